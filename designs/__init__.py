@@ -1,0 +1,1 @@
+"""What to make: designs, parts, meshes, plates, materials."""

@@ -1,0 +1,1 @@
+"""Our own designs, as data and as the geometry that makes them."""

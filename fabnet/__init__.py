@@ -1,0 +1,1 @@
+"""The running network: processes, MQTT link, commands. On top of all; nobody imports it."""

@@ -1,0 +1,1 @@
+"""Facts on firmwares and machines, as data with a source each."""

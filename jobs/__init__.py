@@ -1,0 +1,1 @@
+"""Orders become plates, plates become good parts: decisions (pure), the ledger, the coordinator's use cases."""

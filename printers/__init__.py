@@ -1,0 +1,1 @@
+"""Machines that make parts: facts, checks of G-code, drivers, slicing."""

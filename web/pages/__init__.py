@@ -1,0 +1,1 @@
+"""One blueprint a question; pages never import one another."""

@@ -1,0 +1,56 @@
+"""The one shape every printer connection has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from printers.model import PrinterStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterIdentity:
+    """What a printer says of itself when it is opened."""
+
+    firmware: str  # FIRMWARE_NAME as sent, "" where the link tells none
+    machine: str  # MACHINE_TYPE as sent
+    profile: str  # name of the firmware profile in use
+
+
+class Driver(Protocol):
+    """A printer that can be told to print a G-code file.
+
+    All methods are called from one thread, the printer's own. A driver starts no thread: its
+    work (feeding lines, reading answers) is done inside `poll`, which the thread calls all the
+    time. Nothing but `printers.errors.PrinterError` and its kinds leaves a method.
+    """
+
+    def open(self) -> PrinterIdentity:
+        """Connect and make sure that a printer answers. Never starts, heats or moves anything."""
+
+    def start(self, gcode: Path, name: str) -> None:
+        """Begin to print the file under the attempt's name; return when the printer has taken it.
+
+        The name is `fabnet-<job>-a<number>`; the printer shows or keeps it where it can.
+        """
+
+    def poll(self, timeout_s: float) -> PrinterStatus:
+        """Work on the link for at most `timeout_s`, then tell what the printer is doing.
+
+        A lost link is no exception: it is told as OFFLINE, and a print in progress as
+        INTERRUPTED in `last`. `poll` tries to reconnect, but never resumes a print.
+        """
+
+    def cancel(self) -> None:
+        """Stop the print, heaters off, head parked; do nothing if none is running."""
+
+    def make_safe(self) -> PrinterStatus:
+        """Heaters off, confirmed by the printer's own reading of its targets.
+
+        Raises:
+            PrinterError: the printer did not confirm; it may still be hot.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""

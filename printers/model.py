@@ -1,0 +1,77 @@
+"""Facts on printers and spools, as everybody may know them.
+
+The other folders see a printer only through these values, never through a driver.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """A physical reel on a node."""
+
+    id: str
+    material: str  # code from designs.materials: "PETG"
+    grams: float  # left on the reel, >= 0
+    maker_lot: str = ""  # the filament maker's lot number, "" where unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterFacts:
+    """What a node says of one printer; nothing in it identifies a person."""
+
+    id: str  # unique within its node: "mk3-left"
+    title: str
+    preset: str  # name of a machine preset
+    bed_x_mm: float
+    bed_y_mm: float
+    height_mm: float
+    margin_mm: float
+    nozzle_mm: float
+    spool: Spool | None  # what is loaded now
+
+
+class PrinterState(enum.StrEnum):
+    """What a printer is doing, whatever it is connected through."""
+
+    OFFLINE = "offline"
+    IDLE = "idle"
+    PRINTING = "printing"
+    PAUSED = "paused"
+    FAULT = "fault"
+
+
+class PrintResult(enum.StrEnum):
+    """How a print ended, as the driver saw it."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"  # the printer said so: halted, thermal fault, resend for ever
+    INTERRUPTED = "interrupted"  # the line was lost or the printer was reset: nobody knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintOutcome:
+    """The end of one print."""
+
+    name: str  # the attempt's name that was given to `Driver.start`
+    result: PrintResult
+    reason: str  # "" when done; else a sentence for the maker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterStatus:
+    """One reading of a printer."""
+
+    state: PrinterState
+    name: str | None = None  # the attempt being printed
+    fraction_done: float | None = None  # 0..1
+    nozzle_c: float | None = None
+    nozzle_target_c: float | None = None
+    bed_c: float | None = None
+    bed_target_c: float | None = None
+    fault: str | None = None  # a sentence for the maker while FAULT or OFFLINE
+    last: PrintOutcome | None = None  # how the print before ended; stays until the next start

@@ -1,0 +1,46 @@
+"""Frozen facts on a firmware's dialect and on a make and model of machine.
+
+Leaves reading of TOML to `firmware_profiles.loader` and matching of M115 answers to
+`firmware_profiles.detect`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareProfile:
+    """How one family of firmware talks on its serial line."""
+
+    name: str  # file stem: "marlin", "prusa-mk3"
+    title: str  # for people: "Marlin 2.x"
+    source: str  # where the facts come from
+    match: tuple[str, ...]  # regular expressions on the M115 FIRMWARE_NAME value
+    window_bytes: int  # unacknowledged bytes that the receive buffer surely holds
+    window_lines: int  # unacknowledged lines
+    max_line_bytes: int  # longest line with number and checksum that the firmware reads whole
+    ok_timeout_s: float  # silence after which an ok is taken for lost
+    drain_s: float  # silence that ends the answers to a Resend
+    fatal: tuple[str, ...]  # beginnings or parts of lines after which nothing may be sent
+    baudrates: tuple[int, ...]  # in the order to try
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePreset:
+    """What one make and model of printer can do. Origin is the front left corner of the bed."""
+
+    name: str  # file stem: "generic-250x210"
+    title: str
+    source: str
+    bed_x_mm: float
+    bed_y_mm: float
+    height_mm: float
+    margin_mm: float  # kept free at each edge of the bed
+    nozzle_mm: float
+    nozzle_max_c: float  # the hardware's limit; G-code that asks for more is refused
+    bed_max_c: float
+    firmware: str  # name of a FirmwareProfile
+    slicer_profile: str  # name of an ini in firmware_profiles/slicer
+    materials: tuple[str, ...]  # codes that the machine can print as sold
+    ships_without_protection: bool  # sold with thermal protection off in some versions

@@ -1,0 +1,110 @@
+"""Batches: packed at the hub, dispatched, received. Courier-delivered is not hospital-received."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.ledger import views
+from jobs.ledger.books import books
+from jobs.ledger.rows import add_deficit, event, new_id
+from jobs.ledger.store import Ledger
+from jobs.model import BatchState, OrderState, Reason, ReasonCode
+
+
+def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
+    """Put all accepted lots of an order that lie at the hub into one batch; return its id.
+
+    Raises:
+        NotFoundError: there is no such order.
+        RefusedError: there is nothing to pack.
+    """
+    with ledger.transaction() as db:
+        views.order(db, order_id)
+        lots = db.execute(
+            "select code, accepted from lot l where order_id = ? and accepted > 0 and not exists"
+            " (select 1 from batch_lot b where b.lot_code = l.code) order by code",
+            (order_id,),
+        ).fetchall()
+        if not lots:
+            raise RefusedError("There is no inspected lot of this order to pack.")
+        batch_id = new_id(8)
+        db.execute(
+            "insert into batch (id, order_id, state, packed_at) values (?, ?, ?, ?)",
+            (batch_id, order_id, BatchState.PACKED, now.isoformat()),
+        )
+        db.executemany(
+            "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
+            [(batch_id, code, accepted) for code, accepted in lots],
+        )
+        pieces = sum(accepted for _, accepted in lots)
+        event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
+    return batch_id
+
+
+def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
+    """The batch has left the hub.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        RefusedError: it has left already.
+    """
+    with ledger.transaction() as db:
+        batch = views.batch(db, batch_id)
+        if batch.state is not BatchState.PACKED:
+            raise RefusedError(f"Batch {batch_id} is {batch.state} already.")
+        db.execute(
+            "update batch set state = ?, dispatched_at = ? where id = ?",
+            (BatchState.DISPATCHED, now.isoformat(), batch_id),
+        )
+        event(db, batch.order_id, "dispatched", by, batch_id, now)
+
+
+def receive(ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now: datetime) -> None:
+    """The requester has counted a batch in: refused and lost pieces are made again.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        RefusedError: it was not dispatched, or was received before.
+        InvalidFieldError: more refused or lost than were sent.
+    """
+    with ledger.transaction() as db:
+        batch = views.batch(db, batch_id)
+        if batch.state is not BatchState.DISPATCHED:
+            raise RefusedError(f"Batch {batch_id} is {batch.state}: it cannot be received now.")
+        sent = sum(lot.pieces for lot in batch.lots)
+        if refused < 0 or lost < 0 or refused + lost > sent:
+            raise InvalidFieldError("refused", f"refused and lost together are at most {sent}")
+        _count_in(db, batch, refused, lost)
+        db.execute(
+            "update batch set state = ?, received_at = ?, received_by = ? where id = ?",
+            (BatchState.RECEIVED, now.isoformat(), by, batch_id),
+        )
+        event(
+            db, batch.order_id, "received", by, batch_id, now,
+            received=sent - refused - lost, refused=refused, lost=lost,
+        )  # fmt: skip
+        _close_if_complete(db, batch.order_id, now)
+
+
+def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost: int) -> None:
+    """Spread refused and lost pieces over the lots in their order; the page asks for totals."""
+    for lot in batch.lots:
+        bad = min(refused, lot.pieces)
+        gone = min(lost, lot.pieces - bad)
+        refused, lost = refused - bad, lost - gone
+        db.execute(
+            "update batch_lot set received = ?, refused = ?, lost = ?"
+            " where batch_id = ? and lot_code = ?",
+            (lot.pieces - bad - gone, bad, gone, batch.id, lot.lot),
+        )
+        for pieces, code in ((bad, ReasonCode.REFUSED), (gone, ReasonCode.LOST)):
+            if pieces:
+                add_deficit(db, batch.order_id, lot.part_id, pieces, Reason(code=code))
+
+
+def _close_if_complete(db: sqlite3.Connection, order_id: str, now: datetime) -> None:
+    if all(b.delivered >= b.ordered for b in books(db, order_id)):
+        db.execute("update orders set state = ? where id = ?", (OrderState.DELIVERED, order_id))
+        event(db, order_id, "delivered", "fabnet", order_id, now)

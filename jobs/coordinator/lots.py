@@ -1,0 +1,67 @@
+"""Inspection of lots at the hub."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.ledger import views
+from jobs.ledger.rows import add_deficit, event
+from jobs.ledger.store import Ledger
+from jobs.model import LotState, Reason, ReasonCode
+
+#: The place where lots are gathered; one for now, so a word is enough.
+HUB = "hub:main"
+
+
+def inspect(
+    ledger: Ledger,
+    code: str,
+    accepted: int,
+    rejected: int,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> None:
+    """Record the verdict on every piece of a lot; it lies at the hub from now on.
+
+    Rejected pieces are planned again.
+
+    Raises:
+        NotFoundError: there is no such lot.
+        RefusedError: it was inspected before.
+        InvalidFieldError: the counts do not add up to the lot, or a rejection has no reason.
+    """
+    with ledger.transaction() as db:
+        lot = views.lot(db, code)
+        if lot.state is not LotState.WAITING:
+            raise RefusedError(
+                f"Lot {lot.code} was inspected already: {lot.accepted} accepted,"
+                f" {lot.rejected} rejected."
+            )
+        if accepted < 0 or rejected < 0 or accepted + rejected != lot.good:
+            raise InvalidFieldError("accepted", f"accepted and rejected must make {lot.good}")
+        if rejected and not reason.strip():
+            raise InvalidFieldError("reason", "say why pieces were rejected")
+        db.execute(
+            "update lot set state = ?, place = ?, accepted = ?, rejected = ?, reject_reason = ?,"
+            " inspected_by = ?, inspected_at = ? where code = ?",
+            (
+                LotState.INSPECTED,
+                HUB,
+                accepted,
+                rejected,
+                reason.strip(),
+                by,
+                now.isoformat(),
+                lot.code,
+            ),
+        )
+        made = lot.attempt
+        if rejected:
+            why = Reason(code=ReasonCode.REJECTED, node=made.node, text=reason.strip())
+            add_deficit(db, made.order_id, made.part_id, rejected, why)
+        event(
+            db, made.order_id, "inspected", by, lot.code, now,
+            accepted=accepted, rejected=rejected, reason=reason.strip(),
+        )  # fmt: skip

@@ -1,0 +1,172 @@
+"""Orders come in, are verified, and are found again by their secret link."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import sqlite3
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from designs.model import Revision
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import views
+from jobs.ledger.rows import event, new_id, pack_reasons
+from jobs.ledger.store import Ledger
+from jobs.model import Order, OrderState, Reason, ReasonCode, Request
+
+MOST_KITS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """An order that is in the ledger, with the link by which its requester follows it."""
+
+    order_id: str
+    link: str
+
+
+def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -> Placed:
+    """Accept an order. The same `request_key` again gives the same answer and changes nothing.
+
+    Raises:
+        InvalidFieldError: naming the field of the request.
+    """
+    _check(request, revision, now.date())
+    with ledger.transaction() as db:
+        link = _link(db, request.request_key)
+        known = db.execute(
+            "select id from orders where request_key = ?", (request.request_key,)
+        ).fetchone()
+        if known is not None:
+            return Placed(order_id=known[0], link=link)
+        order_id = new_id()
+        db.execute(
+            "insert into orders (id, request_key, link_hash, state, created_at, revision_id, kits,"
+            " due, requester, place, contact, note, language, sandbox)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                order_id,
+                request.request_key,
+                _hash(link),
+                OrderState.ASKED,
+                now.isoformat(),
+                request.revision_id,
+                request.kits,
+                request.due.isoformat(),
+                request.requester.strip(),
+                request.place.strip(),
+                request.contact.strip(),
+                request.note.strip(),
+                request.language,
+                int(request.sandbox),
+            ),
+        )
+        waits = pack_reasons([Reason(code=ReasonCode.NOT_CONFIRMED)])
+        db.executemany(
+            "insert into line (order_id, part_id, pieces, deficit, reasons) values (?, ?, ?, ?, ?)",
+            [
+                (order_id, part.id, pieces, pieces, waits)
+                for part in revision.parts
+                for pieces in (part.per_kit * request.kits,)
+            ],
+        )
+        event(db, order_id, "asked", "requester", order_id, now, kits=request.kits)
+    return Placed(order_id=order_id, link=link)
+
+
+def _check(request: Request, revision: Revision, today: date) -> None:
+    if not 1 <= request.kits <= MOST_KITS:
+        raise InvalidFieldError("kits", f"between 1 and {MOST_KITS}")
+    if request.due < today:
+        raise InvalidFieldError("due", "this day has passed")
+    for name in ("requester", "place", "contact"):
+        if not getattr(request, name).strip():
+            raise InvalidFieldError(name, "is needed")
+    if request.revision_id != revision.id:
+        raise InvalidFieldError("revision_id", "is another revision")
+    if not request.request_key:
+        raise InvalidFieldError("request_key", "is needed")
+
+
+def _hash(link: str) -> str:
+    return hashlib.sha256(link.encode()).hexdigest()
+
+
+def _link(db: sqlite3.Connection, request_key: str) -> str:
+    """Derive the link, so that it can be told again though only its hash is kept beside the order."""
+    db.execute(
+        "insert into meta (key, value) values ('link_key', ?) on conflict do nothing",
+        (secrets.token_hex(32),),
+    )
+    key = db.execute("select value from meta where key = 'link_key'").fetchone()[0]
+    digest = hmac.digest(bytes.fromhex(key), request_key.encode(), "sha256")
+    return urlsafe_b64encode(digest[:24]).decode()
+
+
+def link_of(ledger: Ledger, order_id: str) -> str:
+    """Return the requester's link of an order.
+
+    Raises:
+        NotFoundError: there is no such order.
+    """
+    request = views.order(ledger.reading, order_id).request
+    with ledger.transaction() as db:
+        return _link(db, request.request_key)
+
+
+def by_link(ledger: Ledger, link: str) -> Order:
+    """Return the order that a secret link belongs to.
+
+    Raises:
+        NotFoundError: it belongs to none.
+    """
+    row = ledger.reading.execute(
+        "select * from orders where link_hash = ?", (_hash(link),)
+    ).fetchone()
+    if row is None:
+        raise NotFoundError("order", "of this link")
+    return views.order_of(row)
+
+
+def confirm(ledger: Ledger, order_id: str, by: str, now: datetime) -> None:
+    """A steward has verified the requester: the order will be made.
+
+    Raises:
+        NotFoundError: there is no such order.
+        RefusedError: it is not waiting for this.
+    """
+    with ledger.transaction() as db:
+        _leave_asked(db, order_id, OrderState.CONFIRMED, "")
+        db.execute(
+            "update line set reasons = ? where order_id = ?",
+            (pack_reasons([Reason(code=ReasonCode.NOT_PLANNED)]), order_id),
+        )
+        event(db, order_id, "confirmed", by, order_id, now)
+
+
+def refuse(ledger: Ledger, order_id: str, reason: str, by: str, now: datetime) -> None:
+    """A steward could not verify the requester, or the network cannot help; the requester reads why.
+
+    Raises:
+        NotFoundError: there is no such order.
+        RefusedError: it is not waiting for this.
+        InvalidFieldError: without a reason.
+    """
+    if not reason.strip():
+        raise InvalidFieldError("reason", "is needed: the requester will read it")
+    with ledger.transaction() as db:
+        _leave_asked(db, order_id, OrderState.REFUSED, reason.strip())
+        db.execute("update line set pieces = 0, deficit = 0 where order_id = ?", (order_id,))
+        event(db, order_id, "refused", by, order_id, now, reason=reason.strip())
+
+
+def _leave_asked(db: sqlite3.Connection, order_id: str, to: OrderState, reason: str) -> None:
+    found = views.order(db, order_id)
+    if found.state is not OrderState.ASKED:
+        raise RefusedError(f"Order {order_id} is {found.state} already; nothing was changed.")
+    db.execute(
+        "update orders set state = ?, closed_reason = ? where id = ?", (to, reason, order_id)
+    )

@@ -1,0 +1,55 @@
+"""What can go wrong with an order, a job or the books, in plain words."""
+
+from __future__ import annotations
+
+
+class JobError(Exception):
+    """Base of every error of this folder; the message is a sentence for a person."""
+
+
+class NotFoundError(JobError):
+    """What was asked for is not in the ledger."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"There is no {kind} {key!r} here.")
+        self.kind = kind
+        self.key = key
+
+
+class RefusedError(JobError):
+    """The ledger does not allow this now; the message says why and what would be possible."""
+
+
+class InvalidFieldError(JobError):
+    """A value that a person entered cannot be used."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+        self.why = why
+
+
+class IllegalTransitionError(JobError):
+    """The event cannot happen to an attempt in this state."""
+
+    def __init__(self, state: str, event: str) -> None:
+        super().__init__(f"{event!r} cannot happen to an attempt that is {state}")
+        self.state = state
+        self.event = event
+
+
+class LawBrokenError(JobError):
+    """The books of an order do not add up; nothing of the transaction was kept."""
+
+    def __init__(self, law: str, subject: str, left: int, right: int) -> None:
+        super().__init__(
+            f"{law} does not hold for {subject}: {left} on one side, {right} on the other"
+        )
+        self.law = law
+        self.subject = subject
+        self.left = left
+        self.right = right
+
+
+class LedgerError(JobError):
+    """The ledger file cannot be used (wrong version, locked by another coordinator, damaged)."""

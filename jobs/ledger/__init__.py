@@ -1,0 +1,1 @@
+"""The coordinator's book: SQLite tables, one module a family, and the reliable streams."""

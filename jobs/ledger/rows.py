@@ -1,0 +1,103 @@
+"""Small writes that several families of use cases share: events, and pieces that change columns.
+
+Every function runs inside the caller's transaction. Pieces move from one figure of the books to
+another here and nowhere else, so that each move can be read beside the law it keeps.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from jobs.ledger import streams
+from jobs.lifecycle import LIVE
+from jobs.messages import Down, encode
+from jobs.model import JobState, Reason
+
+#: No i, l, o, u: codes are read aloud and written on bags.
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(length: int = 10) -> str:
+    """Return a random id; 10 letters of 32 are 50 bits."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def tell(db: sqlite3.Connection, node: str, message: Down, now: datetime) -> None:
+    """Put a message for a node into the outbox."""
+    word, body = encode(message)
+    streams.send(db, node, word, body, now)
+
+
+def event(
+    db: sqlite3.Connection,
+    order_id: str,
+    kind: str,
+    actor: str,
+    subject: str,
+    now: datetime,
+    **data: str | float,
+) -> None:
+    """Write a line of an order's history."""
+    db.execute(
+        "insert into event (at, order_id, kind, actor, subject, data) values (?, ?, ?, ?, ?, ?)",
+        (now.isoformat(), order_id, kind, actor, subject, msgspec.json.encode(data).decode()),
+    )
+
+
+def pack_reasons(reasons: Iterable[Reason]) -> str:
+    """Write reasons for a column."""
+    return msgspec.json.encode(tuple(reasons)).decode()
+
+
+def add_deficit(
+    db: sqlite3.Connection, order_id: str, part_id: str, pieces: int, reason: Reason
+) -> None:
+    """Pieces that were counted on will not come: they have to be planned again."""
+    db.execute(
+        "update line set deficit = deficit + ?, reasons = ? where order_id = ? and part_id = ?",
+        (pieces, pack_reasons([reason]), order_id, part_id),
+    )
+
+
+def live_attempt(job: str) -> str:
+    """Return SQL that selects the live attempt of the job that the expression `job` names."""
+    states = ",".join(f"'{state}'" for state in sorted(LIVE))
+    return f"select 1 from attempt a where a.job_id = {job} and a.state in ({states})"
+
+
+def close_job(db: sqlite3.Connection, job_id: str, state: JobState) -> None:
+    """The job is not needed any more."""
+    db.execute("update job set state = ? where id = ?", (state, job_id))
+
+
+def absorb(db: sqlite3.Connection, order_id: str, part_id: str, pieces: int) -> None:
+    """Pieces exist that nobody counted on: they make up a deficit, then spare jobs, then are surplus."""
+    row = db.execute(
+        "select deficit from line where order_id = ? and part_id = ?", (order_id, part_id)
+    ).fetchone()
+    take = min(int(row[0]), pieces)
+    free = 0
+    pieces -= take
+    idle = db.execute(
+        "select id, pieces from job j where order_id = ? and part_id = ? and state = ?"
+        f" and not exists ({live_attempt('j.id')}) order by created_at desc, id",
+        (order_id, part_id, JobState.OPEN),
+    ).fetchall()
+    for job_id, size in idle:
+        if free >= pieces:
+            break
+        close_job(db, job_id, JobState.DISSOLVED)
+        free += int(size)
+    # What dissolved jobs held beyond the pieces goes back to be planned.
+    back = max(0, free - pieces)
+    surplus = max(0, pieces - free)
+    db.execute(
+        "update line set deficit = deficit - ? + ?, surplus = surplus + ?"
+        " where order_id = ? and part_id = ?",
+        (take, back, surplus, order_id, part_id),
+    )

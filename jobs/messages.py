@@ -1,0 +1,252 @@
+"""What coordinator and nodes say to each other: frozen, told apart by their type word.
+
+`fabnet.wire` puts them into envelopes and topics; msgspec encodes and validates them. A field
+that is added needs a default, so that older bytes can still be read.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from jobs.errors import JobError
+from jobs.lifecycle import AttemptState
+from jobs.model import AttemptRef
+from printers.model import PrinterFacts, PrinterState
+
+
+class MessageError(JobError):
+    """Bytes that are no message of a known type; they are kept as a dead letter."""
+
+
+class ReportState(enum.StrEnum):
+    """What a node may say of an attempt after its answer."""
+
+    PREPARING = "preparing"
+    DECLINED = "declined"  # taken first, then found impossible here
+    PRINTING = "printing"
+    PRINTED = "printed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedAttempt:
+    """One attempt proposed to a node, with all it needs to decide and to fetch the plate."""
+
+    attempt: AttemptRef
+    printer: str
+    part: str
+    pieces: int
+    material: str
+    mesh_sha256: str
+    plate_sha256: str
+    seconds: float
+    grams: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Attempts proposed to a node; it answers each for itself."""
+
+    attempts: tuple[OfferedAttempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The permission to start, good for `ttl_s` from when the node sent the ready of this nonce."""
+
+    attempt: AttemptRef
+    nonce: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """The attempt is taken back. A node that has not started it answers `returned` if granted."""
+
+    attempt: AttemptRef
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Stop the print; what lies on the bed will be counted by a person."""
+
+    attempt: AttemptRef
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvested:
+    """A person has counted the parts: the attempt is over on the node too."""
+
+    attempt: AttemptRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterReady:
+    """A person says that this printer's bed is clear and may heat and move."""
+
+    printer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """The coordinator's answer to `Sync`: the link carries both ways.
+
+    `unknown` are live attempts of the node that this ledger has never heard of or has closed.
+    """
+
+    unknown: tuple[AttemptRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """The printers of a node and what is loaded in them; replaces what was said before."""
+
+    lab: str
+    printers: tuple[PrinterFacts, ...]
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterChange:
+    """A printer changed its state, or a person cleared its bed."""
+
+    printer: str
+    state: PrinterState
+    clear: bool
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Taken, or declined with a reason."""
+
+    attempt: AttemptRef
+    taken: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Plate fetched, sliced and checked, printer reserved: asks for a grant."""
+
+    attempt: AttemptRef
+    nonce: str
+    gcode_key: str
+    seconds: float
+    grams: float
+    slicer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of an attempt."""
+
+    attempt: AttemptRef
+    state: ReportState
+    reason: str = ""
+    spool: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAttempt:
+    """An attempt that a node's journal holds as live."""
+
+    attempt: AttemptRef
+    state: AttemptState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """Sent after every connect: what the node's journal holds, and how far it has read."""
+
+    attempts: tuple[HeldAttempt, ...]
+    in_stream: str
+    in_cursor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterTele:
+    """One printer in a telemetry message."""
+
+    printer: str
+    state: PrinterState
+    attempt: str = ""
+    fraction_done: float | None = None
+    nozzle_c: float | None = None
+    bed_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """Progress and temperatures of all printers; lossy, never kept in the ledger."""
+
+    printers: tuple[PrinterTele, ...]
+
+
+Down = Offer | Grant | Withdraw | Cancel | Harvested | PrinterReady | Synced
+Up = Capabilities | PrinterChange | Answer | Ready | Report | Sync
+
+DOWN_TYPES: MappingProxyType[str, type[Down]] = MappingProxyType(
+    {
+        "offer": Offer,
+        "grant": Grant,
+        "withdraw": Withdraw,
+        "cancel": Cancel,
+        "harvested": Harvested,
+        "printer_ready": PrinterReady,
+        "sync": Synced,
+    }
+)
+UP_TYPES: MappingProxyType[str, type[Up]] = MappingProxyType(
+    {
+        "capabilities": Capabilities,
+        "printer": PrinterChange,
+        "answer": Answer,
+        "ready": Ready,
+        "report": Report,
+        "sync": Sync,
+    }
+)
+_WORDS: dict[type, str] = {kind: word for word, kind in (*DOWN_TYPES.items(), *UP_TYPES.items())}
+
+
+def encode(message: Down | Up) -> tuple[str, bytes]:
+    """Return the message's type word and its JSON body."""
+    return _WORDS[type(message)], msgspec.json.encode(message)
+
+
+def decode_down(word: str, body: bytes) -> Down:
+    """Read a message for a node.
+
+    Raises:
+        MessageError: unknown type word, or a body that does not fit it.
+    """
+    if word not in DOWN_TYPES:
+        raise MessageError(f"unknown message type {word!r}")
+    try:
+        return msgspec.json.decode(body, type=DOWN_TYPES[word])
+    except msgspec.DecodeError as error:
+        raise MessageError(f"{word}: {error}") from error
+
+
+def decode_up(word: str, body: bytes) -> Up:
+    """Read a message from a node.
+
+    Raises:
+        MessageError: unknown type word, or a body that does not fit it.
+    """
+    if word not in UP_TYPES:
+        raise MessageError(f"unknown message type {word!r}")
+    try:
+        return msgspec.json.decode(body, type=UP_TYPES[word])
+    except msgspec.DecodeError as error:
+        raise MessageError(f"{word}: {error}") from error

@@ -1,0 +1,145 @@
+"""Orders, jobs, attempts, lots, batches, deliveries: the values that everybody passes around.
+
+Leaves what may happen to an attempt to `jobs.lifecycle`, and where the values are kept to
+`jobs.ledger`. Times are aware UTC; pieces are whole.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+class Role(enum.StrEnum):
+    """What a signed-in person may do; a requester has no account but a secret link."""
+
+    MAKER = "maker"
+    INSPECTOR = "inspector"
+    STEWARD = "steward"
+
+
+class OrderState(enum.StrEnum):
+    """Where an order stands. Accepted (asked) orders are never deleted."""
+
+    ASKED = "asked"  # waits for a steward to verify the requester
+    CONFIRMED = "confirmed"  # being made
+    REFUSED = "refused"  # not verified, with a reason
+    DELIVERED = "delivered"  # everything ordered was received
+
+
+class JobState(enum.StrEnum):
+    """A plate still needed, or why it is not any more."""
+
+    OPEN = "open"
+    DONE = "done"  # an attempt of it was harvested or written off
+    DISSOLVED = "dissolved"  # taken back by a re-split before anything was granted
+
+
+class LotState(enum.StrEnum):
+    """What is known of the quality of a lot."""
+
+    WAITING = "waiting"  # counted by the maker, not inspected
+    INSPECTED = "inspected"
+
+
+class BatchState(enum.StrEnum):
+    """Where a batch is."""
+
+    PACKED = "packed"
+    DISPATCHED = "dispatched"
+    RECEIVED = "received"
+
+
+class ReasonCode(enum.StrEnum):
+    """Why a node gets nothing, or why pieces of an order are not planned."""
+
+    NOT_CONFIRMED = "not-confirmed"
+    NOT_PLANNED = "not-planned"
+    NO_NODE = "no-node"
+    OFFLINE = "offline"
+    PAUSED = "paused"
+    NO_SPOOL = "no-spool"
+    MATERIAL = "material"
+    BED = "bed"
+    STOCK = "stock"
+    DECLINED = "declined"
+    SCRAP = "scrap"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    LOST = "lost"
+    WRITTEN_OFF = "written-off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One reason with its figures, so that a page can say it in the reader's language."""
+
+    code: ReasonCode
+    node: str = ""
+    printer: str = ""
+    needed: float | None = None  # unit by code: mm for BED, g for STOCK
+    available: float | None = None
+    text: str = ""  # words of a person or a node, shown as they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a requester asks for; `request_key` makes sending the form twice harmless."""
+
+    request_key: str  # 16 to 64 characters, made with the form
+    revision_id: str
+    kits: int  # 1..100,000
+    due: date
+    requester: str
+    place: str  # hospital and ward
+    contact: str  # telephone or e-mail
+    note: str = ""
+    language: str = "fr"
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """n kits by a date for a recipient."""
+
+    id: str
+    state: OrderState
+    created_at: datetime
+    request: Request
+    closed_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRef:
+    """Names one attempt: numbers grow by one per job and are the fencing token."""
+
+    job: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What the printer is told: `fabnet-<job>-a<number>`."""
+        return f"fabnet-{self.job}-a{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.job}-a{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A plate still needed, with the printer that the plan chose for it."""
+
+    id: str
+    order_id: str
+    part_id: str
+    pieces: int
+    material: str
+    mesh_sha256: str
+    plate_sha256: str
+    node: str
+    printer: str
+    seconds: float  # estimate until a node has sliced it
+    grams: float
+    state: JobState
+    created_at: datetime

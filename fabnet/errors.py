@@ -1,0 +1,50 @@
+"""What can go wrong when the network is started or run, in the words of who runs it."""
+
+from __future__ import annotations
+
+
+class FabnetError(Exception):
+    """Base of every error of this folder: one sentence that says what to do. Commands exit 1."""
+
+
+class ConfigError(FabnetError):
+    """A configuration file cannot be used."""
+
+    def __init__(self, path: str, field: str, why: str) -> None:
+        super().__init__(f"{path}: {field}: {why}" if field else f"{path}: {why}")
+        self.path = path
+        self.field = field
+        self.why = why
+
+
+class BrokerError(FabnetError):
+    """The MQTT broker cannot be found, started or reached."""
+
+
+class PortTakenError(FabnetError):
+    """Another program listens on the port."""
+
+    def __init__(self, what: str, host: str, port: int) -> None:
+        super().__init__(
+            f"{what} cannot listen on {host}:{port}: another program holds that port."
+            " Stop it, or choose another port in the configuration."
+        )
+        self.host = host
+        self.port = port
+
+
+class WireError(FabnetError):
+    """Bytes from the network that are no envelope of ours."""
+
+
+class JournalError(FabnetError):
+    """The node's journal cannot be used as it is."""
+
+
+class FileFetchError(FabnetError):
+    """A plate file could not be fetched."""
+
+    def __init__(self, sha256: str, why: str, *, again: bool) -> None:
+        super().__init__(f"file {sha256[:12]} could not be fetched: {why}")
+        self.sha256 = sha256
+        self.again = again  # whether it may work later

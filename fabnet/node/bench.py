@@ -1,0 +1,232 @@
+"""One thread a printer: it owns the driver, does what the agent tells it, and tells what it sees.
+
+Decides nothing: the agent has written down that it may start before it says so here.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fabnet.node.files import sha256_of
+from printers.driver import Driver
+from printers.errors import PrinterError
+from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+_REOPEN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Print this file under this name."""
+
+    name: str
+    gcode: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Cancel the print of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """The node was restarted in the middle of this print: make the printer safe."""
+
+    name: str
+
+
+Command = Start | Stop | Recover
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The printer has taken the file."""
+
+    printer: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The print is over, however."""
+
+    printer: str
+    outcome: PrintOutcome
+    fraction_done: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The printer's state is another one."""
+
+    printer: str
+    status: PrinterStatus
+
+
+BenchEvent = Started | Ended | Changed
+
+
+class Bench:
+    """The thread of one printer.
+
+    Args:
+        make_driver: called in the thread; may be called again after a failed open.
+        tell: takes events; called from the thread.
+    """
+
+    def __init__(
+        self, printer: str, make_driver: Callable[[], Driver], tell: Callable[[BenchEvent], None]
+    ) -> None:
+        self.printer = printer
+        self.status = PrinterStatus(state=PrinterState.OFFLINE, fault="not opened yet")
+        self._make_driver = make_driver
+        self._tell = tell
+        self._commands: queue.Queue[Command] = queue.Queue()
+        self._stop = threading.Event()
+        self._driver: Driver | None = None
+        self._name: str | None = None
+        self._fraction = 0.0
+        self._unsafe = False
+        self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the printer is opened in the thread."""
+        self._thread.start()
+
+    def command(self, command: Command) -> None:
+        """Tell the thread what to do; returns at once."""
+        self._commands.put(command)
+
+    def stop(self) -> None:
+        """End the thread; a print in progress is left to `Recover` after the next start."""
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._round()
+            except PrinterError as error:
+                self._lost(str(error))
+            except Exception as error:  # noqa: BLE001
+                # The thread must outlive any fault of a driver, or the printer is lost unseen.
+                _log.exception("%s: the driver failed", self.printer)
+                self._lost(f"the driver failed: {error}")
+        if self._driver is not None:
+            self._driver.close()
+
+    def _round(self) -> None:
+        if self._driver is None and not self._open():
+            return
+        try:
+            command = self._commands.get_nowait()
+        except queue.Empty:
+            command = None
+        if command is not None:
+            self._obey(command)
+        if self._driver is not None:
+            self._seen(self._driver.poll(_POLL_S))
+
+    def _open(self) -> bool:
+        driver = self._make_driver()
+        try:
+            identity = driver.open()
+        except PrinterError as error:
+            driver.close()
+            self._refuse_commands(str(error))
+            self._seen(PrinterStatus(state=PrinterState.OFFLINE, fault=str(error)))
+            self._stop.wait(_REOPEN_S)
+            return False
+        _log.info("%s: %s, %s", self.printer, identity.firmware, identity.machine)
+        self._driver = driver
+        return True
+
+    def _refuse_commands(self, why: str) -> None:
+        """Answer what cannot be done without a printer, so that nobody waits for it."""
+        while not self._commands.empty():
+            command = self._commands.get_nowait()
+            match command:
+                case Start():
+                    self._end(command.name, PrintResult.FAILED, why)
+                case Recover():
+                    self._unsafe = True
+                    hot = f"{why} The printer may still be hot: switch it off."
+                    self._end(command.name, PrintResult.INTERRUPTED, hot)
+
+    def _obey(self, command: Command) -> None:
+        assert self._driver is not None  # noqa: S101 - _round has opened it
+        match command:
+            case Start():
+                self._begin(self._driver, command)
+            case Stop() if command.name == self._name:
+                self._driver.cancel()
+            case Recover():
+                self._make_safe(command.name)
+            case _:
+                pass
+
+    def _begin(self, driver: Driver, command: Start) -> None:
+        if sha256_of(command.gcode) != command.sha256:
+            self._end(command.name, PrintResult.FAILED, "the G-code on this disk has changed")
+            return
+        try:
+            driver.start(command.gcode, command.name)
+        except PrinterError as error:
+            self._end(command.name, PrintResult.FAILED, str(error))
+            return
+        self._name, self._fraction = command.name, 0.0
+        self._tell(Started(printer=self.printer, name=command.name))
+
+    def _make_safe(self, name: str) -> None:
+        assert self._driver is not None  # noqa: S101 - _round has opened it
+        try:
+            self._driver.make_safe()
+        except PrinterError as error:
+            self._unsafe = True
+            self._end(
+                name, PrintResult.INTERRUPTED, f"the node was restarted in mid-print; {error}"
+            )
+            return
+        why = "the node was restarted in mid-print; the heaters are off"
+        self._end(name, PrintResult.INTERRUPTED, why)
+
+    def _end(self, name: str, result: PrintResult, reason: str) -> None:
+        outcome = PrintOutcome(name=name, result=result, reason=reason)
+        self._tell(Ended(printer=self.printer, outcome=outcome, fraction_done=self._fraction))
+
+    def _seen(self, status: PrinterStatus) -> None:
+        before, self.status = self.status, status
+        if status.state is PrinterState.PRINTING and status.fraction_done is not None:
+            self._fraction = status.fraction_done
+        last = status.last
+        if self._name is not None and last is not None and last.name == self._name:
+            self._name = None
+            self._unsafe = last.result is PrintResult.INTERRUPTED
+            self._tell(Ended(printer=self.printer, outcome=last, fraction_done=self._fraction))
+        if self._unsafe and self._driver is not None and status.state is PrinterState.IDLE:
+            # The line is back: whatever was being heated when it was cut goes cold first.
+            self._driver.make_safe()
+            self._unsafe = False
+        if (before.state, before.fault) != (status.state, status.fault):
+            self._tell(Changed(printer=self.printer, status=status))
+
+    def _lost(self, why: str) -> None:
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+        if self._name is not None:
+            self._end(self._name, PrintResult.INTERRUPTED, why)
+            self._name, self._unsafe = None, True
+        self._seen(PrinterStatus(state=PrinterState.OFFLINE, fault=why))
+        self._stop.wait(_REOPEN_S)

@@ -1,0 +1,61 @@
+"""Configuration errors name the file, the key, and what to do."""
+
+import pytest
+
+from fabnet.config import load_coordinator, load_node
+from fabnet.errors import ConfigError
+
+NODE = """
+id = "lab-nord"
+lab = "Atelier Nord"
+coordinator = "http://127.0.0.1:8080"
+broker = "mqtt://127.0.0.1:1883"
+data_dir = "data"
+password_file = "mqtt.password"
+key_file = "node.key"
+"""
+PRINTER = '[[printers]]\nid = "p1"\npreset = "generic-250x210"\nport = "/dev/ttyUSB0"\n'
+
+
+def write(tmp_path, text):
+    path = tmp_path / "file.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_fill_a_coordinators_file(tmp_path):
+    config = load_coordinator(write(tmp_path, 'data_dir = "data"'))
+    assert (config.port, config.broker) == (8080, "mosquitto")
+
+
+def test_a_nodes_file_with_a_printer(tmp_path):
+    config = load_node(write(tmp_path, NODE + PRINTER))
+    assert config.printers[0].preset == "generic-250x210"
+    assert not config.printers[0].unattended
+
+
+@pytest.mark.parametrize(
+    ("load", "text", "words"),
+    [
+        (load_coordinator, 'data_dir = "d"\nprot = 80', ["prot", "did you mean 'port'"]),
+        (load_coordinator, 'data_dir = "d"\nport = "80"', ["port", "int"]),
+        (load_coordinator, 'data_dir = "d"\nport = 99999', ["port", "65535"]),
+        (load_coordinator, "", ["data_dir"]),
+        (load_coordinator, "data_dir = ", ["no TOML"]),
+        (load_node, NODE.replace("lab-nord", "Lab Nord"), ["id", "a-z"]),
+        (load_node, NODE + 'attended = "8-20"', ["attended", "08:00-20:00"]),
+        (load_node, NODE + PRINTER + 'colour = "red"', ["printers.colour"]),
+        (load_node, NODE + PRINTER + PRINTER, ["printers.id", "twice"]),
+        (load_node, NODE + PRINTER + "grams = -1", ["grams", "below 0"]),
+    ],
+)
+def test_a_bad_file_is_one_clear_error(tmp_path, load, text, words):
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    for word in [*words, "file.toml"]:
+        assert word in str(caught.value)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_node(tmp_path / "none.toml")

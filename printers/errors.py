@@ -5,3 +5,60 @@ from __future__ import annotations
 
 class PrinterError(Exception):
     """Base of every error of this folder; the message is a sentence for a maker."""
+
+
+class PortError(PrinterError):
+    """A serial port cannot be opened, or has gone."""
+
+    def __init__(self, port: str, why: str) -> None:
+        super().__init__(f"{port}: {why}")
+        self.port = port
+        self.why = why
+
+
+class NoAnswerError(PrinterError):
+    """Nobody answers on the port, or not as a printer does."""
+
+    def __init__(self, port: str, why: str) -> None:
+        super().__init__(f"{port}: {why}")
+        self.port = port
+        self.why = why
+
+
+class BusyPrinterError(PrinterError):
+    """The printer is printing already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the printer is still busy with {name}; wait for its end or cancel it")
+        self.name = name
+
+
+class NotSafeError(PrinterError):
+    """The heaters could not be confirmed to be off."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(f"{port}: the printer may still be hot: switch it off")
+        self.port = port
+
+
+class GcodeLineError(PrinterError):
+    """A line of a G-code file cannot be sent."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(f"G-code line {line}: {why}")
+        self.line = line
+        self.why = why
+
+
+class GcodeRefusedError(PrinterError):
+    """A G-code file must not run on this printer."""
+
+    def __init__(self, line: int, why: str) -> None:
+        where = f"line {line}: " if line else ""
+        super().__init__(f"this G-code is refused: {where}{why}")
+        self.line = line
+        self.why = why
+
+
+class SlicingError(PrinterError):
+    """A plate cannot be sliced here."""

@@ -179,7 +179,7 @@ class Agent:
             link=link,
             store=FileStore(folder / "files", config.coordinator, config.id, key),
             slicer=find_slicer(),
-            drivers={p.id: partial(connect, p.port, presets[p.id]) for p in config.printers},
+            drivers={p.id: partial(connect, p.port) for p in config.printers},
             boot=boot,
         )
 

@@ -1,0 +1,384 @@
+"""Printers on a serial port: pyserial around `printers.gcode_link`. The only user of pyserial.
+
+All work is done inside `poll`, in the printer's own thread, with `select` on the port.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import select
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+
+from firmware_profiles.detect import detect
+from firmware_profiles.errors import FirmwareProfileError
+from firmware_profiles.loader import all_firmwares, load_firmware
+from firmware_profiles.profile import FirmwareProfile
+from printers.driver import PrinterIdentity
+from printers.errors import (
+    BusyPrinterError,
+    NoAnswerError,
+    NotSafeError,
+    PortError,
+    PrinterError,
+)
+from printers.gcode_link import Broken, GcodeLink, Temperatures, Trouble, clean
+from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
+
+_ANSWER_S = 12.0  # a board that opening the port has reset boots in up to 10 s
+_SAFE_S = 10.0
+_ASK_TEMPERATURE_S = 2.0
+_REOPEN_S = 1.0
+_BLOCK = 65536
+_HEATERS_OFF = ("M104 S0", "M140 S0", "M107")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Print:
+    """The print in progress."""
+
+    name: str
+    total: int
+    cancelled: bool = False
+    asked_end_s: float = 0.0
+
+
+class SerialDriver:
+    """A printer that speaks G-code on a serial port; keeps to `printers.driver.Driver`.
+
+    Args:
+        port: a device, best one of /dev/serial/by-id.
+        baudrate: what the firmware was built with; boards with native USB do not care.
+        firmware: name of the firmware profile; None asks the printer (M115).
+    """
+
+    def __init__(self, port: str, *, baudrate: int = 115200, firmware: str | None = None) -> None:
+        self._port = port
+        self._baudrate = baudrate
+        self._profile: FirmwareProfile = load_firmware(firmware or "unknown")
+        self._detects = firmware is None
+        self._serial: serial.Serial | None = None
+        self._link: GcodeLink | None = None
+        self._print: _Print | None = None
+        self._last: PrintOutcome | None = None
+        self._fault: str | None = None
+        self._halted = False
+        self._reopen_s = 0.0
+        self._asked_s = 0.0
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    def open(self) -> PrinterIdentity:
+        """Connect and ask who answers.
+
+        Raises:
+            PortError: no such port, or another program holds it.
+            NoAnswerError: nobody answers as a 3D printer does.
+        """
+        self._connect()
+        link = self._converse("M115")
+        name = link.identity.get("FIRMWARE_NAME", "")
+        if self._detects:
+            try:
+                self._profile = detect(name, all_firmwares())
+            except FirmwareProfileError as error:
+                self.close()
+                raise NoAnswerError(self._port, str(error)) from error
+            # The window of the profile holds from the next line on.
+            link.use(self._profile)
+        if link.caps.get("AUTOREPORT_TEMP"):
+            link.urgent("M155 S2")
+        self._fault, self._halted = None, False
+        return PrinterIdentity(
+            firmware=name,
+            machine=link.identity.get("MACHINE_TYPE", ""),
+            profile=self._profile.name,
+        )
+
+    def _connect(self) -> None:
+        try:
+            self._serial = serial.Serial(
+                self._port, self._baudrate, timeout=0, write_timeout=0, exclusive=True
+            )
+            self._serial.reset_input_buffer()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise PortError(self._port, _why(error)) from error
+        os.set_blocking(self._serial.fileno(), False)
+        self._link = GcodeLink(self._profile, time.monotonic())
+
+    def _converse(self, *commands: str) -> GcodeLink:
+        """Send commands and wait until all are acknowledged.
+
+        Raises:
+            NoAnswerError: they are not, in time.
+        """
+        link = self._link
+        if link is None:
+            raise PortError(self._port, "the port is not open")
+        link.urgent(*commands)
+        until_s = time.monotonic() + _ANSWER_S
+        while not link.idle:
+            if not self._exchange(0.1) or time.monotonic() > until_s:
+                self.close()
+                raise NoAnswerError(
+                    self._port,
+                    "nobody answers; is the printer switched on, and is the baud rate right?",
+                )
+            if link.broken is not None and link.broken.trouble is Trouble.RESET:
+                # Opening the port resets many boards; the greeting comes when they are up.
+                self._link = link = GcodeLink(self._profile, time.monotonic())
+                link.urgent(*commands)
+            elif link.broken is not None:
+                words = link.broken.text
+                self.close()
+                raise NoAnswerError(self._port, f"the printer says: {words}")
+        return link
+
+    def close(self) -> None:
+        """Let go of the port; never raises."""
+        if self._serial is not None:
+            with suppress(serial.SerialException, OSError):
+                self._serial.close()
+        self._serial = None
+        self._link = None
+
+    # --- printing ---------------------------------------------------------------------------------
+
+    def start(self, gcode: Path, name: str) -> None:
+        """Begin to print; the first line shows the attempt's name on the printer.
+
+        Raises:
+            BusyPrinterError: a print is in progress.
+            PortError: the port is lost, or the file cannot be read.
+            GcodeLineError: a line cannot be sent.
+            PrinterError: the firmware has stopped and needs a reset.
+        """
+        if self._print is not None:
+            raise BusyPrinterError(self._print.name)
+        if self._link is None:
+            raise PortError(self._port, self._fault or "the port is not open")
+        if self._halted:
+            raise PrinterError(f"{self._port}: {self._fault} Switch the printer off and on again.")
+        total = sum(1 for _ in _commands(gcode, self._profile.max_line_bytes))
+        self._last = None
+        self._print = _Print(name=name, total=total)
+        self._link.stream(self._whole(gcode, name))
+
+    def _whole(self, gcode: Path, name: str) -> Iterator[bytes]:
+        yield f"M117 {name}".encode("ascii")
+        yield from _commands(gcode, self._profile.max_line_bytes)
+        # Everything before M400's ok has been done, and M118 says so in the same stream: an ok too
+        # many on the way cannot make a print end early.
+        yield b"M400"
+        yield f"M118 {name} done".encode("ascii")
+
+    def cancel(self) -> None:
+        """Stop the print, heaters off, nozzle raised by 5 mm."""
+        job = self._print
+        if job is None or self._link is None or job.cancelled:
+            return
+        job.cancelled = True
+        self._link.drop_stream()
+        self._link.urgent(*_HEATERS_OFF, "G91", "G1 Z5 F600", "G90", "M117 cancelled")
+
+    def make_safe(self) -> PrinterStatus:
+        """Heaters off, confirmed by the printer's own report of its targets.
+
+        Raises:
+            NotSafeError: it was not confirmed within ten seconds.
+        """
+        link = self._link
+        if link is None or self._halted:
+            raise NotSafeError(self._port)
+        link.drop_stream()
+        link.temperatures = None
+        link.urgent(*_HEATERS_OFF, "M105")
+        until_s = time.monotonic() + _SAFE_S
+        while time.monotonic() < until_s and self._exchange(0.1) and link.broken is None:
+            if _targets_off(link.temperatures):
+                return self._status()
+            if link.idle:
+                link.urgent("M105")
+        raise NotSafeError(self._port)
+
+    # --- the thread's work --------------------------------------------------------------------------
+
+    def poll(self, timeout_s: float) -> PrinterStatus:
+        """Feed the printer and read its answers for at most `timeout_s`."""
+        until_s = time.monotonic() + timeout_s
+        while (left_s := until_s - time.monotonic()) > 0:
+            if self._link is None:
+                self._reopen(left_s)
+                continue
+            before = self._last
+            if not self._exchange(left_s):
+                continue
+            self._judge()
+            if self._last is not before:
+                break
+        self._ask_temperature()
+        return self._status()
+
+    def _exchange(self, timeout_s: float) -> bool:
+        """One round on the port; False when it is lost."""
+        link, port = self._link, self._serial
+        if link is None or port is None:
+            return False
+        now_s = time.monotonic()
+        try:
+            out = link.outgoing(now_s)
+            fd = port.fileno()
+            if out:
+                link.sent(_write(fd, out))
+                more = len(out) > 0 and bool(link.outgoing(now_s))
+            else:
+                more = False
+            wait_s = min(timeout_s, link.wake_s(now_s))
+            readable, _, _ = select.select([fd], [fd] if more else [], [], wait_s)
+            if readable:
+                data = os.read(fd, _BLOCK)
+                if not data:
+                    raise OSError(errno.EIO, "the other end has gone")
+                link.receive(data, time.monotonic())
+        except (OSError, serial.SerialException) as error:
+            self._lose(f"the serial line was lost ({error.strerror or error})")
+            return False
+        return True
+
+    def _judge(self) -> None:
+        """Look whether the print has ended, well or not."""
+        link, job = self._link, self._print
+        if link is None:
+            return
+        if link.broken is not None:
+            self._judge_broken(link.broken)
+            return
+        if job is None:
+            link.heard.clear()
+            return
+        if job.cancelled:
+            if link.idle:
+                self._end(PrintResult.CANCELLED, "cancelled")
+            return
+        done = f"{job.name} done"
+        if any(line.strip() == done for line in link.heard):
+            self._end(PrintResult.DONE, "")
+        elif link.idle and time.monotonic() > job.asked_end_s + 2.0:
+            # All is acknowledged, but the word that proves the end was lost on the way.
+            job.asked_end_s = time.monotonic()
+            link.urgent("M400", f"M118 {done}")
+        link.heard.clear()
+
+    def _judge_broken(self, broken: Broken) -> None:
+        if broken.trouble is Trouble.FATAL:
+            self._halted = True
+            self._fault = f"the printer has stopped: {broken.text}"
+            self._end(PrintResult.FAILED, self._fault)
+        elif broken.trouble is Trouble.STALLED:
+            self._lose(broken.text)
+            return
+        else:
+            self._fault = broken.text
+            reset = broken.trouble is Trouble.RESET
+            self._end(PrintResult.INTERRUPTED if reset else PrintResult.FAILED, broken.text)
+        self._link = GcodeLink(self._profile, time.monotonic())
+        if not self._halted:
+            self._fault = None
+            self._link.urgent(*_HEATERS_OFF)
+
+    def _end(self, result: PrintResult, reason: str) -> None:
+        if self._print is not None:
+            self._last = PrintOutcome(name=self._print.name, result=result, reason=reason)
+        self._print = None
+
+    def _lose(self, why: str) -> None:
+        self.close()
+        self._fault = f"{self._port}: {why}. The printer may still be hot: switch it off."
+        self._end(PrintResult.INTERRUPTED, self._fault)
+        self._reopen_s = time.monotonic() + _REOPEN_S
+
+    def _reopen(self, left_s: float) -> None:
+        """Try the port again once a second; never resume a print."""
+        wait_s = self._reopen_s - time.monotonic()
+        if wait_s > 0:
+            select.select([], [], [], min(wait_s, left_s))
+            return
+        self._reopen_s = time.monotonic() + _REOPEN_S
+        try:
+            self.open()
+        except PrinterError as error:
+            self._fault = str(error)
+
+    def _ask_temperature(self) -> None:
+        link, now_s = self._link, time.monotonic()
+        if link is None or self._halted or now_s < self._asked_s + _ASK_TEMPERATURE_S:
+            return
+        if not link.caps.get("AUTOREPORT_TEMP") or now_s > link.silent_s + 3 * _ASK_TEMPERATURE_S:
+            self._asked_s = now_s
+            link.urgent("M105")
+
+    def _status(self) -> PrinterStatus:
+        link, job = self._link, self._print
+        if link is None:
+            return PrinterStatus(state=PrinterState.OFFLINE, fault=self._fault, last=self._last)
+        told = link.temperatures
+        state = PrinterState.IDLE if job is None else PrinterState.PRINTING
+        return PrinterStatus(
+            state=PrinterState.FAULT if self._halted else state,
+            name=None if job is None else job.name,
+            fraction_done=None if job is None else min(1.0, link.acknowledged / max(1, job.total)),
+            nozzle_c=None if told is None else told.nozzle_c,
+            nozzle_target_c=None if told is None else told.nozzle_target_c,
+            bed_c=None if told is None else told.bed_c,
+            bed_target_c=None if told is None else told.bed_target_c,
+            fault=self._fault if self._halted else None,
+            last=self._last,
+        )
+
+
+def _commands(gcode: Path, most_bytes: int) -> Iterator[bytes]:
+    """Yield the file's commands, ready to be sent.
+
+    Raises:
+        PortError: the file cannot be read.
+        GcodeLineError: naming the line.
+    """
+    try:
+        with gcode.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                command = clean(line, number, most_bytes)
+                if command is not None:
+                    yield command
+    except OSError as error:
+        raise PortError(str(gcode), f"cannot be read: {error.strerror}") from error
+
+
+def _targets_off(told: Temperatures | None) -> bool:
+    return told is not None and told.nozzle_target_c == 0 and told.bed_target_c in (0, None)
+
+
+def _write(fd: int, data: bytes) -> int:
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        return 0
+
+
+def _why(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number == errno.ENOENT or "No such file" in str(error):
+        others = sorted(glob.glob("/dev/serial/by-id/*") + glob.glob("/dev/tty[UA][SC][BM]*"))  # noqa: PTH207
+        there = ", ".join(others) if others else "none is plugged in"
+        return f"there is no such port; ports that are there: {there}"
+    if number == errno.EACCES:
+        return "you may not use it; add yourself to the group dialout and sign in again"
+    if number in (errno.EAGAIN, errno.EBUSY) or "exclusively lock" in str(error):
+        return "another program holds it (OctoPrint, a slicer?); close that first"
+    return f"it cannot be opened: {error}"

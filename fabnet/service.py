@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-from designs.library import Library
-from firmware_profiles.loader import load_machine
-from web.app import WebSettings, create_app, make_server
 
+from designs.library import Library
 from fabnet import clock, wire
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig
@@ -36,6 +34,7 @@ from jobs.ledger.store import Ledger
 from jobs.ledger.streams import Arrival
 from jobs.live import Live
 from jobs.messages import Telemetry, decode_up
+from web.app import WebSettings, create_app, make_server
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +57,7 @@ class Service:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "ledger.lock")
         self.ledger = Ledger(self._folder / "ledger.db")
+        self.library().migrate()
         self.live = Live()
         self._epoch = self._begin_epoch()
         self._boot = secrets.token_hex(16)
@@ -351,7 +351,7 @@ class Service:
                 facts = planning.snapshot(self.ledger, library)
                 if not facts.needs or facts == done:
                     continue
-                plan = planning.make(facts, library, load_machine)
+                plan = planning.make(facts, library)
                 planning.apply(self.ledger, library, facts, plan, clock.now())
                 done = facts
             except Exception:  # noqa: BLE001

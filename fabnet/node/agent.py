@@ -21,9 +21,6 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from firmware_profiles.loader import load_machine
-from printers.connect import connect
-from printers.slicing import Slice, Slicer, find_slicer
 
 from fabnet import clock, wire
 from fabnet.config import NodeConfig, PrinterConfig
@@ -34,6 +31,7 @@ from fabnet.node.files import FileStore, Wanted, prepare
 from fabnet.node.journal import COORDINATOR, Entry, Journal
 from fabnet.node.policy import Rules, decide, may_start, parse_hours
 from fabnet.wire import Channel
+from firmware_profiles.loader import load_machine
 from firmware_profiles.profile import MachinePreset
 from jobs.ledger import streams
 from jobs.ledger.streams import Arrival
@@ -60,9 +58,11 @@ from jobs.messages import (
     decode_down,
 )
 from jobs.model import AttemptRef
+from printers.connect import connect
 from printers.driver import Driver
 from printers.errors import PrinterError
 from printers.model import PrinterFacts, PrinterState, PrintResult, Spool
+from printers.slicing import Slice, Slicer, find_slicer
 
 _log = logging.getLogger(__name__)
 

@@ -7,15 +7,13 @@ pieces it places are still unplaced.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from designs.library import Library
 from designs.materials import material as material_of
-
 from designs.model import Bed, Part
-from firmware_profiles.profile import MachinePreset
 from jobs.estimate import estimate
 from jobs.ledger import views
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
@@ -117,7 +115,7 @@ def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[float, float]]:
     return {(r[0], r[1]): (float(r[2]), float(r[3])) for r in rows}
 
 
-def make(facts: Snapshot, library: Library, preset_of: Callable[[str], MachinePreset]) -> Plan:
+def make(facts: Snapshot, library: Library) -> Plan:
     """Make a plan from a snapshot; slow where a part meets a bed for the first time."""
     fits = {}
     for need in facts.needs:
@@ -125,7 +123,7 @@ def make(facts: Snapshot, library: Library, preset_of: Callable[[str], MachinePr
         for printer in facts.fleet:
             key = (printer.node, printer.printer)
             fits[need.mesh_sha256, *key] = _fit(
-                part, printer.material, facts.printers[key], library, preset_of
+                part, printer.material, facts.printers[key], library
             )
     return split(facts.needs, facts.fleet, fits)
 
@@ -140,7 +138,6 @@ def _fit(
     loaded: str | None,
     facts: PrinterFacts,
     library: Library,
-    preset_of: Callable[[str], MachinePreset],
 ) -> Fit:
     size = part.facts.extents_mm
     tall = size[2] > facts.height_mm
@@ -148,9 +145,8 @@ def _fit(
     most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
     code = loaded if loaded in part.materials else part.materials[0]
     density = material_of(code).density_g_cm3
-    preset = preset_of(facts.preset)
-    one = estimate(part.facts, 1, density, preset.slicer_profile)
-    two = estimate(part.facts, 2, density, preset.slicer_profile)
+    one = estimate(part.facts, 1, density)
+    two = estimate(part.facts, 2, density)
     return Fit(
         most=most,
         needed_mm=size[2] if tall else max(size[0], size[1]),

@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from designs.errors import MeshRefusedError
 from designs.measuring import CPU_S
@@ -80,6 +82,14 @@ def measure(path: Path, out: Path) -> PartFacts:
         triangles=answer.triangles,
         warnings=answer.warnings,
     )
+
+
+def read_canonical(path: Path) -> NDArray[np.float32]:
+    """Return the triangles of a mesh that `measure` wrote: shape (n, 3, 3), in mm, lowest corner 0."""
+    record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    data = np.frombuffer(path.read_bytes(), dtype=record, offset=_STL_HEADER)
+    corners: NDArray[np.float32] = data["corners"]
+    return corners
 
 
 def _sniff(path: Path) -> str:

@@ -1,183 +1,243 @@
-"""As many copies of one part as fit on a bed. Pure: a footprint and a bed in, a layout out.
+"""Lays as many copies of one part on a bed as fit. Pure: shadows in, placements out.
 
-A raster nester: the part's shadow is drawn on a grid in several turns, and one Fourier transform
-finds all places where it collides with nothing. What it finds is checked again exactly. The same
-input gives the same layout.
+The nester works on a raster of 1 mm: where a turned shadow would meet the copies that lie already
+is one correlation, computed for all turns at once by FFT. What the raster proposes is checked
+exactly with shapely before it is taken. Several starts are tried within a fixed number of steps,
+never within a time, so that the same part on the same bed gives the same layout on any machine.
+
+Leaves reading meshes to `designs.mesh` and writing plates to `designs.plate_file`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from scipy import fft
 from shapely import affinity
-from shapely.geometry import Polygon, box
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry import MultiPolygon, Polygon
 
 from designs.model import Bed, Layout, Placement
 
-_GRIDS = ((2.0, 15), (1.0, 90))  # cell in mm, step of the turns in degrees
-_MOST = 200
+#: Every shadow is grown by this much, so that rounding its outline never shrinks it.
+_GROW_MM = 0.05
+_CELL_MM = 1.0
+_TURN_DEG = 15
+#: Correlations over all turns that one nest may cost; one takes some 30 ms on a bed of 250 mm.
+_STEPS = 80
+#: Proposals of the raster that may fail the exact check, one after another, before a turn is given up.
+_PROPOSALS = 4
+
+Shadow: TypeAlias = Polygon | MultiPolygon
 
 
-@dataclass(frozen=True, slots=True)
-class _Turned:
-    """The part in one turn: its mask, the same with the gap around it, and where its cells lie."""
+def footprint(triangles: NDArray[np.float32]) -> Shadow:
+    """Return the shadow on the bed of a closed mesh; `triangles` has the shape (n, 3, 3), in mm."""
+    flat = triangles[:, :, :2].astype(np.float64)
+    side, other = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    # Every point of a closed mesh's shadow lies under a triangle that looks up.
+    up = side[:, 0] * other[:, 1] - side[:, 1] * other[:, 0] > 1e-6  # noqa: PLR2004  # mm2
+    shadows = shapely.polygons(flat[up])
+    union = shapely.union_all(shadows, grid_size=0.001)
+    return union.buffer(_GROW_MM, quad_segs=2).simplify(_GROW_MM / 2)
 
-    angle_deg: float
-    shape: BaseGeometry
-    solid: NDArray[np.bool_]
-    grown: NDArray[np.bool_]
-    grown_offset: tuple[int, int]  # rows and columns that the grown mask reaches further down, left
-    origin_mm: tuple[float, float]  # of the solid mask's cell (0, 0), in the turned part's frame
+
+def placed(shadow: Shadow, placement: Placement) -> Shadow:
+    """Return the shadow where a placement puts it."""
+    turned = affinity.rotate(shadow, placement.angle_deg, origin=(0, 0))
+    return affinity.translate(turned, placement.x_mm, placement.y_mm)
 
 
-def pack(footprint: BaseGeometry, bed: Bed, *, gap_mm: float = 2.0) -> Layout:
-    """Return the fullest layout found; no placement at all when not one copy fits.
+def pack(shadow: Shadow, bed: Bed, gap_mm: float = 2.0, limit: int | None = None) -> Layout:
+    """Return a layout of as many copies as fit, at most `limit`, at least `gap_mm` apart.
 
-    Args:
-        footprint: the part's shadow, in mm, in the mesh's own frame.
-        bed: copies lie inside its margin, at least `gap_mm` apart.
+    All lie inside the bed's margin. The layout is empty where not even one fits.
     """
+    turns = _turns(shadow, bed, gap_mm)
+    most = _most(shadow, bed, gap_mm, limit)
     best: tuple[Placement, ...] = ()
-    shape = footprint.simplify(0.1)
-    for cell_mm, step in _GRIDS:
-        turns = _turn_all(shape, bed, gap_mm, cell_mm, step)
-        room = box(0, 0, *_room(bed)).area
-        most = min(_MOST, int(room // shape.area))
-        for first in turns:
-            if len(best) >= most:
-                break
-            found = _exact(_nest(turns, first, bed, cell_mm), shape, bed, gap_mm)
+    if turns and most:
+        table = _Table(turns, bed, gap_mm)
+        for first, by_area in _starts(len(turns)):
+            found = table.fill(first, most, by_area=by_area)
             if len(found) > len(best):
                 best = found
+            if len(best) >= most or table.steps >= _STEPS:
+                break
     return Layout(bed=bed, placements=best)
+
+
+def centred(shadow: Shadow, layout: Layout, copies: int) -> Layout:
+    """Return the first `copies` of a layout, moved together to the middle of the bed."""
+    chosen = layout.placements[:copies]
+    x0, y0, x1, y1 = shapely.total_bounds([placed(shadow, each) for each in chosen])
+    move_x, move_y = (layout.bed.x_mm - x0 - x1) / 2, (layout.bed.y_mm - y0 - y1) / 2
+    moved = (
+        replace(each, x_mm=round(each.x_mm + move_x, 3), y_mm=round(each.y_mm + move_y, 3))
+        for each in chosen
+    )
+    return replace(layout, placements=tuple(moved))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """The shadow turned by an angle, its lowest corner moved to the origin."""
+
+    angle_deg: int
+    shadow: Shadow
+    corner: tuple[float, float]  # where the lowest corner was before the move
+    size: tuple[float, float]
+    solid: NDArray[np.float32]  # raster [y, x] of the shadow
+    fat: NDArray[np.float32]  # raster of the shadow and the gap around it
+    fat_cells: int  # how many cells the fat raster begins before the solid one
+
+
+def _turns(shadow: Shadow, bed: Bed, gap_mm: float) -> list[_Turn]:
+    """All turns at which one copy fits on the bed."""
+    room = _room(bed)
+    turns = []
+    for angle in range(0, 360, _TURN_DEG):
+        turned = affinity.rotate(shadow, angle, origin=(0, 0))
+        x0, y0, x1, y1 = turned.bounds
+        if x1 - x0 > room[0] or y1 - y0 > room[1]:
+            continue
+        at_origin = affinity.translate(turned, -x0, -y0)
+        border = math.ceil(gap_mm / _CELL_MM)
+        turns.append(
+            _Turn(
+                angle_deg=angle,
+                shadow=at_origin,
+                corner=(x0, y0),
+                size=(x1 - x0, y1 - y0),
+                solid=_raster(at_origin, 0),
+                fat=_raster(at_origin.buffer(gap_mm, quad_segs=4), border),
+                fat_cells=border,
+            )
+        )
+    # The square ways to lie come first, then the others.
+    return sorted(turns, key=lambda turn: (turn.angle_deg % 90 != 0, turn.angle_deg))
+
+
+def _raster(shape: Shadow, border: int) -> NDArray[np.float32]:
+    """Draw a shape whose lowest corner lies at (-border, -border) cells or above."""
+    _, _, x1, y1 = shape.bounds
+    size = (math.ceil(x1 / _CELL_MM) + 2 * border + 1, math.ceil(y1 / _CELL_MM) + 2 * border + 1)
+    image = Image.new("L", size, 0)
+    draw = ImageDraw.Draw(image)
+    for polygon in shapely.get_parts(shape):
+        draw.polygon(_cells(polygon.exterior.coords, border), fill=1, outline=1)
+        for hole in polygon.interiors:
+            draw.polygon(_cells(hole.coords, border), fill=0, outline=1)
+    return np.asarray(image, dtype=np.float32)
+
+
+def _cells(points: Sequence[tuple[float, ...]], border: int) -> list[tuple[float, float]]:
+    # Pillow's pixel centres lie at whole numbers.
+    shift = border - 0.5
+    return [(x / _CELL_MM + shift, y / _CELL_MM + shift) for x, y, *_ in points]
+
+
+def _most(shadow: Shadow, bed: Bed, gap_mm: float, limit: int | None) -> int:
+    """A number of copies that cannot be beaten: the area of copies with half the gap around them."""
+    width, depth = _room(bed)
+    around = shadow.buffer(gap_mm / 2, quad_segs=4).area
+    most = int((width + gap_mm) * (depth + gap_mm) / around)
+    return most if limit is None else min(most, limit)
 
 
 def _room(bed: Bed) -> tuple[float, float]:
     return bed.x_mm - 2 * bed.margin_mm, bed.y_mm - 2 * bed.margin_mm
 
 
-def _turn_all(
-    shape: BaseGeometry, bed: Bed, gap_mm: float, cell_mm: float, step: int
-) -> list[_Turned]:
-    width, depth = _room(bed)
-    turns = []
-    for angle in range(0, 360, step):
-        turned = affinity.rotate(shape, angle, origin=(0, 0))
-        x0, y0, x1, y1 = turned.bounds
-        if x1 - x0 > width or y1 - y0 > depth:
-            continue
-        solid, origin = _draw(turned, cell_mm)
-        grown, far = _draw(turned.buffer(gap_mm, quad_segs=4), cell_mm)
-        offset = (round((origin[1] - far[1]) / cell_mm), round((origin[0] - far[0]) / cell_mm))
-        turns.append(_Turned(float(angle), turned, solid, grown, offset, origin))
-    return turns
+def _starts(turns: int) -> Iterator[tuple[int, bool]]:
+    """Every turn of the first copy, twice: bottom rows first, and smallest rectangle first."""
+    for first in range(turns):
+        yield first, False
+        yield first, True
 
 
-def _draw(shape: BaseGeometry, cell_mm: float) -> tuple[NDArray[np.bool_], tuple[float, float]]:
-    """Return the cells that the shape touches, and the frame's position of cell (0, 0)."""
-    x0, y0, x1, y1 = shape.bounds
-    columns = int(np.ceil((x1 - x0) / cell_mm)) or 1
-    rows = int(np.ceil((y1 - y0) / cell_mm)) or 1
-    x, y = np.meshgrid(x0 + np.arange(columns) * cell_mm, y0 + np.arange(rows) * cell_mm)
-    cells = shapely.box(x, y, x + cell_mm, y + cell_mm)
-    shapely.prepare(shape)
-    return shapely.intersects(shape, cells), (x0, y0)
+class _Table:
+    """One bed and the turned shadows, ready to be filled again and again."""
 
-
-def _nest(turns: list[_Turned], first: _Turned, bed: Bed, cell_mm: float) -> list[Placement]:
-    """Put copies into the lowest free corner, one after another, beginning with one turn."""
-    width, depth = _room(bed)
-    columns, rows = int(width / cell_mm), int(depth / cell_mm)
-    taken = np.zeros((rows, columns), dtype=bool)
-    placed: list[Placement] = []
-    size = (fft.next_fast_len(2 * rows, real=True), fft.next_fast_len(2 * columns, real=True))
-    masks = {t.angle_deg: np.conj(fft.rfft2(t.solid.astype(np.float32), size)) for t in turns}
-    while len(placed) < _MOST:
-        bed_mask = fft.rfft2(taken.astype(np.float32), size)
-        choice: tuple[float, int, int, _Turned] | None = None
-        for turned in turns if placed else [first]:
-            spot = _lowest(turned, bed_mask * masks[turned.angle_deg], size, (rows, columns))
-            if spot is not None and (choice is None or spot[0] < choice[0]):
-                choice = (*spot, turned)
-        if choice is None:
-            return placed
-        _, row, column, turned = choice
-        placed.append(
-            Placement(
-                angle_deg=turned.angle_deg,
-                x_mm=round(column * cell_mm - turned.origin_mm[0] + bed.margin_mm, 3),
-                y_mm=round(row * cell_mm - turned.origin_mm[1] + bed.margin_mm, 3),
-            )
+    def __init__(self, turns: list[_Turn], bed: Bed, gap_mm: float) -> None:
+        self.steps = 0
+        self._turns = turns
+        self._bed = bed
+        self._gap_mm = gap_mm
+        self._room = _room(bed)
+        # A raster may stick out of the bed by a part of a cell; the exact size decides there.
+        cells = [math.ceil(side / _CELL_MM) + 2 for side in self._room]
+        self._shape = (
+            fft.next_fast_len(cells[1], real=True),
+            fft.next_fast_len(cells[0], real=True),
         )
-        _take(taken, turned, row, column)
-    return placed
+        solids = np.zeros((len(turns), *self._shape), np.float32)
+        for plane, turn in zip(solids, turns, strict=True):
+            height, width = turn.solid.shape
+            plane[:height, :width] = turn.solid[: self._shape[0], : self._shape[1]]
+        self._solids = fft.rfft2(solids).conj()
 
+    def fill(self, first: int, most: int, *, by_area: bool) -> tuple[Placement, ...]:
+        """Place the first copy turned as told, then others wherever they fit best."""
+        taken = np.zeros(self._shape, np.float32)
+        shadows: list[Shadow] = []
+        places: list[Placement] = []
+        at: tuple[int, int, int] | None = (first, 0, 0)
+        while at is not None:
+            number, row, column = at
+            turn = self._turns[number]
+            shadows.append(self._shadow(turn, row, column))
+            places.append(self._placement(turn, row, column))
+            if len(places) == most:
+                break
+            self._occupy(taken, turn, row, column)
+            at = self._next(taken, shadows, by_area=by_area)
+        return tuple(places)
 
-def _lowest(
-    turned: _Turned, product: NDArray[np.complex64], size: tuple[int, int], bed: tuple[int, int]
-) -> tuple[float, int, int] | None:
-    """Return the free spot whose far corner lies lowest, then leftmost."""
-    high, wide = turned.solid.shape
-    free_rows, free_columns = bed[0] - high + 1, bed[1] - wide + 1
-    if free_rows < 1 or free_columns < 1:
+    def _next(
+        self, taken: NDArray[np.float32], shadows: list[Shadow], *, by_area: bool
+    ) -> tuple[int, int, int] | None:
+        self.steps += 1
+        hits = fft.irfft2(fft.rfft2(taken)[None] * self._solids, s=self._shape)
+        choices = []
+        for number, turn in enumerate(self._turns):
+            rows = int((self._room[1] - turn.size[1]) / _CELL_MM) + 1
+            columns = int((self._room[0] - turn.size[0]) / _CELL_MM) + 1
+            free_rows, free_columns = np.nonzero(hits[number, :rows, :columns] < 0.5)  # noqa: PLR2004
+            tops = free_rows * _CELL_MM + turn.size[1]
+            rights = free_columns * _CELL_MM + turn.size[0]
+            score = tops * rights if by_area else tops + rights * 1e-3
+            for index in np.argsort(score, kind="stable")[:_PROPOSALS]:
+                row, column = int(free_rows[index]), int(free_columns[index])
+                choices.append((float(score[index]), number, row, column))
+        for _, number, row, column in sorted(choices):
+            shadow = self._shadow(self._turns[number], row, column)
+            if not shapely.dwithin(shadow, shadows, self._gap_mm).any():
+                return number, row, column
         return None
-    hits = fft.irfft2(product, size)[:free_rows, :free_columns]
-    rows, columns = np.nonzero(hits < 0.5)  # noqa: PLR2004 - counts of cells, with rounding
-    if len(rows) == 0:
-        return None
-    key = (rows + high) + (columns + wide) * 1e-3
-    at = int(np.argmin(key))
-    return float(key[at]), int(rows[at]), int(columns[at])
 
+    def _occupy(self, taken: NDArray[np.float32], turn: _Turn, row: int, column: int) -> None:
+        height, width = turn.fat.shape
+        y0, x0 = row - turn.fat_cells, column - turn.fat_cells
+        y1, x1 = min(y0 + height, self._shape[0]), min(x0 + width, self._shape[1])
+        cut_y, cut_x = max(0, -y0), max(0, -x0)
+        part = turn.fat[cut_y : y1 - y0, cut_x : x1 - x0]
+        area = taken[y0 + cut_y : y1, x0 + cut_x : x1]
+        np.maximum(area, part, out=area)
 
-def _take(taken: NDArray[np.bool_], turned: _Turned, row: int, column: int) -> None:
-    down, left = turned.grown_offset
-    row, column = row - down, column - left
-    high, wide = turned.grown.shape
-    r0, c0 = max(0, row), max(0, column)
-    r1, c1 = min(taken.shape[0], row + high), min(taken.shape[1], column + wide)
-    taken[r0:r1, c0:c1] |= turned.grown[r0 - row : r1 - row, c0 - column : c1 - column]
+    def _shadow(self, turn: _Turn, row: int, column: int) -> Shadow:
+        return affinity.translate(turn.shadow, column * _CELL_MM, row * _CELL_MM)
 
-
-def outline(footprint: BaseGeometry, placement: Placement) -> BaseGeometry:
-    """Return a footprint where a placement puts it."""
-    turned = affinity.rotate(footprint, placement.angle_deg, origin=(0, 0))
-    return affinity.translate(turned, placement.x_mm, placement.y_mm)
-
-
-def _exact(
-    placed: list[Placement], shape: BaseGeometry, bed: Bed, gap_mm: float
-) -> tuple[Placement, ...]:
-    """Keep what lies inside the bed and keeps its distance, checked without a grid."""
-    margin = bed.margin_mm
-    room: Polygon = box(margin, margin, bed.x_mm - margin, bed.y_mm - margin).buffer(1e-6)
-    kept: list[tuple[Placement, BaseGeometry]] = []
-    for placement in placed:
-        mine = outline(shape, placement)
-        if room.contains(mine) and all(mine.distance(other) >= gap_mm - 0.05 for _, other in kept):
-            kept.append((placement, mine))
-    return tuple(placement for placement, _ in kept)
-
-
-def centred(footprint: BaseGeometry, layout: Layout, copies: int) -> Layout:
-    """Return a layout of fewer copies, moved to the middle of the bed.
-
-    Raises:
-        ValueError: the layout holds fewer copies.
-    """
-    if not 1 <= copies <= len(layout.placements):
-        raise ValueError(f"{copies} copies of a layout of {len(layout.placements)}")
-    chosen = layout.placements[:copies]
-    boxes = np.array([outline(footprint, placement).bounds for placement in chosen])
-    x = (layout.bed.x_mm - boxes[:, 0].min() - boxes[:, 2].max()) / 2
-    y = (layout.bed.y_mm - boxes[:, 1].min() - boxes[:, 3].max()) / 2
-    moved = tuple(
-        Placement(angle_deg=p.angle_deg, x_mm=round(p.x_mm + x, 3), y_mm=round(p.y_mm + y, 3))
-        for p in chosen
-    )
-    return Layout(bed=layout.bed, placements=moved)
+    def _placement(self, turn: _Turn, row: int, column: int) -> Placement:
+        margin = self._bed.margin_mm
+        return Placement(
+            angle_deg=float(turn.angle_deg),
+            x_mm=round(column * _CELL_MM - turn.corner[0] + margin, 3),
+            y_mm=round(row * _CELL_MM - turn.corner[1] + margin, 3),
+        )

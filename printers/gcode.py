@@ -1,0 +1,346 @@
+"""Decides whether a G-code file may run on a printer. Pure: lines in, facts or a refusal out.
+
+A file from the network moves and heats a machine in somebody's home, so only commands from a list
+are let through, and every extrusion and temperature is followed. Positions are followed as Marlin
+understands them: G90 and G91 hold for E too, until M82 or M83. Leaves line numbers, checksums and
+lengths of lines to `printers.gcode_link`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from firmware_profiles.profile import MachinePreset
+from printers.errors import GcodeRefusedError
+
+#: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
+_FASTEST = 60_000.0
+#: Filament that one move may push or pull, in mm.
+_LONGEST_E_MM = 150.0
+_LONGEST_DWELL_S = 600.0
+#: Travel may leave the bed by this much (to park, to wipe), for firmware stops at its own ends.
+_TRAVEL_MM = 30.0
+_ROUNDING_MM = 0.01
+#: A first layer is never lower than this; below, the nozzle would scratch the bed.
+_LOWEST_MM = -0.05
+
+_WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
+_COMMAND = re.compile(r"([GMT])\s*0*(\d+)(?:\.\d+)?(?![\d.])\s*")
+
+#: Commands without a rule of their own: their words are read, and do no harm.
+_ALLOWED = frozenset(
+    {f"G{n}" for n in (10, 11, 21, 29, 80)}
+    | {f"M{n}" for n in (17, 18, 73, 84, 105, 106, 107, 108, 114, 115, 201, 203, 204, 205)}
+    | {f"M{n}" for n in (400, 486, 862, 900)}
+)
+#: Commands whose rest is text for people.
+_TEXT = frozenset({"M117", "M486", "M862"})
+
+_WAITS = "it would wait for a person at the printer"
+_CARD = "it works on the printer's own memory card"
+_SETTINGS = "it changes the printer's own settings"
+_SCALE = "it changes how far the printer moves, so that nothing can be checked"
+_REFUSED: Mapping[str, str] = {
+    "G20": "it is in inches; slice it in millimetres",
+    "M0": _WAITS, "M1": _WAITS, "M25": _WAITS, "M226": _WAITS, "M600": _WAITS, "M601": _WAITS,
+    "M20": _CARD, "M21": _CARD, "M22": _CARD, "M23": _CARD, "M24": _CARD, "M26": _CARD,
+    "M28": _CARD, "M29": _CARD, "M30": _CARD, "M32": _CARD, "M928": _CARD,
+    "M92": _SCALE, "M206": _SCALE, "M211": _SCALE, "M218": _SCALE, "M290": _SCALE, "M428": _SCALE,
+    "M851": _SCALE, "M200": _SCALE, "G53": _SCALE, "G54": _SCALE, "G55": _SCALE, "G68": _SCALE,
+    "M42": "it switches the printer's wires", "M80": "it switches the printer's power supply",
+    "M81": "it switches the printer's power supply",
+    "M112": "it is an emergency stop",
+    "M302": "it lets the printer push cold filament",
+    "M301": _SETTINGS, "M303": "it heats to tune the heater, without an end",
+    "M304": _SETTINGS, "M500": _SETTINGS, "M501": _SETTINGS, "M502": _SETTINGS, "M504": _SETTINGS,
+    "M575": _SETTINGS, "M907": _SETTINGS, "M914": _SETTINGS, "M569": _SETTINGS, "M350": _SETTINGS,
+    "M997": "it updates the printer's firmware", "M999": "it restarts a printer that has stopped",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcodeFacts:
+    """What a file that may run would do. Extents are those of extruding moves, in mm."""
+
+    x_min: float
+    x_max: float
+    y_min: float
+    y_max: float
+    z_max: float
+    nozzle_max_c: float
+    bed_max_c: float
+    extruded_mm: float  # of filament, net of what is pulled back
+    lines: int
+
+
+def check(
+    lines: Iterable[str], preset: MachinePreset, *, nozzle_limit_c: float, bed_limit_c: float
+) -> GcodeFacts:
+    """Read a G-code file line by line; return what it would do.
+
+    Args:
+        lines: of the file, with or without their ends.
+        preset: whose bed and height hold.
+        nozzle_limit_c: the lower of what machine and material stand.
+        bed_limit_c: the same for the bed.
+
+    Raises:
+        GcodeRefusedError: it must not run here; names the line and the reason.
+    """
+    reader = _Reader(preset, nozzle_limit_c, bed_limit_c)
+    for line in lines:
+        reader.read(line)
+    return reader.finish()
+
+
+class _Reader:
+    """The state of the printer while a file is read."""
+
+    def __init__(self, preset: MachinePreset, nozzle_limit_c: float, bed_limit_c: float) -> None:
+        self._preset = preset
+        self._limits = {"nozzle": nozzle_limit_c, "bed": bed_limit_c}
+        self._targets = {"nozzle": 0.0, "bed": 0.0}
+        self._hottest = {"nozzle": 0.0, "bed": 0.0}
+        self._line = 0
+        self._relative = False
+        self._relative_e = False
+        # Unknown until the printer is homed or told.
+        self._x = self._y = self._z = math.nan
+        self._e = 0.0
+        self._extruded = 0.0
+        self._x_min = self._y_min = math.inf
+        self._x_max = self._y_max = self._z_max = -math.inf
+        self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
+            "G0": self._move, "G1": self._move, "G2": self._clockwise, "G3": self._anticlockwise,
+            "G4": self._dwell, "G28": self._home, "G90": self._absolute, "G91": self._go_relative,
+            "G92": self._set, "M82": self._absolute_e, "M83": self._go_relative_e,
+            "M104": self._nozzle, "M109": self._nozzle, "M140": self._bed, "M190": self._bed,
+            "M220": self._speed_factor, "M221": self._flow_factor, "T0": self._nothing,
+        }  # fmt: skip
+
+    def read(self, line: str) -> None:
+        self._line += 1
+        code = line.partition(";")[0].strip().upper()
+        if not code:
+            return
+        command = _COMMAND.match(code)
+        if command is None:
+            raise self._refuse(f"{code[:30]!r} is no command")
+        name = command.group(1) + command.group(2)
+        if name in _TEXT:
+            return
+        words = self._words(code[command.end() :])
+        rule = self._rules.get(name)
+        if rule is not None:
+            rule(words)
+        elif name not in _ALLOWED:
+            raise self._refuse(f"{name}: {self._why_not(name)}")
+
+    def finish(self) -> GcodeFacts:
+        """Check what only the end shows."""
+        if math.isinf(self._x_min):
+            raise GcodeRefusedError(0, "nothing is printed in it")
+        for heater, target in self._targets.items():
+            if target > 0:
+                raise GcodeRefusedError(
+                    0, f"the {heater} stays at {target:g} C at the end; end it with heaters off"
+                )
+        return GcodeFacts(
+            x_min=self._x_min, x_max=self._x_max, y_min=self._y_min, y_max=self._y_max,
+            z_max=self._z_max, nozzle_max_c=self._hottest["nozzle"], bed_max_c=self._hottest["bed"],
+            extruded_mm=self._extruded, lines=self._line,
+        )  # fmt: skip
+
+    def _refuse(self, why: str) -> GcodeRefusedError:
+        return GcodeRefusedError(self._line, why)
+
+    def _why_not(self, name: str) -> str:
+        if name.startswith("T"):
+            return "it asks for another tool, and one is known here"
+        return _REFUSED.get(name, "it is not on the list of allowed commands")
+
+    def _words(self, text: str) -> dict[str, float]:
+        words: dict[str, float] = {}
+        position = 0
+        for match in _WORDS.finditer(text):
+            letter, number = match.groups()
+            if match.start() != position or letter in words or letter in "GMTN":
+                break
+            words[letter] = float(number) if number else math.nan
+            position = match.end()
+        if position != len(text):
+            raise self._refuse(f"{text[position : position + 30]!r} cannot be understood")
+        return words
+
+    # -- moves ---------------------------------------------------------------------------------
+
+    def _target(self, words: dict[str, float]) -> tuple[float, float, float, float]:
+        """Return where a move ends, and the filament it pushes."""
+        feedrate = words.get("F", 1.0)
+        if not 0 <= feedrate <= _FASTEST:
+            raise self._refuse(f"a speed of F{feedrate:g} cannot be meant")
+        if self._relative:
+            x = self._x + words.get("X", 0.0)
+            y = self._y + words.get("Y", 0.0)
+            z = self._z + words.get("Z", 0.0)
+        else:
+            x, y, z = words.get("X", self._x), words.get("Y", self._y), words.get("Z", self._z)
+        pushed = 0.0
+        if "E" in words:
+            pushed = words["E"] if self._relative_e else words["E"] - self._e
+            if not abs(pushed) <= _LONGEST_E_MM:
+                raise self._refuse(f"{pushed:.0f} mm of filament in one move cannot be meant")
+            self._e += pushed
+            self._extruded += pushed
+        return x, y, z, pushed
+
+    def _move(self, words: dict[str, float]) -> None:
+        x, y, z, pushed = self._target(words)
+        if pushed > 0:
+            self._extrude(self._x, self._y, self._z)
+            self._extrude(x, y, z)
+        else:
+            self._travel(x, y, z)
+        self._x, self._y, self._z = x, y, z
+
+    def _extrude(self, x: float, y: float, z: float) -> None:
+        if (
+            self._x_min <= x <= self._x_max
+            and self._y_min <= y <= self._y_max
+            and _LOWEST_MM <= z <= self._z_max
+        ):
+            return
+        if math.isnan(x + y + z):
+            raise self._refuse("it pushes filament before the printer is homed (G28)")
+        preset = self._preset
+        for axis, at, most in (("X", x, preset.bed_x_mm), ("Y", y, preset.bed_y_mm)):
+            if not -_ROUNDING_MM <= at <= most + _ROUNDING_MM:
+                raise self._refuse(
+                    f"it prints at {axis} {at:.1f} mm, and the bed has 0 to {most:g} mm"
+                )
+        self._height(z)
+        self._x_min, self._x_max = min(self._x_min, x), max(self._x_max, x)
+        self._y_min, self._y_max = min(self._y_min, y), max(self._y_max, y)
+        self._z_max = max(self._z_max, z)
+
+    def _travel(self, x: float, y: float, z: float) -> None:
+        for axis, at, most in (("X", x, self._preset.bed_x_mm), ("Y", y, self._preset.bed_y_mm)):
+            if at < -_TRAVEL_MM or at > most + _TRAVEL_MM:
+                raise self._refuse(f"it moves to {axis} {at:.0f} mm, far off the bed")
+        if not math.isnan(z):
+            self._height(z)
+
+    def _height(self, z: float) -> None:
+        if z < _LOWEST_MM:
+            raise self._refuse(f"Z {z:.2f} mm lies below the bed")
+        if z > self._preset.height_mm + _ROUNDING_MM:
+            raise self._refuse(
+                f"Z {z:.1f} mm is higher than the printer's {self._preset.height_mm:g} mm"
+            )
+
+    def _clockwise(self, words: dict[str, float]) -> None:
+        self._arc(words, -1)
+
+    def _anticlockwise(self, words: dict[str, float]) -> None:
+        self._arc(words, 1)
+
+    def _arc(self, words: dict[str, float], sense: int) -> None:
+        if "R" in words or not ("I" in words or "J" in words):
+            raise self._refuse("an arc without its centre (I, J) cannot be checked")
+        start_x, start_y = self._x, self._y
+        offset = words.get("I", 0.0), words.get("J", 0.0)
+        x, y, z, pushed = self._target(words)
+        visit = self._extrude if pushed > 0 else self._travel
+        for at_x, at_y in _arc_corners(start_x, start_y, x, y, offset, sense):
+            visit(at_x, at_y, z)
+        self._x, self._y, self._z = x, y, z
+
+    def _home(self, words: dict[str, float]) -> None:
+        axes = [axis for axis in "XYZ" if axis in words] or list("XYZ")
+        self._x = 0.0 if "X" in axes else self._x
+        self._y = 0.0 if "Y" in axes else self._y
+        self._z = 0.0 if "Z" in axes else self._z
+
+    def _set(self, words: dict[str, float]) -> None:
+        if not words or words.keys() - {"E"}:
+            raise self._refuse(f"G92: {_SCALE}")
+        self._e = words["E"]
+        if math.isnan(self._e):
+            raise self._refuse("G92 E without a number")
+
+    def _absolute(self, _: dict[str, float]) -> None:
+        self._relative = self._relative_e = False
+
+    def _go_relative(self, _: dict[str, float]) -> None:
+        self._relative = self._relative_e = True
+
+    def _absolute_e(self, _: dict[str, float]) -> None:
+        self._relative_e = False
+
+    def _go_relative_e(self, _: dict[str, float]) -> None:
+        self._relative_e = True
+
+    # -- heat and the rest ---------------------------------------------------------------------
+
+    def _nozzle(self, words: dict[str, float]) -> None:
+        self._heat("nozzle", words)
+
+    def _bed(self, words: dict[str, float]) -> None:
+        self._heat("bed", words)
+
+    def _heat(self, heater: str, words: dict[str, float]) -> None:
+        if words.get("T", 0.0) != 0.0:
+            raise self._refuse("it heats another tool, and one is known here")
+        # S and R are targets; Marlin's B is the upper end of its automatic temperature.
+        told = [words[letter] for letter in "SRB" if letter in words]
+        if not told:
+            raise self._refuse(f"it heats the {heater} without saying how far")
+        hottest = max(told)
+        if not all(0 <= target <= self._limits[heater] for target in told):
+            raise self._refuse(
+                f"it heats the {heater} to {hottest:g} C, and {self._limits[heater]:g} C is the most here"
+            )
+        self._targets[heater] = hottest
+        self._hottest[heater] = max(self._hottest[heater], hottest)
+
+    def _dwell(self, words: dict[str, float]) -> None:
+        waits_s = max(words.get("S", 0.0), words.get("P", 0.0) / 1000.0)
+        if not 0 <= waits_s <= _LONGEST_DWELL_S:
+            raise self._refuse(f"it waits for {waits_s:g} s with the heaters on")
+
+    def _speed_factor(self, words: dict[str, float]) -> None:
+        self._factor("speed", words, 10.0, 200.0)
+
+    def _flow_factor(self, words: dict[str, float]) -> None:
+        self._factor("flow", words, 50.0, 150.0)
+
+    def _factor(self, what: str, words: dict[str, float], least: float, most: float) -> None:
+        if not least <= words.get("S", 100.0) <= most:
+            raise self._refuse(f"{words['S']:g} % of {what} cannot be meant")
+
+    def _nothing(self, _: dict[str, float]) -> None:
+        return
+
+
+def _arc_corners(
+    x0: float, y0: float, x1: float, y1: float, offset: tuple[float, float], sense: int
+) -> list[tuple[float, float]]:
+    """The ends of an arc and the outermost points that it passes in between.
+
+    It runs from (x0, y0) to (x1, y1) round the point that lies `offset` from its start; the same
+    start and end are a full circle. `sense` is 1 for anticlockwise, -1 for clockwise.
+    """
+    centre_x, centre_y = x0 + offset[0], y0 + offset[1]
+    radius = math.hypot(*offset)
+    start = math.atan2(y0 - centre_y, x0 - centre_x)
+    end = math.atan2(y1 - centre_y, x1 - centre_x)
+    sweep = (end - start) * sense % (2 * math.pi) or 2 * math.pi
+    corners = [(x0, y0), (x1, y1)]
+    for quarter in range(4):
+        if (quarter * math.pi / 2 - start) * sense % (2 * math.pi) <= sweep:
+            turn_x, turn_y = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
+            corners.append((centre_x + radius * turn_x, centre_y + radius * turn_y))
+    return corners

@@ -1,0 +1,175 @@
+"""Who is asking, and what may she do: passwords, sessions, the permission table.
+
+Every endpoint has a line in `PERMISSIONS`; one without is refused for everybody. The account is
+read from the ledger with every request, so a changed role or password counts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from jobs.coordinator.people import Person, person
+from jobs.errors import NotFoundError
+from jobs.model import Role
+from web.context import here
+
+PUBLIC: Final = "public"
+_ALL: Final = frozenset(Role)
+_STEWARD: Final = frozenset({Role.STEWARD})
+_BEDS: Final = frozenset({Role.MAKER, Role.STEWARD})
+_HUB: Final = frozenset({Role.INSPECTOR, Role.STEWARD})
+
+PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyType(
+    {
+        "static": PUBLIC,
+        "healthz": PUBLIC,
+        "requesters.home": PUBLIC,
+        "requesters.ask": PUBLIC,
+        "requesters.follow": PUBLIC,  # whoever holds the secret link
+        "requesters.follow_live": PUBLIC,
+        "requesters.receive": PUBLIC,
+        "designs.index": PUBLIC,
+        "lots.show": PUBLIC,
+        "people.sign_in": PUBLIC,
+        "people.sign_out": _ALL,
+        "people.waiting": _ALL,
+        "people.waiting_live": _ALL,
+        "orders.index": _HUB,
+        "orders.show": _HUB,
+        "orders.live": _HUB,
+        "orders.confirm": _STEWARD,
+        "orders.refuse": _STEWARD,
+        "orders.stop_print": _STEWARD,
+        "orders.write_off": _STEWARD,
+        "orders.pack": _HUB,
+        "orders.dispatch": _HUB,
+        "lots.inspect": _HUB,
+        "harvests.count": _BEDS,  # a maker at her own node only
+        "fleet.index": _ALL,
+        "fleet.live": _ALL,
+        "fleet.ready": _BEDS,  # a maker at her own node only
+        "api.waiting": _ALL,
+        "api.order": _HUB,
+        "api.file": PUBLIC,  # nodes sign their requests
+    }
+)
+
+_hasher = PasswordHasher()  # argon2id with the library's current parameters
+#: Verified against when there is no such account, so that both answers take the same time.
+_NOBODY = _hasher.hash("no account has this password")
+
+
+def hash_password(password: str) -> str:
+    """Return what the ledger keeps of a password."""
+    return _hasher.hash(password)
+
+
+def check_password(login: str, password: str) -> Person | None:
+    """Return the account that login and password belong to, None when they do not match."""
+    try:
+        found: Person | None = person(here().ledger, login)
+    except NotFoundError:
+        found = None
+    try:
+        _hasher.verify(_NOBODY if found is None else found.password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return found
+
+
+def _stamp(found: Person) -> str:
+    """Return what ties a session to a password: it ends when the password changes."""
+    return hashlib.sha256(found.password_hash.encode()).hexdigest()[:16]
+
+
+def begin_session(found: Person) -> None:
+    """Sign a person in; nothing of the session before is kept."""
+    session.clear()
+    session.permanent = True
+    session["login"] = found.login
+    session["stamp"] = _stamp(found)
+    session["since"] = here().clock().isoformat()
+    g.person = found
+
+
+def end_session() -> None:
+    """Sign out."""
+    session.clear()
+    g.person = None
+
+
+def signed_in() -> Person | None:
+    """Return who is signed in."""
+    if "person" not in g:
+        g.person = _of_session()
+    found: Person | None = g.person
+    return found
+
+
+def _of_session() -> Person | None:
+    login = session.get("login")
+    if login is None:
+        return None
+    context = here()
+    age = context.clock() - datetime.fromisoformat(session["since"])
+    if age > timedelta(hours=context.settings.session_hours):
+        return None
+    try:
+        found = person(context.ledger, login)
+    except NotFoundError:
+        return None
+    return found if session.get("stamp") == _stamp(found) else None
+
+
+def me() -> Person:
+    """Return who is signed in, on a page that the table keeps from others."""
+    found = signed_in()
+    if found is None:
+        abort(403)
+    return found
+
+
+def only_at(node: str) -> None:
+    """Refuse a maker who is not of this node."""
+    found = me()
+    if found.role is Role.MAKER and found.node != node:
+        abort(403)
+
+
+def can(endpoint: str) -> bool:
+    """Return whether the one who asks may use this endpoint."""
+    rule = PERMISSIONS.get(endpoint)
+    found = signed_in()
+    return rule == PUBLIC or (rule is not None and found is not None and found.role in rule)
+
+
+def safe_next(path: str) -> str:
+    """Return a path of this site to go on to; the landing page when it is none."""
+    local = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if local and path.isprintable() else url_for("people.waiting")
+
+
+def _guard() -> AnyResponse | None:
+    if request.endpoint is None or can(request.endpoint):
+        return None
+    if signed_in() is not None or request.endpoint not in PERMISSIONS:
+        abort(403)
+    if request.path.startswith("/api/"):
+        return Response('{"error": "Sign in first."}\n', 401, mimetype="application/json")
+    target = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("people.sign_in", next=target), 303)
+
+
+def register(app: Flask) -> None:
+    """Guard every endpoint of the app."""
+    app.before_request(_guard)
+    app.jinja_env.globals.update(signed_in=signed_in, can=can)

@@ -1,0 +1,199 @@
+"""The steward's orders: confirm, see who makes what and why, pack, dispatch."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from jobs.coordinator import deliveries, harvests, nodes, orders
+from jobs.coordinator.attempts import GRANT_TTL_S
+from jobs.law import Books
+from jobs.ledger import views
+from jobs.ledger.books import books
+from jobs.ledger.store import Ledger
+from jobs.ledger.views import AttemptView, OrderView
+from jobs.lifecycle import MAY_HAVE_STARTED, AttemptState
+from jobs.live import Live
+from jobs.messages import PrinterTele
+from jobs.model import AttemptRef, BatchState, OrderState, Role
+from web.auth import me, safe_next
+from web.context import here
+from web.forms import Form, attempt_ref
+from web.progress import steps
+from web.streaming import stream
+
+pages = Blueprint("orders", __name__)
+
+_STOPPABLE = (AttemptState.GRANTED, AttemptState.PRINTING)
+
+
+@pages.get("/orders")
+def index() -> str:
+    """All orders, the newest first."""
+    context = here()
+    by_order: dict[str, list[Books]] = {}
+    for each in books(context.ledger.reading):
+        by_order.setdefault(each.order_id, []).append(each)
+    found = views.orders(context.ledger.reading)
+    return render_template(
+        "orders.html",
+        rows=[(o, steps(o, tuple(by_order.get(o.id, ())))) for o in found],
+        titles={r.id: r.title for r in context.library.revisions()},
+    )
+
+
+def _tele(live: Live, attempt: AttemptView) -> PrinterTele | None:
+    """Return what an attempt's printer tells of it now."""
+    tele = live.printer(attempt.node, attempt.printer)
+    return (
+        tele if tele is not None and tele.attempt in (str(attempt.ref), attempt.ref.name) else None
+    )
+
+
+def _version_of(ledger: Ledger, live: Live, order_id: str) -> Callable[[], str]:
+    """Return what gives another word whenever the order's page would look different."""
+
+    def version() -> str:
+        db = ledger.reading
+        told = []
+        for attempt in views.attempts_of(db, order_id):
+            tele = _tele(live, attempt) if attempt.state in _STOPPABLE else None
+            if tele is not None:
+                told.append((str(attempt.ref), round(100 * (tele.fraction_done or 0))))
+        return f"{views.last_event(db, order_id)}-{zlib.crc32(repr(told).encode()):08x}"
+
+    return version
+
+
+def _may_write_off(attempt: AttemptView, now: datetime) -> bool:
+    if attempt.state not in MAY_HAVE_STARTED or attempt.granted_at is None:
+        return False
+    if attempt.state is not AttemptState.GRANTED:
+        return True
+    return now >= harvests.writable_off_from(attempt, GRANT_TTL_S)
+
+
+def _page(order_id: str, refusal: Form) -> str:
+    context = here()
+    version = _version_of(context.ledger, context.live, order_id)()
+    view = views.order_view(context.ledger.reading, order_id)
+    order = view.order
+    revision = context.revision(order.request.revision_id)
+    link = ""
+    if me().role is Role.STEWARD:
+        path = url_for("requesters.follow", link=orders.link_of(context.ledger, order_id))
+        link = context.settings.public_url + path
+    now = context.now()
+    return render_template(
+        "order.html",
+        view=view,
+        order=order,
+        revision=revision,
+        titles={p.id: p.title for p in revision.parts} if revision else {},
+        steps=() if order.state is OrderState.REFUSED else steps(order, _books(view)),
+        tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
+        stoppable={a.ref for a in view.attempts if a.state in _STOPPABLE},
+        lost={a.ref for a in view.attempts if _may_write_off(a, now)},
+        printers=_printer_titles(),
+        to_pack=sum(lot.accepted for lot in view.lots if not lot.batches),
+        link=link,
+        refusal=refusal,
+        version=version,
+    )
+
+
+def _books(view: OrderView) -> tuple[Books, ...]:
+    return tuple(line.books for line in view.lines)
+
+
+def _printer_titles() -> dict[tuple[str, str], str]:
+    return {
+        (node.id, printer.facts.id): f"{node.lab}, {printer.facts.title}"
+        for node in views.fleet(here().ledger.reading)
+        for printer in node.printers
+    }
+
+
+@pages.get("/orders/<order_id>")
+def show(order_id: str) -> str:
+    """One order with everything about it."""
+    return _page(order_id, Form())
+
+
+@pages.get("/orders/<order_id>/live")
+def live(order_id: str) -> Response:
+    """Tell the open page that its order has moved."""
+    context = here()
+    views.order(context.ledger.reading, order_id)
+    return stream(_version_of(context.ledger, context.live, order_id), request.args.get("seen", ""))
+
+
+def _back(order_id: str) -> AnyResponse:
+    target = request.form.get("next")
+    return redirect(safe_next(target) if target else url_for(".show", order_id=order_id), 303)
+
+
+@pages.post("/orders/<order_id>/confirm")
+def confirm(order_id: str) -> AnyResponse:
+    """The requester is who she says: make it."""
+    context = here()
+    orders.confirm(context.ledger, order_id, me().login, context.now())
+    return _back(order_id)
+
+
+@pages.post("/orders/<order_id>/refuse")
+def refuse(order_id: str) -> AnyResponse | tuple[str, int]:
+    """The network will not make it; the requester reads why."""
+    context = here()
+    form = Form(request.form)
+    reason = form.text("reason")
+    if not form.good:
+        return _page(order_id, form), 422
+    orders.refuse(context.ledger, order_id, reason, me().login, context.now())
+    return _back(order_id)
+
+
+@pages.post("/orders/<order_id>/pack")
+def pack(order_id: str) -> AnyResponse:
+    """Put the accepted lots into one batch."""
+    context = here()
+    deliveries.pack(context.ledger, order_id, me().login, context.now())
+    return _back(order_id)
+
+
+@pages.post("/batches/<batch_id>/dispatch")
+def dispatch(batch_id: str) -> AnyResponse:
+    """A batch has left the hub."""
+    context = here()
+    batch = views.batch(context.ledger.reading, batch_id)
+    if batch.state is BatchState.PACKED:  # pressed twice: it has left with the first
+        deliveries.dispatch(context.ledger, batch_id, me().login, context.now())
+    return _back(batch.order_id)
+
+
+def _of_order(ref: AttemptRef) -> str:
+    return views.attempt(here().ledger.reading, ref).order_id
+
+
+@pages.post("/attempts/<ref>/stop")
+def stop_print(ref: str) -> AnyResponse:
+    """Ask a node to stop a print."""
+    context = here()
+    found = attempt_ref(ref)
+    reason = Form(request.form).text("reason", needed=False)
+    nodes.request_cancel(context.ledger, found, reason, me().login, context.now())
+    return _back(_of_order(found))
+
+
+@pages.post("/attempts/<ref>/write-off")
+def write_off(ref: str) -> AnyResponse:
+    """Give an attempt up that will not come back."""
+    context = here()
+    found = attempt_ref(ref)
+    reason = Form(request.form).text("reason")
+    harvests.write_off(context.ledger, found, reason, me().login, context.now())
+    return _back(_of_order(found))

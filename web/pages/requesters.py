@@ -1,0 +1,144 @@
+"""What a hospital sees: the front page, the request form, and its own order by a secret link."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from designs.model import ReviewState
+from jobs.coordinator import deliveries, orders
+from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.ledger import views
+from jobs.ledger.books import books
+from jobs.model import BatchState, Order, OrderState
+from web.context import here
+from web.forms import Form, new_request_key, receipt_from, request_from
+from web.language import language
+from web.progress import counts, labs, steps
+from web.streaming import stream
+
+pages = Blueprint("requesters", __name__)
+
+_REQUESTER = "requester"
+
+
+@pages.get("/")
+def home() -> str:
+    """What this is, and two buttons."""
+    db = here().ledger.reading
+    nodes = views.fleet(db)
+    return render_template(
+        "home.html",
+        labs=len({node.lab for node in nodes}),
+        printers=sum(len(node.printers) for node in nodes),
+        received=sum(b.delivered for b in books(db)),
+    )
+
+
+@pages.route("/ask", methods=["GET", "POST"])
+def ask() -> str | AnyResponse | tuple[str, int]:
+    """The request form."""
+    context = here()
+    secret = context.settings.secret_key
+    choices = [r for r in context.library.revisions() if r.review is not ReviewState.WITHDRAWN]
+    if request.method == "GET":
+        form = Form({"request_key": new_request_key(secret)})
+        if len(choices) == 1:
+            form.typed["revision_id"] = choices[0].id
+        return render_template("ask.html", form=form, choices=choices, today=context.today())
+    form = Form(request.form)
+    asked = request_from(form, {r.id for r in choices}, context.today(), language(), secret)
+    sent_before: str | None = None
+    if form.good:
+        revision = next(r for r in choices if r.id == asked.revision_id)
+        try:
+            placed = orders.place(context.ledger, asked, revision, context.now())
+        except InvalidFieldError as error:
+            form.refused(error)
+        else:
+            if _same(orders.by_link(context.ledger, placed.link), form):
+                return redirect(url_for(".follow", link=placed.link), 303)
+            # Sent before, gone back, and changed: what is in the ledger is not what is on the form.
+            sent_before = placed.link
+    if sent_before or "request_key" in form.errors:
+        form.typed["request_key"] = new_request_key(secret)
+    page = render_template(
+        "ask.html", form=form, choices=choices, today=context.today(), sent_before=sent_before
+    )
+    return page, 409 if sent_before else 422
+
+
+def _same(order: Order, form: Form) -> bool:
+    kept = order.request
+    return (
+        kept.revision_id == form["revision_id"]
+        and str(kept.kits) == "".join(form["kits"].split()).lstrip("0")
+        and kept.due.isoformat() == form["due"].strip()
+        and kept.place == form["place"].strip()
+    )
+
+
+def _version(order_id: str) -> str:
+    return str(views.last_event(here().ledger.reading, order_id))
+
+
+def _page(link: str, receipt: Form, receipt_of: str) -> str:
+    context = here()
+    order = orders.by_link(context.ledger, link)
+    version = _version(order.id)
+    view = views.order_view(context.ledger.reading, order.id)
+    all_books = tuple(line.books for line in view.lines)
+    revision = context.revision(order.request.revision_id)
+    return render_template(
+        "follow.html",
+        order=order,
+        revision=revision,
+        titles={p.id: p.title for p in revision.parts} if revision else {},
+        link=link,
+        url=context.settings.public_url + url_for(".follow", link=link),
+        steps=() if order.state is OrderState.REFUSED else steps(order, all_books),
+        counts=[counts(b) for b in all_books],
+        labs=labs(view),
+        batches=view.batches,
+        receipt=receipt,
+        receipt_of=receipt_of,
+        version=version,
+    )
+
+
+@pages.get("/o/<link>")
+def follow(link: str) -> str:
+    """The requester's own order; whoever holds the link may see it."""
+    return _page(link, Form(), "")
+
+
+@pages.get("/o/<link>/live")
+def follow_live(link: str) -> Response:
+    """Tell the open page that its order has moved."""
+    context = here()
+    order = orders.by_link(context.ledger, link)
+    return stream(
+        lambda: str(views.last_event(context.ledger.reading, order.id)),
+        request.args.get("seen", ""),
+    )
+
+
+@pages.post("/o/<link>/received/<batch_id>")
+def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
+    """The requester has counted a delivery in."""
+    context = here()
+    order = orders.by_link(context.ledger, link)
+    batch = views.batch(context.ledger.reading, batch_id)
+    if batch.order_id != order.id:
+        raise NotFoundError("batch", batch_id)
+    form = Form(request.form)
+    refused, lost = receipt_from(form, sum(lot.pieces for lot in batch.lots))
+    # Pressed twice: it was received by the first.
+    if form.good and batch.state is not BatchState.RECEIVED:
+        try:
+            deliveries.receive(context.ledger, batch_id, refused, lost, _REQUESTER, context.now())
+        except InvalidFieldError as error:
+            form.refused(error)
+    if not form.good:
+        return _page(link, form, batch_id), 422
+    return redirect(url_for(".follow", link=link), 303)

@@ -1,0 +1,92 @@
+"""How far an order is, in kits: the figures of the progress strip. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from jobs.law import Books
+from jobs.ledger.views import OrderView
+from jobs.model import Order, OrderState
+
+
+class StepState(enum.StrEnum):
+    """Where a step of the strip stands."""
+
+    DONE = "done"
+    NOW = "now"
+    NEXT = "next"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the strip."""
+
+    key: str  # "asked", "making", "inspection", "way", "received"
+    state: StepState
+    kits: int  # that have passed this step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where the pieces of one part are, in a requester's words."""
+
+    part_id: str
+    ordered: int
+    to_start: int
+    making: int
+    inspecting: int
+    ready: int
+    on_way: int
+    received: int
+
+
+def counts(books: Books) -> Counts:
+    """Return where the pieces of one part are."""
+    return Counts(
+        part_id=books.part_id,
+        ordered=books.ordered,
+        to_start=books.to_make,
+        making=books.coming,
+        inspecting=books.waiting,
+        ready=books.at_hub,
+        on_way=books.in_transit,
+        received=books.delivered,
+    )
+
+
+def _kits(order: Order, pieces: list[tuple[int, int]]) -> int:
+    """Return how many whole kits the pieces (had, ordered) of all parts make."""
+    kits = order.request.kits
+    return min(
+        (min(had, ordered) * kits // ordered for had, ordered in pieces if ordered), default=0
+    )
+
+
+def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
+    """Return the strip of an order: what has passed each step, and which steps are at work."""
+    kits = order.request.kits
+    passed = {
+        "asked": 0 if order.state is OrderState.ASKED else kits,
+        "making": _kits(order, [(b.usable + b.waiting, b.ordered) for b in books]),
+        "inspection": _kits(order, [(b.usable, b.ordered) for b in books]),
+        "way": _kits(order, [(b.in_transit + b.delivered, b.ordered) for b in books]),
+        "received": _kits(order, [(b.delivered, b.ordered) for b in books]),
+    }
+    found = []
+    before_done = True
+    for key, done in passed.items():
+        if done >= kits:
+            state = StepState.DONE
+        elif done > 0 or before_done:
+            state = StepState.NOW
+        else:
+            state = StepState.NEXT
+        before_done = state is StepState.DONE
+        found.append(Step(key=key, state=state, kits=done))
+    return tuple(found)
+
+
+def labs(view: OrderView) -> int:
+    """Return how many labs have worked or work on an order."""
+    return len({a.lab for a in view.attempts if a.started_at or a.granted_at})

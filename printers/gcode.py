@@ -27,15 +27,18 @@ _ROUNDING_MM = 0.01
 #: A first layer is never lower than this; below, the nozzle would scratch the bed.
 _LOWEST_MM = -0.05
 
+_AXES = frozenset("XYZ")
 _WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
 _COMMAND = re.compile(r"([GMT])\s*0*(\d+)(?:\.\d+)?(?![\d.])\s*")
 
 #: Commands without a rule of their own: their words are read, and do no harm.
 _ALLOWED = frozenset(
-    {f"G{n}" for n in (10, 11, 21, 29, 80)}
-    | {f"M{n}" for n in (17, 18, 73, 84, 105, 106, 107, 108, 114, 115, 201, 203, 204, 205)}
+    {f"G{n}" for n in (11, 21)}
+    | {f"M{n}" for n in (17, 73, 105, 106, 107, 114, 115, 201, 203, 204, 205)}
     | {f"M{n}" for n in (400, 486, 862, 900)}
 )
+#: Commands that may name a tool; elsewhere a T, G, M or N in a line begins a second command.
+_HEATS = frozenset({"M104", "M109", "M140", "M190"})
 #: Commands whose rest is text for people.
 _TEXT = frozenset({"M117", "M486", "M862"})
 
@@ -107,6 +110,7 @@ class _Reader:
         self._line = 0
         self._relative = False
         self._relative_e = False
+        self._homed: frozenset[str] = frozenset()
         # Unknown until the printer is homed or told.
         self._x = self._y = self._z = math.nan
         self._e = 0.0
@@ -115,10 +119,12 @@ class _Reader:
         self._x_max = self._y_max = self._z_max = -math.inf
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
             "G0": self._move, "G1": self._move, "G2": self._clockwise, "G3": self._anticlockwise,
-            "G4": self._dwell, "G28": self._home, "G90": self._absolute, "G91": self._go_relative,
-            "G92": self._set, "M82": self._absolute_e, "M83": self._go_relative_e,
-            "M104": self._nozzle, "M109": self._nozzle, "M140": self._bed, "M190": self._bed,
-            "M220": self._speed_factor, "M221": self._flow_factor, "T0": self._nothing,
+            "G4": self._dwell, "G10": self._retract, "G28": self._home, "G29": self._level,
+            "G80": self._level, "G90": self._absolute, "G91": self._go_relative, "G92": self._set,
+            "M82": self._absolute_e, "M83": self._go_relative_e, "M18": self._motors_off,
+            "M84": self._motors_off, "M104": self._nozzle, "M109": self._nozzle,
+            "M140": self._bed, "M190": self._bed, "M220": self._speed_factor,
+            "M221": self._flow_factor, "T0": self._nothing,
         }  # fmt: skip
 
     def read(self, line: str) -> None:
@@ -132,7 +138,7 @@ class _Reader:
         name = command.group(1) + command.group(2)
         if name in _TEXT:
             return
-        words = self._words(code[command.end() :])
+        words = self._words(code[command.end() :], "GMN" if name in _HEATS else "GMNT")
         rule = self._rules.get(name)
         if rule is not None:
             rule(words)
@@ -162,12 +168,12 @@ class _Reader:
             return "it asks for another tool, and one is known here"
         return _REFUSED.get(name, "it is not on the list of allowed commands")
 
-    def _words(self, text: str) -> dict[str, float]:
+    def _words(self, text: str, beginnings: str) -> dict[str, float]:
         words: dict[str, float] = {}
         position = 0
         for match in _WORDS.finditer(text):
             letter, number = match.groups()
-            if match.start() != position or letter in words or letter in "GMTN":
+            if match.start() != position or letter in words or letter in beginnings:
                 break
             words[letter] = float(number) if number else math.nan
             position = match.end()
@@ -179,10 +185,14 @@ class _Reader:
 
     def _target(self, words: dict[str, float]) -> tuple[float, float, float, float]:
         """Return where a move ends, and the filament it pushes."""
+        if math.isnan(sum(words.values())):
+            raise self._refuse("a word of this move has no number")
         feedrate = words.get("F", 1.0)
         if not 0 <= feedrate <= _FASTEST:
             raise self._refuse(f"a speed of F{feedrate:g} cannot be meant")
         if self._relative:
+            if "Z" not in self._homed and words.get("Z", 0.0) < 0:
+                raise self._refuse("it lowers the nozzle before the printer is homed (G28)")
             x = self._x + words.get("X", 0.0)
             y = self._y + words.get("Y", 0.0)
             z = self._z + words.get("Z", 0.0)
@@ -207,14 +217,14 @@ class _Reader:
         self._x, self._y, self._z = x, y, z
 
     def _extrude(self, x: float, y: float, z: float) -> None:
+        if self._homed != _AXES or math.isnan(x + y + z):
+            raise self._refuse("it pushes filament before the printer is homed (G28)")
         if (
             self._x_min <= x <= self._x_max
             and self._y_min <= y <= self._y_max
             and _LOWEST_MM <= z <= self._z_max
         ):
             return
-        if math.isnan(x + y + z):
-            raise self._refuse("it pushes filament before the printer is homed (G28)")
         preset = self._preset
         for axis, at, most in (("X", x, preset.bed_x_mm), ("Y", y, preset.bed_y_mm)):
             if not -_ROUNDING_MM <= at <= most + _ROUNDING_MM:
@@ -259,7 +269,8 @@ class _Reader:
         self._x, self._y, self._z = x, y, z
 
     def _home(self, words: dict[str, float]) -> None:
-        axes = [axis for axis in "XYZ" if axis in words] or list("XYZ")
+        axes = (_AXES & words.keys()) or _AXES
+        self._homed |= axes
         self._x = 0.0 if "X" in axes else self._x
         self._y = 0.0 if "Y" in axes else self._y
         self._z = 0.0 if "Z" in axes else self._z
@@ -270,6 +281,18 @@ class _Reader:
         self._e = words["E"]
         if math.isnan(self._e):
             raise self._refuse("G92 E without a number")
+
+    def _motors_off(self, words: dict[str, float]) -> None:
+        if "S" not in words:
+            self._homed = frozenset()
+
+    def _retract(self, words: dict[str, float]) -> None:
+        if words.keys() - {"S"}:
+            raise self._refuse(f"G10: {_SCALE}")
+
+    def _level(self, words: dict[str, float]) -> None:
+        if "Z" in words:
+            raise self._refuse("it writes heights into the printer's map of its bed")
 
     def _absolute(self, _: dict[str, float]) -> None:
         self._relative = self._relative_e = False

@@ -291,7 +291,13 @@ def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
         resource.RLIMIT_CORE: 0,
     }
     told = ",".join(f"{name}={value}" for name, value in limits.items())
-    environment = {"HOME": str(home), "PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+    environment = {
+        "HOME": str(home),
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        # Each thread's own heap would be counted whole, on a machine with many cores too many.
+        "MALLOC_ARENA_MAX": "2",
+    }
     try:
         return subprocess.run(
             [sys.executable, "-I", "-S", "-c", _LIMITED, told, *command],

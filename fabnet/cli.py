@@ -5,9 +5,7 @@ Exit status: 0 done, 1 refused with one sentence that says what to do, 2 wrong u
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
 import signal
 import sys
 import threading
@@ -15,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from firmware_profiles.errors import FirmwareProfileError
 
 from designs.errors import DesignError
 from fabnet import clock, logs
 from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, load_node
-from fabnet.errors import ConfigError, FabnetError
+from fabnet.errors import FabnetError
+from firmware_profiles.errors import FirmwareProfileError
 from jobs.errors import JobError
 from printers.errors import PrinterError
 
@@ -137,67 +135,10 @@ def node_create(name: str, lab: str, config: Path, out: Path) -> None:
     \b
     Example: fabnet node create lab-nord --lab "Atelier Nord" --out lab-nord
     """
-    create_node(name, lab, _coordinator(config), out)
+    from fabnet.enrolment import create_node
+
+    create_node(name, lab, _coordinator(config), out, clock.now())
     click.echo(f"fabnet: {out}/node.toml is ready; write the lab's printers into it", err=True)
-
-
-def create_node(name: str, lab: str, config: CoordinatorConfig, out: Path) -> Path:
-    """Enrol a node and write its folder; return the path of its node.toml.
-
-    Raises:
-        ConfigError: the name is none, or the folder is there already.
-    """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PrivateKey,
-    )
-
-    from fabnet.service import add_login
-    from fabnet.wire import is_node_id
-    from jobs.coordinator import nodes
-    from jobs.ledger.store import Ledger
-
-    if not is_node_id(name):
-        raise ConfigError(str(out), "name", "1 to 32 of a-z, 0-9 and inner hyphens")
-    if out.exists():
-        raise ConfigError(str(out), "", "is there already; choose a new folder")
-    key = Ed25519PrivateKey.generate()
-    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    password = secrets.token_urlsafe(32)
-    folder = Path(config.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(folder / "ledger.db")
-    nodes.enrol(ledger, name, lab, public, clock.now())
-    ledger.close()
-    add_login(folder, name, password)
-    out.mkdir(mode=0o700, parents=True)
-    for file, text in (
-        ("mqtt.password", password),
-        ("node.key", base64.b64encode(key.private_bytes_raw()).decode()),
-    ):
-        (out / file).touch(mode=0o600)
-        (out / file).write_text(text + "\n", encoding="utf-8")
-    own = "://" in config.broker
-    broker = config.broker if own else f"mqtt://{config.broker_host}:{config.broker_port}"
-    url = config.public_url or f"http://{config.host}:{config.port}"
-    target = out / "node.toml"
-    lines = {
-        "id": name,
-        "lab": lab,
-        "coordinator": url,
-        "broker": broker,
-        "data_dir": "data",
-        "password_file": "mqtt.password",
-        "key_file": "node.key",
-        "attended": "08:00-20:00",
-    }
-    target.write_text(
-        "".join(f"{key} = {json.dumps(value)}\n" for key, value in lines.items())
-        + "\n# One [[printers]] table a printer:\n# [[printers]]\n"
-        '# id = "mk3-left"\n# preset = "generic-250x210"\n# port = "/dev/serial/by-id/..."\n'
-        '# material = "PETG"\n# grams = 850\n',
-        encoding="utf-8",
-    )
-    return target
 
 
 @fabnet.group()
@@ -218,11 +159,10 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     \b
     Example: fabnet person add ada --role steward
     """
-    from web.auth import hash_password
-
     from jobs.coordinator.people import add_person
     from jobs.ledger.store import Ledger
     from jobs.model import Role
+    from web.auth import hash_password
 
     folder = Path(_coordinator(config).data_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -248,7 +188,6 @@ def design_add(folder: Path, config: Path, as_json: bool) -> None:
     Example: fabnet design add my-visor/
     """
     from designs.library import Library
-
     from jobs.ledger.store import Ledger
 
     data = Path(_coordinator(config).data_dir)
@@ -275,7 +214,7 @@ def demo(once: bool, kits: int, port: int) -> None:
     \b
     Example: fabnet demo --once --kits 6
     """
-    from fabnet.demo import run_demo
+    from fabnet.demo.run import run_demo
 
     summary = run_demo(once=once, kits=kits, port=port, stop=_stop_on_signals())
     if summary is not None:

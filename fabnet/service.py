@@ -24,6 +24,7 @@ from designs.library import Library
 from fabnet import clock, wire
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig
+from fabnet.enrolment import logins_file, read_logins
 from fabnet.errors import BrokerError, FabnetError, PortTakenError, WireError
 from fabnet.link import WINDOW, Connected, Disconnected, Incoming, Link, LinkEvent, Pump
 from fabnet.wire import Channel
@@ -375,26 +376,3 @@ def _lock(path: Path) -> IO[str]:
             f"Another coordinator works with {path.parent} already; only one may. Stop it first."
         ) from error
     return handle
-
-
-def logins_file(folder: Path) -> Path:
-    """Return the file with the MQTT logins (hashed) of all nodes."""
-    return folder / "logins"
-
-
-def read_logins(path: Path) -> dict[str, str]:
-    """Return the lines of the logins file by node."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {line.split(":", 1)[0]: line for line in lines if ":" in line}
-
-
-def add_login(folder: Path, node: str, password: str) -> None:
-    """Add or replace a node's login; a running coordinator notices."""
-    path = logins_file(folder)
-    lines = read_logins(path) | {node: password_line(node, password)}
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text("\n".join(lines[name] for name in sorted(lines)) + "\n", encoding="utf-8")
-    fresh.replace(path)

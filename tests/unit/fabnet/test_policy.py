@@ -9,8 +9,10 @@ from jobs.messages import OfferedAttempt
 from jobs.model import AttemptRef
 from printers.model import PrinterFacts, Spool
 
+SPOOL = Spool(id="s1", material="PETG", grams=100.0)
 
-def a_printer(spool=Spool(id="s1", material="PETG", grams=100.0)):
+
+def a_printer(spool=SPOOL):
     return PrinterFacts(
         id="p1", title="MK3 left", preset="generic-250x210", bed_x_mm=250, bed_y_mm=210,
         height_mm=210, margin_mm=2, nozzle_mm=0.4, spool=spool,

@@ -1,12 +1,15 @@
 """The pump sends what is new at once and what is unanswered again, ever more slowly."""
 
+import itertools
+
 from fabnet.link import Pump
 from jobs.ledger.streams import OutboxRow
 
 
 def rows(*numbers):
     return tuple(
-        OutboxRow(peer="a", stream="s", n=n, id=str(n), type="x", body=b"{}", at="") for n in numbers
+        OutboxRow(peer="a", stream="s", n=n, id=str(n), type="x", body=b"{}", at="")
+        for n in numbers
     )
 
 
@@ -29,7 +32,7 @@ def test_the_pause_doubles_up_to_a_minute():
         if sent(pump, [1], now_s):
             times.append(now_s)
         now_s += 0.1
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert 1.5 <= gaps[0] <= 2.6
     assert gaps[2] > gaps[0] * 2
     assert max(gaps) <= 60 * 1.2 + 0.2

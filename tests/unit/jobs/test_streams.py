@@ -96,7 +96,10 @@ def test_a_hostile_network_changes_nothing(data):
         elif in_flight:
             at = data.draw(st.integers(0, len(in_flight) - 1))
             row = in_flight[at] if step == "double" else in_flight.pop(at)
-            if step == "deliver" and streams.arrive(receiver, "s", row.stream, row.n) is Arrival.APPLY:
+            if (
+                step == "deliver"
+                and streams.arrive(receiver, "s", row.stream, row.n) is Arrival.APPLY
+            ):
                 applied.append(row.n)
     while mail := streams.unacknowledged(sender, "r", 3):
         for row in mail:

@@ -29,8 +29,8 @@ from designs.model import Bed, Layout, Placement
 _GROW_MM = 0.05
 _CELL_MM = 1.0
 _TURN_DEG = 15
-#: Correlations over all turns that one nest may cost; one takes some 30 ms on a bed of 250 mm.
-_STEPS = 80
+#: Correlations that one nest may cost, each of one turn with one bed; some 1 ms each at 250 mm.
+_STEPS = 2000
 #: Proposals of the raster that may fail the exact check, one after another, before a turn is given up.
 _PROPOSALS = 4
 
@@ -64,8 +64,8 @@ def pack(shadow: Shadow, bed: Bed, gap_mm: float = 2.0, limit: int | None = None
     best: tuple[Placement, ...] = ()
     if turns and most:
         table = _Table(turns, bed, gap_mm)
-        for first, by_area in _starts(len(turns)):
-            found = table.fill(first, most, by_area=by_area)
+        for first, allowed, by_area in _starts(turns):
+            found = table.fill(first, allowed, most, by_area=by_area)
             if len(found) > len(best):
                 best = found
             if len(best) >= most or table.steps >= _STEPS:
@@ -155,11 +155,20 @@ def _room(bed: Bed) -> tuple[float, float]:
     return bed.x_mm - 2 * bed.margin_mm, bed.y_mm - 2 * bed.margin_mm
 
 
-def _starts(turns: int) -> Iterator[tuple[int, bool]]:
-    """Every turn of the first copy, twice: bottom rows first, and smallest rectangle first."""
-    for first in range(turns):
-        yield first, False
-        yield first, True
+def _starts(turns: list[_Turn]) -> Iterator[tuple[int, list[int], bool]]:
+    """The first copy's turn, the turns that the others may have, and how to choose among places.
+
+    Square to one another first, which suits parts that fill their box; then any turn, which suits
+    parts that lie in one another.
+    """
+    everything = list(range(len(turns)))
+    for first, turn in enumerate(turns):
+        square = [n for n in everything if (turns[n].angle_deg - turn.angle_deg) % 90 == 0]
+        yield first, square, False
+        yield first, square, True
+    for first in everything:
+        yield first, everything, False
+        yield first, everything, True
 
 
 class _Table:
@@ -183,7 +192,9 @@ class _Table:
             plane[:height, :width] = turn.solid[: self._shape[0], : self._shape[1]]
         self._solids = fft.rfft2(solids).conj()
 
-    def fill(self, first: int, most: int, *, by_area: bool) -> tuple[Placement, ...]:
+    def fill(
+        self, first: int, allowed: list[int], most: int, *, by_area: bool
+    ) -> tuple[Placement, ...]:
         """Place the first copy turned as told, then others wherever they fit best."""
         taken = np.zeros(self._shape, np.float32)
         shadows: list[Shadow] = []
@@ -197,19 +208,25 @@ class _Table:
             if len(places) == most:
                 break
             self._occupy(taken, turn, row, column)
-            at = self._next(taken, shadows, by_area=by_area)
+            at = self._next(taken, shadows, allowed, by_area=by_area)
         return tuple(places)
 
     def _next(
-        self, taken: NDArray[np.float32], shadows: list[Shadow], *, by_area: bool
+        self,
+        taken: NDArray[np.float32],
+        shadows: list[Shadow],
+        allowed: list[int],
+        *,
+        by_area: bool,
     ) -> tuple[int, int, int] | None:
-        self.steps += 1
-        hits = fft.irfft2(fft.rfft2(taken)[None] * self._solids, s=self._shape)
+        self.steps += len(allowed)
+        hits = fft.irfft2(fft.rfft2(taken)[None] * self._solids[allowed], s=self._shape)
         choices = []
-        for number, turn in enumerate(self._turns):
+        for plane, number in zip(hits, allowed, strict=True):
+            turn = self._turns[number]
             rows = int((self._room[1] - turn.size[1]) / _CELL_MM) + 1
             columns = int((self._room[0] - turn.size[0]) / _CELL_MM) + 1
-            free_rows, free_columns = np.nonzero(hits[number, :rows, :columns] < 0.5)  # noqa: PLR2004
+            free_rows, free_columns = np.nonzero(plane[:rows, :columns] < 0.5)  # noqa: PLR2004
             tops = free_rows * _CELL_MM + turn.size[1]
             rights = free_columns * _CELL_MM + turn.size[0]
             score = tops * rights if by_area else tops + rights * 1e-3

@@ -32,7 +32,7 @@ class VisorFrame:
     hook_mm: float = 4.5  # radius of the elastic hooks' centre line
     wall_mm: float = 2.4  # an even number of lines of a 0.4 mm nozzle
     height_mm: float = 8.1  # 27 layers of 0.3 mm
-    pin_pitch_mm: float = 80.0  # along the outer arc, as the holes along the sheet's edge
+    pin_pitch_mm: float = 80.0  # along the arc's outer face, where the sheet lies
     pin_count: int = 4
     pin_diameter_mm: float = 5.4  # of a hole of 6 mm
     pin_length_mm: float = 5.0  # in front of the wall
@@ -50,7 +50,7 @@ def build(frame: VisorFrame | None = None) -> NDArray[np.float32]:
     # Round the inner corners, where a stiff frame would crack.
     outline = outline.buffer(1.5).buffer(-1.5).simplify(0.01)
     solid = _extrude(outline, frame.height_mm)
-    for pin in _pins(frame, outer):
+    for pin in _pins(frame):
         solid += pin
     above_bed = manifold3d.Manifold.cube((800.0, 800.0, 100.0)).translate((-400.0, -400.0, 0.0))
     mesh = (solid ^ above_bed).simplify(_SIMPLIFY_MM).to_mesh()
@@ -92,6 +92,14 @@ def _outer_arc(frame: VisorFrame) -> LineString:
     return LineString([(half, -18.0), *arc, (-half, -18.0)])
 
 
+def outer_face(frame: VisorFrame) -> LineString:
+    """The line on which the sheet lies, in front of the outer arc; from right to left."""
+    wide, deep = _arc_radii(frame)
+    return LineString(
+        _arc((0.0, 0.0), (wide + frame.wall_mm / 2, deep + frame.wall_mm / 2), 4, 176)
+    )
+
+
 def _struts(frame: VisorFrame) -> list[LineString]:
     """Two spacers from the forehead to the outer arc."""
     half = (frame.head_width_mm + frame.wall_mm) / 2
@@ -111,25 +119,26 @@ def _extrude(outline: Polygon | MultiPolygon, height_mm: float) -> manifold3d.Ma
     return section.extrude(height_mm)
 
 
-def _pins(frame: VisorFrame, outer: LineString) -> list[manifold3d.Manifold]:
+def _pins(frame: VisorFrame) -> list[manifold3d.Manifold]:
     """Eight-sided pins that point outwards, a flat side down so that they print without support.
 
     A pin begins inside the wall and reaches a little below the bed, where it is cut off: faces that
     only touch give edges that four triangles share.
     """
     radius = frame.pin_diameter_mm / 2
-    inside = frame.wall_mm / 4
-    length = frame.pin_length_mm + frame.wall_mm / 2 + inside
+    inside = frame.wall_mm * 3 / 4
+    length = frame.pin_length_mm + inside
     knob = 1.2
     shaft = manifold3d.Manifold.cylinder(length, radius, radius, 8)
     head = manifold3d.Manifold.cylinder(knob, radius * 1.15, radius * 0.8, 8)
     pin = (shaft + head.translate((0.0, 0.0, length - knob))).rotate((0.0, 0.0, 22.5))
     pin = pin.rotate((0.0, 90.0, 0.0)).translate((-inside, 0.0, 0.0))
     height = radius * math.cos(math.pi / 8) - 0.1
+    face = outer_face(frame)
     pins = []
     for number in range(frame.pin_count):
-        along = outer.length / 2 + (number - (frame.pin_count - 1) / 2) * frame.pin_pitch_mm
-        at, ahead = outer.interpolate(along), outer.interpolate(along + 0.5)
-        outward = math.degrees(math.atan2(ahead.y - at.y, ahead.x - at.x)) - 90.0
+        along = face.length / 2 + (number - (frame.pin_count - 1) / 2) * frame.pin_pitch_mm
+        at, before, ahead = (face.interpolate(along + step) for step in (0.0, -0.5, 0.5))
+        outward = math.degrees(math.atan2(ahead.y - before.y, ahead.x - before.x)) - 90.0
         pins.append(pin.rotate((0.0, 0.0, outward)).translate((at.x, at.y, height)))
     return pins

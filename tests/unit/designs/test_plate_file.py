@@ -1,0 +1,59 @@
+"""Plates as 3MF: one object, an item for each copy, the same bytes for the same plate."""
+
+import hashlib
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+import designs.catalogue
+from designs.mesh import read_canonical
+from designs.model import Bed, Layout, Placement
+from designs.packing import footprint, placed
+from designs.plate_file import write_plate
+
+FRAME = Path(designs.catalogue.__path__[0]) / "visor-frame" / "frame.stl"
+LAYOUT = Layout(
+    bed=Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0),
+    placements=(
+        Placement(angle_deg=90.0, x_mm=169.439, y_mm=2.048),
+        Placement(angle_deg=285.0, x_mm=79.05, y_mm=197.825),
+    ),
+)
+CORE = "{http://schemas.microsoft.com/3dmanufacturing/core/2015/02}"
+
+
+def model_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return ET.fromstring(archive.read("3D/3dmodel.model"))  # noqa: S314  # our own file
+
+
+def test_one_object_and_an_item_for_each_copy(tmp_path):
+    write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")
+    model = model_of(tmp_path / "plate.3mf")
+    assert model.get("unit") == "millimeter"
+    assert len(model.findall(f".//{CORE}object")) == 1
+    assert len(model.findall(f".//{CORE}item")) == 2
+    assert len(model.findall(f".//{CORE}triangle")) == len(read_canonical(FRAME))
+
+
+def test_the_same_plate_gives_the_same_bytes(tmp_path):
+    hashes = {write_plate(FRAME, LAYOUT, tmp_path / name) for name in ("a", "b")}
+    assert hashes == {hashlib.sha256((tmp_path / "a").read_bytes()).hexdigest()}
+
+
+def test_another_reader_finds_the_copies_where_the_layout_puts_them(tmp_path):
+    write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")
+    scene = trimesh.load_scene(tmp_path / "plate.3mf")
+    shadow = footprint(read_canonical(FRAME))
+    found = []
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        corners = trimesh.transform_points(scene.geometry[name].vertices, matrix)
+        found.append(np.round([*corners.min(axis=0)[:2], *corners.max(axis=0)[:2]], 2).tolist())
+    expected = [placed(shadow, each).bounds for each in LAYOUT.placements]
+    for have, want in zip(sorted(found), sorted(expected), strict=True):
+        assert have == pytest.approx(want, abs=0.15)

@@ -67,7 +67,7 @@ def _measure(source: Path, kind: str, target: Path) -> dict[str, Any]:
 
     soup = _load(source, kind)
     if not len(soup):
-        raise _RefusedError("there is no triangle in it")
+        raise _RefusedError("there is no triangle in it: export it again")
     if len(soup) > MOST_TRIANGLES:
         raise _RefusedError(
             f"{len(soup)} triangles are more than {MOST_TRIANGLES}: simplify the model"

@@ -158,6 +158,7 @@ class PrusaSlicer:
         if kept is not None:
             return kept
         try:
+            out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="slicing-", dir=out) as folder:
                 gcode = self._slice_in(Path(folder), request, profile, overrides)
                 return _keep(out, key, gcode, _figures(gcode, self._name))
@@ -225,6 +226,7 @@ def _unpack(packed: Path, entry: _Ready, request: SliceRequest, out: Path) -> Sl
     if kept is not None:
         return kept
     try:
+        out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="slicing-", dir=out) as folder:
             gcode = Path(folder) / "plate.gcode"
             with lzma.open(packed) as source, gcode.open("wb") as target:

@@ -1,0 +1,198 @@
+"""The library on a real database and a real folder: by hash, once, and whole or not at all."""
+
+import hashlib
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+import designs.catalogue
+from designs.errors import (
+    ManifestError,
+    MeshRefusedError,
+    MissingFileError,
+    TooManyCopiesError,
+    UnknownMaterialError,
+    UnknownRevisionError,
+)
+from designs.library import Library
+from designs.model import Bed, ReviewState
+
+VISOR = Path(designs.catalogue.__path__[0]) / "visor-frame"
+BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)
+
+
+def library_of(folder):
+    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("pragma journal_mode = wal")
+    return Library(sqlite_utils.Database(connection), folder / "files")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("library")
+    library = library_of(folder)
+    library.migrate()
+    revision = library.add_design(VISOR)
+    library.max_layout(revision.parts[0].facts.mesh_sha256, BED)
+    library._db.conn.close()
+    return folder, revision
+
+
+@pytest.fixture
+def library(filled, tmp_path):
+    shutil.copytree(filled[0], tmp_path / "copy")
+    opened = library_of(tmp_path / "copy")
+    yield opened
+    opened._db.conn.close()
+
+
+@pytest.fixture
+def mesh(filled):
+    return filled[1].parts[0].facts.mesh_sha256
+
+
+def test_the_catalogues_visor_is_added_once(library, filled):
+    revision = filled[1]
+    assert library.add_design(VISOR) == revision
+    assert library.revisions() == (revision,)
+    assert library.revision(revision.id) == revision
+    assert (revision.design, revision.review) == ("visor-frame", ReviewState.DRAFT)
+    part = revision.parts[0]
+    assert (part.id, part.per_kit, part.materials) == ("frame", 1, ("PETG", "PLA"))
+    stored = library.file(part.facts.mesh_sha256)
+    assert stored.read_bytes() == (VISOR / "frame.stl").read_bytes()
+
+
+def test_the_manifest_makes_no_medical_claim():
+    text = (VISOR / "design.toml").read_text(encoding="utf-8")
+    assert "splash guard" in text
+    assert "not a medical" in text
+
+
+def test_another_version_is_another_revision(library, filled, tmp_path):
+    changed = edited(tmp_path, 'version = "1.0.0"', 'version = "1.0.1"')
+    revision = library.add_design(changed)
+    assert revision.id != filled[1].id
+    assert [each.version for each in library.revisions()] == ["1.0.0", "1.0.1"]
+
+
+def edited(tmp_path, old, new):
+    folder = tmp_path / "design"
+    folder.mkdir()
+    shutil.copy(VISOR / "frame.stl", folder)
+    text = (VISOR / "design.toml").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "design.toml").write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "says"),
+    [
+        ('title = "Visor frame"', "", ManifestError, "title"),
+        ("per_kit = 1", "per_kit = 0", ManifestError, "1 or more"),
+        ("per_kit = 1", 'per_kit = "one"', ManifestError, "per_kit"),
+        ('file = "frame.stl"', 'file = "../frame.stl"', ManifestError, "out of the folder"),
+        ('file = "frame.stl"', 'file = "none.stl"', MeshRefusedError, "cannot be read"),
+        ('["PETG", "PLA"]', '["PETG", "PLAA"]', UnknownMaterialError, "did you mean PLA"),
+        ('["PETG", "PLA"]', "[]", ManifestError, "no material"),
+        ('design = "visor-frame"', 'design = "Visor Frame"', ManifestError, "small letters"),
+        ('review = "draft"', 'review = "perfect"', ManifestError, "review"),
+        ("[fabnet]", "[fabnet", ManifestError, "is no TOML"),
+    ],
+)
+def test_a_wrong_manifest_is_refused_and_nothing_is_kept(library, tmp_path, old, new, error, says):
+    before = library.revisions()
+    with pytest.raises(error, match=says):
+        library.add_design(edited(tmp_path, old, new))
+    assert library.revisions() == before
+
+
+def test_a_folder_without_a_manifest(library, tmp_path):
+    with pytest.raises(ManifestError, match="cannot be read"):
+        library.add_design(tmp_path)
+
+
+def test_what_is_not_there_is_told(library):
+    with pytest.raises(UnknownRevisionError):
+        library.revision("0" * 64)
+    assert library.file("0" * 64) is None
+    assert library.file("../../ledger.db") is None
+    with pytest.raises(MissingFileError):
+        library.max_layout("0" * 64, BED)
+
+
+def test_a_file_lies_under_its_hash(library, tmp_path):
+    (tmp_path / "note").write_bytes(b"hello")
+    sha256 = library.add_file(tmp_path / "note")
+    assert sha256 == hashlib.sha256(b"hello").hexdigest()
+    assert library.add_file(tmp_path / "note") == sha256
+    assert library.file(sha256).read_bytes() == b"hello"
+    assert library.file(sha256).parent.name == sha256[:2]
+    leftovers = [p for p in library._folder.iterdir() if p.name.startswith("new-")]
+    assert leftovers == []
+
+
+def test_two_visors_lie_on_250_by_210_and_the_nest_is_kept(library, mesh):
+    layout = library.max_layout(mesh, BED)
+    assert len(layout.placements) == 2
+    library._db.execute("update nest set layout = replace(layout, '90.0', '91.0')")
+    assert library.max_layout(mesh, BED).placements[0].angle_deg == 91.0
+
+
+def test_a_plate_is_written_once_and_again_when_its_file_is_gone(library, mesh):
+    layout = library.max_layout(mesh, BED)
+    one, two = (library.plate(mesh, layout, copies) for copies in (1, 2))
+    assert one.sha256 != two.sha256
+    path = library.file(two.sha256)
+    assert path.stat().st_size == two.bytes
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == two.sha256
+    path.unlink()
+    assert library.plate(mesh, layout, 2) == two
+    assert path.exists()
+
+
+@pytest.mark.parametrize("copies", [0, 3])
+def test_no_more_copies_than_fit(library, mesh, copies):
+    with pytest.raises(TooManyCopiesError, match="2 fit"):
+        library.plate(mesh, library.max_layout(mesh, BED), copies)
+
+
+def test_a_callers_transaction_stays_the_callers(library, mesh):
+    db = library._db.conn
+    db.execute("begin immediate")
+    library.plate(mesh, library.max_layout(mesh, BED), 1)
+    assert db.in_transaction
+    db.execute("rollback")
+    assert db.execute("select count(*) from plate").fetchone()[0] == 0
+
+
+def test_two_threads_add_and_plan_the_same_at_once(library, filled, mesh):
+    folder = library._folder.parent
+    found, lost = [], []
+
+    def work():
+        mine = library_of(folder)
+        try:
+            revision = mine.add_design(VISOR)
+            plate = mine.plate(mesh, mine.max_layout(mesh, BED), 2)
+            found.append((revision, plate))
+        except sqlite3.Error as error:
+            lost.append(error)
+        finally:
+            mine._db.conn.close()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not lost
+    assert len(found) == 3
+    assert all(each == found[0] for each in found)
+    assert found[0][0] == filled[1]

@@ -155,7 +155,7 @@ class Cast:
                 self._round(order_done)
             except (requests.RequestException, PageError) as error:
                 # The coordinator is being started again, or a page has changed under our hands.
-                _log.info("trying again: %s", error)
+                _log.warning("trying again: %s", error)
                 self._staff.clear()
             stop.wait(rest_s)
 
@@ -182,7 +182,7 @@ class Cast:
             case "maker", "clear":
                 person.submit("/fleet", f"/{key}/ready", {})
             case "maker", "harvest":
-                self._harvest(person, key)
+                self._harvest(person, key, order_id)
             case "inspector", "inspect":
                 self._inspect(person, key)
             case "inspector", "pack" if self._complete(order_id):
@@ -199,18 +199,19 @@ class Cast:
         books = self._order(order_id)["books"].values()
         return all(b["accepted"] - b["refused"] - b["lost"] >= b["ordered"] for b in books)
 
-    def _harvest(self, maker: Person, ref: str) -> None:
+    def _harvest(self, maker: Person, ref: str, order_id: str) -> None:
         """Look at the bed, that is, into the printer's own record, and count."""
         name = f"fabnet-{ref}"
         events = [e.event for e in read_record(self._record) if e.name == name]
         form = maker.form(f"/harvest/{ref}", f"/harvest/{ref}")
-        pieces = int(form.fields["good"] or 0)
+        attempts = self._order(order_id)["attempts"]
+        pieces = next(attempt["pieces"] for attempt in attempts if attempt["ref"] == ref)
         if "end" in events:
             values = {"good": str(pieces), "scrap": "0", "reason": ""}
         elif "begin" in events:
-            values = {"good": "0", "scrap": str(pieces), "reason": "stopped halfway"}
+            values = {"good": "0", "scrap": str(pieces), "reason": "stopped-halfway"}
         else:
-            values = {"good": "0", "scrap": "0", "reason": "never started"}
+            values = {"good": "0", "scrap": "0", "reason": "never-started"}
         maker.send(form.action, {**form.fields, **values})
 
     def _inspect(self, inspector: Person, code: str) -> None:

@@ -291,7 +291,7 @@ def _ask(cast: Cast, kits: int, stop: threading.Event) -> None:
         try:
             cast.ask(kits, due)
         except (requests.RequestException, PageError) as error:
-            _log.info("asking again: %s", error)
+            _log.warning("asking again: %s", error)
             stop.wait(0.5)
         else:
             return

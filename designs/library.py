@@ -30,7 +30,7 @@ from designs.errors import (
 from designs.materials import material
 from designs.mesh import measure, read_canonical
 from designs.model import Bed, Layout, Part, ReviewState, Revision
-from designs.packing import centred, footprint, pack
+from designs.packing import centred, footprint, hull, pack
 from designs.plate_file import write_plate
 
 design_migrations = sqlite_utils.Migrations("designs")
@@ -246,7 +246,7 @@ class Library:
         return plate
 
     def _write_plate(self, mesh: Path, layout: Layout, copies: int) -> Plate:
-        chosen = centred(footprint(read_canonical(mesh)), layout, copies)
+        chosen = centred(hull(read_canonical(mesh)), layout, copies)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="plate-") as work:
             out = Path(work) / "plate.3mf"
             write_plate(mesh, chosen, out)

@@ -44,8 +44,12 @@ def footprint(triangles: NDArray[np.float32]) -> Shadow:
     # Every point of a closed mesh's shadow lies under a triangle that looks up.
     up = side[:, 0] * other[:, 1] - side[:, 1] * other[:, 0] > 1e-6  # noqa: PLR2004  # mm2
     shadows = shapely.polygons(flat[up])
-    union = shapely.union_all(shadows, grid_size=0.001)
-    return union.buffer(_GROW_MM, quad_segs=2).simplify(_GROW_MM / 2)
+    return shapely.union_all(shadows).buffer(_GROW_MM, quad_segs=2).simplify(_GROW_MM / 2)
+
+
+def hull(triangles: NDArray[np.float32]) -> Shadow:
+    """Return the convex hull of a mesh's shadow: all that `centred` needs, and much sooner made."""
+    return shapely.MultiPoint(triangles[:, :, :2].reshape(-1, 2).astype(np.float64)).convex_hull
 
 
 def placed(shadow: Shadow, placement: Placement) -> Shadow:
@@ -74,7 +78,10 @@ def pack(shadow: Shadow, bed: Bed, gap_mm: float = 2.0, limit: int | None = None
 
 
 def centred(shadow: Shadow, layout: Layout, copies: int) -> Layout:
-    """Return the first `copies` of a layout, moved together to the middle of the bed."""
+    """Return the first `copies` of a layout, moved together to the middle of the bed.
+
+    `shadow` may be the part's footprint or its hull.
+    """
     chosen = layout.placements[:copies]
     x0, y0, x1, y1 = shapely.total_bounds([placed(shadow, each) for each in chosen])
     move_x, move_y = (layout.bed.x_mm - x0 - x1) / 2, (layout.bed.y_mm - y0 - y1) / 2

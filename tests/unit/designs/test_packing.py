@@ -12,7 +12,7 @@ from shapely.geometry import Polygon, box
 
 from designs.catalogue import visor_frame
 from designs.model import Bed, Layout
-from designs.packing import centred, footprint, pack, placed
+from designs.packing import centred, footprint, hull, pack, placed
 
 BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)
 GAP_MM = 2.0
@@ -104,6 +104,14 @@ def test_fewer_copies_are_moved_to_the_middle(visor):
     assert (x0 + x1) / 2 == pytest.approx(125, abs=0.01)
     assert (y0 + y1) / 2 == pytest.approx(105, abs=0.01)
     assert not broken_rules(visor, centred(visor, layout, 2))
+
+
+def test_the_hull_serves_as_well_to_find_the_middle(visor):
+    layout = pack(visor, BED, limit=1)
+    by_hull = centred(hull(visor_frame.build()), layout, 1).placements[0]
+    by_shadow = centred(visor, layout, 1).placements[0]
+    assert by_hull.x_mm == pytest.approx(by_shadow.x_mm, abs=0.05)
+    assert by_hull.y_mm == pytest.approx(by_shadow.y_mm, abs=0.05)
 
 
 def test_a_footprint_is_the_shadow_with_its_holes():

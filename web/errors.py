@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -119,6 +119,8 @@ def _by_status(status: int) -> Trouble:
 
 
 def _broken() -> Trouble:
+    # The page's frame must not ask the ledger who is signed in: it may be what broke.
+    g.setdefault("person", None)
     return Trouble(
         status=_SERVER_ERROR,
         title=_("Something broke on our side"),

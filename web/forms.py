@@ -159,7 +159,8 @@ def harvest_from(form: Form, pieces: int) -> tuple[int, int, str]:
         reason = form.text("other")
     elif reason not in SCRAP_REASONS:
         reason = ""
-    if (scrap or good < pieces) and not reason:
+    counted = not form.errors.keys() & {"good", "scrap"}
+    if counted and (scrap or good < pieces) and not reason:
         form.wrong("reason", _("Say what happened to the pieces that are not good or not there."))
     return good, scrap, reason
 

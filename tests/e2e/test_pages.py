@@ -1,0 +1,226 @@
+"""The pages in a real browser: telephone width, keyboard, without JavaScript, by themselves."""
+
+import http.client
+import re
+import threading
+from contextlib import ExitStack
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from jobs.coordinator import harvests, orders
+from jobs.ledger import views
+from jobs.lifecycle import AttemptState
+from tests.doubles.world import a_request
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+
+PUBLIC = ["/", "/ask", "/sign-in", "/designs", "{follow}", "{asked}", "{lot}", "/nothing-here"]
+SIGNED_IN = [
+    "/waiting",
+    "/orders",
+    "/orders/{order}",
+    "/orders/{unconfirmed}",
+    "{harvest}",
+    "{harvested}",
+    "/fleet",
+]
+
+
+@pytest.fixture
+def address(site):
+    """Fill a path's names with things of a network in the middle of its work."""
+    order = site.busy_order()
+    world = site.world
+    placed = orders.place(world.ledger, a_request(world.revision, 30), world.revision, world.now)
+    counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
+    names = {
+        "order": order,
+        "unconfirmed": placed.order_id,
+        "follow": "/o/" + orders.link_of(world.ledger, order),
+        "asked": "/o/" + placed.link,
+        "lot": f"/l/{counted.lot}",
+        "harvested": f"/harvest/{counted.ref}",
+        "harvest": f"/harvest/{site.printed()}",
+    }
+    return lambda path: path.format(**names)
+
+
+def test_an_inspection_is_accessible(open_page, site):
+    site.busy_order()
+    code = harvests.harvest(site.world.ledger, site.printed(), 2, 0, "", "camille", site.world.now)
+    page = open_page(f"/l/{code}", signed_in=True)
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    page.get_by_role("button", name="une de moins : Acceptées").click()
+    expect(page.get_by_label("Rejetées", exact=True)).to_have_value("1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, scheme):
+    found = []
+    for paths, signed_in in ((PUBLIC, False), (SIGNED_IN, True)):
+        page = open_page(signed_in=signed_in, color_scheme=scheme, expect=["404"])
+        for path in paths:
+            page.goto(address(path))
+            result = Axe().run(page, options=WCAG)
+            found += [
+                (path, v["id"], [node["html"][:120] for node in v["nodes"]])
+                for v in result.response["violations"]
+            ]
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, path
+            assert page.locator("h1").count() == 1, path
+    assert found == []
+
+
+def test_a_nurse_asks_on_her_telephone(open_page, site):
+    page = open_page("/", expect=["422"])
+    page.get_by_role("link", name="Demander de l’aide").last.click()
+    page.get_by_label("Combien ?").fill("400")
+    page.get_by_label("Pour quand ?").fill("2026-11-27")
+    page.get_by_label("Quel hôpital, quel service ?").fill("CHU, urgences")
+    page.get_by_label("Votre nom").fill("Ada Infirmière")
+    page.get_by_label("Téléphone ou e-mail").fill("non")
+    page.get_by_role("button", name="Envoyer ma demande").click()
+    contact = page.get_by_label("Téléphone ou e-mail")
+    expect(contact).to_be_focused()
+    expect(contact).to_have_value("non")
+    expect(page.get_by_label("Combien ?")).to_have_value("400")
+    contact.fill("01 23 45 67 89")
+    page.get_by_role("button", name="Envoyer ma demande").click()
+    page.wait_for_url("**/o/*")
+    expect(page.get_by_role("heading", name="Gardez ce lien")).to_be_visible()
+    shown = page.get_by_label("Lien vers cette page").input_value()
+    assert shown.removeprefix("http://127.0.0.1") == re.sub(r"^.*?(?=/o/)", "", page.url)
+    (order,) = views.orders(site.world.ledger.reading)
+    assert order.request.kits == 400
+
+
+def test_a_maker_counts_with_her_thumb(open_page, site):
+    site.busy_order()
+    ref = site.printed()
+    page = open_page(f"/harvest/{ref}", signed_in=True)
+    page.get_by_role("button", name="une de moins : Bonnes").click()
+    page.get_by_role("button", name="une de plus : Ratées").click()
+    page.get_by_label("Gondolé").check()
+    page.get_by_role("button", name="Compter et libérer l’imprimante").click()
+    code = views.attempt(site.world.ledger.reading, ref).lot
+    expect(page.get_by_text(code, exact=True)).to_be_visible()
+    box = page.get_by_text(code, exact=True).bounding_box()
+    assert box["height"] < 60, "the code stands on one line"
+
+
+def test_forms_work_without_javascript(open_page, site):
+    site.busy_order()
+    ref = site.printed()
+    page = open_page(f"/harvest/{ref}", signed_in=True, java_script_enabled=False)
+    expect(page.get_by_role("button", name="une de moins : Bonnes")).to_be_hidden()
+    page.get_by_label("Bonnes", exact=True).fill("1")
+    page.get_by_label("Ratées", exact=True).fill("1")
+    page.get_by_label("Autre chose").check()
+    page.get_by_label("Avec vos mots").fill("le chat")
+    page.get_by_role("button", name="Compter et libérer l’imprimante").click()
+    expect(page.get_by_role("heading", name="C’est compté. Merci !")).to_be_visible()
+
+
+def tab_to(page, name):
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        here = page.evaluate("document.activeElement.textContent")
+        if here.strip().replace("\u00a0", " ") == name:
+            return
+    pytest.fail(f"the keyboard does not get to {name!r}")
+
+
+def test_the_keyboard_is_enough_to_confirm_an_order(open_page, site):
+    world = site.world
+    placed = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
+    page = open_page("/waiting", signed_in=True)
+    tab_to(page, "Voir la demande")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/orders/{placed.order_id}")
+    tab_to(page, "Confirmer : lancer la fabrication")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("en fabrication").first).to_be_visible()
+    assert views.order(world.ledger.reading, placed.order_id).state == "confirmed"
+
+
+def follow(site, order):
+    return "/o/" + orders.link_of(site.world.ledger, order)
+
+
+def count_one(site):
+    harvests.harvest(site.world.ledger, site.printed(), 2, 0, "", "camille", site.world.now)
+
+
+def made(page):
+    return page.locator(".strip li").nth(1).locator(".step-count")
+
+
+def test_an_open_page_moves_by_itself_and_keeps_what_was_typed(open_page, site):
+    page = open_page(follow(site, site.busy_order()))
+    expect(made(page)).to_contain_text("2 / 8")
+    page.get_by_text("Il manque quelque chose").click()
+    lost = page.get_by_label("Manquantes dans le colis", exact=True)
+    lost.fill("1")
+    lost.focus()
+    page.evaluate("window.stayed = true")
+    count_one(site)
+    expect(made(page)).to_contain_text("4 / 8")
+    expect(lost).to_have_value("1")
+    expect(lost).to_be_focused()
+    assert page.evaluate("window.stayed"), "the page was not loaded anew"
+
+
+@pytest.fixture
+def no_stream_left(site):
+    """Others hold every stream that the server gives."""
+    with ExitStack() as held:
+
+        def hold(path):
+            for _ in range(8):
+                line = http.client.HTTPConnection(site.url.removeprefix("http://"), timeout=10)
+                held.callback(line.close)
+                line.request("GET", path + "/live")
+                assert line.getresponse().status == 200
+
+        yield hold
+
+
+def test_a_page_without_a_stream_asks_for_itself(open_page, site, no_stream_left):
+    path = follow(site, site.busy_order())
+    no_stream_left(path)
+    page = open_page(path, expect=["503"])
+    expect(made(page)).to_contain_text("2 / 8")
+    count_one(site)
+    expect(made(page)).to_contain_text("4 / 8", timeout=9_000)
+
+
+def test_pages_are_quick_while_all_streams_are_held(site, no_stream_left):
+    path = follow(site, site.busy_order())
+    no_stream_left(path)
+    line = http.client.HTTPConnection(site.url.removeprefix("http://"), timeout=3)
+    for _ in range(20):
+        line.request("GET", path)
+        answer = line.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
+    line.close()
+
+
+def test_a_reader_who_leaves_gives_her_stream_back(site):
+    path = follow(site, site.busy_order())
+    host, pause = site.url.removeprefix("http://"), threading.Event()
+    for _ in range(3):
+        with ExitStack() as held:
+            for _ in range(8):
+                line = http.client.HTTPConnection(host, timeout=10)
+                held.callback(line.close)
+                for _ in range(60):
+                    line.request("GET", path + "/live")
+                    answer = line.getresponse()
+                    if answer.status == 200:
+                        break
+                    answer.read()
+                    pause.wait(0.1)
+                assert answer.status == 200

@@ -1,0 +1,103 @@
+"""The permission table, cell by cell: every page of the site has its line."""
+
+import pytest
+from flask import Flask
+
+from jobs.model import Role
+from web import api, auth
+from web.auth import PERMISSIONS, PUBLIC, safe_next
+from web.pages import designs, fleet, harvests, lots, orders, people, requesters
+
+MODULES = (requesters, people, orders, harvests, lots, fleet, designs, api)
+MAKER, HUB, STEWARD = Role.MAKER, Role.INSPECTOR, Role.STEWARD
+SIGNED_IN = {MAKER, HUB, STEWARD}
+EVERYBODY = {None} | SIGNED_IN
+
+
+@pytest.fixture(scope="module")
+def app():
+    found = Flask("web")
+    for module in MODULES:
+        found.register_blueprint(module.pages)
+    return found
+
+
+def test_every_endpoint_has_a_line(app):
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules()} | {"healthz"}
+    assert endpoints == set(PERMISSIONS)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "who"),
+    [
+        ("requesters.home", EVERYBODY),
+        ("requesters.ask", EVERYBODY),
+        ("requesters.follow", EVERYBODY),
+        ("requesters.follow_live", EVERYBODY),
+        ("requesters.receive", EVERYBODY),
+        ("designs.index", EVERYBODY),
+        ("lots.show", EVERYBODY),
+        ("lots.inspect", {HUB, STEWARD}),
+        ("people.sign_in", EVERYBODY),
+        ("people.sign_out", SIGNED_IN),
+        ("people.waiting", SIGNED_IN),
+        ("people.waiting_live", SIGNED_IN),
+        ("orders.index", {HUB, STEWARD}),
+        ("orders.show", {HUB, STEWARD}),
+        ("orders.live", {HUB, STEWARD}),
+        ("orders.confirm", {STEWARD}),
+        ("orders.refuse", {STEWARD}),
+        ("orders.stop_print", {STEWARD}),
+        ("orders.write_off", {STEWARD}),
+        ("orders.pack", {HUB, STEWARD}),
+        ("orders.dispatch", {HUB, STEWARD}),
+        ("harvests.count", {MAKER, STEWARD}),
+        ("fleet.index", SIGNED_IN),
+        ("fleet.live", SIGNED_IN),
+        ("fleet.ready", {MAKER, STEWARD}),
+        ("api.waiting", SIGNED_IN),
+        ("api.order", {HUB, STEWARD}),
+        ("api.file", EVERYBODY),
+        ("healthz", EVERYBODY),
+        ("static", EVERYBODY),
+    ],
+)
+def test_who_may_do_what(endpoint, who):
+    rule = PERMISSIONS[endpoint]
+    assert (EVERYBODY if rule == PUBLIC else set(rule)) == who
+
+
+def test_an_endpoint_without_a_line_is_refused(app):
+    stray = Flask("stray")
+    stray.add_url_rule("/new", "new", lambda: "secret")
+    auth.register(stray)
+    stray.secret_key = "k"
+    assert stray.test_client().get("/new").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "",
+        "evil",
+        "/a\r\nX: y",
+        "javascript:1",
+    ],
+)
+def test_nobody_is_sent_to_another_site(app, path):
+    with app.test_request_context("/"):
+        assert safe_next(path) == "/waiting"
+
+
+def test_the_way_on_stays_on_this_site(app):
+    with app.test_request_context("/"):
+        assert safe_next("/orders/x?a=b") == "/orders/x?a=b"
+
+
+def test_passwords_are_kept_as_argon2id():
+    kept = auth.hash_password("a good password")
+    assert kept.startswith("$argon2id$")
+    assert "good" not in kept

@@ -1,0 +1,100 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.law import Books
+from jobs.model import Order, OrderState, Request
+from web.progress import StepState, counts, steps
+
+
+def an_order(kits, state=OrderState.CONFIRMED):
+    request = Request(
+        request_key="k", revision_id="r", kits=kits, due=date(2026, 12, 1),
+        requester="Ada", place="CHU", contact="01 23 45 67 89",
+    )  # fmt: skip
+    return Order(
+        id="o", state=state, created_at=datetime(2026, 11, 24, tzinfo=UTC), request=request
+    )
+
+
+FIGURES = (
+    "surplus", "harvested", "waiting", "accepted", "scrap", "coming", "jobs", "deficit",
+    "at_lab", "at_hub", "in_transit", "delivered", "refused", "lost",
+)  # fmt: skip
+
+
+def some_books(ordered, part="frame", **figures):
+    told = dict.fromkeys(FIGURES, 0) | figures
+    return Books(order_id="o", part_id=part, ordered=ordered, **told)
+
+
+def states(order, *books):
+    return [step.state for step in steps(order, books)]
+
+
+D, N, X = StepState.DONE, StepState.NOW, StepState.NEXT
+
+
+def test_an_asked_order_waits_at_the_first_step():
+    assert states(an_order(6, OrderState.ASKED), some_books(6, deficit=6)) == [N, X, X, X, X]
+
+
+def test_a_confirmed_order_is_being_made():
+    assert states(an_order(6), some_books(6, coming=6)) == [D, N, X, X, X]
+
+
+def test_several_steps_are_at_work_at_once():
+    books = some_books(6, coming=1, waiting=2, accepted=3, in_transit=3)
+    assert [s.kits for s in steps(an_order(6), (books,))] == [6, 5, 3, 3, 0]
+    assert states(an_order(6), books) == [D, N, N, N, X]
+
+
+def test_a_delivered_order_is_done():
+    assert states(an_order(6), some_books(6, accepted=6, delivered=6)) == [D] * 5
+
+
+def test_a_kit_needs_all_of_its_parts():
+    frames = some_books(6, accepted=6, delivered=6)
+    straps = some_books(12, "strap", accepted=5, delivered=5)
+    assert [s.kits for s in steps(an_order(6), (frames, straps))][-1] == 2
+
+
+def test_lost_pieces_are_not_made_any_more():
+    books = some_books(6, accepted=6, delivered=4, lost=2, deficit=2)
+    assert [s.kits for s in steps(an_order(6), (books,))] == [6, 4, 4, 4, 4]
+
+
+@given(
+    kits=st.integers(1, 1000),
+    per_kit=st.integers(1, 5),
+    figures=st.tuples(*[st.integers(0, 300)] * 4),
+)
+def test_no_later_step_is_ahead_of_an_earlier_one(kits, per_kit, figures):
+    waiting, at_hub, transit, delivered = figures
+    accepted = at_hub + transit + delivered
+    books = some_books(
+        kits * per_kit, waiting=waiting, accepted=accepted, in_transit=transit, delivered=delivered
+    )
+    passed = [step.kits for step in steps(an_order(kits), (books,))]
+    assert passed == sorted(passed, reverse=True)
+    assert all(0 <= n <= kits for n in passed)
+
+
+@pytest.mark.parametrize(
+    "figure", ["to_start", "making", "inspecting", "ready", "on_way", "received"]
+)
+def test_counts_name_each_figure_once(figure):
+    books = some_books(
+        63, jobs=1, deficit=0, coming=2, waiting=4, at_hub=8, in_transit=16, delivered=32
+    )
+    expected = {
+        "to_start": 1,
+        "making": 2,
+        "inspecting": 4,
+        "ready": 8,
+        "on_way": 16,
+        "received": 32,
+    }
+    assert getattr(counts(books), figure) == expected[figure]

@@ -1,0 +1,155 @@
+"""Every state, reason and event has words, and every word has its French."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from flask import Flask
+
+import web
+from designs.model import ReviewState
+from jobs.ledger.views import EventView
+from jobs.lifecycle import AttemptState
+from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
+from printers.model import PrinterState
+from web import language, words
+from web.forms import SCRAP_REASONS
+
+HERE = Path(web.__file__).parent
+FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
+app = Flask("web")
+language.register(app, "Europe/Paris")
+
+
+def in_language(code):
+    return app.test_request_context(f"/?lang={code}")
+
+
+def strings_of_the_source():
+    found = extract_from_dir(
+        HERE,
+        method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
+        keywords={"_": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None},
+    )
+    return {message for _, _, message, _, _ in found}
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    with (FRENCH / "messages.po").open("rb") as file:
+        return read_po(file, locale="fr")
+
+
+def test_every_string_has_its_french(catalogue):
+    strings = strings_of_the_source()
+    assert len(strings) > 200
+    left = [s for s in strings if catalogue.get(s[0] if isinstance(s, tuple) else s) is None]
+    assert left == []
+    empty = [
+        m.id for m in catalogue if m.id and not (all(m.string) if m.pluralizable else m.string)
+    ]
+    assert empty == []
+
+
+def test_no_french_is_left_of_strings_that_are_gone(catalogue):
+    strings = strings_of_the_source()
+    assert [m.id for m in catalogue if m.id and m.id not in strings] == []
+
+
+def test_translations_keep_their_figures(catalogue):
+    errors = [(m.id, str(e)) for m in catalogue for e in m.check(catalogue)]
+    assert errors == []
+
+
+def pairs(catalogue):
+    def flat(words):
+        return words if isinstance(words, str) else tuple(words)
+
+    return {flat(m.id): flat(m.string) for m in catalogue if m.id}
+
+
+def test_what_is_shipped_is_compiled_from_the_catalogue(catalogue):
+    with (FRENCH / "messages.mo").open("rb") as file:
+        assert pairs(read_mo(file)) == pairs(catalogue)
+
+
+def test_a_missing_translation_would_be_found(catalogue):
+    assert isinstance(catalogue, Catalog)
+    assert catalogue.get("a string that nobody wrote") is None
+
+
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        (words.ORDER_STATES, OrderState),
+        (words.ATTEMPT_STATES, AttemptState),
+        (words.LOT_STATES, LotState),
+        (words.BATCH_STATES, BatchState),
+        (words.PRINTER_STATES, PrinterState),
+        (words.REVIEW_STATES, ReviewState),
+        (words.ROLES, Role),
+        (words.SCRAP, SCRAP_REASONS),
+    ],
+)
+def test_every_state_has_words(table, keys):
+    assert set(table) == set(keys)
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_every_reason_has_words(code):
+    with in_language("fr"):
+        said = words.reason(Reason(code=code))
+    assert said
+    assert said != code
+
+
+def test_reasons_carry_their_figures():
+    bed = Reason(code=ReasonCode.BED, needed=191.24, available=176.0)
+    with in_language("en"):
+        assert words.reason(bed) == "needs 191.2 mm, the bed has 176 mm"
+    with in_language("fr"):
+        assert words.reason(bed) == "il faut 191,2 mm, le plateau en offre 176"
+        loaded = Reason(code=ReasonCode.MATERIAL, text="PLA")
+        assert words.reason(loaded) == "une autre matière est chargée (PLA)"
+
+
+def an_event(kind, **data):
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    return EventView(id=1, at=at, kind=kind, actor="a", subject="x-a1", data=data)
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (an_event("asked", kits=6), "Asked for (6 kits)"),
+        (an_event("refused", reason="no"), "Turned down (no)"),
+        (an_event("planned", pieces=6, short=0), "Planned (6 pieces placed)"),
+        (an_event("planned", pieces=4, short=2), "Planned (4 pieces placed, 2 without a place)"),
+        (an_event("attempt-offered", node="n"), "Plate x-a1: offered"),
+        (an_event("attempt-failed", reason="halted"), "Plate x-a1: failed, to be counted (halted)"),
+        (an_event("harvested", good=3, scrap=1, reason="warped"), "Counted (3 good, 1 scrap, Warped)"),
+        (an_event("inspected", accepted=3, rejected=0, reason=""), "Inspected (3 accepted, 0 rejected)"),
+        (an_event("packed", pieces=3, lots=1), "Packed (3 pieces)"),
+        (
+            an_event("received", received=2, refused=1, lost=0),
+            "Received by the requester (2 received, 1 refused, 0 lost)",
+        ),
+        (an_event("something-new"), "something-new"),
+    ],
+)  # fmt: skip
+def test_history_in_words(event, said):
+    with in_language("en"):
+        assert words.event(event) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "1 min"), (90, "2 min"), (3540, "59 min"), (3600, "1 h 00 min"), (25620, "7 h 07 min")],
+)
+def test_durations(seconds, said):
+    with in_language("en"):
+        assert words.duration(seconds) == said

@@ -181,7 +181,7 @@ MODEL = (
     ("model", "says"),
     [
         ("this is no XML", "cannot be read"),
-        (MODEL.format("", ""), "0 bodies"),
+        (MODEL.format("", ""), "cannot be read as 3MF"),
         ('<!DOCTYPE m [<!ENTITY a "b">]>' + MODEL.format("", ""), "entities"),
         (MODEL.format(" " * 40_000_000, ""), "would grow"),
         (MODEL.format("", '<component objectid="1"/>' * 300), "components"),

@@ -35,7 +35,7 @@ _WORDS = re.compile(rb"([A-Z])\s*(-?\d*\.?\d+)")
 _NAME = re.compile(rb"^M11[78]\s+(?:A1\s+)?(fabnet-[a-z0-9-]+)(\s+done)?\s*$")
 _COMMAND = re.compile(rb"^[GMT]\d+")
 # What the host sends on its own account is no part of a print.
-_UNCOUNTED = (b"M105", b"M155", b"M400", b"M114", b"M118")
+_UNCOUNTED = (b"M105", b"M155", b"M400", b"M114", b"M115", b"M118")
 _IDENTITY = (
     b"FIRMWARE_NAME:Marlin 2.1.2 (simulated) SOURCE_CODE_URL:github.com/MarlinFirmware/Marlin"
     b" PROTOCOL_VERSION:1.0 MACHINE_TYPE:fabnet simulated printer EXTRUDER_COUNT:1\n"

@@ -1,0 +1,96 @@
+"""Every shipped profile loads and names its source; a wrong one is one clear error."""
+
+import pytest
+
+from firmware_profiles.detect import detect
+from firmware_profiles.errors import FirmwareProfileError
+from firmware_profiles.loader import (
+    all_firmwares,
+    all_machines,
+    load_firmware,
+    load_machine,
+    slicer_profile_path,
+)
+
+
+@pytest.mark.parametrize("profile", [*all_firmwares(), *all_machines()], ids=lambda p: p.name)
+def test_every_fact_has_a_source(profile):
+    assert len(profile.source) > 20
+    assert profile.title
+
+
+@pytest.mark.parametrize("machine", all_machines(), ids=lambda m: m.name)
+def test_every_machine_names_a_firmware_and_a_slicer_profile_that_ship(machine):
+    assert load_firmware(machine.firmware).name == machine.firmware
+    text = slicer_profile_path(machine.slicer_profile).read_text()
+    bed = f"{machine.bed_x_mm:.0f}x{machine.bed_y_mm:.0f}"
+    assert bed in text
+    assert machine.nozzle_max_c <= 320
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("Marlin 2.1.2 (Nov 23 2026 01:33:51)", "marlin"),
+        ("Marlin bugfix-2.1.x", "marlin"),
+        ("Prusa-Firmware 3.13.3 based on Marlin", "prusa-mk3"),
+        ("RepRapFirmware for Duet 2 WiFi/Ethernet", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_m115_finds_the_profile(name, profile):
+    assert detect(name, all_firmwares()).name == profile
+
+
+def test_grbl_is_refused_by_name():
+    with pytest.raises(FirmwareProfileError, match="Grbl"):
+        detect("Grbl 1.1h ['$' for help]", all_firmwares())
+
+
+def write(tmp_path, text, folder="machines"):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "mine.toml").write_text(text)
+    return tmp_path
+
+
+GOOD = """
+title = "Mine"
+source = "measured on the machine itself"
+bed_x_mm = 200.0
+bed_y_mm = 200.0
+height_mm = 180.0
+margin_mm = 3.0
+nozzle_mm = 0.4
+nozzle_max_c = 250.0
+bed_max_c = 100.0
+firmware = "marlin"
+slicer_profile = "generic-180x180"
+materials = ["PLA"]
+ships_without_protection = true
+"""
+
+
+def test_an_owners_own_preset_is_read(tmp_path):
+    assert load_machine("mine", write(tmp_path, GOOD)).bed_x_mm == 200.0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + "bed_z_mm = 1", ["bed_z_mm", "did you mean"]),
+        (GOOD.replace('title = "Mine"', ""), ["title"]),
+        (GOOD.replace("200.0", '"wide"'), ["bed_x_mm"]),
+        (GOOD.replace("bed_x_mm = 200.0", "bed_x_mm = 0.0"), ["bed_x_mm", "above 0"]),
+        ("title = ", ["no TOML"]),
+    ],
+)
+def test_a_wrong_preset_names_file_and_key(tmp_path, text, words):
+    with pytest.raises(FirmwareProfileError) as caught:
+        load_machine("mine", write(tmp_path, text))
+    for word in ["mine", *words]:
+        assert word in str(caught.value)
+
+
+def test_a_preset_that_is_not_there_has_a_near_one():
+    with pytest.raises(FirmwareProfileError, match="generic-250x210"):
+        load_machine("generic-250x200")

@@ -1,0 +1,422 @@
+"""The serial dialogue, line by line, with a clock of our own."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_profiles.loader import load_firmware
+from printers.errors import GcodeLineError
+from printers.gcode_link import (
+    GcodeLink,
+    Trouble,
+    checksum,
+    clean,
+    parse_identity,
+    parse_temperatures,
+)
+
+MARLIN = load_firmware("marlin")
+
+
+class Dialogue:
+    """A link with its hello done, and a time that tests move."""
+
+    def __init__(self, profile=MARLIN, *, hello=True):
+        self.now_s = 0.0
+        self.link = GcodeLink(profile, self.now_s)
+        if hello:
+            assert self.sent() == ["N0 M110 N0"]
+            self.hear("ok")
+
+    def sent(self):
+        """Return what the link sends now, without checksums, which are checked."""
+        data = self.link.outgoing(self.now_s)
+        self.link.sent(len(data))
+        lines = []
+        for line in data.decode().splitlines():
+            body, _, check = line.rpartition("*")
+            assert int(check) == checksum(body.encode())
+            lines.append(body)
+        return lines
+
+    def hear(self, *lines, after_s=0.001):
+        self.now_s += after_s
+        self.link.receive("".join(line + "\n" for line in lines).encode(), self.now_s)
+
+    def wait(self, seconds):
+        self.now_s += seconds
+        return self.sent()
+
+
+def moves(count):
+    return [f"G1 X{i}".encode() for i in range(count)]
+
+
+def numbers(lines):
+    return [int(re.match(r"N(-?\d+)", line).group(1)) for line in lines]
+
+
+def test_lines_carry_the_checksum_of_the_reprap_protocol():
+    assert checksum(b"N0 M110 N0") == 125
+    assert checksum(b"N1 M105") == 38
+
+
+def test_m110_goes_alone_and_everything_waits_for_its_ok():
+    dialogue = Dialogue(hello=False)
+    dialogue.link.urgent("M115")
+    assert dialogue.sent() == ["N0 M110 N0"]
+    assert dialogue.sent() == []
+    dialogue.hear("ok")
+    assert dialogue.sent() == ["N1 M115"]
+
+
+def test_the_window_of_lines_is_kept():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(10))
+    dialogue.sent()  # numbers begin anew
+    dialogue.hear("ok")
+    assert numbers(dialogue.sent()) == [1, 2, 3, 4]
+    dialogue.hear("ok", "ok")
+    assert numbers(dialogue.sent()) == [5, 6]
+
+
+def test_the_window_of_bytes_is_kept():
+    dialogue = Dialogue()
+    dialogue.link.stream([b"G1 X" + b"1" * 40] * 5)
+    dialogue.sent()
+    dialogue.hear("ok")
+    in_flight = dialogue.sent()
+    assert sum(len(line) + 5 for line in in_flight) <= MARLIN.window_bytes
+    assert len(in_flight) == 2
+
+
+def test_an_ok_with_a_number_repairs_a_lost_one():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(8))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    dialogue.hear("ok N3 P15 B3")
+    assert numbers(dialogue.sent()) == [5, 6, 7]
+
+
+def test_a_resend_stops_listens_goes_back_and_grows_again():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(20))
+    dialogue.sent()
+    dialogue.hear("ok")
+    assert numbers(dialogue.sent()) == [1, 2, 3, 4]
+    dialogue.hear("ok", "Error:checksum mismatch, Last Line: 1", "Resend: 2", "ok")
+    assert dialogue.sent() == []  # the answers to 3 and 4 are still to come
+    dialogue.hear("Error:Line Number is not Last Line Number+1, Last Line: 1", "Resend: 2", "ok")
+    dialogue.hear("Error:Line Number is not Last Line Number+1, Last Line: 1", "Resend: 2", "ok")
+    assert numbers(dialogue.wait(MARLIN.drain_s)) == [2]
+    sizes = []
+    for _ in range(8):
+        dialogue.hear("ok")
+        sizes.append(len(dialogue.sent()))
+    assert sizes[:3] == [1, 1, 1]
+    assert max(sizes) == 2  # one line more is in flight now
+
+
+def test_a_lost_ok_goes_on_with_the_next_line():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    assert numbers(dialogue.wait(MARLIN.ok_timeout_s + 0.1)) == [5]
+    # It was the line that was lost, not the ok: its number is asked for.
+    dialogue.hear("Error:Line Number is not Last Line Number+1, Last Line: 2", "Resend: 3", "ok")
+    assert numbers(dialogue.wait(MARLIN.drain_s)) == [3]
+
+
+def test_reports_and_wait_do_not_pass_for_an_answer():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    for _ in range(int(MARLIN.ok_timeout_s) + 1):
+        dialogue.hear(" T:205.1 /205.0 B:60.0 /60.0 @:64 B@:12", "wait", after_s=1.0)
+    assert numbers(dialogue.sent()) == [5]
+
+
+def test_busy_is_patience():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    for _ in range(20):
+        dialogue.hear("echo:busy: processing", after_s=2.0)
+        assert dialogue.sent() == []
+
+
+def test_heating_may_take_long_without_an_ok():
+    dialogue = Dialogue()
+    dialogue.link.urgent("M109 S240")
+    dialogue.sent()
+    for i in range(120):
+        dialogue.hear(f" T:{20 + i}.0 /240.0 B:60 /60 @:127 B@:0 W:?", after_s=1.0)
+        assert dialogue.sent() == []
+    assert dialogue.link.broken is None
+    assert dialogue.link.temperatures.nozzle_c == 139
+
+
+def test_silence_for_ever_is_told():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(50))
+    for _ in range(10):
+        dialogue.wait(MARLIN.ok_timeout_s + 0.1)
+    assert dialogue.link.broken.trouble is Trouble.STALLED
+
+
+def test_a_line_asked_for_again_and_again_ends_the_dialogue():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(50))
+    dialogue.sent()
+    dialogue.hear("ok")
+    for _ in range(12):
+        dialogue.sent()
+        dialogue.hear("Resend: 2", "ok", after_s=0.1)
+    assert dialogue.link.broken.trouble is Trouble.RESENDS
+
+
+@pytest.mark.parametrize(
+    "word", ["Resend: 3", "Resend:3", "rs 3", "rs N3", "Resend:N3", "RESEND: 3"]
+)
+def test_every_way_to_ask_for_a_line(word):
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    dialogue.hear("ok", "ok", word, "ok")
+    assert numbers(dialogue.wait(MARLIN.drain_s)) == [3]
+
+
+@pytest.mark.parametrize("word", ["Resend: -5", "Resend: 034497", "Resend: 999999"])
+def test_a_number_that_cannot_be_meant_is_not_obeyed(word):
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    dialogue.hear(word)
+    assert dialogue.wait(MARLIN.drain_s) == []
+    assert dialogue.link.broken is None
+
+
+@pytest.mark.parametrize(
+    ("line", "trouble"),
+    [
+        ("start", Trouble.RESET),
+        ("\0start", Trouble.RESET),
+        ("Error:Printer halted. kill() called!", Trouble.FATAL),
+        ("Error:Thermal Runaway, system stopped! Heater_ID: 0", Trouble.FATAL),
+        ("Error:MAXTEMP triggered, system stopped! Heater_ID: bed", Trouble.FATAL),
+        (": Extruder switched off. MAXTEMP triggered !", Trouble.FATAL),
+    ],
+)
+def test_the_end_of_a_print_is_noticed(line, trouble):
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.hear(line)
+    assert dialogue.link.broken.trouble is trouble
+    assert dialogue.sent() == []
+
+
+def test_an_unknown_command_and_a_cold_nozzle_end_nothing():
+    dialogue = Dialogue()
+    dialogue.hear('echo:Unknown command: "M900 K"', "ok", " cold extrusion prevented")
+    assert dialogue.link.broken is None
+
+
+@pytest.mark.parametrize(
+    ("line", "oks"),
+    [
+        ("ok", 1),
+        ("ok T:21.0 /0.0 B:21.0 /0.0 @:0 B@:0", 1),
+        ("okok T:200.24 /200.00 B:60 /60", 2),
+        ("N780ok", 1),
+        (" T:205.1 /205.0 B:60.0 /60.0 @:64 B@:1:N2ok", 1),
+        ("okay then", 0),
+        ("echo:SD card ok", 0),
+        ("Bed is ok", 0),
+        ("// Klipper state: ok", 0),
+    ],
+)
+def test_only_an_ok_is_an_ok(line, oks):
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(9))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    dialogue.hear(line)
+    assert len(dialogue.sent()) == oks
+
+
+@pytest.mark.parametrize(
+    ("line", "nozzle", "bed"),
+    [
+        (b" T:205.1 /205.0 B:60.0 /60.0 @:64 B@:12", (205.1, 205.0), (60.0, 60.0)),
+        (b"ok T:21.3 /0.0 B:22 /0.0 T0:21.4 /0.0 @:0 B@:0 P:0.0 A:28.7", (21.4, 0.0), (22.0, 0.0)),
+        (b"T:27.56 /60.00 B:20.00 /0.00 @:127 B@:0 W:?", (27.56, 60.0), (20.0, 0.0)),
+        (b"ok B:60.0 /60.0 T0:215.0 /215.0", (215.0, 215.0), (60.0, 60.0)),
+        (b"T:20.0 /0.0 B:-15.0 /0.0", (20.0, 0.0), (-15.0, 0.0)),
+    ],
+)
+def test_temperature_reports_of_several_firmwares(line, nozzle, bed):
+    told = parse_temperatures(line)
+    assert (told.nozzle_c, told.nozzle_target_c) == nozzle
+    assert (told.bed_c, told.bed_target_c) == bed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"T:205.1 /205.0 B:60.0 B@:31pS_XYZ:5",
+        b"TT::27.7627.76 //0.000.00 BB::2020",
+        b"X:0.00 Y:0.00 Z:0.00 E:0.00 Count A:0 B:0 Z:0",
+        b"ok",
+        b"",
+    ],
+)
+def test_garbage_is_no_temperature(line):
+    assert parse_temperatures(line) is None
+
+
+def test_a_leap_is_believed_only_when_it_stays():
+    dialogue = Dialogue()
+    dialogue.hear("ok T:157.0 /200.0", after_s=1.0)
+    dialogue.hear("ok T:59.0 /200.0", after_s=1.0)
+    assert dialogue.link.temperatures.nozzle_c == 157.0
+    dialogue.hear("ok T:161.0 /200.0", after_s=1.0)
+    assert dialogue.link.temperatures.nozzle_c == 161.0
+
+
+def test_identity_and_capabilities():
+    dialogue = Dialogue()
+    dialogue.hear(
+        "FIRMWARE_NAME:Marlin 2.1.2 (Nov 23 2026) SOURCE_CODE_URL:github.com/x PROTOCOL_VERSION:1.0"
+        " MACHINE_TYPE:SimRap 1.4 EXTRUDER_COUNT:1",
+        "Cap:AUTOREPORT_TEMP:1",
+        "Cap:EMERGENCY_PARSER:0",
+        "ok",
+    )
+    assert dialogue.link.identity["FIRMWARE_NAME"] == "Marlin 2.1.2 (Nov 23 2026)"
+    assert dialogue.link.identity["MACHINE_TYPE"] == "SimRap 1.4"
+    assert dialogue.link.caps == {"AUTOREPORT_TEMP": True, "EMERGENCY_PARSER": False}
+    klipper = parse_identity("ok FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12")
+    assert klipper["FIRMWARE_NAME"] == "Klipper"
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        (b"G1 X1 ; there", b"G1 X1"),
+        (b"  G1 X1  \r\n", b"G1 X1"),
+        (b"M117 (hi) ho", b"M117  ho"),
+        (b"; only words", None),
+        (b"", None),
+        (b"M110 N5", None),
+        (b"M112", None),
+    ],
+)
+def test_only_commands_are_sent(line, command):
+    assert clean(line, 1, 95) == command
+
+
+@pytest.mark.parametrize("line", [b"G1 X" + b"1" * 100, "M117 été".encode()])
+def test_a_line_that_the_firmware_could_not_read_is_refused_by_number(line):
+    with pytest.raises(GcodeLineError, match="line 7"):
+        clean(line, 7, 95)
+
+
+def test_a_line_begun_is_finished_before_going_back():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(6))
+    dialogue.sent()
+    dialogue.hear("ok")
+    data = dialogue.link.outgoing(dialogue.now_s)
+    dialogue.link.sent(len(data.split(b"\n")[0]) + 4)  # the first line and a bit of the second
+    dialogue.hear("Resend: 1", "ok")
+    rest = dialogue.link.outgoing(dialogue.now_s)
+    assert data.split(b"\n")[1].endswith(rest.strip())
+    assert rest.endswith(b"\n")
+    assert rest.count(b"\n") == 1
+
+
+@given(st.lists(st.binary(max_size=60), max_size=40))
+def test_garbage_never_raises_and_never_counts_more_oks_than_it_holds(pieces):
+    link = GcodeLink(MARLIN, 0.0)
+    link.stream(moves(400))
+    taken = 0
+    for number, piece in enumerate(pieces):
+        data = link.outgoing(number * 0.001)
+        taken += data.count(b"\n")
+        link.sent(len(data))
+        link.receive(piece + b"\n", number * 0.001)
+    oks = b"\n".join(pieces).replace(b"\0", b"").count(b"ok")
+    assert link.acknowledged <= oks + MARLIN.window_lines * oks
+    if oks == 0:
+        assert taken <= 1 + MARLIN.window_lines
+
+
+class Board:
+    """Marlin's rules for numbered lines, on a wire that spoils lines and swallows oks."""
+
+    def __init__(self, random, *, spoil, swallow):
+        self.random, self.spoil, self.swallow = random, spoil, swallow
+        self.last = 0
+        self.executed = []
+
+    def answer(self, line):
+        if self.random.random() < self.spoil:
+            at = self.random.randrange(len(line))
+            line = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
+        body, star, check = line.rpartition(b"*")
+        match = re.match(rb"N(\d+) ", body)
+        if not star or match is None or not check.isdigit() or int(check) != checksum(body):
+            return self.resend()
+        number, command = int(match.group(1)), body[match.end() :]
+        if command.startswith(b"M110"):
+            self.last = 0
+        elif number in (self.last, self.last - 1):
+            return b""
+        elif number != self.last + 1:
+            return self.resend()
+        else:
+            self.last = number
+            self.executed.append(command)
+        return b"" if self.random.random() < self.swallow else b"ok\n"
+
+    def resend(self):
+        return b"Error:checksum mismatch, Last Line: %d\nResend: %d\nok\n" % (
+            self.last,
+            self.last + 1,
+        )
+
+
+@given(st.randoms(use_true_random=False), st.floats(0, 0.08), st.floats(0, 0.03))
+def test_whatever_the_wire_does_each_line_is_executed_once_in_order(random, spoil, swallow):
+    board = Board(random, spoil=spoil, swallow=swallow)
+    link = GcodeLink(MARLIN, 0.0)
+    wanted = moves(60)
+    link.stream(wanted)
+    now_s = 0.0
+    for _ in range(20_000):
+        data = link.outgoing(now_s)
+        link.sent(len(data))
+        for line in data.splitlines():
+            link.receive(board.answer(line), now_s)
+        now_s += 0.01 if data else link.wake_s(now_s) + 0.001
+        if link.idle or link.broken is not None:
+            break
+    # An M110 that was spoiled ten times, or an end in silence, is told; it is never a wrong print.
+    assert board.executed == wanted[: len(board.executed)]
+    if link.broken is None:
+        assert board.executed == wanted

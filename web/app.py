@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Protocol
 
-from flask import Flask, Response, request, session, url_for
+from flask import Flask, Response, g, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -121,8 +121,8 @@ def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None
         app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
 
-def _placed(response: Response) -> bool:
-    return response.status_code == 303  # noqa: PLR2004 - HTTP: see other
+def _placed(_response: Response) -> bool:
+    return bool(g.get("placed", False))
 
 
 def _failed(response: Response) -> bool:

@@ -137,7 +137,7 @@ def open_page(chromium, site):
         if signed_in:
             page.goto("/sign-in")
             page.get_by_label("Identifiant").fill("camille")
-            page.get_by_label("Mot de passe").fill(PASSWORD)
+            page.locator("#password").fill(PASSWORD)
             page.get_by_role("button", name="Se connecter").click()
             page.wait_for_url("**/waiting")
         page.goto(path)

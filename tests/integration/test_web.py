@@ -200,6 +200,16 @@ def test_too_many_orders_from_one_place_are_slowed_down(world, hashed):
     assert person.get("/ask").status_code == 200
 
 
+def test_the_same_form_again_does_not_count_as_an_order(world, hashed):
+    person = Site(world, hashed, orders_per_hour=2).person()
+    form = person.form("/ask") | request_fields(world)
+    codes = []
+    for _ in range(4):
+        codes.append(person.client.post("/ask", data=form).status_code)
+        world.pass_time(seconds=1)
+    assert codes == [303] * 4
+
+
 def test_typing_errors_do_not_count_as_orders(world, hashed):
     person = Site(world, hashed, orders_per_hour=1).person()
     for _ in range(3):

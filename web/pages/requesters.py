@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import ReviewState
@@ -51,12 +51,15 @@ def ask() -> str | AnyResponse | tuple[str, int]:
     sent_before: str | None = None
     if form.good:
         revision = next(r for r in choices if r.id == asked.revision_id)
+        now = context.now()
         try:
-            placed = orders.place(context.ledger, asked, revision, context.now())
+            placed = orders.place(context.ledger, asked, revision, now)
         except InvalidFieldError as error:
             form.refused(error)
         else:
-            if _same(orders.by_link(context.ledger, placed.link), form):
+            kept = orders.by_link(context.ledger, placed.link)
+            g.placed = kept.created_at == now  # the limit counts it; sent again, it does not
+            if _same(kept, form):
                 return redirect(url_for(".follow", link=placed.link), 303)
             # Sent before, gone back, and changed: what is in the ledger is not what is on the form.
             sent_before = placed.link

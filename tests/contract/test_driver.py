@@ -36,7 +36,7 @@ def a_file(tmp_path, lines=2000):
     """G-code with comments, blank lines and small letters in words, as files have them."""
     path = tmp_path / "plate.gcode"
     body = [f"G1 X{i % 200}.{i % 10} Y{i % 190} E0.012 ; move {i}" for i in range(lines)]
-    head = ["; a comment", "", "G28", "M83"] + ["M140 S60", "M109 S215"]
+    head = ["; a comment", "", "G28", "M83", "M140 S60", "M109 S215"]
     path.write_text("\n".join([*head, *body, "M104 S0", "M140 S0", ""]))
     return path
 

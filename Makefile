@@ -28,7 +28,7 @@ demo: $(VENV)/demo.stamp  ## a whole network on this machine; ARGS="--once --kit
 	@$(BIN)/fabnet demo $(ARGS)
 
 check: $(VENV)/dev.stamp  ## lint, types, import contracts, unit tests: under a minute
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache

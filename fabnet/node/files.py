@@ -13,12 +13,12 @@ from pathlib import Path
 
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from designs.materials import material as material_of
-from printers.gcode import check
-from printers.slicing import Slice, Slicer, SliceRequest
 
+from designs.materials import material as material_of
 from fabnet.errors import FileFetchError
 from firmware_profiles.profile import MachinePreset
+from printers.gcode import check
+from printers.slicing import Slice, Slicer, SliceRequest
 
 _TIMEOUT_S = (5, 60)
 _MOST_BYTES = 256 * 1024 * 1024

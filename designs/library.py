@@ -12,31 +12,39 @@ import json
 import os
 import re
 import tempfile
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import shapely
 import sqlite_utils
 
 from designs.errors import (
     ManifestError,
+    MeshRefusedError,
     MissingFileError,
     TooManyCopiesError,
     UnknownRevisionError,
 )
-from designs.materials import material
-from designs.mesh import measure, read_canonical
-from designs.model import Bed, Layout, Part, ReviewState, Revision
-from designs.packing import centred, footprint, hull, pack
+from designs.manifest import (
+    DEFAULT_MATERIALS,
+    UNKNOWN_LICENCE,
+    Manifest,
+    PartRow,
+    check_manifest,
+    manifest_of,
+    read_manifest,
+)
+from designs.mesh import check, measure, read_canonical
+from designs.model import Bed, Layout, Part, PartFacts, Revision, Verdict
+from designs.packing import Shadow, centred, footprint, hull, pack
+from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
 
 design_migrations = sqlite_utils.Migrations("designs")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @design_migrations()
@@ -53,33 +61,18 @@ def m001_designs(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+@design_migrations()
+def m002_footprints(db: sqlite_utils.Database) -> None:
+    """The shadow of each mesh: nests and drawings of plates need it again and again."""
+    db.execute("create table footprint (mesh_sha256 text primary key, wkb blob not null) strict")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plate:
     """A plate file in the library."""
 
     sha256: str
     bytes: int
-
-
-class _PartRow(msgspec.Struct, kw_only=True):
-    id: str
-    file: str
-    title: str = ""
-    per_kit: int = 1
-    materials: tuple[str, ...]
-
-
-class _Own(msgspec.Struct, kw_only=True):
-    design: str
-    review: ReviewState = ReviewState.DRAFT
-
-
-class _Manifest(msgspec.Struct, kw_only=True):
-    title: str
-    version: str
-    license: str
-    fabnet: _Own
-    part: tuple[_PartRow, ...]
 
 
 class Library:
@@ -147,13 +140,75 @@ class Library:
             MeshRefusedError: names the part's file and what was measured.
             UnknownMaterialError: a part names one that is not in the vocabulary.
         """
-        data = _read_manifest(folder / "design.toml")
-        manifest = _check_manifest(data)
+        data = read_manifest(folder / "design.toml")
+        manifest = check_manifest(data)
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="design-") as work:
-            parts = [self._add_part(folder, row, Path(work) / "mesh.stl") for row in manifest.part]
-        facts = {"manifest": data, "meshes": [part.facts.mesh_sha256 for part in parts]}
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
+            mesh = Path(work) / "mesh.stl"
+            facts = [self._measure(folder, row, mesh) for row in manifest.part]
+        return self._keep(data, manifest, facts)
+
+    def _measure(self, folder: Path, row: PartRow, mesh: Path) -> PartFacts:
+        source = (folder / row.file).resolve()
+        if not source.is_relative_to(folder.resolve()):
+            raise ManifestError("design.toml", f"part.{row.id}.file", "leads out of the folder")
+        facts = measure(source, mesh, row.object)
+        self.add_file(mesh)
+        return facts
+
+    def add_model(
+        self,
+        path: Path,
+        *,
+        title: str = "",
+        materials: tuple[str, ...] = DEFAULT_MATERIALS,
+        per_kit: int = 1,
+        licence: str = UNKNOWN_LICENCE,
+    ) -> Revision:
+        """Pass a bare model file (STL or 3MF) through the mesh gate and keep it as a draft.
+
+        The same body under the same name gives the same revision. A 3MF with several copies of a
+        part gives a design of that one part; one with different parts gives a kit of them, in the
+        proportion in which they lie on its plate.
+
+        Args:
+            path: the file; its name gives the design's short name.
+            title: as pages show it; made of the file's name where it is empty.
+            materials: codes of what it may be made of, best first.
+            per_kit: how many of it make one kit.
+            licence: SPDX.
+
+        Raises:
+            MeshRefusedError: it cannot be printed as it is.
+            ManifestError: `materials` is empty, or `per_kit` less than 1.
+            UnknownMaterialError: a material is not in the vocabulary.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="design-") as work:
+            report = check(path, Path(work))
+            if report.verdict is Verdict.REFUSED:
+                raise MeshRefusedError(path.name, report.reasons[0])
+            facts = [part.facts for part in report.parts]
+            bodies = "".join(each.mesh_sha256 for each in facts)
+            data = manifest_of(
+                path.name,
+                report.parts,
+                title=title,
+                version=hashlib.sha256(bodies.encode()).hexdigest()[:8],
+                materials=materials,
+                per_kit=per_kit,
+                licence=licence,
+            )
+            manifest = check_manifest(data)
+            for each in facts:
+                self.add_file(Path(work) / each.mesh_sha256)
+        return self._keep(data, manifest, facts)
+
+    def _keep(self, data: dict[str, Any], manifest: Manifest, facts: list[PartFacts]) -> Revision:
+        meshes = [each.mesh_sha256 for each in facts]
+        text = json.dumps(
+            {"manifest": data, "meshes": meshes}, sort_keys=True, separators=(",", ":"), default=str
+        )
         revision = Revision(
             id=hashlib.sha256(text.encode()).hexdigest(),
             design=manifest.fabnet.design,
@@ -161,27 +216,22 @@ class Library:
             version=manifest.version,
             licence=manifest.license,
             review=manifest.fabnet.review,
-            parts=tuple(parts),
+            parts=tuple(
+                Part(
+                    id=row.id,
+                    title=row.title or row.id,
+                    per_kit=row.per_kit,
+                    materials=row.materials,
+                    facts=each,
+                )
+                for row, each in zip(manifest.part, facts, strict=True)
+            ),
         )
         self._db.execute(
             "insert or ignore into revision (id, design, body) values (?, ?, ?)",
             (revision.id, revision.design, msgspec.json.encode(revision).decode()),
         )
         return self.revision(revision.id)
-
-    def _add_part(self, folder: Path, row: _PartRow, mesh: Path) -> Part:
-        source = (folder / row.file).resolve()
-        if not source.is_relative_to(folder.resolve()):
-            raise ManifestError("design.toml", f"part.{row.id}.file", "leads out of the folder")
-        facts = measure(source, mesh)
-        self.add_file(mesh)
-        return Part(
-            id=row.id,
-            title=row.title or row.id,
-            per_kit=row.per_kit,
-            materials=row.materials,
-            facts=facts,
-        )
 
     def revision(self, revision_id: str) -> Revision:
         """Return one revision.
@@ -199,7 +249,7 @@ class Library:
         rows = self._db.execute("select body from revision order by design, rowid").fetchall()
         return tuple(msgspec.json.decode(row[0], type=Revision) for row in rows)
 
-    # -- plates --------------------------------------------------------------------------------
+    # -- nests and pictures ----------------------------------------------------------------------
 
     def max_layout(self, mesh_sha256: str, bed: Bed) -> Layout:
         """Return the fullest layout of a part on a bed; nested once for each pair, then kept.
@@ -207,18 +257,57 @@ class Library:
         Raises:
             MissingFileError: there is no such mesh.
         """
-        key = msgspec.json.encode(bed).decode()
-        where = (mesh_sha256, key)
-        query = "select layout from nest where mesh_sha256 = ? and bed = ?"
-        row = self._db.execute(query, where).fetchone()
+        kept = self.nested(mesh_sha256, bed)
+        if kept is not None:
+            return kept
+        layout = pack(self.footprint(mesh_sha256), bed)
+        self._db.execute(
+            "insert or ignore into nest (mesh_sha256, bed, layout) values (?, ?, ?)",
+            (mesh_sha256, _key(bed), msgspec.json.encode(layout).decode()),
+        )
+        return self.nested(mesh_sha256, bed) or layout
+
+    def nested(self, mesh_sha256: str, bed: Bed) -> Layout | None:
+        """Return the layout that `max_layout` has kept; None where it has not been asked yet."""
+        row = self._db.execute(
+            "select layout from nest where mesh_sha256 = ? and bed = ?", (mesh_sha256, _key(bed))
+        ).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Layout)
+
+    def footprint(self, mesh_sha256: str) -> Shadow:
+        """Return a part's shadow on the bed; made once, then kept.
+
+        Raises:
+            MissingFileError: there is no such mesh.
+        """
+        query = "select wkb from footprint where mesh_sha256 = ?"
+        row = self._db.execute(query, (mesh_sha256,)).fetchone()
         if row is None:
-            layout = pack(footprint(read_canonical(self._need(mesh_sha256))), bed)
+            shadow = footprint(read_canonical(self._need(mesh_sha256)))
             self._db.execute(
-                "insert or ignore into nest (mesh_sha256, bed, layout) values (?, ?, ?)",
-                (*where, msgspec.json.encode(layout).decode()),
+                "insert or ignore into footprint (mesh_sha256, wkb) values (?, ?)",
+                (mesh_sha256, shapely.to_wkb(shadow)),
             )
-            row = self._db.execute(query, where).fetchone()
-        return msgspec.json.decode(row[0], type=Layout)
+            return shadow
+        kept: Shadow = shapely.from_wkb(row[0])
+        return kept
+
+    def picture(self, mesh_sha256: str) -> Path:
+        """Return where the PNG picture of a part lies; drawn once, then kept beside the mesh.
+
+        Raises:
+            MissingFileError: there is no such mesh.
+        """
+        mesh = self._need(mesh_sha256)
+        path = mesh.with_name(f"{mesh_sha256}-{PICTURE_FORMAT}.png")
+        if not path.is_file():
+            png = draw(read_canonical(mesh))
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix="new-", delete=False) as new:
+                new.write(png)
+            Path(new.name).replace(path)
+        return path
+
+    # -- plates --------------------------------------------------------------------------------
 
     def plate(self, mesh_sha256: str, layout: Layout, copies: int) -> Plate:
         """Return the file with the first copies of a layout, mid-bed; written once, then kept.
@@ -253,6 +342,10 @@ class Library:
             return Plate(sha256=self.add_file(out), bytes=out.stat().st_size)
 
 
+def _key(bed: Bed) -> str:
+    return msgspec.json.encode(bed).decode()
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename in a folder outlive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -260,43 +353,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ManifestError(str(path), "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(path.name, "", f"is no TOML: {error}") from error
-
-
-def _check_manifest(data: dict[str, Any]) -> _Manifest:
-    try:
-        manifest = msgspec.convert(data, _Manifest)
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at ")
-        raise ManifestError("design.toml", where.strip("`$."), text) from error
-    if not _SLUG.fullmatch(manifest.fabnet.design):
-        raise ManifestError(
-            "design.toml", "fabnet.design", "must be small letters, digits and hyphens"
-        )
-    if not manifest.part:
-        raise ManifestError("design.toml", "part", "the design has no part")
-    _check_unique(row.id for row in manifest.part)
-    for row in manifest.part:
-        if row.per_kit < 1:
-            raise ManifestError("design.toml", f"part.{row.id}.per_kit", "must be 1 or more")
-        if not row.materials:
-            raise ManifestError("design.toml", f"part.{row.id}.materials", "names no material")
-        for code in row.materials:
-            material(code)
-    return manifest
-
-
-def _check_unique(ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for part in ids:
-        if part in seen:
-            raise ManifestError("design.toml", f"part.{part}", "is there twice")
-        seen.add(part)

@@ -1,24 +1,26 @@
-"""Reads one untrusted model file, checks it and writes the canonical mesh. Runs in a child process only.
+"""Checks one untrusted model file and writes its canonical meshes. Runs in a child process only.
 
 `designs.mesh` starts it, because parsers of model files can be made to use any amount of memory and
 time. The limits are set before anything is read; only numbers and sentences come back, as one JSON
-line. The canonical mesh is a binary STL whose lowest corner is the origin, whose vertices are
-rounded to 1 um, and whose triangles are sorted: the same body gives the same bytes.
+line, together with what was measured before a refusal. A canonical mesh is a binary STL whose
+lowest corner is the origin, whose vertices are rounded to 1 um, and whose triangles are sorted: the
+same body gives the same bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 import resource
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designs.reading import MOST_TRIANGLES, Body, RefusedError, read
+
 if TYPE_CHECKING:
+    import manifold3d
     import numpy as np
-    import trimesh
     from numpy.typing import NDArray
 
 MEMORY_BYTES = 2 << 30
@@ -26,140 +28,112 @@ CPU_S = 60
 FILE_BYTES = 256 << 20
 OPEN_FILES = 64
 
-MOST_TRIANGLES = 1_000_000
+MOST_PARTS = 20
 SMALLEST_MM = 5.0
 LARGEST_MM = 2000.0
 #: Below this a part is accepted, but is more often a file in inches than a tiny part.
 _DOUBTFUL_MM = 15.0
 _INCH_MM = 25.4
 
-_MOST_ZIP_PARTS = 200
-_MOST_UNZIPPED = 128 << 20
-_MOST_ZIP_RATIO = 100
 _ROUND = 1000.0  # 1 um
 #: What manifold3d's volume may differ by, for its reading of a mesh to be the same body.
 _SAME_VOLUME = 0.001
-
-
-class _RefusedError(Exception):
-    """The file cannot be printed; the message is for the maker."""
+#: Less is a seam of flat triangles, not a body; mm3.
+_NO_BODY_MM3 = 0.01
+#: How far above the bed a body may begin with nothing under it.
+_HANGS_MM = 0.5
 
 
 def main() -> None:
-    """Measure `argv[1]` (of the kind `argv[2]`), write the mesh to `argv[3]`, print JSON."""
+    """Check `argv[1]` (of the kind `argv[2]`), write its meshes into `argv[3]`, print JSON.
+
+    A mesh's file is named by its SHA-256. Nothing that was written counts when `refused` is told.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    source, kind, target = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    source, kind, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    found: dict[str, Any] = {}
     try:
-        answer = _measure(source, kind, target)
-    except _RefusedError as refused:
-        answer = {"refused": str(refused)}
+        _check(source, kind, folder, found)
+    except RefusedError as refused:
+        found["refused"] = str(refused)
     except MemoryError:
-        answer = {"refused": "it needs more than 2 GiB of memory to read: simplify the model"}
-    sys.stdout.write(json.dumps(answer) + "\n")
+        found["refused"] = "it needs more than 2 GiB of memory to read: simplify the model"
+    found["peak_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
-def _measure(source: Path, kind: str, target: Path) -> dict[str, Any]:
+def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None:
+    """Fill `found` as far as the file lets itself be measured."""
     import numpy as np  # noqa: PLC0415  # after the limits are set
 
-    soup = _load(source, kind)
+    bodies = read(source, kind)
+    if len(bodies) > MOST_PARTS:
+        raise RefusedError(
+            f"its plate holds {len(bodies)} different parts: export one part alone, fabnet fills the bed"
+        )
+    found["triangles"] = sum(len(body.soup) * body.copies for body in bodies)
+    for body in bodies:
+        _check_soup(body.soup)
+    found["extents_mm"] = np.max(
+        [np.ptp(b.soup.reshape(-1, 3), axis=0) for b in bodies], 0
+    ).tolist()
+    parts: dict[str, dict[str, Any]] = {}
+    for body in bodies:
+        part = _measure(body, folder, found)
+        kept = parts.setdefault(part["mesh_sha256"], part)
+        if kept is not part:
+            kept["copies"] += part["copies"]
+    found["parts"] = list(parts.values())
+    found["watertight"] = not any(part["shared_edges"] for part in parts.values())
+
+
+def _check_soup(soup: NDArray[np.float64]) -> None:
+    import numpy as np  # noqa: PLC0415
+
     if not len(soup):
-        raise _RefusedError("there is no triangle in it: export it again")
+        raise RefusedError("there is no triangle in it: export it again")
     if len(soup) > MOST_TRIANGLES:
-        raise _RefusedError(
+        raise RefusedError(
             f"{len(soup)} triangles are more than {MOST_TRIANGLES}: simplify the model"
         )
     if not np.isfinite(soup).all():
-        raise _RefusedError(
-            "some of its coordinates are no numbers (NaN or infinite): export again"
-        )
-    warnings = _check_size(np.ptp(soup.reshape(-1, 3), axis=0))
-    vertices, faces = _weld(soup)
+        raise RefusedError("some of its coordinates are no numbers (NaN or infinite): export again")
+
+
+def _measure(body: Body, folder: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """Check one body, write its mesh, return its facts; count it in `found`."""
+    import numpy as np  # noqa: PLC0415
+
+    warnings = _check_size(np.ptp(body.soup.reshape(-1, 3), axis=0))
+    vertices, faces = _weld(body.soup)
     if not len(faces):
-        raise _RefusedError("all of its triangles have no area")
+        raise RefusedError("all of its triangles have no area: export it again")
     signed = _signed_volume(vertices, faces)
     if signed < 0:
         faces = faces[:, ::-1]
         warnings.append("its surface was inside out and has been turned round")
-    warnings += _check_closed(faces)
-    volume = _solid_volume(vertices, faces, abs(signed), warnings)
-    _write(vertices, faces, target)
-    return _facts(vertices, faces, volume) | {"warnings": warnings}
-
-
-def _load(source: Path, kind: str) -> NDArray[np.float64]:
-    import numpy as np  # noqa: PLC0415
-    import trimesh  # noqa: PLC0415
-
-    if kind == "3mf":
-        return _load_3mf(source)
-    try:
-        mesh = trimesh.load_mesh(source, file_type=kind, process=False)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _RefusedError(f"it cannot be read as {kind.upper()}: {error}") from error
-    return np.asarray(mesh.triangles, dtype=np.float64).reshape(-1, 3, 3)
-
-
-def _load_3mf(source: Path) -> NDArray[np.float64]:
-    import lxml.etree  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-    import trimesh  # noqa: PLC0415
-
-    try:
-        _sniff_3mf(source)
-        scene = trimesh.load_scene(source, file_type="3mf", process=False)
-    except (
-        zipfile.BadZipFile, NotImplementedError, EOFError, lxml.etree.LxmlError,
-        ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise _RefusedError(f"it cannot be read as 3MF: {error}") from error
-    nodes = scene.graph.nodes_geometry
-    if len(nodes) != 1:
-        raise _RefusedError(
-            f"it holds {len(nodes)} bodies on a plate: export one part alone, fabnet fills the bed"
+    found["watertight"] = False
+    shared = _check_closed(faces)
+    del found["watertight"]  # nothing is told of it until all bodies are measured
+    if shared:
+        warnings.append(
+            f"{shared} edges are shared by more than two triangles, which slicers may read in two ways:"
+            " look at the first print closely"
         )
-    mesh: trimesh.Trimesh = scene.to_mesh()
-    if scene.units is not None:
-        mesh.units = scene.units
-        mesh.convert_units("mm")
-    return np.asarray(mesh.triangles, dtype=np.float64).reshape(-1, 3, 3)
-
-
-def _sniff_3mf(source: Path) -> None:
-    """Refuse archives that would grow without bound, before any XML parser sees them."""
-    with zipfile.ZipFile(source) as archive:
-        entries = archive.infolist()
-        unzipped = sum(entry.file_size for entry in entries)
-        if len(entries) > _MOST_ZIP_PARTS:
-            raise _RefusedError(f"its archive has {len(entries)} parts: export the part alone")
-        if unzipped > min(_MOST_UNZIPPED, _MOST_ZIP_RATIO * source.stat().st_size):
-            raise _RefusedError(
-                f"its archive would grow to {unzipped >> 20} MiB: simplify the model"
-            )
-        for entry in entries:
-            lower = entry.filename.lower()
-            if lower.endswith(".model"):
-                _sniff_model(archive.read(entry))
-            elif lower.endswith("model.config"):
-                _sniff_config(archive.read(entry))
-
-
-def _sniff_model(text: bytes) -> None:
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise _RefusedError("it defines XML entities, which no 3MF needs: export it again")
-    if len(re.findall(rb"<(?:\w+:)?component\b", text)) > _MOST_ZIP_PARTS:
-        raise _RefusedError("it is put together from too many components: export one part alone")
-
-
-def _sniff_config(text: bytes) -> None:
-    kinds = set(re.findall(rb'key="volume_type"\s+value="(\w+)"', text))
-    if kinds - {b"ModelPart"}:
-        raise _RefusedError(
-            "it holds modifiers or supports of a slicer's project: export the part alone as STL"
-        )
+    volume, bodies = _solid_volume(vertices, faces, abs(signed), warnings)
+    found["bodies"] = found.get("bodies", 0) + bodies * body.copies
+    found["volume_mm3"] = found.get("volume_mm3", 0.0) + volume * body.copies
+    return {
+        "name": body.name,
+        "copies": body.copies,
+        "mesh_sha256": _write(vertices, faces, folder),
+        "shared_edges": shared,
+        "warnings": warnings,
+    } | _facts(vertices, faces, volume)
 
 
 def _check_size(size: NDArray[np.float64]) -> list[str]:
@@ -167,7 +141,7 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
     largest = float(size.max())
     shown = " x ".join(f"{side:.4g}" for side in size)
     if largest > LARGEST_MM:
-        raise _RefusedError(
+        raise RefusedError(
             f"it measures {shown} mm, more than {LARGEST_MM:.0f}: export it in millimetres"
         )
     if largest < SMALLEST_MM:
@@ -177,7 +151,7 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
             if SMALLEST_MM < metres < LARGEST_MM
             else f"inches? That would be {largest * _INCH_MM:.0f} mm"
         )
-        raise _RefusedError(
+        raise RefusedError(
             f"it measures {shown} mm. Was it drawn in {guess}; export it in millimetres"
         )
     if largest < _DOUBTFUL_MM:
@@ -209,8 +183,11 @@ def _signed_volume(vertices: NDArray[np.int64], faces: NDArray[np.int64]) -> flo
     return float((np.cross(a, b) * c).sum() / 6.0)
 
 
-def _check_closed(faces: NDArray[np.int64]) -> list[str]:
-    """Refuse a surface with a gap, or whose triangles look different ways; return warnings."""
+def _check_closed(faces: NDArray[np.int64]) -> int:
+    """Refuse a surface with a gap, or whose triangles look different ways.
+
+    Returns how many edges are shared by more than two triangles: a closed surface that touches itself.
+    """
     import numpy as np  # noqa: PLC0415
 
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
@@ -220,24 +197,26 @@ def _check_closed(faces: NDArray[np.int64]) -> list[str]:
     balance = np.bincount(index.ravel(), weights=np.where(forward, 1, -1), minlength=len(edges))
     gaps = int((used % 2 == 1).sum())
     if gaps:
-        raise _RefusedError(
+        raise RefusedError(
             f"its surface is not closed: {gaps} edges of {len(edges)} have a gap beside them;"
             " close the holes in the program it was drawn with"
         )
     turned = int((balance != 0).sum())
     if turned:
-        raise _RefusedError(
+        raise RefusedError(
             f"some triangles face inwards ({turned} edges disagree): recalculate the normals in the"
             " program it was drawn with"
         )
-    shared = int((used > 2).sum())  # noqa: PLR2004  # two triangles share a clean edge
-    return [f"{shared} edges are shared by more than two triangles"] if shared else []
+    return int((used > 2).sum())  # noqa: PLR2004  # two triangles share a clean edge
 
 
 def _solid_volume(
     vertices: NDArray[np.int64], faces: NDArray[np.int64], volume: float, warnings: list[str]
-) -> float:
-    """Return the volume in mm3, bodies that overlap counted once; refuse what is no solid."""
+) -> tuple[float, int]:
+    """Return the volume in mm3, what bodies share counted once, and the number of bodies.
+
+    Refuses what is no solid, and a body that would be printed in the air.
+    """
     import manifold3d  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
 
@@ -247,26 +226,60 @@ def _solid_volume(
     mesh.merge()
     solid = manifold3d.Manifold(mesh)
     if solid.status() != manifold3d.Error.NoError or volume <= 0:
-        raise _RefusedError(
+        raise RefusedError(
             f"it is no solid body ({solid.status().name}): repair it in the program it was drawn with"
         )
     if abs(solid.volume() - volume) > _SAME_VOLUME * volume:
-        raise _RefusedError(
+        raise RefusedError(
             f"its volume cannot be told: {volume / 1000:.2f} or {solid.volume() / 1000:.2f} cm3;"
             " repair it in the program it was drawn with"
         )
-    bodies = solid.decompose()
-    if len(bodies) == 1 or any(body.volume() <= 0 for body in bodies):
-        return volume
-    union = manifold3d.Manifold.batch_boolean(bodies, manifold3d.OpType.Add).volume()
+    pieces = solid.decompose()
+    bodies = [piece for piece in pieces if piece.volume() > _NO_BODY_MM3]
+    hollow = any(piece.volume() < -_NO_BODY_MM3 for piece in pieces)
+    if len(bodies) <= 1:
+        return volume, 1
+    _refuse_hanging([body.bounding_box() for body in bodies])
+    # A cavity is a surface of its own: a union would fill it.
+    union = volume if hollow else _union(bodies)
     if union < volume * (1 - _SAME_VOLUME):
         warnings.append(f"{len(bodies)} bodies overlap; what they share is counted once")
-        return float(union)
-    warnings.append(f"it has {len(bodies)} separate bodies")
-    return volume
+        return union, len(bodies)
+    warnings.append(
+        f"it has {len(bodies)} separate bodies, which are printed and counted as one piece;"
+        " if they are parts laid out on a plate, export one part alone: fabnet fills the bed"
+    )
+    return volume, len(bodies)
 
 
-def _write(vertices: NDArray[np.int64], faces: NDArray[np.int64], target: Path) -> None:
+def _union(bodies: list[manifold3d.Manifold]) -> float:
+    import manifold3d  # noqa: PLC0415
+
+    return float(manifold3d.Manifold.batch_boolean(bodies, manifold3d.OpType.Add).volume())
+
+
+def _refuse_hanging(boxes: list[tuple[float, ...]]) -> None:
+    """Refuse a body that begins above the bed where no other lies under it: x0 y0 z0 x1 y1 z1."""
+    for box in boxes:
+        under = (
+            other
+            for other in boxes
+            if other is not box
+            and other[2] < box[2]
+            and other[0] < box[3]
+            and box[0] < other[3]
+            and other[1] < box[4]
+            and box[1] < other[4]
+        )
+        if box[2] > _HANGS_MM and next(under, None) is None:
+            raise RefusedError(
+                f"one of its {len(boxes)} bodies hangs {box[2]:.1f} mm above the bed with nothing"
+                " under it: put it on the bed, or export the part alone"
+            )
+
+
+def _write(vertices: NDArray[np.int64], faces: NDArray[np.int64], folder: Path) -> str:
+    """Write the canonical mesh; return its SHA-256, which is its name."""
     import numpy as np  # noqa: PLC0415
 
     first = faces.argmin(axis=1)
@@ -277,7 +290,10 @@ def _write(vertices: NDArray[np.int64], faces: NDArray[np.int64], target: Path) 
     data = np.zeros(len(turned), dtype=record)
     data["corners"] = vertices[turned] / _ROUND
     header = b"fabnet canonical mesh, mm".ljust(80, b"\0")
-    target.write_bytes(header + len(turned).to_bytes(4, "little") + data.tobytes())
+    content = header + len(turned).to_bytes(4, "little") + data.tobytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    (folder / sha256).write_bytes(content)
+    return sha256
 
 
 def _facts(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from designs.errors import MeshRefusedError
 from designs.measuring import CPU_S
-from designs.model import PartFacts
+from designs.model import CheckedPart, MeshReport, PartFacts, Verdict
 
 MOST_BYTES = 64 << 20
 _WALL_S = 2 * CPU_S
@@ -42,45 +42,95 @@ _MAGIC = {
 }
 
 
+class _AnswerPart(msgspec.Struct, kw_only=True):
+    name: str
+    copies: int
+    mesh_sha256: str
+    extents_mm: tuple[float, float, float]
+    volume_mm3: float
+    side_mm2: float
+    up_mm2: float
+    down_mm2: float
+    triangles: int
+    warnings: tuple[str, ...]
+
+
 class _Answer(msgspec.Struct, kw_only=True):
     refused: str = ""
-    extents_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    volume_mm3: float = 0.0
-    side_mm2: float = 0.0
-    up_mm2: float = 0.0
-    down_mm2: float = 0.0
-    triangles: int = 0
-    warnings: tuple[str, ...] = ()
+    triangles: int | None = None
+    watertight: bool | None = None
+    bodies: int | None = None
+    volume_mm3: float | None = None
+    extents_mm: tuple[float, float, float] | None = None
+    peak_kb: int | None = None
+    parts: tuple[_AnswerPart, ...] = ()
 
 
-def measure(path: Path, out: Path) -> PartFacts:
-    """Check a model file (STL, or 3MF with one part) and write the canonical binary STL to `out`.
+def check(path: Path, keep: Path | None = None) -> MeshReport:
+    """Say of a model file (STL or 3MF) whether it can be printed, and what was measured.
+
+    Args:
+        path: any file; nothing that is in it makes this raise, or take longer than two minutes.
+        keep: a folder for the canonical meshes of a file that passes, each named by its SHA-256.
+    """
+    sha256, answer = "", _Answer()
+    try:
+        kind = _sniff(path)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with tempfile.TemporaryDirectory(prefix="fabnet-mesh-", dir=keep) as folder:
+            answer = _ask_child(path, kind, Path(folder))
+            if keep is not None and not answer.refused:
+                for part in answer.parts:
+                    (Path(folder) / part.mesh_sha256).replace(keep / part.mesh_sha256)
+    except MeshRefusedError as refused:
+        answer = _Answer(refused=refused.reason)
+    except OSError as error:
+        answer = _Answer(refused=f"it cannot be read or kept: {error.strerror}")
+    return _report(path.name, sha256, answer)
+
+
+def measure(path: Path, out: Path, part: str = "") -> PartFacts:
+    """Check a model file and write the canonical binary STL of its one part to `out`.
 
     The same body gives the same bytes, whatever the file's format, place or order of triangles.
 
+    Args:
+        path: STL or 3MF.
+        out: the file to write.
+        part: which part of a 3MF with several different ones, by its name there.
+
     Raises:
-        MeshRefusedError: it cannot be printed as it is; `out` is then left alone.
+        MeshRefusedError: it cannot be printed as it is, or holds several different parts and none
+            of them was chosen; `out` is then left alone.
     """
-    kind = _sniff(path)
     try:
         with tempfile.TemporaryDirectory(prefix="fabnet-mesh-", dir=out.parent) as folder:
-            mesh = Path(folder) / "mesh.stl"
-            answer = _ask_child(path, kind, mesh)
-            if answer.refused:
-                raise MeshRefusedError(path.name, answer.refused)
-            sha256 = hashlib.sha256(mesh.read_bytes()).hexdigest()
-            mesh.replace(out)
+            report = check(path, Path(folder))
+            if report.verdict is Verdict.REFUSED:
+                raise MeshRefusedError(path.name, report.reasons[0])
+            chosen = choose(report, part)
+            (Path(folder) / chosen.facts.mesh_sha256).replace(out)
     except OSError as error:
-        raise MeshRefusedError(path.name, f"it cannot be read or kept: {error.strerror}") from error
-    return PartFacts(
-        mesh_sha256=sha256,
-        extents_mm=answer.extents_mm,
-        volume_mm3=answer.volume_mm3,
-        side_mm2=answer.side_mm2,
-        up_mm2=answer.up_mm2,
-        down_mm2=answer.down_mm2,
-        triangles=answer.triangles,
-        warnings=answer.warnings,
+        raise MeshRefusedError(path.name, f"it cannot be kept: {error.strerror}") from error
+    return chosen.facts
+
+
+def choose(report: MeshReport, part: str) -> CheckedPart:
+    """Return the part of this name in a file that has passed; its only one without a name.
+
+    Raises:
+        MeshRefusedError: there is none of the name, or there are several and none is named.
+    """
+    named = [each for each in report.parts if not part or each.name == part]
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(f"{each.name!r}" for each in report.parts)
+    raise MeshRefusedError(
+        report.file,
+        f"there is no part {part!r} in it; it has {names}"
+        if part and not named
+        else f"it holds {len(named)} different parts ({names}): name one of them, or export it alone",
     )
 
 
@@ -145,18 +195,72 @@ def _really(head: bytes) -> str:
     return ""
 
 
-def _ask_child(path: Path, kind: str, mesh: Path) -> _Answer:
+def _report(name: str, sha256: str, answer: _Answer) -> MeshReport:
+    warned = (w for part in answer.parts for w in part.warnings)
+    reasons = (answer.refused,) if answer.refused else tuple(dict.fromkeys(warned))
+    if not answer.refused:
+        reasons += _plate_warnings(answer.parts)
+    return MeshReport(
+        file=name,
+        verdict=Verdict.REFUSED
+        if answer.refused
+        else Verdict.WARNED
+        if reasons
+        else Verdict.PASSED,
+        reasons=reasons,
+        sha256=sha256,
+        triangles=answer.triangles,
+        watertight=answer.watertight,
+        bodies=answer.bodies,
+        volume_mm3=answer.volume_mm3,
+        extents_mm=answer.extents_mm,
+        peak_mb=None if answer.peak_kb is None else round(answer.peak_kb / 1024, 1),
+        parts=()
+        if answer.refused
+        else tuple(
+            CheckedPart(name=part.name, copies=part.copies, facts=_part_facts(part))
+            for part in answer.parts
+        ),
+    )
+
+
+def _part_facts(part: _AnswerPart) -> PartFacts:
+    return PartFacts(
+        mesh_sha256=part.mesh_sha256,
+        extents_mm=part.extents_mm,
+        volume_mm3=part.volume_mm3,
+        side_mm2=part.side_mm2,
+        up_mm2=part.up_mm2,
+        down_mm2=part.down_mm2,
+        triangles=part.triangles,
+        warnings=part.warnings,
+    )
+
+
+def _plate_warnings(parts: tuple[_AnswerPart, ...]) -> tuple[str, ...]:
+    """Say what is made of a plate with several copies or parts; its arrangement is not kept."""
+    counted = " and ".join(f"{part.copies} of {part.name!r}" for part in parts)
+    if len(parts) > 1:
+        return (
+            f"it is a plate with {counted}: a kit of different parts, each laid on plates of its own",
+        )
+    if parts[0].copies > 1:
+        return (f"it is a plate with {counted}: one is taken, fabnet fills the bed itself",)
+    return ()
+
+
+def _ask_child(path: Path, kind: str, folder: Path) -> _Answer:
     root = str(Path(__file__).resolve().parent.parent)
     code = f"import sys; sys.path.insert(0, {root!r}); from designs.measuring import main; main()"
-    command = [sys.executable, "-I", "-c", code, str(path.resolve()), kind, str(mesh.resolve())]
+    command = [sys.executable, "-I", "-c", code, str(path.resolve()), kind, str(folder.resolve())]
     # One thread a library: each would reserve memory of its own, and the limit counts it.
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = {"PATH": os.defpath, "TMPDIR": str(mesh.resolve().parent), **threads}
+    environment = {"PATH": os.defpath, "TMPDIR": str(folder.resolve()), **threads}
     try:
         child = subprocess.run(
             command,
             env=environment,
-            cwd=mesh.parent,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_WALL_S,

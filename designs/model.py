@@ -29,6 +29,40 @@ class PartFacts:
     warnings: tuple[str, ...] = ()
 
 
+class Verdict(enum.StrEnum):
+    """What the gate says of a model file."""
+
+    PASSED = "passed"
+    WARNED = "passed-with-warning"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPart:
+    """One distinct part that the gate found in a file."""
+
+    name: str  # as the file calls it
+    copies: int  # how many of it lie on the file's plate
+    facts: PartFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshReport:
+    """All that the gate says of one model file; None is what could not be measured."""
+
+    file: str
+    verdict: Verdict
+    reasons: tuple[str, ...]  # warnings, or why it was refused and what to do
+    sha256: str = ""  # of the file; empty where it cannot be read
+    triangles: int | None = None  # in the file, copies counted
+    watertight: bool | None = None  # every edge is shared by exactly two triangles
+    bodies: int | None = None  # solid and separate, copies counted
+    volume_mm3: float | None = None  # copies counted
+    extents_mm: tuple[float, float, float] | None = None  # of the largest part
+    peak_mb: float | None = None  # memory of the child process that read it
+    parts: tuple[CheckedPart, ...] = ()  # none when it was refused
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One printable body of a design."""

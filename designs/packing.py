@@ -44,7 +44,11 @@ def footprint(triangles: NDArray[np.float32]) -> Shadow:
     # Every point of a closed mesh's shadow lies under a triangle that looks up.
     up = side[:, 0] * other[:, 1] - side[:, 1] * other[:, 0] > 1e-6  # noqa: PLR2004  # mm2
     shadows = shapely.polygons(flat[up])
-    return shapely.union_all(shadows).buffer(_GROW_MM, quad_segs=2).simplify(_GROW_MM / 2)
+    grown = shapely.union_all(shadows).buffer(_GROW_MM, quad_segs=2).simplify(_GROW_MM / 2)
+    # The part's own box is exact: six squares of 40 mm lie in a row of 250 mm, and not if they grow.
+    points = flat.reshape(-1, 2)
+    cut: Shadow = grown.intersection(shapely.box(*points.min(axis=0), *points.max(axis=0)))
+    return cut
 
 
 def hull(triangles: NDArray[np.float32]) -> Shadow:
@@ -65,8 +69,8 @@ def pack(shadow: Shadow, bed: Bed, gap_mm: float = 2.0, limit: int | None = None
     """
     turns = _turns(shadow, bed, gap_mm)
     most = _most(shadow, bed, gap_mm, limit)
-    best: tuple[Placement, ...] = ()
-    if turns and most:
+    best = _in_boxes(shadow, bed, gap_mm)[:most]
+    if turns and len(best) < most:
         table = _Table(turns, bed, gap_mm)
         for first, allowed, by_area in _starts(turns):
             found = table.fill(first, allowed, most, by_area=by_area)
@@ -90,6 +94,72 @@ def centred(shadow: Shadow, layout: Layout, copies: int) -> Layout:
         for each in chosen
     )
     return replace(layout, placements=tuple(moved))
+
+
+def _in_boxes(shadow: Shadow, bed: Bed, gap_mm: float) -> tuple[Placement, ...]:
+    """Copies as if they were boxes: rows of one way to lie, then rows of the other beside them.
+
+    The raster wastes part of a cell for each copy, so that small parts which fill their box do
+    better without it.
+    """
+    best: list[tuple[int, float, float]] = []
+    for across in (False, True):
+        for turned in (False, True):
+            rows = _two_blocks(shadow, bed, gap_mm, across=across, turned=turned)
+            best = max(best, rows, key=len)
+    corners = {angle: affinity.rotate(shadow, angle, origin=(0, 0)).bounds for angle in (0, 90)}
+    return tuple(
+        Placement(
+            angle_deg=float(angle),
+            x_mm=round(x + bed.margin_mm - corners[angle][0], 3),
+            y_mm=round(y + bed.margin_mm - corners[angle][1], 3),
+        )
+        for angle, x, y in best
+    )
+
+
+def _two_blocks(
+    shadow: Shadow, bed: Bed, gap_mm: float, *, across: bool, turned: bool
+) -> list[tuple[int, float, float]]:
+    """The fullest two blocks of boxes, as angle and corner; `across`: the blocks divide the depth."""
+    x0, y0, x1, y1 = shadow.bounds
+    size = (y1 - y0, x1 - x0) if turned else (x1 - x0, y1 - y0)
+    length, width = _room(bed)
+    if across:
+        length, width = width, length
+        size = size[::-1]
+    best: list[tuple[int, float, float]] = []
+    for first in range(_fits(length, size[0], gap_mm) + 1):
+        used = first * (size[0] + gap_mm)
+        found = [
+            *_block(turned, 0.0, first, _fits(width, size[1], gap_mm), size, gap_mm),
+            *_block(
+                not turned, used, _fits(length - used, size[1], gap_mm),
+                _fits(width, size[0], gap_mm), size[::-1], gap_mm,
+            ),
+        ]  # fmt: skip
+        best = max(best, found, key=len)
+    return [(angle, y, x) for angle, x, y in best] if across else best
+
+
+def _block(
+    turned: bool,  # noqa: FBT001
+    start: float,
+    columns: int,
+    rows: int,
+    size: tuple[float, float],
+    gap_mm: float,
+) -> list[tuple[int, float, float]]:
+    return [
+        (90 if turned else 0, start + column * (size[0] + gap_mm), row * (size[1] + gap_mm))
+        for column in range(columns)
+        for row in range(rows)
+    ]
+
+
+def _fits(length: float, size: float, gap_mm: float) -> int:
+    """How many boxes of a size lie in a row."""
+    return max(0, math.floor((length + gap_mm) / (size + gap_mm) + 1e-6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,9 @@ import manifold3d
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import LineString, MultiPolygon, Polygon
+from shapely.geometry import LineString
 
-#: Features smaller than this are merged away before export: an STL keeps 32-bit floats, and vertices
-#: that fall together when it is read again would open the mesh.
-_SIMPLIFY_MM = 0.01
+from designs.catalogue.solids import extrude, triangles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +47,11 @@ def build(frame: VisorFrame | None = None) -> NDArray[np.float32]:
     )
     # Round the inner corners, where a stiff frame would crack.
     outline = outline.buffer(1.5).buffer(-1.5).simplify(0.01)
-    solid = _extrude(outline, frame.height_mm)
+    solid = extrude(outline, frame.height_mm)
     for pin in _pins(frame):
         solid += pin
     above_bed = manifold3d.Manifold.cube((800.0, 800.0, 100.0)).translate((-400.0, -400.0, 0.0))
-    mesh = (solid ^ above_bed).simplify(_SIMPLIFY_MM).to_mesh()
-    vertices = np.asarray(mesh.vert_properties, dtype=np.float32)[:, :3]
-    triangles: NDArray[np.float32] = vertices[np.asarray(mesh.tri_verts)]
-    return triangles
+    return triangles(solid ^ above_bed)
 
 
 def _arc(
@@ -109,14 +104,6 @@ def _struts(frame: VisorFrame) -> list[LineString]:
     y_near = depth * math.sqrt(1 - (near / half) ** 2)
     y_far = deep * math.sqrt(1 - (far / wide) ** 2)
     return [LineString([(s * near, y_near), (s * far, y_far)]) for s in (-1, 1)]
-
-
-def _extrude(outline: Polygon | MultiPolygon, height_mm: float) -> manifold3d.Manifold:
-    rings = []
-    for polygon in shapely.get_parts(outline):
-        rings += [np.asarray(ring.coords)[:-1] for ring in (polygon.exterior, *polygon.interiors)]
-    section = manifold3d.CrossSection(rings, manifold3d.FillRule.EvenOdd)
-    return section.extrude(height_mm)
 
 
 def _pins(frame: VisorFrame) -> list[manifold3d.Manifold]:

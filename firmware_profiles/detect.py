@@ -1,4 +1,4 @@
-"""Which firmware profile fits what a printer says of itself. Pure."""
+"""Which firmware profile and which machine fit what a printer says of itself. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from firmware_profiles.errors import FirmwareProfileError
-from firmware_profiles.profile import FirmwareProfile
+from firmware_profiles.profile import FirmwareProfile, MachinePreset
 
 UNKNOWN = "unknown"
 _GRBL = re.compile(r"^\s*grbl\b", re.IGNORECASE)
@@ -33,3 +33,27 @@ def detect(firmware_name: str, profiles: Iterable[FirmwareProfile]) -> FirmwareP
         if profile.name == UNKNOWN:
             return profile
     raise FirmwareProfileError(f"{UNKNOWN}.toml", "", "the profile for unknown firmware is missing")
+
+
+def detect_machine(
+    machine_type: str, usb_id: str, presets: Iterable[MachinePreset]
+) -> MachinePreset | None:
+    """Return the preset to propose for a printer, None where nothing tells which machine it is.
+
+    The firmware's own word goes before the board's USB id, which machines of one make share. It is
+    a proposal: many boards still carry the name of the machine that their firmware was made for.
+
+    Args:
+        machine_type: M115's MACHINE_TYPE as sent, "" where it was not asked.
+        usb_id: "vendor:product" in lower-case hex, "" where it has none.
+        presets: in the order to try.
+    """
+    known = tuple(presets)
+    name = machine_type.strip()
+    for preset in known:
+        if any(re.fullmatch(pattern, name, re.IGNORECASE) for pattern in preset.match):
+            return preset
+    if name and any(usb_id in preset.usb for preset in known):
+        # A board of this make that calls itself something else is another machine of theirs.
+        return None
+    return next((preset for preset in known if usb_id in preset.usb), None)

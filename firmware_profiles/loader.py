@@ -7,14 +7,15 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from firmware_profiles.errors import FirmwareProfileError
-from firmware_profiles.profile import FirmwareProfile, MachinePreset
+from firmware_profiles.errors import FirmwareProfileError, plain_words
+from firmware_profiles.profile import FirmwareProfile, MachinePreset, VendorProfiles
 
 _HERE = Path(__file__).parent
+_USB_ID = re.compile("[0-9a-f]{4}:[0-9a-f]{4}")
 _T = TypeVar("_T", FirmwareProfile, MachinePreset)
 
 
@@ -25,13 +26,7 @@ def load_firmware(name: str, extra_dir: Path | None = None) -> FirmwareProfile:
         FirmwareProfileError: no such file, or the file is wrong.
     """
     found = _load("firmware", name, FirmwareProfile, extra_dir)
-    for pattern in found.match:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise FirmwareProfileError(
-                name, "match", f"{pattern!r} is no pattern: {error}"
-            ) from error
+    _check_patterns(name, found.match)
     return found
 
 
@@ -45,7 +40,23 @@ def load_machine(name: str, extra_dir: Path | None = None) -> MachinePreset:
     for key in ("bed_x_mm", "bed_y_mm", "height_mm", "nozzle_mm"):
         if getattr(found, key) <= 0:
             raise FirmwareProfileError(name, key, "must be above 0")
+    if found.prime_front_mm < 0:
+        raise FirmwareProfileError(name, "prime_front_mm", "must be 0 or more")
+    _check_patterns(name, found.match)
+    for each in found.usb:
+        if not _USB_ID.fullmatch(each):
+            raise FirmwareProfileError(name, "usb", f'{each!r} is no id such as "2c99:0002"')
     return found
+
+
+def _check_patterns(name: str, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise FirmwareProfileError(
+                name, "match", f"{pattern!r} is no pattern: {error}"
+            ) from error
 
 
 def all_firmwares() -> tuple[FirmwareProfile, ...]:
@@ -55,7 +66,12 @@ def all_firmwares() -> tuple[FirmwareProfile, ...]:
 
 def all_machines() -> tuple[MachinePreset, ...]:
     """Return all machine presets that ship with fabnet, by name."""
-    return tuple(load_machine(name) for name in _names("machines"))
+    return tuple(load_machine(name) for name in machine_names())
+
+
+def machine_names() -> tuple[str, ...]:
+    """Return the names of all machine presets that ship with fabnet."""
+    return tuple(_names("machines"))
 
 
 def slicer_profile_path(name: str) -> Path:
@@ -87,12 +103,20 @@ def _load(folder: str, name: str, kind: type[_T], extra_dir: Path | None) -> _T:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FirmwareProfileError(path.name, "", f"is no TOML: {error}") from error
-    known = {field.name for field in fields(kind)} - {"name"}
-    for key in sorted(data.keys() - known):
-        near = difflib.get_close_matches(key, sorted(known), 1, 0)
-        raise FirmwareProfileError(path.name, key, f"is no known key; did you mean {near[0]!r}?")
+    _refuse_unknown(path.name, data, kind, "")
+    if isinstance(data.get("vendor"), dict):
+        _refuse_unknown(path.name, data["vendor"], VendorProfiles, "vendor.")
     try:
         return msgspec.convert({"name": name, **data}, kind)
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at ")
-        raise FirmwareProfileError(path.name, where.strip("`$."), text) from error
+        raise FirmwareProfileError(path.name, where.strip("`$."), plain_words(text)) from error
+
+
+def _refuse_unknown(file: str, data: dict[str, Any], kind: type, prefix: str) -> None:
+    known = sorted({field.name for field in fields(kind)} - {"name"})
+    for key in sorted(data.keys() - set(known)):
+        near = difflib.get_close_matches(key, known, 1, 0)
+        raise FirmwareProfileError(
+            file, prefix + key, f"is no known key; did you mean {near[0]!r}?"
+        )

@@ -6,6 +6,7 @@ Leaves reading of TOML to `firmware_profiles.loader` and matching of M115 answer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -24,6 +25,21 @@ class FirmwareProfile:
     drain_s: float  # silence that ends the answers to a Resend
     fatal: tuple[str, ...]  # beginnings or parts of lines after which nothing may be sent
     baudrates: tuple[int, ...]  # in the order to try
+    #: It compares line numbers and asks for a line that it did not get. Where it does not, a lost
+    #: line cannot be told from a lost ok.
+    asks_again: bool = True
+    #: It knows M118, which says words back; where it does not, M114 proves the end of a print.
+    echoes: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorProfiles:
+    """Names in a bundle of profiles that PrusaSlicer installs, as its own menus show them."""
+
+    bundle: str  # file stem: "PrusaResearch"
+    printer: str
+    print: str
+    filaments: Mapping[str, str]  # by material code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +60,7 @@ class MachinePreset:
     slicer_profile: str  # name of an ini in firmware_profiles/slicer
     materials: tuple[str, ...]  # codes that the machine can print as sold
     ships_without_protection: bool  # sold with thermal protection off in some versions
+    vendor: VendorProfiles | None = None  # goes before slicer_profile where it is installed
+    prime_front_mm: float = 0.0  # the nozzle may prime so far in front of the bed, and only prime
+    match: tuple[str, ...] = ()  # regular expressions on the whole M115 MACHINE_TYPE value
+    usb: tuple[str, ...] = ()  # ids "vendor:product" of boards that only this machine has

@@ -52,5 +52,12 @@ class Driver(Protocol):
             PrinterError: the printer did not confirm; it may still be hot.
         """
 
+    def resume(self, name: str) -> bool:
+        """Return whether a print of an earlier run of this program goes on, or its end is known.
+
+        Then `poll` tells of it as if it had been started here. Never starts, heats or moves
+        anything; False means that nobody knows what became of it.
+        """
+
     def close(self) -> None:
         """Let go of the connection; never raises."""

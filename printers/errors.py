@@ -25,6 +25,15 @@ class NoAnswerError(PrinterError):
         self.why = why
 
 
+class ConnectionChoiceError(PrinterError):
+    """It is not said, or said twice, how a printer is connected."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a printer has one way to it: a serial port, an OctoPrint with an API key, or a person"
+        )
+
+
 class BusyPrinterError(PrinterError):
     """The printer is printing already."""
 
@@ -62,3 +71,37 @@ class GcodeRefusedError(PrinterError):
 
 class SlicingError(PrinterError):
     """A plate cannot be sliced here."""
+
+
+class NoSlicerError(SlicingError):
+    """This machine has no slicer that fabnet can use."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"there is no slicer on this machine, {why};"
+            " install it with: sudo apt-get install prusa-slicer"
+        )
+        self.why = why
+
+
+class OctoPrintError(PrinterError):
+    """OctoPrint says no, or what it says cannot be used."""
+
+    def __init__(self, url: str, why: str, status: int = 0) -> None:
+        super().__init__(f"OctoPrint at {url}: {why}")
+        self.url = url
+        self.why = why
+        self.status = status  # of HTTP, 0 where there was no answer
+
+
+class OctoPrintLostError(OctoPrintError):
+    """OctoPrint does not answer."""
+
+    def __init__(self, url: str, *, refused: bool) -> None:
+        why = (
+            "nothing runs at this address; is it started, and is the address right?"
+            if refused
+            else "it does not answer; is it switched on, and is the network there?"
+        )
+        super().__init__(url, why)
+        self.refused = refused  # its machine answers that no program listens there

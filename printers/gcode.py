@@ -2,8 +2,8 @@
 
 A file from the network moves and heats a machine in somebody's home, so only commands from a list
 are let through, and every extrusion and temperature is followed. Positions are followed as Marlin
-understands them: G90 and G91 hold for E too, until M82 or M83. Leaves line numbers, checksums and
-lengths of lines to `printers.gcode_link`.
+understands them: G90 and G91 hold for E too, until M82 or M83. Leaves checksums and lengths of lines
+to `printers.gcode_line`, their numbers to `printers.gcode_link`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _TRAVEL_MM = 30.0
 _ROUNDING_MM = 0.01
 #: A first layer is never lower than this; below, the nozzle would scratch the bed.
 _LOWEST_MM = -0.05
+#: A line that primes the nozzle in front of the bed lies no higher than this.
+_PRIME_Z_MM = 0.6
 
 _AXES = frozenset("XYZ")
 _WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
@@ -37,8 +39,9 @@ _ALLOWED = frozenset(
     | {f"M{n}" for n in (17, 73, 105, 106, 107, 114, 115, 201, 203, 204, 205)}
     | {f"M{n}" for n in (400, 486, 862, 900)}
 )
-#: Commands that may name a tool; elsewhere a T, G, M or N in a line begins a second command.
-_HEATS = frozenset({"M104", "M109", "M140", "M190"})
+#: Commands that have a word T: a heater's tool, the acceleration (M204) or least speed (M205) of
+#: travels. Elsewhere a T, G, M or N in a line begins a second command.
+_TAKES_T = frozenset({"M104", "M109", "M140", "M190", "M204", "M205"})
 #: Commands whose rest is text for people.
 _TEXT = frozenset({"M117", "M486", "M862"})
 
@@ -66,7 +69,7 @@ _REFUSED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcodeFacts:
-    """What a file that may run would do. Extents are those of extruding moves, in mm."""
+    """What a file that may run would do. Extents are those of extruding moves on the bed, in mm."""
 
     x_min: float
     x_max: float
@@ -138,7 +141,7 @@ class _Reader:
         name = command.group(1) + command.group(2)
         if name in _TEXT:
             return
-        words = self._words(code[command.end() :], "GMN" if name in _HEATS else "GMNT")
+        words = self._words(code[command.end() :], "GMN" if name in _TAKES_T else "GMNT")
         rule = self._rules.get(name)
         if rule is not None:
             rule(words)
@@ -226,6 +229,8 @@ class _Reader:
         ):
             return
         preset = self._preset
+        if math.isinf(self._x_min) and self._primes_in_front(x, y, z):
+            return
         for axis, at, most in (("X", x, preset.bed_x_mm), ("Y", y, preset.bed_y_mm)):
             if not -_ROUNDING_MM <= at <= most + _ROUNDING_MM:
                 raise self._refuse(
@@ -235,6 +240,18 @@ class _Reader:
         self._x_min, self._x_max = min(self._x_min, x), max(self._x_max, x)
         self._y_min, self._y_max = min(self._y_min, y), max(self._y_max, y)
         self._z_max = max(self._z_max, z)
+
+    def _primes_in_front(self, x: float, y: float, z: float) -> bool:
+        """Whether this is a prime line where the preset has room for one, before the first part.
+
+        Once anything lies on the bed no move may leave it: a part that hangs off its edge would.
+        """
+        preset = self._preset
+        return (
+            -preset.prime_front_mm - _ROUNDING_MM <= y < -_ROUNDING_MM
+            and -_ROUNDING_MM <= x <= preset.bed_x_mm + _ROUNDING_MM
+            and _LOWEST_MM <= z <= _PRIME_Z_MM
+        )
 
     def _travel(self, x: float, y: float, z: float) -> None:
         for axis, at, most in (("X", x, self._preset.bed_x_mm), ("Y", y, self._preset.bed_y_mm)):

@@ -4,8 +4,8 @@ Pure. Lines are numbered and checksummed; a window of unacknowledged bytes and l
 line busy without overrunning the receive buffer. On `Resend` it stops, listens until the line is
 quiet, and goes back to the line that is asked for, with one line in flight, growing again
 (go-back-n with additive increase). A lost `ok` is passed by going on with the *next* line: if a
-line was lost too, its number makes the firmware ask for it. Leaves ports and files to
-`printers.serial_driver`.
+line was lost too, its number makes the firmware ask for it. Leaves what one line says to
+`printers.gcode_answer`, ports and files to `printers.serial_driver`.
 
 Facts on answers: Marlin 1.1.9 and bugfix-2.1.x, genuine builds; Prusa-Firmware 3.13.
 """
@@ -13,34 +13,23 @@ Facts on answers: Marlin 1.1.9 and bugfix-2.1.x, genuine builds; Prusa-Firmware 
 from __future__ import annotations
 
 import enum
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
-from printers.errors import GcodeLineError
+from printers.gcode_answer import Answer, Kind, read_answer
+from printers.gcode_line import DoneTwice, Temperatures, Thermometer, checksum, takes_long
 
 _HISTORY = 400  # lines kept for a Resend; Prusa's panics ask for up to 100 lines back
 _RESENDS = 10  # of one line, before the link counts as broken
 _TIMEOUTS = 5  # in a row
+_WAIT_S = 0.5  # `wait` so long after a line was sent: its ok was lost
 _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
 _GROW_AFTER = 4
-_HOTTEST_JUMP_C_S = 50.0
-
-_RESEND = re.compile(rb"^\s*(?:resend|rs)\s*:?\s*(?:N:?)?\s*(-?\d+)", re.IGNORECASE)
-_OKS = re.compile(rb"^(?:ok)+(?=\s|$)")
-_OK_NUMBER = re.compile(rb"^ok\s+N?(\d+)\b")
-_GLUED_OK = re.compile(rb"(?:^|[0-9])(?:N\d+)?ok$")
-_NUMBER = rb"-?\d+(?:\.\d+)?"
-_TOKEN = re.compile(
-    rb"\s*((?:T|B|C|P|A|W)\d*|B?@\d*):\s*(" + _NUMBER + rb"|\?)(?:\s*/\s*(" + _NUMBER + rb"))?"
-)
-_LONG = re.compile(rb"^(?:G4|G28|G29|G30|G32|M0|M1|M109|M190|M191|M226|M303|M400|M600|M601)\b")
-_FIELD = re.compile(r"(?:^|\s)([A-Z][A-Z0-9_]*):")
-_CAP = re.compile(rb"^Cap:([A-Z0-9_]+):([01])\s*$")
-_WORD = re.compile(rb"^[A-Za-z]-?\d+(?:\.\d+)?")
-_BLOCKED = re.compile(rb"^(?:M110|M112)\b")
+_NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
+_LONGEST_ANSWER = 4096
+_STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked for
 
 
 class Trouble(enum.Enum):
@@ -50,6 +39,7 @@ class Trouble(enum.Enum):
     FATAL = "fatal"  # the firmware has stopped and says so
     STALLED = "stalled"  # no answer any more
     RESENDS = "resends"  # one line is asked for again and again
+    LOST = "lost"  # a line may be lost, and this firmware cannot say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,81 +48,6 @@ class Broken:
 
     trouble: Trouble
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Temperatures:
-    """A temperature report; None for what it did not tell."""
-
-    nozzle_c: float | None
-    nozzle_target_c: float | None
-    bed_c: float | None
-    bed_target_c: float | None
-
-
-def checksum(line: bytes) -> int:
-    """Return the XOR of all bytes, which goes behind `*`."""
-    value = 0
-    for byte in line:
-        value ^= byte
-    return value
-
-
-def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
-    """Return the command of a file's line, None when nothing is left to send.
-
-    Comments go, since a `;` would eat the checksum; M110 and M112 go, since the host alone may
-    renumber lines or stop the printer.
-
-    Raises:
-        GcodeLineError: too long for the firmware's buffer, which would ask for it for ever; or
-            not ASCII.
-    """
-    if b";" in line:
-        line = line[: line.index(b";")]
-    if b"(" in line:
-        line = re.sub(rb"\([^)]*\)", b"", line)
-    line = line.strip()
-    if not line or _BLOCKED.match(line):
-        return None
-    if len(line) + len(b"N1234567 *255\n") > most_bytes:
-        raise GcodeLineError(number, f"{len(line)} characters are more than the firmware can read")
-    if not line.isascii():
-        raise GcodeLineError(number, "it has characters that no firmware knows")
-    return line
-
-
-def parse_temperatures(line: bytes) -> Temperatures | None:
-    """Return what a line says of temperatures; None unless all of it is a temperature report."""
-    text = line.strip()
-    if text.startswith(b"ok"):
-        text = text[2:]
-    found: dict[bytes, tuple[float | None, float | None]] = {}
-    position = 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            return None
-        key, value, target = match.groups()
-        if value != b"?":
-            found[key] = (float(value), None if target is None else float(target))
-        position = match.end()
-    nozzle = found.get(b"T0", found.get(b"T"))
-    bed = found.get(b"B")
-    if nozzle is None and bed is None:
-        return None
-    return Temperatures(
-        nozzle_c=nozzle[0] if nozzle else None,
-        nozzle_target_c=nozzle[1] if nozzle else None,
-        bed_c=bed[0] if bed else None,
-        bed_target_c=bed[1] if bed else None,
-    )
-
-
-def parse_identity(line: str) -> dict[str, str]:
-    """Return the fields of M115's first line: FIRMWARE_NAME, MACHINE_TYPE and others."""
-    parts = _FIELD.split(line.removeprefix("ok").strip())
-    return {key: value.strip() for key, value in zip(parts[1::2], parts[2::2], strict=False)}
 
 
 class GcodeLink:
@@ -144,7 +59,6 @@ class GcodeLink:
 
     def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
         self._profile = profile
-        self._fatal = tuple(text.encode() for text in profile.fatal)
         self._urgent: deque[bytes] = deque()
         self._stream: Iterator[bytes] = iter(())
         self._streaming = False
@@ -164,23 +78,25 @@ class GcodeLink:
         self._ok_s = self._rx_s = now_s
         self._timeouts = 0
         self._asked: tuple[int, int] = (-1, 0)
-        self._temperature_s = -1e9
-        self._doubted = False
+        self._burst = 0
+        self._thermometer = Thermometer()
         self._alone = False
         self._resync = True
+        self._most_lines = profile.window_lines
+        self._twice = DoneTwice()
         self.broken: Broken | None = None
+        self.held = False  # the printer, or who stands there, asked the host to wait
+        self.stop_asked = ""  # the word by which it asked the host to stop, "" while it has not
         self.heard: deque[str] = deque(maxlen=200)
-        self.temperatures: Temperatures | None = None
         self.identity: dict[str, str] = {}
         self.caps: dict[str, bool] = {}
-        self.acknowledged = 0  # commands of the stream and urgent ones, since the last resync
+        self.acknowledged = 0  # commands of the stream and urgent ones, since the last M110
         self.resends = 0
 
     def use(self, profile: FirmwareProfile) -> None:
         """Go on by the rules of another profile, once the firmware is known."""
         self._profile = profile
-        self._fatal = tuple(text.encode() for text in profile.fatal)
-        self._limit = profile.window_lines
+        self._limit = self._most_lines = profile.window_lines
 
     # --- what to send ---------------------------------------------------------------------------
 
@@ -191,13 +107,18 @@ class GcodeLink:
     def stream(self, commands: Iterable[bytes]) -> None:
         """Number lines anew, then send these commands; they are taken one by one, when needed."""
         self._stream = iter(commands)
-        self._streaming = True
-        self._resync = True
+        self._streaming = self._resync = True
+        self.held, self.stop_asked = False, ""
 
     def drop_stream(self) -> None:
         """Send no more of the stream; lines in flight are still acknowledged."""
         self._stream = iter(())
-        self._streaming = False
+        self._streaming = self.held = False
+
+    @property
+    def streaming(self) -> bool:
+        """Whether anything of the stream is still to be taken from it."""
+        return self._streaming
 
     @property
     def idle(self) -> bool:
@@ -207,6 +128,15 @@ class GcodeLink:
             and self._recover is None
             and self._send == self._next
         )
+
+    @property
+    def temperatures(self) -> Temperatures | None:
+        """The last report that can be believed."""
+        return self._thermometer.told
+
+    def forget_temperatures(self) -> None:
+        """Wait for a new report."""
+        self._thermometer = Thermometer()
 
     @property
     def silent_s(self) -> float:
@@ -265,10 +195,13 @@ class GcodeLink:
             self._commands.clear()
             self._next = self._send = 0
             self.acknowledged = 0
+            self._twice = DoneTwice()
             return self._frame(b"M110 N0")
         self._alone = False
         if self._urgent:
             return self._frame(self._urgent.popleft())
+        if self.held:
+            return None
         command = next(self._stream, None)
         if command is None:
             self._streaming = False
@@ -309,17 +242,34 @@ class GcodeLink:
     # --- when nothing comes -----------------------------------------------------------------------
 
     def _patience_until(self) -> float:
-        if any(_LONG.match(self._commands.get(number, b"")) for number, _ in self._in_flight):
-            return self._rx_s + _LONG_SILENCE_S
-        return self._ok_s + self._profile.ok_timeout_s
+        until_s = self._ok_s + self._profile.ok_timeout_s
+        if any(takes_long(self._commands.get(number, b"")) for number, _ in self._in_flight):
+            return max(until_s, self._rx_s + _LONG_SILENCE_S)
+        return until_s
 
     def _watch(self, now_s: float) -> None:
-        if not self._in_flight or self._recover is not None or now_s < self._patience_until():
-            return
+        if self._in_flight and self._recover is None and now_s >= self._patience_until():
+            self._give_up_oks(now_s)
+
+    def _waits(self, now_s: float) -> None:
+        if self._in_flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
+            self._give_up_oks(now_s)
+
+    def _give_up_oks(self, now_s: float) -> None:
+        """Take the oks of all lines in flight for lost."""
         self._timeouts += 1
         if self._timeouts > _TIMEOUTS:
             self._break(Trouble.STALLED, "the printer does not answer any more")
             return
+        if self._alone:
+            self._send = 0  # M110 may be said twice, and nothing may be sent before it is heard
+        elif not self._profile.asks_again:
+            first, _ = self._in_flight[0]
+            lines = [self._commands.get(number, b"") for number, _ in self._in_flight]
+            if not all(self._twice.harmless(line) for line in lines):
+                self._break(Trouble.LOST, "a line or its answer was lost on the way")
+                return
+            self._send = first
         self._forget_flight()
         self._ok_s = now_s
 
@@ -336,63 +286,51 @@ class GcodeLink:
             return
         self._rx_s = now_s
         *lines, self._tail = (self._tail + data).split(b"\n")
-        self._tail = self._tail[-4096:]
+        if len(self._tail) > _LONGEST_ANSWER:
+            # The mark keeps what is left from passing for a line of its own.
+            self._tail = b"?" + self._tail[-_LONGEST_ANSWER:]
         for line in lines:
-            self._line(line.replace(b"\0", b"").strip(), now_s)
+            self._heed(read_answer(line.rstrip(b"\r")), now_s)
 
-    def _line(self, line: bytes, now_s: float) -> None:
-        if line.startswith(b"ok"):
-            self._ok_line(line, now_s)
-            return
-        resend = _RESEND.match(line)
-        if resend is not None:
-            self._resend(int(resend.group(1)), now_s)
-            return
-        if line.startswith((b"Error", b"error", b"!!", b"fatal", b":", b"echo:Homing")):
-            self._error(line, now_s)
-            return
-        if line == b"start":
-            self._break(Trouble.RESET, "the printer was reset or lost its power")
-            return
-        if line.startswith((b"echo:busy", b"busy:")):
-            self._ok_s = now_s
-            return
-        self._other(line, now_s)
+    def _heed(self, answer: Answer, now_s: float) -> None:
+        match answer.kind:
+            case Kind.OK:
+                for _ in range(answer.oks):
+                    self._ok(now_s, answer.number)
+            case Kind.RESEND if answer.number is not None:
+                self._resend(answer.number, now_s)
+            case Kind.BUSY:
+                self._ok_s = now_s
+            case Kind.WAIT:
+                self._waits(now_s)
+            case Kind.ERROR:
+                self._error(answer.text, now_s)
+            case _:
+                self._note(answer)
+        self.identity = answer.identity or self.identity
+        if answer.temperatures is not None:
+            self._thermometer.hear(answer.temperatures, now_s)
+        elif answer.kind is Kind.OK and answer.text:
+            self.heard.append(answer.text)
 
-    def _other(self, line: bytes, now_s: float) -> None:
-        report = line
-        glued = _GLUED_OK.search(line)
-        # Vendors' Marlins print reports and oks into one another: "...@1:N2ok".
-        if glued is not None and line[:1] in b"TBN ":
-            report = re.sub(rb"(?:N\d+)?ok$", b"", line)
-            self._ok(now_s)
-        temperatures = parse_temperatures(report) if report else None
-        if temperatures is not None:
-            self._temperature(temperatures, now_s)
-            return
-        cap = _CAP.match(line)
-        if cap is not None:
-            self.caps[cap.group(1).decode()] = cap.group(2) == b"1"
-        elif line.startswith(b"FIRMWARE_NAME:"):
-            self.identity = parse_identity(line.decode("ascii", "replace"))
-        elif line and line != b"wait":
-            self.heard.append(line.decode("ascii", "replace"))
-
-    def _ok_line(self, line: bytes, now_s: float) -> None:
-        oks = _OKS.match(line)
-        if oks is None:
-            self.heard.append(line.decode("ascii", "replace"))
-            return
-        number = _OK_NUMBER.match(line)
-        for _ in range(len(oks.group()) // 2):
-            self._ok(now_s, None if number is None else int(number.group(1)))
-        rest = line[oks.end() :].strip()
-        if rest.startswith(b"FIRMWARE_NAME:"):
-            self.identity = parse_identity(rest.decode("ascii", "replace"))
-        elif rest and number is None:
-            temperatures = parse_temperatures(rest)
-            if temperatures is not None:
-                self._temperature(temperatures, now_s)
+    def _note(self, answer: Answer) -> None:
+        match answer.kind:
+            case Kind.START:
+                self._break(Trouble.RESET, "the printer was reset or lost its power")
+            case Kind.FULL:
+                self._most_lines = self._limit = 1
+            case Kind.CAP if answer.cap is not None:
+                self.caps[answer.cap[0]] = answer.cap[1]
+            case Kind.HOLD:
+                self.held = self._streaming
+            case Kind.GO_ON:
+                self.held = False
+            case Kind.STOP:
+                self.stop_asked = answer.text
+            case Kind.TEXT:
+                self.heard.append(answer.text)
+            case _:
+                pass
 
     def _ok(self, now_s: float, number: int | None = None) -> None:
         if self._recover is not None:
@@ -401,28 +339,42 @@ class GcodeLink:
             return
         if not self._in_flight:
             return
+        if number is not None:
+            first = self._in_flight[0][0]
+            if number < _NUMBERS:
+                number = first + (number - first) % _NUMBERS
+            if not first <= number < self._send:
+                return  # of a line that was acknowledged before, or a number spoilt on its way
         self._ok_s = now_s
         self._timeouts = 0
-        if number is not None and not self._in_flight[0][0] <= number < self._send:
-            number = None
         while self._in_flight:
             first, size = self._in_flight.popleft()
             self._in_flight_bytes -= size
-            self.acknowledged += 1
+            self.acknowledged = max(self.acknowledged, first)
+            self._twice.follow(self._commands.get(first, b""))
             if number is None or first >= number:
                 break
-        if self._limit < self._profile.window_lines:
+        if self._limit < self._most_lines:
             self._grown += 1
             if self._grown >= _GROW_AFTER:
                 self._limit, self._grown = self._limit + 1, 0
 
     def _resend(self, number: int, now_s: float) -> None:
-        if number not in self._history and number != self._next:
+        if self._recover is None or now_s > self._quiet_at:
+            self._burst = 0
+        # Lines in flight behind the lost one are answered alike, once each.
+        if not 0 < self._burst <= self._profile.window_lines:
+            self._count_asked(number)
+        self._burst += 1
+        if self._alone and self._in_flight:
+            number = 0  # M110 itself was not understood: the number is of before it
+        elif number not in self._history and number != self._next:
             # A corrupted number, or one of before a reset: it cannot be obeyed. The firmware
             # repeats it if it means it.
-            self._count_asked(number)
             return
-        self._count_asked(number)
+        elif number <= 1 and self.acknowledged > _STARTED_ANEW:
+            self._break(Trouble.RESET, "the printer asks for the first line: it was reset")
+            return
         self.resends += 1
         self._drop_unsent()
         self._recover = number
@@ -434,22 +386,9 @@ class GcodeLink:
         if times > _RESENDS:
             self._break(Trouble.RESENDS, f"the printer asks for line {number} again and again")
 
-    def _error(self, line: bytes, now_s: float) -> None:
-        if any(text in line for text in self._fatal):
-            self._break(Trouble.FATAL, line.decode("ascii", "replace"))
+    def _error(self, text: str, now_s: float) -> None:
+        if any(words in text for words in self._profile.fatal):
+            self._break(Trouble.FATAL, text)
         elif self._recover is not None:
             self._quiet_at = now_s + self._profile.drain_s
-        self.heard.append(line.decode("ascii", "replace"))
-
-    def _temperature(self, told: Temperatures, now_s: float) -> None:
-        before = self.temperatures
-        passed_s = max(now_s - self._temperature_s, 0.1)
-        if before is not None and not self._doubted:
-            for old, new in ((before.nozzle_c, told.nozzle_c), (before.bed_c, told.bed_c)):
-                if old is not None and new is not None:
-                    self._doubted |= abs(new - old) / passed_s > _HOTTEST_JUMP_C_S
-            if self._doubted:
-                return
-        self._doubted = False
-        self.temperatures = told
-        self._temperature_s = now_s
+        self.heard.append(text)

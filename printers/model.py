@@ -19,6 +19,10 @@ class Spool:
     maker_lot: str = ""  # the filament maker's lot number, "" where unknown
 
 
+#: `PrinterFacts.link` of a printer that a person feeds by hand, from an SD card.
+MANUAL = "manual"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterFacts:
     """What a node says of one printer; nothing in it identifies a person."""
@@ -32,6 +36,8 @@ class PrinterFacts:
     margin_mm: float
     nozzle_mm: float
     spool: Spool | None  # what is loaded now
+    link: str = "serial"  # how it is driven: "serial", "octoprint" or "manual"
+    unattended: bool = False  # its owner lets it print while nobody is there
 
 
 class PrinterState(enum.StrEnum):

@@ -10,7 +10,7 @@ import glob
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,19 @@ from printers.errors import (
     PortError,
     PrinterError,
 )
-from printers.gcode_link import Broken, GcodeLink, Temperatures, Trouble, clean
+from printers.feeding import count, end_is_proven, whole_print
+from printers.gcode_line import Temperatures
+from printers.gcode_link import Broken, GcodeLink, Trouble
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 
 _ANSWER_S = 12.0  # a board that opening the port has reset boots in up to 10 s
+_NEXT_RATE_S = 3.0  # it has booted by then
+_HALF_LINE_S = 0.3
 _SAFE_S = 10.0
 _ASK_TEMPERATURE_S = 2.0
 _REOPEN_S = 1.0
 _BLOCK = 65536
+_ASK_END_S = 2.0
 _HEATERS_OFF = ("M104 S0", "M140 S0", "M107")
 
 
@@ -55,13 +60,18 @@ class SerialDriver:
 
     Args:
         port: a device, best one of /dev/serial/by-id.
-        baudrate: what the firmware was built with; boards with native USB do not care.
+        baudrates: what the firmware was built with, boards with native USB do not care; of several
+            the first that is answered.
         firmware: name of the firmware profile; None asks the printer (M115).
     """
 
-    def __init__(self, port: str, *, baudrate: int = 115200, firmware: str | None = None) -> None:
+    def __init__(
+        self, port: str, *, baudrates: Sequence[int] = (115200,), firmware: str | None = None
+    ) -> None:
         self._port = port
-        self._baudrate = baudrate
+        self._baudrates = tuple(baudrates)
+        #: The rate that was last tried: after `open`, the one that the printer answers.
+        self.baudrate = self._baudrates[0]
         self._profile: FirmwareProfile = load_firmware(firmware or "unknown")
         self._detects = firmware is None
         self._serial: serial.Serial | None = None
@@ -83,7 +93,11 @@ class SerialDriver:
             NoAnswerError: nobody answers as a 3D printer does.
         """
         self._connect()
-        link = self._converse("M115")
+        try:
+            link = self._ask_who()
+        except PrinterError:
+            self.close()
+            raise
         name = link.identity.get("FIRMWARE_NAME", "")
         if self._detects:
             try:
@@ -105,15 +119,49 @@ class SerialDriver:
     def _connect(self) -> None:
         try:
             self._serial = serial.Serial(
-                self._port, self._baudrate, timeout=0, write_timeout=0, exclusive=True
+                self._port, self._baudrates[0], timeout=0, write_timeout=0, exclusive=True
             )
+            self.baudrate = self._baudrates[0]
             self._serial.reset_input_buffer()
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(self._port, _why(error)) from error
         os.set_blocking(self._serial.fileno(), False)
         self._link = GcodeLink(self._profile, time.monotonic())
 
-    def _converse(self, *commands: str) -> GcodeLink:
+    def _ask_who(self) -> GcodeLink:
+        """Ask M115 at each rate; the port stays open between, since opening it resets many boards.
+
+        Raises:
+            NoAnswerError: nobody answers at any of them.
+        """
+        answer_s = _ANSWER_S
+        for baudrate in self._baudrates[:-1]:
+            try:
+                return self._converse("M115", answer_s=answer_s)
+            except NoAnswerError:
+                if self._serial is None:
+                    raise
+                self._change_rate(self._baudrates[self._baudrates.index(baudrate) + 1])
+                answer_s = _NEXT_RATE_S
+        return self._converse("M115", answer_s=answer_s)
+
+    def _change_rate(self, baudrate: int) -> None:
+        if self._serial is None:
+            return
+        try:
+            self._serial.baudrate = self.baudrate = baudrate
+            # What was sent at another rate lies in the printer as half a line: let it be answered.
+            fd = self._serial.fileno()
+            _write(fd, b"\n")
+            until_s = time.monotonic() + _HALF_LINE_S
+            while (left_s := until_s - time.monotonic()) > 0:
+                if select.select([fd], [], [], left_s)[0]:
+                    os.read(fd, _BLOCK)
+        except (OSError, ValueError, serial.SerialException) as error:
+            raise PortError(self._port, _why(error)) from error
+        self._link = GcodeLink(self._profile, time.monotonic())
+
+    def _converse(self, *commands: str, answer_s: float) -> GcodeLink:
         """Send commands and wait until all are acknowledged.
 
         Raises:
@@ -123,10 +171,9 @@ class SerialDriver:
         if link is None:
             raise PortError(self._port, "the port is not open")
         link.urgent(*commands)
-        until_s = time.monotonic() + _ANSWER_S
+        until_s = time.monotonic() + answer_s
         while not link.idle:
             if not self._exchange(0.1) or time.monotonic() > until_s:
-                self.close()
                 raise NoAnswerError(
                     self._port,
                     "nobody answers; is the printer switched on, and is the baud rate right?",
@@ -136,9 +183,7 @@ class SerialDriver:
                 self._link = link = GcodeLink(self._profile, time.monotonic())
                 link.urgent(*commands)
             elif link.broken is not None:
-                words = link.broken.text
-                self.close()
-                raise NoAnswerError(self._port, f"the printer says: {words}")
+                raise NoAnswerError(self._port, f"the printer says: {link.broken.text}")
         return link
 
     def close(self) -> None:
@@ -166,18 +211,10 @@ class SerialDriver:
             raise PortError(self._port, self._fault or "the port is not open")
         if self._halted:
             raise PrinterError(f"{self._port}: {self._fault} Switch the printer off and on again.")
-        total = sum(1 for _ in _commands(gcode, self._profile.max_line_bytes))
+        total = count(gcode, self._profile)
         self._last = None
         self._print = _Print(name=name, total=total)
-        self._link.stream(self._whole(gcode, name))
-
-    def _whole(self, gcode: Path, name: str) -> Iterator[bytes]:
-        yield f"M117 {name}".encode("ascii")
-        yield from _commands(gcode, self._profile.max_line_bytes)
-        # Everything before M400's ok has been done, and M118 says so in the same stream: an ok too
-        # many on the way cannot make a print end early.
-        yield b"M400"
-        yield f"M118 {name} done".encode("ascii")
+        self._link.stream(whole_print(gcode, name, self._profile))
 
     def cancel(self) -> None:
         """Stop the print, heaters off, nozzle raised by 5 mm."""
@@ -198,7 +235,7 @@ class SerialDriver:
         if link is None or self._halted:
             raise NotSafeError(self._port)
         link.drop_stream()
-        link.temperatures = None
+        link.forget_temperatures()
         link.urgent(*_HEATERS_OFF, "M105")
         until_s = time.monotonic() + _SAFE_S
         while time.monotonic() < until_s and self._exchange(0.1) and link.broken is None:
@@ -207,6 +244,10 @@ class SerialDriver:
             if link.idle:
                 link.urgent("M105")
         raise NotSafeError(self._port)
+
+    def resume(self, name: str) -> bool:  # noqa: ARG002 - it holds for every print
+        """Return False: the stream was cut, and no printer goes on without its next line."""
+        return False
 
     # --- the thread's work --------------------------------------------------------------------------
 
@@ -267,14 +308,26 @@ class SerialDriver:
             if link.idle:
                 self._end(PrintResult.CANCELLED, "cancelled")
             return
-        done = f"{job.name} done"
-        if any(line.strip() == done for line in link.heard):
+        if link.stop_asked:
+            self._stop_asked(job, link.stop_asked)
+            return
+        if end_is_proven(link.heard, job.name, streaming=link.streaming):
             self._end(PrintResult.DONE, "")
-        elif link.idle and time.monotonic() > job.asked_end_s + 2.0:
-            # All is acknowledged, but the word that proves the end was lost on the way.
+        elif link.idle and time.monotonic() > job.asked_end_s + _ASK_END_S:
+            # All is acknowledged, but what proves the end was lost on the way, or this firmware has
+            # no M118: its position is as good.
             job.asked_end_s = time.monotonic()
-            link.urgent("M400", f"M118 {done}")
+            link.urgent("M400", "M114")
         link.heard.clear()
+
+    def _stop_asked(self, job: _Print, word: str) -> None:
+        """The printer asks the host to stop: a person pressed a button there, or a sensor did."""
+        if self._link is not None:
+            self._link.stop_asked = ""
+        if word == "cancel":
+            self.cancel()
+        else:
+            self._lose(f"the printer asked to be left alone ({word}) during {job.name}")
 
     def _judge_broken(self, broken: Broken) -> None:
         if broken.trouble is Trouble.FATAL:
@@ -286,8 +339,8 @@ class SerialDriver:
             return
         else:
             self._fault = broken.text
-            reset = broken.trouble is Trouble.RESET
-            self._end(PrintResult.INTERRUPTED if reset else PrintResult.FAILED, broken.text)
+            unknown = broken.trouble in (Trouble.RESET, Trouble.LOST)
+            self._end(PrintResult.INTERRUPTED if unknown else PrintResult.FAILED, broken.text)
         self._link = GcodeLink(self._profile, time.monotonic())
         if not self._halted:
             self._fault = None
@@ -329,7 +382,9 @@ class SerialDriver:
         if link is None:
             return PrinterStatus(state=PrinterState.OFFLINE, fault=self._fault, last=self._last)
         told = link.temperatures
-        state = PrinterState.IDLE if job is None else PrinterState.PRINTING
+        state = PrinterState.IDLE
+        if job is not None:
+            state = PrinterState.PAUSED if link.held else PrinterState.PRINTING
         return PrinterStatus(
             state=PrinterState.FAULT if self._halted else state,
             name=None if job is None else job.name,
@@ -341,23 +396,6 @@ class SerialDriver:
             fault=self._fault if self._halted else None,
             last=self._last,
         )
-
-
-def _commands(gcode: Path, most_bytes: int) -> Iterator[bytes]:
-    """Yield the file's commands, ready to be sent.
-
-    Raises:
-        PortError: the file cannot be read.
-        GcodeLineError: naming the line.
-    """
-    try:
-        with gcode.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                command = clean(line, number, most_bytes)
-                if command is not None:
-                    yield command
-    except OSError as error:
-        raise PortError(str(gcode), f"cannot be read: {error.strerror}") from error
 
 
 def _targets_off(told: Temperatures | None) -> bool:

@@ -1,6 +1,6 @@
 """A Marlin-like printer on a pseudo terminal, as a process of its own.
 
-    python -m printers.sim.firmware --link /tmp/printer --record record.jsonl
+    python -m printers.sim.firmware --link printer --record record.jsonl
 
 It answers as Marlin bugfix-2.1.x does (line numbers, checksums, Resend, a duplicate line passed in
 silence, M110), executes every line, and keeps a record of its own. It stays when the host goes,
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import fcntl
 import hashlib
 import os
 import re
 import select
 import signal
+import sys
 import threading
 import time
 import tty
@@ -23,10 +25,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from printers.gcode_link import checksum
+from printers.gcode_line import checksum
 from printers.sim.record import Record, RecordEvent
 
 _PR_SET_PDEATHSIG = 1
+# Linux, asm-generic/termbits.h: struct termios2 ends with c_ispeed and c_ospeed, 32 bits each.
+_TCGETS2 = 0x802C542A
+_TERMIOS2_BYTES = 44
+_NOISE = 0xFE
 _MAX_CMD_SIZE = 96
 _ROOM_C = 21.0
 _HEATING_C_S = 4000.0  # unthrottled: a hot end is hot in some 50 ms
@@ -62,6 +68,7 @@ class Heater:
 
     target_c: float = 0.0
     highest_target_c: float = 0.0
+    speed_c_s: float = _HEATING_C_S
     _from_c: float = _ROOM_C
     _since_s: float = 0.0
 
@@ -76,7 +83,7 @@ class Heater:
         """Return the temperature."""
         goal = max(self.target_c, _ROOM_C)
         way = goal - self._from_c
-        done = min(abs(way), (now_s - self._since_s) * _HEATING_C_S)
+        done = min(abs(way), (now_s - self._since_s) * self.speed_c_s)
         return self._from_c + (done if way > 0 else -done)
 
 
@@ -93,10 +100,19 @@ class Print:
 class Firmware:
     """The printer itself: lines in, answers out; no file but its records."""
 
-    def __init__(self, record: Record, faults: Faults, executed: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        faults: Faults,
+        executed: Callable[[bytes], None],
+        heating_c_s: float = _HEATING_C_S,
+        identity: bytes = _IDENTITY,
+    ) -> None:
+        self._identity = identity
         self._record = record
         self._faults = faults
         self._executed = executed
+        self._heating_c_s = heating_c_s
         self._received = 0
         self._oks = 0
         self._halted = False
@@ -106,12 +122,15 @@ class Firmware:
 
     def _boot(self) -> None:
         self._last = 0
-        self._nozzle, self._bed = Heater(), Heater()
+        self._nozzle, self._bed = self._heaters()
         self._position = {b"X": 0.0, b"Y": 0.0, b"Z": 0.0, b"E": 0.0}
         self._relative = self._relative_e = False
         self.reports_every_s = 0.0
         self._halted = False
         self._record.add(RecordEvent(event="boot"))
+
+    def _heaters(self) -> tuple[Heater, Heater]:
+        return Heater(speed_c_s=self._heating_c_s), Heater(speed_c_s=self._heating_c_s)
 
     def banner(self) -> bytes:
         """Return what a board says when it starts."""
@@ -202,7 +221,7 @@ class Firmware:
                     b"X:%.2f Y:%.2f Z:%.2f E:%.2f\n" % tuple(self._position.values()) + self._ok()
                 )
             case b"M115":
-                return _IDENTITY + self._ok()
+                return self._identity + self._ok()
             case b"M118":
                 return self._echo(command)
             case b"M155":
@@ -239,7 +258,7 @@ class Firmware:
         heater.set(float(words.get(b"S", words.get(b"R", b"0"))), now_s)
         if head in (b"M104", b"M140"):
             return self._ok()
-        waited_s = abs(heater.target_c - heater.at(now_s)) / _HEATING_C_S
+        waited_s = abs(heater.target_c - heater.at(now_s)) / heater.speed_c_s
         threading.Event().wait(waited_s)
         return b" " + self.temperatures(now_s + waited_s) + b" W:0\n" + self._ok()
 
@@ -285,13 +304,15 @@ class Firmware:
     def _halt(self, words: bytes) -> bytes:
         self._abandon()
         self._halted = True
-        self._nozzle, self._bed = Heater(), Heater()
+        self._nozzle, self._bed = self._heaters()
         self._record.add(RecordEvent(event="halted"))
         return words + b"Error:Printer halted. kill() called!\n"
 
 
-def serve(firmware: Firmware, link: Path, lines_per_s: float) -> None:
+def serve(firmware: Firmware, link: Path, lines_per_s: float, baudrate: int = 0) -> None:
     """Run the printer on a new pty until SIGTERM; `link` points to its device.
+
+    With a baud rate it understands nothing and is not understood while the host's is another.
 
     Our own end of the device stays open too, so that the host may come and go.
     """
@@ -309,7 +330,11 @@ def serve(firmware: Firmware, link: Path, lines_per_s: float) -> None:
     next_report_s = 0.0
     while not stop.is_set():
         if select.select([master], [], [], 0.1)[0]:
-            waiting += os.read(master, 65536)
+            heard = os.read(master, 65536)
+            if baudrate and _rate_of(slave) != baudrate:
+                heard = bytes([_NOISE]) * len(heard)
+                _write(master, heard)
+            waiting += heard
         *lines, waiting = waiting.split(b"\n")
         for line in lines:
             _write(master, firmware.line(line, time.monotonic()))
@@ -320,6 +345,12 @@ def serve(firmware: Firmware, link: Path, lines_per_s: float) -> None:
             next_report_s = now_s + firmware.reports_every_s
             _write(master, b" " + firmware.temperatures(now_s) + b"\n")
     link.unlink(missing_ok=True)
+
+
+def _rate_of(terminal: int) -> int:
+    """Return a terminal's output speed; also those that POSIX has no name for, such as 250000."""
+    settings = fcntl.ioctl(terminal, _TCGETS2, bytes(_TERMIOS2_BYTES))
+    return int.from_bytes(settings[-4:], sys.byteorder)
 
 
 def _write(master: int, data: bytes) -> None:
@@ -338,6 +369,9 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="file of what was executed")
     parser.add_argument("--record-lines", type=Path, help="file of all executed lines")
     parser.add_argument("--lines-per-s", type=float, default=0.0, help="0: as fast as it can")
+    parser.add_argument("--heating-c-s", type=float, default=_HEATING_C_S, help="degrees a second")
+    parser.add_argument("--baudrate", type=int, default=0, help="0: any")
+    parser.add_argument("--m115", default="", help="what it says of itself")
     for name in Faults.__dataclass_fields__:
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=0)
     options = vars(parser.parse_args())
@@ -347,8 +381,11 @@ def main() -> None:
     if options["record_lines"] is not None:
         fd = os.open(options["record_lines"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         executed = lambda line: _append(fd, line)  # noqa: E731
-    firmware = Firmware(Record(options["record"]), faults, executed)
-    serve(firmware, options["link"], options["lines_per_s"])
+    identity = options["m115"].encode() + b"\n" if options["m115"] else _IDENTITY
+    firmware = Firmware(
+        Record(options["record"]), faults, executed, options["heating_c_s"], identity
+    )
+    serve(firmware, options["link"], options["lines_per_s"], options["baudrate"])
 
 
 def _append(fd: int, line: bytes) -> None:

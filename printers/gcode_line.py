@@ -1,0 +1,181 @@
+"""What one line of a serial G-code dialogue says: commands cleaned and checksummed, answers read.
+
+Pure. Leaves the order of lines, their numbers and what is lost to `printers.gcode_link`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from printers.errors import GcodeLineError
+
+_NUMBER = rb"-?\d+(?:\.\d+)?"
+#: One value of a report: `T:20.0 /0.0`; Smoothieware's power `@0` has no colon, Creality's CR-10S Pro
+#: puts `==` before a name.
+_TOKEN = re.compile(
+    rb"\s*(?:==)?((?:T|B|C|P|A|W)\d?:|B?@\d?:|@)"
+    rb"\s*(" + _NUMBER + rb"|\?)(?:\s*/\s*(" + _NUMBER + rb"))?(?![^\s=TB@])"
+)
+#: What no thermistor of a printer measures: a report with it was spoilt on its way.
+_COLDEST_C, _HOTTEST_C = -50.0, 600.0
+_FIELD = re.compile(r"(?:^|\s)([A-Z][A-Z0-9_-]*):")
+_MALYAN = re.compile(r"^NAME\. (\w+) VER: (\S+) MODEL: (\S+)")
+_BLOCKED = re.compile(rb"^(?:M0*110|M0*112)(?![0-9])|^@")
+_LONG = re.compile(
+    rb"^(?:G4|G28|G29|G30|G32|G33|G34|G80|M0|M1|M109|M116|M190|M191|M226|M303|M400|M600|M601|M70[12])"
+    rb"(?![0-9])"
+)
+_HOTTEST_JUMP_C_S = 50.0
+#: Done twice these end in the same state. A move does only while positions are absolute.
+_IDEMPOTENT = re.compile(
+    rb"^(?:M105|M106|M107|M104|M109|M110|M140|M190|M114|M115|M11[78]|M155|M400|M8[234]|M20[1345]"
+    rb"|M22[01]|G21|G28|G9[01]|G92)(?![0-9])"
+)
+_MOVE = re.compile(rb"^G0*[01](?![0-9])")
+_COMMAND_WORD = re.compile(rb"^[gmt]\d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temperatures:
+    """A temperature report; None for what it did not tell."""
+
+    nozzle_c: float | None
+    nozzle_target_c: float | None
+    bed_c: float | None
+    bed_target_c: float | None
+
+
+class Thermometer:
+    """The last report of temperatures; one that leaps is passed over, once."""
+
+    def __init__(self) -> None:
+        self.told: Temperatures | None = None
+        self._told_s = 0.0
+        self._doubted = False
+
+    def hear(self, told: Temperatures, now_s: float) -> None:
+        """Take one report."""
+        before = self.told
+        if before is not None and not self._doubted:
+            passed_s = max(now_s - self._told_s, 0.1)
+            for old, new in ((before.nozzle_c, told.nozzle_c), (before.bed_c, told.bed_c)):
+                if old is not None and new is not None:
+                    self._doubted |= abs(new - old) / passed_s > _HOTTEST_JUMP_C_S
+            if self._doubted:
+                return
+        self._doubted = False
+        self.told, self._told_s = told, now_s
+
+
+class DoneTwice:
+    """Which commands may be sent again though nobody knows whether they were done."""
+
+    def __init__(self) -> None:
+        self._relative = self._relative_e = True  # until the opposite was said
+
+    def follow(self, command: bytes) -> None:
+        """Take a command that was done."""
+        match command[:3]:
+            case b"G90" | b"G91":
+                self._relative = self._relative_e = command[:3] == b"G91"
+            case b"M82" | b"M83":
+                self._relative_e = command[:3] == b"M83"
+            case _:
+                pass
+
+    def harmless(self, command: bytes) -> bool:
+        """Return whether the printer is in the same state when it does the command twice."""
+        if _MOVE.match(command):
+            return not self._relative and not (self._relative_e and b"E" in command)
+        return _IDEMPOTENT.match(command) is not None
+
+
+def takes_long(command: bytes) -> bool:
+    """Return whether a printer may be at this command for minutes before its ok."""
+    return _LONG.match(command) is not None
+
+
+def checksum(line: bytes) -> int:
+    """Return the XOR of all bytes, which goes behind `*`."""
+    value = 0
+    for byte in line:
+        value ^= byte
+    return value
+
+
+def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
+    """Return the command of a file's line, None when nothing is left to send.
+
+    Comments go, since a `;` would eat the checksum; M110 and M112 go, since the host alone may
+    renumber lines or stop the printer; so do lines for a host (`@pause`). The letter of the command
+    becomes a capital, for Marlin knows no `m105`.
+
+    Raises:
+        GcodeLineError: too long for the firmware's buffer, which would ask for it for ever; or
+            not ASCII.
+    """
+    if b";" in line:
+        line = line[: line.index(b";")]
+    if b"(" in line:
+        line = re.sub(rb"\([^)]*\)", b"", line)
+    line = b" ".join(line.split())
+    if not line:
+        return None
+    if _COMMAND_WORD.match(line):
+        line = line[:1].upper() + line[1:]
+    if _BLOCKED.match(line):
+        return None
+    if len(line) + len(b"N1234567 *255\n") > most_bytes:
+        raise GcodeLineError(number, f"{len(line)} characters are more than the firmware can read")
+    if not line.isascii():
+        raise GcodeLineError(number, "it has characters that no firmware knows")
+    return line
+
+
+def parse_temperatures(line: bytes) -> Temperatures | None:
+    """Return what a line says of temperatures; None unless all of it is a temperature report."""
+    text = line.strip()
+    if text.startswith(b"ok"):
+        text = text[2:]
+    found: dict[bytes, tuple[float | None, float | None]] = {}
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            return None
+        key, value, target = match.groups()
+        if value != b"?":
+            told = float(value), None if target is None else float(target)
+            if key[:1] in b"TB" and not key.startswith(b"B@"):
+                if key.rstrip(b":") in found or not all(
+                    _COLDEST_C <= each <= _HOTTEST_C for each in told if each is not None
+                ):
+                    return None
+                found[key.rstrip(b":")] = told
+        position = match.end()
+    nozzle = found.get(b"T0", found.get(b"T"))
+    bed = found.get(b"B")
+    if nozzle is None and bed is None:
+        return None
+    return Temperatures(
+        nozzle_c=nozzle[0] if nozzle else None,
+        nozzle_target_c=nozzle[1] if nozzle else None,
+        bed_c=bed[0] if bed else None,
+        bed_target_c=bed[1] if bed else None,
+    )
+
+
+def parse_identity(line: str) -> dict[str, str]:
+    """Return the fields of M115's first line: FIRMWARE_NAME, MACHINE_TYPE and others.
+
+    Malyan's `NAME. Malyan VER: 4.0 MODEL: M200` is told in the same fields.
+    """
+    text = line.removeprefix("ok").strip()
+    malyan = _MALYAN.match(text)
+    if malyan is not None:
+        name, version, model = malyan.groups()
+        return {"FIRMWARE_NAME": f"{name} {version}", "MACHINE_TYPE": model}
+    parts = _FIELD.split(text)
+    # Smoothieware puts commas between its fields.
+    return {key: value.strip(" ,") for key, value in zip(parts[1::2], parts[2::2], strict=False)}

@@ -1,10 +1,17 @@
-"""Chooses which open jobs to offer now. Pure; leaves who gets what to `jobs.split`."""
+"""Chooses which jobs to offer now, and which to take back from their node. Pure.
+
+Leaves who gets what to `jobs.split`. Nothing that may have been started is ever taken back here.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
+from jobs.model import Reason, ReasonCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +24,6 @@ class OpenJob:
     seconds: float
     due: date
     created_at: datetime
-    declined_at: datetime | None  # when this node last declined it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,32 +33,92 @@ class PrinterLoad:
     node: str
     printer: str
     live_s: float  # estimated seconds of its live attempts
+    week_left_s: float = math.inf  # what its lab still gives this week, on all its printers
 
 
-#: Offers reach at most this far ahead on one printer; what is beyond stays free to be re-split.
+#: Offers and grants reach so far ahead on one printer; what is beyond stays free to be re-split.
 LOOK_AHEAD_S = 8 * 3600.0
-#: A job that a node declined is not put to it again before this time has passed.
-DECLINE_REST_S = 15 * 60.0
+#: What a lab declined of an order is not put to it again before this time has passed, unless the
+#: lab itself has changed: a re-split of the whole network comes as often.
+DECLINE_REST = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldJob:
+    """An open job with the printer that has it, as both stand now."""
+
+    job: str
+    node: str
+    printer: str
+    material: str
+    attempt: AttemptState | None  # of its newest attempt
+    words: str  # of its newest attempt: why it was declined or has lapsed
+    online: bool  # the node
+    gone_since: (
+        datetime | None
+    )  # since when node or printer is out of reach; None while both are there
+    fault: str  # the printer's own words
+    paused: bool
+    loaded: str | None  # material in it; None without a spool, or where there is no such printer
+    #: It is longer than what its lab still gives this week.
+    over_ceiling: bool = False
+
+
+def to_take_back(
+    jobs: Iterable[HeldJob], silence: timedelta, now: datetime
+) -> tuple[tuple[HeldJob, Reason], ...]:
+    """Return the jobs that go to others, with the reason.
+
+    `silence` is how long node or printer may be out of reach before their plates go to others.
+    """
+    found = []
+    for job in sorted(jobs, key=lambda j: j.job):
+        code = None if job.attempt in MAY_HAVE_STARTED else _cannot(job, silence, now)
+        if code is not None:
+            text = {ReasonCode.DECLINED: job.words, ReasonCode.FAULT: job.fault}.get(code, "")
+            why = Reason(code=code, node=job.node, printer=job.printer, text=text)
+            found.append((job, why))
+    return tuple(found)
+
+
+def _cannot(job: HeldJob, silence: timedelta, now: datetime) -> ReasonCode | None:
+    # Who does not answer in two hours has answered.
+    if job.attempt in (AttemptState.DECLINED, AttemptState.LAPSED):
+        return ReasonCode.DECLINED
+    if job.paused:
+        return ReasonCode.PAUSED
+    if job.loaded is None:
+        return ReasonCode.NO_SPOOL
+    if job.loaded != job.material:
+        return ReasonCode.MATERIAL
+    if job.over_ceiling and job.attempt not in LIVE:
+        return ReasonCode.CEILING
+    if job.gone_since is not None and now - job.gone_since >= silence:
+        return ReasonCode.FAULT if job.online else ReasonCode.OFFLINE
+    return None
 
 
 def next_offers(
-    jobs: Iterable[OpenJob], loads: Iterable[PrinterLoad], now: datetime
+    jobs: Iterable[OpenJob], loads: Iterable[PrinterLoad], look_ahead_s: float = LOOK_AHEAD_S
 ) -> tuple[OpenJob, ...]:
     """Return the jobs to offer now, each to the printer that its plan names.
 
     A printer gets at least one attempt and then more while the look-ahead is not full; by due
     date, then age, then id.
     """
-    ahead = {(load.node, load.printer): load.live_s for load in loads}
+    known = tuple(loads)
+    ahead = {(load.node, load.printer): load.live_s for load in known}
+    week_s = {load.node: load.week_left_s for load in known}
     chosen = []
     for job in sorted(jobs, key=lambda j: (j.due, j.created_at, j.job)):
         key = (job.node, job.printer)
         if key not in ahead:
             continue
-        if job.declined_at and (now - job.declined_at).total_seconds() < DECLINE_REST_S:
+        if ahead[key] > 0 and ahead[key] + job.seconds > look_ahead_s:
             continue
-        if ahead[key] > 0 and ahead[key] + job.seconds > LOOK_AHEAD_S:
+        if job.seconds > week_s[job.node]:
             continue
+        week_s[job.node] -= job.seconds
         ahead[key] += job.seconds
         chosen.append(job)
     return tuple(chosen)

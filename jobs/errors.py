@@ -51,5 +51,16 @@ class LawBrokenError(JobError):
         self.right = right
 
 
+class UnsoundPlanError(JobError):
+    """A plan breaks a rule; nothing of it was applied, and nothing is wrong with what is printing."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The plan was not applied: {len(findings)} broken rules, the first: {findings[0]}."
+            " This is a fault of the planner; please report it with the output of `fabnet doctor`."
+        )
+        self.findings = findings
+
+
 class LedgerError(JobError):
     """The ledger file cannot be used (wrong version, locked by another coordinator, damaged)."""

@@ -39,7 +39,7 @@ class Coefficients:
     s_per_plate: float
 
 
-#: The profiles that ship with fabnet, `firmware_profiles/slicer/generic-*.ini`. The times are those
+#: The profiles that ship with fabnet, `firmware_profiles/slicer/generic.ini`. The times are those
 #: fitted for "0.30mm DRAFT @MK3" with Generic PETG (0.196, 3.108, 0.00726, 0.0427), times 1.15: the
 #: median over 13 plates of 7 real parts sliced with our profile, which all lie within 11 % of it.
 GENERIC_030 = Coefficients(

@@ -89,6 +89,8 @@ def _table() -> dict[tuple[AttemptState, AttemptEvent], AttemptState]:
         (_S.GRANTED, _E.GRANT): _S.GRANTED,
         (_S.GRANTED, _E.START): _S.PRINTING,
         (_S.GRANTED, _E.RETURN): _S.RETURNED,
+        # Its maker gives it back, unstarted: the network plans it as if she had said no.
+        (_S.GRANTED, _E.DECLINE): _S.DECLINED,
         (_S.GRANTED, _E.FINISH): _S.PRINTED,
         (_S.PRINTING, _E.FINISH): _S.PRINTED,
     }
@@ -105,7 +107,8 @@ def _table() -> dict[tuple[AttemptState, AttemptEvent], AttemptState]:
     for state in MAY_HAVE_STARTED:
         table[state, _E.WRITE_OFF] = _S.WRITTEN_OFF
     # Whatever the node says of a written-off attempt, the decision stands until parts come back.
-    for event in (_E.READY, _E.START, _E.FINISH, _E.FAIL, _E.INTERRUPT, _E.CANCEL, _E.RETURN):
+    words = (_E.READY, _E.START, _E.FINISH, _E.FAIL, _E.INTERRUPT, _E.CANCEL, _E.RETURN, _E.DECLINE)
+    for event in words:
         table[_S.WRITTEN_OFF, event] = _S.WRITTEN_OFF
     table[_S.WRITTEN_OFF, _E.HARVEST] = _S.HARVESTED
     # The node spoke before it heard that the attempt had ended; it is told `withdraw`.

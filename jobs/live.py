@@ -13,16 +13,15 @@ class Live:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: dict[tuple[str, str], tuple[PrinterTele, datetime]] = {}
+        self._told: dict[str, dict[str, tuple[PrinterTele, datetime]]] = {}  # by node, by printer
 
     def tell(self, node: str, telemetry: Telemetry, now: datetime) -> None:
         """Keep a node's telemetry in place of its older one."""
         with self._lock:
-            for tele in telemetry.printers:
-                self._told[node, tele.printer] = (tele, now)
+            self._told[node] = {tele.printer: (tele, now) for tele in telemetry.printers}
 
     def printer(self, node: str, printer: str) -> PrinterTele | None:
         """Return the newest telemetry of a printer, None when there was none."""
         with self._lock:
-            told = self._told.get((node, printer))
+            told = self._told.get(node, {}).get(printer)
         return None if told is None else told[0]

@@ -48,6 +48,7 @@ class OfferedAttempt:
     plate_sha256: str
     seconds: float
     grams: float
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +85,13 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harvested:
-    """A person has counted the parts: the attempt is over on the node too."""
+    """A person has counted the parts: the attempt is over on the node too, which keeps the count."""
 
     attempt: AttemptRef
+    good: int = 0
+    scrap: int = 0
+    reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,56 @@ class PrinterReady:
     """A person says that this printer's bed is clear and may heat and move."""
 
     printer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """A person's answer to an offer that the node keeps for her."""
+
+    attempt: AttemptRef
+    taken: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The spool that is in a printer now, as a person has weighed it; no material: none is."""
+
+    printer: str
+    spool: str = ""
+    material: str = ""
+    grams: float = 0.0
+    maker_lot: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """Whether a printer may print while nobody is there; yes only with all three statements."""
+
+    printer: str
+    allowed: bool
+    protection_tested: bool = False  # its thermal protection
+    smoke_alarm: bool = False
+    surroundings_clear: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is allowed, and said to be safe."""
+        said = self.protection_tested and self.smoke_alarm and self.surroundings_clear
+        return self.allowed and said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the owner has entered on a page; None leaves as it is. Answered by `Capabilities`."""
+
+    paused: bool | None = None
+    attended: str | None = None
+    asks: bool | None = None
+    loaded: tuple[Loaded, ...] = ()
+    paused_until: str | None = None  # the day on which it takes work again, "" for without an end
+    weekly_h: float | None = None  # of printing in a calendar week, at most; 0 for no ceiling
+    alone: tuple[Alone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +162,28 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restate:
+    """The ledger was put back from a copy: begin a new stream, and say all that the journal holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """The printers of a node and what is loaded in them; replaces what was said before."""
 
     lab: str
     printers: tuple[PrinterFacts, ...]
     paused: bool = False
+    place: tuple[float, float] | None = None  # latitude, longitude, rounded by the node; degrees
+    attended: str = "00:00-24:00"  # hours of the week, see jobs.hours
+    utc_offset_min: int = 0  # of the lab's clock
+    asks: bool = False  # a person answers each offer
+    paused_until: str = ""  # the day, by the lab's clock, on which a pause ends by itself
+    weekly_h: float = 0.0  # of printing in a calendar week, at most; 0 for no ceiling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotateLogin:
+    """Make a new password and tell the coordinator what the broker is to keep of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +228,18 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a person has counted at the node: booked as if she had counted on the network's page."""
+
+    attempt: AttemptRef
+    good: int
+    scrap: int
+    reason: str = ""
+    by: str = ""  # who counted, in the node's words
+    at: str = ""  # when, by the node's clock: for people only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAttempt:
     """An attempt that a node's journal holds as live."""
 
@@ -171,6 +254,29 @@ class Sync:
     attempts: tuple[HeldAttempt, ...]
     in_stream: str
     in_cursor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAttempt:
+    """All that a journal holds of one attempt, so that a ledger that forgot it can book it."""
+
+    offered: OfferedAttempt
+    state: AttemptState
+    begun: bool  # a printer was or may have been told to start
+    reason: str = ""
+    spool: str = ""
+    good: int | None = None  # what a person counted; None where nobody has
+    scrap: int | None = None
+    counted_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restated:
+    """Attempts of the journal, for `Restate`; `last` with the last of them."""
+
+    attempts: tuple[KeptAttempt, ...]
+    last: bool
+    asked: str = ""  # the stream in which that `Restate` came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +298,20 @@ class Telemetry:
     printers: tuple[PrinterTele, ...]
 
 
-Down = Offer | Grant | Withdraw | Cancel | Harvested | PrinterReady | Synced
-Up = Capabilities | PrinterChange | Answer | Ready | Report | Sync
+Down = (
+    Offer
+    | Grant
+    | Withdraw
+    | Cancel
+    | Harvested
+    | PrinterReady
+    | Decide
+    | Config
+    | Synced
+    | Restate
+    | RotateLogin
+)
+Up = Capabilities | PrinterChange | Answer | Ready | Report | Counted | Sync | Restated
 
 DOWN_TYPES: MappingProxyType[str, type[Down]] = MappingProxyType(
     {
@@ -203,7 +321,11 @@ DOWN_TYPES: MappingProxyType[str, type[Down]] = MappingProxyType(
         "cancel": Cancel,
         "harvested": Harvested,
         "printer_ready": PrinterReady,
+        "decide": Decide,
+        "config": Config,
         "sync": Synced,
+        "restate": Restate,
+        "rotate": RotateLogin,
     }
 )
 UP_TYPES: MappingProxyType[str, type[Up]] = MappingProxyType(
@@ -213,10 +335,14 @@ UP_TYPES: MappingProxyType[str, type[Up]] = MappingProxyType(
         "answer": Answer,
         "ready": Ready,
         "report": Report,
+        "counted": Counted,
         "sync": Sync,
+        "restated": Restated,
     }
 )
 _WORDS: dict[type, str] = {kind: word for word, kind in (*DOWN_TYPES.items(), *UP_TYPES.items())}
+_DOWN = {word: msgspec.json.Decoder(kind) for word, kind in DOWN_TYPES.items()}
+_UP = {word: msgspec.json.Decoder(kind) for word, kind in UP_TYPES.items()}
 
 
 def encode(message: Down | Up) -> tuple[str, bytes]:
@@ -230,11 +356,11 @@ def decode_down(word: str, body: bytes) -> Down:
     Raises:
         MessageError: unknown type word, or a body that does not fit it.
     """
-    if word not in DOWN_TYPES:
+    if word not in _DOWN:
         raise MessageError(f"unknown message type {word!r}")
     try:
-        return msgspec.json.decode(body, type=DOWN_TYPES[word])
-    except msgspec.DecodeError as error:
+        return _DOWN[word].decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MessageError(f"{word}: {error}") from error
 
 
@@ -244,9 +370,9 @@ def decode_up(word: str, body: bytes) -> Up:
     Raises:
         MessageError: unknown type word, or a body that does not fit it.
     """
-    if word not in UP_TYPES:
+    if word not in _UP:
         raise MessageError(f"unknown message type {word!r}")
     try:
-        return msgspec.json.decode(body, type=UP_TYPES[word])
-    except msgspec.DecodeError as error:
+        return _UP[word].decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MessageError(f"{word}: {error}") from error

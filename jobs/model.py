@@ -63,12 +63,18 @@ class ReasonCode(enum.StrEnum):
     MATERIAL = "material"
     BED = "bed"
     STOCK = "stock"
+    HOURS = "hours"
+    CEILING = "ceiling"
+    FAULT = "fault"
+    LATER = "later"
+    KIT = "kit"
     DECLINED = "declined"
     SCRAP = "scrap"
     REJECTED = "rejected"
     REFUSED = "refused"
     LOST = "lost"
     WRITTEN_OFF = "written-off"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,8 @@ class Reason:
     code: ReasonCode
     node: str = ""
     printer: str = ""
-    needed: float | None = None  # unit by code: mm for BED, g for STOCK
+    #: Unit by code: mm for BED, g for STOCK, h for HOURS, LATER and CEILING.
+    needed: float | None = None
     available: float | None = None
     text: str = ""  # words of a person or a node, shown as they are
 

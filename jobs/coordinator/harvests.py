@@ -9,12 +9,13 @@ from stdnum.iso7064 import mod_37_36
 
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import views
-from jobs.ledger.rows import absorb, add_deficit, close_job, event, tell
+from jobs.ledger.rows import absorb, add_deficit, close_job, event, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import TO_HARVEST, AttemptEvent, AttemptState, advance
-from jobs.messages import Harvested
+from jobs.messages import Counted, Harvested, Withdraw
 from jobs.model import AttemptRef, JobState, LotState, Reason, ReasonCode
+from printers.model import MANUAL
 
 #: How much longer than its own time a grant is waited for before it may be written off.
 _GRANT_SLACK = 1.1
@@ -36,8 +37,9 @@ def harvest(
 ) -> str | None:
     """Count what came off the bed; return the code of the new lot, None when nothing was good.
 
-    The bed counts as clear from now on, and the node is told. Pieces that are missing are planned
-    again; pieces beyond the plate make up a deficit or are recorded as surplus.
+    Who prints by hand says with the count that the print is over. The bed counts as clear from now
+    on, and the node is told. Pieces that are missing are planned again; pieces beyond the plate make
+    up a deficit or are recorded as surplus.
 
     Raises:
         NotFoundError: there is no such attempt.
@@ -45,37 +47,76 @@ def harvest(
         InvalidFieldError: a count below zero or absurd, or a loss without a reason.
     """
     with ledger.transaction() as db:
-        found = views.attempt(db, ref)
-        if found.state is AttemptState.HARVESTED:
-            raise RefusedError(
-                f"{ref} was counted already: {found.good} good, {found.scrap} scrap."
-            )
-        if found.state not in TO_HARVEST | {AttemptState.WRITTEN_OFF}:
-            raise RefusedError(f"{ref} is {found.state}: there is nothing to count yet.")
-        _check(found, good, scrap, reason)
-        state = advance(found.state, AttemptEvent.HARVEST)
+        return book(db, ref, good, scrap, reason, by, now)
+
+
+def book(
+    db: sqlite3.Connection,
+    ref: AttemptRef,
+    good: int,
+    scrap: int,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> str | None:
+    """As `harvest`, inside the caller's transaction."""
+    found = views.attempt(db, ref)
+    if found.state is AttemptState.HARVESTED:
+        raise RefusedError(f"{ref} was counted already: {found.good} good, {found.scrap} scrap.")
+    if found.state not in TO_HARVEST | {AttemptState.WRITTEN_OFF} and not _by_hand(db, found):
+        raise RefusedError(f"{ref} is {found.state}: there is nothing to count yet.")
+    reason = reason.strip()
+    _check(found, good, scrap, reason)
+    over: AttemptState = found.state
+    if over is AttemptState.PRINTING:
+        over = advance(over, AttemptEvent.FINISH)
+    db.execute(
+        "update attempt set state = ? where job_id = ? and number = ?",
+        (advance(over, AttemptEvent.HARVEST), ref.job, ref.number),
+    )
+    db.execute(
+        "insert into harvest (job_id, number, good, scrap, reason, by_person, at)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        (ref.job, ref.number, good, scrap, reason, by, now.isoformat()),
+    )
+    code = _open_lot(db, found, good, now) if good else None
+    _settle(db, found, good)
+    if found.state is not AttemptState.WRITTEN_OFF:
         db.execute(
-            "update attempt set state = ? where job_id = ? and number = ?",
-            (state, ref.job, ref.number),
+            "update printer set clear = 1 where node = ? and id = ?", (found.node, found.printer)
         )
-        db.execute(
-            "insert into harvest (job_id, number, good, scrap, reason, by_person, at)"
-            " values (?, ?, ?, ?, ?, ?, ?)",
-            (ref.job, ref.number, good, scrap, reason.strip(), by, now.isoformat()),
-        )
-        code = _open_lot(db, found, good, now) if good else None
-        _settle(db, found, good)
-        if found.state in TO_HARVEST:
-            db.execute(
-                "update printer set clear = 1 where node = ? and id = ?",
-                (found.node, found.printer),
-            )
-        tell(db, found.node, Harvested(attempt=ref), now)
-        event(
-            db, found.order_id, "harvested", by, code or str(ref), now,
-            good=good, scrap=scrap, reason=reason.strip(),
-        )  # fmt: skip
+    told = Harvested(attempt=ref, good=good, scrap=scrap, reason=reason, by=by)
+    tell(db, found.node, told, now)
+    event(
+        db, found.order_id, "harvested", by, code or str(ref), now,
+        good=good, scrap=scrap, reason=reason,
+    )  # fmt: skip
     return code
+
+
+def counted(db: sqlite3.Connection, found: AttemptView, told: Counted, now: datetime) -> None:
+    """Book what was counted at the node.
+
+    Where it cannot be booked (somebody counted on a page meanwhile, say) nothing is added: it stays
+    in the order's history, for the steward to look into.
+    """
+    by = told.by or found.node
+    try:
+        book(db, found.ref, told.good, told.scrap, told.reason, by, now)
+    except (RefusedError, InvalidFieldError) as error:
+        event(
+            db, found.order_id, "counted-besides", by, str(found.ref), now,
+            good=told.good, scrap=told.scrap, reason=told.reason, at=told.at, why=str(error),
+        )  # fmt: skip
+
+
+def _by_hand(db: sqlite3.Connection, found: AttemptView) -> bool:
+    """Whether a person prints this attempt from an SD card: only her count can end it."""
+    row = db.execute(
+        "select json_extract(facts, '$.link') from printer where node = ? and id = ?",
+        (found.node, found.printer),
+    ).fetchone()
+    return found.state is AttemptState.PRINTING and row is not None and row[0] == MANUAL
 
 
 def _check(found: AttemptView, good: int, scrap: int, reason: str) -> None:
@@ -83,7 +124,7 @@ def _check(found: AttemptView, good: int, scrap: int, reason: str) -> None:
     for name, count in (("good", good), ("scrap", scrap)):
         if not 0 <= count <= most:
             raise InvalidFieldError(name, f"between 0 and {most}")
-    if (scrap or good < found.pieces) and not reason.strip():
+    if (scrap or good < found.pieces) and not reason:
         raise InvalidFieldError("reason", "say what happened to the missing pieces")
 
 
@@ -132,13 +173,12 @@ def write_off(ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: dateti
         raise InvalidFieldError("reason", "is needed")
     with ledger.transaction() as db:
         found = views.attempt(db, ref)
-        if found.state is AttemptState.GRANTED:
-            alive = writable_off_from(found, _ttl_s(db, ref))
-            if now < alive:
-                raise RefusedError(
-                    f"The grant of {ref} is good until {alive:%H:%M:%S} UTC: the node may start it"
-                    " till then. Ask the maker first."
-                )
+        if found.state is AttemptState.GRANTED and (left_s := grant_left_s(db, ref)) > 0:
+            alive = now + timedelta(seconds=left_s)
+            raise RefusedError(
+                f"The grant of {ref} is good until {alive:%Y-%m-%d %H:%M:%S} UTC: the node may start it"
+                " till then. Ask the maker first."
+            )
         state = advance(found.state, AttemptEvent.WRITE_OFF)
         db.execute(
             "update attempt set state = ?, reason = ? where job_id = ? and number = ?",
@@ -152,22 +192,42 @@ def write_off(ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: dateti
         close_job(db, ref.job, JobState.DONE)
         why = Reason(code=ReasonCode.WRITTEN_OFF, node=found.node, printer=found.printer)
         add_deficit(db, found.order_id, found.part_id, found.pieces, why)
+        # What it has not begun it must not begin; what it has, goes on and counts when it comes.
+        tell(db, found.node, Withdraw(attempt=ref, reason="written off"), now)
         event(
             db, found.order_id, "written-off", by, str(ref), now,
             pieces=found.pieces, reason=reason.strip(),
         )  # fmt: skip
 
 
-def _ttl_s(db: sqlite3.Connection, ref: AttemptRef) -> float:
-    row = db.execute(
-        "select ttl_s from attempt where job_id = ? and number = ?", (ref.job, ref.number)
+def grant_left_s(db: sqlite3.Connection, ref: AttemptRef) -> float:
+    """Return how long a node may still start a granted attempt; 0 once the grant is surely dead.
+
+    Counted in the time that a coordinator has run, so that no step of a clock shortens it; what
+    passed while none ran is not counted, which only waits longer.
+
+    Raises:
+        RefusedError: it was never granted.
+    """
+    row = _grant(db, ref)
+    if row is None:
+        raise RefusedError(f"{ref} was never granted: take it back instead.")
+    alive_s = float(row["ttl_s"]) * _GRANT_SLACK + _GRANT_SLACK_S
+    return max(0.0, float(row["granted_s"]) + alive_s - ran_s(db))
+
+
+def granted_for_s(db: sqlite3.Connection, ref: AttemptRef) -> float:
+    """Return how long the grants given so far still hold, without slack; 0 where none does."""
+    row = _grant(db, ref)
+    if row is None:
+        return 0.0
+    return max(0.0, float(row["granted_s"]) + float(row["ttl_s"]) - ran_s(db))
+
+
+def _grant(db: sqlite3.Connection, ref: AttemptRef) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = db.execute(
+        "select granted_s, ttl_s from attempt where job_id = ? and number = ?"
+        " and granted_at is not null",
+        (ref.job, ref.number),
     ).fetchone()
-    return float(row[0])
-
-
-def writable_off_from(found: AttemptView, ttl_s: float) -> datetime:
-    """Return from when a granted attempt may be written off: its grant is surely dead then."""
-    granted = found.granted_at
-    if granted is None:
-        raise RefusedError(f"{found.ref} was never granted: take it back instead.")
-    return granted + timedelta(seconds=ttl_s * _GRANT_SLACK + _GRANT_SLACK_S)
+    return found

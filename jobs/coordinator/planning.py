@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from designs.library import Library
 from designs.materials import material as material_of
-from designs.model import Bed, Part
+from designs.model import Bed, Part, PartFacts
+from jobs import hours, plan_audit
+from jobs.assign import DECLINE_REST
 from jobs.estimate import estimate
-from jobs.ledger import views
+from jobs.fleet import Fit, FleetPrinter, Need, km_between
+from jobs.ledger import labs, views
+from jobs.ledger.figures import PlateFigures, PlateKind, known
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState
-from jobs.split import Fit, FleetPrinter, Need, Plan, PlannedPlate, split
+from jobs.split import Plan, PlannedPlate, PrinterRow, split
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
@@ -42,11 +46,18 @@ class Snapshot:
     fleet: tuple[FleetPrinter, ...]
     printers: Mapping[tuple[str, str], PrinterFacts]
     parts: Mapping[tuple[str, str], Part]  # by (order, part)
+    figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
 
 
-def snapshot(ledger: Ledger, library: Library) -> Snapshot:
-    """Read what is still to be made and who could make it."""
+def snapshot(
+    ledger: Ledger, library: Library, now: datetime, hub: tuple[float, float] | None = None
+) -> Snapshot:
+    """Read what is still to be made and who could make it.
+
+    `hub` is where lots are gathered (latitude, longitude); None leaves distances out.
+    """
     db = ledger.reading
+    declined = _declined(db, now)
     rows = db.execute(
         "select l.order_id, l.part_id, l.deficit, o.due, o.revision_id from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
@@ -63,69 +74,146 @@ def snapshot(ledger: Ledger, library: Library) -> Snapshot:
                 order_id=row["order_id"],
                 part_id=row["part_id"],
                 pieces=row["deficit"],
+                per_kit=part.per_kit,
                 due=views.day(row["due"]),
+                declined=tuple(sorted(declined.get((row["order_id"], row["part_id"]), {}).items())),
                 materials=part.materials,
                 mesh_sha256=part.facts.mesh_sha256,
             )
         )
-    fleet, printers = _fleet(db)
-    return Snapshot(needs=tuple(needs), fleet=fleet, printers=printers, parts=parts)
+    fleet, printers = _fleet(db, hub, now)
+    return Snapshot(
+        needs=tuple(needs),
+        fleet=fleet,
+        printers=printers,
+        parts=parts,
+        figures=known(db) if needs else {},
+    )
+
+
+def _declined(db: sqlite3.Connection, now: datetime) -> dict[tuple[str, str], dict[str, str]]:
+    """Return what labs declined, or left unanswered, of an order's part, and have not changed since."""
+    rows = db.execute(
+        "select j.order_id, j.part_id, a.node, a.reason from attempt a join job j on j.id = a.job_id"
+        " join node n on n.id = a.node where a.state in (?, ?) and a.ended_at > ? and a.ended_at <= ?"
+        " and (n.changed_at is null or n.changed_at <= a.ended_at) order by a.ended_at",
+        (
+            AttemptState.DECLINED,
+            AttemptState.LAPSED,
+            (now - DECLINE_REST).isoformat(),
+            now.isoformat(),  # what lies in the future of a clock that was set back counts no more
+        ),
+    )
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for order_id, part_id, node, reason in rows:
+        found.setdefault((order_id, part_id), {})[node] = reason
+    return found
 
 
 def _fleet(
-    db: sqlite3.Connection,
+    db: sqlite3.Connection, hub: tuple[float, float] | None, now: datetime
 ) -> tuple[tuple[FleetPrinter, ...], dict[tuple[str, str], PrinterFacts]]:
     fleet, facts = [], {}
     load = _load(db)
-    for node in views.fleet(db):
+    given = labs.given_s(db, now)
+    for node in labs.fleet(db):
+        bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
         for printer in node.printers:
             key = (node.id, printer.facts.id)
             facts[key] = printer.facts
             spool = printer.facts.spool
-            busy_s, grams = load.get(key, (0.0, 0.0))
+            queue_s, grams = load.get(key, ((), 0.0))
+            broken = printer.state in (PrinterState.FAULT, PrinterState.OFFLINE)
             fleet.append(
                 FleetPrinter(
                     node=node.id,
                     printer=printer.facts.id,
-                    online=node.online and printer.state is not PrinterState.FAULT,
+                    online=node.online,
                     paused=node.paused,
+                    fault=(printer.fault or printer.state) if node.online and broken else "",
                     material=None if spool is None else spool.material,
                     grams=0.0 if spool is None else max(0.0, spool.grams - grams),
-                    busy_s=busy_s,
+                    queue_s=queue_s,
+                    attended=hours.parse(node.attended),
+                    unattended=printer.facts.unattended,
+                    utc_offset_min=node.utc_offset_min,
+                    km=km_between(node.place, hub) if node.place and hub else None,
+                    weekly_h=node.weekly_h,
+                    week_left_s=labs.week_left_s(node.weekly_h, bound),
                 )
             )
     return tuple(fleet), facts
 
 
-def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return seconds and grams that each printer is already bound to."""
+def _open_s(db: sqlite3.Connection, node: str) -> float:
+    """Return the seconds of the jobs that a lab's plan has for it, and that are not offered yet."""
+    row = db.execute(
+        "select coalesce(sum(j.seconds), 0) from job j where j.node = ? and j.state = ?"
+        f" and not exists ({live_attempt('j.id')})",
+        (node, JobState.OPEN),
+    ).fetchone()
+    return float(row[0])
+
+
+def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[tuple[float, ...], float]]:
+    """Return the plates (in seconds) and the grams that each printer is already bound to."""
     states = ",".join(f"'{state}'" for state in _RESERVING)
     rows = db.execute(
         f"""
-        select node, printer, sum(seconds), sum(grams) from (
-          select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
-            coalesce(a.grams, j.grams) as grams
-          from attempt a join job j on j.id = a.job_id where a.state in ({states})
-          union all
-          select j.node, j.printer, j.seconds, j.grams from job j
-          where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
-        ) group by node, printer
+        select a.node, a.printer, coalesce(a.seconds, j.seconds), coalesce(a.grams, j.grams),
+          0 as rank, a.created_at as at, j.id
+        from attempt a join job j on j.id = a.job_id where a.state in ({states})
+        union all
+        select j.node, j.printer, j.seconds, j.grams, 1, j.created_at, j.id from job j
+        where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
+        order by rank, at, 7
         """
     )
-    return {(r[0], r[1]): (float(r[2]), float(r[3])) for r in rows}
+    found: dict[tuple[str, str], tuple[tuple[float, ...], float]] = {}
+    for node, printer, seconds, grams, *_ in rows:
+        queue_s, used_g = found.get((node, printer), ((), 0.0))
+        found[node, printer] = ((*queue_s, float(seconds)), used_g + float(grams))
+    return found
 
 
-def make(facts: Snapshot, library: Library) -> Plan:
-    """Make a plan from a snapshot; slow where a part meets a bed for the first time."""
+def make(facts: Snapshot, library: Library, now: datetime) -> Plan:
+    """Make a plan from a snapshot; slow where a part meets a bed for the first time.
+
+    Raises:
+        UnsoundPlanError: the plan breaks a rule; it must not be applied.
+    """
     fits = {}
     for need in facts.needs:
         part = facts.parts[need.order_id, need.part_id]
         for printer in facts.fleet:
             key = (printer.node, printer.printer)
-            fits[need.mesh_sha256, *key] = _fit(
-                part, printer.material, facts.printers[key], library
-            )
-    return split(facts.needs, facts.fleet, fits)
+            fit = _fit(part, printer.material, facts.printers[key], library)
+            sliced = _sliced(part, printer.material, facts.printers[key], fit.most, facts.figures)
+            fits[need.mesh_sha256, *key] = replace(fit, sliced=sliced)
+    plan = split(facts.needs, facts.fleet, fits, now)
+    plan_audit.check(plan, facts.needs, facts.fleet, fits, now)
+    return plan
+
+
+def _sliced(
+    part: Part,
+    loaded: str | None,
+    facts: PrinterFacts,
+    most: int,
+    figures: Mapping[PlateKind, PlateFigures],
+) -> tuple[tuple[int, float, float], ...]:
+    """Return (copies, seconds, grams) of the plates that a slicer has measured for this printer."""
+    found = []
+    for copies in range(1, most + 1):
+        kind = PlateKind(
+            mesh_sha256=part.facts.mesh_sha256,
+            copies=copies,
+            preset=facts.preset,
+            material=loaded or "",
+        )
+        if kind in figures:
+            found.append((copies, figures[kind].seconds, figures[kind].grams))
+    return tuple(found)
 
 
 def bed_of(facts: PrinterFacts) -> Bed:
@@ -139,9 +227,8 @@ def _fit(
     facts: PrinterFacts,
     library: Library,
 ) -> Fit:
-    size = part.facts.extents_mm
-    tall = size[2] > facts.height_mm
     bed = bed_of(facts)
+    needed_mm, bed_mm, tall = _longest(part.facts, facts)
     most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
     code = loaded if loaded in part.materials else part.materials[0]
     density = material_of(code).density_g_cm3
@@ -149,12 +236,22 @@ def _fit(
     two = estimate(part.facts, 2, density)
     return Fit(
         most=most,
-        needed_mm=size[2] if tall else max(size[0], size[1]),
-        bed_mm=facts.height_mm if tall else max(bed.x_mm, bed.y_mm) - 2 * bed.margin_mm,
+        needed_mm=needed_mm,
+        bed_mm=bed_mm,
         seconds_first=one.seconds,
         seconds_more=two.seconds - one.seconds,
         grams_each=one.grams,
     )
+
+
+def _longest(part: PartFacts, printer: PrinterFacts) -> tuple[float, float, bool]:
+    """Return what the part needs, what the printer has, and whether it is about the height."""
+    width, depth, height = part.extents_mm
+    if height > printer.height_mm:
+        return height, printer.height_mm, True
+    needed, bed = max(width, depth), max(printer.bed_x_mm, printer.bed_y_mm)
+    # Where the bed itself is long enough, what counts is what its margins leave.
+    return needed, bed if needed > bed else bed - 2 * printer.margin_mm, False
 
 
 def apply(ledger: Ledger, library: Library, facts: Snapshot, plan: Plan, now: datetime) -> int:
@@ -170,27 +267,39 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, plan: Plan, now: da
                 (pack_reasons(short.reasons), short.order_id, short.part_id),
             )
         for row in plan.rows:
-            db.execute(
-                "insert into plan_row (order_id, part_id, node, printer, pieces, plates, reasons, at)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (order_id, part_id, node, printer)"
-                " do update set pieces = excluded.pieces, plates = excluded.plates,"
-                " reasons = excluded.reasons, at = excluded.at",
-                (
-                    row.order_id,
-                    row.part_id,
-                    row.node,
-                    row.printer,
-                    row.pieces,
-                    row.plates,
-                    pack_reasons(row.reasons),
-                    now.isoformat(),
-                ),
-            )
+            _keep_row(db, row, now)
         for order_id in {need.order_id for need in facts.needs}:
             pieces = sum(p.copies for p in plan.plates if p.order_id == order_id)
             short_of = sum(s.pieces for s in plan.shortfalls if s.order_id == order_id)
             event(db, order_id, "planned", "fabnet", order_id, now, pieces=pieces, short=short_of)
     return made
+
+
+def _keep_row(db: sqlite3.Connection, row: PrinterRow, now: datetime) -> None:
+    """A plan for a rest says nothing of when the plates from before are done: that stays."""
+    db.execute(
+        "insert into plan_row (order_id, part_id, node, printer, pieces, plates, late, grams, km,"
+        " done_at, reasons, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " on conflict (order_id, part_id, node, printer) do update set pieces = excluded.pieces,"
+        " plates = excluded.plates, grams = excluded.grams,"
+        " late = case when excluded.plates then excluded.late else late end,"
+        " km = excluded.km, done_at = coalesce(excluded.done_at, done_at),"
+        " reasons = excluded.reasons, at = excluded.at",
+        (
+            row.order_id,
+            row.part_id,
+            row.node,
+            row.printer,
+            row.pieces,
+            row.plates,
+            row.late,
+            row.grams,
+            row.km,
+            None if row.done_at is None else row.done_at.isoformat(),
+            pack_reasons(row.reasons),
+            now.isoformat(),
+        ),
+    )
 
 
 def _plate_sha(library: Library, facts: Snapshot, plate: PlannedPlate) -> str:

@@ -47,6 +47,21 @@ def m001_streams(db: Database) -> None:
     )
 
 
+@stream_migrations()
+def m002_memory(db: Database) -> None:
+    """What tells a side that its file was put back from a copy, or that it has a twin."""
+    run_script(
+        db,
+        """
+        alter table stream_in add column last_id text not null default '';
+        alter table stream_out add column acked_n integer not null default 0;
+        alter table stream_out add column acked_id text not null default '';
+        update stream_out set acked_n = coalesce(
+            (select min(n) - 1 from outbox o where o.peer = stream_out.peer), last_n);
+        """,
+    )
+
+
 @ledger_migrations()
 def m001_ledger(db: Database) -> None:
     """Orders, jobs, attempts, lots, batches, nodes, people."""
@@ -151,5 +166,105 @@ def m001_ledger(db: Database) -> None:
             actor text not null, subject text not null, data text not null
         ) strict;
         create index event_by_order on event(order_id, id);
+        """,
+    )
+
+
+@ledger_migrations()
+def m002_figures(db: Database) -> None:
+    """What slicers said of plates, so that the next plan need not estimate them."""
+    run_script(
+        db,
+        """
+        create table figure (
+            mesh_sha256 text not null, copies integer not null check (copies > 0),
+            preset text not null, material text not null,
+            seconds real not null check (seconds > 0), grams real not null check (grams > 0),
+            slicer text not null, at text not null,
+            primary key (mesh_sha256, copies, preset, material)
+        ) strict;
+        """,
+    )
+
+
+@ledger_migrations()
+def m003_labs(db: Database) -> None:
+    """What owners let the network plan on, and what the plan says of each printer."""
+    run_script(
+        db,
+        """
+        alter table node add column place text not null default 'null';
+        alter table node add column attended text not null default '00:00-24:00';
+        alter table node add column utc_offset_min integer not null default 0;
+        alter table node add column asks integer not null default 0;
+        alter table node add column changed_at text;
+        alter table printer add column state_at text;
+        alter table plan_row add column late integer not null default 0;
+        alter table plan_row add column grams real not null default 0;
+        alter table plan_row add column km real;
+        alter table plan_row add column done_at text;
+        """,
+    )
+
+
+@ledger_migrations()
+def m004_restored(db: Database) -> None:
+    """After a restore: who has not spoken yet, and what was said; how long grants have lived."""
+    run_script(
+        db,
+        """
+        alter table node add column unheard integer not null default 0;
+        alter table attempt add column restated integer not null default 0;
+        alter table attempt add column granted_s real not null default 0;
+        """,
+    )
+
+
+@ledger_migrations()
+def m005_enrolment(db: Database) -> None:
+    """Invitations, how each node stands with the network, and its login at the broker."""
+    run_script(
+        db,
+        """
+        create table invite (
+            token_hash text primary key, lab text not null, invited_by text not null,
+            created_at text not null, expires_at text not null,
+            node text references node(id), used_at text
+        ) strict;
+        alter table node add column standing text not null default 'confirmed';
+        alter table node add column standing_at text;
+        alter table node add column standing_by text not null default '';
+        alter table node add column standing_reason text not null default '';
+        alter table node add column login text not null default '';
+        alter table node add column login_number integer not null default 0;
+        alter table node add column login_at text;
+        insert into meta (key, value) values ('logins', '1');
+        """,
+    )
+
+
+@ledger_migrations()
+def m007_answers(db: Database) -> None:
+    """Whether an offer was answered on a page is asked for every offer, on each view of a list."""
+    run_script(
+        db,
+        """
+        create index event_answer on event(subject) where kind in ('offer-taken', 'offer-declined');
+        """,
+    )
+
+
+@ledger_migrations()
+def m010_maker(db: Database) -> None:
+    """A pause's end, hours that a lab gives in a week, and what was said of a printer."""
+    run_script(
+        db,
+        """
+        alter table node add column paused_until text not null default '';
+        alter table node add column weekly_h real not null default 0;
+        create table alone_word (
+            node text not null, printer text not null, at text not null, by_person text not null,
+            allowed integer not null, primary key (node, printer, at)
+        ) strict;
         """,
     )

@@ -14,7 +14,8 @@ from datetime import datetime
 import msgspec
 
 from jobs.ledger import streams
-from jobs.lifecycle import LIVE
+from jobs.ledger.members import is_confirmed
+from jobs.lifecycle import LIVE, AttemptState
 from jobs.messages import Down, encode
 from jobs.model import JobState, Reason
 
@@ -27,8 +28,29 @@ def new_id(length: int = 10) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
+def ran_s(db: sqlite3.Connection) -> float:
+    """Return for how long coordinators have run with this ledger while a grant was out, in seconds.
+
+    A clock that no step of the wall clock moves, and that never runs ahead of a node's.
+    """
+    row = db.execute("select value from meta where key = 'ran_s'").fetchone()
+    return 0.0 if row is None else float(row[0])
+
+
+def has_run(db: sqlite3.Connection, seconds: float) -> None:
+    """Count time that has passed, by a clock that only grows; none is counted while none is needed."""
+    db.execute(
+        "insert into meta (key, value) select 'ran_s', ? where exists"
+        f" (select 1 from attempt where state = '{AttemptState.GRANTED}')"
+        " on conflict (key) do update set value = value + excluded.value",
+        (str(seconds),),
+    )
+
+
 def tell(db: sqlite3.Connection, node: str, message: Down, now: datetime) -> None:
-    """Put a message for a node into the outbox."""
+    """Put a message for a node into the outbox; a node that was shut out is told nothing."""
+    if not is_confirmed(db, node):
+        return
     word, body = encode(message)
     streams.send(db, node, word, body, now)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from jobs.errors import LedgerError
+from jobs.ledger.mark import Mark
 from jobs.ledger.migrations import ledger_migrations, stream_migrations
 
 _BUSY_S = 30.0
@@ -28,14 +29,21 @@ def connect(path: Path) -> Database:
         LedgerError: the file cannot be opened or is no database.
     """
     try:
+        if not path.exists():
+            # Addresses of requesters and hashes of passwords: SQLite's other files take its mode.
+            path.touch(mode=0o600)
         connection = sqlite3.connect(
             path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path} cannot be used as a database: {error}") from error
+    try:
         connection.row_factory = sqlite3.Row
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
     except sqlite3.Error as error:
+        connection.close()
         raise LedgerError(f"{path} cannot be used as a database: {error}") from error
     return Database(connection)
 
@@ -48,9 +56,24 @@ def immediate(db: Database) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except BaseException:
-        connection.execute("rollback")
+        # A full disk makes SQLite roll back by itself; a second time would hide why.
+        if connection.in_transaction:
+            connection.execute("rollback")
         raise
     connection.execute("commit")
+
+
+@contextmanager
+def counted(db: Database, mark: Mark) -> Iterator[sqlite3.Connection]:
+    """As `immediate`; a transaction that changes something is counted in the file and its mark."""
+    number = None
+    with immediate(db) as connection:
+        before = connection.total_changes
+        yield connection
+        if connection.total_changes != before:
+            number = mark.count(connection)
+    if number is not None:
+        mark.raise_to(number)
 
 
 class Ledger:
@@ -68,9 +91,21 @@ class Ledger:
         self.path = path
         self._audit = audit
         self._local = threading.local()
-        with immediate(self.database):
-            stream_migrations.apply(self.database)
-            ledger_migrations.apply(self.database)
+        self._mark = Mark(path)
+        self._all: list[Database] = []  # of every thread; list.append is atomic
+        try:
+            with immediate(self.database) as db:
+                stream_migrations.apply(self.database)
+                ledger_migrations.apply(self.database)
+                went_back = self._mark.went_back(db)
+                if went_back:
+                    # Kept until a coordinator starts: whoever opens the file first sees it.
+                    db.execute("insert or replace into meta (key, value) values ('restored', '1')")
+            if went_back:
+                self._mark.set(self.reading)
+        except sqlite3.Error as error:
+            self.close()
+            raise LedgerError(f"{path} cannot be used as a ledger: {error}") from error
 
     @property
     def database(self) -> Database:
@@ -78,6 +113,7 @@ class Ledger:
         db: Database | None = getattr(self._local, "db", None)
         if db is None:
             db = self._local.db = connect(self.path)
+            self._all.append(db)
         return db
 
     @property
@@ -87,15 +123,14 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One writing transaction; see `immediate`."""
-        with immediate(self.database) as db:
+        """One writing transaction; see `counted`."""
+        with counted(self.database, self._mark) as db:
             yield db
             if self._audit is not None:
                 self._audit(db)
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        db: Database | None = getattr(self._local, "db", None)
-        if db is not None:
-            db.conn.close()
-            self._local.db = None
+        """Close the connections of all threads; none of them may use the ledger any more."""
+        while self._all:
+            self._all.pop().conn.close()
+        self._local = threading.local()

@@ -5,6 +5,11 @@ tells of, until the receiver has acknowledged it. The receiver applies `cursor +
 transaction with the cursor. So each message is applied once, in order, whatever the broker or a
 crash does. Used by the ledger and, with the same tables, by a node's journal; the functions run
 inside the caller's transaction.
+
+A side whose file was put back from a copy, or that has a twin, does not notice by itself. So every
+message says up to where its receiver has acknowledged (`floor`), and every acknowledgement names the
+message that it stands on: who reads of something that it did itself and does not remember has gone
+back (`Arrival.BEHIND`, `Acked.FOREIGN`). Neither can be feigned by a late duplicate.
 """
 
 from __future__ import annotations
@@ -15,6 +20,12 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+#: What is kept of one peer: it is to be looked at, and a peer that sends nonsense must not fill the disk.
+_DEAD_LETTERS = 500
+_DEAD_BYTES = 4096
+#: Ended streams of one peer. A late duplicate is minutes old; so many journals nobody loses in minutes.
+_RETIRED = 1000
+
 
 class Arrival(enum.Enum):
     """What to do with a message that came in."""
@@ -24,6 +35,15 @@ class Arrival(enum.Enum):
     GAP = enum.auto()  # an earlier one is missing: wait, say nothing
     STALE = enum.auto()  # of a stream that has ended: drop
     NEW_STREAM = enum.auto()  # as APPLY, and the peer has begun anew: it lost its memory
+    BEHIND = enum.auto()  # we have acknowledged more than we remember: our memory went back
+
+
+class Acked(enum.Enum):
+    """What an acknowledgement did."""
+
+    NOTHING = enum.auto()  # known before, or of another stream
+    FORGOTTEN = enum.auto()  # messages left the outbox
+    FOREIGN = enum.auto()  # the peer has read what we do not remember to have sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +57,7 @@ class OutboxRow:
     type: str
     body: bytes
     at: str
+    floor: int  # the peer has acknowledged up to here
 
 
 def send(db: sqlite3.Connection, peer: str, kind: str, body: bytes, now: datetime) -> int:
@@ -44,7 +65,7 @@ def send(db: sqlite3.Connection, peer: str, kind: str, body: bytes, now: datetim
     row = db.execute(
         "insert into stream_out (peer, stream, last_n) values (?, ?, 1)"
         " on conflict (peer) do update set last_n = last_n + 1 returning last_n",
-        (peer, secrets.token_hex(8)),
+        (peer, _name("")),
     ).fetchone()
     n = int(row[0])
     db.execute(
@@ -57,72 +78,156 @@ def send(db: sqlite3.Connection, peer: str, kind: str, body: bytes, now: datetim
 def unacknowledged(db: sqlite3.Connection, peer: str, limit: int) -> tuple[OutboxRow, ...]:
     """Return the oldest messages that the peer has not acknowledged, in order."""
     rows = db.execute(
-        "select o.peer, s.stream, o.n, o.id, o.type, o.body, o.at from outbox o"
+        "select o.peer, s.stream, o.n, o.id, o.type, o.body, o.at, s.acked_n from outbox o"
         " join stream_out s on s.peer = o.peer where o.peer = ? order by o.n limit ?",
         (peer, limit),
     )
     return tuple(
-        OutboxRow(peer=r[0], stream=r[1], n=r[2], id=r[3], type=r[4], body=r[5], at=r[6])
+        OutboxRow(
+            peer=r[0], stream=r[1], n=r[2], id=r[3], type=r[4], body=r[5], at=r[6], floor=r[7]
+        )
         for r in rows
     )
 
 
-def peers_with_mail(db: sqlite3.Connection) -> tuple[str, ...]:
-    """Return all peers that have unacknowledged messages."""
-    return tuple(r[0] for r in db.execute("select distinct peer from outbox order by peer"))
+def unread(db: sqlite3.Connection, peer: str) -> int:
+    """Return how many messages the peer has not acknowledged."""
+    row = db.execute("select last_n - acked_n from stream_out where peer = ?", (peer,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def acknowledged(db: sqlite3.Connection, peer: str, stream: str, n: int) -> bool:
-    """Forget messages up to `n`; return whether there were any. Acks of other streams do nothing."""
-    cursor = db.execute(
-        "delete from outbox where peer = ? and n <= ?"
-        " and exists (select 1 from stream_out s where s.peer = outbox.peer and s.stream = ?)",
-        (peer, n, stream),
+def acknowledged(db: sqlite3.Connection, peer: str, stream: str, n: int, id: str = "") -> Acked:  # noqa: A002
+    """Forget messages up to `n`, which the peer says is message `id`. Other streams' do nothing."""
+    row = db.execute(
+        "select stream, last_n, acked_n, acked_id from stream_out where peer = ?", (peer,)
+    ).fetchone()
+    if row is None or row[0] != stream or n < row[2]:
+        return Acked.NOTHING
+    if n > row[1]:
+        return Acked.FOREIGN
+    if n == row[2]:
+        return Acked.FOREIGN if id and row[3] and id != row[3] else Acked.NOTHING
+    own = db.execute("select id from outbox where peer = ? and n = ?", (peer, n)).fetchone()
+    if own is None or (id and own[0] != id):
+        return Acked.FOREIGN
+    db.execute("delete from outbox where peer = ? and n <= ?", (peer, n))
+    db.execute("update stream_out set acked_n = ?, acked_id = ? where peer = ?", (n, own[0], peer))
+    return Acked.FORGOTTEN
+
+
+def arrive(
+    db: sqlite3.Connection,
+    peer: str,
+    stream: str,
+    n: int,
+    id: str = "",  # noqa: A002 - the field's name on the wire
+    floor: int = 0,
+    *,
+    may_begin: bool = True,
+) -> Arrival:
+    """Decide on a message by its place in its stream, and move the cursor if it is to be applied.
+
+    `floor` is the number up to which the sender has our acknowledgement. `may_begin` says whether
+    the sender has been heard of in our own time: a late duplicate of a stream that a file put back
+    from a copy has forgotten must not begin it anew.
+    """
+    # Nearly all messages are the next one; this is their only statement.
+    moved = db.execute(
+        "update stream_in set cursor = ?3, last_id = ?4"
+        " where peer = ?1 and stream = ?2 and cursor = ?3 - 1 and cursor >= ?5",
+        (peer, stream, n, id, floor),
     )
-    return cursor.rowcount > 0
-
-
-def arrive(db: sqlite3.Connection, peer: str, stream: str, n: int) -> Arrival:
-    """Decide on a message by its place in its stream, and move the cursor if it is to be applied."""
-    row = db.execute("select stream, cursor from stream_in where peer = ?", (peer,)).fetchone()
-    if row is None:
-        if n != 1:
-            return Arrival.GAP
-        db.execute("insert into stream_in (peer, stream, cursor) values (?, ?, 1)", (peer, stream))
+    if moved.rowcount:
         return Arrival.APPLY
-    known, cursor = str(row[0]), int(row[1])
+    row = db.execute("select stream, cursor from stream_in where peer = ?", (peer,)).fetchone()
+    known, cursor = (None, 0) if row is None else (str(row[0]), int(row[1]))
     if stream != known:
-        return _begin_anew(db, peer, known, stream, n)
+        if (new := _is_new(db, peer, stream, n, floor, may_begin=may_begin)) is not Arrival.APPLY:
+            return new
+        return _begin_anew(db, peer, known, stream, id)
     if n <= cursor:
         return Arrival.DUPLICATE
-    if n > cursor + 1:
-        return Arrival.GAP
-    db.execute("update stream_in set cursor = ? where peer = ?", (n, peer))
-    return Arrival.APPLY
+    return Arrival.BEHIND if floor > cursor else Arrival.GAP
 
 
-def _begin_anew(db: sqlite3.Connection, peer: str, old: str, new: str, n: int) -> Arrival:
+def _is_new(
+    db: sqlite3.Connection, peer: str, stream: str, n: int, floor: int, *, may_begin: bool
+) -> Arrival:
+    """Return APPLY for the first message of a stream that has not been read."""
     retired = db.execute(
-        "select 1 from stream_retired where peer = ? and stream = ?", (peer, new)
+        "select 1 from stream_retired where peer = ? and stream = ?", (peer, stream)
     ).fetchone()
     # A late duplicate of a stream that has ended must not bring it back to life.
-    if retired or n != 1:
+    if retired:
         return Arrival.STALE
-    db.execute("insert into stream_retired (peer, stream) values (?, ?)", (peer, old))
-    db.execute("update stream_in set stream = ?, cursor = 1 where peer = ?", (new, peer))
-    return Arrival.NEW_STREAM
+    if floor > 0:
+        # Nobody can read it any more; whoever hears of it begins a new one.
+        _retire(db, peer, stream)
+        return Arrival.BEHIND
+    return Arrival.APPLY if n == 1 and may_begin else Arrival.GAP
 
 
-def cursor_of(db: sqlite3.Connection, peer: str) -> tuple[str, int]:
-    """Return the stream that is being read from the peer and how far, ("", 0) before the first."""
-    row = db.execute("select stream, cursor from stream_in where peer = ?", (peer,)).fetchone()
-    return ("", 0) if row is None else (str(row[0]), int(row[1]))
+def _begin_anew(db: sqlite3.Connection, peer: str, old: str | None, new: str, id: str) -> Arrival:  # noqa: A002
+    if old is not None:
+        _retire(db, peer, old)
+    db.execute(
+        "insert into stream_in (peer, stream, cursor, last_id) values (?, ?, 1, ?)"
+        " on conflict (peer) do update set stream = excluded.stream, cursor = 1,"
+        " last_id = excluded.last_id",
+        (peer, new, id),
+    )
+    return Arrival.APPLY if old is None else Arrival.NEW_STREAM
+
+
+def _retire(db: sqlite3.Connection, peer: str, stream: str) -> None:
+    db.execute(
+        "insert into stream_retired (peer, stream) values (?, ?) on conflict do nothing",
+        (peer, stream),
+    )
+    db.execute(
+        "delete from stream_retired where peer = ?1 and rowid <= (select rowid from stream_retired"
+        " where peer = ?1 order by rowid desc limit 1 offset ?2)",
+        (peer, _RETIRED),
+    )
+
+
+def read_no_more(db: sqlite3.Connection, peer: str) -> None:
+    """End the stream that is being read from a peer: its next words are the first of a new one."""
+    row = db.execute("select stream from stream_in where peer = ?", (peer,)).fetchone()
+    if row is not None:
+        _retire(db, peer, str(row[0]))
+        db.execute("delete from stream_in where peer = ?", (peer,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a peer's stream was read; `n` 0 before its first message."""
+
+    stream: str
+    n: int
+    id: str  # of message n
+
+
+def cursor_of(db: sqlite3.Connection, peer: str) -> Cursor:
+    """Return what is to be acknowledged to a peer."""
+    row = db.execute(
+        "select stream, cursor, last_id from stream_in where peer = ?", (peer,)
+    ).fetchone()
+    if row is None:
+        return Cursor(stream="", n=0, id="")
+    return Cursor(stream=str(row[0]), n=int(row[1]), id=str(row[2]))
 
 
 def stream_of(db: sqlite3.Connection, peer: str) -> tuple[str, int]:
     """Return our own stream to the peer and its last number, ("", 0) before the first."""
     row = db.execute("select stream, last_n from stream_out where peer = ?", (peer,)).fetchone()
     return ("", 0) if row is None else (str(row[0]), int(row[1]))
+
+
+def is_lost_on(db: sqlite3.Connection, peer: str, reading: str) -> bool:
+    """Whether a peer that reads stream `reading` has forgotten that it began to read ours."""
+    row = db.execute("select stream, acked_n from stream_out where peer = ?", (peer,)).fetchone()
+    return row is not None and row[1] > 0 and row[0] != reading
 
 
 def dead_letter(
@@ -138,13 +243,53 @@ def dead_letter(
     """Keep a message that could not be applied; the cursor has passed it, so it blocks nobody."""
     db.execute(
         "insert into dead_letter (peer, stream, n, type, body, error, at) values (?,?,?,?,?,?,?)",
-        (peer, stream, n, kind, body, error, now.isoformat()),
+        (peer, stream, n, kind, body[:_DEAD_BYTES], error[:_DEAD_BYTES], now.isoformat()),
+    )
+    db.execute(
+        "delete from dead_letter where peer = ?1 and id <= (select id from dead_letter"
+        " where peer = ?1 order by id desc limit 1 offset ?2)",
+        (peer, _DEAD_LETTERS),
     )
 
 
 def restart(db: sqlite3.Connection, peer: str) -> None:
     """Begin a new stream to a peer that has lost its cursor; what it had not read is void."""
     db.execute("delete from outbox where peer = ?", (peer,))
-    db.execute(
-        "update stream_out set stream = ?, last_n = 0 where peer = ?", (secrets.token_hex(8), peer)
+    _new_stream(db, peer, 0)
+
+
+def renumber(db: sqlite3.Connection, peer: str) -> None:
+    """Begin a new stream to a peer, with what it has not acknowledged as its first messages."""
+    rows = db.execute("select n from outbox where peer = ? order by n", (peer,)).fetchall()
+    # Downwards in order: no number is taken twice on the way, since each is at least its place.
+    db.executemany(
+        "update outbox set n = ? where peer = ? and n = ?",
+        [(place, peer, row[0]) for place, row in enumerate(rows, 1)],
     )
+    _new_stream(db, peer, len(rows))
+
+
+def _new_stream(db: sqlite3.Connection, peer: str, last_n: int) -> None:
+    old, _ = stream_of(db, peer)
+    db.execute(
+        "insert into stream_out (peer, stream, last_n) values (?, ?, ?) on conflict (peer) do update"
+        " set stream = excluded.stream, last_n = excluded.last_n, acked_n = 0, acked_id = ''",
+        (peer, _name(old), last_n),
+    )
+
+
+def _name(before: str) -> str:
+    """Name a stream that follows another; the later of two is greater, see `is_later`."""
+    return f"{_place(before) + 1:06x}{secrets.token_hex(6)}"
+
+
+def _place(stream: str) -> int:
+    try:
+        return int(stream[:6], 16)
+    except ValueError:
+        return 0
+
+
+def is_later(stream: str, than: str) -> bool:
+    """Whether a sender has begun one of its streams after another, as long as its file is whole."""
+    return _place(stream) > _place(than)

@@ -1,4 +1,7 @@
-"""What pages and scripts read: values joined from several tables, in one consistent read each."""
+"""What pages and scripts read: values joined from several tables, in one consistent read each.
+
+Leaves what happened when to `jobs.ledger.history`.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ import msgspec
 from jobs.errors import NotFoundError
 from jobs.law import Books
 from jobs.ledger.books import books
-from jobs.lifecycle import LIVE, TO_HARVEST, AttemptState
+from jobs.ledger.history import EventView, events_of
+from jobs.lifecycle import AttemptState
 from jobs.model import (
     AttemptRef,
     BatchState,
+    JobState,
     LotState,
     Order,
     OrderState,
     Reason,
     Request,
-    Role,
 )
-from printers.model import PrinterFacts, PrinterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +39,24 @@ class LineView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """What the last plan gave one printer of an order's part, or why it gave nothing."""
+    """What one printer has of an order's part, and why it has nothing or no more.
+
+    Pieces and plates are those of all its jobs that were not taken back; the rest is what the last
+    plan said.
+    """
 
     part_id: str
     node: str
     printer: str
     pieces: int
     plates: int
+    plates_left: int  # of them, those whose parts nobody has counted
+    late: int  # pieces that the last plan expected after the day
+    grams: float
+    km: float | None
+    done_at: datetime | None  # when its last plate was expected
     reasons: tuple[Reason, ...]
+    at: datetime  # of the last plan: its reasons held then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +134,6 @@ class BatchView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventView:
-    """One line of an order's history; `kind` is a word that pages translate."""
-
-    id: int
-    at: datetime
-    kind: str
-    actor: str
-    subject: str
-    data: dict[str, str | int | float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     """All about one order."""
 
@@ -143,45 +144,6 @@ class OrderView:
     lots: tuple[LotView, ...]
     batches: tuple[BatchView, ...]
     events: tuple[EventView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrinterView:
-    """A printer as the fleet page shows it."""
-
-    node: str
-    facts: PrinterFacts
-    state: PrinterState
-    clear: bool  # a person has marked the bed ready since the last print
-    fault: str
-    attempt: AttemptView | None  # what it works on or what lies on its bed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeView:
-    """A lab's node."""
-
-    id: str
-    lab: str
-    online: bool
-    paused: bool
-    seen_at: datetime | None
-    printers: tuple[PrinterView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """One thing that waits for a person.
-
-    `kind` is one of: "confirm" (order), "clear" (node/printer), "harvest" (attempt),
-    "inspect" (lot), "pack" (order), "dispatch" (batch).
-    """
-
-    kind: str
-    key: str
-    order_id: str
-    text: str  # names the thing for people
-    since: datetime | None
 
 
 def when(text: str | None) -> datetime | None:
@@ -245,7 +207,7 @@ def order(db: sqlite3.Connection, order_id: str) -> Order:
     return order_of(row)
 
 
-_ATTEMPTS = """
+ATTEMPTS = """
 select a.*, j.order_id, j.part_id, j.pieces, j.material, j.mesh_sha256, j.plate_sha256,
  j.seconds as job_seconds, j.grams as job_grams, n.lab, h.good, h.scrap, l.code as lot
 from attempt a join job j on j.id = a.job_id join node n on n.id = a.node
@@ -254,7 +216,8 @@ left join lot l on l.job_id = a.job_id and l.number = a.number
 """
 
 
-def _attempt(row: sqlite3.Row) -> AttemptView:
+def attempt_of(row: sqlite3.Row) -> AttemptView:
+    """Read a row of `ATTEMPTS`."""
     return AttemptView(
         ref=AttemptRef(job=row["job_id"], number=row["number"]),
         order_id=row["order_id"],
@@ -289,19 +252,25 @@ def attempt(db: sqlite3.Connection, ref: AttemptRef) -> AttemptView:
         NotFoundError: there is none of this job and number.
     """
     row = db.execute(
-        _ATTEMPTS + " where a.job_id = ? and a.number = ?", (ref.job, ref.number)
+        ATTEMPTS + " where a.job_id = ? and a.number = ?", (ref.job, ref.number)
     ).fetchone()
     if row is None:
         raise NotFoundError("attempt", str(ref))
-    return _attempt(row)
+    return attempt_of(row)
+
+
+def attempts_at(db: sqlite3.Connection, node: str) -> tuple[AttemptView, ...]:
+    """Return all attempts of a node, the oldest first."""
+    rows = db.execute(f"{ATTEMPTS} where a.node = ? order by a.created_at, a.job_id", (node,))
+    return tuple(map(attempt_of, rows))
 
 
 def attempts_of(db: sqlite3.Connection, order_id: str) -> tuple[AttemptView, ...]:
     """Return all attempts of an order in the order they were offered."""
     rows = db.execute(
-        _ATTEMPTS + " where j.order_id = ? order by a.created_at, a.job_id, a.number", (order_id,)
+        ATTEMPTS + " where j.order_id = ? order by a.created_at, a.job_id, a.number", (order_id,)
     )
-    return tuple(_attempt(row) for row in rows)
+    return tuple(attempt_of(row) for row in rows)
 
 
 _LOTS = "select l.*, o.revision_id from lot l join orders o on o.id = l.order_id"
@@ -376,28 +345,15 @@ def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
     )
 
 
-def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
-    """Return the history of an order, oldest first."""
-    rows = db.execute("select * from event where order_id = ? order by id", (order_id,))
-    return tuple(
-        EventView(
-            id=r["id"],
-            at=moment(r["at"]),
-            kind=r["kind"],
-            actor=r["actor"],
-            subject=r["subject"],
-            data=msgspec.json.decode(r["data"], type=dict[str, str | int | float]),
-        )
-        for r in rows
-    )
-
-
-def last_event(db: sqlite3.Connection, order_id: str | None = None) -> int:
-    """Return the number of the newest event, of one order or of all: pages watch it."""
-    row = db.execute(
-        "select coalesce(max(id), 0) from event where ?1 is null or order_id = ?1", (order_id,)
-    ).fetchone()
-    return int(row[0])
+_PLAN = f"""
+select p.*, coalesce(j.made, 0) as made, coalesce(j.jobs, 0) as jobs, coalesce(j.made_g, 0) as made_g,
+ coalesce(j.jobs_left, 0) as jobs_left
+from plan_row p left join (select order_id, part_id, node, printer, sum(pieces) as made,
+   count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left
+   from job where state != '{JobState.DISSOLVED}' group by order_id, part_id, node, printer
+ ) j using (order_id, part_id, node, printer)
+where order_id = ? order by part_id, node, printer
+"""
 
 
 def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
@@ -413,9 +369,7 @@ def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
     }
     lots = db.execute(_LOTS + " where l.order_id = ? order by l.created_at, l.code", (order_id,))
     batches = db.execute("select id from batch where order_id = ? order by packed_at", (order_id,))
-    plan = db.execute(
-        "select * from plan_row where order_id = ? order by part_id, node, printer", (order_id,)
-    )
+    plan = db.execute(_PLAN, (order_id,))
     return OrderView(
         order=found,
         lines=tuple(
@@ -427,9 +381,15 @@ def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
                 part_id=r["part_id"],
                 node=r["node"],
                 printer=r["printer"],
-                pieces=r["pieces"],
-                plates=r["plates"],
+                pieces=r["made"],
+                plates=r["jobs"],
+                plates_left=r["jobs_left"],
+                late=r["late"],
+                grams=r["made_g"],
+                km=r["km"],
+                done_at=when(r["done_at"]),
                 reasons=reasons_of(r["reasons"]),
+                at=moment(r["at"]),
             )
             for r in plan
         ),
@@ -438,121 +398,3 @@ def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
         batches=tuple(batch(db, r[0]) for r in batches.fetchall()),
         events=events_of(db, order_id),
     )
-
-
-def fleet(db: sqlite3.Connection) -> tuple[NodeView, ...]:
-    """Return all nodes with their printers."""
-    live = ",".join(f"'{s}'" for s in sorted(LIVE))
-    working = {
-        (a.node, a.printer): a
-        for a in map(
-            _attempt,
-            db.execute(f"{_ATTEMPTS} where a.state in ({live}) order by a.created_at desc"),
-        )
-    }
-    printers: dict[str, list[PrinterView]] = {}
-    for row in db.execute("select * from printer order by node, id"):
-        printers.setdefault(row["node"], []).append(
-            PrinterView(
-                node=row["node"],
-                facts=msgspec.json.decode(row["facts"], type=PrinterFacts),
-                state=PrinterState(row["state"]),
-                clear=bool(row["clear"]),
-                fault=row["fault"],
-                attempt=working.get((row["node"], row["id"])),
-            )
-        )
-    return tuple(
-        NodeView(
-            id=row["id"],
-            lab=row["lab"],
-            online=bool(row["online"]),
-            paused=bool(row["paused"]),
-            seen_at=when(row["seen_at"]),
-            printers=tuple(printers.get(row["id"], ())),
-        )
-        for row in db.execute("select * from node order by lab, id").fetchall()
-    )
-
-
-def waiting(db: sqlite3.Connection, role: Role, node: str = "") -> tuple[Waiting, ...]:
-    """Return what waits for a person of this role; a maker sees her own node's things only."""
-    found: list[Waiting] = []
-    if role is Role.STEWARD:
-        for r in db.execute("select * from orders where state = ?", (OrderState.ASKED,)):
-            found.append(
-                Waiting(
-                    kind="confirm",
-                    key=r["id"],
-                    order_id=r["id"],
-                    text=r["place"],
-                    since=moment(r["created_at"]),
-                )
-            )
-    mine = node if role is Role.MAKER else None
-    if role in (Role.MAKER, Role.STEWARD):
-        found += _on_beds(db, mine)
-    if role in (Role.INSPECTOR, Role.STEWARD):
-        found += _at_hub(db)
-    return tuple(sorted(found, key=lambda w: (w.since is not None, w.since, w.key)))
-
-
-def _on_beds(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
-    states = ",".join(f"'{s}'" for s in sorted(TO_HARVEST))
-    harvests = db.execute(
-        f"{_ATTEMPTS} where a.state in ({states}) and (?1 is null or a.node = ?1)", (node,)
-    )
-    found = [
-        Waiting(
-            kind="harvest", key=str(a.ref), order_id=a.order_id, text=a.printer, since=a.ended_at
-        )
-        for a in map(_attempt, harvests)
-    ]
-    busy = {(w.text) for w in found}
-    beds = db.execute(
-        "select * from printer where clear = 0 and (?1 is null or node = ?1)", (node,)
-    )
-    found += [
-        Waiting(kind="clear", key=f"{r['node']}/{r['id']}", order_id="", text=r["id"], since=None)
-        for r in beds
-        if r["id"] not in busy and r["state"] not in ("printing", "paused")
-    ]
-    return found
-
-
-def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
-    found = [
-        Waiting(
-            kind="inspect",
-            key=r["code"],
-            order_id=r["order_id"],
-            text=str(r["good"]),
-            since=moment(r["created_at"]),
-        )
-        for r in db.execute("select * from lot where state = ?", (LotState.WAITING,))
-    ]
-    packable = db.execute(
-        "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l where accepted > 0"
-        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id"
-    )
-    found += [
-        Waiting(
-            kind="pack",
-            key=r["order_id"],
-            order_id=r["order_id"],
-            text=str(r["n"]),
-            since=moment(r["since"]),
-        )
-        for r in packable
-    ]
-    found += [
-        Waiting(
-            kind="dispatch",
-            key=r["id"],
-            order_id=r["order_id"],
-            text=r["id"],
-            since=moment(r["packed_at"]),
-        )
-        for r in db.execute("select * from batch where state = ?", (BatchState.PACKED,))
-    ]
-    return found

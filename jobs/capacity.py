@@ -1,0 +1,85 @@
+"""Which share of each order is to be in time: a table of what each class can do before each due date.
+
+Orders are taken by what they are worth for their size. Each takes the latest time before its due
+date first, and of that the classes that lose least by it, so that the early time stays free for
+what is due early. All parts of an order get the same share, since half a kit is none. Pure, and
+a fluid: `jobs.filling` turns the shares into plates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jobs.network import TINY, Floats, Ints, Lines, Network
+from jobs.prices import Prices
+
+
+def by_value(lines: Lines, found: Prices) -> Ints:
+    """Return the orders, those first that are worth most for what they cost."""
+    size = np.bincount(
+        lines.order, lines.pieces * found.price[lines.part], minlength=len(lines.weight)
+    )
+    return np.lexsort((lines.due_min, -lines.weight / np.maximum(size, 1e-300)))
+
+
+def shares_in_time(net: Network, lines: Lines, found: Prices, *, loss: float = 0.0) -> Floats:
+    """Return [O], 0..1: how much of each order there is room for before its due date.
+
+    `loss` (0..1) is left unused of all time: whole plates do not fill it to the last minute.
+    """
+    table = _Table(net, lines, found, loss)
+    shares = np.zeros(len(lines.weight))
+    mine: list[list[int]] = [[] for _ in lines.weight]
+    for line, order in enumerate(lines.order):
+        mine[order].append(line)
+    for order in by_value(lines, found):
+        shares[order] = table.take(mine[order], 1.0)
+    return shares
+
+
+class _Table:
+    """Free minutes of good work, by due date from the last to the first and by class."""
+
+    def __init__(self, net: Network, lines: Lines, found: Prices, loss: float) -> None:
+        self._lines = lines
+        ends = np.unique(lines.due_min)
+        until = np.array([net.class_min(float(end)) for end in ends]).reshape(len(ends), -1)
+        between = np.diff(until, axis=0, prepend=np.zeros((1, until.shape[1]))) * (1.0 - loss)
+        self._free = between[::-1].ravel().copy()
+        self._row = len(ends) - 1 - np.searchsorted(ends, lines.due_min)
+        self._first = len(ends) - 1 - np.searchsorted(ends, lines.release_min, side="right")
+        work, regret = net.work_min(), found.regret(net)
+        classes, count = work.shape[1], len(ends)
+        self._cells: list[Ints] = []
+        self._work: list[Floats] = []
+        for part in range(work.shape[0]):
+            can = np.flatnonzero(np.isfinite(work[part]))
+            can = can[np.argsort(regret[part, can], kind="stable")]
+            self._cells.append(np.arange(count)[:, None] * classes + can[None, :])
+            self._work.append(work[part, can])
+
+    def take(self, mine: list[int], share: float) -> float:
+        """Take the same share of each line of an order, as much as there is; return it."""
+        before = self._free.copy()
+        got = min((self._line(line, share) for line in mine), default=0.0)
+        if got >= share - TINY or not mine:
+            return got
+        self._free = before
+        return min(self._line(line, got) for line in mine) if got > TINY else 0.0
+
+    def _line(self, line: int, share: float) -> float:
+        order, part = self._lines.order[line], self._lines.part[line]
+        rows = self._cells[part][self._row[order] : self._first[order] + 1]
+        cells, work = rows.ravel(), np.tile(self._work[part], len(rows))
+        asked = float(self._lines.pieces[line]) * share
+        if not len(cells) or asked <= 0:
+            return share if asked <= 0 else 0.0
+        sums = np.cumsum(self._free[cells] / work)
+        if sums[-1] <= asked:
+            self._free[cells] = 0.0
+            return share * float(sums[-1]) / asked
+        last = int(np.searchsorted(sums, asked))
+        self._free[cells[:last]] = 0.0
+        rest = asked - (float(sums[last - 1]) if last else 0.0)
+        self._free[cells[last]] = max(0.0, self._free[cells[last]] - rest * work[last])
+        return share

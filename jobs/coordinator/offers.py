@@ -1,0 +1,210 @@
+"""Offers go out, leases run out, and plates of labs that cannot make them go to others.
+
+The functions run inside the caller's transaction. What may have been started is never touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+import msgspec
+
+from jobs.assign import (
+    LOOK_AHEAD_S,
+    HeldJob,
+    OpenJob,
+    PrinterLoad,
+    next_offers,
+    to_take_back,
+)
+from jobs.coordinator import restoring
+from jobs.coordinator.moves import LEASE, move
+from jobs.joining import Standing
+from jobs.ledger import labs, views
+from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, tell
+from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
+from jobs.messages import Offer, OfferedAttempt, Withdraw
+from jobs.model import AttemptRef, JobState, Reason
+from printers.model import PrinterFacts, PrinterState
+
+
+def forget_the_future(db: sqlite3.Connection, now: datetime) -> None:
+    """A clock that was set back must not make anybody wait: what lies in its future was now."""
+    db.execute("update node set seen_at = ?1 where seen_at > ?1", (now.isoformat(),))
+    db.execute("update printer set state_at = ?1 where state_at > ?1", (now.isoformat(),))
+    latest = (now + LEASE).isoformat()
+    db.execute("update attempt set lease_until = ?1 where lease_until > ?1", (latest,))
+
+
+def lapse(db: sqlite3.Connection, now: datetime) -> int:
+    """End the leases that ran out; return how many. Never touches what was granted."""
+    forget_the_future(db, now)
+    if restoring.unheard(db):
+        return 0
+    states = ",".join(f"'{state}'" for state in sorted(UNGRANTED))
+    rows = db.execute(
+        f"select job_id, number from attempt where lease_until < ? and state in ({states})",
+        (now.isoformat(),),
+    ).fetchall()
+    for job, number in rows:
+        found = views.attempt(db, AttemptRef(job=job, number=number))
+        move(db, found, AttemptEvent.LAPSE, now, "no word from the node for two hours")
+        tell(db, found.node, Withdraw(attempt=found.ref, reason="lapsed"), now)
+    return len(rows)
+
+
+_OPEN = f"""
+select j.*, o.due,
+ (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
+from job j join orders o on o.id = j.order_id
+where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
+"""
+
+
+def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEAD_S) -> int:
+    """Offer open jobs to the printers of their plan that have room; return how many.
+
+    `look_ahead_s` is how much work one printer may have ahead of it.
+    None while a ledger that was put back waits for nodes: they may have made any of them.
+    """
+    if restoring.unheard(db):
+        return 0
+    rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
+    jobs = [
+        OpenJob(
+            job=row["id"],
+            node=row["node"],
+            printer=row["printer"],
+            seconds=row["seconds"],
+            due=views.day(row["due"]),
+            created_at=views.moment(row["created_at"]),
+        )
+        for row in rows.values()
+    ]
+    fence = restoring.fence(db)
+    by_node: dict[str, list[OfferedAttempt]] = {}
+    for job in next_offers(jobs, _loads(db, now), look_ahead_s):
+        row = rows[job.job]
+        ref = AttemptRef(job=job.job, number=max(row["last_number"], fence) + 1)
+        db.execute(
+            "insert into attempt (job_id, number, node, printer, state, lease_until, created_at)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                ref.job,
+                ref.number,
+                job.node,
+                job.printer,
+                AttemptState.OFFERED,
+                (now + LEASE).isoformat(),
+                now.isoformat(),
+            ),
+        )
+        by_node.setdefault(job.node, []).append(
+            OfferedAttempt(
+                attempt=ref,
+                printer=job.printer,
+                part=row["part_id"],
+                pieces=row["pieces"],
+                material=row["material"],
+                mesh_sha256=row["mesh_sha256"],
+                plate_sha256=row["plate_sha256"],
+                seconds=row["seconds"],
+                grams=row["grams"],
+                order=row["order_id"],
+            )
+        )
+        event(db, row["order_id"], "attempt-offered", "fabnet", str(ref), now, node=job.node)
+    for node, attempts in by_node.items():
+        tell(db, node, Offer(attempts=tuple(attempts)), now)
+    return sum(map(len, by_node.values()))
+
+
+def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
+    live = ",".join(f"'{state}'" for state in sorted(LIVE))
+    rows = db.execute(
+        f"""
+        select p.node, p.id, n.weekly_h, (select coalesce(sum(coalesce(a.seconds, j.seconds)), 0)
+           from attempt a join job j on j.id = a.job_id
+           where a.node = p.node and a.printer = p.id and a.state in ({live})) as live_s
+        from printer p join node n on n.id = p.node where n.online and not n.paused and n.standing = ?
+        """,
+        (Standing.CONFIRMED,),
+    )
+    given = labs.given_s(db, now)
+    return [
+        PrinterLoad(
+            node=r["node"],
+            printer=r["id"],
+            live_s=r["live_s"],
+            week_left_s=labs.week_left_s(r["weekly_h"], given.get(r["node"], 0.0)),
+        )
+        for r in rows
+    ]
+
+
+_HELD = f"""
+select j.id, j.order_id, j.part_id, j.pieces, j.node, j.printer, j.material, j.seconds, n.online, n.paused,
+ n.weekly_h, n.seen_at, p.facts, p.state as printer_state, p.state_at, p.fault, a.state as attempt_state,
+ a.number, a.reason
+from job j join node n on n.id = j.node
+left join printer p on p.node = j.node and p.id = j.printer
+left join attempt a on a.job_id = j.id
+ and a.number = (select max(b.number) from attempt b where b.job_id = j.id)
+where j.state = '{JobState.OPEN}'
+"""
+
+
+def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
+    """Take the plates back that their lab declined or cannot make; return how many.
+
+    Their pieces are a deficit again, so that the next plan gives them to others. `silence` is how
+    long a lab or printer may be out of reach before this. Nothing while a ledger that was put back
+    waits for nodes: any of them may have been made.
+    """
+    if restoring.unheard(db):
+        return 0
+    rows = {row["id"]: row for row in db.execute(_HELD).fetchall()}
+    given = labs.given_s(db, now)
+    held = [_held(row, given.get(row["node"], 0.0)) for row in rows.values()]
+    found = to_take_back(held, silence, now)
+    for job, why in found:
+        row = rows[job.job]
+        if job.attempt in UNGRANTED:
+            ref = AttemptRef(job=job.job, number=row["number"])
+            move(db, views.attempt(db, ref), AttemptEvent.WITHDRAW, now, f"taken back: {why.code}")
+            tell(db, job.node, Withdraw(attempt=ref, reason=str(why.code)), now)
+        dissolve(db, job.job, row["order_id"], row["part_id"], row["pieces"], why)
+        event(
+            db, row["order_id"], "taken-back", "fabnet", job.job, now,
+            node=job.node, printer=job.printer, pieces=row["pieces"], reason=str(why.code),
+        )  # fmt: skip
+    return len(found)
+
+
+def dissolve(
+    db: sqlite3.Connection, job_id: str, order_id: str, part_id: str, pieces: int, why: Reason
+) -> None:
+    """A job that nobody may have started is not needed as it is: its pieces are planned again."""
+    close_job(db, job_id, JobState.DISSOLVED)
+    add_deficit(db, order_id, part_id, pieces, why)
+
+
+def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
+    facts = None if row["facts"] is None else msgspec.json.decode(row["facts"], type=PrinterFacts)
+    broken = row["printer_state"] in (PrinterState.OFFLINE, PrinterState.FAULT)
+    gone = row["state_at"] if row["online"] and broken else None
+    return HeldJob(
+        job=row["id"],
+        node=row["node"],
+        printer=row["printer"],
+        material=row["material"],
+        attempt=None if row["attempt_state"] is None else AttemptState(row["attempt_state"]),
+        words=row["reason"] or "",
+        online=bool(row["online"]),
+        gone_since=views.when(gone if row["online"] else row["seen_at"]),
+        fault=row["fault"] or "",
+        paused=bool(row["paused"]),
+        loaded=None if facts is None or facts.spool is None else facts.spool.material,
+        over_ceiling=row["seconds"] > labs.week_left_s(row["weekly_h"], given_s),
+    )

@@ -1,0 +1,383 @@
+"""The book of who prints what until when, and how a line is put into it. Pure.
+
+Each printer takes its plates by due date. What can still be put on it before a due date without
+making anything late that is due later is the least slack from there on. The book is filled in the
+order of a score: what a printer loses by this work, how far it is, how much of its time is taken,
+and whether its lab makes this already. A score is an order only; it forbids nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows, joined
+
+#: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
+_FINE = 1e4
+_MOST = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What is weighed against each other, in shares of a printer's best use (its regret)."""
+
+    km: float = 0.0005  # 100 km are worth 5 % of a printer's best use
+    load: float = 0.1  # of a printer whose time is all taken, against one that is free
+    new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Makers:
+    """The printers that can make a part, with their full plates."""
+
+    printer: Ints
+    minutes: Floats
+    pieces: Floats  # good ones of a full plate
+    copies: Ints
+    grams: Floats
+
+
+class Book:
+    """What each printer has to print, by due date."""
+
+    def __init__(self, net: Network, lines: Lines, ends_min: Floats) -> None:
+        """Open an empty book; `ends_min` are the due dates, sorted; one bucket more has none."""
+        self.net, self.lines, self.ends_min = net, lines, ends_min
+        at = [*ends_min.tolist(), net.horizon_min]
+        self._open = np.array([net.opened(end) for end in at]).reshape(len(at), -1)
+        self._slack = self._open - net.busy_min
+        # Against what is due last, or the horizon: late work has no other measure.
+        self._offered = np.maximum(self._slack[max(0, len(ends_min) - 1)], TINY)
+        self._used = net.busy_min.copy()
+        self._bounded = bool(np.isfinite(net.spool_g).any())
+        self._spool_g = net.spool_g.copy()
+        self._nodes = int(net.node.max(initial=-1)) + 1
+        self._makers: dict[int, _Makers] = {}
+        self._knows: dict[int, Bools] = {}
+        self._rows: list[Rows] = []
+
+    @property
+    def rows(self) -> Rows:
+        """Everything that was put in, in this order within a bucket."""
+        return joined(self._rows)
+
+    def load(self) -> Floats:
+        """Return [P]: the share of its time until the last due date that each printer prints."""
+        found: Floats = (self._used - self.net.busy_min) / self._offered
+        return found
+
+    def makers(self, part: int) -> _Makers:
+        """Return who can make a part."""
+        found = self._makers.get(part)
+        if found is None:
+            net = self.net
+            most = net.most[part][net.cls]
+            printer = np.flatnonzero(most > 0)
+            cls, copies = net.cls[printer], most[printer]
+            fixed, each = net.plate_min[part, cls], net.piece_min[part, cls]
+            found = self._makers[part] = _Makers(
+                printer=printer,
+                minutes=(fixed + each * copies) / net.speed[printer],
+                pieces=copies * net.good[printer],
+                copies=copies,
+                grams=net.plate_g[part, cls] + net.piece_g[part, cls] * copies,
+            )
+        return found
+
+    # --- putting in ---------------------------------------------------------------------------
+
+    def keep(self, rows: Rows) -> None:
+        """Put in what is planned already, as it is."""
+        minutes = rows.minutes(self.net, self.lines)
+        for line in np.unique(rows.line):
+            self._know(int(line))[self.net.node[rows.printer[rows.line == line]]] = True
+        for bucket in range(len(self.ends_min) + 1):
+            mine = rows.bucket == bucket
+            if mine.any():
+                taken = np.bincount(rows.printer[mine], minutes[mine], self.net.printers)
+                self._slack[bucket:] -= taken
+                self._used += taken
+        if self._bounded:
+            for turn in _turns(rows.printer):
+                self._draw(rows.only(turn))
+        self._rows.append(rows)
+
+    def insert(
+        self, line: int, pieces: float, bucket: int, score: Floats, *, least: float = 0.0
+    ) -> float:
+        """Put good pieces of a line in before a due date; return how many have no room.
+
+        Args:
+            line: which.
+            pieces: good ones.
+            bucket: the due date before which they are printed.
+            score: [P]; the lowest first, then the first by name.
+            least: a printer gets at least so many pieces, or all that are left.
+        """
+        made = self.makers(int(self.lines.part[line]))
+        room, who = self._room(line, bucket, made)
+        plates = self._plates(made, who, room)
+        capacity = plates * made.pieces[who]
+        some = np.flatnonzero(capacity >= max(min(least, pieces), TINY))
+        order = np.clip(score[made.printer[who[some]]] * _FINE, 0, _MOST).astype(np.uint16)
+        some = some[np.argsort(order, kind="stable")]
+        sums = np.cumsum(capacity[some])
+        if not len(some) or sums[-1] < pieces - TINY:
+            left = pieces - (float(sums[-1]) if len(some) else 0.0)
+            self._add(line, bucket, made, who[some], plates[some], np.zeros(len(some), np.int64))
+            return self._corners(line, left, bucket, score, made) if left > TINY else 0.0
+        last = int(np.searchsorted(sums, pieces - TINY))
+        some = some[: last + 1]
+        full, part = plates[some], np.zeros(last + 1, np.int64)
+        rest = pieces - (float(sums[last - 1]) if last else 0.0)
+        full[last], part[last] = self._whole(rest, made, int(who[some[last]]))
+        self._add(line, bucket, made, who[some], full, part)
+        return 0.0
+
+    def _whole(self, pieces: float, made: _Makers, maker: int) -> tuple[int, int]:
+        """Return full plates, and copies of one more, that make at least so many good pieces."""
+        good = float(self.net.good[made.printer[maker]])
+        full = int(pieces / made.pieces[maker] + TINY)
+        copies = int(np.ceil((pieces - full * made.pieces[maker]) / good - TINY))
+        return (full + 1, 0) if copies >= made.copies[maker] else (full, max(0, copies))
+
+    def gather(self, line: int, least: float, score: Floats) -> None:
+        """Put what small lots (of one lab) have of a line on labs that make more of it."""
+        rows = self.rows
+        net, bucket = self.net, self.bucket(line)
+        mine = (rows.line == line) & (rows.bucket == bucket)
+        some = rows.only(mine)
+        good = some.copies(net, self.lines) * net.good[some.printer]
+        lots = np.bincount(net.node[some.printer], good, self._nodes)
+        small = (lots > 0) & (lots < least)
+        # To give filament back to one of several spools may leave no way to use the others.
+        fixed = self.lines.release_min.any() or (self._bounded and len(self._spool_g) > 1)
+        if fixed or not small.any() or not (lots >= least).any():
+            return
+        moved = small[net.node[some.printer]]
+        out = some.only(moved)
+        minutes = out.minutes(net, self.lines)
+        np.subtract.at(self._used, out.printer, minutes)
+        self._slack[bucket:] += np.bincount(out.printer, minutes, net.printers)
+        if self._bounded:
+            self._spool_g[0] += np.bincount(out.printer, self._grams(out), net.printers)
+        keep = np.ones(len(rows.line), dtype=np.bool_)
+        keep[np.flatnonzero(mine)[moved]] = False
+        self._rows = [rows.only(keep)]
+        know = self._know(line)
+        know[small] = False
+        left = self.insert(line, float(good[moved].sum()), bucket, score + ~know[net.node])
+        if left > TINY:
+            self.insert(line, left, bucket, score)
+
+    def bucket(self, line: int) -> int:
+        """Return the bucket of a line."""
+        return int(np.searchsorted(self.ends_min, self.lines.due_min[self.lines.order[line]]))
+
+    def _room(self, line: int, bucket: int, made: _Makers) -> tuple[Floats, Ints]:
+        """Return the minutes that can be put in, and of which makers (indices into `made`)."""
+        who = np.arange(len(made.printer))
+        if (barred := self.lines.barred.get(line)) is not None:
+            who = who[~barred[made.printer]]
+        printer = made.printer[who]
+        room: Floats = self._slack[bucket:, printer].min(axis=0)
+        release = float(self.lines.release_min[self.lines.order[line]])
+        if release > 0:
+            room = room - self._gap(bucket, printer, release)
+        return room, who
+
+    def _gap(self, bucket: int, printer: Ints, release_min: float) -> Floats:
+        """How long a printer would stand still before a line that may not start yet."""
+        before = self._open[bucket, printer] - self._slack[bucket, printer]
+        found: Floats = np.maximum(0.0, self._after(release_min)[printer] - before)
+        return found
+
+    def _after(self, at_min: float) -> Floats:
+        """Open minutes by the end of the slot in which a time lies."""
+        return self.net.opened(float(np.ceil(at_min / SLOT_MIN - TINY)) * SLOT_MIN)
+
+    def _plates(self, made: _Makers, who: Ints, room: Floats) -> Ints:
+        plates = np.floor(room / made.minutes[who] + TINY)
+        if self._bounded:
+            spools = np.floor(self._spool_g[:, made.printer[who]] / made.grams[who] + TINY)
+            plates = np.minimum(plates, spools.sum(axis=0))
+        return np.maximum(plates, 0).astype(np.int64)
+
+    def _corners(
+        self, line: int, pieces: float, bucket: int, score: Floats, made: _Makers
+    ) -> float:
+        """Put part plates where a full one has no room any more; return what has none either."""
+        net, part = self.net, int(self.lines.part[line])
+        room, who = self._room(line, bucket, made)
+        printer = made.printer[who]
+        cls = net.cls[printer]
+        each = np.maximum(net.piece_min[part, cls], TINY)
+        copies = np.floor((room * net.speed[printer] - net.plate_min[part, cls]) / each + TINY)
+        if self._bounded:
+            spare = self._spool_g[:, printer].max(axis=0) - net.plate_g[part, cls]
+            copies = np.minimum(copies, np.floor(spare / np.maximum(net.piece_g[part, cls], TINY)))
+        copies = np.clip(copies, 0, made.copies[who] - 1).astype(np.int64)
+        some = np.flatnonzero(copies > 0)
+        some = some[np.lexsort((score[printer[some]], -copies[some]))]
+        sums = np.cumsum(copies[some] * net.good[printer[some]])
+        count = int(np.searchsorted(sums, pieces - TINY)) + 1
+        some = some[:count]
+        if not len(some):
+            return pieces
+        chosen = copies[some]
+        if len(some) == count and sums[count - 1] > pieces:
+            before = float(sums[count - 2]) if count > 1 else 0.0
+            good = float(net.good[printer[some[-1]]])
+            chosen[-1] = min(chosen[-1], int(np.ceil((pieces - before) / good - TINY)))
+        self._add(line, bucket, made, who[some], np.zeros(len(some), np.int64), chosen)
+        return max(0.0, pieces - float((chosen * net.good[printer[some]]).sum()))
+
+    def _add(
+        self, line: int, bucket: int, made: _Makers, who: Ints, plates: Ints, last: Ints
+    ) -> None:
+        some = (plates > 0) | (last > 0)
+        if not some.any():
+            return
+        printer = made.printer[who[some]]
+        same = np.full(len(printer), 1)
+        rows = Rows(
+            line=same * line, bucket=same * bucket, printer=printer,
+            plates=plates[some], last=last[some],
+        )  # fmt: skip
+        minutes = rows.minutes(self.net, self.lines)
+        release = float(self.lines.release_min[self.lines.order[line]])
+        if release > 0:
+            minutes = minutes + self._gap(bucket, printer, release)
+        self._slack[bucket:, printer] -= minutes
+        self._used[printer] += minutes
+        self._know(line)[self.net.node[printer]] = True
+        if self._bounded:
+            self._draw(rows)
+        self._rows.append(rows)
+
+    def _grams(self, rows: Rows) -> Floats:
+        net, part, cls = self.net, self.lines.part[rows.line], self.net.cls[rows.printer]
+        fixed = net.plate_g[part, cls] * (rows.plates + (rows.last > 0))
+        found: Floats = fixed + net.piece_g[part, cls] * rows.copies(net, self.lines)
+        return found
+
+    def _draw(self, rows: Rows) -> None:
+        """Take the filament of rows, at most one for each printer, from spool after spool."""
+        net, printer = self.net, rows.printer
+        part, cls = self.lines.part[rows.line], net.cls[printer]
+        fixed, each = net.plate_g[part, cls], net.piece_g[part, cls]
+        for grams, count in (
+            (fixed + each * net.most[part, cls], rows.plates.astype(np.float64)),
+            (fixed + each * rows.last, (rows.last > 0).astype(np.float64)),
+        ):
+            left = count
+            for spool in self._spool_g:
+                here = np.minimum(left, np.floor(spool[printer] / np.maximum(grams, TINY) + TINY))
+                here = np.maximum(here, 0.0)
+                spool[printer] -= here * grams
+                left = left - here
+
+    def apportion(self, line: int, pieces: float, begin: Floats, end: Floats) -> float:
+        """Put a line on the printers whose stretch of their class it owns, in the first bucket.
+
+        `begin` and `end` are [C], 0..1: all open time of a class, printer after printer, is one
+        stretch, and the line owns the part of it between them. Returns how many have no place.
+        """
+        made = self.makers(int(self.lines.part[line]))
+        free, first, past = self._stretches()
+        printer = made.printer
+        cls = self.net.cls[printer]
+        overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
+        room, who = self._room(line, 0, made)
+        width = np.maximum(past - first, 1e-12)[printer[who]]
+        owned = free[printer[who]] * np.clip(overlap[who] / width, 0.0, 1.0)
+        wanted = np.maximum(np.round(owned / made.minutes[who] - 0.1), 0)
+        plates: Ints = np.minimum(wanted.astype(np.int64), self._plates(made, who, room))
+        sums = np.cumsum(plates * made.pieces[who])
+        plates[sums > pieces + TINY] = 0
+        self._add(line, 0, made, who, plates, np.zeros(len(who), np.int64))
+        return pieces - float(plates @ made.pieces[who])
+
+    def _stretches(self) -> tuple[Floats, Floats, Floats]:
+        """Return [P]: minutes until the first due date; where each printer lies in its class."""
+        net = self.net
+        free = np.maximum(self._open[0] - net.busy_min, 0.0)
+        earns = free * net.speed * net.good
+        by = np.argsort(net.cls, kind="stable")
+        sums = np.cumsum(earns[by])
+        total = np.bincount(net.cls, earns, len(net.calendar))
+        before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
+        past = np.empty(net.printers)
+        past[by] = (sums - before[net.cls[by]]) / np.maximum(total[net.cls[by]], 1e-12)
+        return free, past - earns / np.maximum(total[net.cls], 1e-12), past
+
+    # --- score --------------------------------------------------------------------------------
+
+    def _know(self, line: int) -> Bools:
+        return self._knows.setdefault(line, np.zeros(self._nodes, dtype=np.bool_))
+
+    def score(self, line: int, regret: Floats, weights: Weights) -> Floats:
+        """Return [P]: who should make a line first. `regret` is [Q, C]."""
+        part, order = int(self.lines.part[line]), int(self.lines.order[line])
+        found: Floats = regret[part][self.net.cls]
+        found = found + weights.km * self.net.km[int(self.lines.site[order])]
+        found += weights.load * self.load()
+        if weights.new:
+            found += weights.new * ~self._know(line)[self.net.node]
+        return found
+
+    # --- as soon as can be --------------------------------------------------------------------
+
+    def earliest(self, line: int, pieces: float) -> float:
+        """Put good pieces in after everything else, to be printed as soon as they can be.
+
+        The first time by which all printers together can make them is found by halves. Returns
+        how many have no room before the horizon.
+        """
+        made = self.makers(int(self.lines.part[line]))
+        late = len(self.ends_min)
+        _, who = self._room(line, late, made)
+        release = float(self.lines.release_min[self.lines.order[line]])
+        printer = made.printer[who]
+        start = np.maximum(self._used[printer], self._after(release)[printer])
+        by = self.net.calendar[self.net.cls[printer]]
+
+        def until(slot: int) -> Ints:
+            return self._plates(made, who, self.net.open_min[slot][by] - start)
+
+        low, high = 0, self.net.open_min.shape[0] - 1
+        if float(until(high) @ made.pieces[who]) >= pieces:
+            while high - low > 1:
+                middle = (low + high) // 2
+                if float(until(middle) @ made.pieces[who]) < pieces:
+                    low = middle
+                else:
+                    high = middle
+        plates = until(low) if high - low == 1 else until(high)
+        pieces -= float(plates @ made.pieces[who])
+        more = np.flatnonzero(until(high) > plates)
+        more = more[np.argsort((start + (plates + 1) * made.minutes[who])[more], kind="stable")]
+        last = np.zeros(len(who), np.int64)
+        for maker in more:
+            if pieces <= TINY:
+                break
+            full, last[maker] = self._whole(min(pieces, made.pieces[who[maker]]), made, who[maker])
+            plates[maker] += full
+            pieces -= full * made.pieces[who[maker]] + last[maker] * self.net.good[printer[maker]]
+        self._add(line, late, made, who, plates, last)
+        if pieces > TINY:
+            pieces = self._corners(line, pieces, late, self._used / self._offered, made)
+        return max(0.0, pieces)
+
+
+def _turns(printer: Ints) -> Iterator[Bools]:
+    """Cut rows into sets with at most one row for each printer, in their order."""
+    by = np.argsort(printer, kind="stable")
+    first = np.searchsorted(printer[by], printer[by])
+    rank = np.empty(len(printer), np.int64)
+    rank[by] = np.arange(len(printer)) - first
+    for turn in range(int(rank.max(initial=-1)) + 1):
+        yield rank == turn

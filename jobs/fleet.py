@@ -1,0 +1,175 @@
+"""What a plan is made from: needs, printers as the network may plan on them, and how parts fit them.
+
+Pure values, and the one rule that says whether a printer can make anything of a need. Leaves who
+gets what to `jobs.split`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits
+from jobs.model import Reason, ReasonCode
+
+_EARTH_KM = 6371.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Pieces of one part of one order that are in no job."""
+
+    order_id: str
+    part_id: str
+    pieces: int
+    per_kit: int
+    due: date
+    materials: tuple[str, ...]  # allowed codes
+    mesh_sha256: str
+    declined: tuple[tuple[str, str], ...] = ()  # (node, its words): not asked again for now
+
+    @property
+    def print_by(self) -> datetime:
+        """When the last piece should be printed: inspection and the way take the day before."""
+        return datetime.combine(self.due, time(), UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPrinter:
+    """A printer as the plan sees it now."""
+
+    node: str
+    printer: str
+    online: bool
+    paused: bool
+    material: str | None  # loaded; None without a spool
+    grams: float  # on the spool, less what live attempts and planned jobs will use
+    queue_s: tuple[float, ...] = ()  # plates that it has, in seconds, one after another
+    fault: str = ""  # the printer's own words when it cannot print
+    attended: Week = ALWAYS
+    unattended: bool = False  # may print while nobody is there
+    utc_offset_min: int = 0  # of the lab's clock
+    km: float | None = None  # to the hub, None where the owner does not say
+    weekly_h: float = 0.0  # of printing that its lab gives in a calendar week; 0: no ceiling
+    week_left_s: float = math.inf  # of them: what its lab's printers together may still be given
+
+    @property
+    def week(self) -> Week:
+        """The hours in which it may print."""
+        return ALWAYS if self.unattended else self.attended
+
+    def finish(self, free: datetime, seconds: float) -> datetime | None:
+        """Return when a plate is printed that is started at `free` or later; None if never."""
+        shift = timedelta(minutes=self.utc_offset_min)
+        start = earliest_start(self.week, free + shift, seconds)
+        return None if start is None else start - shift + timedelta(seconds=seconds)
+
+    def free_at(self, now: datetime) -> datetime:
+        """Return when what it already has is printed."""
+        free = now
+        for seconds in self.queue_s:
+            free = self.finish(free, seconds) or free + timedelta(seconds=seconds)
+        return free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How one part lies on one printer's bed, and what a plate of it costs."""
+
+    most: int  # copies on a full plate; 0 when not even one fits
+    needed_mm: float  # the side of the part that is too long, else its longer side
+    bed_mm: float  # what the printer has there
+    seconds_first: float  # a plate of k is estimated at seconds_first + (k - 1) * seconds_more
+    seconds_more: float
+    grams_each: float
+    #: (copies, seconds, grams) that a slicer gave for this part on this kind of machine
+    sliced: tuple[tuple[int, float, float], ...] = ()
+
+    def seconds(self, copies: int) -> float:
+        """How long a plate of `copies` takes: sliced, else estimated and corrected by what was."""
+        ratio = 1.0
+        if self.sliced:
+            near = min(self.sliced, key=lambda known: (abs(known[0] - copies), known[0]))
+            if near[0] == copies:
+                return near[1]
+            ratio = near[1] / self._estimate(near[0])
+        return self._estimate(copies) * ratio
+
+    def grams(self, copies: int) -> float:
+        """What a plate of `copies` weighs."""
+        if self.sliced:
+            near = min(self.sliced, key=lambda known: (abs(known[0] - copies), known[0]))
+            return near[2] * copies / near[0]
+        return copies * self.grams_each
+
+    def _estimate(self, copies: int) -> float:
+        return self.seconds_first + (copies - 1) * self.seconds_more
+
+
+def km_between(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return the distance of two places (latitude, longitude in degrees), as the crow flies."""
+    (lat1, lon1), (lat2, lon2) = ([math.radians(d) for d in place] for place in (one, other))
+    chord = (
+        math.sin((lat2 - lat1) / 2) ** 2
+        + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    )
+    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
+
+
+def copies_for(need: Need, printer: FleetPrinter, fit: Fit, left: int) -> int:
+    """Return how many copies the next plate on this printer has: bed, filament, hours and the week allow it."""
+    copies = min(fit.most, left)
+    while copies > 0 and (
+        fit.grams(copies) > printer.grams
+        or fit.seconds(copies) > printer.week_left_s
+        or not fits(printer.week, fit.seconds(copies))
+    ):
+        copies -= 1
+    return 0 if exclusion(need, printer, fit) else copies
+
+
+def exclusion(need: Need, printer: FleetPrinter, fit: Fit) -> Reason | None:
+    """Return the one rule by which this printer can make nothing of the need now; None if it can."""
+    code, needed, available, text = _rule(need, printer, fit)
+    if code is None:
+        return None
+    return Reason(
+        code=code, node=printer.node, printer=printer.printer, needed=needed, available=available,
+        text=text,
+    )  # fmt: skip
+
+
+def _rule(
+    need: Need, printer: FleetPrinter, fit: Fit
+) -> tuple[ReasonCode | None, float | None, float | None, str]:
+    """What never changes comes first: it is what helps most to know."""
+    if fit.most < 1:
+        return ReasonCode.BED, fit.needed_mm, fit.bed_mm, ""
+    if printer.material is None:
+        return ReasonCode.NO_SPOOL, None, None, ""
+    if printer.material not in need.materials:
+        return ReasonCode.MATERIAL, None, None, printer.material
+    if printer.fault:
+        return ReasonCode.FAULT, None, None, printer.fault
+    if not fits(printer.week, fit.seconds(1)):
+        longest_h = printer.week.longest_min / 60
+        return ReasonCode.HOURS, fit.seconds(1) * SLACK / 3600, longest_h, ""
+    if fit.grams(1) > printer.grams:
+        return ReasonCode.STOCK, fit.grams(1), max(0.0, printer.grams), ""
+    return _rule_for_now(need, printer, fit)
+
+
+def _rule_for_now(
+    need: Need, printer: FleetPrinter, fit: Fit
+) -> tuple[ReasonCode | None, float | None, float | None, str]:
+    declined = dict(need.declined).get(printer.node)
+    if fit.seconds(1) > printer.week_left_s:
+        return ReasonCode.CEILING, fit.seconds(1) / 3600, printer.weekly_h, ""
+    if printer.paused:
+        return ReasonCode.PAUSED, None, None, ""
+    if declined is not None:
+        return ReasonCode.DECLINED, None, None, declined
+    if not printer.online:
+        return ReasonCode.OFFLINE, None, None, ""
+    return None, None, None, ""

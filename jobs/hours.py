@@ -1,0 +1,217 @@
+"""The hours of a week in which somebody is with the printers, and what fits into them. Pure.
+
+Written as owners say it: "08:00-20:00", or "Mon-Fri 18:00-23:00, Sat-Sun 09:00-22:00". A window may
+run past midnight ("22:00-06:00"); "00:00-24:00" is always. Times are those of the clock on the
+lab's wall: whoever asks passes local time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from jobs.errors import InvalidFieldError
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAY_MIN = 24 * 60
+WEEK_MIN = 7 * DAY_MIN
+WEEK_H = 7 * 24.0
+#: How much longer than estimated a plate may take before it runs out of the attended hours.
+SLACK = 1.25
+
+_PART = re.compile(
+    r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?\s+)?"
+    r"(?P<h1>\d{2}):(?P<m1>\d{2})-(?P<h2>\d{2}):(?P<m2>\d{2})"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """Windows (start, end) in minutes after Monday 00:00; sorted, apart, the last may pass Sunday.
+
+    `always` where the whole week is one window.
+    """
+
+    windows: tuple[tuple[int, int], ...]
+
+    @property
+    def always(self) -> bool:
+        """Whether somebody is there all the time."""
+        return self.longest_min >= WEEK_MIN
+
+    @property
+    def longest_min(self) -> int:
+        """The longest window."""
+        return max((end - start for start, end in self.windows), default=0)
+
+
+ALWAYS = Week(windows=((0, WEEK_MIN),))
+
+
+def parse(text: str) -> Week:
+    """Read the hours of a week.
+
+    Raises:
+        InvalidFieldError: says how to write it.
+
+    >>> parse("Mon-Fri 18:00-23:00").longest_min
+    300
+    """
+    found: list[tuple[int, int]] = []
+    for part in text.split(","):
+        found += _windows(part.strip())
+    return Week(windows=_merged(found))
+
+
+def _windows(part: str) -> list[tuple[int, int]]:
+    match = _PART.fullmatch(part)
+    if match is None:
+        raise _wrong(part)
+    first = match["first"] or DAYS[0]
+    last = match["last"] or match["first"] or DAYS[-1]
+    if first not in DAYS or last not in DAYS:
+        raise _wrong(part)
+    start = 60 * int(match["h1"]) + int(match["m1"])
+    end = 60 * int(match["h2"]) + int(match["m2"])
+    if max(int(match["m1"]), int(match["m2"])) > 59 or max(start, end) > DAY_MIN or start == end:  # noqa: PLR2004
+        raise _wrong(part)
+    if end < start:
+        end += DAY_MIN
+    begin, length = DAYS.index(first), (DAYS.index(last) - DAYS.index(first)) % 7 + 1
+    return [
+        (day * DAY_MIN + start, day * DAY_MIN + end)
+        for day in sorted((begin + n) % 7 for n in range(length))
+    ]
+
+
+def _wrong(part: str) -> InvalidFieldError:
+    return InvalidFieldError(
+        "attended",
+        f'{part!r} cannot be read; write it as "08:00-20:00" or "Mon-Fri 18:00-23:00, Sat 09:00-17:00"',
+    )
+
+
+def _merged(found: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Join windows that touch, over the end of the week too."""
+    joined: list[list[int]] = []
+    for start, end in sorted(found):
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    if sum(min(end, WEEK_MIN) - start for start, end in joined) >= WEEK_MIN:
+        return ALWAYS.windows
+    if len(joined) > 1 and joined[-1][1] - WEEK_MIN >= joined[0][0]:
+        # Sunday night runs into Monday: one window, written where it begins.
+        joined[-1][1] = max(joined[-1][1], joined[0][1] + WEEK_MIN)
+        del joined[0]
+    return tuple((start, end) for start, end in joined)
+
+
+#: One window of a day: (start, end) in minutes after its midnight. An end that is not after the
+#: start lies on the next day.
+Day = tuple[int, int]
+
+
+def by_day(week: Week) -> tuple[Day | None, ...] | None:
+    """Return one window for each day from Monday on, None for a day without one.
+
+    The whole is None where a day has two windows, which seven pairs of times cannot say. A window
+    of a day or more is cut at the midnights inside it.
+
+    >>> by_day(parse("Mon 22:00-06:00"))[:2]
+    ((1320, 360), None)
+    """
+    days: list[Day | None] = [None] * 7
+    for start, end in week.windows:
+        for begin, until in _cut(start, end):
+            day = begin // DAY_MIN % 7
+            if days[day] is not None:
+                return None
+            midnight = begin // DAY_MIN * DAY_MIN
+            past = until - midnight
+            days[day] = (begin - midnight, past if past <= DAY_MIN else past - DAY_MIN)
+    return tuple(days)
+
+
+def _cut(start: int, end: int) -> list[tuple[int, int]]:
+    if end - start < DAY_MIN:
+        return [(start, end)]
+    found = []
+    while start < end:
+        midnight = (start // DAY_MIN + 1) * DAY_MIN
+        found.append((start, min(end, midnight)))
+        start = midnight
+    return found
+
+
+def write(days: Sequence[Day | None]) -> str:
+    """Write seven days, from Monday on, as `parse` reads them.
+
+    Raises:
+        InvalidFieldError: nobody is ever there, or a window begins when it ends.
+
+    >>> write([(1080, 1380)] * 5 + [None, (540, 1440)])
+    'Mon-Fri 18:00-23:00, Sun 09:00-24:00'
+    """
+    parts = []
+    for window, run in groupby(zip(days, DAYS, strict=True), key=lambda pair: pair[0]):
+        if window is None:
+            continue
+        names = [name for _, name in run]
+        start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in window)
+        if start == end:
+            raise _wrong(f"{start}-{end}")
+        if len(names) == len(DAYS):
+            return f"{start}-{end}"
+        first_last = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}"
+        parts.append(f"{first_last} {start}-{end}")
+    if not parts:
+        raise InvalidFieldError("attended", "somebody has to be there at some time; or pause")
+    return ", ".join(parts)
+
+
+def fits(week: Week, seconds: float) -> bool:
+    """Return whether a plate that takes `seconds` can lie inside one window, with slack."""
+    return week.always or seconds * SLACK / 60 <= week.longest_min
+
+
+def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | None:
+    """Return when a plate of this length may start, `local` or later; None where it never may.
+
+    Its whole time, with slack, lies inside one window. `local` is the time on the lab's wall,
+    `seconds` how long it prints, >= 0.
+    """
+    if week.always:
+        return local
+    needed = seconds * SLACK / 60
+    monday = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=local.weekday()
+    )
+    minute = (local - monday).total_seconds() / 60
+    for turn in (-1, 0, 1):
+        for start, end in week.windows:
+            begin = max(start + turn * WEEK_MIN, minute)
+            if begin + needed <= end + turn * WEEK_MIN:
+                return local if begin == minute else monday + timedelta(minutes=begin)
+    return None
+
+
+def monday_of(local: datetime) -> datetime:
+    """Return when the calendar week of this time began."""
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - timedelta(days=local.weekday())
+
+
+def in_week_s(start: datetime, seconds: float, local: datetime) -> float:
+    """Return how much of a plate lies in the calendar week of `local`, in seconds.
+
+    `start` is when it began and `seconds` how long it takes, >= 0; both times are of one clock.
+    """
+    monday = monday_of(local)
+    begin = max(start, monday)
+    end = min(start + timedelta(seconds=seconds), monday + timedelta(days=7))
+    return max(0.0, (end - begin).total_seconds())

@@ -1,0 +1,70 @@
+"""Figures that slicers gave for plates: they take the place of estimates in the next plan.
+
+The newest one counts for each kind of plate, whichever node it came from. The functions run
+inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.model import AttemptRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateKind:
+    """What a slicer's figures depend on, as far as a plan can tell beforehand."""
+
+    mesh_sha256: str
+    copies: int
+    preset: str  # name of the printer's machine preset
+    material: str  # code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateFigures:
+    """What a slicer said of one plate."""
+
+    seconds: float  # > 0, of printing
+    grams: float  # > 0, of filament
+    slicer: str  # name, version and profile
+
+
+def keep(
+    db: sqlite3.Connection,
+    ref: AttemptRef,
+    *,
+    seconds: float,
+    grams: float,
+    slicer: str,
+    now: datetime,
+) -> None:
+    """Keep the figures of an attempt's plate; those that no slicer can have given are left out."""
+    if not (0 < seconds < math.inf and 0 < grams < math.inf):
+        return
+    db.execute(
+        "insert or replace into figure"
+        " (mesh_sha256, copies, preset, material, seconds, grams, slicer, at)"
+        " select j.mesh_sha256, j.pieces, json_extract(p.facts, '$.preset'), j.material,"
+        " ?, ?, ?, ? from attempt a join job j on j.id = a.job_id"
+        " join printer p on p.node = a.node and p.id = a.printer"
+        " where a.job_id = ? and a.number = ?",
+        (seconds, grams, slicer, now.isoformat(), ref.job, ref.number),
+    )
+
+
+def known(db: sqlite3.Connection) -> Mapping[PlateKind, PlateFigures]:
+    """Return the newest figures of every kind of plate that a node has sliced."""
+    rows = db.execute(
+        "select mesh_sha256, copies, preset, material, seconds, grams, slicer from figure"
+    )
+    return {
+        PlateKind(mesh_sha256=mesh, copies=copies, preset=preset, material=material): PlateFigures(
+            seconds=seconds, grams=grams, slicer=slicer
+        )
+        for mesh, copies, preset, material, seconds, grams, slicer in rows
+    }

@@ -1,0 +1,45 @@
+"""What has happened, line by line: the history of an order, and whether anything is new."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """One line of an order's history; `kind` is a word that pages translate."""
+
+    id: int
+    at: datetime
+    kind: str
+    actor: str
+    subject: str
+    data: dict[str, str | int | float]
+
+
+def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
+    """Return the history of an order, oldest first."""
+    rows = db.execute("select * from event where order_id = ? order by id", (order_id,))
+    return tuple(
+        EventView(
+            id=r["id"],
+            at=datetime.fromisoformat(r["at"]),
+            kind=r["kind"],
+            actor=r["actor"],
+            subject=r["subject"],
+            data=msgspec.json.decode(r["data"], type=dict[str, str | int | float]),
+        )
+        for r in rows
+    )
+
+
+def last_event(db: sqlite3.Connection, order_id: str | None = None) -> int:
+    """Return the number of the newest event, of one order or of all: pages watch it."""
+    row = db.execute(
+        "select coalesce(max(id), 0) from event where ?1 is null or order_id = ?1", (order_id,)
+    ).fetchone()
+    return int(row[0])

@@ -1,0 +1,237 @@
+"""The labs of the network as pages and plans see them: nodes, printers, what was entered for them."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+import msgspec
+
+from jobs.errors import NotFoundError
+from jobs.hours import in_week_s
+from jobs.joining import Standing
+from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of, when
+from jobs.lifecycle import LIVE, MAY_HAVE_STARTED
+from jobs.messages import Config
+from jobs.model import AttemptRef
+from printers.model import PrinterFacts, PrinterState
+
+#: SQL: whether a person has answered the offer of attempt `a` on a page; by the index event_answer.
+ANSWERED = (
+    "exists (select 1 from event e where e.kind in ('offer-taken', 'offer-declined')"
+    " and e.subject = a.job_id || '-a' || a.number)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterView:
+    """A printer as the fleet page shows it."""
+
+    node: str
+    facts: PrinterFacts
+    state: PrinterState
+    clear: bool  # a person has marked the bed ready since the last print
+    fault: str
+    attempt: AttemptView | None  # what it works on or what lies on its bed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """A lab's node."""
+
+    id: str
+    lab: str
+    online: bool
+    paused: bool
+    seen_at: datetime | None
+    place: tuple[float, float] | None  # latitude, longitude in degrees, rounded by the node
+    attended: str  # hours of the week, see jobs.hours
+    utc_offset_min: int
+    asks: bool  # a person answers its offers
+    changed_at: datetime | None  # when it last could do something else than before
+    printers: tuple[PrinterView, ...]
+    paused_until: str = ""  # the day on which a pause ends by itself
+    weekly_h: float = 0.0  # of printing that it gives in a calendar week; 0: no ceiling
+
+
+def node_ids(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return all nodes that belong to the network, in the order of their labs' names."""
+    rows = db.execute(
+        "select id from node where standing = ? order by lab, id", (Standing.CONFIRMED,)
+    )
+    return tuple(row[0] for row in rows)
+
+
+def fleet(db: sqlite3.Connection, only: Iterable[str] | None = None) -> tuple[NodeView, ...]:
+    """Return nodes of the network with their printers, by their labs' names: all, or these `only`."""
+    live, started = (
+        ",".join(f"'{s}'" for s in sorted(states)) for states in (LIVE, MAY_HAVE_STARTED)
+    )
+    names = None if only is None else msgspec.json.encode(tuple(only)).decode()
+    among = "" if names is None else "in (select value from json_each(:names))"
+    given = {"names": names}
+    of_node = f" and a.node {among}" if among else ""
+    working = {
+        (a.node, a.printer): a
+        for a in map(
+            attempt_of,
+            # The last one counts: what lies on the bed, else the oldest.
+            db.execute(
+                f"{ATTEMPTS} where a.state in ({live}){of_node}"
+                f" order by a.state in ({started}), a.created_at desc",
+                given,
+            ),
+        )
+    }
+    printers: dict[str, list[PrinterView]] = {}
+    of_node = f"where node {among}" if among else ""
+    for row in db.execute(f"select * from printer {of_node} order by node, id", given):
+        printers.setdefault(row["node"], []).append(
+            PrinterView(
+                node=row["node"],
+                facts=msgspec.json.decode(row["facts"], type=PrinterFacts),
+                state=PrinterState(row["state"]),
+                clear=bool(row["clear"]),
+                fault=row["fault"],
+                attempt=working.get((row["node"], row["id"])),
+            )
+        )
+    of_node = f"and id {among}" if among else ""
+    rows = db.execute(
+        f"select * from node where standing = '{Standing.CONFIRMED}' {of_node} order by lab, id",
+        given,
+    ).fetchall()
+    return tuple(_node_of(row, printers.get(row["id"], [])) for row in rows)
+
+
+def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
+    return NodeView(
+        id=row["id"],
+        lab=row["lab"],
+        online=bool(row["online"]),
+        paused=bool(row["paused"]),
+        seen_at=when(row["seen_at"]),
+        place=msgspec.json.decode(row["place"], type=tuple[float, float] | None),
+        attended=row["attended"],
+        utc_offset_min=row["utc_offset_min"],
+        asks=bool(row["asks"]),
+        changed_at=when(row["changed_at"]),
+        printers=tuple(printers),
+        paused_until=row["paused_until"],
+        weekly_h=row["weekly_h"],
+    )
+
+
+def node(db: sqlite3.Connection, node_id: str) -> NodeView:
+    """Return one node with its printers.
+
+    Raises:
+        NotFoundError: there is none of this id.
+    """
+    found = fleet(db, (node_id,))
+    if not found:
+        raise NotFoundError("node", node_id)
+    return found[0]
+
+
+def printers(db: sqlite3.Connection) -> Mapping[tuple[str, str], PrinterFacts]:
+    """Return the facts of all printers, by node and printer."""
+    rows = db.execute("select node, id, facts from printer")
+    return MappingProxyType(
+        {(r[0], r[1]): msgspec.json.decode(r[2], type=PrinterFacts) for r in rows}
+    )
+
+
+def unheard(db: sqlite3.Connection, node_id: str) -> Config | None:
+    """Return what was entered for a lab and its node has not acknowledged; None where all is heard.
+
+    Where a thing was entered twice, the newer word counts.
+    """
+    rows = db.execute(
+        "select body from outbox where peer = ? and type = 'config' order by n", (node_id,)
+    ).fetchall()
+    whole: Config | None = None
+    for row in rows:
+        told = msgspec.json.decode(row[0], type=Config)
+        whole = told if whole is None else _over(whole, told)
+    return whole
+
+
+def _over(older: Config, newer: Config) -> Config:
+    spools = {spool.printer: spool for spool in (*older.loaded, *newer.loaded)}
+    return replace(
+        older,
+        paused=older.paused if newer.paused is None else newer.paused,
+        attended=older.attended if newer.attended is None else newer.attended,
+        asks=older.asks if newer.asks is None else newer.asks,
+        loaded=tuple(spools.values()),
+        paused_until=older.paused_until if newer.paused is None else newer.paused_until,
+        weekly_h=older.weekly_h if newer.weekly_h is None else newer.weekly_h,
+        alone=tuple({each.printer: each for each in (*older.alone, *newer.alone)}.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AloneWord:
+    """Who said last on a page whether a printer may print while nobody is there, and when."""
+
+    allowed: bool
+    by: str  # the person's name
+    at: datetime
+
+
+def alone_words(db: sqlite3.Connection, node_id: str) -> Mapping[str, AloneWord]:
+    """Return the last word on each printer of a lab, by its id."""
+    rows = db.execute(
+        "select w.*, coalesce(p.name, w.by_person) as name from alone_word w"
+        " left join person p on p.login = w.by_person where w.node = ? order by w.at",
+        (node_id,),
+    )
+    return {
+        r["printer"]: AloneWord(
+            allowed=bool(r["allowed"]), by=r["name"], at=datetime.fromisoformat(r["at"])
+        )
+        for r in rows
+    }
+
+
+def is_answered(db: sqlite3.Connection, ref: AttemptRef) -> bool:
+    """Return whether a person has answered this offer on a page; the node may not have heard it."""
+    row = db.execute(
+        f"select {ANSWERED} from attempt a join job j on j.id = a.job_id"
+        " where a.job_id = ? and a.number = ?",
+        (ref.job, ref.number),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def given_s(db: sqlite3.Connection, now: datetime) -> Mapping[str, float]:
+    """Return the printing of this calendar week that each lab with a weekly ceiling is bound to.
+
+    By node, in seconds: what lies in its week of the plates that were started, and all of those that
+    it has and did not start. As its node reckons (`fabnet.node.policy`).
+    """
+    live = ",".join(f"'{state}'" for state in sorted(LIVE))
+    rows = db.execute(
+        "select n.id, n.utc_offset_min, a.started_at, coalesce(a.seconds, j.seconds) as seconds"
+        " from node n join attempt a on a.node = n.id join job j on j.id = a.job_id"
+        f" where n.weekly_h > 0 and (a.started_at > ? or (a.started_at is null and a.state in ({live})))",
+        ((now - timedelta(days=14)).isoformat(),),
+    )
+    found: dict[str, float] = {}
+    for row in rows:
+        shift = timedelta(minutes=row["utc_offset_min"])
+        seconds, started = float(row["seconds"]), when(row["started_at"])
+        if started is not None:
+            seconds = in_week_s(started + shift, seconds, now + shift)
+        found[row["id"]] = found.get(row["id"], 0.0) + seconds
+    return found
+
+
+def week_left_s(weekly_h: float, given: float) -> float:
+    """Return what is left of a lab's weekly ceiling, in seconds; infinite where it has none."""
+    return max(0.0, weekly_h * 3600 - given) if weekly_h else math.inf

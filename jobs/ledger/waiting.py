@@ -1,0 +1,167 @@
+"""What waits for a person: the one list that tells everybody what to do next."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.joining import Standing
+from jobs.ledger import views
+from jobs.ledger.labs import ANSWERED
+from jobs.ledger.members import members
+from jobs.lifecycle import TO_HARVEST, AttemptState
+from jobs.model import BatchState, LotState, OrderState, Role
+from printers.model import MANUAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One thing that waits for a person.
+
+    `kind` is one of: "admit" (node whose fingerprint is to be compared), "unheard" (node
+    that has not said what it holds since the ledger was put back), "confirm" (order), "offer"
+    (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
+    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "pack" (order), "dispatch"
+    (batch).
+    """
+
+    kind: str
+    key: str
+    order_id: str
+    text: str  # names the thing for people
+    since: datetime | None
+    node: str = ""  # of the printer that it is about, "" where it is about none
+    printer: str = ""
+
+
+#: What is done first: answers that others wait for, then printers that stand still, then the hub.
+_URGENCY = (
+    "unheard", "admit", "confirm", "offer", "clear", "harvest", "print", "inspect", "pack", "dispatch",
+)  # fmt: skip
+
+
+def waiting(db: sqlite3.Connection, role: Role, node: str = "") -> tuple[Waiting, ...]:
+    """Return what waits for a person of this role, the most urgent first.
+
+    A maker sees her own node's things only.
+    """
+    found: list[Waiting] = []
+    if role is Role.STEWARD:
+        found += [
+            Waiting(kind="admit", key=m.id, order_id="", text=m.lab, since=m.joined_at)
+            for m in members(db)
+            if m.standing is Standing.PENDING
+        ]
+        unheard = db.execute("select id, lab from node where unheard = 2")
+        found += [
+            Waiting(kind="unheard", key=r["id"], order_id="", text=r["lab"], since=None)
+            for r in unheard
+        ]
+        for r in db.execute("select * from orders where state = ?", (OrderState.ASKED,)):
+            found.append(
+                Waiting(
+                    kind="confirm",
+                    key=r["id"],
+                    order_id=r["id"],
+                    text=r["place"],
+                    since=views.moment(r["created_at"]),
+                )
+            )
+    mine = node if role is Role.MAKER else None
+    if role in (Role.MAKER, Role.STEWARD):
+        found += _on_beds(db, mine)
+    if role in (Role.INSPECTOR, Role.STEWARD):
+        found += _at_hub(db)
+    return tuple(
+        sorted(found, key=lambda w: (_URGENCY.index(w.kind), w.since is not None, w.since, w.key))
+    )
+
+
+def _on_beds(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
+    states = ",".join(f"'{s}'" for s in sorted(TO_HARVEST))
+    harvests = db.execute(
+        f"{views.ATTEMPTS} where a.state in ({states}) and (?1 is null or a.node = ?1)", (node,)
+    )
+    found = [
+        Waiting(
+            kind="harvest", key=str(a.ref), order_id=a.order_id, text=a.printer, since=a.ended_at,
+            node=a.node, printer=a.printer,
+        )
+        for a in map(views.attempt_of, harvests)
+    ]  # fmt: skip
+    found += _with_people(db, node)
+    busy = {(w.node, w.printer) for w in found if w.kind != "offer"}
+    beds = db.execute(
+        "select * from printer where clear = 0 and (?1 is null or node = ?1)", (node,)
+    )
+    found += [
+        Waiting(
+            kind="clear", key=f"{r['node']}/{r['id']}", order_id="", text=r["id"], since=None,
+            node=r["node"], printer=r["id"],
+        )
+        for r in beds
+        if (r["node"], r["id"]) not in busy and r["state"] not in ("printing", "paused")
+    ]  # fmt: skip
+    return found
+
+
+def _with_people(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
+    """Return offers that a person answers, and plates that she prints by hand."""
+    offers = db.execute(
+        f"{views.ATTEMPTS} where a.state = ?1 and n.asks and n.online and (?2 is null or a.node = ?2)"
+        f" and not {ANSWERED}",
+        (AttemptState.OFFERED, node),
+    ).fetchall()
+    by_hand = db.execute(
+        f"{views.ATTEMPTS} join printer p on p.node = a.node and p.id = a.printer where a.state = ?1"
+        " and json_extract(p.facts, '$.link') = ?2 and (?3 is null or a.node = ?3)",
+        (AttemptState.PRINTING, MANUAL, node),
+    ).fetchall()
+    return [
+        Waiting(
+            kind=kind, key=str(a.ref), order_id=a.order_id, text=a.printer,
+            since=a.started_at or a.granted_at or views.moment(row["created_at"]),
+            node=a.node, printer=a.printer,
+        )
+        for kind, rows in (("offer", offers), ("print", by_hand))
+        for row, a in zip(rows, map(views.attempt_of, rows), strict=True)
+    ]  # fmt: skip
+
+
+def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
+    found = [
+        Waiting(
+            kind="inspect",
+            key=r["code"],
+            order_id=r["order_id"],
+            text=str(r["good"]),
+            since=views.moment(r["created_at"]),
+        )
+        for r in db.execute("select * from lot where state = ?", (LotState.WAITING,))
+    ]
+    packable = db.execute(
+        "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l where accepted > 0"
+        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id"
+    )
+    found += [
+        Waiting(
+            kind="pack",
+            key=r["order_id"],
+            order_id=r["order_id"],
+            text=str(r["n"]),
+            since=views.moment(r["since"]),
+        )
+        for r in packable
+    ]
+    found += [
+        Waiting(
+            kind="dispatch",
+            key=r["id"],
+            order_id=r["order_id"],
+            text=r["id"],
+            since=views.moment(r["packed_at"]),
+        )
+        for r in db.execute("select * from batch where state = ?", (BatchState.PACKED,))
+    ]
+    return found

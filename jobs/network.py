@@ -1,0 +1,187 @@
+"""A network of printers and what is asked of it, as arrays: what the planner of many printers reads.
+
+Printers that make the same parts on plates of the same size, in the same times and hours, are one
+class: ten thousand printers are some hundred and fifty. Time is counted in minutes from now on; a
+printer gets on only in its open minutes, and `Network.open_min` says how many of those have passed
+by the end of every slot. Pure. Leaves whether a printer can make a part to `jobs.fleet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.hours import WEEK_MIN, Week
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: How fine the planner sees time, in minutes.
+SLOT_MIN = 15
+#: Less than this is nothing: floating point, in pieces and in minutes.
+TINY = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Network:
+    """Printers [P] of classes [C] that make parts [Q], by calendars [K] over slots [T]."""
+
+    name: NDArray[np.str_]  # [P], unique: who comes first where all else is equal
+    node: Ints  # [P]
+    cls: Ints  # [P], class of each printer
+    speed: Floats  # [P], > 0; a plate takes its minutes divided by this
+    good: Floats  # [P], 0..1: the share of its pieces that turn out good
+    busy_min: Floats  # [P], open minutes that are promised already
+    spool_g: Floats  # [spools, P]; a plate is printed from one spool
+    most: Ints  # [Q, C], copies on a full plate; 0 where it cannot be made
+    plate_min: Floats  # [Q, C], minutes that each plate takes, however full
+    piece_min: Floats  # [Q, C], minutes more for each copy
+    plate_g: Floats  # [Q, C]
+    piece_g: Floats  # [Q, C]
+    calendar: Ints  # [C]
+    open_min: Floats  # [T + 1, K], cumulative; row 0 is now
+    km: Floats  # [sites, P]
+
+    @property
+    def printers(self) -> int:
+        """How many printers there are."""
+        return len(self.cls)
+
+    @property
+    def horizon_min(self) -> float:
+        """How far the calendars reach."""
+        return float((self.open_min.shape[0] - 1) * SLOT_MIN)
+
+    def work_min(self) -> Floats:
+        """Return [Q, C]: the least minutes that a piece can take, on a full plate; inf if none."""
+        can = self.most > 0
+        return np.where(can, self.plate_min / np.where(can, self.most, 1) + self.piece_min, np.inf)
+
+    def slot(self, at_min: float | Floats) -> Ints:
+        """Return the last slot that has ended by then, within the calendars."""
+        found = np.floor(np.asarray(at_min, dtype=np.float64) / SLOT_MIN + TINY).astype(np.int64)
+        return np.clip(found, 0, self.open_min.shape[0] - 1)
+
+    def opened(self, at_min: float) -> Floats:
+        """Return [P]: open minutes of each printer from now until then."""
+        found: Floats = self.open_min[int(self.slot(at_min))][self.calendar[self.cls]]
+        return found
+
+    def class_min(self, at_min: float) -> Floats:
+        """Return [C]: minutes of good work that each class has until then, at a speed of 1."""
+        free = np.maximum(self.opened(at_min) - self.busy_min, 0.0) * self.speed * self.good
+        return np.bincount(self.cls, free, len(self.calendar)).astype(np.float64)
+
+    def ordered(self) -> tuple[Network, Ints]:
+        """Return it with printers sorted by name, and where each of them stood."""
+        by = np.argsort(self.name, kind="stable")
+        if bool(np.all(by == np.arange(len(by)))):
+            return self, by
+        return replace(
+            self, name=self.name[by], node=self.node[by], cls=self.cls[by], speed=self.speed[by],
+            good=self.good[by], busy_min=self.busy_min[by], spool_g=self.spool_g[:, by],
+            km=self.km[:, by],
+        ), by  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lines:
+    """What is asked: a line [L] is one part of one order [O]."""
+
+    order: Ints  # [L]
+    part: Ints  # [L]
+    pieces: Floats  # [L], good ones; > 0
+    due_min: Floats  # [O]
+    release_min: Floats  # [O], nothing of it starts before
+    weight: Floats  # [O], what the order being in time is worth, > 0
+    site: Ints  # [O], row of `Network.km`
+    #: Printers [P] that get nothing of a line although their class could make it.
+    barred: Mapping[int, Bools] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self.part)
+
+    def of_parts(self, parts: int) -> Floats:
+        """Return [Q]: pieces of each part."""
+        return np.bincount(self.part, self.pieces, parts).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Plates in the order in which each printer takes them: by bucket, and as they stand here.
+
+    A row is `plates` full plates of a line on a printer, and one more of `last` copies if > 0.
+    """
+
+    line: Ints
+    bucket: Ints  # index into `due_min` of the plan; the last bucket has no due date
+    printer: Ints
+    plates: Ints
+    last: Ints
+
+    def only(self, keep: Bools) -> Rows:
+        """Return some of them."""
+        return Rows(
+            line=self.line[keep], bucket=self.bucket[keep], printer=self.printer[keep],
+            plates=self.plates[keep], last=self.last[keep],
+        )  # fmt: skip
+
+    def minutes(self, net: Network, lines: Lines) -> Floats:
+        """Return how long each row prints."""
+        part, cls = lines.part[self.line], net.cls[self.printer]
+        fixed, each = net.plate_min[part, cls], net.piece_min[part, cls]
+        full = self.plates * (fixed + each * net.most[part, cls])
+        rest = np.where(self.last > 0, fixed + each * self.last, 0.0)
+        found: Floats = (full + rest) / net.speed[self.printer]
+        return found
+
+    def copies(self, net: Network, lines: Lines) -> Ints:
+        """Return how many copies each row prints, good ones and others."""
+        part, cls = lines.part[self.line], net.cls[self.printer]
+        return self.plates * net.most[part, cls] + self.last
+
+
+def joined(rows: Sequence[Rows]) -> Rows:
+    """Return several as one, in this order."""
+    empty = np.zeros(0, dtype=np.int64)
+    return Rows(
+        line=np.concatenate([empty, *(r.line for r in rows)]),
+        bucket=np.concatenate([empty, *(r.bucket for r in rows)]),
+        printer=np.concatenate([empty, *(r.printer for r in rows)]),
+        plates=np.concatenate([empty, *(r.plates for r in rows)]),
+        last=np.concatenate([empty, *(r.last for r in rows)]),
+    )
+
+
+def open_minutes(week: Week, minute: float, slots: int, ceiling_min: float = np.inf) -> Floats:
+    """Return [slots + 1]: how many minutes of the week are open by the end of each slot from now.
+
+    `minute` of the week is now on the lab's clock, 0..10080. `ceiling_min` bounds what may be
+    printed in one week of the calendar, Monday to Sunday: what is open beyond it does not count.
+    """
+    is_open = np.zeros(WEEK_MIN)
+    for start, end in week.windows:
+        is_open[np.arange(start, end) % WEEK_MIN] = 1.0
+    first = int(minute) % WEEK_MIN
+    weeks = (first + slots * SLOT_MIN) // WEEK_MIN + 1
+    row = np.tile(is_open, weeks)
+    row[:first] = 0.0
+    by_week = np.minimum(row.reshape(weeks, WEEK_MIN).cumsum(1), ceiling_min)
+    done = np.concatenate([[0.0], by_week[:, -1].cumsum()[:-1]])
+    total = np.concatenate([[0.0], (by_week + done[:, None]).ravel()])
+    found: Floats = total[first + SLOT_MIN * np.arange(slots + 1)]
+    return found
+
+
+def classes_of(columns: Floats) -> tuple[Ints, Ints]:
+    """Group equal columns [facts, P]: return the class of each, and one printer of each class."""
+    _, first, cls = np.unique(
+        np.ascontiguousarray(columns.T), axis=0, return_index=True, return_inverse=True
+    )
+    return cls.ravel().astype(np.int64), first.astype(np.int64)

@@ -1,0 +1,121 @@
+"""What a lab's owner asks of her node, and what it shows her: on its own page and on the command line.
+
+Answered by the node from its journal, also while it is cut off from the network. Pure values; an
+answer to any wish is the view after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from jobs.lifecycle import AttemptState
+from jobs.model import AttemptRef
+from printers.model import PrinterState
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="look"):
+    """Show how things stand."""
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="count"):
+    """This is what came off the bed, and the bed is clear."""
+
+    attempt: AttemptRef
+    good: int
+    scrap: int
+    reason: str = ""
+    by: str = ""
+
+
+class Clear(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="clear"):
+    """The bed is clear: this printer may heat and move."""
+
+    printer: str
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="begin"):
+    """Print what was granted before the node was started again."""
+
+    attempt: AttemptRef
+
+
+class GiveBack(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="give-back"):
+    """Let others make what no printer here was told of."""
+
+    attempt: AttemptRef
+    reason: str = ""
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="pause"):
+    """Take no new work, or take it again."""
+
+    paused: bool
+
+
+Wish = Look | Count | Clear | Begin | GiveBack | Pause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateView:
+    """An attempt that is not over, as the node's journal has it."""
+
+    attempt: AttemptRef
+    printer: str
+    part: str
+    pieces: int
+    material: str
+    seconds: float
+    grams: float
+    state: AttemptState
+    reason: str
+    begun: bool  # a printer was or may have been told of it
+    countable: bool  # a person may say what came off the bed
+    returnable: bool  # it may go back to the network
+    #: Granted till then: it starts by itself when its printer is free.
+    starts_until: datetime | None = None
+    #: Granted till then, and the node was started again since: it starts by a person's word.
+    opens_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedView:
+    """A printer and what lies on its bed."""
+
+    printer: str
+    title: str
+    state: PrinterState
+    fault: str
+    clear: bool
+    by_hand: bool  # a person feeds it
+    attempt: AttemptRef | None  # on the bed, uncounted
+    fraction_done: float | None
+    nozzle_c: float | None
+    bed_c: float | None
+    material: str  # "" without a spool
+    grams: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """A node, its beds, and its plates in the order in which they were taken."""
+
+    node: str
+    lab: str
+    at: datetime
+    linked: bool  # the coordinator is within reach
+    link_since: datetime  # since when it is, or is not; since the node's start at the earliest
+    unsent: int  # messages that wait for the link
+    paused: bool
+    beds: tuple[BedView, ...]
+    plates: tuple[PlateView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a node answers on its socket: a view, or one sentence why not."""
+
+    view: NodeView | None = None
+    refused: str = ""

@@ -1,0 +1,281 @@
+"""Judges a plan by itself: rebuilds every printer's queue from its plates and looks for broken rules.
+
+Pure. Shares no code with those that make plans (`jobs.split`, `jobs.quotas`), since a fault there
+would hide itself here. Slow and plain on purpose. No plan is applied that has findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from jobs.errors import UnsoundPlanError
+from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
+from jobs.network import SLOT_MIN, Lines, Network
+from jobs.quotas import Quotas
+from jobs.split import Plan, PlannedPlate
+
+_Key = tuple[str, str]
+_CLOSE = 1e-6
+#: Rounding of times on the clock, in seconds.
+_CLOCK_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One broken rule: what was found, and the bound that it breaks."""
+
+    rule: str  # count, unknown, bed, overlap, hours, late, stock, material, cannot, time
+    where: str  # order and part, or lab and printer
+    found: float
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.where}: {self.found:g}, bound {self.bound:g}"
+
+
+def check(
+    plan: Plan,
+    needs: Iterable[Need],
+    fleet: Iterable[FleetPrinter],
+    fits: Mapping[tuple[str, str, str], Fit],
+    now: datetime,
+) -> None:
+    """Refuse a plan that breaks a rule.
+
+    Raises:
+        UnsoundPlanError: has all findings.
+    """
+    found = audit(plan, needs, fleet, fits, now)
+    if found:
+        raise UnsoundPlanError(tuple(str(one) for one in found))
+
+
+def audit(
+    plan: Plan,
+    needs: Iterable[Need],
+    fleet: Iterable[FleetPrinter],
+    fits: Mapping[tuple[str, str, str], Fit],
+    now: datetime,
+) -> list[Finding]:
+    """Return every broken rule of a plan over labs; arguments as of `jobs.split.split`."""
+    asked = {(need.order_id, need.part_id): need for need in needs}
+    found = _counts(plan, asked)
+    queues: dict[_Key, list[PlannedPlate]] = {}
+    for plate in plan.plates:
+        queues.setdefault((plate.node, plate.printer), []).append(plate)
+    printers = {(printer.node, printer.printer): printer for printer in fleet}
+    for key, queue in sorted(queues.items()):
+        if key not in printers:
+            found.append(Finding(rule="unknown", where="/".join(key), found=1, bound=0))
+            continue
+        found += _queue(printers[key], queue, asked, fits, now)
+    return found
+
+
+def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
+    """Every piece is on one plate, or has no place."""
+    placed: dict[_Key, int] = {}
+    short: dict[_Key, int] = {}
+    rows: dict[_Key, int] = {}
+    for plate in plan.plates:
+        line = (plate.order_id, plate.part_id)
+        placed[line] = placed.get(line, 0) + plate.copies
+    for one in plan.shortfalls:
+        line = (one.order_id, one.part_id)
+        short[line] = short.get(line, 0) + one.pieces
+    for row in plan.rows:
+        line = (row.order_id, row.part_id)
+        rows[line] = rows.get(line, 0) + row.pieces
+    found = []
+    for line in sorted({*placed, *short, *rows, *asked}):
+        bound = asked[line].pieces if line in asked else 0
+        told = rows.get(line, 0)
+        for count, right in (
+            (placed.get(line, 0) + short.get(line, 0), bound),
+            (told, placed.get(line, 0)),
+            (min(0, short.get(line, 0)), 0),
+        ):
+            if count != right:
+                found.append(Finding(rule="count", where="/".join(line), found=count, bound=right))
+    return found
+
+
+def _queue(
+    printer: FleetPrinter,
+    queue: list[PlannedPlate],
+    asked: Mapping[_Key, Need],
+    fits: Mapping[tuple[str, str, str], Fit],
+    now: datetime,
+) -> list[Finding]:
+    found: list[Finding] = []
+    where = f"{printer.node}/{printer.printer}"
+
+    def say(rule: str, value: float, bound: float) -> None:
+        found.append(Finding(rule=rule, where=where, found=value, bound=bound))
+
+    if not printer.online or printer.paused or printer.fault or printer.material is None:
+        say("cannot", len(queue), 0)
+    grams = 0.0
+    free = now + timedelta(seconds=sum(printer.queue_s))
+    for plate in sorted(queue, key=lambda p: p.done_at):
+        need = asked.get((plate.order_id, plate.part_id))
+        fit = None if need is None else fits.get((need.mesh_sha256, *_key(plate)))
+        if need is None or fit is None:
+            say("unknown", 1, 0)
+            continue
+        found += _plate(printer, plate, need, fit, where)
+        start = plate.done_at - timedelta(seconds=plate.seconds)
+        early = (free - start).total_seconds()
+        if early > _CLOCK_S:
+            say("overlap", early, 0)
+        outside = _outside_min(printer, start, plate.seconds)
+        if outside > _CLOCK_S:
+            say("hours", outside, 0)
+        free = plate.done_at
+        grams += fit.grams(plate.copies)
+    if grams > printer.grams + _CLOSE:
+        say("stock", grams, printer.grams)
+    return found
+
+
+def _plate(
+    printer: FleetPrinter, plate: PlannedPlate, need: Need, fit: Fit, where: str
+) -> list[Finding]:
+    found: list[Finding] = []
+    if not 1 <= plate.copies <= fit.most:
+        found.append(Finding(rule="bed", where=where, found=plate.copies, bound=fit.most))
+    if plate.material != printer.material or plate.material not in need.materials:
+        found.append(Finding(rule="material", where=where, found=1, bound=0))
+    if printer.node in dict(need.declined):
+        found.append(Finding(rule="cannot", where=where, found=plate.copies, bound=0))
+    seconds = fit.seconds(plate.copies)
+    if abs(plate.seconds - seconds) > _CLOCK_S:
+        found.append(Finding(rule="time", where=where, found=plate.seconds, bound=seconds))
+    return found
+
+
+def _key(plate: PlannedPlate) -> _Key:
+    return plate.node, plate.printer
+
+
+def _outside_min(printer: FleetPrinter, start: datetime, seconds: float) -> float:
+    """Return by how many minutes a plate, with its slack, sticks out of every window."""
+    if printer.unattended or printer.attended.always:
+        return 0.0
+    local = start + timedelta(minutes=printer.utc_offset_min)
+    minute = (
+        local.weekday() * DAY_MIN + local.hour * 60 + local.minute
+        + local.second / 60 + local.microsecond / 6e7
+    )  # fmt: skip
+    length = seconds * SLACK / 60
+    return min(
+        (
+            max(0.0, begin + turn - minute) + max(0.0, minute + length - end - turn)
+            for begin, end in printer.attended.windows
+            for turn in (-WEEK_MIN, 0, WEEK_MIN)
+        ),
+        default=length,
+    )
+
+
+def audit_quotas(net: Network, lines: Lines, plan: Quotas) -> list[Finding]:
+    """Return every broken rule of a plan over classes; arguments as of `jobs.quotas.plan`."""
+    found: list[Finding] = []
+    good = [0.0] * lines.count
+    rows = plan.rows
+    by_printer: dict[int, list[int]] = {}
+    for row in np.argsort(rows.bucket, kind="stable").tolist():
+        by_printer.setdefault(int(rows.printer[row]), []).append(row)
+    ends = [*plan.ends_min.tolist(), net.horizon_min]
+    for printer, queue in sorted(by_printer.items()):
+        found += _walk(net, lines, plan, printer, queue, ends, good)
+        found += _spools(net, lines, plan, printer, sorted(queue))
+    for line in range(lines.count):
+        asked, missing = float(lines.pieces[line]), float(plan.missing[line])
+        if good[line] + missing < asked - 1e-4 * max(1.0, asked):
+            where = f"line {line}"
+            found.append(
+                Finding(rule="count", where=where, found=good[line] + missing, bound=asked)
+            )
+    return found
+
+
+def _walk(
+    net: Network,
+    lines: Lines,
+    plan: Quotas,
+    printer: int,
+    queue: list[int],
+    ends: list[float],
+    good: list[float],
+) -> list[Finding]:
+    """Print a printer's queue plate by plate, as the owner would; add up what comes off."""
+    found: list[Finding] = []
+    rows, cls = plan.rows, int(net.cls[printer])
+    table = net.open_min[:, net.calendar[cls]]
+    clock = float(net.busy_min[printer])
+
+    def say(rule: str, value: float, bound: float) -> None:
+        found.append(Finding(rule=rule, where=str(net.name[printer]), found=value, bound=bound))
+
+    for row in queue:
+        line = int(rows.line[row])
+        part, order = int(lines.part[line]), int(lines.order[line])
+        most, bucket = int(net.most[part, cls]), int(rows.bucket[row])
+        if most < 1 or (line in lines.barred and lines.barred[line][printer]):
+            say("cannot", most, 1)
+            continue
+        plates, last = int(rows.plates[row]), int(rows.last[row])
+        if plates < 0 or not 0 <= last < max(most, 1):
+            say("bed", last, most)
+        begun = float(table[min(int(-(-lines.release_min[order] // SLOT_MIN)), len(table) - 1)])
+        for copies, times in ((most, plates), (last, 1 if last else 0)):
+            if not times:
+                continue
+            minutes = net.plate_min[part, cls] + net.piece_min[part, cls] * copies
+            clock = max(clock, begun) + times * float(minutes) / float(net.speed[printer])
+            good[line] += times * copies * float(net.good[printer])
+        end = ends[bucket]
+        if bucket < len(ends) - 1 and end > lines.due_min[order] + _CLOSE:
+            say("late", end, float(lines.due_min[order]))
+        allowed = float(table[min(int(end // SLOT_MIN), len(table) - 1)])
+        if clock > allowed + 1e-3:
+            say("late" if bucket < len(ends) - 1 else "hours", clock, allowed)
+    return found
+
+
+def _spools(
+    net: Network, lines: Lines, plan: Quotas, printer: int, queue: list[int]
+) -> list[Finding]:
+    """Give each plate a spool, in the order in which the plan made room for them."""
+    spools = [float(g) for g in net.spool_g[:, printer]]
+    rows, cls, without = plan.rows, int(net.cls[printer]), 0
+    for row in queue:
+        part = int(lines.part[rows.line[row]])
+        last = int(rows.last[row])
+        for copies, times in (
+            (int(net.most[part, cls]), int(rows.plates[row])),
+            (last, 1 if last else 0),
+        ):
+            grams = float(net.plate_g[part, cls] + net.piece_g[part, cls] * copies)
+            without += _spend(spools, grams, times)
+    if not without:
+        return []
+    return [Finding(rule="stock", where=str(net.name[printer]), found=without, bound=0)]
+
+
+def _spend(spools: list[float], grams: float, times: int) -> int:
+    """Take plates off spools, the first that holds one; return how many no spool holds."""
+    for n, left in enumerate(spools):
+        if times and np.isfinite(left):
+            here = min(times, int(left / grams + _CLOSE))
+            spools[n] = left - here * grams
+            times -= here
+        elif times:
+            times = 0
+    return times

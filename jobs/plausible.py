@@ -1,0 +1,174 @@
+"""Whether what a node says can be: numbers and lengths that no honest node exceeds.
+
+A node is enrolled and may still be broken or hostile. What passes here is kept and planned on, so
+one absurd number would stop the plan of everybody. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from jobs import hours
+from jobs.errors import InvalidFieldError
+from jobs.messages import (
+    Answer,
+    Capabilities,
+    Counted,
+    PrinterChange,
+    PrinterTele,
+    Ready,
+    Report,
+    Restated,
+    Sync,
+    Telemetry,
+    Up,
+)
+from jobs.model import AttemptRef
+from printers.model import PrinterFacts
+
+MOST_PRINTERS = 500
+MOST_ATTEMPTS = 5000
+MOST_NUMBER = 2**31  # of attempts of one job
+MOST_SECONDS = 90 * 24 * 3600.0  # of one plate
+MOST_G = 20_000.0  # more than any spool that is sold
+MOST_PIECES = 100_000  # of one plate
+MOST_MM = 10_000.0
+MOST_C = 1000.0
+_MOST_OFFSET_MIN = 15 * 60
+_NAME = 100  # characters of a name
+_WORDS = 2000  # characters of a sentence
+
+
+def check(message: Up) -> None:
+    """Look at a message of a reliable stream.
+
+    Raises:
+        InvalidFieldError: naming the field that cannot be.
+    """
+    match message:
+        case Capabilities():
+            _capabilities(message)
+        case PrinterChange():
+            _text("printer", message.printer, _NAME)
+            _text("fault", message.fault, _WORDS)
+        case Answer():
+            _refs((message.attempt,))
+            _text("reason", message.reason, _WORDS)
+        case Ready():
+            _ready(message)
+        case Report():
+            _refs((message.attempt,))
+            _text("reason", message.reason, _WORDS)
+            _text("spool", message.spool, _NAME)
+        case Counted():
+            _refs((message.attempt,))
+            _number("good", message.good, 0, MOST_PIECES)
+            _number("scrap", message.scrap, 0, MOST_PIECES)
+            for name in ("reason", "by", "at"):
+                _text(name, getattr(message, name), _WORDS)
+        case Sync():
+            _refs(held.attempt for held in message.attempts)
+        case Restated():
+            _restated(message)
+
+
+def check_telemetry(told: Telemetry) -> None:
+    """Look at a telemetry message.
+
+    Raises:
+        InvalidFieldError: naming the field that cannot be.
+    """
+    _count("printers", len(told.printers), MOST_PRINTERS)
+    for each in told.printers:
+        _tele(each)
+
+
+def _tele(tele: PrinterTele) -> None:
+    _text("printer", tele.printer, _NAME)
+    _text("attempt", tele.attempt, _NAME)
+    _number("fraction_done", tele.fraction_done or 0.0, 0.0, 1.0)
+    for name, celsius in (("nozzle_c", tele.nozzle_c), ("bed_c", tele.bed_c)):
+        _number(name, celsius or 0.0, -MOST_C, MOST_C)
+
+
+def _capabilities(told: Capabilities) -> None:
+    _text("lab", told.lab, _NAME)
+    _text("attended", told.attended, _WORDS)
+    hours.parse(told.attended)
+    _day("paused_until", told.paused_until)
+    _number("weekly_h", told.weekly_h, 0.0, hours.WEEK_H)
+    _number("utc_offset_min", told.utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN)
+    if told.place is not None:
+        _number("place", told.place[0], -90.0, 90.0)
+        _number("place", told.place[1], -180.0, 180.0)
+    _count("printers", len(told.printers), MOST_PRINTERS)
+    if len({printer.id for printer in told.printers}) < len(told.printers):
+        raise InvalidFieldError("printers", "two have the same id")
+    for printer in told.printers:
+        _facts(printer)
+
+
+def _facts(printer: PrinterFacts) -> None:
+    for name in ("id", "title", "preset", "link"):
+        _text(name, getattr(printer, name), _NAME)
+    if not printer.id:
+        raise InvalidFieldError("id", "a printer has no id")
+    for name in ("bed_x_mm", "bed_y_mm", "height_mm"):
+        _number(name, getattr(printer, name), 1.0, MOST_MM)
+    _number("margin_mm", printer.margin_mm, 0.0, min(printer.bed_x_mm, printer.bed_y_mm) / 2)
+    _number("nozzle_mm", printer.nozzle_mm, 0.0, 100.0)
+    if printer.spool is not None:
+        for name in ("id", "material", "maker_lot"):
+            _text(name, getattr(printer.spool, name), _NAME)
+        _number("grams", printer.spool.grams, 0.0, MOST_G)
+
+
+def _ready(message: Ready) -> None:
+    _refs((message.attempt,))
+    for name in ("nonce", "gcode_key", "slicer"):
+        _text(name, getattr(message, name), 2 * _NAME)
+    _number("seconds", message.seconds, 0.0, MOST_SECONDS)
+    _number("grams", message.grams, 0.0, MOST_G)
+
+
+def _restated(message: Restated) -> None:
+    _refs(kept.offered.attempt for kept in message.attempts)
+    for kept in message.attempts:
+        _number("pieces", kept.offered.pieces, 1, MOST_PIECES)
+        _number("seconds", kept.offered.seconds, 0.0, MOST_SECONDS)
+        _number("grams", kept.offered.grams, 0.0, MOST_G)
+        _number("good", kept.good or 0, 0, MOST_PIECES)
+        _number("scrap", kept.scrap or 0, 0, MOST_PIECES)
+        for name in ("reason", "spool", "counted_by"):
+            _text(name, getattr(kept, name), _WORDS)
+
+
+def _refs(refs: Iterable[AttemptRef]) -> None:
+    for number, ref in enumerate(refs, 1):
+        _count("attempts", number, MOST_ATTEMPTS)
+        _text("job", ref.job, _NAME)
+        _number("number", ref.number, 1, MOST_NUMBER)
+
+
+def _text(field: str, value: str, most: int) -> None:
+    if len(value) > most:
+        raise InvalidFieldError(field, f"{len(value)} characters are more than {most}")
+
+
+def _day(field: str, text: str) -> None:
+    try:
+        date.fromisoformat(text or "2026-01-01")
+    except ValueError as error:
+        raise InvalidFieldError(field, "is no day") from error
+
+
+def _count(field: str, value: int, most: int) -> None:
+    if value > most:
+        raise InvalidFieldError(field, f"more than {most} of them")
+
+
+def _number(field: str, value: float, least: float, most: float) -> None:
+    # Not a number is below and above nothing.
+    if not least <= value <= most:
+        raise InvalidFieldError(field, f"{value:g} is not between {least:g} and {most:g}")

@@ -1,0 +1,80 @@
+"""What a piece of each part is worth, so that each class of printers knows what it is best at. Pure.
+
+The dual of the linear programme "make all parts in the shortest time", smoothed by entropy: each
+class divides its minutes over the parts by the logit of worth per minute, and what is short becomes
+dearer, until all parts would be ready at the same time. The temperature falls as it converges.
+Milliseconds, since only classes and parts matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.network import Floats, Network
+
+_COLDEST = 400.0
+_FIRST = 4.0
+_COOLING = 1.6
+_ROUNDS = 400
+_CLOSE, _ROUGH = 0.002, 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prices:
+    """Worth of parts, and what follows from it."""
+
+    price: Floats  # [Q], of one good piece; 0 where none is asked
+    share: Floats  # [Q, C], how each class divides its minutes; columns sum to 1 or 0
+
+    def worth(self, net: Network) -> Floats:
+        """Return [Q, C]: what a minute of a class is worth on a part."""
+        work = net.work_min()
+        can = np.isfinite(work)
+        return np.where(can, self.price[:, None] / np.where(can, work, 1.0), 0.0)
+
+    def regret(self, net: Network) -> Floats:
+        """Return [Q, C], 0..1: what is lost by a class on a part against what it is best at."""
+        worth = self.worth(net)
+        best = worth.max(axis=0, initial=0.0)
+        return 1.0 - worth / np.where(best > 0, best, 1.0)
+
+
+def prices(net: Network, pieces: Floats, minutes: Floats) -> Prices:
+    """Find prices at which all parts would be ready at once.
+
+    Args:
+        net: the printers.
+        pieces: [Q] good pieces asked of each part, >= 0.
+        minutes: [C] of good work that each class has, as of `Network.class_min`.
+    """
+    work = net.work_min()
+    can = np.isfinite(work) & (minutes > 0)
+    asked = np.flatnonzero((pieces > 0) & can.any(axis=1))
+    price, share = np.zeros(len(pieces)), np.zeros(work.shape)
+    used = np.flatnonzero(can[asked].any(axis=0)) if len(asked) else asked
+    if not len(asked):
+        return Prices(price=price, share=share)
+    can = can[np.ix_(asked, used)]
+    cost = np.where(can, work[np.ix_(asked, used)], 1.0)
+    speed = np.where(can, -np.log(cost), -np.inf)
+    makes = np.where(can, minutes[used] / cost, 0.0)
+    log_price = np.log(pieces[asked] / makes.sum(axis=1))
+    log_price -= log_price.mean()
+    sharp = _FIRST
+    for _ in range(_ROUNDS):
+        logit = sharp * (log_price[:, None] + speed)
+        split = np.exp(logit - logit.max(axis=0))
+        split /= split.sum(axis=0)
+        late = np.log(pieces[asked] / np.maximum((makes * split).sum(axis=1), 1e-300))
+        late -= late.mean()
+        worst = float(np.abs(late).max())
+        if worst < _ROUGH and sharp < _COLDEST:
+            sharp = min(sharp * _COOLING, _COLDEST)
+        elif worst < _CLOSE:
+            break
+        log_price += late / sharp
+    price[asked] = np.exp(log_price)
+    share[np.ix_(asked, used)] = split
+    return Prices(price=price, share=share)

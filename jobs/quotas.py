@@ -1,0 +1,241 @@
+"""Splits orders over the printers of a country: who makes how many full plates of what, by when.
+
+Pure, and the same for the same facts. What every step does is said where it is done: prices
+(`jobs.prices`), which share of each order can be in time (`jobs.capacity`), the book and its
+scores (`jobs.filling`). A plan carries what nobody could have done better (`jobs.certificate`).
+Time passes as `Network` says: a plate may be cut by closing time and go on when it is open again.
+Leaves exact times on the clock, and the plates that may not be cut, to `jobs.split`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.capacity import by_value, shares_in_time
+from jobs.certificate import earliest_min, most_in_time
+from jobs.filling import Book, Weights
+from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows
+from jobs.prices import Prices, prices
+
+#: Shares of all time that are left free for what whole plates do not fill, tried in this order.
+LOSSES = (0.0, 0.02, 0.05)
+#: A plan that is so near to what is possible is not tried to be bettered.
+NEAR = 0.003
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quotas:
+    """A plan over classes and labs, with the proof of how good it is."""
+
+    rows: Rows
+    ends_min: Floats  # due dates of the buckets; one bucket more has none
+    missing: Floats  # [L], good pieces that have no room before the horizon
+    in_time: float  # 0..1, weighted share of kits printed by their due date
+    most_in_time: float  # no plan has more
+    regret: Floats  # [Q, C], what a class loses on a part
+
+    @property
+    def gap(self) -> float:
+        """How far from the best that could be, 0..1; the best possible may be worse than that."""
+        return max(0.0, 1.0 - self.in_time / self.most_in_time) if self.most_in_time else 0.0
+
+
+def plan(
+    net: Network,
+    lines: Lines,
+    *,
+    weights: Weights | None = None,
+    least: float = 0.0,
+    kept: Rows | None = None,
+) -> Quotas:
+    """Split all lines over all printers.
+
+    Args:
+        net: the printers.
+        lines: sorted as the caller likes best; it decides between equals.
+        weights: what a kilometre, load and a parcel more are worth.
+        least: no lab makes fewer good pieces of a line, where that costs nobody's due date.
+        kept: what stays where it is, as of an earlier plan with the same lines; only what is
+            missing from it is put in, into the slack of the others.
+    """
+    net, by = net.ordered()
+    lines = _barred_by(lines, by)
+    if kept is not None:
+        kept = _renumbered(kept, np.argsort(by))
+    ends = np.unique(lines.due_min)
+    pieces = lines.of_parts(net.most.shape[0])
+    last = float(ends[-1]) if len(ends) else 0.0
+    found = prices(net, pieces, net.class_min(last))
+    bound = most_in_time(net, lines, found)
+    weights = weights or Weights()
+    best: tuple[float, Book, Floats] | None = None
+    for loss in LOSSES if kept is None else LOSSES[:1]:
+        filled = _fill(Book(net, lines, ends), found, weights, least, loss, kept)
+        if best is None or filled[0] > best[0] + TINY:
+            best = filled
+        if best[0] >= bound * (1.0 - NEAR):
+            break
+    assert best is not None  # noqa: S101 - there is at least one loss
+    in_time, book, left = best
+    for order in by_value(lines, found):
+        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
+            left[line] = book.earliest(int(line), float(left[line]))
+    return Quotas(
+        rows=_renumbered(book.rows, by),
+        ends_min=ends,
+        missing=np.where(left > TINY, left, 0.0),
+        in_time=in_time,
+        most_in_time=max(bound, 0.0),
+        regret=found.regret(net),
+    )
+
+
+def _barred_by(lines: Lines, by: Ints) -> Lines:
+    if not lines.barred:
+        return lines
+    return Lines(
+        order=lines.order, part=lines.part, pieces=lines.pieces, due_min=lines.due_min,
+        release_min=lines.release_min, weight=lines.weight, site=lines.site,
+        barred={line: barred[by] for line, barred in lines.barred.items()},
+    )  # fmt: skip
+
+
+def _renumbered(rows: Rows, to: Ints) -> Rows:
+    return Rows(
+        line=rows.line, bucket=rows.bucket, printer=to[rows.printer], plates=rows.plates,
+        last=rows.last,
+    )  # fmt: skip
+
+
+def _fill(
+    book: Book, found: Prices, weights: Weights, least: float, loss: float, kept: Rows | None
+) -> tuple[float, Book, Floats]:
+    """Put in what can be in time; return its share, the book and what is left of each line."""
+    net, lines = book.net, book.lines
+    regret = found.regret(net)
+    if kept is None:
+        left = lines.pieces.copy()
+        shares = shares_in_time(net, lines, found, loss=loss)
+        makers = (net.most > 0)[:, net.cls].sum(axis=1)
+        turn = np.lexsort((makers[lines.part], lines.due_min[lines.order]))
+        for line in turn:
+            asked = float(lines.pieces[line] * shares[lines.order[line]])
+            left[line] -= asked - _insert(book, int(line), asked, regret, weights, least)
+    else:
+        book.keep(kept)
+        good = kept.copies(net, lines) * net.good[kept.printer]
+        left = np.maximum(0.0, lines.pieces - np.bincount(kept.line, good, lines.count))
+    for order in by_value(lines, found):
+        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
+            left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+    if least > 0 and kept is None:
+        for line in range(lines.count):
+            book.gather(line, least, book.score(line, regret, weights))
+    return _in_time(lines, left), book, left
+
+
+def _insert(
+    book: Book, line: int, pieces: float, regret: Floats, weights: Weights, least: float
+) -> float:
+    if pieces <= TINY:
+        return 0.0
+    score = book.score(line, regret, weights)
+    return book.insert(line, pieces, book.bucket(line), score, least=least)
+
+
+def _in_time(lines: Lines, left: Floats) -> float:
+    """Return the weighted share of kits in time; a kit is as complete as its scarcest part."""
+    if not lines.count:
+        return 1.0
+    share = np.clip(1.0 - left / lines.pieces, 0.0, 1.0)
+    by_order = np.ones(len(lines.weight))
+    np.minimum.at(by_order, lines.order, share)
+    asked = np.bincount(lines.order, minlength=len(lines.weight)) > 0
+    return float((by_order * lines.weight)[asked].sum() / lines.weight[asked].sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Soonest:
+    """The plan that is ready first, and the proof of how good it is."""
+
+    rows: Rows
+    lines: Lines  # one for each part
+    ready_min: float  # when all is printed, to the slot
+    earliest_min: float  # nobody can be ready before
+
+    @property
+    def gap(self) -> float:
+        """How much longer it takes than what nobody can beat; 0.01 is one per cent."""
+        return self.ready_min / self.earliest_min - 1.0 if self.earliest_min > 0 else 0.0
+
+
+def soonest(net: Network, pieces: Floats) -> Soonest | None:
+    """Split so many good pieces [Q] so that all are printed as soon as can be; None if never."""
+    net, by = net.ordered()
+    parts = np.flatnonzero(pieces > 0)
+    lines = Lines(
+        order=np.zeros(len(parts), np.int64), part=parts, pieces=pieces[parts],
+        due_min=np.zeros(1), release_min=np.zeros(1), weight=np.ones(1),
+        site=np.zeros(1, np.int64),
+    )  # fmt: skip
+    found = prices(net, pieces, net.class_min(net.horizon_min / 2))
+    bound = earliest_min(net, pieces, found)
+    found = prices(net, pieces, net.class_min(bound + SLOT_MIN))
+    bound = max(bound, earliest_min(net, pieces, found))
+    low, high = int(bound // SLOT_MIN), net.open_min.shape[0] - 1
+    best = None
+    step = max(1, low // 100)
+    at = min(high, low + step)
+    for _ in range(_ROUNDS * 4):
+        book = _by(net, lines, found, at * SLOT_MIN)
+        if book is not None:
+            best, high = book, at
+        elif at == high:
+            return None
+        else:
+            low = at
+        if best is not None and high - low <= 1:
+            break
+        step *= 2
+        at = (low + high) // 2 if best is not None else min(high, low + step)
+    if best is None:
+        return None
+    return Soonest(
+        rows=_renumbered(best.rows, by),
+        lines=lines,
+        ready_min=float(high * SLOT_MIN),
+        earliest_min=bound,
+    )
+
+
+def _by(net: Network, lines: Lines, found: Prices, end_min: float) -> Book | None:
+    """Try to print all lines by then."""
+    book = Book(net, lines, np.array([end_min]))
+    regret, left = found.regret(net), lines.pieces.copy()
+    past = np.cumsum(found.share, axis=0)
+    makers = (net.most > 0)[:, net.cls].sum(axis=1)
+    turn = np.argsort(makers[lines.part], kind="stable")
+    for line in turn:
+        part = int(lines.part[line])
+        begin = past[part] - found.share[part]
+        left[line] = book.apportion(int(line), float(lines.pieces[line]), begin, past[part])
+    for line in turn:
+        if left[line] > TINY:
+            score = regret[int(lines.part[line])][net.cls]
+            left[line] = book.insert(int(line), float(left[line]), 0, score)
+    return book if bool((left <= TINY).all()) else None
+
+
+def some_printers(net: Network, keep: Bools) -> tuple[Network, Ints]:
+    """Return the network without those that are gone, and the new index of each that stays."""
+    index = np.cumsum(keep) - 1
+    where = np.flatnonzero(keep)
+    return Network(
+        name=net.name[where], node=net.node[where], cls=net.cls[where], speed=net.speed[where],
+        good=net.good[where], busy_min=net.busy_min[where], spool_g=net.spool_g[:, where],
+        most=net.most, plate_min=net.plate_min, piece_min=net.piece_min, plate_g=net.plate_g,
+        piece_g=net.piece_g, calendar=net.calendar, open_min=net.open_min, km=net.km[:, where],
+    ), index  # fmt: skip

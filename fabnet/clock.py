@@ -1,14 +1,24 @@
-"""The only reader of the time."""
+"""The only reader of the time, and of the zone that people read it in."""
 
 from __future__ import annotations
 
+import os
 import time
+import zoneinfo
 from datetime import UTC, datetime
+from pathlib import Path
+
+_FALLBACK = "Europe/Paris"
 
 
 def now() -> datetime:
     """Return the wall clock, aware UTC: for people, never for a decision between machines."""
     return datetime.now(UTC)
+
+
+def boot_id() -> str:
+    """Return what names this run of the machine: boot times of another run say nothing in it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def boottime_s() -> float:
@@ -18,3 +28,34 @@ def boottime_s() -> float:
     come back to life hours late.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def is_zone(name: str) -> bool:
+    """Return whether this machine knows a time zone of this name, as in "Europe/Paris"."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
+
+
+def zone() -> str:
+    """Return the name of the time zone that this process is in; Europe/Paris where none is set."""
+    linked = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    written = Path("/etc/timezone")
+    names = [os.environ.get("TZ", "").removeprefix(":"), linked]
+    if written.exists():
+        names.append(written.read_text(encoding="utf-8").strip())
+    return next((name for name in names if name and is_zone(name)), _FALLBACK)
+
+
+def use_zone(name: str) -> None:
+    """Let this process be in a time zone: `astimezone()` gives its time from now on."""
+    os.environ["TZ"] = name
+    time.tzset()
+
+
+def local(moment: datetime) -> str:
+    """Return a moment for people at a command line: to the minute, in this process' named zone."""
+    here = moment.astimezone()
+    return f"{here:%Y-%m-%d %H:%M} {here.tzname()}"

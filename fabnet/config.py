@@ -7,19 +7,37 @@ beside the configuration, readable by their owner only.
 from __future__ import annotations
 
 import difflib
-import re
+import ipaddress
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from fabnet import clock
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
+from firmware_profiles.errors import plain_words
+from jobs.assign import LOOK_AHEAD_S
+from jobs.errors import InvalidFieldError
+from jobs.hours import WEEK_H, parse
+from printers.model import MANUAL
 
 _T = TypeVar("_T")
-_HOURS = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+#: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.
+SLICERS = ("auto", "local", "coordinator")
+_MOST_LOOK_AHEAD_S = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """What a listener proves itself with: PEM files."""
+
+    certificate: str  # with the chain behind it
+    key: str
+    ca: str = ""  # who signed it, for those who connect; "" means a public authority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +48,23 @@ class CoordinatorConfig:
     network: str = "fabnet"  # the network's name on pages and labels
     host: str = "127.0.0.1"
     port: int = 8080
-    public_url: str = ""  # "" means http://host:port
+    public_url: str = ""  # how people and nodes reach the pages; "" means https://host:port
+    behind_proxy: bool = (
+        False  # a reverse proxy ends TLS for the pages, which are served in the clear
+    )
     broker: str = (
         "mosquitto"  # mosquitto | iotcore (demo, loopback) | mqtt(s)://... of an own broker
     )
     broker_host: str = "127.0.0.1"
     broker_port: int = 1883
+    public_broker: str = ""  # how nodes reach the broker, where it is not broker_host: mqtts://...
+    tls: TlsFiles | None = None  # relative to the configuration file; None: the network's own
+    websocket_port: int = 0  # a second way in, for labs whose firewall lets only HTTPS out; 0: none
     broker_password_file: str = ""  # of the user "coordinator" on an own broker
+    hub_place: tuple[float, float] | None = None  # latitude, longitude of where lots are gathered
+    timezone: str = ""  # of pages, hours and commands, as "Europe/Paris"; "" is this machine's
+    look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
+    silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +73,28 @@ class PrinterConfig:
 
     id: str
     preset: str  # name of a machine preset
-    port: str  # /dev/serial/by-id/...
+    # One way to it: a serial port, an OctoPrint with its key, or a person.
+    port: str = ""  # /dev/serial/by-id/...
+    baudrate: int = 115200  # of that port; boards with native USB do not care
+    octoprint: str = ""  # http(s)://host[:port][/path]
+    api_key_file: str = ""  # for that OctoPrint; relative to the configuration file
+    manual: bool = False  # a person feeds it
     title: str = ""
     material: str = ""  # on the loaded spool; "" means none is loaded
     grams: float = 0.0  # on the loaded spool when it was put on
     spool: str = ""  # its id; "" means <printer>-1
     spool_lot: str = ""  # the filament maker's lot number
-    unattended: bool = False  # may print while nobody is there
+    unattended: bool = False  # may print while nobody is there; needs the next three
+    protection_tested: bool = False  # its thermal protection
+    smoke_alarm: bool = False
+    surroundings_clear: bool = False
+
+    @property
+    def link(self) -> str:
+        """How the node reaches it, as `PrinterFacts.link` says it."""
+        if self.manual:
+            return MANUAL
+        return "octoprint" if self.octoprint else "serial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +104,56 @@ class NodeConfig:
     id: str
     lab: str
     coordinator: str  # http(s)://host:port
-    broker: str  # mqtt(s)://host:port
+    broker: str  # mqtt, mqtts, ws or wss://host:port
+    ca_file: str = ""  # who signed the broker's certificate; "" means a public authority
+    coordinator_ca_file: str = (
+        ""  # and who signed the coordinator's, which may stand behind a proxy
+    )
     data_dir: str  # journal, files, slices; relative to the configuration file
     password_file: str  # the node's MQTT password
     key_file: str  # the node's Ed25519 private key
-    attended: str = "08:00-20:00"  # local hours in which somebody is with the printers
+    attended: str = "08:00-20:00"  # hours of the week with somebody there: "Mon-Fri 18:00-23:00"
+    place: tuple[float, float] | None = None  # latitude, longitude; told rounded to about 5 km
+    asks: bool = False  # a person answers each offer
     paused: bool = False
+    paused_until: str = ""  # "2026-12-07": a pause ends on this day
+    weekly_h: float = 0.0  # of printing in a calendar week, at most; 0: no ceiling
+    page_port: int = 0  # of the node's own page; 0: it has none
+    page_host: str = "127.0.0.1"  # an address of this machine, so that a phone reaches the page
+    page_password_file: str = ""  # asked for on the page; needed for any host but this machine
+    slicer: str = "auto"  # auto | local | coordinator; see docs/slicing.md
     printers: tuple[PrinterConfig, ...] = ()
 
 
 def load_coordinator(path: Path) -> CoordinatorConfig:
-    """Read the coordinator's configuration.
+    """Read the coordinator's configuration; the paths under `tls` become absolute.
 
     Raises:
         ConfigError: naming the file and the field.
     """
     found = _load(path, CoordinatorConfig)
-    for name in ("port", "broker_port"):
-        if not 1 <= getattr(found, name) <= 65535:  # noqa: PLR2004 - TCP ports
-            raise ConfigError(str(path), name, "must be between 1 and 65535")
-    return found
+    for name in ("port", "broker_port", "websocket_port"):
+        least = 0 if name == "websocket_port" else 1
+        if not least <= getattr(found, name) <= 65535:  # noqa: PLR2004 - TCP ports
+            raise ConfigError(str(path), name, f"must be between {least} and 65535")
+    if found.timezone and not clock.is_zone(found.timezone):
+        why = f'there is no time zone {found.timezone!r}; write it as "Europe/Paris"'
+        raise ConfigError(str(path), "timezone", why)
+    if not 1 <= found.look_ahead_s <= _MOST_LOOK_AHEAD_S:
+        raise ConfigError(str(path), "look_ahead_s", "between a second and a week, in seconds")
+    if found.tls is None:
+        return found
+    here = path.resolve().parent
+    tls = TlsFiles(
+        certificate=str(here / found.tls.certificate),
+        key=str(here / found.tls.key),
+        ca=str(here / found.tls.ca) if found.tls.ca else "",
+    )
+    return replace(found, tls=tls)
 
 
 def load_node(path: Path) -> NodeConfig:
-    """Read a node's configuration.
+    """Read a node's configuration; its paths become absolute, from where the file lies.
 
     Raises:
         ConfigError: naming the file and the field.
@@ -92,8 +161,14 @@ def load_node(path: Path) -> NodeConfig:
     found = _load(path, NodeConfig)
     if not is_node_id(found.id):
         raise ConfigError(str(path), "id", "1 to 32 of a-z, 0-9 and inner hyphens")
-    if not _HOURS.fullmatch(found.attended):
-        raise ConfigError(str(path), "attended", 'write it as "08:00-20:00"')
+    try:
+        parse(found.attended)
+    except InvalidFieldError as error:
+        raise ConfigError(str(path), "attended", error.why) from error
+    if found.slicer not in SLICERS:
+        raise ConfigError(str(path), "slicer", f"write one of {', '.join(SLICERS)}")
+    _check_page(path, found)
+    _check_week(path, found)
     ids = [printer.id for printer in found.printers]
     for printer in found.printers:
         if not is_node_id(printer.id) or ids.count(printer.id) > 1:
@@ -102,17 +177,106 @@ def load_node(path: Path) -> NodeConfig:
             )
         if printer.grams < 0:
             raise ConfigError(str(path), f"printers.{printer.id}.grams", "cannot be below 0")
-    return found
+        _check_link(path, printer)
+        _check_alone(path, printer)
+    here = path.resolve().parent
+    return replace(
+        found,
+        printers=tuple(
+            replace(each, api_key_file=str(here / each.api_key_file)) if each.api_key_file else each
+            for each in found.printers
+        ),
+        data_dir=str(here / found.data_dir),
+        ca_file=str(here / found.ca_file) if found.ca_file else "",
+        coordinator_ca_file=str(here / found.coordinator_ca_file)
+        if found.coordinator_ca_file
+        else "",
+        password_file=str(here / found.password_file),
+        page_password_file=str(here / found.page_password_file) if found.page_password_file else "",
+        key_file=str(here / found.key_file),
+    )
 
 
-def _load(path: Path, kind: type[_T]) -> _T:
+def _check_page(path: Path, found: NodeConfig) -> None:
+    if not 0 <= found.page_port <= 65535:  # noqa: PLR2004 - TCP ports
+        raise ConfigError(str(path), "page_port", "must be between 1 and 65535, or 0 for no page")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        here = ipaddress.ip_address(found.page_host).is_loopback
+    except ValueError:
+        here = found.page_host == "localhost"
+    if found.page_port and not here and not found.page_password_file:
+        why = "is needed where others can reach the page: a file with a password, beside this one"
+        raise ConfigError(str(path), "page_password_file", why)
+
+
+def _check_week(path: Path, found: NodeConfig) -> None:
+    if not 0 <= found.weekly_h <= WEEK_H:
+        raise ConfigError(str(path), "weekly_h", "between 0 (no ceiling) and 168 hours")
+    if found.paused_until:
+        try:
+            date.fromisoformat(found.paused_until)
+        except ValueError as error:
+            why = f'{found.paused_until!r} is no day; write it as "2026-12-07"'
+            raise ConfigError(str(path), "paused_until", why) from error
+
+
+def _check_alone(path: Path, printer: PrinterConfig) -> None:
+    said = (printer.protection_tested, printer.smoke_alarm, printer.surroundings_clear)
+    if printer.unattended and not all(said):
+        why = (
+            "needs protection_tested, smoke_alarm and surroundings_clear = true beside it: its"
+            " thermal protection was tested, a smoke alarm is near, nothing that burns is around it"
+        )
+        raise ConfigError(str(path), f"printers.{printer.id}.unattended", why)
+
+
+def _check_link(path: Path, printer: PrinterConfig) -> None:
+    where = f"printers.{printer.id}"
+    ways = [printer.port != "", printer.octoprint != "", printer.manual]
+    if sum(ways) != 1:
+        raise ConfigError(
+            str(path), where, "give it one of: port, octoprint (with api_key_file), manual = true"
+        )
+    if printer.baudrate <= 0:
+        raise ConfigError(str(path), f"{where}.baudrate", "must be above 0, as 115200 or 250000")
+    if printer.octoprint and not printer.octoprint.startswith(("http://", "https://")):
+        raise ConfigError(str(path), f"{where}.octoprint", 'write it as "http://host:port"')
+    if bool(printer.octoprint) != bool(printer.api_key_file):
+        why = "belongs to octoprint: a file with an API key in it, beside this one"
+        raise ConfigError(str(path), f"{where}.api_key_file", why)
+
+
+def is_node_file(path: Path) -> bool:
+    """Whether a configuration file is a node's: only a node has a coordinator.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return "coordinator" in _read(path)
+
+
+def machine_id() -> str:
+    """Return what names this machine, so that a journal that was copied away is noticed."""
+    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        if path.exists() and (text := path.read_text(encoding="ascii").strip()):
+            return text
+    return "unnamed"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), "", f"is no TOML: {error}") from error
+
+
+def _load(path: Path, kind: type[_T]) -> _T:
+    data = _read(path)
     _refuse_unknown(path, data, kind, "")
+    if isinstance(data.get("tls"), dict):
+        _refuse_unknown(path, data["tls"], TlsFiles, "tls.")
     if kind is NodeConfig:
         for printer in data.get("printers", ()):
             if isinstance(printer, dict):
@@ -121,7 +285,7 @@ def _load(path: Path, kind: type[_T]) -> _T:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at ")
-        raise ConfigError(str(path), where.strip("`$."), text) from error
+        raise ConfigError(str(path), where.strip("`$."), plain_words(text)) from error
 
 
 def _refuse_unknown(path: Path, data: dict[str, Any], kind: type, prefix: str) -> None:

@@ -1,99 +1,125 @@
-"""Letting a node into the network: its keys, its login at the broker, its configuration file."""
+"""Letting nodes into the network, on the coordinator's machine: invitations, and folders by hand.
+
+Leaves what the ledger keeps to `jobs.coordinator.enrolment`, and the lab's side to `fabnet.joining`.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from fabnet.broker import password_line
+from fabnet.authority import reach
+from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
 from fabnet.errors import ConfigError
+from fabnet.joining import PRINTER_HINT, make_secrets, public_key_of, write_config
 from fabnet.wire import is_node_id
-from jobs.coordinator import nodes
+from firmware_profiles.loader import load_machine
+from firmware_profiles.profile import MachinePreset
+from jobs.coordinator import enrolment, nodes
+from jobs.joining import Enrolled, JoinCode, Standing, may_join
 from jobs.ledger.store import Ledger
 
-_PRINTER_HINT = """
-# One [[printers]] table for each printer:
-# [[printers]]
-# id = "mk3-left"
-# preset = "generic-250x210"
-# port = "/dev/serial/by-id/..."
-# material = "PETG"
-# grams = 850
-"""
+_OLD_LOGINS = "logins"
 
 
-def logins_file(folder: Path) -> Path:
-    """Return the file with the MQTT logins (hashed) of all nodes."""
-    return folder / "logins"
-
-
-def read_logins(path: Path) -> dict[str, str]:
-    """Return the lines of the logins file by node."""
+def import_logins(ledger: Ledger, folder: Path) -> tuple[str, ...]:
+    """Take the logins of an older version's file into the ledger, once; return whose they were."""
+    path = folder / _OLD_LOGINS
     if not path.exists():
-        return {}
+        return ()
     lines = path.read_text(encoding="utf-8").splitlines()
-    return {line.split(":", 1)[0]: line for line in lines if ":" in line}
+    found = dict(line.split(":", 1) for line in lines if ":" in line)
+    taken = enrolment.import_logins(ledger, found)
+    path.replace(path.with_suffix(".imported"))
+    return taken
 
 
-def _add_login(folder: Path, node: str, password: str) -> None:
-    """Add or replace a node's login; a running coordinator notices."""
-    path = logins_file(folder)
-    lines = read_logins(path) | {node: password_line(node, password)}
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text("\n".join(lines[name] for name in sorted(lines)) + "\n", encoding="utf-8")
-    fresh.replace(path)
+def hosted_folder(config: CoordinatorConfig, name: str) -> Path:
+    """Return where the folder of a hosted node belongs; a running coordinator starts what appears."""
+    return Path(config.data_dir) / "hosted" / name
 
 
-def create_node(name: str, lab: str, config: CoordinatorConfig, out: Path, now: datetime) -> Path:
-    """Enrol a node and write its folder with node.toml and secrets; return node.toml's path.
+def open_ledger(config: CoordinatorConfig) -> Ledger:
+    """Open the ledger beside a coordinator that may be running; made where there is none."""
+    folder = Path(config.data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ledger(folder / "ledger.db")
+
+
+def invite(config: CoordinatorConfig, lab: str, by: str, hours: int, now: datetime) -> JoinCode:
+    """Return the code that lets a lab in; nobody keeps it.
+
+    Raises:
+        ConfigError: the coordinator cannot be reached as it is configured.
+        InvalidFieldError: no name, or a time that is too long.
+    """
+    how = reach(config, now)
+    if not may_join(how.url, how.pin):
+        why = "must begin with https://: labs do not send their secrets over http"
+        raise ConfigError("coordinator", "public_url", why)
+    ledger = open_ledger(config)
+    try:
+        token = enrolment.invite(ledger, lab, by, now, hours)
+    finally:
+        ledger.close()
+    return JoinCode(url=how.url, token=token, pin=how.pin)
+
+
+def create_node(
+    name: str,
+    lab: str,
+    config: CoordinatorConfig,
+    out: Path,
+    now: datetime,
+    by_hand: tuple[str, ...] = (),
+) -> Path:
+    """Enrol a node by hand and write its folder with node.toml and secrets; return node.toml's path.
+
+    `by_hand` are machine presets of printers that its maker feeds by hand, from an SD card; the
+    coordinator slices for them.
 
     Raises:
         ConfigError: the name is none, or the folder is there already.
+        FirmwareProfileError: a preset is unknown.
+        RefusedError: the name is not to be had.
     """
+    presets = [load_machine(preset) for preset in by_hand]
     if not is_node_id(name):
         raise ConfigError(str(out), "name", "1 to 32 of a-z, 0-9 and inner hyphens")
     if out.exists():
         raise ConfigError(str(out), "", "is there already; choose a new folder")
-    key = Ed25519PrivateKey.generate()
-    password = secrets.token_urlsafe(32)
-    folder = Path(config.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(folder / "ledger.db")
-    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    nodes.enrol(ledger, name, lab, public, now)
-    ledger.close()
-    _add_login(folder, name, password)
-    out.mkdir(mode=0o700, parents=True)
-    private = base64.b64encode(key.private_bytes_raw()).decode()
-    for file, text in (("mqtt.password", password), ("node.key", private)):
-        (out / file).touch(mode=0o600)
-        (out / file).write_text(text + "\n", encoding="utf-8")
-    target = out / "node.toml"
-    target.write_text(_node_toml(name, lab, config) + _PRINTER_HINT, encoding="utf-8")
-    return target
-
-
-def _node_toml(name: str, lab: str, config: CoordinatorConfig) -> str:
-    own = "://" in config.broker
-    broker = config.broker if own else f"mqtt://{config.broker_host}:{config.broker_port}"
-    lines = {
-        "id": name,
-        "lab": lab,
-        "coordinator": config.public_url or f"http://{config.host}:{config.port}",
-        "broker": broker,
-        "data_dir": "data",
-        "password_file": "mqtt.password",
-        "key_file": "node.key",
-        "attended": "08:00-20:00",
-    }
-    # A JSON string is a TOML string.
-    return "".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items()
+    how = reach(config, now)
+    # Its name begins with a dot until all is in it: a coordinator that hosts it looks for folders.
+    fresh = out.with_name(f".{out.name}.new")
+    key, password = make_secrets(fresh)
+    ledger = open_ledger(config)
+    try:
+        nodes.enrol(ledger, name, lab, public_key_of(key), now, login_of(password))
+    finally:
+        ledger.close()
+    answer = Enrolled(
+        node=name,
+        lab=lab,
+        standing=Standing.CONFIRMED,
+        coordinator=how.url,
+        broker=how.broker_url,
+        authority=how.authority,
     )
+    printers = _by_hand(presets) if presets else PRINTER_HINT
+    trusted = how.web_tls is not None and bool(how.authority)
+    write_config(fresh, answer, coordinator_ca=trusted, printers=printers)
+    fresh.rename(out)
+    return out / "node.toml"
+
+
+def _by_hand(presets: list[MachinePreset]) -> str:
+    lines = ['slicer = "coordinator"']
+    for number, preset in enumerate(presets, 1):
+        title = json.dumps(preset.title, ensure_ascii=False)
+        lines += [
+            "", "[[printers]]", f'id = "printer-{number}"', f'preset = "{preset.name}"',
+            f"title = {title}", "manual = true",
+        ]  # fmt: skip
+    return "\n".join(lines) + "\n"

@@ -41,6 +41,41 @@ class JournalError(FabnetError):
     """The node's journal cannot be used as it is."""
 
 
+class BackupError(FabnetError):
+    """A backup cannot be made or put back."""
+
+
+class SupersededError(FabnetError):
+    """Another node speaks in this one's name: its journal was copied, or its keys were."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"Another node speaks as {node}: this folder was copied, or put back from a copy, and"
+            " runs elsewhere. Stop that one, or delete this folder; a lab needs one node."
+        )
+        self.node = node
+
+
+class JoinError(FabnetError):
+    """A node cannot join, or change its password; nothing is lost, the same command goes on."""
+
+
+class NodeAwayError(FabnetError):
+    """The node that a command is for does not run here."""
+
+    def __init__(self, node: str, folder: str) -> None:
+        super().__init__(
+            f"The node {node} does not run here, or not with {folder}. Start it with:"
+            " fabnet node run"
+        )
+        self.node = node
+        self.folder = folder
+
+
+class NodeRefusedError(FabnetError):
+    """The node does not do what was wished; the message says why."""
+
+
 class FileFetchError(FabnetError):
     """A plate file could not be fetched."""
 

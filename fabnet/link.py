@@ -1,9 +1,10 @@
-"""The MQTT link: the only module that knows paho.
+"""The MQTT link: with `fabnet.broker_probe` the only module that knows paho.
 
-Callbacks run on paho's thread and only put into a queue: an exception there would end the
-thread while `is_connected` stays true, and a slow callback would drop the connection. Nothing
-durable is left to paho or to the broker: sessions are clean, and what must arrive is sent again
-from the outbox until it is acknowledged.
+Nothing durable is left to paho or to the broker: sessions are clean, and what must arrive is sent
+again from the outbox until it is acknowledged. Each connection has a paho client of its own, run by
+one thread of ours. So nothing that paho still holds is sent again behind our back over a reconnect,
+and an exception, in a callback or in paho's own reading of broken packets, costs a connection and
+not the thread. Callbacks only put into a queue: a slow one would drop the connection.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ import queue
 import random
 import secrets
 import ssl
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
@@ -22,17 +28,27 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from fabnet import clock
 from fabnet.errors import BrokerError
-from jobs.ledger.streams import OutboxRow
+from fabnet.pacing import pause_s
 
 _log = logging.getLogger(__name__)
 
-#: paho sends all it has after a reconnect, whatever its own limit says, so we keep little in it.
+#: Most messages that one peer is sent before it acknowledges, and most that paho holds for us.
 WINDOW = 16
-_RESEND_FIRST_S = 2.0
-_RESEND_MOST_S = 60.0
-_KEEPALIVE_S = 30
+#: Places of a window that only retained messages may take: a birth is never crowded out.
+_FOR_RETAINED = 2
+KEEPALIVE_S = 30
+_CONNECT_S = 10.0
+_ROUND_S = 1.0
+_LEAVE_S = 2.0
+#: Without it a whole network would come back in the same second after a restart of the broker.
+SPREAD_S = 5.0
+#: A connection that ended sooner is a failed attempt: somebody else has our login, say.
+_STEADY_S = 3.0
 _QUEUE = 100_000
+_QUEUE_BYTES = 64 << 20
+_COMPLAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +68,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected:
-    """The link is down; paho tries again."""
+    """The link is down, or the broker refused the login; it is tried again."""
 
     reason: str
 
@@ -60,90 +76,245 @@ class Disconnected:
 LinkEvent = Incoming | Connected | Disconnected
 
 
+class Inlet(queue.Queue[LinkEvent]):
+    """Events for the owner of the link, bounded in number and bytes; never blocks who puts.
+
+    A reliable message is sent again and a lossy one may be lost, so messages may be dropped; that
+    the link came or went is never lost.
+    """
+
+    def __init__(self, most: int = _QUEUE, most_bytes: int = _QUEUE_BYTES) -> None:
+        super().__init__()
+        self.dropped = 0
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+
+    def offer(self, event: LinkEvent) -> bool:
+        """Put an event if there is room; return whether there was."""
+        full = self._bytes >= self._most_bytes or self.qsize() >= self._most
+        if full and isinstance(event, Incoming):
+            self.dropped += 1
+            return False
+        self.put_nowait(event)
+        return True
+
+    # queue.Queue calls these two under its lock.
+    def _put(self, item: LinkEvent) -> None:
+        self._bytes += len(item.payload) if isinstance(item, Incoming) else 0
+        super()._put(item)
+
+    def _get(self) -> LinkEvent:
+        item: LinkEvent = super()._get()
+        self._bytes -= len(item.payload) if isinstance(item, Incoming) else 0
+        return item
+
+
 class Link:
     """One connection to one broker.
 
     Args:
-        url: `mqtt://host:port` or `mqtts://host:port`.
-        user, password: the login; the broker makes the login the client id.
+        url: `mqtt://host:port`, or `mqtts`, `ws` or `wss`.
+        user, password: the login; the broker makes the login the client id. A password that can
+            change is a function, called before each connection, on any thread.
         subscriptions: filters asked for at QoS 1 after every connect.
         will: given the new connection's id, returns topic and payload of the (retained) will.
+        ca_file: who signed the broker's certificate; "" means the authorities that this machine trusts.
+        window: most QoS 1 messages that the broker has not acknowledged.
+        keepalive_s: a link that carries nothing is noticed within 1.5 times this and 6 s, by both ends.
+        spread_s: a lost connection is made again after a random part of this.
+        allows: given a topic, says whether to take a message; called on the network thread.
     """
 
     def __init__(
         self,
         url: str,
         user: str,
-        password: str,
+        password: str | Callable[[], str],
         subscriptions: Iterable[str],
         will: Callable[[str], tuple[str, bytes]],
+        *,
+        ca_file: str = "",
+        window: int = WINDOW,
+        keepalive_s: int = KEEPALIVE_S,
+        spread_s: float = SPREAD_S,
+        allows: Callable[[str], bool] | None = None,
     ) -> None:
         self._subscriptions = tuple(subscriptions)
         self._will = will
-        self.events: queue.Queue[LinkEvent] = queue.Queue(_QUEUE)
-        self._host, self._port, tls = _address(url)
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user, clean_session=True)
-        self._client.username_pw_set(user, password)
-        if tls:
-            self._client.tls_set(cert_reqs=ssl.CERT_REQUIRED)
-        self._client.max_inflight_messages_set(WINDOW)
-        # Without jitter a whole network would come back in the same second after a broker restart.
-        self._client.reconnect_delay_set(1, random.randint(20, 40))  # noqa: S311 - guards nothing
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
+        self.events = Inlet()
+        self._host, self._port, self._transport, tls = _address(url)
+        self._user = user
+        self._password = password
+        self._ssl = _trust(ca_file) if tls else None
+        self._window = window
+        # paho gives up two keepalives after it last heard something.
+        self._keepalive_s = max(1, keepalive_s * 3 // 4)
+        self._spread_s = spread_s
+        self._allows = allows
+        self._client: mqtt.Client | None = None
+        self._thread: threading.Thread | None = None
+        self._ending = threading.Event()  # for good
+        self._leaving = threading.Event()  # this connection
+        self._sending = threading.Lock()
+        self._flying: set[int] = set()
+        self._landed: deque[int] = deque()
         self._conn = ""
-        self._set_will()
+        self._connected_s = 0.0  # since when it is up; 0: it is not
+        self._complained_s = float("-inf")
 
-    def _set_will(self) -> None:
-        self._conn = secrets.token_hex(8)
-        topic, payload = self._will(self._conn)
-        self._client.will_set(topic, payload, qos=1, retain=True)
+    # --- for the owner -----------------------------------------------------------------------
 
     def start(self) -> None:
         """Connect in the background, and again whenever the link is lost."""
-        self._client.connect_async(self._host, self._port, keepalive=_KEEPALIVE_S)
-        self._client.loop_start()
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._run, name=f"link-{self._user}", daemon=True)
+        self._thread.start()
 
     def stop(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Say good-bye, which replaces the will, and disconnect."""
-        if farewell is not None and self.up:
-            info = self._client.publish(farewell[0], farewell[1], qos=1, retain=True)
+        client = self._client
+        if farewell is not None and client is not None and self.up:
+            info = client.publish(farewell[0], farewell[1], qos=1, retain=True)
             try:
-                info.wait_for_publish(2.0)
+                info.wait_for_publish(_LEAVE_S)
             except (ValueError, RuntimeError) as error:
                 _log.debug("farewell not sent: %s", error)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._ending.set()
+        if client is not None:
+            client.disconnect()
+        if self._thread is not None:
+            self._thread.join(_LEAVE_S + _ROUND_S + _CONNECT_S)
 
     def reconnect(self) -> None:
         """Drop the connection and make a new one: the way out of a link that is up and deaf."""
         _log.warning("reconnecting: the link is up but nobody answers")
-        self._client.loop_stop()
-        self._client.disconnect()
-        self._set_will()
-        self._client.connect_async(self._host, self._port, keepalive=_KEEPALIVE_S)
-        self._client.loop_start()
+        client = self._client
+        self._leaving.set()
+        if client is not None:
+            client.disconnect()
 
     @property
     def up(self) -> bool:
-        """Whether paho believes to be connected."""
-        return self._client.is_connected()
+        """Whether the broker has let us in and the connection is not known to be lost."""
+        client = self._client
+        return client is not None and client.is_connected() and not self._leaving.is_set()
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
-        """Hand a message to the broker if the link is up; return whether it was."""
-        if not self.up:
-            return False
-        return (
-            self._client.publish(topic, payload, qos=qos, retain=retain).rc == mqtt.MQTT_ERR_SUCCESS
-        )
+        """Hand a message to the broker if the link is up and its window is open; say whether it was."""
+        with self._sending:
+            client = self._client
+            if client is None or not self.up:
+                return False
+            if qos:
+                while self._landed:
+                    self._flying.discard(self._landed.popleft())
+                if len(self._flying) >= self._window - (0 if retain else _FOR_RETAINED):
+                    return False
+            info = client.publish(topic, payload, qos=qos, retain=retain)
+            if info.rc != mqtt.MQTT_ERR_SUCCESS:
+                return False
+            if qos:
+                self._flying.add(info.mid)
+            return True
 
-    def _put(self, event: LinkEvent) -> None:
+    def take(self, most: int, timeout_s: float) -> list[LinkEvent]:
+        """Return what came in, oldest first, at most so much; wait a moment where nothing did."""
+        found: list[LinkEvent] = []
+        with suppress(queue.Empty):
+            found.append(self.events.get(timeout=timeout_s))
+            while len(found) < most:
+                found.append(self.events.get_nowait())
+        return found
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ending.is_set():
+            self._leaving.clear()
+            lasted_s = self._one_connection()
+            if self._leaving.is_set():
+                continue
+            failures = 0 if lasted_s >= _STEADY_S else failures + 1
+            self._ending.wait(pause_s(failures, self._spread_s, random.random()))  # noqa: S311
+
+    def _one_connection(self) -> float:
+        """Connect and carry messages until the connection ends; return how long it was up, in s."""
+        client = self._make_client()
+        self._connected_s = 0.0
+        why = "it ended"
         try:
-            self.events.put_nowait(event)
-        except queue.Full:
-            # A reliable message is sent again, a lossy one may be lost: the queue may drop.
-            _log.error("inbound queue full, message dropped")
+            client.connect(self._host, self._port, self._keepalive_s)
+            self._begin(client)
+            why = self._carry(client)
+        except (OSError, ValueError) as error:
+            why = str(error) or type(error).__name__
+        except Exception as error:  # noqa: BLE001
+            # Bytes of a broken or hostile broker make paho raise anything: it costs the connection.
+            _log.exception("the link to %s:%s failed", self._host, self._port)
+            why = f"{type(error).__name__}: {error}"
+        finally:
+            with self._sending:
+                self._client = None
+            if (sock := client.socket()) is not None:
+                sock.close()
+        if not self._connected_s:
+            _log.warning("no link to the broker %s:%s: %s", self._host, self._port, why)
+            return 0.0
+        self.events.offer(Disconnected(reason=why))
+        return clock.boottime_s() - self._connected_s
+
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._user,
+            clean_session=True,
+            transport=self._transport,
+            reconnect_on_failure=False,
+        )
+        # What a callback raises is logged and not raised through paho.
+        client.suppress_exceptions = True
+        client.enable_logger(_log.getChild("paho"))
+        client.connect_timeout = _CONNECT_S
+        password = self._password
+        client.username_pw_set(self._user, password if isinstance(password, str) else password())
+        if self._ssl is not None:
+            client.tls_set_context(self._ssl)
+        client.max_inflight_messages_set(self._window)
+        # The next connection must not be mistaken for this one by a late will.
+        self._conn = secrets.token_hex(8)
+        topic, payload = self._will(self._conn)
+        client.will_set(topic, payload, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        # Makes `publish` of other threads leave the writing to ours.
+        client.on_socket_register_write = lambda _client, _userdata, _sock: None
+        return client
+
+    def _begin(self, client: mqtt.Client) -> None:
+        with self._sending:
+            self._flying.clear()
+            self._landed.clear()
+            self._client = client
+
+    def _carry(self, client: mqtt.Client) -> str:
+        """Run the connection; return why it ended."""
+        until_s = clock.boottime_s() + _CONNECT_S
+        while (code := client.loop(_ROUND_S)) == mqtt.MQTT_ERR_SUCCESS:
+            now_s = clock.boottime_s()
+            if self._ending.is_set() or self._leaving.is_set():
+                if not client.is_connected():
+                    return "left"
+                until_s = min(until_s, now_s + _LEAVE_S)
+            elif client.is_connected():
+                until_s = now_s + _CONNECT_S
+            if now_s > until_s:
+                return "the broker does not answer"
+        return str(mqtt.error_string(code))
+
+    # --- paho's callbacks: on the thread above, never blocking -------------------------------
 
     def _on_connect(
         self,
@@ -154,72 +325,59 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._put(Disconnected(reason=f"the broker refused the login: {reason}"))
+            self.events.offer(Disconnected(reason=f"the broker refused the login: {reason}"))
             return
+        self._connected_s = clock.boottime_s()
         for pattern in self._subscriptions:
             client.subscribe(pattern, qos=1)
-        self._put(Connected(conn=self._conn))
+        self.events.offer(Connected(conn=self._conn))
 
-    def _on_disconnect(
+    def _on_publish(
         self,
         _client: mqtt.Client,
         _userdata: object,
-        _flags: mqtt.DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
+        mid: int,
+        _reason: ReasonCode,
+        _properties: Properties,
     ) -> None:
-        # The next connection must not be mistaken for this one by a late will.
-        self._set_will()
-        self._put(Disconnected(reason=str(reason)))
+        # Not into the set: `publish` holds its lock while it waits for one that paho holds here.
+        self._landed.append(mid)
 
     def _on_message(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
     ) -> None:
-        self._put(Incoming(topic=message.topic, payload=bytes(message.payload)))
+        topic = message.topic
+        why = "one sender says too much"
+        if self._allows is None or self._allows(topic):
+            if self.events.offer(Incoming(topic=topic, payload=bytes(message.payload))):
+                return
+            why = f"{self.events.qsize()} messages wait to be read"
+        now_s = clock.boottime_s()
+        if now_s - self._complained_s > _COMPLAIN_S:
+            self._complained_s = now_s
+            _log.error("messages are dropped, one on %s: %s", topic, why)
 
 
-def _address(url: str) -> tuple[str, int, bool]:
+_DEFAULT_PORTS = MappingProxyType({"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443})
+
+
+def _address(url: str) -> tuple[str, int, Literal["tcp", "websockets"], bool]:
     parts = urlsplit(url)
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise BrokerError(f"{url!r} is no broker address; write it as mqtt://host:1883")
-    tls = parts.scheme == "mqtts"
-    return parts.hostname, parts.port or (8883 if tls else 1883), tls
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise BrokerError(
+            f"{url!r} is no broker address; write it as mqtt://host:1883, or with mqtts, ws or wss"
+        )
+    transport: Literal["tcp", "websockets"] = (
+        "websockets" if parts.scheme.startswith("ws") else "tcp"
+    )
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    return parts.hostname, port, transport, parts.scheme in ("mqtts", "wss")
 
 
-class Pump:
-    """Sends outbox rows until they are acknowledged, with growing pauses, for each peer alone."""
-
-    def __init__(self) -> None:
-        self._next: dict[str, float] = {}
-        self._pause: dict[str, float] = {}
-        self._head: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-
-    def reset(self, peer: str | None = None) -> None:
-        """Send everything at once, to one peer or to all: the link is new."""
-        for times in (self._next, self._pause):
-            if peer is None:
-                times.clear()
-            else:
-                times.pop(peer, None)
-
-    def due(self, peer: str, rows: tuple[OutboxRow, ...], now_s: float) -> tuple[OutboxRow, ...]:
-        """Return which of the oldest rows to send now; `now_s` from a clock that only grows."""
-        if not rows:
-            return ()
-        first, last = rows[0].n, rows[-1].n
-        fresh: tuple[OutboxRow, ...] = ()
-        if self._head.get(peer) != first:
-            self._pause[peer] = _RESEND_FIRST_S
-            self._head[peer] = first
-        elif last > self._last.get(peer, 0):
-            fresh = tuple(row for row in rows if row.n > self._last[peer])
-        if now_s < self._next.get(peer, 0.0):
-            self._last[peer] = max(last, self._last.get(peer, 0))
-            return fresh
-        pause = self._pause.setdefault(peer, _RESEND_FIRST_S)
-        spread = 0.8 + 0.4 * random.random()  # noqa: S311 - spreads load, guards nothing
-        self._next[peer] = now_s + pause * spread
-        self._pause[peer] = min(pause * 2, _RESEND_MOST_S)
-        self._last[peer] = last
-        return rows
+def _trust(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerError(
+            f"{ca_file} cannot be read as certificates of an authority: {error}"
+        ) from error

@@ -1,48 +1,61 @@
 """The coordinator process: broker, link, outbox pump, planner, web pages.
 
-One loop takes messages in batches (a transaction a batch, a savepoint a message, acks after the
-commit), lets leases lapse, offers jobs and pumps the outbox. The planner has a thread of its
-own, since nests take seconds; the pages have waitress's threads. All of them meet in the ledger.
+One loop takes messages in batches (`fabnet.inbox`), lets leases lapse, offers jobs and pumps the
+outbox. The planner has a thread of its own, since nests take seconds; the pages have cheroot's
+threads. All of them meet in the ledger.
 """
 
 from __future__ import annotations
 
 import fcntl
 import logging
-import queue
 import secrets
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from designs.library import Library
 from fabnet import clock, wire
+from fabnet.authority import reach
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
-from fabnet.config import CoordinatorConfig
-from fabnet.enrolment import logins_file, read_logins
-from fabnet.errors import BrokerError, FabnetError, PortTakenError, WireError
-from fabnet.link import WINDOW, Connected, Disconnected, Incoming, Link, LinkEvent, Pump
+from fabnet.config import CoordinatorConfig, machine_id
+from fabnet.enrolment import import_logins
+from fabnet.errors import BrokerError, FabnetError, PortTakenError
+from fabnet.exchange import Exchange
+from fabnet.hosting import Hosting
+from fabnet.inbox import Message, gather
+from fabnet.link import Connected, Disconnected, Incoming, Link
+from fabnet.pacing import Throttle
+from fabnet.slicing_service import SlicingService
 from fabnet.wire import Channel
-from jobs.coordinator import attempts, nodes, planning
-from jobs.errors import JobError
-from jobs.ledger import streams
+from jobs.coordinator import planning
+from jobs.coordinator.files import needed_slices
+from jobs.ledger import members
 from jobs.ledger.store import Ledger
-from jobs.ledger.streams import Arrival
 from jobs.live import Live
-from jobs.messages import Telemetry, decode_up
-from web.app import WebSettings, create_app, make_server
+from web.app import Server, WebSettings, create_app, make_server
 
 _log = logging.getLogger(__name__)
 
 _ROUND_S = 0.1
 _TICK_S = 0.5
-_BATCH = 500
+#: What the coordinator listens to.
+FROM_NODES = (Channel.PRESENCE, Channel.EVENTS, Channel.TELEMETRY, Channel.NODE_ACK)
 _BROKER_REST_S = 1.0
+#: A link that has not brought the coordinator's own word back by then is up and deaf.
+_DEAF_S = 10.0
+#: The window and the return of the coordinator's own link: it speaks to all, and is there first.
+_LINK_WINDOW = 512
+_LINK_SPREAD_S = 0.5
+#: What one node may say, in messages a second and at once: far more than an honest one has to.
+_NODE_RATE = 500.0
+_NODE_BURST = 2000.0
+#: How often it is looked whether the own certificate is to be made anew.
+_RENEW_S = 300.0
+#: How often the time that grants have lived is kept.
+_RAN_S = 2.0
 
 
 class Service:
@@ -60,13 +73,20 @@ class Service:
         self.ledger = Ledger(self._folder / "ledger.db")
         self.library().migrate()
         self.live = Live()
-        self._epoch = self._begin_epoch()
-        self._boot = secrets.token_hex(16)
+        self.slicing = SlicingService(self._folder / "slices", lambda: needed_slices(self.ledger))
+        silence = timedelta(seconds=config.silent_after_s)
+        self._exchange = Exchange(self.ledger, self.live, silence, config.look_ahead_s)
         self._password = self._own_password()
+        self._reach = reach(config, clock.now())
+        self._renew_at_s = clock.boottime_s() + _RENEW_S
+        for node in import_logins(self.ledger, self._folder):
+            _log.info("the login of node %s is in the ledger now", node)
         self._broker = self._make_broker()
+        self._server: Server | None = None
         self._link: Link | None = None
-        self._pump = Pump()
-        self._users_seen = 0.0
+        self._deaf_from_s: float | None = None  # unless it hears itself before
+        self._hosting = Hosting(self._folder / "hosted", machine_id())
+        self._logins_seen = ""
         self._stop = threading.Event()
 
     def _own_password(self) -> str:
@@ -94,15 +114,10 @@ class Service:
                 "iotcore knows no access list, so it is for the demo on this machine only:"
                 " install mosquitto with: sudo apt-get install mosquitto"
             )
-        return Broker(self._folder / "broker", host, self._config.broker_port, kind=kind)
-
-    def _begin_epoch(self) -> int:
-        with self.ledger.transaction() as db:
-            db.execute(
-                "insert into meta (key, value) values ('epoch', '1')"
-                " on conflict (key) do update set value = value + 1"
-            )
-            return int(db.execute("select value from meta where key = 'epoch'").fetchone()[0])
+        return Broker(
+            self._folder / "broker", host, self._config.broker_port, kind=kind,
+            tls=self._reach.broker_tls, websocket_port=self._config.websocket_port or None,
+        )  # fmt: skip
 
     def library(self) -> Library:
         """Return the library over this thread's connection."""
@@ -111,7 +126,7 @@ class Service:
     @property
     def url(self) -> str:
         """Where people open the pages."""
-        return self._config.public_url or f"http://{self._config.host}:{self._config.port}"
+        return self._reach.url
 
     def run(self, stop: threading.Event, ready: Callable[[], None]) -> None:
         """Serve until told to stop; `ready` is called once everything listens.
@@ -125,15 +140,24 @@ class Service:
             network_name=self._config.network,
             public_url=self.url,
             secure_cookies=self.url.startswith("https:"),
+            hub_place=self._config.hub_place,
+            timezone=self._config.timezone or clock.zone(),
+            broker_url=self._reach.broker_url,
+            authority=self._reach.authority,
+            pin=self._reach.pin,
         )
-        app = create_app(self.ledger, self.library, self.live, clock.now, settings)
+        app = create_app(self.ledger, self.library, self.live, clock.now, settings, self.slicing)
         try:
-            server = make_server(app, self._config.host, self._config.port)
+            files = self._reach.web_tls
+            pair = None if files is None else (files.certificate, files.key)
+            server = make_server(app, self._config.host, self._config.port, pair)
         except OSError as error:
             raise PortTakenError("The web page", self._config.host, self._config.port) from error
+        self._server = server
         threads: list[threading.Thread] = []
         try:
             self._start_broker_and_link()
+            self.slicing.start()
             threads = [
                 threading.Thread(target=server.run, name="web", daemon=True),
                 threading.Thread(target=self._plan_for_ever, name="planner", daemon=True),
@@ -151,29 +175,26 @@ class Service:
             self._update_users()
             self._broker.start()
         url = self._config.broker if self._broker is None else self._broker.url
-        gone = wire.write(wire.CoordinatorPresence(online=False, epoch=self._epoch))
+        throttle = Throttle(_NODE_RATE, _NODE_BURST)
         self._link = Link(
             url,
             COORDINATOR_USER,
             self._password,
-            [
-                wire.all_nodes(channel)
-                for channel in (
-                    Channel.PRESENCE,
-                    Channel.EVENTS,
-                    Channel.TELEMETRY,
-                    Channel.NODE_ACK,
-                )
-            ],
-            lambda _conn: (wire.COORDINATOR_TOPIC, gone),
+            # Its own word comes back to it, or the link is deaf.
+            [wire.COORDINATOR_TOPIC, *(wire.all_nodes(channel) for channel in FROM_NODES)],
+            lambda _conn: self._exchange.presence(online=False),
+            window=_LINK_WINDOW,
+            spread_s=_LINK_SPREAD_S,
+            allows=lambda topic: throttle.allows(wire.sender(topic), clock.boottime_s()),
         )
         self._link.start()
 
     def _shut_down(self) -> None:
         self._stop.set()
+        self._hosting.stop()
+        self.slicing.stop()
         if self._link is not None:
-            gone = wire.write(wire.CoordinatorPresence(online=False, epoch=self._epoch))
-            self._link.stop((wire.COORDINATOR_TOPIC, gone))
+            self._link.stop(self._exchange.presence(online=False))
         if self._broker is not None:
             self._broker.stop()
         self._lock.close()
@@ -199,19 +220,22 @@ class Service:
                 if now_s >= next_tick:
                     next_tick = now_s + _TICK_S
                     self._tick()
-                self._send()
+                if self._link is not None:
+                    self._exchange.send(self._link)
             except Exception:  # noqa: BLE001
                 # The loop is the coordinator: it goes on, and the fault is in the log.
                 _log.exception("a round of the coordinator failed")
                 self._stop.wait(1.0)
 
     def _tick(self) -> None:
-        now = clock.now()
         self._keep_broker()
+        if self._link is not None and clock.boottime_s() > (self._deaf_from_s or float("inf")):
+            self._deaf_from_s = None
+            self._link.reconnect()
         self._update_users()
-        with self.ledger.transaction() as db:
-            attempts.lapse(db, now)
-            attempts.offer(db, now)
+        self._keep_certificate()
+        self._hosting.look()
+        self._exchange.tick()
 
     def _keep_broker(self) -> None:
         if self._broker is None or self._broker.alive():
@@ -227,120 +251,54 @@ class Service:
         """Give the broker the logins of all nodes when they have changed."""
         if self._broker is None:
             return
-        path = logins_file(self._folder)
-        seen = path.stat().st_mtime if path.exists() else -1.0
-        if seen == self._users_seen:
+        # Read first: a change in between is written again with the next look.
+        seen = members.logins_version(self.ledger.reading)
+        if seen == self._logins_seen:
             return
-        self._users_seen = seen
-        lines = read_logins(path)
+        found = members.logins(self.ledger.reading)
+        lines = {node: f"{node}:{login}" for node, login in found.items()}
         lines[COORDINATOR_USER] = password_line(COORDINATOR_USER, self._password)
         self._broker.set_users(lines)
+        self._logins_seen = seen
+
+    def _keep_certificate(self) -> None:
+        """Make the own certificate anew before it ends; nodes notice nothing."""
+        if self._config.tls is not None or clock.boottime_s() < self._renew_at_s:
+            return
+        self._renew_at_s = clock.boottime_s() + _RENEW_S
+        before = self._certified_at()
+        self._reach = reach(self._config, clock.now())
+        if self._certified_at() == before:
+            return
+        if self._server is not None:
+            self._server.renew()
+        if self._broker is not None:
+            self._broker.reload()
+
+    def _certified_at(self) -> float:
+        files = self._reach.web_tls or self._reach.broker_tls
+        return 0.0 if files is None else Path(files.certificate).stat().st_mtime
 
     def _take_batch(self) -> None:
         link = self._link
         if link is None:
             return
-        batch: list[LinkEvent] = []
-        with suppress(queue.Empty):
-            batch.append(link.events.get(timeout=_ROUND_S))
-            while len(batch) < _BATCH:
-                batch.append(link.events.get_nowait())
-        messages = []
-        for event in batch:
+        messages: list[Message] = []
+        for event in gather(link.events, _ROUND_S):
             match event:
+                case Incoming(topic=wire.COORDINATOR_TOPIC):
+                    self._deaf_from_s = None
+                case Incoming():
+                    messages.append((event.topic, event.payload))
                 case Connected():
-                    self._on_connected(link)
+                    # What came over the old connection was before the silence that begins now.
+                    self._exchange.take(messages, link)
+                    messages = []
+                    self._exchange.connected(link)
+                    self._deaf_from_s = clock.boottime_s() + _DEAF_S
                 case Disconnected():
                     _log.warning("link to the broker lost: %s", event.reason)
-                case _:
-                    messages.append(event)
-        if messages:
-            self._ingest(link, messages)
-
-    def _on_connected(self, link: Link) -> None:
-        here = wire.CoordinatorPresence(online=True, epoch=self._epoch)
-        link.publish(wire.COORDINATOR_TOPIC, wire.write(here), qos=1, retain=True)
-        self._pump.reset()
-
-    def _ingest(self, link: Link, messages: list[Incoming]) -> None:
-        to_ack: set[str] = set()
-        with self.ledger.transaction() as db:
-            for message in messages:
-                try:
-                    node = self._take(db, message)
-                except WireError as error:
-                    _log.warning("dropped a message on %s: %s", message.topic, error)
-                    continue
-                if node is not None:
-                    to_ack.add(node)
-        for node in sorted(to_ack):
-            stream, cursor = streams.cursor_of(self.ledger.reading, node)
-            ack = wire.write(wire.Ack(stream=stream, n=cursor))
-            link.publish(wire.topic(node, Channel.COORDINATOR_ACK), ack, qos=0)
-
-    def _take(self, db: sqlite3.Connection, message: Incoming) -> str | None:
-        """Take one message inside the batch's transaction; return the node to acknowledge to."""
-        node, channel = wire.parse_topic(message.topic)
-        if not nodes.is_enrolled(db, node):
-            raise WireError(f"node {node} is not enrolled")
-        now = clock.now()
-        match channel:
-            case Channel.PRESENCE:
-                told = wire.read_presence(message.payload)
-                nodes.presence(db, node, told.boot, told.conn, now, online=told.online)
-                self._pump.reset(node)
-            case Channel.NODE_ACK:
-                ack = wire.read_ack(message.payload)
-                streams.acknowledged(db, node, ack.stream, ack.n)
-            case Channel.TELEMETRY:
-                self._tell_live(node, message.payload)
-            case Channel.EVENTS:
-                return self._take_event(db, node, wire.read_envelope(message.payload))
-            case _:
-                raise WireError("nodes do not speak there")
-        return None
-
-    def _tell_live(self, node: str, payload: bytes) -> None:
-        try:
-            told = msgspec.json.decode(payload, type=Telemetry)
-        except msgspec.DecodeError as error:
-            raise WireError(f"no telemetry: {error}") from error
-        self.live.tell(node, told, clock.now())
-
-    def _take_event(self, db: sqlite3.Connection, node: str, message: wire.Envelope) -> str | None:
-        now = clock.now()
-        arrival = streams.arrive(db, node, message.s, message.n)
-        if arrival is Arrival.NEW_STREAM:
-            _log.warning("node %s has begun anew: its journal was lost", node)
-            nodes.forgot_everything(db, node, now)
-            self._pump.reset(node)
-        if arrival in (Arrival.APPLY, Arrival.NEW_STREAM):
-            body = bytes(message.d)
-            db.execute("savepoint message")
-            try:
-                attempts.apply(db, node, decode_up(message.t, body), now)
-            except JobError as error:
-                # Kept aside and passed, so that one bad message does not block the stream.
-                db.execute("rollback to message")
-                _log.warning("node %s, message %s %s: %s", node, message.n, message.t, error)
-                streams.dead_letter(
-                    db, node, message.s, message.n, message.t, body, str(error), now
-                )
-            db.execute("release message")
-        return None if arrival in (Arrival.GAP, Arrival.STALE) else node
-
-    def _send(self) -> None:
-        link = self._link
-        if link is None or not link.up:
-            return
-        db, now_s = self.ledger.reading, clock.boottime_s()
-        for peer in streams.peers_with_mail(db):
-            for row in self._pump.due(peer, streams.unacknowledged(db, peer, WINDOW), now_s):
-                data = wire.envelope(
-                    id=row.id, stream=row.stream, n=row.n, boot=self._boot, kind=row.type,
-                    body=row.body, at=row.at, epoch=self._epoch,
-                )  # fmt: skip
-                link.publish(wire.topic(peer, Channel.COMMANDS), data, qos=1)
+        self._exchange.take(messages, link)
 
     # --- the planner --------------------------------------------------------------------------
 
@@ -349,10 +307,10 @@ class Service:
         while not self._stop.wait(_TICK_S):
             try:
                 library = self.library()
-                facts = planning.snapshot(self.ledger, library)
+                facts = planning.snapshot(self.ledger, library, clock.now(), self._config.hub_place)
                 if not facts.needs or facts == done:
                     continue
-                plan = planning.make(facts, library)
+                plan = planning.make(facts, library, clock.now())
                 planning.apply(self.ledger, library, facts, plan, clock.now())
                 done = facts
             except Exception:  # noqa: BLE001

@@ -7,9 +7,10 @@ knows what is inside.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 import zlib
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -20,6 +21,8 @@ ROOT = f"fabnet/v{VERSION}"
 COORDINATOR_TOPIC = f"{ROOT}/coordinator"
 MOST_BYTES = 64 * 1024
 SHARDS = 64
+#: Topics that are remembered: those of ten thousand nodes and more.
+_TOPICS = 1 << 16
 _T = TypeVar("_T")
 _NODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -35,35 +38,43 @@ class Channel(enum.StrEnum):
     COORDINATOR_ACK = "dn/ack"  # of the node's stream
 
 
+#: What a database can hold; nobody counts as far.
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Name = Annotated[str, msgspec.Meta(max_length=64)]
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message of a reliable stream, or one telemetry message (`n` = 0)."""
 
     v: int
-    id: str
-    s: str  # stream
-    n: int  # place in the stream, from 1
-    boot: str  # of the sending process
-    t: str  # type word
-    ts: str  # when it was written, for people only
+    id: _Name
+    s: _Name  # stream
+    n: _Number  # place in the stream, from 1
+    boot: _Name  # of the sending process
+    t: _Name  # type word
+    ts: _Name  # when it was written, for people only
     d: msgspec.Raw
-    epoch: int = 0  # of the coordinator; in its messages only
+    epoch: _Number = 0  # of the coordinator: its own, or the latest that a node has heard
+    a: _Number = 0  # the receiver has acknowledged the stream up to here
 
 
-class Ack(msgspec.Struct, frozen=True, kw_only=True):
+class Ack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All messages of the stream up to `n` are applied."""
 
-    stream: str
-    n: int
+    stream: _Name
+    n: _Number
+    id: _Name = ""  # of message n
+    over: bool = False  # the stream has ended: another one speaks in this node's name
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A node's birth, or its will."""
 
     online: bool
-    boot: str
-    conn: str
-    stream: str = ""
-    sw: str = ""
+    boot: _Name
+    conn: _Name
+    stream: _Name = ""
+    sw: _Name = ""
 
 
 class CoordinatorPresence(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +82,12 @@ class CoordinatorPresence(msgspec.Struct, frozen=True, kw_only=True):
 
     online: bool
     epoch: int
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_ACK = msgspec.json.Decoder(Ack)
+_PRESENCE = msgspec.json.Decoder(Presence)
+_COORDINATOR = msgspec.json.Decoder(CoordinatorPresence)
 
 
 def is_node_id(text: str) -> bool:
@@ -83,6 +100,7 @@ def shard(node: str) -> str:
     return f"{zlib.crc32(node.encode()) % SHARDS:02d}"
 
 
+@functools.lru_cache(_TOPICS)
 def topic(node: str, channel: Channel) -> str:
     """Return a topic of one node."""
     return f"{ROOT}/{shard(node)}/{node}/{channel}"
@@ -93,6 +111,7 @@ def all_nodes(channel: Channel) -> str:
     return f"{ROOT}/+/+/{channel}"
 
 
+@functools.lru_cache(_TOPICS)
 def parse_topic(text: str) -> tuple[str, Channel]:
     """Return node and channel.
 
@@ -112,6 +131,12 @@ def parse_topic(text: str) -> tuple[str, Channel]:
     return node, channel
 
 
+def sender(text: str) -> str:
+    """Return who speaks on a topic, as the broker holds him to it; "" where it is no node's."""
+    parts = text.split("/", 4)
+    return parts[3] if len(parts) > 4 else ""  # noqa: PLR2004 - levels of a node's topic
+
+
 def envelope(
     *,
     id: str,  # noqa: A002 - the field's name on the wire
@@ -121,6 +146,7 @@ def envelope(
     kind: str,
     body: bytes,
     at: str,
+    floor: int = 0,
     epoch: int = 0,
 ) -> bytes:
     """Encode one message.
@@ -139,6 +165,7 @@ def envelope(
             ts=at,
             d=msgspec.Raw(body),
             epoch=epoch,
+            a=floor,
         )
     )
     if len(data) > MOST_BYTES:
@@ -152,7 +179,7 @@ def read_envelope(data: bytes) -> Envelope:
     Raises:
         WireError: too large, no envelope, or of another version.
     """
-    found = _read(data, Envelope)
+    found = _read(data, _ENVELOPE)
     if found.v != VERSION:
         raise WireError(f"message version {found.v} is not spoken here, only {VERSION}")
     return found
@@ -164,7 +191,7 @@ def read_ack(data: bytes) -> Ack:
     Raises:
         WireError: it is none.
     """
-    return _read(data, Ack)
+    return _read(data, _ACK)
 
 
 def read_presence(data: bytes) -> Presence:
@@ -173,7 +200,7 @@ def read_presence(data: bytes) -> Presence:
     Raises:
         WireError: it is none.
     """
-    return _read(data, Presence)
+    return _read(data, _PRESENCE)
 
 
 def read_coordinator(data: bytes) -> CoordinatorPresence:
@@ -182,16 +209,16 @@ def read_coordinator(data: bytes) -> CoordinatorPresence:
     Raises:
         WireError: it is none.
     """
-    return _read(data, CoordinatorPresence)
+    return _read(data, _COORDINATOR)
 
 
-def _read(data: bytes, kind: type[_T]) -> _T:
+def _read(data: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
     if len(data) > MOST_BYTES:
         raise WireError(f"a message of {len(data)} bytes is too large")
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise WireError(f"no {kind.__name__.lower()}: {error}") from error
+        return decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(f"no {decoder.type.__name__.lower()}: {error}") from error
 
 
 def write(value: Ack | Presence | CoordinatorPresence) -> bytes:

@@ -41,7 +41,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recover:
-    """The node was restarted in the middle of this print: make the printer safe."""
+    """The node was restarted in the middle of this print: take it up, or make the printer safe."""
 
     name: str
 
@@ -51,7 +51,7 @@ Command = Start | Stop | Recover
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The printer has taken the file."""
+    """The printer has taken the file, or was found to be printing it after a restart."""
 
     printer: str
     name: str
@@ -98,6 +98,7 @@ class Bench:
         self._name: str | None = None
         self._fraction = 0.0
         self._unsafe = False
+        self._look_for_heat = True  # until the printer has said its targets after an opening
         self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
 
     def start(self) -> None:
@@ -172,7 +173,7 @@ class Bench:
             case Stop() if command.name == self._name:
                 self._driver.cancel()
             case Recover():
-                self._make_safe(command.name)
+                self._recover(self._driver, command.name)
             case _:
                 pass
 
@@ -188,10 +189,21 @@ class Bench:
         self._name, self._fraction = command.name, 0.0
         self._tell(Started(printer=self.printer, name=command.name))
 
-    def _make_safe(self, name: str) -> None:
-        assert self._driver is not None  # noqa: S101 - _round has opened it
+    def _recover(self, driver: Driver, name: str) -> None:
         try:
-            self._driver.make_safe()
+            goes_on = driver.resume(name)
+        except PrinterError as error:
+            _log.warning("%s: %s cannot be asked for: %s", self.printer, name, error)
+            goes_on = False
+        if goes_on:
+            self._name, self._fraction = name, 0.0
+            self._tell(Started(printer=self.printer, name=name))
+        else:
+            self._make_safe(driver, name)
+
+    def _make_safe(self, driver: Driver, name: str) -> None:
+        try:
+            driver.make_safe()
         except PrinterError as error:
             self._unsafe = True
             self._end(
@@ -214,12 +226,26 @@ class Bench:
             self._name = None
             self._unsafe = last.result is PrintResult.INTERRUPTED
             self._tell(Ended(printer=self.printer, outcome=last, fraction_done=self._fraction))
+        self._find_heat(status)
         if self._unsafe and self._driver is not None and status.state is PrinterState.IDLE:
             # The line is back: whatever was being heated when it was cut goes cold first.
             self._driver.make_safe()
             self._unsafe = False
         if (before.state, before.fault) != (status.state, status.fault):
             self._tell(Changed(printer=self.printer, status=status))
+
+    def _find_heat(self, status: PrinterStatus) -> None:
+        """Make a printer safe that is heated for nobody: a journal that was lost tells of no print."""
+        if status.state is PrinterState.OFFLINE:
+            self._look_for_heat = True
+        if not self._look_for_heat or status.nozzle_target_c is None:
+            return
+        self._look_for_heat = False
+        if status.state is not PrinterState.IDLE:
+            return
+        if status.nozzle_target_c > 0 or (status.bed_target_c or 0.0) > 0:
+            _log.warning("%s: found heated, and it prints nothing of ours", self.printer)
+            self._unsafe = True
 
     def _lost(self, why: str) -> None:
         if self._driver is not None:

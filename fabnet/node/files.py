@@ -6,7 +6,6 @@ of what is in them, and are used only when that is so.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,14 @@ from pathlib import Path
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from designs.materials import material as material_of
+from designs.errors import DesignError
+from fabnet import joining
 from fabnet.errors import FileFetchError
+from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.profile import MachinePreset
-from printers.gcode import check
-from printers.slicing import Slice, Slicer, SliceRequest
+from printers.errors import SlicingError
+from printers.slices import Slice, Slicer, SliceRequest
+from printers.slicing import check_slice
 
 _TIMEOUT_S = (5, 60)
 _MOST_BYTES = 256 * 1024 * 1024
@@ -34,19 +36,28 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def signed(node: str, key: Ed25519PrivateKey, path: str) -> dict[str, str]:
+    """Return the headers with which this node may GET a path (with its query) from the coordinator."""
+    return joining.signed(node, key, f"GET {path}".encode())
+
+
 class FileStore:
     """Files by hash in one folder; fetches what is missing.
 
     Args:
         url: the coordinator's address, without a path.
         key: signs every request, so that the coordinator knows which node asks.
+        ca_file: who signed the coordinator's certificate; "" means a public authority.
     """
 
-    def __init__(self, folder: Path, url: str, node: str, key: Ed25519PrivateKey) -> None:
+    def __init__(
+        self, folder: Path, url: str, node: str, key: Ed25519PrivateKey, ca_file: str = ""
+    ) -> None:
         self._folder = folder
         self._url = url.rstrip("/")
         self._node = node
         self._key = key
+        self._verify = ca_file or True
         folder.mkdir(parents=True, exist_ok=True)
 
     def fetch(self, sha256: str) -> Path:
@@ -71,16 +82,16 @@ class FileStore:
     def _download(self, sha256: str, part: Path) -> None:
         path = f"/api/files/{sha256}"
         have = part.stat().st_size if part.exists() else 0
-        signature = self._key.sign(f"GET {path}".encode())
-        headers = {
-            "X-Fabnet-Node": self._node,
-            "X-Fabnet-Signature": base64.b64encode(signature).decode(),
-        }
+        headers = signed(self._node, self._key, path)
         if have:
             headers["Range"] = f"bytes={have}-"
         try:
             with requests.get(
-                self._url + path, headers=headers, timeout=_TIMEOUT_S, stream=True
+                self._url + path,
+                headers=headers,
+                timeout=_TIMEOUT_S,
+                stream=True,
+                verify=self._verify,
             ) as answer:
                 _store(answer, sha256, part, resumed=answer.status_code == requests.codes.partial)
         except requests.RequestException as error:
@@ -130,24 +141,17 @@ def prepare(wanted: Wanted, store: FileStore, slicer: Slicer, folder: Path) -> S
         FileFetchError: the plate did not come.
         PrinterError: it cannot be sliced here, or the G-code must not run on this printer.
     """
-    plate = store.fetch(wanted.plate_sha256)
-    made = slicer.slice(
-        SliceRequest(
-            plate=plate,
-            plate_sha256=wanted.plate_sha256,
-            mesh_sha256=wanted.mesh_sha256,
-            copies=wanted.copies,
-            preset=wanted.preset,
-            material=wanted.material,
-        ),
-        folder,
+    request = SliceRequest(
+        plate=store.fetch(wanted.plate_sha256),
+        plate_sha256=wanted.plate_sha256,
+        mesh_sha256=wanted.mesh_sha256,
+        copies=wanted.copies,
+        preset=wanted.preset,
+        material=wanted.material,
     )
-    limits = material_of(wanted.material)
-    with made.gcode.open(encoding="ascii", errors="replace") as lines:
-        check(
-            lines,
-            wanted.preset,
-            nozzle_limit_c=min(wanted.preset.nozzle_max_c, limits.nozzle_max_c),
-            bed_limit_c=min(wanted.preset.bed_max_c, limits.bed_max_c),
-        )
+    try:
+        made = slicer.slice(request, folder)
+        check_slice(made.gcode, wanted.preset, wanted.material)
+    except (DesignError, FirmwareProfileError) as error:
+        raise SlicingError(str(error)) from error
     return made

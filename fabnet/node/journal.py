@@ -8,105 +8,99 @@ transaction.
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-from sqlite_utils import Database, Migrations
+from typing import IO
 
 from fabnet.errors import JournalError
+from fabnet.node.duty import Kept
+from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
 from jobs.ledger import streams
-from jobs.ledger.migrations import run_script, stream_migrations
-from jobs.ledger.store import connect, immediate
+from jobs.ledger.mark import Mark
+from jobs.ledger.migrations import stream_migrations
+from jobs.ledger.store import connect, counted, immediate
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
-from jobs.messages import HeldAttempt, OfferedAttempt, Up, encode
+from jobs.messages import (
+    Harvested,
+    HeldAttempt,
+    Loaded,
+    OfferedAttempt,
+    Ready,
+    Restated,
+    Up,
+    decode_up,
+    encode,
+)
 from jobs.model import AttemptRef
 
+_log = logging.getLogger(__name__)
+
 COORDINATOR = "coordinator"
-
-journal_migrations = Migrations("journal")
-
-
-@journal_migrations()
-def m001_journal(db: Database) -> None:
-    """Attempts, printers' beds, spools."""
-    run_script(
-        db,
-        """
-        create table meta (key text primary key, value text not null) strict;
-        create table attempt (
-            job text not null, number integer not null, printer text not null, state text not null,
-            part text not null, pieces integer not null, material text not null,
-            mesh_sha256 text not null, plate_sha256 text not null,
-            seconds real not null, grams real not null, reason text not null default '',
-            gcode text not null default '', gcode_sha256 text not null default '',
-            gcode_key text not null default '', slicer text not null default '',
-            intent_at text, taken_at text not null, primary key (job, number)
-        ) strict;
-        create table bed (printer text primary key, clear integer not null) strict;
-        create table spool (id text primary key, used_g real not null) strict;
-        """,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One attempt as the journal holds it."""
-
-    ref: AttemptRef
-    printer: str
-    state: AttemptState
-    pieces: int
-    material: str
-    mesh_sha256: str
-    plate_sha256: str
-    seconds: float
-    grams: float
-    gcode: str  # path, "" before it is prepared
-    gcode_sha256: str
-    gcode_key: str
-    slicer: str
-    intent: bool  # a printer was or will be told to start: never again
+#: Attempts in one `Restated`: some 600 bytes each, in messages of at most 64 KiB.
+_CHUNK = 50
 
 
 class Journal:
     """One SQLite file, used by one thread.
 
+    A journal that was put back from a copy has forgotten what it has begun since: it is as good as
+    lost, see `forget`.
+
     Args:
-        machine: names this machine; a journal that was copied to another one is refused, since
-            two nodes with the same grants would print the same thing twice.
+        machine: names this machine; a journal that was copied to another one, or to another place
+            on this one, is refused, since two nodes with the same grants would print the same thing
+            twice.
 
     Raises:
-        JournalError: the file belongs to another machine, or cannot be used.
+        JournalError: the file belongs to another machine or folder, or cannot be used.
     """
 
     def __init__(self, path: Path, machine: str) -> None:
+        self._lock = _lock(path)
+        self._mark = Mark(path)
+        home = _home(path, machine)
         try:
             self._db = connect(path)
+        except LedgerError as error:
+            self._lock.close()
+            raise JournalError(f"The journal {path} cannot be used: {error}") from error
+        try:
             with immediate(self._db) as db:
                 stream_migrations.apply(self._db)
                 journal_migrations.apply(self._db)
                 db.execute(
                     "insert into meta (key, value) values ('machine', ?) on conflict do nothing",
-                    (machine,),
+                    (home,),
                 )
-        except (LedgerError, sqlite3.Error) as error:
+                # Before places were kept, a journal named its machine alone.
+                db.execute(
+                    "update meta set value = ? where key = 'machine' and value = ?", (home, machine)
+                )
+                went_back = self._value("machine") == home and self._mark.went_back(db)
+                if went_back:
+                    self.forget(db)
+            if went_back:
+                self._mark.set(self.reading)
+        except sqlite3.Error as error:
+            self.close()
             raise JournalError(f"The journal {path} cannot be used: {error}") from error
-        owner = self._value("machine")
-        if owner != machine:
+        if self._value("machine") != home:
             self.close()
             raise JournalError(
-                f"The journal {path} belongs to another machine. If it was moved here on purpose,"
-                " and the other machine will not run again: fabnet node adopt"
+                f"The journal {path} was made on another machine or in another folder. If it was"
+                " moved here on purpose, and will never run there again: fabnet node adopt"
             )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let go of it."""
         self._db.conn.close()
+        self._lock.close()
 
     @property
     def reading(self) -> sqlite3.Connection:
@@ -116,7 +110,7 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One writing transaction."""
-        with immediate(self._db) as db:
+        with counted(self._db, self._mark) as db:
             yield db
 
     def _value(self, key: str) -> str:
@@ -128,9 +122,52 @@ class Journal:
         """The highest epoch that a coordinator has spoken with; 0 before the first."""
         return int(self._value("epoch") or 0)
 
+    @property
+    def read_epoch(self) -> int:
+        """The epoch of the last message that was applied; 0 before the first."""
+        return int(self._value("read_epoch") or 0)
+
+    def read_in(self, db: sqlite3.Connection, epoch: int) -> None:
+        """Keep the epoch of a message that was applied."""
+        if epoch != self.read_epoch:
+            db.execute(
+                "insert or replace into meta (key, value) values ('read_epoch', ?)", (str(epoch),)
+            )
+
     def set_epoch(self, db: sqlite3.Connection, epoch: int) -> None:
         """Keep a higher epoch."""
         db.execute("insert or replace into meta (key, value) values ('epoch', ?)", (str(epoch),))
+
+    def forget(self, db: sqlite3.Connection) -> None:
+        """Count as lost: this journal is older than what its node has done.
+
+        What may have been begun is a person's to look at, what was not is dropped, no bed is clear,
+        and the coordinator hears by the new stream that nothing is remembered.
+        """
+        _log.warning("the journal has gone back: it was put back from a copy, or has a twin")
+        db.execute(
+            f"update attempt set state = '{AttemptState.INTERRUPTED}',"
+            " reason = 'the journal was put back from a copy'"
+            " where intent_at is not null and state in"
+            f" ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}')"
+        )
+        live = ",".join(f"'{state}'" for state in sorted(UNGRANTED | {AttemptState.GRANTED}))
+        db.execute(f"update attempt set state = '{AttemptState.WITHDRAWN}' where state in ({live})")
+        db.execute("update bed set clear = 0")
+        streams.restart(db, COORDINATOR)
+        streams.read_no_more(db, COORDINATOR)
+
+    def begin_anew(self, db: sqlite3.Connection, now: datetime) -> None:
+        """Begin a new stream and say all attempts in it: the coordinator has forgotten some."""
+        # What was still to be said is in what the journal holds.
+        streams.restart(db, COORDINATOR)
+        asked = streams.cursor_of(db, COORDINATOR).stream
+        rows = self.reading.execute("select * from attempt order by taken_at, job, number")
+        kept = [kept_of(row) for row in rows]
+        chunks = [kept[at : at + _CHUNK] for at in range(0, len(kept), _CHUNK)] or [[]]
+        for number, chunk in enumerate(chunks, 1):
+            last = number == len(chunks)
+            self.say(db, Restated(attempts=tuple(chunk), last=last, asked=asked), now)
 
     def say(self, db: sqlite3.Connection, message: Up, now: datetime) -> None:
         """Put a message for the coordinator into the outbox."""
@@ -155,8 +192,8 @@ class Journal:
         """Write down an offered attempt with the answer to it."""
         db.execute(
             "insert into attempt (job, number, printer, state, part, pieces, material, mesh_sha256,"
-            " plate_sha256, seconds, grams, reason, taken_at)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " plate_sha256, seconds, grams, reason, taken_at, order_id)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 offer.attempt.job,
                 offer.attempt.number,
@@ -171,6 +208,23 @@ class Journal:
                 offer.grams,
                 reason,
                 now.isoformat(),
+                offer.order,
+            ),
+        )
+
+    def keep_count(self, db: sqlite3.Connection, told: Harvested) -> None:
+        """Keep what a person counted; what printed under this attempt is over."""
+        db.execute(
+            "update attempt set state = ?, good = ?, scrap = ?, reason = ?, counted_by = ?"
+            " where job = ? and number = ?",
+            (
+                AttemptState.HARVESTED,
+                told.good,
+                told.scrap,
+                told.reason,
+                told.by,
+                told.attempt.job,
+                told.attempt.number,
             ),
         )
 
@@ -181,6 +235,13 @@ class Journal:
         db.execute(
             "update attempt set state = ?, reason = ? where job = ? and number = ?",
             (state, reason, ref.job, ref.number),
+        )
+
+    def begin(self, db: sqlite3.Connection, ref: AttemptRef, spool: str) -> None:
+        """A printer prints it, from this spool."""
+        db.execute(
+            "update attempt set state = ?, spool = ? where job = ? and number = ?",
+            (AttemptState.PRINTING, spool, ref.job, ref.number),
         )
 
     def prepared(
@@ -217,12 +278,37 @@ class Journal:
         self.set_clear(db, printer, clear=False)
         return True
 
+    def keep_grant(self, db: sqlite3.Connection, ref: AttemptRef, kept: Kept) -> None:
+        """Keep that an attempt was granted."""
+        db.execute(
+            "update attempt set granted_at = ?, granted_until = ?, granted_until_s = ?,"
+            " granted_boot = ? where job = ? and number = ?",
+            (
+                kept.at.isoformat(),
+                kept.until.isoformat(),
+                kept.until_s,
+                kept.boot,
+                ref.job,
+                ref.number,
+            ),
+        )
+
+    def forget_grants(self, db: sqlite3.Connection) -> None:
+        """No grant of what has not begun holds any more, whatever a person says."""
+        db.execute("update attempt set granted_at = null where intent_at is null")
+
+    def unheard_readies(self) -> frozenset[AttemptRef]:
+        """Return the attempts of which a ready has not been acknowledged yet."""
+        rows = self.reading.execute("select type, body from outbox where type = 'ready'")
+        told = (decode_up(row[0], bytes(row[1])) for row in rows)
+        return frozenset(each.attempt for each in told if isinstance(each, Ready))
+
     def entry(self, ref: AttemptRef) -> Entry | None:
         """Return one attempt."""
         row = self.reading.execute(
             "select * from attempt where job = ? and number = ?", (ref.job, ref.number)
         ).fetchone()
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def entries(self, states: frozenset[AttemptState]) -> tuple[Entry, ...]:
         """Return the attempts in these states, in the order they were taken."""
@@ -230,7 +316,15 @@ class Journal:
         rows = self.reading.execute(
             f"select * from attempt where state in ({marks}) order by taken_at, job, number"
         )
-        return tuple(_entry(row) for row in rows)
+        return tuple(entry_of(row) for row in rows)
+
+    def begun(self) -> tuple[tuple[datetime, float], ...]:
+        """Return when each of the last plates was started, and how long it takes, in seconds."""
+        rows = self.reading.execute(
+            "select intent_at, seconds from attempt where intent_at is not null"
+            " order by intent_at desc limit 1000"
+        )
+        return tuple((datetime.fromisoformat(row[0]), float(row[1])) for row in rows)
 
     def held(self) -> tuple[HeldAttempt, ...]:
         """Return all attempts that are not over, for a sync."""
@@ -253,6 +347,37 @@ class Journal:
         states = TO_HARVEST | {AttemptState.PRINTING, AttemptState.GRANTED}
         return next((e for e in self.entries(states) if e.printer == printer and e.intent), None)
 
+    def setting(self, key: str) -> str | None:
+        """Return what the owner has entered, None where the configuration file holds."""
+        row = self.reading.execute("select value from setting where key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_setting(self, db: sqlite3.Connection, key: str, value: str) -> None:
+        """Keep what the owner has entered."""
+        db.execute("insert or replace into setting (key, value) values (?, ?)", (key, value))
+
+    def loaded(self, printer: str) -> Loaded | None:
+        """Return the spool that a person has loaded, None where the configuration file holds."""
+        row = self.reading.execute("select * from loaded where printer = ?", (printer,)).fetchone()
+        if row is None:
+            return None
+        return Loaded(
+            printer=printer,
+            spool=row["spool"],
+            material=row["material"],
+            grams=row["grams"],
+            maker_lot=row["maker_lot"],
+        )
+
+    def load(self, db: sqlite3.Connection, spool: Loaded) -> None:
+        """Keep which spool is in a printer, and what it weighs now: what was used is in that."""
+        db.execute(
+            "insert or replace into loaded (printer, spool, material, grams, maker_lot)"
+            " values (?, ?, ?, ?, ?)",
+            (spool.printer, spool.spool, spool.material, spool.grams, spool.maker_lot),
+        )
+        db.execute("delete from spool where id = ?", (spool.spool,))
+
     def used_g(self, spool: str) -> float:
         """Return the grams that prints have taken from a spool."""
         row = self.reading.execute("select used_g from spool where id = ?", (spool,)).fetchone()
@@ -267,6 +392,32 @@ class Journal:
         )
 
 
+def _lock(path: Path) -> IO[str]:
+    """Hold a journal for one node alone: two with the same grants would print the same thing twice.
+
+    Linux lets go of it when the process ends.
+
+    Raises:
+        JournalError: another node holds it.
+    """
+    try:
+        handle = path.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise JournalError(f"The journal {path} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise JournalError(
+            f"Another node works with {path.parent} already; only one may. Stop it first."
+        ) from error
+    return handle
+
+
+def _home(path: Path, machine: str) -> str:
+    return f"{machine} {path.resolve()}"
+
+
 def adopt(path: Path, machine: str) -> None:
     """Move a journal to this machine on purpose.
 
@@ -277,24 +428,7 @@ def adopt(path: Path, machine: str) -> None:
         raise JournalError(f"There is no journal at {path} to adopt.")
     db = connect(path)
     with immediate(db) as connection:
-        connection.execute("update meta set value = ? where key = 'machine'", (machine,))
+        connection.execute(
+            "update meta set value = ? where key = 'machine'", (_home(path, machine),)
+        )
     db.conn.close()
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    return Entry(
-        ref=AttemptRef(job=row["job"], number=row["number"]),
-        printer=row["printer"],
-        state=AttemptState(row["state"]),
-        pieces=row["pieces"],
-        material=row["material"],
-        mesh_sha256=row["mesh_sha256"],
-        plate_sha256=row["plate_sha256"],
-        seconds=row["seconds"],
-        grams=row["grams"],
-        gcode=row["gcode"],
-        gcode_sha256=row["gcode_sha256"],
-        gcode_key=row["gcode_key"],
-        slicer=row["slicer"],
-        intent=row["intent_at"] is not None,
-    )

@@ -1,6 +1,7 @@
 """Whether this node takes an offered attempt, and when it may start. Pure: facts in, answer out.
 
-The owner's rules come before the network's wishes: pause, hours, stock, beds.
+The owner's rules come before the network's wishes: pause, hours, stock, beds, and the hours
+of a week that she gives.
 """
 
 from __future__ import annotations
@@ -9,24 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.hours import Week, earliest_start, fits
 from jobs.messages import OfferedAttempt
 from printers.model import PrinterFacts
-
-#: How much longer than estimated a plate may take before it runs out of the attended hours.
-_SLACK = 1.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
-    """Attended hours of a day, in minutes after local midnight; the end may lie past midnight."""
-
-    start_min: int
-    length_min: int
-
-    @property
-    def always(self) -> bool:
-        """Whether somebody is always there."""
-        return self.length_min >= 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +20,13 @@ class Rules:
     """What the owner has laid down, and what is known of the printers."""
 
     paused: bool
-    attended: Hours
+    attended: Week
     unattended: frozenset[str]  # printers that may print while nobody is there
     printers: Mapping[str, PrinterFacts]
     reserved_g: Mapping[str, float]  # by printer: grams of attempts that were taken
+    weekly_h: float = 0.0  # of printing in a calendar week, at most; 0: no ceiling
+    begun_s: float = 0.0  # of this week: plates that were started, to their end
+    taken_s: float = 0.0  # plates that were taken and not started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,53 +37,62 @@ class Decision:
     reason: str = ""
 
 
-def parse_hours(text: str) -> Hours:
-    """Read "08:00-20:00"; "22:00-06:00" goes past midnight, "00:00-24:00" is always."""
-    start, end = (
-        60 * int(hour) + int(minute)
-        for hour, minute in (part.split(":") for part in text.split("-"))
-    )
-    return Hours(start_min=start, length_min=(end - start) if end > start else end - start + 1440)
-
-
 def decide(offer: OfferedAttempt, rules: Rules) -> Decision:
     """Take or decline one attempt."""
-    printer = rules.printers.get(offer.printer)
-    if rules.paused:
-        return Decision(taken=False, reason="this lab is taking a pause")
-    if printer is None:
-        return Decision(taken=False, reason=f"there is no printer {offer.printer} here")
-    spool = printer.spool
-    if spool is None:
-        return Decision(taken=False, reason=f"no spool is loaded on {printer.title}")
-    if spool.material != offer.material:
-        return Decision(
-            taken=False,
-            reason=f"{printer.title} has {spool.material} loaded, not {offer.material}",
-        )
-    left = spool.grams - rules.reserved_g.get(offer.printer, 0.0)
+    why = refusal(offer.printer, offer.material, rules)
+    if why:
+        return Decision(taken=False, reason=why)
+    spool = rules.printers[offer.printer].spool
+    left = 0.0 if spool is None else spool.grams
+    left -= rules.reserved_g.get(offer.printer, 0.0)
     if left < offer.grams:
         return Decision(
             taken=False,
             reason=f"the plate needs {offer.grams:.0f} g, the spool has {left:.0f} g left",
         )
-    needed_min = offer.seconds * _SLACK / 60
-    if offer.printer not in rules.unattended and needed_min > rules.attended.length_min:
+    if offer.printer not in rules.unattended and not fits(rules.attended, offer.seconds):
         return Decision(
             taken=False,
             reason=f"the plate takes {offer.seconds / 3600:.1f} h, longer than anybody is here",
         )
-    return Decision(taken=True)
+    over = over_ceiling(offer.seconds, rules.taken_s, rules)
+    return Decision(taken=not over, reason=over)
 
 
-def may_start(printer: str, seconds: float, rules: Rules, local: datetime) -> bool:
-    """Return whether a plate of this length may start now: all of it within attended hours.
+def over_ceiling(seconds: float, before_s: float, rules: Rules) -> str:
+    """Return why a plate would be more than the owner gives in this week, "" where it is not.
 
-    `seconds` is the slicer's figure; `local` is now, in the time of the place of the printer.
+    `seconds` is the plate's, `before_s` of plates that are to be started this week before it.
     """
+    ceiling_s = rules.weekly_h * 3600
+    if not rules.weekly_h or rules.begun_s + before_s + seconds <= ceiling_s:
+        return ""
+    if seconds > ceiling_s:
+        return f"the plate takes {seconds / 3600:.1f} h, the weekly ceiling is {rules.weekly_h:g} h"
+    return f"weekly ceiling of {rules.weekly_h:g} h is reached until Monday"
+
+
+def start_in_s(printer: str, seconds: float, rules: Rules, local: datetime) -> float | None:
+    """Return when a plate of this length may start: all of it within attended hours; None: never.
+
+    `seconds` is the slicer's figure; `local` is now, in the time of the place of the printer. 0 is
+    now.
+    """
+    if printer in rules.unattended:
+        return 0.0
+    start = earliest_start(rules.attended, local, seconds)
+    return None if start is None else (start - local).total_seconds()
+
+
+def refusal(printer: str, material: str, rules: Rules) -> str:
+    """Return why a plate that was taken will not be printed now, "" where nothing has changed."""
+    facts = rules.printers.get(printer)
     if rules.paused:
-        return False
-    if printer in rules.unattended or rules.attended.always:
-        return True
-    since_start = (local.hour * 60 + local.minute - rules.attended.start_min) % 1440
-    return since_start + seconds * _SLACK / 60 <= rules.attended.length_min
+        return "this lab is taking a pause"
+    if facts is None:
+        return f"there is no printer {printer} here"
+    if facts.spool is None:
+        return f"no spool is loaded on {facts.title}"
+    if facts.spool.material != material:
+        return f"{facts.title} has {facts.spool.material} loaded, not {material}"
+    return ""

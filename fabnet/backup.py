@@ -1,0 +1,199 @@
+"""A copy of all that a coordinator cannot do without, and how it is put back.
+
+The copy is made while the coordinator runs: SQLite's own backup gives a whole ledger at one moment.
+What can be made anew (slices, the broker's files) is left out, and the marks too: without its mark a
+ledger knows that it was put back, and asks every node what it has forgotten (`jobs.ledger.mark`,
+`jobs.coordinator.restoring`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from fabnet.errors import BackupError
+from fabnet.node.files import sha256_of
+from fabnet.node.journal import adopt
+from jobs.ledger.store import Ledger
+
+_FORMAT = 1
+_MANIFEST = "fabnet-backup.json"
+_LEDGER = "ledger.db"
+#: Made anew at every start.
+_LEFT_OUT = frozenset({"slices", "broker"})
+_LEFT_OUT_ENDS = (".db-wal", ".db-shm", ".mark", ".lock", ".new", ".part")
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup holds."""
+
+    format: int
+    made_at: str
+    orders: int
+    files: dict[str, str]  # SHA-256 by path
+
+
+def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
+    """Write a backup (a tar file, readable by its owner only); a coordinator may be running.
+
+    Raises:
+        BackupError: there is no ledger, the target is there already, or cannot be written.
+    """
+    if not (data_dir / _LEDGER).exists():
+        raise BackupError(f"There is no ledger in {data_dir}: nothing to back up.")
+    if out.exists():
+        raise BackupError(f"{out} is there already; choose another name.")
+    fresh = out.with_name(out.name + ".new")
+    try:
+        with TemporaryDirectory(prefix="fabnet-backup-", dir=out.resolve().parent) as folder:
+            stage = Path(folder)
+            for path in _wanted(data_dir):
+                _copy(path, stage / path.relative_to(data_dir))
+            manifest = _manifest(stage, now)
+            (stage / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
+            fresh.touch(mode=0o600)
+            with tarfile.open(fresh, "w") as archive:
+                archive.add(stage, arcname=".")
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(out)
+    except (OSError, sqlite3.Error) as error:
+        fresh.unlink(missing_ok=True)
+        raise BackupError(f"The backup {out} cannot be written: {error}") from error
+    return manifest
+
+
+def _wanted(data_dir: Path) -> Iterator[Path]:
+    for path in sorted(data_dir.rglob("*")):
+        inside = path.relative_to(data_dir).parts
+        caches = inside[0] in _LEFT_OUT or (inside[0] == "hosted" and "slices" in inside)
+        if path.is_file() and not caches and not path.name.endswith(_LEFT_OUT_ENDS):
+            yield path
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if source.suffix != ".db":
+        shutil.copy2(source, target)
+        return
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+        # Without a log of its own: the copy is one file.
+        new.execute("pragma journal_mode = delete")
+
+
+def _manifest(stage: Path, now: datetime) -> Manifest:
+    with closing(sqlite3.connect(stage / _LEDGER)) as db:
+        orders = int(db.execute("select count(*) from orders").fetchone()[0])
+    files = {
+        str(path.relative_to(stage)): sha256_of(path)
+        for path in sorted(stage.rglob("*"))
+        if path.is_file()
+    }
+    return Manifest(format=_FORMAT, made_at=now.isoformat(), orders=orders, files=files)
+
+
+def put_back(
+    archive: Path, data_dir: Path, machine: str, now: datetime, *, replace: bool
+) -> Manifest:
+    """Put a backup back as `data_dir`; what was there is kept beside it.
+
+    The coordinator that is started with it asks all nodes what they have done since, and offers
+    nothing before they have answered.
+
+    Args:
+        archive: what `make` has written.
+        data_dir: the coordinator's, there already or not.
+        machine: names this machine; hosted nodes belong to it from now on.
+        now: names the folder of what is put aside.
+        replace: whether a ledger that is there may be put aside.
+
+    Raises:
+        BackupError: no backup, a damaged one, a coordinator that runs, or a ledger in the way.
+    """
+    with _alone(data_dir):
+        if (data_dir / _LEDGER).exists() and not replace:
+            raise BackupError(
+                f"{data_dir} holds a ledger. To put it aside and put the backup in its place:"
+                " fabnet restore --replace"
+            )
+        stage = data_dir.with_name(data_dir.name + ".restoring")
+        shutil.rmtree(stage, ignore_errors=True)
+        try:
+            manifest = _unpack(archive, stage)
+            ledger = Ledger(stage / _LEDGER)
+            ledger.close()
+            if data_dir.exists():
+                data_dir.replace(
+                    data_dir.with_name(f"{data_dir.name}.replaced-{now:%Y%m%d-%H%M%S}")
+                )
+            stage.replace(data_dir)
+        except OSError as error:
+            raise BackupError(f"{data_dir} cannot be written: {error}") from error
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    for journal in data_dir.glob("hosted/*/**/journal.db"):
+        adopt(journal, machine)
+    return manifest
+
+
+def _unpack(archive: Path, stage: Path) -> Manifest:
+    try:
+        stage.mkdir(mode=0o700)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                _extract(tar, member, stage)
+        manifest = msgspec.json.decode((stage / _MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, tarfile.TarError, msgspec.DecodeError) as error:
+        raise BackupError(f"{archive} is no backup of fabnet: {error}") from error
+    if manifest.format != _FORMAT:
+        raise BackupError(f"{archive} was made by a later fabnet; this one reads format {_FORMAT}.")
+    (stage / _MANIFEST).unlink()
+    for name, sha256 in manifest.files.items():
+        path = stage / name
+        if not path.is_file() or sha256_of(path) != sha256:
+            raise BackupError(f"{archive} is damaged: {name} is not what was backed up.")
+    stage.chmod(0o700)
+    return manifest
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, stage: Path) -> None:
+    """Write one plain file of an archive below `stage`, and nothing elsewhere."""
+    path = stage / member.name
+    if member.isdir():
+        return
+    source = tar.extractfile(member) if member.isfile() else None
+    if source is None or ".." in path.parts or not path.is_relative_to(stage):
+        raise tarfile.TarError(f"{member.name!r} does not belong into a backup")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=member.mode & 0o700)
+    with source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the ledger's lock, so that no coordinator runs meanwhile."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "ledger.lock"
+    if not path.exists():
+        yield
+        return
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BackupError(
+                f"A coordinator works with {data_dir}. Stop it first, then put the backup back."
+            ) from error
+        yield

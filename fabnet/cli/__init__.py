@@ -1,0 +1,51 @@
+"""The command line: reads options and configuration, calls one thing, prints one answer.
+
+Exit status: 0 done, 1 refused with one sentence that says what to do, 2 wrong usage. Commands
+import what they need when they run: a node has no Flask, and `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fabnet import logs
+from fabnet.cli.backup import backup, restore
+from fabnet.cli.common import ERRORS
+from fabnet.cli.coordinator import doctor, person, serve
+from fabnet.cli.demo import demo
+from fabnet.cli.designs import design
+from fabnet.cli.node import node
+from fabnet.cli.offline import OWNER_COMMANDS
+from fabnet.cli.reports import lot, plan
+from fabnet.cli.setup import setup
+
+
+def main() -> None:
+    """Run the command line; expected errors become one sentence and exit status 1."""
+    try:
+        fabnet(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ERRORS as error:
+        click.echo(f"fabnet: {error}", err=True)
+        sys.exit(1)
+
+
+@click.group()
+@click.version_option(package_name="fabnet")
+@click.option("-v", "--verbose", is_flag=True, help="Write debug lines to the log.")
+def fabnet(verbose: bool) -> None:
+    """Lets a network of makers do the work of a factory."""
+    logs.set_up(verbose=verbose)
+
+
+for _command in (serve, node, person, design, plan, lot, doctor, demo, backup, restore):
+    fabnet.add_command(_command)
+for _command in OWNER_COMMANDS:
+    node.add_command(_command)
+node.add_command(setup)

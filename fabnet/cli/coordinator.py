@@ -1,0 +1,111 @@
+"""Commands on the coordinator's machine: serve, accounts, doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from fabnet import clock
+from fabnet.cli.common import FILE, coordinator, stop_on_signals
+from fabnet.config import is_node_file, load_node
+
+
+@click.command()
+@click.argument("config", type=FILE, default="coordinator.toml")
+def serve(config: Path) -> None:
+    """Run the coordinator: broker, planner, web pages.
+
+    \b
+    Example: fabnet serve coordinator.toml
+    """
+    from fabnet.service import Service
+
+    stop = stop_on_signals()
+    service = Service(coordinator(config, "fabnet serve FILE"))
+    service.run(stop, lambda: click.echo(f"fabnet: the pages are at {service.url}", err=True))
+
+
+@click.group()
+def person() -> None:
+    """Accounts of people."""
+
+
+@person.command("add")
+@click.argument("login")
+@click.option("--name", default="", help="As pages show it.")
+@click.option("--role", type=click.Choice(["maker", "inspector", "steward"]), required=True)
+@click.option("--node", "node_id", default="", help="A maker's own node.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+@click.password_option(help="Asked for when it is not given.")
+def person_add(login: str, name: str, role: str, node_id: str, config: Path, password: str) -> None:
+    """Make an account, or give it a new password.
+
+    \b
+    Example: fabnet person add ada --role steward
+    """
+    from jobs.coordinator.nodes import is_enrolled
+    from jobs.coordinator.people import add_person
+    from jobs.errors import NotFoundError
+    from jobs.ledger.store import Ledger
+    from jobs.model import Role
+    from web.auth import hash_password, need_good_password
+
+    if role == Role.MAKER and not node_id:
+        raise click.UsageError("a maker prints at a lab: name its node with --node NAME")
+    need_good_password(password)
+    folder = Path(coordinator(config).data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(folder / "ledger.db")
+    if node_id and not is_enrolled(ledger.reading, node_id):
+        raise NotFoundError("node", node_id)
+    hashed = hash_password(password)
+    add_person(ledger, login, name or login, Role(role), hashed, node_id, clock.now())
+    click.echo(f"fabnet: {login} can sign in as {role}", err=True)
+
+
+@click.command()
+@click.argument("config", type=FILE, required=False)
+@click.option(
+    "--broker", default="", help="Attack this broker instead: mqtt(s)://, ws(s)://host:port."
+)
+@click.option("--logins", type=FILE, help="With --broker: three lines of user:password.")
+@click.option("--ca", type=FILE, help="With --broker: who signed its certificate.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def doctor(
+    config: Path | None, broker: str, logins: Path | None, ca: Path | None, as_json: bool
+) -> None:
+    """Look whether this machine can run a coordinator or, given its node.toml, a node.
+
+    With --broker, attack a broker as a hostile node would, and say what to mend. The logins file has
+    one line for the user "coordinator" and one each for two nodes made for this test. Whoever is
+    logged in with one of them is cut off meanwhile: stop the coordinator first.
+
+    \b
+    Example: fabnet doctor node.toml
+    Example: fabnet doctor --broker mqtts://broker.example:8883 --logins probe.logins
+    """
+    from dataclasses import asdict
+
+    from fabnet.doctor import attack_broker, look
+
+    if broker and logins is None:
+        raise click.UsageError("--broker needs --logins")
+    if broker and logins is not None:
+        found = attack_broker(broker, logins, str(ca or ""))
+    elif config is None:
+        found = look(None)
+    elif config.exists() and is_node_file(config):
+        found = look(load_node(config))
+    else:
+        found = look(coordinator(config, "fabnet doctor FILE"))
+    findings = []
+    for finding in found:
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{'ok ' if finding.ok else 'NO '} {finding.check}: {finding.words}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)

@@ -1,0 +1,250 @@
+"""Commands for a lab's node: run it, let one in, move it."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from fabnet import clock
+from fabnet.cli.common import FILE, coordinator, stop_on_signals
+from fabnet.config import CoordinatorConfig, load_node, machine_id
+
+if TYPE_CHECKING:
+    from fabnet.authority import Reach
+
+
+@click.group()
+def node() -> None:
+    """Run a lab's node, or let one into the network."""
+
+
+@node.command("run")
+@click.argument("config", type=FILE, default="node.toml")
+def node_run(config: Path) -> None:
+    """Run the node of a lab: take work, print it, report.
+
+    \b
+    Example: fabnet node run node.toml
+    """
+    from fabnet.node.door import Door
+    from fabnet.node.opening import open_node
+
+    stop = stop_on_signals()
+    found = load_node(config)
+    agent = open_node(found, machine_id())
+    door = Door(found, agent.desk)
+    door.open()
+    try:
+        agent.run(stop)
+    finally:
+        door.close()
+
+
+@node.command("adopt")
+@click.argument("config", type=FILE, default="node.toml")
+def node_adopt(config: Path) -> None:
+    """Let the journal that was moved here run on this machine.
+
+    The other machine must never run it again: two nodes with the same journal would print the
+    same thing twice.
+
+    \b
+    Example: fabnet node adopt node.toml
+    """
+    from fabnet.node.journal import adopt
+
+    adopt(Path(load_node(config).data_dir) / "journal.db", machine_id())
+    click.echo("fabnet: this machine holds the journal now", err=True)
+
+
+@node.command("create")
+@click.argument("name")
+@click.option("--lab", required=True, help="What the lab is called.")
+@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder to make.")
+@click.option(
+    "--hosted",
+    "presets",
+    multiple=True,
+    metavar="PRESET",
+    help="Run the node beside the coordinator, with a printer of this preset that its maker feeds"
+    " from an SD card. May be repeated.",
+)
+def node_create(
+    name: str, lab: str, config: Path, out: Path | None, presets: tuple[str, ...]
+) -> None:
+    """Let a node into the network: writes a folder with its configuration and secrets.
+
+    Run it on the coordinator's machine, fill in the printers, and carry the folder to the lab. A
+    hosted node needs no carrying: its maker signs in to the pages, loads a spool and prints.
+
+    \b
+    Example: fabnet node create lab-nord --lab "Atelier Nord" --out lab-nord
+             fabnet node create chez-awa --lab "Chez Awa" --hosted creality-ender-3
+    """
+    from fabnet.authority import reach
+    from fabnet.enrolment import create_node, hosted_folder
+
+    if (out is None) == (not presets):
+        raise click.UsageError("give either --out FOLDER or --hosted PRESET")
+    found = coordinator(config)
+    folder = out or hosted_folder(found, name)
+    create_node(name, lab, found, folder, clock.now(), presets)
+    if presets:
+        told = (
+            f"{name} is hosted here; make its maker's account: fabnet person add LOGIN --role maker"
+        )
+        click.echo(f"fabnet: {told} --node {name}", err=True)
+    else:
+        _warn_only_here(found, reach(found, clock.now()))
+        told = f"{folder}/node.toml is ready; write the lab's printers into it"
+        click.echo(f"fabnet: {told}", err=True)
+
+
+def _warn_only_here(config: CoordinatorConfig, how: Reach) -> None:
+    """A coordinator on loopback cannot be reached by the labs: say so before anybody tries."""
+    if how.only_here:
+        click.echo(
+            f"fabnet: warning: {' and '.join(how.only_here)} can be reached from this machine only."
+            ' For labs elsewhere, set host = "0.0.0.0", broker_host = "0.0.0.0" and public_url ='
+            ' "https://<what they call this machine>:' + f'{config.port}" in the'
+            " coordinator's file and start it again",
+            err=True,
+        )
+
+
+@node.command("invite")
+@click.option("--lab", required=True, help="What the lab is called.")
+@click.option("--hours", type=int, default=24, show_default=True, help="How long the code is good.")
+@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+def node_invite(lab: str, hours: int, config: Path) -> None:
+    """Make a code that lets one lab in. It is printed once, and kept nowhere.
+
+    \b
+    Example: fabnet node invite --lab "Atelier Nord"
+    """
+    from fabnet.authority import reach
+    from fabnet.enrolment import invite
+
+    found = coordinator(config)
+    code = invite(found, lab, _who(), hours, clock.now())
+    _warn_only_here(found, reach(found, clock.now()))
+    told = f"send this code to {lab}; it is good once, for {hours} h. There they run:"
+    click.echo(f'fabnet: {told} fabnet node join "CODE"', err=True)
+    click.echo(str(code))
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+@node.command("join")
+@click.argument("code")
+@click.option("--out", type=click.Path(path_type=Path), default="fabnet-node", show_default=True,
+              help="The node's folder; made where it is not there.")  # fmt: skip
+def node_join(code: str, out: Path) -> None:
+    """Join a network with the code of its coordination team.
+
+    Run it again if it was interrupted: it goes on with the key that is in the folder.
+
+    \b
+    Example: fabnet node join "https://fabnet.example:8080/#uV0...Q.9W6...s" --out lab-nord
+    """
+    from fabnet.joining import join
+    from jobs.joining import Standing, is_loopback, read_code
+
+    read = read_code(code)
+    joined = join(read, out, clock.now())
+    answer = joined.answer
+    click.echo(f"{answer.lab} is node {answer.node} of {answer.coordinator}", err=True)
+    click.echo(f"fingerprint: {joined.fingerprint}", err=True)
+    for url in (answer.coordinator, answer.broker):
+        if is_loopback(urlsplit(url).hostname or "") and not is_loopback(
+            urlsplit(read.url).hostname or ""
+        ):
+            told = f"{url} leads to this machine itself: the coordinator's public_url, host and"
+            click.echo(f"fabnet: warning: {told} broker_host have to be set there", err=True)
+    if joined.was_there:
+        click.echo(f"fabnet: {joined.config} was there and is as it was", err=True)
+    if answer.standing is Standing.PENDING:
+        told = "now telephone the coordination team: their page has to show the same fingerprint"
+        click.echo(f"fabnet: {told}. Until they confirm it, the broker refuses this node", err=True)
+    elif answer.standing is Standing.REVOKED:
+        click.echo("fabnet: this node was shut out; ask the coordination team", err=True)
+    told = f"next, its printers: fabnet node setup {joined.config}"
+    click.echo(f"fabnet: {told}", err=True)
+
+
+@node.command("confirm")
+@click.argument("name")
+@click.option("--fingerprint", "seen", help="What the lab reads out; asked for when not given.")
+@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+def node_confirm(name: str, seen: str | None, config: Path) -> None:
+    """Let a node that has joined take part, after comparing its fingerprint.
+
+    \b
+    Example: fabnet node confirm atelier-nord
+    """
+    from fabnet.enrolment import open_ledger
+    from jobs.coordinator import enrolment
+    from jobs.ledger.members import member
+
+    ledger = open_ledger(coordinator(config))
+    found = member(ledger.reading, name)
+    if seen is None:
+        click.echo(f"{found.lab}: {found.fingerprint}", err=True)
+        click.confirm("Does the lab's screen show exactly this?", abort=True, err=True)
+        seen = found.fingerprint
+    enrolment.confirm(ledger, name, seen, _who(), clock.now())
+    click.echo(f"fabnet: {name} belongs to the network now", err=True)
+
+
+@node.command("revoke")
+@click.argument("name")
+@click.option("--reason", required=True, help="The history keeps it.")
+@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+def node_revoke(name: str, reason: str, config: Path) -> None:
+    """Shut a node out for good: its login ends at once, and nothing is taken from it any more.
+
+    \b
+    Example: fabnet node revoke atelier-nord --reason "the laptop was stolen"
+    """
+    from fabnet.enrolment import open_ledger
+    from jobs.coordinator import enrolment
+
+    ledger = open_ledger(coordinator(config))
+    enrolment.revoke(ledger, name, reason, _who(), clock.now())
+    told = "is shut out; what it may have started stays until it is counted or written off"
+    click.echo(f"fabnet: {name} {told}", err=True)
+
+
+@node.command("rotate")
+@click.argument("name", default="node.toml")
+@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+def node_rotate(name: str, config: Path) -> None:
+    """Give a node a new MQTT password, without a moment in which none works.
+
+    NAME is a node's configuration file, in the lab; or a node's name, on the coordinator's machine,
+    which then asks the node.
+
+    \b
+    Example: fabnet node rotate node.toml
+             fabnet node rotate atelier-nord
+    """
+    from fabnet.enrolment import open_ledger
+    from fabnet.joining import rotate
+    from jobs.coordinator import enrolment
+
+    if name.endswith(".toml"):
+        answer = rotate(load_node(Path(name)), clock.now())
+        told = f"{answer.node} has a new password (number {answer.number})"
+        click.echo(f"fabnet: {told}; a node that runs goes over to it by itself", err=True)
+        return
+    enrolment.ask_to_rotate(open_ledger(coordinator(config)), name, _who(), clock.now())
+    click.echo(
+        f"fabnet: {name} is asked for a new password; the page shows when it has one", err=True
+    )

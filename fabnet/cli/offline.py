@@ -1,0 +1,165 @@
+"""Commands for the owner of a running node, also while it is cut off from the network."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+
+from fabnet.cli.common import FILE
+from fabnet.config import load_node
+from jobs.errors import NotFoundError
+from jobs.model import AttemptRef
+from jobs.owner import BedView, Begin, Clear, Count, GiveBack, Look, NodeView, PlateView, Wish
+
+_CONFIG = click.option(
+    "--config", type=FILE, default="node.toml", help="The node's configuration file."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole state as JSON.")
+
+
+@click.command("status")
+@_CONFIG
+@_JSON
+def status(config: Path, as_json: bool) -> None:
+    """Show link, beds and plates of the node that runs here.
+
+    \b
+    Example: fabnet node status
+             fabnet node status --json
+    """
+    _ask(config, Look(), as_json=as_json)
+
+
+@click.command("harvest")
+@click.argument("plate")
+@click.option("--good", type=click.IntRange(min=0), required=True, help="Good pieces.")
+@click.option("--scrap", type=click.IntRange(min=0), default=0, help="Bad pieces.")
+@click.option("--reason", default="", help="What happened to those that are not good.")
+@click.option("--by", default="", help="Who counts; your login on this machine by default.")
+@_CONFIG
+@_JSON
+def harvest(
+    plate: str, good: int, scrap: int, reason: str, by: str, config: Path, as_json: bool
+) -> None:
+    """Count what came off a bed: the bed is clear then, and the next plate may start.
+
+    PLATE is its name as `fabnet node status` shows it.
+
+    \b
+    Example: fabnet node harvest k3f8m2q7xw-a1 --good 2
+             fabnet node harvest k3f8m2q7xw-a1 --good 1 --scrap 1 --reason warped
+    """
+    wish = Count(
+        attempt=_ref(plate), good=good, scrap=scrap, reason=reason, by=by or getpass.getuser()
+    )
+    _ask(config, wish, as_json=as_json)
+
+
+@click.command("ready")
+@click.argument("printer")
+@_CONFIG
+@_JSON
+def ready(printer: str, config: Path, as_json: bool) -> None:
+    """Say that a bed is clear: this printer may heat and move.
+
+    \b
+    Example: fabnet node ready mk3-left
+    """
+    _ask(config, Clear(printer=printer), as_json=as_json)
+
+
+@click.command("start")
+@click.argument("plate")
+@_CONFIG
+@_JSON
+def start(plate: str, config: Path, as_json: bool) -> None:
+    """Print a plate that was granted before the node was started again.
+
+    Within the time of its grant only; without a restart, plates start by themselves.
+
+    \b
+    Example: fabnet node start k3f8m2q7xw-a1
+    """
+    _ask(config, Begin(attempt=_ref(plate)), as_json=as_json)
+
+
+@click.command("give-back")
+@click.argument("plate")
+@click.option("--reason", required=True, help="Why; the network plans by it.")
+@_CONFIG
+@_JSON
+def give_back(plate: str, reason: str, config: Path, as_json: bool) -> None:
+    """Let others make a plate that no printer here was told of.
+
+    \b
+    Example: fabnet node give-back k3f8m2q7xw-a1 --reason "no time"
+    """
+    _ask(config, GiveBack(attempt=_ref(plate), reason=reason), as_json=as_json)
+
+
+OWNER_COMMANDS = (status, harvest, ready, start, give_back)
+
+
+def _ref(text: str) -> AttemptRef:
+    job, found, number = text.removeprefix("fabnet-").rpartition("-a")
+    if not found or not number.isascii() or not number.isdigit():
+        raise NotFoundError("plate", text)
+    return AttemptRef(job=job, number=int(number))
+
+
+def _ask(config: Path, wish: Wish, *, as_json: bool) -> None:
+    import msgspec
+
+    from fabnet.node.door import ask
+
+    view = ask(load_node(config), wish)
+    if as_json:
+        click.echo(msgspec.json.encode(view))
+        return
+    for line in _lines(view):
+        click.echo(line)
+
+
+def _lines(view: NodeView) -> list[str]:
+    since = f"since {view.link_since.astimezone():%H:%M}"
+    link = f"reaches the network {since}" if view.linked else f"no link to the network {since}"
+    pause = ", takes a pause" if view.paused else ""
+    waits = f", {view.unsent} messages wait" if view.unsent else ""
+    lines = [f"{view.lab} ({view.node}): {link}{waits}{pause}"]
+    plates = {plate.attempt: plate for plate in view.plates}
+    for bed in view.beds:
+        lines.append(_bed_line(bed))
+        if bed.attempt in plates:
+            lines.append(f"    {_plate_line(plates.pop(bed.attempt))}")
+        lines += [
+            f"    {_plate_line(plates.pop(plate.attempt))}"
+            for plate in view.plates
+            if plate.printer == bed.printer and plate.attempt in plates
+        ]
+    return lines
+
+
+def _bed_line(bed: BedView) -> str:
+    parts = [f"{bed.printer}: {bed.state}"]
+    if bed.fraction_done is not None:
+        parts.append(f"{100 * bed.fraction_done:.0f} %")
+    if bed.nozzle_c is not None:
+        parts.append(f"nozzle {bed.nozzle_c:.0f} C")
+    parts.append("bed clear" if bed.clear else "bed not clear")
+    if bed.fault:
+        parts.append(bed.fault)
+    return ", ".join(parts)
+
+
+def _plate_line(plate: PlateView) -> str:
+    words = f"{plate.attempt}: {plate.pieces} x {plate.part}, {plate.material}, {plate.state}"
+    if plate.countable:
+        words += f"; count it: fabnet node harvest {plate.attempt} --good {plate.pieces}"
+    elif plate.starts_until is not None:
+        words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself"
+    elif plate.opens_until is not None:
+        until = f"{plate.opens_until.astimezone():%H:%M}"
+        words += f"; granted till {until} before the restart: fabnet node start {plate.attempt}"
+    return f"{words} ({plate.reason})" if plate.reason else words

@@ -1,0 +1,67 @@
+"""Commands that only read the ledger: plan, lot."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from fabnet.cli.common import FILE, coordinator, open_ledger
+
+
+@click.command()
+@click.argument("order")
+@click.option("--explain", is_flag=True, help="Say of every printer why it got nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def plan(order: str, explain: bool, as_json: bool, config: Path) -> None:
+    """Show who makes what of an order, by when, and why.
+
+    \b
+    Example: fabnet plan 4k2m9x1vnt --explain
+    """
+    from fabnet.reports import plan_lines, plan_report
+
+    with closing(open_ledger(config)) as ledger:
+        report = plan_report(ledger, order)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        click.echo("\n".join(plan_lines(report, explain=explain)))
+
+
+@click.group()
+def lot() -> None:
+    """Lots: the parts that came off one plate."""
+
+
+@lot.command("trace")
+@click.argument("code")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def lot_trace(code: str, as_json: bool, config: Path) -> None:
+    """Show where a lot comes from (revision, printer, spool) and where it went.
+
+    \b
+    Example: fabnet lot trace 4K2M9X1VNT-1A
+    """
+    from designs.library import Library
+    from fabnet.reports import local
+    from fabnet.reports import lot_trace as trace
+
+    with closing(open_ledger(config)) as ledger:
+        library = Library(ledger.database, Path(coordinator(config).data_dir) / "files")
+        found = trace(ledger, library, code)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        if name != "batches":
+            told = local(value) if name.endswith("_at") and value else value
+            click.echo(f"{name.replace('_', ' ')}: {'-' if told is None else told}")
+    for batch in found["batches"]:
+        received = batch["received_at"]
+        words = "not received yet" if received is None else f"received {local(received)}"
+        click.echo(f"batch {batch['batch']}: {batch['state']}, {words}")

@@ -1,0 +1,399 @@
+"""`fabnet node setup`: finds the lab's printers, asks their owner, and writes node.toml.
+
+Every answer is also an option, so that a script can give it. Questions go to stderr, JSON to stdout.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fabnet import clock
+from fabnet.cli.common import FILE
+from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.errors import ConfigError
+from fabnet.wire import is_node_id
+from firmware_profiles.loader import all_machines, load_machine, machine_names
+from jobs.errors import InvalidFieldError
+from jobs.hours import parse
+
+if TYPE_CHECKING:
+    from fabnet.node.setup import Safety
+    from printers.discover import FoundPort
+    from printers.recognise import SeenOctoPrint
+
+_MDNS_S = 3.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What was given as options; None is asked for."""
+
+    yes: bool
+    id: str | None
+    preset: str | None
+    title: str | None
+    material: str | None
+    grams: float | None
+    baudrate: int | None
+    octoprint_user: str
+    key_file: Path | None
+    protection_tested: bool | None
+    smoke_alarm: bool | None
+    surroundings_clear: bool | None
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be written."""
+
+    config: NodeConfig
+    printers: list[PrinterConfig] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def taken(self) -> set[str]:
+        return {printer.id for printer in (*self.config.printers, *self.printers)}
+
+
+def _yes_no(name: str, words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(f"--{name}/--no-{name}", default=None, help=words)
+
+
+@click.command("setup")
+@click.argument("config", type=FILE, default="node.toml")
+@click.option("--find", is_flag=True, help="Only look for printers; write nothing.")
+@click.option("--port", help="Set up the printer on this serial port.")
+@click.option("--octoprint", metavar="URL", help="Set up the printer of this OctoPrint.")
+@click.option("--manual", is_flag=True, help="Set up a printer that a person feeds by SD card.")
+@click.option("--look-at", multiple=True, metavar="PATH", help="Also ask at this port; repeatable.")
+@click.option("--no-network", is_flag=True, help="Do not look for OctoPrints in the network.")
+@click.option("--id", "name", help="The printer's name in this lab.")
+@click.option("--preset", type=click.Choice(machine_names()), help="Which machine it is.")
+@click.option("--title", help="What people call it.")
+@click.option("--material", help='On its spool: "PLA"; "" when none is loaded.')
+@click.option("--grams", type=click.FloatRange(min=0), help="On that spool.")
+@click.option("--baudrate", type=click.IntRange(min=1), help="Of the port; found by asking.")
+@click.option("--octoprint-user", default="", help="Who is asked there to accept.")
+@click.option("--key-file", type=FILE, help="A key of that OctoPrint, instead of asking for one.")
+@_yes_no("protection-tested", "Its thermal protection was tested.")
+@_yes_no("smoke-alarm", "A smoke alarm is in the room.")
+@_yes_no("surroundings-clear", "Nothing that burns is near.")
+@click.option("--attended", help='Hours with somebody there: "Mon-Fri 18:00-23:00".')
+@click.option("--yes", is_flag=True, help="Ask nothing: take what is proposed.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def setup(
+    config: Path, find: bool, port: str | None, octoprint: str | None, manual: bool,
+    look_at: tuple[str, ...], no_network: bool, name: str | None, preset: str | None,
+    title: str | None, material: str | None, grams: float | None, baudrate: int | None,
+    octoprint_user: str, key_file: Path | None, protection_tested: bool | None,
+    smoke_alarm: bool | None, surroundings_clear: bool | None, attended: str | None,
+    yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Find this lab's printers, ask about them, and write them into node.toml.
+
+    No port that another program holds is opened, and nothing is heated or moved. The old file is
+    kept. A node that runs takes the new one up when it is started again.
+
+    \b
+    Example: fabnet node setup
+             fabnet node setup --find --json
+             fabnet node setup --port /dev/ttyUSB0 --preset creality-ender-3 --material PLA --grams 800 --yes
+    """
+    if sum((bool(port), bool(octoprint), manual)) > 1:
+        raise click.UsageError("give one of --port, --octoprint and --manual")
+    answers = _Answers(
+        yes=yes, id=name, preset=preset, title=title, material=material, grams=grams,
+        baudrate=baudrate, octoprint_user=octoprint_user, key_file=key_file,
+        protection_tested=protection_tested, smoke_alarm=smoke_alarm,
+        surroundings_clear=surroundings_clear,
+    )  # fmt: skip
+    work = _Work(_load(config))
+    if find:
+        _show_found(*_search(work.config, look_at, network=not no_network), as_json=as_json)
+        return
+    if port or octoprint or manual:
+        _one(work, answers, port or "", (octoprint or "").rstrip("/"))
+    else:
+        _all(work, answers, look_at, network=not no_network)
+    _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
+
+
+def _load(config: Path) -> NodeConfig:
+    if not config.exists():
+        why = "there is no such file here: go into the folder that `fabnet node join` has made"
+        raise ConfigError(str(config), "", f"{why}, or name the file: fabnet node setup FILE")
+    return load_node(config)
+
+
+def _say(words: str) -> None:
+    click.echo(words, err=True)
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def _search(
+    config: NodeConfig, extra: tuple[str, ...], *, network: bool
+) -> tuple[list[FoundPort], tuple[SeenOctoPrint, ...]]:
+    from printers.discover import look_at, octoprints, serial_ports
+
+    known = {str(Path(each.port).resolve()) for each in config.printers if each.port}
+    found = []
+    for port in serial_ports(extra):
+        if port.device in known:
+            _say(f"{port.path}: is in the file already; not asked")
+            continue
+        _say(f"{port.path}{f' ({port.words})' if port.words else ''}: asking, up to half a minute")
+        found.append(look_at(port))
+        _say(f"    {_words(found[-1])}")
+    urls = {each.octoprint.rstrip("/") for each in config.printers if each.octoprint}
+    seen = octoprints(_MDNS_S) if network else ()
+    fresh = tuple(each for each in seen if each.url not in urls)
+    for each in fresh:
+        _say(f"{each.name}: {each.url}")
+    if not found and not fresh:
+        _say(
+            "No printer was found. Is one plugged in and switched on? Are you in the group dialout?"
+        )
+    return found, fresh
+
+
+def _words(found: FoundPort) -> str:
+    if not found.answers:
+        return found.why
+    who = ", ".join(part for part in (found.machine, found.firmware) if part) or "a printer"
+    return f"{who}, at {found.baudrate} baud"
+
+
+def _show_found(ports: list[FoundPort], seen: tuple[SeenOctoPrint, ...], *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        told = {"ports": [asdict(each) for each in ports], "octoprints": [asdict(s) for s in seen]}
+        click.echo(msgspec.json.encode(told))
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: bool) -> None:
+    ports, seen = _search(work.config, extra, network=network)
+    for found in ports:
+        if not found.answers:
+            work.left_out.append(f"{found.port.path}: {found.why}")
+        elif answers.yes and not (answers.preset or found.preset):
+            work.left_out.append(f"{found.port.path}: which machine is it? --port with --preset")
+        elif _wanted(f"Set up {_words(found)} on {found.port.path}?", answers):
+            way = PrinterConfig(id="", preset="", port=found.port.path, baudrate=found.baudrate)
+            _add(work, answers, way, found.preset)
+    for each in seen:
+        # Who asks nothing cannot wait for a person at an OctoPrint either.
+        if answers.yes:
+            work.left_out.append(f"{each.url}: name it with --octoprint to ask there for a key")
+        elif _wanted(f"Set up {each.name} at {each.url}?", answers):
+            _add(work, answers, PrinterConfig(id="", preset="", octoprint=each.url), "")
+    if not answers.yes:
+        _more(work, answers)
+
+
+def _more(work: _Work, answers: _Answers) -> None:
+    """Ask for printers that cannot be found by looking."""
+    while url := click.prompt("Address of an OctoPrint (none: enter)", "", err=True).rstrip("/"):
+        _add(work, answers, PrinterConfig(id="", preset="", octoprint=url), "")
+    while click.confirm("Set up a printer that you feed from an SD card?", default=False, err=True):
+        _add(work, answers, PrinterConfig(id="", preset="", manual=True), "")
+
+
+def _wanted(words: str, answers: _Answers) -> bool:
+    return answers.yes or click.confirm(words, default=True, err=True)
+
+
+def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
+    from printers.discover import look_at, serial_ports
+
+    if not port:
+        _add(work, answers, PrinterConfig(id="", preset="", octoprint=url, manual=not url), "")
+        return
+    if answers.baudrate and answers.preset:
+        # All is known: nobody needs to open the port.
+        _add(work, answers, PrinterConfig(id="", preset="", port=port), "")
+        return
+    (named,) = [each for each in serial_ports([port]) if each.named]
+    _say(f"{port}: asking, up to half a minute")
+    found = look_at(named)
+    if not found.answers:
+        raise ConfigError(port, "", found.why.removeprefix(f"{port}: "))
+    _say(f"    {_words(found)}")
+    way = PrinterConfig(id="", preset="", port=port, baudrate=found.baudrate)
+    _add(work, answers, way, found.preset)
+
+
+def _add(work: _Work, answers: _Answers, way: PrinterConfig, proposed: str) -> None:
+    """Ask about one printer, and take it down."""
+    from fabnet.node.setup import propose_id
+
+    there = next((p for p in work.config.printers if _is_same(p, way, answers.id)), None)
+    chosen = answers.preset or _preset(answers, there.preset if there else proposed)
+    preset = load_machine(chosen)
+    name = _name(work, answers, there.id if there else propose_id(preset.name, work.taken))
+    material = _material(answers, preset.materials, there.material if there else "")
+    grams = answers.grams
+    if material and grams is None:
+        left_g = there.grams if there else 0.0
+        grams = _ask(answers, "Grams of filament on that spool", left_g, click.FloatRange(min=0))
+    safety = _safety(answers, preset)
+    printer = replace(
+        way, id=name, preset=preset.name, title=answers.title or "", material=material,
+        grams=(grams or 0.0) if material else 0.0, unattended=safety.unattended, **asdict(safety),
+        baudrate=answers.baudrate or way.baudrate,
+    )  # fmt: skip
+    if printer.octoprint:
+        work.keys[name] = _key(answers, printer.octoprint)
+    work.printers.append(printer)
+
+
+def _is_same(there: PrinterConfig, way: PrinterConfig, name: str | None) -> bool:
+    """Whether a printer of the file is the one that is set up now."""
+    if name is not None or way.manual:
+        return there.id == name
+    return (there.port, there.octoprint) == (way.port, way.octoprint)
+
+
+def _name(work: _Work, answers: _Answers, proposal: str) -> str:
+    now_taken = {printer.id for printer in work.printers}
+    told = answers.id
+    while True:
+        found = told or _ask(answers, "Its name in this lab", proposal)
+        if not is_node_id(found):
+            why = "a name is 1 to 32 of a-z, 0-9 and inner hyphens"
+        elif found in now_taken:
+            why = f"{found} is another printer's name already"
+        else:
+            return found
+        if told or answers.yes:
+            raise click.UsageError(f"--id: {why}")
+        _say(why)
+
+
+def _ask(answers: _Answers, words: str, proposal: _T, kind: Any = None) -> _T:
+    if answers.yes:
+        return proposal
+    found: _T = click.prompt(words, proposal, type=kind, err=True)
+    return found
+
+
+def _preset(answers: _Answers, proposed: str) -> str:
+    if answers.yes:
+        if proposed:
+            return proposed
+        raise click.UsageError("which machine is it? Give --preset, since nothing tells")
+    for machine in all_machines():
+        _say(f"    {machine.name}: {machine.title}")
+    kind = click.Choice(machine_names())
+    found: str = click.prompt(
+        "Which machine is it", proposed or None, type=kind, show_choices=False, err=True
+    )
+    return found
+
+
+def _material(answers: _Answers, known: tuple[str, ...], there: str) -> str:
+    if answers.material is None:
+        kind = click.Choice(["none", *known], case_sensitive=False)
+        told = _ask(answers, "What is on its spool", there or "none", kind)
+    else:
+        told = answers.material
+    if told.lower() in {"", "none"}:
+        return ""
+    if told.upper() not in known:
+        words = f"{told!r} is nothing that this machine prints; it is one of {', '.join(known)}"
+        raise click.UsageError(words)
+    return told.upper()
+
+
+def _safety(answers: _Answers, preset: Any) -> Safety:
+    from fabnet.node.setup import QUESTIONS, Safety, safety_words
+
+    given = {name: getattr(answers, name) for name in QUESTIONS}
+    if not answers.yes and None in given.values():
+        _say(safety_words(preset))
+    for name, words in QUESTIONS.items():
+        if given[name] is None:
+            # One no settles it; what was not asked is not confirmed.
+            ask = not answers.yes and False not in given.values()
+            given[name] = ask and click.confirm(words, default=False, err=True)
+    return Safety(**given)
+
+
+def _key(answers: _Answers, url: str) -> str:
+    from printers.octoprint_keys import ask_for_key
+
+    if answers.key_file is not None:
+        try:
+            return answers.key_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(str(answers.key_file), "", str(error.strerror)) from error
+
+    def told(page: str) -> None:
+        _say(
+            f"Open {page} in a browser, sign in, and allow fabnet there. Waiting, up to 10 minutes"
+        )
+
+    return ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
+
+
+def _hours(config: NodeConfig, given: str | None, *, yes: bool) -> str:
+    """Return the hours to write, "" to leave those of the file."""
+    while True:
+        told = given
+        if told is None and not yes:
+            told = click.prompt("When is somebody there", config.attended, err=True)
+        if not told or told == config.attended:
+            return ""
+        try:
+            parse(told)
+        except InvalidFieldError as error:
+            if given is not None:
+                raise click.UsageError(f"--attended: {error.why}") from error
+            _say(error.why)
+        else:
+            return told
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
+    import msgspec
+
+    from fabnet.node.setup import write_setup
+
+    written = write_setup(config, work.printers, work.keys, attended, clock.now())
+    for printer in work.printers:
+        alone = "also while nobody is there" if printer.unattended else "while somebody is there"
+        _say(f"{printer.id}: {load_machine(printer.preset).title}, prints {alone}")
+    for words in work.left_out:
+        _say(f"left out: {words}")
+    if written.kept is None:
+        _say(f"fabnet: {config} is as it was")
+    else:
+        _say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
+        _say(
+            f"next: fabnet doctor {config}, then: fabnet node run {config}; a node that runs already"
+        )
+        _say("takes it up when it is started again")
+    if as_json:
+        told = {
+            "config": str(config),
+            "kept": None if written.kept is None else str(written.kept),
+            "printers": [asdict(printer) for printer in work.printers],
+            "left_out": work.left_out,
+        }
+        click.echo(msgspec.json.encode(told))

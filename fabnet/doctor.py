@@ -1,0 +1,280 @@
+"""Looks whether this machine can run fabnet, and says what to do where it cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from fabnet.broker import (
+    COORDINATOR_USER,
+    INSTALL_HINT,
+    Broker,
+    find_mosquitto,
+    free_port,
+    mosquitto_version,
+    password_line,
+)
+from fabnet.broker_attacks import probe
+from fabnet.broker_probe import Login, Scene, Target, speaks_mqtt
+from fabnet.config import CoordinatorConfig, NodeConfig
+from fabnet.errors import BrokerError
+from fabnet.wire import is_node_id
+from firmware_profiles.errors import FirmwareProfileError
+from firmware_profiles.loader import load_machine
+from jobs.joining import is_loopback
+from printers.errors import PrinterError
+from printers.slicing import find_slicer
+
+_FOLDERS = ("fabnet", "web", "jobs", "printers", "designs", "firmware_profiles")
+_OLDEST_SQLITE = (3, 37, 0)  # strict tables
+_LEAST_FREE_BYTES = 500 << 20
+_TIMEOUT_S = 3
+_OLDEST_MOSQUITTO = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    words: str  # what is there; else what to do
+
+
+def look(config: CoordinatorConfig | NodeConfig | None) -> Iterator[Finding]:
+    """Look at the machine and, where a configuration is given, at what it names."""
+    yield _python()
+    yield _packages()
+    yield _sqlite()
+    yield _slicer(config)
+    if isinstance(config, NodeConfig):
+        yield from _node(config)
+        return
+    yield from _broker(config)
+    if config is not None:
+        yield from _coordinator(config)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = sys.version_info >= (3, 11)
+    return Finding(check="python", ok=ok, words=version if ok else f"{version}: 3.11 is needed")
+
+
+def _packages() -> Finding:
+    """`web` and `jobs` are common names: another package of that name would be imported silently."""
+    here = Path(__file__).resolve().parents[1]
+    for name in _FOLDERS:
+        spec = importlib.util.find_spec(name)
+        found = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
+        if found is None or found.parents[1] != here:
+            return Finding(
+                check="packages",
+                ok=False,
+                words=f"{name} is not fabnet's own but {found}: install fabnet in an environment of"
+                " its own (pipx, venv)",
+            )
+    return Finding(check="packages", ok=True, words=", ".join(_FOLDERS))
+
+
+def _sqlite() -> Finding:
+    ok = sqlite3.sqlite_version_info >= _OLDEST_SQLITE
+    words = sqlite3.sqlite_version if ok else f"{sqlite3.sqlite_version}: 3.37 or newer is needed"
+    return Finding(check="sqlite", ok=ok, words=words)
+
+
+def _slicer(config: CoordinatorConfig | NodeConfig | None) -> Finding:
+    if isinstance(config, NodeConfig) and config.slicer == "coordinator":
+        return Finding(check="slicer", ok=True, words="the coordinator slices for this node")
+    try:
+        return Finding(check="slicer", ok=True, words=find_slicer().name)
+    except PrinterError as error:
+        return Finding(check="slicer", ok=False, words=str(error))
+
+
+def _broker(config: CoordinatorConfig | None) -> Iterator[Finding]:
+    if config is not None and "://" in config.broker:
+        yield _reach_broker(config.broker)
+        return
+    program = find_mosquitto()
+    if program is None:
+        words = f"mosquitto is not on this machine: {INSTALL_HINT}"
+        yield Finding(check="broker", ok=False, words=words)
+        return
+    version = mosquitto_version(program)
+    ok = version == "unknown" or int(version.split(".")[0]) >= _OLDEST_MOSQUITTO
+    words = f"{program}, version {version}"
+    yield Finding(
+        check="broker", ok=ok, words=words if ok else f"{words}: {_OLDEST_MOSQUITTO}.0 is needed"
+    )
+    yield _trial(config)
+
+
+def _trial(config: CoordinatorConfig | None) -> Finding:
+    """Start a broker of this configuration on free ports, and send a message both ways."""
+    users = {name: secrets.token_hex(16) for name in (COORDINATOR_USER, "trial")}
+    tls = None if config is None else config.tls
+    websocket = free_port() if config is not None and config.websocket_port else None
+    with tempfile.TemporaryDirectory(prefix="fabnet-doctor-") as folder:
+        broker = Broker(
+            Path(folder) / "broker", "127.0.0.1", free_port(), kind="mosquitto", tls=tls,
+            websocket_port=websocket,
+        )  # fmt: skip
+        broker.set_users({name: password_line(name, users[name]) for name in users})
+        coordinator, node = (Login(user=name, password=users[name]) for name in users)
+        listeners = ", ".join(url.split(":")[0] for url in broker.node_urls("127.0.0.1"))
+        try:
+            broker.start()
+            target = Target(url=broker.url, coordinator=coordinator, victim=node, attacker=node)
+            scene = Scene(target)
+            ok = scene.works()
+            scene.close()
+        except BrokerError as error:
+            return Finding(check="broker trial", ok=False, words=str(error))
+        finally:
+            broker.stop()
+    words = f"a message went both ways; listeners for nodes: {listeners}"
+    return Finding(
+        check="broker trial", ok=ok, words=words if ok else "no message came through: is the"
+        " machine very busy?"
+    )  # fmt: skip
+
+
+def attack_broker(url: str, logins: Path, ca_file: str) -> Iterator[Finding]:
+    """Attack a broker with the logins of a file; see docs/security.md.
+
+    Raises:
+        BrokerError: it cannot be reached, refuses a login, or the file does not hold three.
+    """
+    try:
+        lines = [line for line in logins.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise BrokerError(f"{logins} cannot be read: {error.strerror}") from error
+    found = [Login(user=user, password=word) for user, _, word in (x.partition(":") for x in lines)]
+    names = [login.user for login in found]
+    if len(set(names)) != 3 or names[0] != COORDINATOR_USER or not all(map(is_node_id, names)):  # noqa: PLR2004
+        raise BrokerError(
+            f"{logins} needs three lines of user:password: first {COORDINATOR_USER}, then two nodes"
+            " that the broker knows for this test only"
+        )
+    target = Target(
+        url=url, coordinator=found[0], victim=found[1], attacker=found[2], ca_file=ca_file
+    )
+    for outcome in probe(target):
+        yield Finding(check=f"broker: {outcome.attack}", ok=outcome.held, words=outcome.words)
+
+
+def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
+    yield _folder(Path(config.data_dir))
+    scheme = "http" if is_loopback(config.host) or config.behind_proxy else "https"
+    own = Path(config.data_dir) / "tls" / "ca.crt"
+    trust = str(own) if config.tls is None and own.exists() else ""
+    if _reach_coordinator(f"{scheme}://{config.host}:{config.port}", trust).ok:
+        words = f"it runs: its pages answer at {config.host}:{config.port}"
+        yield Finding(check="coordinator", ok=True, words=words)
+        return
+    for check, host, port in (
+        ("page port", config.host, config.port),
+        ("broker port", config.broker_host, config.broker_port),
+    ):
+        yield _port(check, host, port)
+
+
+def _folder(folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        return Finding(check="data", ok=False, words=f"{there} may not be written by this user")
+    free = shutil.disk_usage(there).free
+    words = f"{folder}, {free >> 20} MiB free"
+    if free < _LEAST_FREE_BYTES:
+        return Finding(check="data", ok=False, words=f"{words}: make room")
+    return Finding(check="data", ok=True, words=words)
+
+
+def _port(check: str, host: str, port: int) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return Finding(
+                check=check,
+                ok=False,
+                words=f"{host}:{port}: {error.strerror}; stop the program that holds it, or choose"
+                " another port in the configuration",
+            )
+    return Finding(check=check, ok=True, words=f"{host}:{port} is free")
+
+
+def _node(config: NodeConfig) -> Iterator[Finding]:
+    yield _folder(Path(config.data_dir))
+    for check, path in (("password", config.password_file), ("key", config.key_file)):
+        there = os.access(path, os.R_OK)
+        words = path if there else f"{path} cannot be read: copy the whole folder of the node"
+        yield Finding(check=check, ok=there, words=words)
+    yield _reach_coordinator(config.coordinator, config.coordinator_ca_file)
+    yield _reach_broker(config.broker, config.ca_file)
+    if not config.printers:
+        words = (
+            "none is named: write a [[printers]] table for each into the file, see docs/printers.md"
+        )
+        yield Finding(check="printers", ok=False, words=words)
+    for printer in config.printers:
+        yield _preset(printer.id, printer.preset)
+        if printer.port:
+            yield _serial(printer.id, Path(printer.port))
+
+
+def _reach_coordinator(url: str, ca_file: str) -> Finding:
+    try:
+        answer = requests.get(
+            f"{url.rstrip('/')}/healthz", timeout=_TIMEOUT_S, verify=ca_file or True
+        )
+    except requests.RequestException as error:
+        words = (
+            f"{url} cannot be reached ({type(error).__name__}): does it run, is the address right?"
+        )
+        return Finding(check="coordinator", ok=False, words=words)
+    words = url if answer.ok else f"{url} answered {answer.status_code}"
+    return Finding(check="coordinator", ok=answer.ok, words=words)
+
+
+def _reach_broker(url: str, ca_file: str = "") -> Finding:
+    try:
+        ok = speaks_mqtt(url, ca_file)
+    except BrokerError as error:
+        words = f"{error}: a firewall, a wrong address or certificate, or it does not run"
+        return Finding(check="broker", ok=False, words=words)
+    words = f"{url} answers" if ok else f"{url}: what listens there is no MQTT broker"
+    return Finding(check="broker", ok=ok, words=words)
+
+
+def _preset(printer: str, preset: str) -> Finding:
+    try:
+        found = load_machine(preset)
+    except FirmwareProfileError as error:
+        return Finding(check=f"{printer}: preset", ok=False, words=str(error))
+    return Finding(check=f"{printer}: preset", ok=True, words=found.title)
+
+
+def _serial(printer: str, port: Path) -> Finding:
+    """Looks only: opening a port may reset the board behind it."""
+    check = f"{printer}: port"
+    if not port.exists():
+        words = f"{port} is not there: is the printer plugged in and switched on?"
+        return Finding(check=check, ok=False, words=words)
+    if not os.access(port, os.R_OK | os.W_OK):
+        words = f"{port} may not be used by this user: sudo usermod -aG dialout $USER, then sign in again"
+        return Finding(check=check, ok=False, words=words)
+    return Finding(check=check, ok=True, words=str(port))

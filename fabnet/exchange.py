@@ -1,0 +1,153 @@
+"""The coordinator's end of the wire: the runs of a coordinator, its inbox, its outbox, its clockwork.
+
+Without threads and without a broker of its own: `fabnet.service` gives it what the link brought and
+calls it all the time, the tests of the protocol do so step by step.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from datetime import timedelta
+from functools import partial
+
+from fabnet import clock, wire
+from fabnet.inbox import Acks, Inbox, Message
+from fabnet.link import WINDOW, Link
+from fabnet.pacing import Pump
+from fabnet.wire import Channel
+from jobs.coordinator import attempts, nodes, offers, restoring
+from jobs.ledger import streams
+from jobs.ledger.rows import has_run
+from jobs.ledger.store import Ledger
+from jobs.live import Live
+
+_log = logging.getLogger(__name__)
+
+#: How often the time that grants have lived is kept.
+_RAN_S = 2.0
+_LEAP = 1_000_000
+
+
+class Exchange:
+    """One run of a coordinator; used by one thread.
+
+    Args:
+        ledger: the coordinator's.
+        live: where telemetry goes.
+        silence: how long a lab may be out of reach before its plates go to others.
+        look_ahead_s: seconds of work that one printer is offered and granted ahead.
+    """
+
+    def __init__(self, ledger: Ledger, live: Live, silence: timedelta, look_ahead_s: float) -> None:
+        self._ledger = ledger
+        self._silence = silence
+        self._look_ahead_s = look_ahead_s
+        self._epoch = self._begin_epoch()
+        apply = partial(attempts.apply, look_ahead_s=look_ahead_s)
+        self._inbox = Inbox(ledger, live, self._epoch, apply)
+        self._acks = Acks()
+        self._pump = Pump()
+        self._boot = secrets.token_hex(16)
+        self._counted_to_s = clock.boottime_s()
+
+    @property
+    def epoch(self) -> int:
+        """Names this run: above all runs before it."""
+        return self._epoch
+
+    def presence(self, *, online: bool) -> tuple[str, bytes]:
+        """Return topic and payload of the coordinator's birth, or of its will."""
+        told = wire.CoordinatorPresence(online=online, epoch=self._epoch)
+        return wire.COORDINATOR_TOPIC, wire.write(told)
+
+    def _begin_epoch(self) -> int:
+        """Begin a run: later than all before it, also than those that a ledger put back forgets."""
+        now = clock.now()
+        with self._ledger.transaction() as db:
+            restored = restoring.is_restored(db)
+            # A forgotten run may have had any epoch: not the same, or nobody could tell them apart.
+            leap = 1 + secrets.randbelow(_LEAP) if restored else 0
+            epoch = _next_epoch(db, round(now.timestamp() * 1000), leap)
+            if restored:
+                _log.warning("the ledger was put back from a copy: nothing is offered until the"
+                             " nodes have said what they hold")  # fmt: skip
+                restoring.begin(db, now)
+        return epoch
+
+    def _go_beyond(self, link: Link, epoch: int) -> None:
+        """A node has heard a later run than this one, which a ledger put back has forgotten."""
+        _log.warning("epoch %s was in use before the ledger was put back; going beyond it", epoch)
+        with self._ledger.transaction() as db:
+            self._epoch = self._inbox.epoch = _next_epoch(db, epoch + 1)
+        link.publish(*self.presence(online=True), qos=1, retain=True)
+        self._pump.reset()
+
+    def take(self, messages: list[Message], link: Link) -> None:
+        """Take what nodes have said.
+
+        Raises:
+            sqlite3.Error: the disk or the file fails. Nothing was acknowledged: it all comes again.
+        """
+        if not messages:
+            return
+        taken = self._inbox.take(messages, clock.now())
+        if taken.epoch > self._epoch:
+            self._go_beyond(link, taken.epoch)
+        for node in taken.woken:
+            self._pump.reset(node)
+        self._acks.add(taken.acks)
+
+    def connected(self, link: Link) -> None:
+        """The link is new: nobody is taken for present who does not say so."""
+        link.publish(*self.presence(online=True), qos=1, retain=True)
+        self._pump.reset()
+        with self._ledger.transaction() as db:
+            nodes.all_silent(db, clock.now())
+
+    def tick(self) -> None:
+        """Do what time brings: leases run out, plates go to others, jobs are offered."""
+        now = clock.now()
+        passed_s = clock.boottime_s() - self._counted_to_s
+        with self._ledger.transaction() as db:
+            if passed_s >= _RAN_S:
+                self._counted_to_s += passed_s
+                has_run(db, passed_s)
+            offers.lapse(db, now)
+            offers.take_back(db, self._silence, now)
+            offers.offer(db, now, self._look_ahead_s)
+
+    def send(self, link: Link) -> None:
+        """Send what is due: acknowledgements, and of the outbox what its reader has not read."""
+        if not link.up:
+            return
+        db, now_s = self._ledger.reading, clock.boottime_s()
+        for topic, payload in self._acks.due(now_s):
+            link.publish(topic, payload, qos=0)
+        for mail in nodes.mail(db):
+            if self._pump.rests(
+                mail.node, mail.first, min(mail.last, mail.first + WINDOW - 1), now_s
+            ):
+                continue
+            rows = streams.unacknowledged(db, mail.node, WINDOW)
+            for row in self._pump.due(mail.node, rows, now_s):
+                data = wire.envelope(
+                    id=row.id, stream=row.stream, n=row.n, boot=self._boot, kind=row.type,
+                    body=row.body, at=row.at, floor=row.floor, epoch=self._epoch,
+                )  # fmt: skip
+                if not link.publish(wire.topic(mail.node, Channel.COMMANDS), data, qos=1):
+                    self._pump.refused(row)
+                    return
+
+
+def _next_epoch(db: sqlite3.Connection, at_least: int, leap: int = 0) -> int:
+    """Return an epoch above all that this ledger knows of, and keep it.
+
+    Epochs are milliseconds of the wall clock where that is later: so they lie above those of a time
+    that a ledger put back has forgotten, too.
+    """
+    row = db.execute("select value from meta where key = 'epoch'").fetchone()
+    epoch = max(at_least, 0 if row is None else int(row[0]) + 1) + leap
+    db.execute("insert or replace into meta (key, value) values ('epoch', ?)", (str(epoch),))
+    return epoch

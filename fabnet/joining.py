@@ -1,0 +1,371 @@
+"""A lab's side of joining: its folder with key and password, and what it asks of the coordinator.
+
+The password is made here and never leaves but for the broker; the coordinator gets what the broker
+keeps of it. Every step may be broken off and done again: what is in the folder is used again.
+Leaves running the node to `fabnet.node`, and letting it in to `fabnet.enrolment`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import secrets
+import ssl
+import threading
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import requests
+import urllib3
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fabnet import clock
+from fabnet.broker import login_of
+from fabnet.config import NodeConfig
+from fabnet.errors import JoinError
+from jobs.joining import (
+    NO_CERTIFICATE,
+    PUBLIC_CERTIFICATE,
+    Enrol,
+    Enrolled,
+    JoinCode,
+    JoinCodeError,
+    LoginState,
+    NewLogin,
+    fingerprint,
+    pin_of,
+    proof_of,
+    signed_post,
+)
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT_S = (5, 30)
+_PASSWORD, _KEY, _CA = "mqtt.password", "node.key", "ca.crt"
+#: OpenSSL's words for a certificate that is not valid yet, or not any more.
+_WRONG_TIME = (9, 10)
+_T = TypeVar("_T")
+
+PRINTER_HINT = """
+# Who slices: "auto" (PrusaSlicer on this machine; without it the coordinator, with the profile of
+# each printer's preset), "local" (never the coordinator) or "coordinator".
+# slicer = "auto"
+
+# One [[printers]] table for each printer:
+# [[printers]]
+# id = "mk3-left"
+# preset = "prusa-mk3s"
+# port = "/dev/serial/by-id/..."   # or octoprint = "http://...", or manual = true: docs/printers.md
+# material = "PETG"
+# grams = 850
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What came of joining."""
+
+    answer: Enrolled
+    config: Path  # the node's configuration file
+    fingerprint: str
+    was_there: bool  # this folder had joined before; its configuration is as it was
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a whole file or none, readable by its owner only; it is on the disk afterwards."""
+    fresh = path.with_name(path.name + ".part")
+    fresh.touch(mode=0o600)
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def make_secrets(folder: Path) -> tuple[Ed25519PrivateKey, str]:
+    """Return the key and the MQTT password of a node's folder; made where they are not there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / _KEY).exists():
+        raw = Ed25519PrivateKey.generate().private_bytes_raw()
+        write_whole(folder / _KEY, base64.b64encode(raw).decode() + "\n")
+    if not (folder / _PASSWORD).exists():
+        write_whole(folder / _PASSWORD, secrets.token_urlsafe(32) + "\n")
+    password = (folder / _PASSWORD).read_text(encoding="utf-8").strip()
+    return read_key(folder / _KEY), password
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """Return a node's key.
+
+    Raises:
+        JoinError: it cannot be read.
+    """
+    try:
+        raw = base64.b64decode(path.read_text(encoding="ascii").strip(), validate=True)
+        return Ed25519PrivateKey.from_private_bytes(raw)
+    except (OSError, ValueError) as error:
+        raise JoinError(f"The key {path} cannot be used: {error}.") from error
+
+
+def public_key_of(key: Ed25519PrivateKey) -> str:
+    """Return the base64 of the raw public key."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def signed(node: str, key: Ed25519PrivateKey, message: bytes) -> dict[str, str]:
+    """Return the headers that show who asks: this node, with its signature over the message."""
+    return {
+        "X-Fabnet-Node": node,
+        "X-Fabnet-Signature": base64.b64encode(key.sign(message)).decode(),
+    }
+
+
+def write_config(
+    folder: Path, answer: Enrolled, *, coordinator_ca: bool, printers: str = PRINTER_HINT
+) -> Path:
+    """Write a node's configuration, and whom it trusts; return the path of node.toml."""
+    lines = {
+        "id": answer.node,
+        "lab": answer.lab,
+        "coordinator": answer.coordinator,
+        "broker": answer.broker,
+        "data_dir": "data",
+        "password_file": _PASSWORD,
+        "key_file": _KEY,
+        "attended": "08:00-20:00",
+    }
+    if answer.authority:
+        write_whole(folder / _CA, answer.authority)
+        if answer.broker.startswith(("mqtts:", "wss:")):
+            lines["ca_file"] = _CA
+        if coordinator_ca:
+            lines["coordinator_ca_file"] = _CA
+    # A JSON string is a TOML string.
+    text = "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items()
+    )
+    target = folder / "node.toml"
+    write_whole(target, text + printers)
+    return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Coordinator:
+    """What is asked over HTTP.
+
+    `verify` is as requests has it: the file of whom to trust, True for public authorities.
+    """
+
+    url: str
+    verify: str | bool
+    now: datetime
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> requests.Response:
+        return self._ask("GET", path, b"", headers or {})
+
+    def post(
+        self, path: str, body: bytes, kind: type[_T], headers: dict[str, str] | None = None
+    ) -> _T:
+        return _read(self._ask("POST", path, body, headers or {}), self.url, kind)
+
+    def _ask(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> requests.Response:
+        try:
+            return requests.request(
+                method, self.url + path, data=body, headers=headers, verify=self.verify,
+                timeout=_TIMEOUT_S, allow_redirects=False,
+            )  # fmt: skip
+        except requests.exceptions.SSLError as error:
+            raise JoinError(_tls_words(self.url, error, self.now)) from error
+        except (requests.RequestException, UnicodeError) as error:
+            raise JoinError(
+                f"The coordinator at {self.url} does not answer ({type(error).__name__}): is this"
+                " machine on the network, and is the address right? Then run the same command again."
+            ) from error
+
+
+def join(code: JoinCode, folder: Path, now: datetime) -> Joined:
+    """Ask a coordinator to let this machine's node in; makes or completes its folder.
+
+    Nothing secret is sent before the coordinator has proved to be the one of the invitation. Broken
+    off anywhere, the same call goes on where it stopped.
+
+    Raises:
+        JoinError: one sentence with what to do.
+        JoinCodeError: what answers there is not what the code names.
+    """
+    try:
+        key, password = make_secrets(folder)
+    except OSError as error:
+        raise JoinError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+    coordinator = _Coordinator(url=code.url, verify=_trust(code, folder, now), now=now)
+    public = public_key_of(key)
+    login = login_of(password)
+    proof = base64.b64encode(key.sign(proof_of(code.token, public, login))).decode()
+    ask = Enrol(token=code.token, public_key=public, login=login, proof=proof)
+    answer = coordinator.post("/api/enrol", msgspec.json.encode(ask), Enrolled)
+    pinned = code.pin not in (PUBLIC_CERTIFICATE, NO_CERTIFICATE)
+    if pinned and (not answer.authority or pin_of(answer.authority) != code.pin):
+        raise JoinError("The coordinator's answer contradicts the code: ask for a new code.")
+    target = folder / "node.toml"
+    was_there = target.exists()
+    if not was_there:
+        write_config(folder, answer, coordinator_ca=pinned)
+    return Joined(
+        answer=answer, config=target, fingerprint=fingerprint(public), was_there=was_there
+    )
+
+
+def _trust(code: JoinCode, folder: Path, now: datetime) -> str | bool:
+    """Return whom to trust: the authority whose certificate the code names, fetched and compared."""
+    if code.pin in (PUBLIC_CERTIFICATE, NO_CERTIFICATE):
+        return True
+    with warnings.catch_warnings():
+        # Nothing secret goes out here, and what comes in is compared with the code.
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        anybody = _Coordinator(url=code.url, verify=False, now=now)
+        answer = anybody.get("/api/authority")
+    try:
+        same = secrets.compare_digest(pin_of(answer.text), code.pin)
+    except JoinCodeError:
+        same = False
+    if not same:
+        raise JoinError(
+            f"What answers at {code.url} is not the coordinator that the code names: somebody may"
+            " stand in between, or a letter of the code is wrong. Nothing secret was sent. Try from"
+            " another network, or ask for a new code."
+        )
+    write_whole(folder / _CA, answer.text)
+    return str(folder / _CA)
+
+
+def _tls_words(url: str, error: BaseException, now: datetime) -> str:
+    found: object = error
+    for _ in range(10):
+        if isinstance(found, ssl.SSLCertVerificationError) or not isinstance(found, BaseException):
+            break
+        found = getattr(found, "reason", None) or (found.args[0] if found.args else None)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        if found.verify_code in _WRONG_TIME:
+            return (
+                f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, and the certificate of {url} is"
+                " not good then: set the clock (sudo timedatectl set-ntp true) and run it again."
+            )
+        return (
+            f"{url} cannot prove that it is the coordinator ({found.verify_message}). Nothing secret"
+            " was sent. Ask for a new code; if it goes on, tell the coordination team."
+        )
+    return f"No safe connection to {url} comes about: is it https there? ({found or error})"
+
+
+def _read(answer: requests.Response, url: str, kind: type[_T]) -> _T:
+    if answer.status_code == requests.codes.too_many:
+        minutes = -(-int(answer.headers.get("Retry-After", "60") or 60) // 60)
+        raise JoinError(
+            f"Too many attempts from this address: wait {minutes} min, then run it again."
+        )
+    try:
+        if answer.status_code == requests.codes.ok:
+            return msgspec.json.decode(answer.content, type=kind)
+        told = msgspec.json.decode(answer.content, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise JoinError(
+            f"What answers at {url} is no fabnet coordinator of this version (status"
+            f" {answer.status_code}): check the address, or update fabnet."
+        ) from error
+    raise JoinError(told.get("error", f"{url} answered {answer.status_code}."))
+
+
+class Passwords:
+    """What a node logs in with; called before each connection.
+
+    While a new password is on its way, the broker knows the one or the other: both are tried by turns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = 0
+        self._last = self._read(path)
+
+    def __call__(self) -> str:
+        """Return the password for the next try. Never raises: it is called by paho's thread."""
+        known = [text for path in (self._path, next_of(self._path)) if (text := self._read(path))]
+        if known:
+            self._last = known[self._turn % len(known)]
+        self._turn += 1
+        return self._last
+
+    @staticmethod
+    def _read(path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+
+def next_of(password_file: Path) -> Path:
+    """Return where the next password lies until the coordinator has taken it."""
+    return password_file.with_name(password_file.name + ".new")
+
+
+def standing(config: NodeConfig, now: datetime) -> LoginState:
+    """Ask the coordinator how this node stands.
+
+    Raises:
+        JoinError: it does not answer, or has shut this node out.
+    """
+    headers = signed(config.id, read_key(Path(config.key_file)), b"GET /api/login")
+    coordinator = _coordinator(config, now)
+    return _read(coordinator.get("/api/login", headers), coordinator.url, LoginState)
+
+
+def _coordinator(config: NodeConfig, now: datetime) -> _Coordinator:
+    url = config.coordinator.rstrip("/")
+    return _Coordinator(url=url, verify=config.coordinator_ca_file or True, now=now)
+
+
+def rotate(config: NodeConfig, now: datetime) -> LoginState:
+    """Give this node a new MQTT password; a node that runs goes over to it by itself.
+
+    The new one is on the disk before the coordinator hears of it, and replaces the old one after it
+    has. In between both are tried, so a crash at any step locks nobody out; calling it again ends it.
+
+    Raises:
+        JoinError: one sentence with what to do; the old password still works.
+    """
+    path = Path(config.password_file)
+    fresh = next_of(path)
+    try:
+        if not fresh.exists():
+            write_whole(fresh, secrets.token_urlsafe(32) + "\n")
+        password = fresh.read_text(encoding="utf-8").strip()
+        number = standing(config, now).number + 1
+        body = msgspec.json.encode(NewLogin(number=number, login=login_of(password)))
+        headers = signed(
+            config.id, read_key(Path(config.key_file)), signed_post("/api/login", body)
+        )
+        answer = _coordinator(config, now).post("/api/login", body, LoginState, headers)
+        fresh.replace(path)
+    except OSError as error:
+        raise JoinError(f"{path} cannot be changed: {error.strerror}.") from error
+    return answer
+
+
+def rotate_soon(config: NodeConfig) -> None:
+    """As `rotate`, on a thread of its own: the coordinator asked for it, and may be slow to answer."""
+
+    def work() -> None:
+        try:
+            answer = rotate(config, clock.now())
+            _log.info("node %s has a new MQTT password, number %s", config.id, answer.number)
+        except (JoinError, JoinCodeError) as error:
+            _log.error("node %s keeps its MQTT password: %s", config.id, error)
+
+    threading.Thread(target=work, name="rotate", daemon=True).start()

@@ -1,0 +1,206 @@
+"""The grants that a node holds: asked for ahead, kept in memory, started when the printer is free.
+
+Gathers the facts and does the deeds; what to do is decided by `fabnet.node.duty`. What became of a
+started print is the agent's.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from fabnet import clock
+from fabnet.node import duty
+from fabnet.node.bench import Bench, Start
+from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
+from fabnet.node.journal import Journal
+from fabnet.node.lab import Lab
+from fabnet.node.policy import over_ceiling, refusal, start_in_s
+from fabnet.node.tables import Entry
+from jobs.lifecycle import AttemptState
+from jobs.messages import Grant, Ready
+from jobs.model import AttemptRef
+from printers.model import PrinterState
+
+_log = logging.getLogger(__name__)
+
+#: Until the first grant tells how far ahead this network plans.
+_AHEAD_S = 8 * 3600.0
+_READY = frozenset({AttemptState.READY})
+_BROKEN = frozenset({PrinterState.OFFLINE, PrinterState.FAULT})
+
+
+class Grants:
+    """Used by the thread that owns the journal.
+
+    Args:
+        say_printer: tells the network what a printer is, inside the transaction.
+        give_back: hands back an attempt with a reason, inside the transaction.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        lab: Lab,
+        benches: Mapping[str, Bench],
+        say_printer: Callable[[sqlite3.Connection, str, datetime], None],
+        give_back: Callable[[sqlite3.Connection, AttemptRef, str, datetime], None],
+    ) -> None:
+        self._journal = journal
+        self._lab = lab
+        self._benches = benches
+        self._say_printer = say_printer
+        self._give_back = give_back
+        self._claims: dict[AttemptRef, Claim] = {}
+        self._broken_s: dict[str, float] = {}
+        self._ahead_s = _AHEAD_S
+        self._boot = clock.boot_id()
+
+    def work(self) -> None:
+        """Give back, start and ask, whatever is due."""
+        entries = {entry.ref: entry for entry in self._journal.entries(_READY)}
+        self._watch_broken(clock.boottime_s())
+        if not entries:
+            return
+        facts = self._facts(entries)
+        for ref, why in duty.to_return(facts):
+            _log.warning("%s is given back: %s", ref, why)
+            with self._journal.transaction() as db:
+                self._give_back(db, ref, why, clock.now())
+            del entries[ref]
+        for ref in duty.to_start(facts):
+            if ref in entries:
+                self._start(entries.pop(ref))
+        for ref in duty.to_ask(facts):
+            if ref in entries:
+                self._ask(entries[ref])
+
+    def _facts(self, entries: Mapping[AttemptRef, Entry]) -> Facts:
+        rules = self._lab.rules()
+        local = clock.now().astimezone()
+        plates: list[Plate] = []
+        before_s = 0.0  # of plates that go before it this week
+        for entry in entries.values():
+            why = refusal(entry.printer, entry.material, rules)
+            why = why or over_ceiling(entry.seconds, before_s, rules)
+            before_s += 0.0 if why else entry.seconds
+            plates.append(
+                Plate(
+                    ref=entry.ref,
+                    printer=entry.printer,
+                    seconds=entry.seconds,
+                    start_in_s=start_in_s(entry.printer, entry.seconds, rules, local),
+                    refusal=why,
+                    granted=entry.granted is not None,
+                )
+            )
+        return Facts(
+            plates=tuple(plates),
+            claims=self._claims,
+            machines={name: self._machine(name) for name in self._benches},
+            unheard=self._journal.unheard_readies(),
+            ahead_s=self._ahead_s,
+            now_s=clock.boottime_s(),
+        )
+
+    def _machine(self, name: str) -> Machine:
+        state = self._benches[name].status.state
+        on_bed = self._journal.on_bed(name) is not None
+        return Machine(
+            free=state is PrinterState.IDLE and self._journal.is_clear(name) and not on_bed,
+            works=on_bed and state not in _BROKEN,
+            broken_s=self._broken_s.get(name),
+        )
+
+    def _watch_broken(self, now_s: float) -> None:
+        for name, bench in self._benches.items():
+            if bench.status.state in _BROKEN:
+                self._broken_s.setdefault(name, now_s)
+            else:
+                self._broken_s.pop(name, None)
+
+    def _start(self, entry: Entry) -> None:
+        now = clock.now()
+        with self._journal.transaction() as db:
+            if not self._journal.intend(db, entry.ref, entry.printer, now):
+                return
+            self._say_printer(db, entry.printer, now)
+        self._claims.pop(entry.ref, None)
+        # After the commit: INTENT is on the disk before the printer hears of it.
+        start = Start(name=entry.ref.name, gcode=Path(entry.gcode), sha256=entry.gcode_sha256)
+        self._benches[entry.printer].command(start)
+
+    def _ask(self, entry: Entry) -> None:
+        nonce, sent_s = secrets.token_hex(8), clock.boottime_s()
+        message = Ready(
+            attempt=entry.ref,
+            nonce=nonce,
+            gcode_key=entry.gcode_key,
+            seconds=entry.seconds,
+            grams=entry.grams,
+            slicer=entry.slicer,
+        )
+        with self._journal.transaction() as db:
+            self._journal.say(db, message, clock.now())
+        self._claims[entry.ref] = duty.asked_again(self._claims.get(entry.ref), nonce, sent_s)
+
+    # --- what others say of them ----------------------------------------------------------------
+
+    def hear(self, db: sqlite3.Connection, grant: Grant, now: datetime) -> bool:
+        """Take a grant; return whether it is of any use."""
+        ref, claim = grant.attempt, self._claims.get(grant.attempt)
+        if claim is None or claim.nonce != grant.nonce:
+            return False  # Of a nonce that a restart or a newer ready has voided; asked for anew.
+        now_s = clock.boottime_s()
+        self._ahead_s = grant.ttl_s
+        found = duty.heard(claim, grant.ttl_s, now_s)
+        if found is None:
+            _log.warning("%s: the grant came too late, asking again", ref)
+            if not claim.holds(now_s):
+                del self._claims[ref]
+            return False
+        self._claims[ref] = found
+        left = timedelta(seconds=claim.sent_s + grant.ttl_s - now_s)
+        kept = Kept(at=now, until=now + left, until_s=claim.sent_s + grant.ttl_s, boot=self._boot)
+        self._journal.keep_grant(db, ref, kept)
+        return True
+
+    def forget(self, db: sqlite3.Connection) -> None:
+        """The coordinator has forgotten what it has granted, or this node has: none holds."""
+        self._claims.clear()
+        self._journal.forget_grants(db)
+
+    def drop(self, ref: AttemptRef) -> None:
+        """The attempt is not ours any more."""
+        self._claims.pop(ref, None)
+
+    # --- for its owner ------------------------------------------------------------------------
+
+    def was_asked(self, entry: Entry) -> bool:
+        """Whether the coordinator may count on it: it was granted, or a ready is on its way."""
+        return entry.granted is not None or entry.ref in self._claims
+
+    def held_for_s(self, entry: Entry) -> float:
+        """Return for how long its grant is still good without anybody's word; 0: none is held."""
+        claim, now_s = self._claims.get(entry.ref), clock.boottime_s()
+        if claim is None or claim.until_s is None:
+            return 0.0
+        return max(0.0, claim.until_s - now_s)
+
+    def open_for_s(self, entry: Entry) -> float:
+        """Return for how long a person may re-open the grant that a restart has voided."""
+        if entry.state is not AttemptState.READY or entry.intent or entry.granted is None:
+            return 0.0
+        return duty.left_s(entry.granted, clock.now(), clock.boottime_s(), self._boot)
+
+    def reopen(self, entry: Entry) -> bool:
+        """Let a person's word stand for the grant that a restart has voided, within its time."""
+        left_s, now_s = self.open_for_s(entry), clock.boottime_s()
+        if left_s <= 0:
+            return False
+        self._claims[entry.ref] = duty.reopened(self._claims.get(entry.ref), left_s, now_s)
+        return True

@@ -1,0 +1,205 @@
+"""What this lab is and may do now: the configuration file, and over it what its owner entered on a page.
+
+Leaves decisions to `fabnet.node.policy`, and what printers did to the journal itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+import msgspec
+
+from fabnet import clock
+from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.node.journal import Journal
+from fabnet.node.policy import Rules
+from firmware_profiles.profile import MachinePreset
+from jobs.errors import InvalidFieldError
+from jobs.hours import WEEK_H, in_week_s, parse
+from jobs.lifecycle import UNGRANTED, AttemptState
+from jobs.messages import Alone, Capabilities, Config, Loaded
+from printers.model import MANUAL, PrinterFacts, Spool
+
+_log = logging.getLogger(__name__)
+
+#: A twentieth of a degree, some 4 to 5 km: a commune rather than a street.
+_PLACES_A_DEGREE = 20
+
+
+class Lab:
+    """One lab, as its node sees it."""
+
+    def __init__(
+        self, config: NodeConfig, presets: Mapping[str, MachinePreset], journal: Journal
+    ) -> None:
+        self._config = config
+        self._presets = presets
+        self._journal = journal
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person answers each offer."""
+        told = self._journal.setting("asks")
+        return self._config.asks if told is None else told == "yes"
+
+    @property
+    def paused(self) -> bool:
+        """Whether the owner takes no new work now; a pause ends by itself on its day."""
+        told = self._journal.setting("paused")
+        paused = self._config.paused if told is None else told == "yes"
+        until = self.paused_until
+        return paused and (not until or clock.now().astimezone().date() < date.fromisoformat(until))
+
+    @property
+    def paused_until(self) -> str:
+        """The day on which a pause ends, "" for without an end."""
+        told = self._journal.setting("paused_until")
+        return self._config.paused_until if told is None else told
+
+    @property
+    def weekly_h(self) -> float:
+        """Hours of printing that the owner gives in a calendar week; 0: no ceiling."""
+        told = self._journal.setting("weekly_h")
+        return self._config.weekly_h if told is None else float(told)
+
+    @property
+    def attended(self) -> str:
+        """The hours of the week with somebody there."""
+        return self._journal.setting("attended") or self._config.attended
+
+    def configure(self, db: sqlite3.Connection, told: Config) -> None:
+        """Keep what the owner has entered; what this node cannot use is left out and logged."""
+        if told.attended is not None:
+            try:
+                parse(told.attended)
+            except InvalidFieldError as error:
+                _log.warning("hours from a page were left out: %s", error)
+            else:
+                self._journal.set_setting(db, "attended", told.attended)
+        for key, value in (("paused", told.paused), ("asks", told.asks)):
+            if value is not None:
+                self._journal.set_setting(db, key, "yes" if value else "no")
+        self._configure_week(db, told)
+        for each in told.alone:
+            if each.printer in self._presets and (each.holds or not each.allowed):
+                text = msgspec.json.encode(each).decode()
+                self._journal.set_setting(db, f"alone:{each.printer}", text)
+        for spool in told.loaded:
+            if spool.printer in self._presets:
+                self._journal.load(db, _named(spool))
+
+    def _configure_week(self, db: sqlite3.Connection, told: Config) -> None:
+        if told.paused is not None:
+            # A pause that is entered without a day has no end, whatever was there before.
+            until = told.paused_until or ""
+            self._journal.set_setting(db, "paused_until", until if _is_day(until) else "")
+        if told.weekly_h is not None and 0 <= told.weekly_h <= WEEK_H:
+            self._journal.set_setting(db, "weekly_h", f"{told.weekly_h:g}")
+
+    def _unattended(self, printer: PrinterConfig) -> bool:
+        told = self._journal.setting(f"alone:{printer.id}")
+        return printer.unattended if told is None else msgspec.json.decode(told, type=Alone).holds
+
+    def is_manual(self, printer: str) -> bool:
+        """Whether a person feeds this printer by hand."""
+        return self.facts(self._printer(printer)).link == MANUAL
+
+    def spool_id(self, printer: str) -> str:
+        """Return the id of the spool that is in a printer."""
+        return self._loaded(self._printer(printer)).spool
+
+    def _printer(self, printer: str) -> PrinterConfig:
+        return next(p for p in self._config.printers if p.id == printer)
+
+    def _loaded(self, printer: PrinterConfig) -> Loaded:
+        told = self._journal.loaded(printer.id) or Loaded(
+            printer=printer.id,
+            spool=printer.spool,
+            material=printer.material,
+            grams=printer.grams,
+            maker_lot=printer.spool_lot,
+        )
+        return _named(told)
+
+    def facts(self, printer: PrinterConfig) -> PrinterFacts:
+        """Return what the network may know of a printer."""
+        preset = self._presets[printer.id]
+        told = self._loaded(printer)
+        spool = None
+        if told.material:
+            left = max(0.0, told.grams - self._journal.used_g(told.spool))
+            spool = Spool(
+                id=told.spool,
+                material=told.material,
+                grams=round(left, 1),
+                maker_lot=told.maker_lot,
+            )
+        return PrinterFacts(
+            id=printer.id,
+            title=printer.title or preset.title,
+            preset=preset.name,
+            bed_x_mm=preset.bed_x_mm,
+            bed_y_mm=preset.bed_y_mm,
+            height_mm=preset.height_mm,
+            margin_mm=preset.margin_mm,
+            nozzle_mm=preset.nozzle_mm,
+            spool=spool,
+            link=printer.link,
+            unattended=self._unattended(printer),
+        )
+
+    def capabilities(self) -> Capabilities:
+        """Return all that the network may plan on."""
+        offset = clock.now().astimezone().utcoffset()
+        place = self._config.place
+        return Capabilities(
+            lab=self._config.lab,
+            printers=tuple(self.facts(printer) for printer in self._config.printers),
+            paused=self.paused,
+            place=None if place is None else (_rounded(place[0]), _rounded(place[1])),
+            attended=self.attended,
+            utc_offset_min=0 if offset is None else round(offset.total_seconds() / 60),
+            asks=self.asks,
+            paused_until=self.paused_until if self.paused else "",
+            weekly_h=self.weekly_h,
+        )
+
+    def rules(self) -> Rules:
+        """Return what the owner has laid down, for decisions."""
+        live = self._journal.entries(UNGRANTED | {AttemptState.GRANTED, AttemptState.PRINTING})
+        reserved: dict[str, float] = {}
+        for entry in live:
+            reserved[entry.printer] = reserved.get(entry.printer, 0.0) + entry.grams
+        local = clock.now().astimezone()
+        begun = self._journal.begun() if self.weekly_h else ()
+        return Rules(
+            paused=self.paused,
+            attended=parse(self.attended),
+            unattended=frozenset(p.id for p in self._config.printers if self._unattended(p)),
+            printers={p.id: self.facts(p) for p in self._config.printers},
+            reserved_g=reserved,
+            weekly_h=self.weekly_h,
+            begun_s=sum(in_week_s(at.astimezone(), seconds, local) for at, seconds in begun),
+            taken_s=sum(entry.seconds for entry in live if not entry.intent),
+        )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _named(told: Loaded) -> Loaded:
+    """A spool without an id is the printer's first; what was printed from it is kept under that."""
+    return told if told.spool else replace(told, spool=f"{told.printer}-1")
+
+
+def _rounded(degrees: float) -> float:
+    return round(degrees * _PLACES_A_DEGREE) / _PLACES_A_DEGREE

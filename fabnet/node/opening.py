@@ -1,0 +1,93 @@
+"""From a node's configuration to its agent: journal, keys, link, presets, slicer, drivers."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from functools import partial
+from pathlib import Path
+
+from fabnet import wire
+from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.errors import ConfigError
+from fabnet.joining import Passwords, read_key
+from fabnet.link import Link
+from fabnet.node.agent import Agent
+from fabnet.node.files import FileStore
+from fabnet.node.journal import Journal
+from fabnet.node.remote_slicer import slicer_for
+from fabnet.wire import Channel
+from firmware_profiles.loader import load_machine, machine_names
+from firmware_profiles.profile import MachinePreset
+from printers.connect import Connection, connect
+
+
+def open_node(config: NodeConfig, machine: str) -> Agent:
+    """Make a node from its configuration: journal, keys, presets, slicer, drivers.
+
+    Raises:
+        FabnetError: the journal, a key, a preset or the broker's address cannot be used.
+        PrinterError: there is no slicer.
+        FirmwareProfileError: a preset's file is wrong.
+    """
+    _secret(config.password_file)  # said now, not when the link fails
+    folder = Path(config.data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    presets = {p.id: _preset(p) for p in config.printers}
+    boot = secrets.token_hex(16)
+    will_topic = wire.topic(config.id, Channel.PRESENCE)
+
+    def will(conn: str) -> tuple[str, bytes]:
+        return will_topic, wire.write(wire.Presence(online=False, boot=boot, conn=conn))
+
+    link = Link(
+        config.broker,
+        config.id,
+        Passwords(Path(config.password_file)),
+        [
+            wire.topic(config.id, Channel.COMMANDS),
+            wire.topic(config.id, Channel.COORDINATOR_ACK),
+            wire.COORDINATOR_TOPIC,
+        ],
+        will,
+        ca_file=config.ca_file,
+    )
+    key = read_key(Path(config.key_file))
+    return Agent(
+        config=config,
+        presets=presets,
+        journal=Journal(folder / "journal.db", machine),
+        link=link,
+        store=FileStore(
+            folder / "files", config.coordinator, config.id, key, config.coordinator_ca_file
+        ),
+        slicer=slicer_for(config, key),
+        drivers={p.id: partial(connect, _connection(p)) for p in config.printers},
+        boot=boot,
+    )
+
+
+def _preset(printer: PrinterConfig) -> MachinePreset:
+    known = machine_names()
+    if printer.preset not in known:
+        near = difflib.get_close_matches(printer.preset, known, 1, 0)
+        why = f"{printer.preset!r} is no machine that fabnet knows; did you mean {near[0]!r}?"
+        raise ConfigError("node.toml", f"printers.{printer.id}.preset", why)
+    return load_machine(printer.preset)
+
+
+def _secret(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(path, "", f"the secret cannot be read: {error.strerror}") from error
+
+
+def _connection(printer: PrinterConfig) -> Connection:
+    return Connection(
+        port=printer.port,
+        baudrate=printer.baudrate,
+        octoprint=printer.octoprint,
+        api_key=_secret(printer.api_key_file) if printer.api_key_file else "",
+        manual=printer.manual,
+    )

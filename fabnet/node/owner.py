@@ -1,0 +1,289 @@
+"""What the owner asks at her node, answered from the journal: also without the network.
+
+Pages and commands run in other threads and put their wishes on a `Desk`; the agent's loop, which
+owns the journal, answers them. Leaves pages to `web.node_app` and the socket to `fabnet.node.door`.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as LateError
+from datetime import datetime, timedelta
+
+from fabnet import clock
+from fabnet.node.bench import Bench
+from fabnet.node.grants import Grants
+from fabnet.node.journal import COORDINATOR, Journal
+from fabnet.node.lab import Lab
+from fabnet.node.tables import Entry
+from fabnet.node.uplink import After, Uplink
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import streams
+from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
+from jobs.messages import Answer, Config, Counted, Harvested, Report, ReportState
+from jobs.model import AttemptRef
+from jobs.owner import (
+    BedView,
+    Begin,
+    Clear,
+    Count,
+    GiveBack,
+    Look,
+    NodeView,
+    Pause,
+    PlateView,
+    Wish,
+)
+
+_ANSWER_S = 15.0
+_MOST_TIMES = 10  # a count of more than so many times the plate is a slip of the finger
+_SHOWN = UNGRANTED | TO_HARVEST | {AttemptState.GRANTED, AttemptState.PRINTING}
+_RUNNING = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
+
+
+class Desk:
+    """Where pages and commands put wishes; used from any thread."""
+
+    def __init__(self) -> None:
+        self._wishes: queue.Queue[tuple[Wish, Future[NodeView]]] = queue.Queue()
+
+    def ask(self, wish: Wish) -> NodeView:
+        """Return how things stand after the wish.
+
+        Raises:
+            RefusedError: it is not possible now, or the node did not answer; nothing was changed.
+            InvalidFieldError: a count or a reason cannot be used.
+            NotFoundError: there is no such plate or printer.
+        """
+        future: Future[NodeView] = Future()
+        self._wishes.put((wish, future))
+        try:
+            return future.result(_ANSWER_S)
+        except (LateError, CancelledError) as error:
+            if future.cancel() or future.cancelled():
+                raise RefusedError("The node did not answer. Please try again.") from error
+            return future.result(_ANSWER_S)
+
+    def take(self) -> tuple[Wish, Future[NodeView]] | None:
+        """Return the next wish that is still wanted, None where there is none."""
+        while not self._wishes.empty():
+            wish, future = self._wishes.get_nowait()
+            if future.set_running_or_notify_cancel():
+                return wish, future
+        return None
+
+
+class Owner:
+    """Answers wishes; used by the thread that owns the journal.
+
+    Args:
+        counted: ends an attempt that a person has counted, inside the transaction.
+        cleared: marks a bed as clear, inside the transaction.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        journal: Journal,
+        lab: Lab,
+        grants: Grants,
+        benches: Mapping[str, Bench],
+        uplink: Uplink,
+        counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
+        cleared: Callable[[sqlite3.Connection, str, datetime], None],
+    ) -> None:
+        self._node = node
+        self._journal = journal
+        self._lab = lab
+        self._grants = grants
+        self._benches = benches
+        self._uplink = uplink
+        self._counted = counted
+        self._cleared = cleared
+        self._paused = lab.paused
+        self._linked = False
+        self._link_since = clock.now()
+
+    def serve(self, desk: Desk) -> None:
+        """Answer what lies on the desk; tell of a pause that has ended on its day."""
+        if self._lab.paused is not self._paused:
+            self._paused = self._lab.paused
+            with self._journal.transaction() as db:
+                self._journal.say(db, self._lab.capabilities(), clock.now())
+        if self._uplink.carries is not self._linked:
+            self._linked, self._link_since = self._uplink.carries, clock.now()
+        while (taken := desk.take()) is not None:
+            wish, future = taken
+            try:
+                self.do(wish)
+                future.set_result(self.view())
+            except (RefusedError, InvalidFieldError, NotFoundError) as error:
+                future.set_exception(error)
+            finally:
+                if not future.done():
+                    future.set_exception(RefusedError("The node failed; its log says why."))
+
+    def do(self, wish: Wish) -> None:
+        """Do what is wished.
+
+        Raises:
+            RefusedError, InvalidFieldError, NotFoundError: as `Desk.ask`.
+        """
+        match wish:
+            case Look():
+                pass
+            case Count():
+                self._count(wish)
+            case Clear():
+                self._clear(wish.printer)
+            case Begin():
+                self._begin(wish.attempt)
+            case GiveBack():
+                self._give_back(wish.attempt, wish.reason.strip())
+            case Pause():
+                with self._journal.transaction() as db:
+                    self._lab.configure(db, Config(paused=wish.paused))
+                    self._journal.say(db, self._lab.capabilities(), clock.now())
+        self._uplink.hurry()
+
+    def _entry(self, ref: AttemptRef) -> Entry:
+        entry = self._journal.entry(ref)
+        if entry is None:
+            raise NotFoundError("plate", str(ref))
+        return entry
+
+    def _by_hand(self, entry: Entry) -> bool:
+        return (
+            entry.state is AttemptState.PRINTING
+            and entry.printer in self._benches
+            and self._lab.is_manual(entry.printer)
+        )
+
+    def _count(self, wish: Count) -> None:
+        entry = self._entry(wish.attempt)
+        if entry.state is AttemptState.HARVESTED:
+            raise RefusedError(f"{entry.ref} was counted already.")
+        if entry.state not in TO_HARVEST and not self._by_hand(entry):
+            raise RefusedError(f"{entry.ref} is {entry.state}: there is nothing to count yet.")
+        most, reason = entry.pieces * _MOST_TIMES, wish.reason.strip()
+        for name, count in (("good", wish.good), ("scrap", wish.scrap)):
+            if not 0 <= count <= most:
+                raise InvalidFieldError(name, f"between 0 and {most}")
+        if (wish.scrap or wish.good < entry.pieces) and not reason:
+            raise InvalidFieldError("reason", "say what happened to the missing pieces")
+        now, by = clock.now(), wish.by.strip() or self._node
+        told = Harvested(attempt=entry.ref, good=wish.good, scrap=wish.scrap, reason=reason, by=by)
+        with self._journal.transaction() as db:
+            message = Counted(
+                attempt=entry.ref, good=wish.good, scrap=wish.scrap, reason=reason, by=by,
+                at=now.isoformat(),
+            )  # fmt: skip
+            self._journal.say(db, message, now)
+            after = self._counted(db, told, now)
+        for act in after:
+            act()
+
+    def _clear(self, printer: str) -> None:
+        if printer not in self._benches:
+            raise NotFoundError("printer", printer)
+        lies = self._journal.on_bed(printer)
+        if lies is not None and lies.state in _RUNNING:
+            raise RefusedError(f"{printer} prints {lies.ref} now.")
+        if lies is not None:
+            raise RefusedError(f"{lies.ref} lies on {printer}: count it, that clears the bed too.")
+        with self._journal.transaction() as db:
+            self._cleared(db, printer, clock.now())
+
+    def _begin(self, ref: AttemptRef) -> None:
+        entry = self._entry(ref)
+        if entry.state is not AttemptState.READY or entry.intent:
+            raise RefusedError(f"{ref} is {entry.state}: it cannot be started from here.")
+        if self._grants.held_for_s(entry) > 0:
+            return  # It starts by itself as soon as its printer is free.
+        if not self._grants.reopen(entry):
+            raise RefusedError(
+                f"The time in which {ref} may be started is over; it is asked for anew as soon as"
+                " the network is within reach."
+            )
+        self._grants.work()
+
+    def _give_back(self, ref: AttemptRef, reason: str) -> None:
+        entry = self._entry(ref)
+        if entry.intent or entry.state not in UNGRANTED:
+            raise RefusedError(
+                f"{ref} is {entry.state}: only what has not begun can be given back."
+            )
+        if not reason:
+            raise InvalidFieldError("reason", "is needed: the network plans by it")
+        now = clock.now()
+        with self._journal.transaction() as db:
+            self._journal.move(db, ref, AttemptState.DECLINED, reason)
+            if entry.state is AttemptState.OFFERED:
+                self._journal.say(db, Answer(attempt=ref, taken=False, reason=reason), now)
+            else:
+                told = Report(attempt=ref, state=ReportState.DECLINED, reason=reason)
+                self._journal.say(db, told, now)
+        self._grants.drop(ref)
+
+    # --- what she sees ------------------------------------------------------------------------
+
+    def view(self) -> NodeView:
+        """Return how things stand."""
+        facts = self._lab.capabilities()
+        mail = streams.unacknowledged(self._journal.reading, COORDINATOR, 10_000)
+        return NodeView(
+            node=self._node,
+            lab=facts.lab,
+            at=clock.now(),
+            linked=self._linked,
+            link_since=self._link_since,
+            unsent=len(mail),
+            paused=facts.paused,
+            beds=tuple(self._bed(printer.id) for printer in facts.printers),
+            plates=tuple(self._plate(entry) for entry in self._journal.entries(_SHOWN)),
+        )
+
+    def _bed(self, name: str) -> BedView:
+        facts = next(p for p in self._lab.capabilities().printers if p.id == name)
+        status, lies = self._benches[name].status, self._journal.on_bed(name)
+        return BedView(
+            printer=name,
+            title=facts.title,
+            state=status.state,
+            fault=status.fault or "",
+            clear=self._journal.is_clear(name),
+            by_hand=self._lab.is_manual(name),
+            attempt=None if lies is None else lies.ref,
+            fraction_done=status.fraction_done,
+            nozzle_c=status.nozzle_c,
+            bed_c=status.bed_c,
+            material="" if facts.spool is None else facts.spool.material,
+            grams=0.0 if facts.spool is None else facts.spool.grams,
+        )
+
+    def _plate(self, entry: Entry) -> PlateView:
+        held_s = self._grants.held_for_s(entry)
+        open_s = 0.0 if held_s > 0 else self._grants.open_for_s(entry)
+        return PlateView(
+            attempt=entry.ref,
+            printer=entry.printer,
+            part=entry.part,
+            pieces=entry.pieces,
+            material=entry.material,
+            seconds=entry.seconds,
+            grams=entry.grams,
+            state=entry.state,
+            reason=entry.reason,
+            begun=entry.intent,
+            countable=entry.state in TO_HARVEST or self._by_hand(entry),
+            returnable=not entry.intent and entry.state in UNGRANTED,
+            starts_until=_in(held_s),
+            opens_until=_in(open_s),
+        )
+
+
+def _in(seconds: float) -> datetime | None:
+    return clock.now() + timedelta(seconds=seconds) if seconds > 0 else None

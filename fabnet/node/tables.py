@@ -1,0 +1,161 @@
+"""The journal's tables, and its rows as values. Leaves what is written when to the journal itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database, Migrations
+
+from fabnet.node.duty import Kept
+from jobs.ledger.migrations import run_script
+from jobs.lifecycle import AttemptState
+from jobs.messages import KeptAttempt, OfferedAttempt
+from jobs.model import AttemptRef
+
+journal_migrations = Migrations("journal")
+
+
+@journal_migrations()
+def m001_journal(db: Database) -> None:
+    """Attempts, printers' beds, spools."""
+    run_script(
+        db,
+        """
+        create table meta (key text primary key, value text not null) strict;
+        create table attempt (
+            job text not null, number integer not null, printer text not null, state text not null,
+            part text not null, pieces integer not null, material text not null,
+            mesh_sha256 text not null, plate_sha256 text not null,
+            seconds real not null, grams real not null, reason text not null default '',
+            gcode text not null default '', gcode_sha256 text not null default '',
+            gcode_key text not null default '', slicer text not null default '',
+            intent_at text, taken_at text not null, primary key (job, number)
+        ) strict;
+        create table bed (printer text primary key, clear integer not null) strict;
+        create table spool (id text primary key, used_g real not null) strict;
+        """,
+    )
+
+
+@journal_migrations()
+def m002_owner(db: Database) -> None:
+    """What the owner has entered on a page, before what stands in the configuration file."""
+    run_script(
+        db,
+        """
+        create table setting (key text primary key, value text not null) strict;
+        create table loaded (
+            printer text primary key, spool text not null, material text not null,
+            grams real not null, maker_lot text not null
+        ) strict;
+        """,
+    )
+
+
+@journal_migrations()
+def m003_kept(db: Database) -> None:
+    """All that a coordinator needs that has forgotten an attempt."""
+    run_script(
+        db,
+        """
+        alter table attempt add column order_id text not null default '';
+        alter table attempt add column spool text not null default '';
+        alter table attempt add column good integer;
+        alter table attempt add column scrap integer;
+        alter table attempt add column counted_by text not null default '';
+        """,
+    )
+
+
+@journal_migrations()
+def m004_granted(db: Database) -> None:
+    """That an attempt was granted and till when: for its owner's eyes; no restart starts by it."""
+    run_script(
+        db,
+        """
+        alter table attempt add column granted_at text;
+        alter table attempt add column granted_until text;
+        alter table attempt add column granted_until_s real;
+        alter table attempt add column granted_boot text;
+        """,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One attempt as the journal holds it."""
+
+    ref: AttemptRef
+    printer: str
+    state: AttemptState
+    part: str
+    pieces: int
+    material: str
+    mesh_sha256: str
+    plate_sha256: str
+    seconds: float
+    grams: float
+    gcode: str  # path, "" before it is prepared
+    gcode_sha256: str
+    gcode_key: str
+    slicer: str
+    intent: bool  # a printer was or will be told to start: never again
+    reason: str
+    granted: Kept | None  # the last grant that came, whatever became of it
+
+
+def kept_of(row: sqlite3.Row) -> KeptAttempt:
+    """Return all that is held of an attempt, for a coordinator that has forgotten it."""
+    return KeptAttempt(
+        offered=OfferedAttempt(
+            attempt=AttemptRef(job=row["job"], number=row["number"]),
+            printer=row["printer"],
+            part=row["part"],
+            pieces=row["pieces"],
+            material=row["material"],
+            mesh_sha256=row["mesh_sha256"],
+            plate_sha256=row["plate_sha256"],
+            seconds=row["seconds"],
+            grams=row["grams"],
+            order=row["order_id"],
+        ),
+        state=AttemptState(row["state"]),
+        begun=row["intent_at"] is not None,
+        reason=row["reason"],
+        spool=row["spool"],
+        good=row["good"],
+        scrap=row["scrap"],
+        counted_by=row["counted_by"],
+    )
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    """Return a row of the attempts."""
+    return Entry(
+        ref=AttemptRef(job=row["job"], number=row["number"]),
+        printer=row["printer"],
+        state=AttemptState(row["state"]),
+        part=row["part"],
+        pieces=row["pieces"],
+        material=row["material"],
+        mesh_sha256=row["mesh_sha256"],
+        plate_sha256=row["plate_sha256"],
+        seconds=row["seconds"],
+        grams=row["grams"],
+        gcode=row["gcode"],
+        gcode_sha256=row["gcode_sha256"],
+        gcode_key=row["gcode_key"],
+        slicer=row["slicer"],
+        intent=row["intent_at"] is not None,
+        reason=row["reason"],
+        granted=None
+        if row["granted_at"] is None
+        else Kept(
+            at=datetime.fromisoformat(row["granted_at"]),
+            until=datetime.fromisoformat(row["granted_until"]),
+            until_s=row["granted_until_s"],
+            boot=row["granted_boot"],
+        ),
+    )

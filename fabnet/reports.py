@@ -1,0 +1,219 @@
+"""What scripts and people at a command line read from the ledger: a plan with its reasons, a lot's trace.
+
+Reads only, so it works beside a running coordinator. The same views as the pages show, in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from designs.library import Library
+from fabnet import clock
+from jobs.errors import NotFoundError
+from jobs.ledger import labs, views
+from jobs.ledger.store import Ledger
+from jobs.ledger.views import OrderView, PlanRow
+from jobs.model import Reason
+from web.words import order_state
+from web.words import reason as reason_words
+
+
+def open_ledger(folder: Path) -> Ledger:
+    """Open the ledger of a coordinator.
+
+    Raises:
+        NotFoundError: there is none in this folder.
+        LedgerError: it cannot be used.
+    """
+    path = folder / "ledger.db"
+    if not path.exists():
+        raise NotFoundError("ledger", str(path))
+    return Ledger(path)
+
+
+def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
+    """Return who makes what of an order, and why, as JSON can tell it.
+
+    Raises:
+        NotFoundError: there is no such order.
+    """
+    view = views.order_view(ledger.reading, order_id)
+    titles = _titles(ledger)
+    return {
+        "order": order_id,
+        "state": view.order.state,
+        "state_words": order_state(view.order.state, (line.books for line in view.lines)),
+        "kits": view.order.request.kits,
+        "due": view.order.request.due.isoformat(),
+        "lines": [
+            {
+                "part": line.part_id,
+                "ordered": line.books.ordered,
+                "without_place": line.books.deficit,
+                "planned": line.books.jobs,
+                "in_work": line.books.coming,
+                "usable": line.books.usable,
+                "done_at": _last(view, line.part_id),
+                "reasons": [_reason(reason, titles) for reason in line.reasons],
+            }
+            for line in view.lines
+        ],
+        "printers": [_row(row, titles) for row in view.plan],
+    }
+
+
+def _titles(ledger: Ledger) -> dict[tuple[str, str], str]:
+    return {
+        (node.id, printer.facts.id): f"{node.lab}, {printer.facts.title}"
+        for node in labs.fleet(ledger.reading)
+        for printer in node.printers
+    }
+
+
+def _last(view: OrderView, part: str) -> str | None:
+    last = max(
+        (
+            row.done_at
+            for row in view.plan
+            if row.part_id == part and row.done_at and row.plates_left
+        ),
+        default=None,
+    )
+    return _at(last, "minutes")
+
+
+def _at(moment: datetime | None, to: str = "seconds") -> str | None:
+    """A time for scripts: ISO 8601 with the offset of the network's zone."""
+    return None if moment is None else moment.astimezone().isoformat(timespec=to)
+
+
+def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "printer": titles.get((reason.node, reason.printer), ""),
+        "needed": reason.needed,
+        "available": reason.available,
+        "words": reason_words(reason),
+    }
+
+
+def _row(row: PlanRow, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        "part": row.part_id,
+        "node": row.node,
+        "printer": row.printer,
+        "title": titles.get((row.node, row.printer), f"{row.node}/{row.printer}"),
+        "pieces": row.pieces,
+        "plates": row.plates,
+        "plates_left": row.plates_left,
+        "late": row.late,
+        "grams": round(row.grams, 1),
+        "km": None if row.km is None else round(row.km, 1),
+        "done_at": _at(row.done_at, "minutes"),
+        "reasons": [_reason(reason, titles) for reason in row.reasons],
+    }
+
+
+def local(told: str) -> str:
+    """Return a time of a report for a person, in the zone of the network, with its name."""
+    return clock.local(datetime.fromisoformat(told))
+
+
+def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
+    """Yield the report as lines for a person; with `explain`, those who got nothing too."""
+    kits = _count(report["kits"], "kit")
+    yield f"Order {report['order']} ({report['state_words']}): {kits} by {report['due']}"
+    for line in report["lines"]:
+        yield (
+            f"{line['part']}: {line['ordered']} ordered, {line['usable']} usable,"
+            f" {line['in_work']} in work, {line['planned']} planned,"
+            f" {line['without_place']} without a place"
+        )
+        rows = [row for row in report["printers"] if row["part"] == line["part"]]
+        for row in rows:
+            if row["pieces"]:
+                yield _share_line(row)
+                if explain:
+                    yield f"    no more, because: {_why(row, line)}"
+        if explain:
+            for row in rows:
+                if not row["pieces"]:
+                    yield f"  {row['title']}: nothing: {_why(row, line)}"
+
+
+def _share_line(row: dict[str, Any]) -> str:
+    late = f", {row['late']} of them late" if row["late"] else ""
+    km = "" if row["km"] is None else f", {row['km']:.0f} km"
+    done = "" if row["done_at"] is None else f", done {local(row['done_at'])}"
+    if not row["plates_left"]:
+        done, late = ", all of it counted", ""
+    pieces, plates = _count(row["pieces"], "piece"), _count(row["plates"], "plate")
+    return f"  {row['title']}: {pieces} on {plates} ({row['grams']:.0f} g{km}{done}{late})"
+
+
+def _why(row: dict[str, Any], line: dict[str, Any]) -> str:
+    """Why a printer got nothing or no more of a part."""
+    told = "; ".join(reason["words"] for reason in row["reasons"])
+    if told:
+        return told
+    if row["pieces"] and not line["without_place"]:
+        return "every piece has a place"
+    return "the next plan says why" if row["pieces"] else "not measured yet"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:
+    """Return where a lot comes from and where it went.
+
+    Raises:
+        NotFoundError: there is no lot of this code.
+    """
+    lot = views.lot(ledger.reading, code)
+    made = lot.attempt
+    revision = next((r for r in library.revisions() if r.id == lot.revision_id), None)
+    order = views.order(ledger.reading, made.order_id)
+    batches = [views.batch(ledger.reading, batch) for batch in lot.batches]
+    spool = made.spool
+    return {
+        "lot": lot.code,
+        "state": lot.state,
+        "place": lot.place,
+        "good": lot.good,
+        "accepted": lot.accepted,
+        "rejected": lot.rejected,
+        "reject_reason": lot.reject_reason,
+        "harvested_at": _at(lot.created_at),
+        "design": None if revision is None else revision.design,
+        "version": None if revision is None else revision.version,
+        "revision": lot.revision_id,
+        "part": made.part_id,
+        "mesh_sha256": made.mesh_sha256,
+        "plate_sha256": made.plate_sha256,
+        "gcode_key": made.gcode_key,
+        "slicer": made.slicer,
+        "attempt": str(made.ref),
+        "node": made.node,
+        "lab": made.lab,
+        "printer": made.printer,
+        "material": made.material,
+        "spool": spool,
+        "started_at": _at(made.started_at),
+        "order": made.order_id,
+        "recipient": order.request.place,
+        "batches": [
+            {
+                "batch": batch.id,
+                "state": batch.state,
+                "dispatched_at": _at(batch.dispatched_at),
+                "received_at": _at(batch.received_at),
+                "lots": [each.lot for each in batch.lots],
+            }
+            for batch in batches
+        ],
+    }

@@ -1,0 +1,57 @@
+"""What the gate says of model files, for scripts and for people at a command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from designs.model import MeshReport
+
+
+def model_files(path: Path) -> list[Path]:
+    """Return a file as it is, and of a folder all STL and 3MF files in it, sorted."""
+    if not path.is_dir():
+        return [path]
+    found = (each for each in path.rglob("*") if each.suffix.lower() in (".stl", ".3mf"))
+    return sorted(each for each in found if each.is_file())
+
+
+def verdict_json(report: MeshReport, seconds: float) -> str:
+    """Return one line of JSON; what could not be measured is null."""
+    volume, extents = report.volume_mm3, report.extents_mm
+    return json.dumps(
+        {
+            "file": report.file,
+            "verdict": report.verdict,
+            "reasons": report.reasons,
+            "triangles": report.triangles,
+            "watertight": report.watertight,
+            "bodies": report.bodies,
+            "volume_cm3": None if volume is None else round(volume / 1000, 3),
+            "extents_mm": None if extents is None else [round(side, 2) for side in extents],
+            "sha256": report.sha256 or None,
+            "seconds": round(seconds, 2),
+            "peak_mb": report.peak_mb,
+            "parts": [
+                {
+                    "name": part.name,
+                    "copies": part.copies,
+                    "extents_mm": part.facts.extents_mm,
+                    "volume_cm3": round(part.facts.volume_mm3 / 1000, 3),
+                    "mesh_sha256": part.facts.mesh_sha256,
+                }
+                for part in report.parts
+            ],
+        }
+    )
+
+
+def verdict_line(report: MeshReport) -> str:
+    """Return one line for a maker: the verdict, what was measured, what to do."""
+    why = "; ".join(report.reasons)
+    if report.verdict == "refused":
+        return f"REFUSED  {report.file}: {why}"
+    x, y, z = report.extents_mm or (0.0, 0.0, 0.0)
+    facts = f"{x:.1f} x {y:.1f} x {z:.1f} mm, {(report.volume_mm3 or 0) / 1000:.2f} cm3"
+    told = f"; but {why}" if why else ""
+    return f"passed   {report.file}: {facts}, {report.triangles} triangles{told}"

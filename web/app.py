@@ -1,36 +1,59 @@
-"""Puts the pages together into one application, and makes the server that serves it.
+"""Puts the pages together into one application.
 
-Leaves what is on a page to `web.pages`, and processes and signals to `fabnet.service`.
+Leaves what is on a page to `web.pages`, serving it to `web.serving`, and processes and signals to
+`fabnet.service`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import resources
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Flask, Response, g, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
-from waitress import create_server, wasyncore
 
 from designs.library import Library
 from jobs.ledger.store import Ledger
 from jobs.live import Live
-from web import api, auth, errors, language, words
-from web.context import Context, WebSettings, here
+from web import api, auth, errors, joining, language, words
+from web.context import Context, SliceDesk, WebSettings, here
 from web.forms import Form
-from web.pages import designs, fleet, harvests, lots, orders, people, requesters
+from web.pages import (
+    designs,
+    fleet,
+    harvests,
+    labs,
+    lots,
+    members,
+    offers,
+    orders,
+    people,
+    requesters,
+)
+from web.serving import Server, make_server
 
 __all__ = ["Server", "WebSettings", "create_app", "make_server"]
 
-_THREADS = 16
-_LOOP_S = 0.5
+_PAGES = (
+    requesters,
+    people,
+    orders,
+    offers,
+    harvests,
+    lots,
+    fleet,
+    labs,
+    members,
+    designs,
+    api,
+    joining,
+)
 _MOST_BYTES = 1024 * 1024
 _YEAR_S = 365 * 86400
 _HEADERS = {
@@ -45,26 +68,13 @@ _HEADERS = {
 }
 
 
-class Server(Protocol):
-    """What `make_server` returns: a server that already listens."""
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on; the one chosen when 0 was asked for."""
-
-    def run(self) -> None:
-        """Serve until `close`; on the thread that calls it."""
-
-    def close(self) -> None:
-        """Stop serving; streams end within a second."""
-
-
 def create_app(
     ledger: Ledger,
     library_of: Callable[[], Library],
     live: Live,
     clock: Callable[[], datetime],
     settings: WebSettings,
+    slices: SliceDesk | None = None,
 ) -> Flask:
     """Return the application over one ledger.
 
@@ -74,6 +84,7 @@ def create_app(
         live: what printers are doing now.
         clock: aware UTC.
         settings: what the one who runs the coordinator sets.
+        slices: slices plates for nodes that cannot.
     """
     app = Flask(__name__)
     app.config.update(
@@ -94,14 +105,20 @@ def create_app(
         RATELIMIT_STRATEGY="moving-window",
     )
     app.extensions["fabnet"] = Context(
-        ledger=ledger, library_of=library_of, live=live, clock=clock, settings=settings
+        ledger=ledger,
+        library_of=library_of,
+        live=live,
+        clock=clock,
+        settings=settings,
+        slices=slices,
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     language.register(app, settings.timezone)
     words.register(app)
     auth.register(app)  # before all other hooks: nothing else runs for who may not ask
-    CSRFProtect(app)
+    protect = CSRFProtect(app)
+    protect.exempt(joining.pages)  # nodes have no session that another site could use
     limiter = Limiter(get_remote_address, app=app)
     errors.register(app, lambda: _retry_after_s(limiter))
     _register_pages(app, limiter, settings)
@@ -111,12 +128,17 @@ def create_app(
 
 def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None:
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
-    for module in (requesters, people, orders, harvests, lots, fleet, designs, api):
+    for module in _PAGES:
         app.register_blueprint(module.pages)
     most = f"{settings.orders_per_hour} per hour"
     # Only orders that were placed count, and only sign-ins that failed: who mistypes a form or
     # shares an address with a whole hospital is not locked out by it.
-    for endpoint, counts in (("requesters.ask", _placed), ("people.sign_in", _failed)):
+    for endpoint, counts in (
+        ("requesters.ask", _placed),
+        ("people.sign_in", _failed),
+        ("joining.enrol", _refused),
+        ("joining.new_login", _refused),
+    ):
         limit: Any = limiter.limit(most, methods=["POST"], deduct_when=counts)
         app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
@@ -127,6 +149,10 @@ def _placed(_response: Response) -> bool:
 
 def _failed(response: Response) -> bool:
     return response.status_code != 303  # noqa: PLR2004 - HTTP: see other
+
+
+def _refused(response: Response) -> bool:
+    return response.status_code >= 400  # noqa: PLR2004 - HTTP: errors
 
 
 def _retry_after_s(limiter: Limiter) -> int:
@@ -162,7 +188,7 @@ def _register_frame(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if here().settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
-        if request.endpoint not in ("static", "api.file"):
+        if request.endpoint not in ("static", "api.file", "designs.picture"):
             open_page = not session.get("login") and not request.path.startswith("/o/")
             # Going back to an open form shows again what was typed into it.
             response.headers["Cache-Control"] = "no-cache, private" if open_page else "no-store"
@@ -173,52 +199,3 @@ def _register_frame(app: Flask) -> None:
                 secure=here().settings.secure_cookies,
             )  # fmt: skip
         return response
-
-
-class _Waitress:
-    """A waitress server that can be closed from any thread, and ends its streams then."""
-
-    def __init__(self, app: Flask, host: str, port: int) -> None:
-        with app.app_context():
-            self._stopping = here().stopping
-        self._sockets: dict[int, object] = {}
-        self._running = threading.Lock()
-        # A proxy that ends TLS runs on this machine and says who asked; nobody else is believed.
-        self._server = create_server(
-            app,
-            map=self._sockets,
-            host=host,
-            port=port,
-            threads=_THREADS,
-            trusted_proxy="127.0.0.1",
-            trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"},
-            clear_untrusted_proxy_headers=True,
-            ident=None,
-        )
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on; the one chosen when 0 was asked for."""
-        return int(self._server.effective_port)
-
-    def run(self) -> None:
-        """Serve until `close`."""
-        with self._running:
-            while not self._stopping.is_set():
-                wasyncore.loop(_LOOP_S, use_poll=True, map=self._sockets, count=1)
-
-    def close(self) -> None:
-        """Stop serving; nothing listens any more when this returns."""
-        self._stopping.set()
-        with self._running:
-            self._server.task_dispatcher.shutdown()
-            wasyncore.close_all(self._sockets)
-
-
-def make_server(app: Flask, host: str, port: int) -> Server:
-    """Return a server that listens on host (an address) and port; port 0 takes a free one.
-
-    Raises:
-        OSError: the address is taken or not ours.
-    """
-    return _Waitress(app, host, port)

@@ -6,6 +6,8 @@ read from the ledger with every request, so a changed role or password counts at
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,17 +16,20 @@ from typing import Final, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator.people import Person, person
-from jobs.errors import NotFoundError
+from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.model import Role
 from web.context import here
 
 PUBLIC: Final = "public"
 _ALL: Final = frozenset(Role)
 _STEWARD: Final = frozenset({Role.STEWARD})
+_MAKER: Final = frozenset({Role.MAKER})
 _BEDS: Final = frozenset({Role.MAKER, Role.STEWARD})
 _HUB: Final = frozenset({Role.INSPECTOR, Role.STEWARD})
 
@@ -38,6 +43,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "requesters.follow_live": PUBLIC,
         "requesters.receive": PUBLIC,
         "designs.index": PUBLIC,
+        "designs.show": PUBLIC,
+        "designs.picture": PUBLIC,
         "lots.show": PUBLIC,
         "people.sign_in": PUBLIC,
         "people.sign_out": _ALL,
@@ -53,19 +60,55 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,
         "lots.inspect": _HUB,
-        "harvests.count": _BEDS,  # a maker at her own node only
+        "harvests.count": _BEDS,  # a maker at her own node only, here and below
+        "harvests.gcode": _BEDS,
+        "offers.answer": _BEDS,
+        "labs.mine": _MAKER,
+        "labs.show": _BEDS,
+        "labs.live": _BEDS,
+        "labs.pause": _BEDS,
+        "labs.asks": _BEDS,
+        "labs.hours": _BEDS,
+        "labs.ceiling": _BEDS,
+        "labs.export": _BEDS,
+        "labs.alone": _BEDS,
+        "labs.spool": _BEDS,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
-        "fleet.ready": _BEDS,  # a maker at her own node only
+        "fleet.ready": _BEDS,
+        "members.index": _STEWARD,
+        "members.invite": _STEWARD,
+        "members.confirm": _STEWARD,
+        "members.revoke": _STEWARD,
+        "members.rotate": _STEWARD,
+        "members.go_on_without": _STEWARD,
         "api.waiting": _ALL,
         "api.order": _HUB,
         "api.file": PUBLIC,  # nodes sign their requests
+        "api.slice_plate": PUBLIC,  # nodes sign their requests
+        "joining.authority": PUBLIC,  # a certificate is no secret
+        "joining.enrol": PUBLIC,  # whoever holds an invitation
+        "joining.login": PUBLIC,  # nodes sign their requests
+        "joining.new_login": PUBLIC,  # nodes sign their requests
     }
 )
 
+#: Characters of a password.
+LEAST_PASSWORD: Final = 10
 _hasher = PasswordHasher()  # argon2id with the library's current parameters
 #: Verified against when there is no such account, so that both answers take the same time.
 _NOBODY = _hasher.hash("no account has this password")
+
+
+def need_good_password(password: str) -> None:
+    """Refuse a password that is guessed too soon.
+
+    Raises:
+        InvalidFieldError: it is too short.
+    """
+    if len(password) < LEAST_PASSWORD:
+        why = f"needs at least {LEAST_PASSWORD} characters; four or five words are easy to keep"
+        raise InvalidFieldError("password", why)
 
 
 def hash_password(password: str) -> str:
@@ -150,6 +193,18 @@ def can(endpoint: str) -> bool:
     rule = PERMISSIONS.get(endpoint)
     found = signed_in()
     return rule == PUBLIC or (rule is not None and found is not None and found.role in rule)
+
+
+def signed_with(public_key: str, signature: str, message: bytes) -> bool:
+    """Return whether a signature over the message was made with this key; both are base64."""
+    try:
+        raw = base64.b64decode(public_key, validate=True)
+        Ed25519PublicKey.from_public_bytes(raw).verify(
+            base64.b64decode(signature, validate=True), message
+        )
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def safe_next(path: str) -> str:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -16,7 +18,9 @@ from flask import current_app
 from designs.library import Library
 from designs.model import Revision
 from jobs.ledger.store import Ledger
+from jobs.ledger.views import AttemptView
 from jobs.live import Live
+from printers.slices import Slice, SliceRequest
 
 #: Streams that may be open at once: fewer than the server's threads, so that pages always get one.
 MOST_STREAMS = 8
@@ -33,6 +37,24 @@ class WebSettings:
     secure_cookies: bool = True  # False only for plain HTTP
     orders_per_hour: int = 10  # per client address; failed sign-ins have the same limit
     timezone: str = "Europe/Paris"  # in which pages show times
+    hub_place: tuple[float, float] | None = None  # latitude, longitude; None leaves distances out
+    broker_url: str = ""  # for nodes that join
+    authority: str = ""  # PEM of the network's own certificate authority, "" where it has none
+    pin: str = "none"  # for invitations, see `jobs.joining.JoinCode`
+
+
+class SliceDesk(Protocol):
+    """Where slices are asked for; nothing here takes long."""
+
+    def ask(self, request: SliceRequest) -> Slice | None:
+        """Return a slice, None while it is being made.
+
+        Raises:
+            SlicingError: it cannot be made.
+        """
+
+    def gcode_of(self, name: str) -> Path | None:
+        """Return the G-code with this key or this SHA-256, None when there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +66,7 @@ class Context:
     live: Live
     clock: Callable[[], datetime]
     settings: WebSettings
+    slices: SliceDesk | None = None  # None where nothing is sliced
     stopping: threading.Event = field(default_factory=threading.Event)  # streams end when it is set
     streams: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_STREAMS)
@@ -57,6 +80,18 @@ class Context:
     def revision(self, revision_id: str) -> Revision | None:
         """Return a revision for display; None when the library has lost it."""
         return next((r for r in self.library.revisions() if r.id == revision_id), None)
+
+    def part_title(self, revision_id: str, part_id: str) -> str:
+        """Return what a part is called; its id when the library has lost it."""
+        revision = self.revision(revision_id)
+        parts = () if revision is None else revision.parts
+        return next((part.title for part in parts if part.id == part_id), part_id)
+
+    def gcode_of(self, attempt: AttemptView) -> Path | None:
+        """Return the file that a person prints by hand; None while it is not sliced."""
+        if self.slices is None or not attempt.gcode_key:
+            return None
+        return self.slices.gcode_of(attempt.gcode_key)
 
     def now(self) -> datetime:
         """The time, aware UTC."""

@@ -9,19 +9,31 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from designs.materials import materials
+from jobs import hours
+from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.coordinator.orders import MOST_KITS
 from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.messages import Loaded
 from jobs.model import AttemptRef, Request
+from printers.model import Spool
 from web.language import gettext as _
+from web.language import local_days, plain_days
 
 #: What a maker can say in one touch of parts that are not good; anything else is her own words.
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
 
+#: What a maker can say in one touch when she does not take a plate.
+REFUSALS = ("no-time", "no-filament", "too-long", "needed-here", "not-well")
+#: How a week's hours are entered: always, every day the same, day by day, or written out.
+HOURS_MODES = ("always", "same", "days", "text")
+
 _KEY_LIFE = timedelta(days=7)
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _REF = re.compile(r"([0-9a-z]{1,32})-a([1-9][0-9]{0,5})")
 _MOST_TEXT = 200
 _MOST_NOTE = 2000
@@ -163,6 +175,101 @@ def harvest_from(form: Form, pieces: int) -> tuple[int, int, str]:
     if counted and (scrap or good < pieces) and not reason:
         form.wrong("reason", _("Say what happened to the pieces that are not good or not there."))
     return good, scrap, reason
+
+
+def refusal_from(form: Form) -> str:
+    """Read why a maker does not take a plate; use it only if the form is good."""
+    reason = form["reason"]
+    if reason in REFUSALS:
+        return reason
+    if form["other"].strip():
+        return form.text("other")
+    form.wrong("reason", _("Say in a word why not: the network plans by it."))
+    return ""
+
+
+def spool_from(form: Form, printer: str, before: Spool | None, now: datetime) -> Loaded:
+    """Read what is in a printer now; use it only if the form is good.
+
+    Another material, or the word that it is another spool, makes a new spool: what was printed
+    from the old one stays with the old one.
+    """
+    material = form.choice("material", ("", *materials()))
+    if not material:
+        return Loaded(printer=printer)
+    grams = form.whole("grams", 0, int(MOST_SPOOL_G))
+    lot = form.text("maker_lot", needed=False)
+    same = before is not None and before.material == material and form["another"] != "yes"
+    spool = before.id if before is not None and same else f"{printer}-{now:%y%m%d-%H%M}"
+    return Loaded(
+        printer=printer, spool=spool, material=material, grams=float(grams), maker_lot=lot
+    )
+
+
+def hours_form(text: str) -> dict[str, str]:
+    """Return hours of a week as the fields of their form."""
+    typed = {"mode": "text", "written": local_days(text, hours.DAYS)}
+    try:
+        week = hours.parse(text)
+    except InvalidFieldError:
+        return typed
+    days = hours.by_day(week)
+    if week.always:
+        return typed | {"mode": "always"}
+    if days is None:
+        return typed
+    typed["mode"] = "same" if days[0] and len(set(days)) == 1 else "days"
+    for number, window in enumerate(days):
+        if window is not None:
+            for name, minute in zip(("from", "to"), window, strict=True):
+                clock = f"{minute // 60 % 24:02}:{minute % 60:02}"
+                typed[f"{name}_{number}"] = clock
+                if typed["mode"] == "same":
+                    typed[name] = clock
+    return typed
+
+
+def hours_from(form: Form) -> str:
+    """Read hours of a week as `jobs.hours` does; use them only if the form is good."""
+    match form.choice("mode", HOURS_MODES):
+        case "always":
+            return "00:00-24:00"
+        case "same":
+            days = [_window(form, "from", "to")] * 7
+        case "days":
+            days = [_window(form, f"from_{day}", f"to_{day}") for day in range(7)]
+        case _:
+            written = plain_days(form.text("written"), hours.DAYS)
+            try:
+                hours.parse(written)
+            except InvalidFieldError:
+                form.wrong("written", _("Please write it like the example."))
+            return written
+    if not form.good:
+        return ""
+    try:
+        return hours.write(days)
+    except InvalidFieldError:
+        form.wrong("mode", _("Please say when somebody is there. To take no work, pause instead."))
+        return ""
+
+
+def _window(form: Form, start: str, end: str) -> hours.Day | None:
+    """Read one day's window; midnight as an end is the end of that day."""
+    typed = {name: form[name].strip() for name in (start, end)}
+    if not any(typed.values()):
+        return None
+    clocks = {name: _CLOCK.fullmatch(text) for name, text in typed.items()}
+    for name, clock in clocks.items():
+        if clock is None:
+            form.wrong(name, _("Please write a time, like 18:30."))
+    minutes = [60 * int(clock[1]) + int(clock[2]) for clock in clocks.values() if clock]
+    if len(minutes) < len(clocks):
+        return None
+    first, last = minutes[0], minutes[1] or hours.DAY_MIN
+    if first == last:
+        form.wrong(end, _("The end is the same as the beginning."))
+    return first, last
 
 
 def inspection_from(form: Form, good: int) -> tuple[int, int, str]:

@@ -6,14 +6,21 @@ The one module that knows flask-babel, which has no types. Strings are in Englis
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+
 from flask import Flask, request
 from flask_babel import (  # type: ignore[import-untyped]
     Babel,
+    format_date,
     format_decimal,
     get_locale,
 )
 from flask_babel import gettext as _gettext
 from flask_babel import lazy_gettext as _lazy_gettext
+from flask_babel import ngettext as _ngettext
 
 #: The first is spoken when nobody asks for another.
 LANGUAGES = ("fr", "en")
@@ -22,6 +29,11 @@ LANGUAGES = ("fr", "en")
 def gettext(words: str, **figures: object) -> str:
     """Return words in the reader's language, with figures put in for `%(name)s`."""
     return str(_gettext(words, **figures))
+
+
+def ngettext(one: str, many: str, num: int, **figures: object) -> str:
+    """Return the words for one thing or for many, with `num` put in for `%(num)s`."""
+    return str(_ngettext(one, many, num, **figures))
 
 
 class Lazy:
@@ -42,6 +54,31 @@ def lazy_gettext(words: str) -> Lazy:
 def number(value: float) -> str:
     """Return a number as the reader writes it."""
     return str(format_decimal(value))
+
+
+def day_words(text: str) -> str:
+    """Return a day, written as 2026-12-07, in words."""
+    return str(format_date(date.fromisoformat(text), "EEEE d MMMM"))
+
+
+def weekday(number: int, width: Literal["wide", "abbreviated"] = "wide") -> str:
+    """Return the name of a day of the week; 0 is Monday."""
+    return str(get_locale().days["format"][width][number])
+
+
+def local_days(text: str, days: Sequence[str]) -> str:
+    """Return text with the reader's short names of days in place of `days`, Monday first."""
+    return re.sub(
+        "|".join(days), lambda found: weekday(days.index(found[0]), "abbreviated").strip("."), text
+    )
+
+
+def plain_days(text: str, days: Sequence[str]) -> str:
+    """Return text with `days` in place of the reader's long or short names of days."""
+    for number, plain in enumerate(days):
+        names = (weekday(number), weekday(number, "abbreviated").strip("."))
+        text = re.sub(rf"\b({'|'.join(names)})\b\.?", plain, text, flags=re.IGNORECASE)
+    return text
 
 
 def language() -> str:

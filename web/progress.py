@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import datetime
 
 from jobs.law import Books
 from jobs.ledger.views import OrderView
@@ -75,8 +76,11 @@ def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
     }
     found = []
     before_done = True
+    placed = any(b.ordered > b.deficit for b in books)
     for key, done in passed.items():
-        if done >= kits:
+        if key == "making" and not placed:
+            state = StepState.NEXT
+        elif done >= kits:
             state = StepState.DONE
         elif done > 0 or before_done:
             state = StepState.NOW
@@ -87,6 +91,22 @@ def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def labs(view: OrderView) -> int:
-    """Return how many labs have worked or work on an order."""
-    return len({a.lab for a in view.attempts if a.started_at or a.granted_at})
+def lab_count(view: OrderView) -> int:
+    """Return how many labs have worked, work or will work on an order."""
+    planned = {row.node for row in view.plan if row.pieces}
+    return len(planned | {a.node for a in view.attempts if a.started_at or a.granted_at})
+
+
+def expected(view: OrderView, now: datetime) -> datetime | None:
+    """Return when the last piece should be printed, as far as is known; None where it is not.
+
+    A day that has passed, or pieces without a place, make it unknown.
+    """
+    books = [line.books for line in view.lines]
+    if view.order.state is not OrderState.CONFIRMED or any(b.deficit for b in books):
+        return None
+    if not any(b.coming + b.jobs for b in books):
+        return None
+    ends = [row.done_at for row in view.plan if row.plates_left and row.done_at is not None]
+    last = max(ends, default=None)
+    return last if last is not None and last > now else None

@@ -5,18 +5,21 @@ Leaves whole sentences of a page to its template.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from flask import Flask
 
 from designs.model import ReviewState
-from jobs.ledger.views import EventView
+from jobs import hours as hours_of_week
+from jobs.errors import InvalidFieldError
+from jobs.law import Books
+from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
-from printers.model import PrinterState
-from web.forms import SCRAP_REASONS
-from web.language import Lazy, lazy_gettext, number
+from printers.model import MANUAL, PrinterState
+from web.forms import REFUSALS, SCRAP_REASONS
+from web.language import Lazy, day_words, lazy_gettext, local_days, ngettext, number, weekday
 from web.language import gettext as _
 
 Words = Mapping[str, Lazy]
@@ -36,7 +39,7 @@ ATTEMPT_STATES: Words = MappingProxyType(
         AttemptState.TAKEN: lazy_gettext("taken"),
         AttemptState.PREPARING: lazy_gettext("being prepared"),
         AttemptState.READY: lazy_gettext("ready to start"),
-        AttemptState.GRANTED: lazy_gettext("about to start"),
+        AttemptState.GRANTED: lazy_gettext("may be started"),
         AttemptState.PRINTING: lazy_gettext("printing"),
         AttemptState.PRINTED: lazy_gettext("printed, to be counted"),
         AttemptState.HARVESTED: lazy_gettext("counted"),
@@ -68,7 +71,7 @@ BATCH_STATES: Words = MappingProxyType(
 
 PRINTER_STATES: Words = MappingProxyType(
     {
-        PrinterState.OFFLINE: lazy_gettext("out of reach"),
+        PrinterState.OFFLINE: lazy_gettext("not connected"),
         PrinterState.IDLE: lazy_gettext("idle"),
         PrinterState.PRINTING: lazy_gettext("printing"),
         PrinterState.PAUSED: lazy_gettext("paused"),
@@ -119,23 +122,63 @@ SCRAP: Words = MappingProxyType(
     )
 )
 
-_PLAIN_REASONS: Words = MappingProxyType(
+#: Why a maker does not take a plate.
+NO_WORDS: Words = MappingProxyType(
+    dict(
+        zip(
+            REFUSALS,
+            (
+                lazy_gettext("No time"),
+                lazy_gettext("Too little filament"),
+                lazy_gettext("Takes too long"),
+                lazy_gettext("Printer is needed"),
+                lazy_gettext("Printer is not well"),
+            ),
+            strict=True,
+        )
+    )
+)
+
+LINKS: Words = MappingProxyType(
+    {
+        "serial": lazy_gettext("USB"),
+        "octoprint": lazy_gettext("OctoPrint"),
+        MANUAL: lazy_gettext("by hand"),
+    }
+)
+
+#: What coordinator and nodes write beside a change of state, in words that never vary.
+_TOLD: Words = MappingProxyType(
+    {
+        "no word from the node for two hours": lazy_gettext("no answer for two hours"),
+        "the node lost its journal": lazy_gettext("the workshop’s computer lost its memory"),
+    }
+)
+_TAKEN_BACK = "taken back: "
+
+PLAIN_REASONS: Words = MappingProxyType(
     {
         ReasonCode.NOT_CONFIRMED: lazy_gettext("waits for the coordination team to confirm"),
         ReasonCode.NOT_PLANNED: lazy_gettext("not planned yet"),
         ReasonCode.NO_NODE: lazy_gettext("no workshop has joined the network yet"),
-        ReasonCode.OFFLINE: lazy_gettext("out of reach"),
+        ReasonCode.OFFLINE: lazy_gettext("not connected"),
         ReasonCode.PAUSED: lazy_gettext("has paused"),
         ReasonCode.NO_SPOOL: lazy_gettext("no spool is loaded"),
         ReasonCode.MATERIAL: lazy_gettext("another material is loaded"),
         ReasonCode.BED: lazy_gettext("the part is too big for the bed"),
         ReasonCode.STOCK: lazy_gettext("too little filament"),
-        ReasonCode.DECLINED: lazy_gettext("declined"),
+        ReasonCode.HOURS: lazy_gettext("nobody is there for long enough"),
+        ReasonCode.CEILING: lazy_gettext("its weekly ceiling is reached"),
+        ReasonCode.FAULT: lazy_gettext("out of order"),
+        ReasonCode.KIT: lazy_gettext("it would make no whole kit: other parts have no place"),
+        ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
+        ReasonCode.DECLINED: lazy_gettext("its maker said no"),
         ReasonCode.SCRAP: lazy_gettext("pieces did not come out well; they are made again"),
         ReasonCode.REJECTED: lazy_gettext("rejected at inspection; made again"),
         ReasonCode.REFUSED: lazy_gettext("refused on arrival; made again"),
         ReasonCode.LOST: lazy_gettext("lost on the way; made again"),
         ReasonCode.WRITTEN_OFF: lazy_gettext("written off; made again"),
+        ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
     }
 )
 
@@ -147,6 +190,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "planned": lazy_gettext("Planned"),
         "cancel-asked": lazy_gettext("Stop asked for"),
         "harvested": lazy_gettext("Counted"),
+        "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
         "written-off": lazy_gettext("Written off"),
         "inspected": lazy_gettext("Inspected"),
         "packed": lazy_gettext("Packed"),
@@ -154,45 +198,128 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "received": lazy_gettext("Received by the requester"),
         "delivered": lazy_gettext("Everything that was ordered has been received"),
         "bed-cleared": lazy_gettext("Bed cleared"),
+        "taken-back": lazy_gettext("Taken back, to be planned again"),
+        "offer-taken": lazy_gettext("Offer taken by its maker"),
+        "offer-declined": lazy_gettext("Offer declined by its maker"),
+        "node-configured": lazy_gettext("Hours or stock changed"),
+        "lab-invited": lazy_gettext("Workshop invited"),
+        "node-joined": lazy_gettext("Workshop has joined, waits"),
+        "node-confirmed": lazy_gettext("Workshop let in"),
+        "node-revoked": lazy_gettext("Workshop shut out"),
+        "rotation-asked": lazy_gettext("New password asked for"),
+        "login-changed": lazy_gettext("Password changed"),
     }
 )
 
 
-def scrap(reason: str) -> str:
-    """Return a maker's reason: one of the page's choices in words, or her own words."""
-    return str(SCRAP.get(reason, reason))
+def order_state(state: OrderState, books: Iterable[Books]) -> str:
+    """Return what an order's state is called; one without a place is not being made."""
+    lines = tuple(books)
+    if state is OrderState.CONFIRMED and lines and all(b.deficit >= b.ordered for b in lines):
+        return _("confirmed, no place yet")
+    return str(ORDER_STATES[state])
+
+
+def told(reason: str) -> str:
+    """Return why something was so: one of the words that the network knows, or a person's own."""
+    why = reason.removeprefix(_TAKEN_BACK)
+    if why != reason:
+        return _("taken back: %(why)s", why=PLAIN_REASONS.get(why, why))
+    for table in (SCRAP, NO_WORDS, _TOLD, PRINTER_STATES):
+        if reason in table:
+            return str(table[reason])
+    return reason
 
 
 def _figure(value: float | None) -> str:
     return "?" if value is None else number(round(value, 1))
 
 
-def reason(found: Reason) -> str:
-    """Return a reason with its figures."""
-    figures = {"needed": _figure(found.needed), "available": _figure(found.available)}
-    if found.code is ReasonCode.BED and found.needed is not None:
-        return _("needs %(needed)s mm, the bed has %(available)s mm", **figures)
-    if found.code is ReasonCode.STOCK and found.needed is not None:
-        return _("needs %(needed)s g, the spool has %(available)s g", **figures)
-    words = str(_PLAIN_REASONS[found.code])
-    text = scrap(found.text)
+def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
+    """Return a reason with its figures.
+
+    Args:
+        found: the reason.
+        asked: codes of the materials that the part may be made of, where they are known.
+    """
+    if found.needed is not None and found.available is not None:
+        with_figures = _with_figures(found.code, found.needed, found.available)
+        if with_figures:
+            return with_figures
+    if found.code is ReasonCode.MATERIAL and found.text and asked:
+        return _(
+            "%(loaded)s is loaded; %(asked)s is asked for",
+            loaded=found.text,
+            asked=_(" or ").join(asked),
+        )
+    words = str(PLAIN_REASONS[found.code])
+    text = told(found.text)
     return f"{words} ({text})" if text else words
+
+
+def _with_figures(code: ReasonCode, needed: float, available: float) -> str:
+    figures = {"needed": _figure(needed), "available": _figure(available)}
+    match code:
+        case ReasonCode.BED if needed > available:
+            return _("needs %(needed)s mm, bed is %(available)s mm", **figures)
+        case ReasonCode.BED:
+            return _(
+                "%(needed)s mm long, but it needs room in both directions: the bed has"
+                " %(available)s mm",
+                **figures,
+            )
+        case ReasonCode.STOCK:
+            return _("needs %(needed)s g, %(available)s g left", **figures)
+        case ReasonCode.HOURS:
+            return _(
+                "needs %(needed)s h with somebody there, the longest stretch is %(available)s h",
+                **figures,
+            )
+        case ReasonCode.CEILING if needed > available:
+            return _("a plate takes %(needed)s h, its weekly ceiling is %(available)s h", **figures)
+        case ReasonCode.CEILING:
+            return _("weekly ceiling of %(available)s h is reached until Monday", **figures)
+        case ReasonCode.LATER if needed > available:
+            return _(
+                "would be done in %(needed)s h; the printers that were chosen are done with the"
+                " whole order in %(available)s h",
+                **figures,
+            )
+        case ReasonCode.LATER:
+            return _(
+                "would be done in %(needed)s h, but the printers that were chosen lie nearer or send a"
+                " parcel anyway, and are done with the whole order in %(available)s h",
+                **figures,
+            )
+    return ""
+
+
+def hours(text: str) -> str:
+    """Return hours of a week in words; `text` is as `jobs.hours` reads it."""
+    try:
+        week = hours_of_week.parse(text)
+    except InvalidFieldError:
+        return text
+    if week.always:
+        return _("around the clock")
+    return local_days(text, hours_of_week.DAYS)
 
 
 def _event_figures(found: EventView) -> str:
     data = found.data
     match found.kind:
         case "asked":
-            return _("%(kits)s kits", kits=data["kits"])
+            return ngettext("%(num)s kit", "%(num)s kits", int(data["kits"]))
         case "planned":
             if data["short"]:
-                return _(
-                    "%(pieces)s pieces placed, %(short)s without a place",
-                    pieces=data["pieces"],
+                return ngettext(
+                    "%(num)s piece placed, %(short)s without a place",
+                    "%(num)s pieces placed, %(short)s without a place",
+                    int(data["pieces"]),
                     short=data["short"],
                 )
-            return _("%(pieces)s pieces placed", pieces=data["pieces"])
-        case "harvested":
+            return ngettext("%(num)s piece placed", "%(num)s pieces placed", int(data["pieces"]))
+        case "harvested" | "counted-besides":
             return _("%(good)s good, %(scrap)s scrap", good=data["good"], scrap=data["scrap"])
         case "inspected":
             return _(
@@ -200,8 +327,8 @@ def _event_figures(found: EventView) -> str:
                 accepted=data["accepted"],
                 rejected=data["rejected"],
             )
-        case "packed" | "written-off":
-            return _("%(pieces)s pieces", pieces=data["pieces"])
+        case "packed" | "written-off" | "taken-back":
+            return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":
             return _(
                 "%(received)s received, %(refused)s refused, %(lost)s lost",
@@ -219,8 +346,9 @@ def event(found: EventView) -> str:
         words = _("Plate %(ref)s: %(state)s", ref=found.subject, state=ATTEMPT_STATES[state])
     else:
         words = str(_PLAIN_EVENTS.get(found.kind, found.kind))
-    told = scrap(str(found.data.get("reason", "")))
-    details = ", ".join(part for part in (_event_figures(found), told) if part)
+    why = str(found.data.get("reason", ""))
+    why = str(PLAIN_REASONS.get(why, why)) if found.kind == "taken-back" else told(why)
+    details = ", ".join(part for part in (_event_figures(found), why) if part)
     return f"{words} ({details})" if details else words
 
 
@@ -238,14 +366,23 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         attempt_states=ATTEMPT_STATES,
         batch_states=BATCH_STATES,
+        link_words=LINKS,
         lot_states=LOT_STATES,
-        order_states=ORDER_STATES,
+        no_words=NO_WORDS,
+        order_state=order_state,
+        plain_reasons=PLAIN_REASONS,
         printer_states=PRINTER_STATES,
         review_states=REVIEW_STATES,
         role_words=ROLES,
         scrap_words=SCRAP,
         step_words=STEPS,
+        weekday=weekday,
     )
     app.jinja_env.filters.update(
-        duration=duration, event_words=event, reason_words=reason, scrap_words=scrap
+        duration=duration,
+        day_words=day_words,
+        event_words=event,
+        hours_words=hours,
+        reason_words=reason,
+        told_words=told,
     )

@@ -1,15 +1,168 @@
-"""The designs that the network makes, with their facts and licences."""
+"""The designs that the network makes: pictures, facts, licences, and how they lie on its beds."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from collections import Counter
+from dataclasses import dataclass
 
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from designs.errors import MissingFileError
+from designs.library import Library
+from designs.manifest import UNKNOWN_LICENCE
+from designs.materials import material
+from designs.model import Bed, Layout, Part, Revision
+from designs.packing import centred
+from designs.picture import bed_path
+from jobs.estimate import Estimate, estimate
+from jobs.ledger import labs
 from web.context import here
 
 pages = Blueprint("designs", __name__)
+
+#: A page nests at most so many plates that nobody has nested yet, some 2 s each, and only small ones;
+#: the others follow when it is opened again, or when the planner needs them.
+_NESTS = 2
+_NEST_TRIANGLES = 200_000
+_NEST_BED_MM = 400.0
+
+_DAY_S = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateView:
+    """The fullest plate of one part on one kind of bed."""
+
+    part: Part
+    tall: bool  # taller than the printer
+    copies: int | None  # None: not nested yet
+    path: str  # of an SVG
+    estimate: Estimate | None  # of the full plate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedView:
+    """One kind of bed in the network, without saying whose."""
+
+    bed: Bed
+    height_mm: float
+    printers: int
+    plates: tuple[PlateView, ...]
 
 
 @pages.get("/designs")
 def index() -> str:
     """All revisions."""
-    return render_template("designs.html", revisions=here().library.revisions())
+    revisions = here().library.revisions()
+    return render_template(
+        "designs.html",
+        revisions=revisions,
+        kits={each.id: _kit(each) for each in revisions},
+        unknown_licence=UNKNOWN_LICENCE,
+    )
+
+
+@pages.get("/designs/<revision_id>")
+def show(revision_id: str) -> str:
+    """One revision: all that is known of it."""
+    revision = here().revision(revision_id)
+    if revision is None:
+        abort(404)
+    return render_template(
+        "design.html",
+        revision=revision,
+        kit=_kit(revision),
+        each={part.id: _estimate(part, part.per_kit) for part in revision.parts},
+        beds=_beds(revision),
+        unknown_licence=UNKNOWN_LICENCE,
+    )
+
+
+@pages.get("/designs/pictures/<sha256>.png")
+def picture(sha256: str) -> AnyResponse:
+    """The picture of a part, by the hash of its mesh; drawn when it is first asked for."""
+    library = here().library
+    if not any(p.facts.mesh_sha256 == sha256 for r in library.revisions() for p in r.parts):
+        abort(404)
+    try:
+        path = library.picture(sha256)
+    except MissingFileError:
+        return redirect(url_for("static", filename="part.svg"))
+    answer = Response(path.read_bytes(), mimetype="image/png")
+    answer.set_etag(path.stem)
+    answer.cache_control.max_age = _DAY_S
+    return answer.make_conditional(request)
+
+
+def _estimate(part: Part, copies: int) -> Estimate:
+    return estimate(part.facts, copies, material(part.materials[0]).density_g_cm3)
+
+
+def _kit(revision: Revision) -> Estimate:
+    """Return what one kit takes, each of its parts in its first material."""
+    found = [_estimate(part, part.per_kit) for part in revision.parts]
+    return Estimate(
+        seconds=sum(each.seconds for each in found),
+        seconds_low=sum(each.seconds_low for each in found),
+        seconds_high=sum(each.seconds_high for each in found),
+        grams=sum(each.grams for each in found),
+        grams_low=sum(each.grams_low for each in found),
+        grams_high=sum(each.grams_high for each in found),
+    )
+
+
+def _beds(revision: Revision) -> tuple[BedView, ...]:
+    """Return the kinds of beds in the network, the most frequent first, with full plates on them."""
+    context = here()
+    kinds = Counter(
+        (each.facts.bed_x_mm, each.facts.bed_y_mm, each.facts.margin_mm, each.facts.height_mm)
+        for node in labs.fleet(context.ledger.reading)
+        for each in node.printers
+    )
+    nester = _Nester(context.library)
+    found = []
+    for (x_mm, y_mm, margin_mm, height_mm), printers in sorted(
+        kinds.items(), key=lambda kind: (-kind[1], kind[0])
+    ):
+        bed = Bed(x_mm=x_mm, y_mm=y_mm, margin_mm=margin_mm)
+        plates = tuple(nester.plate(part, bed, height_mm) for part in revision.parts)
+        found.append(BedView(bed=bed, height_mm=height_mm, printers=printers, plates=plates))
+    return tuple(found)
+
+
+class _Nester:
+    """Gives the plates of one page: those that are kept, and a few new ones."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._left = _NESTS
+
+    def plate(self, part: Part, bed: Bed, height_mm: float) -> PlateView:
+        """Return the fullest plate of a part."""
+        tall = part.facts.extents_mm[2] > height_mm
+        layout = None if tall else self._layout(part, bed)
+        copies = None if layout is None else len(layout.placements)
+        path = ""
+        if layout is not None and copies:
+            shadow = self._library.footprint(part.facts.mesh_sha256)
+            path = bed_path(centred(shadow, layout, copies), shadow)
+        return PlateView(
+            part=part,
+            tall=tall,
+            copies=copies,
+            path=path,
+            estimate=_estimate(part, copies) if copies else None,
+        )
+
+    def _layout(self, part: Part, bed: Bed) -> Layout | None:
+        mesh = part.facts.mesh_sha256
+        kept = self._library.nested(mesh, bed)
+        small = part.facts.triangles <= _NEST_TRIANGLES and max(bed.x_mm, bed.y_mm) <= _NEST_BED_MM
+        if kept is not None or not small or self._left == 0:
+            return kept
+        self._left -= 1
+        try:
+            return self._library.max_layout(mesh, bed)
+        except MissingFileError:
+            return None

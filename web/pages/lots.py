@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import lots
 from jobs.errors import InvalidFieldError
-from jobs.ledger import views
+from jobs.ledger import labs, views
 from jobs.ledger.views import LotView
 from web.auth import me
 from web.context import here
@@ -49,7 +49,7 @@ def _page(found: LotView, form: Form) -> str:
     title = next(
         (
             printer.facts.title
-            for node in views.fleet(context.ledger.reading)
+            for node in labs.fleet(context.ledger.reading)
             for printer in node.printers
             if (node.id, printer.facts.id) == (found.attempt.node, found.attempt.printer)
         ),

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Callable
-from datetime import datetime
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import deliveries, harvests, nodes, orders
-from jobs.coordinator.attempts import GRANT_TTL_S
 from jobs.law import Books
-from jobs.ledger import views
+from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView, OrderView
-from jobs.lifecycle import MAY_HAVE_STARTED, AttemptState
+from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, UNGRANTED, AttemptState
 from jobs.live import Live
 from jobs.messages import PrinterTele
 from jobs.model import AttemptRef, BatchState, OrderState, Role
 from web.auth import me, safe_next
 from web.context import here
 from web.forms import Form, attempt_ref
+from web.plans import late, shares
 from web.progress import steps
 from web.streaming import stream
 
@@ -41,7 +41,9 @@ def index() -> str:
     found = views.orders(context.ledger.reading)
     return render_template(
         "orders.html",
-        rows=[(o, steps(o, tuple(by_order.get(o.id, ())))) for o in found],
+        rows=[
+            (o, steps(o, lines), lines) for o in found for lines in [tuple(by_order.get(o.id, ()))]
+        ],
         titles={r.id: r.title for r in context.library.revisions()},
     )
 
@@ -64,17 +66,15 @@ def _version_of(ledger: Ledger, live: Live, order_id: str) -> Callable[[], str]:
             tele = _tele(live, attempt) if attempt.state in _STOPPABLE else None
             if tele is not None:
                 told.append((str(attempt.ref), round(100 * (tele.fraction_done or 0))))
-        return f"{views.last_event(db, order_id)}-{zlib.crc32(repr(told).encode()):08x}"
+        return f"{history.last_event(db, order_id)}-{zlib.crc32(repr(told).encode()):08x}"
 
     return version
 
 
-def _may_write_off(attempt: AttemptView, now: datetime) -> bool:
+def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
     if attempt.state not in MAY_HAVE_STARTED or attempt.granted_at is None:
         return False
-    if attempt.state is not AttemptState.GRANTED:
-        return True
-    return now >= harvests.writable_off_from(attempt, GRANT_TTL_S)
+    return attempt.state is not AttemptState.GRANTED or not harvests.grant_left_s(db, attempt.ref)
 
 
 def _page(order_id: str, refusal: Form) -> str:
@@ -87,18 +87,30 @@ def _page(order_id: str, refusal: Form) -> str:
     if me().role is Role.STEWARD:
         path = url_for("requesters.follow", link=orders.link_of(context.ledger, order_id))
         link = context.settings.public_url + path
-    now = context.now()
+    db = context.ledger.reading
+    fleet = {node.id: node for node in labs.fleet(db)}
     return render_template(
         "order.html",
         view=view,
         order=order,
         revision=revision,
+        parts={p.id: p for p in revision.parts} if revision else {},
         titles={p.id: p.title for p in revision.parts} if revision else {},
+        plan=shares(view),
+        late=late,
+        labs={node.id: node.lab for node in fleet.values()},
         steps=() if order.state is OrderState.REFUSED else steps(order, _books(view)),
+        at_work=[a for a in view.attempts if a.state in MAY_HAVE_STARTED],
+        not_started=[a for a in view.attempts if a.state in UNGRANTED],
+        over=[a for a in view.attempts if a.state not in LIVE],
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         stoppable={a.ref for a in view.attempts if a.state in _STOPPABLE},
-        lost={a.ref for a in view.attempts if _may_write_off(a, now)},
-        printers=_printer_titles(),
+        lost={a.ref for a in view.attempts if _may_write_off(db, a)},
+        printers={
+            (node.id, printer.facts.id): (node.lab, printer.facts.title)
+            for node in fleet.values()
+            for printer in node.printers
+        },
         to_pack=sum(lot.accepted for lot in view.lots if not lot.batches),
         link=link,
         refusal=refusal,
@@ -108,14 +120,6 @@ def _page(order_id: str, refusal: Form) -> str:
 
 def _books(view: OrderView) -> tuple[Books, ...]:
     return tuple(line.books for line in view.lines)
-
-
-def _printer_titles() -> dict[tuple[str, str], str]:
-    return {
-        (node.id, printer.facts.id): f"{node.lab}, {printer.facts.title}"
-        for node in views.fleet(here().ledger.reading)
-        for printer in node.printers
-    }
 
 
 @pages.get("/orders/<order_id>")

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobs.ledger import views
-from jobs.ledger.views import Waiting
+from jobs.coordinator.people import Person
+from jobs.ledger import labs, views
+from jobs.ledger.books import books
+from jobs.ledger.views import AttemptView
+from jobs.ledger.waiting import Waiting
+from jobs.ledger.waiting import waiting as waiting_of
+from jobs.model import Role
+from printers.model import MANUAL
 from web.auth import begin_session, check_password, end_session, me, safe_next
-from web.context import here
-from web.forms import Form
+from web.context import Context, here
+from web.forms import REFUSALS, Form, attempt_ref
+from web.idle import Hint, of_maker, of_steward
 from web.language import gettext as _
 from web.streaming import stream
 
@@ -49,58 +56,82 @@ class Task:
 
     waits: Waiting
     place: str  # the order's, "" where there is none
+    due: date | None
     printer: str  # its title, "" where there is none
     lab: str
+    by_hand: bool  # the printer is fed from an SD card
+    plate: AttemptView | None  # that is offered, to be printed or to be counted
+    part: str  # what the plate is made of
 
 
 def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
-    db = here().ledger.reading
+    context = here()
+    db = context.ledger.reading
     printers = {
-        f"{node.id}/{printer.facts.id}": (printer.facts.title, node.lab)
-        for node in views.fleet(db)
+        (node.id, printer.facts.id): (printer.facts, node.lab)
+        for node in labs.fleet(db)
         for printer in node.printers
     }
-    places: Mapping[str, str] = {o.id: o.request.place for o in views.orders(db)}
-    beds = _beds()
+    orders = {o.id: o.request for o in views.orders(db)}
     tasks = []
     for each in waits:
-        bed = each.key if each.kind == "clear" else beds.get(each.key, "")
-        title, lab = printers.get(bed, (each.text if each.kind == "harvest" else "", ""))
-        tasks.append(Task(waits=each, place=places.get(each.order_id, ""), printer=title, lab=lab))
+        facts, lab = printers.get((each.node, each.printer), (None, ""))
+        asked = orders.get(each.order_id)
+        on_plate = each.kind in ("offer", "print", "harvest")
+        plate = views.attempt(db, attempt_ref(each.key)) if on_plate else None
+        tasks.append(
+            Task(
+                waits=each,
+                place=asked.place if asked else "",
+                due=asked.due if asked else None,
+                printer=facts.title if facts else each.printer,
+                lab=lab,
+                by_hand=facts is not None and facts.link == MANUAL,
+                plate=plate,
+                part=context.part_title(asked.revision_id, plate.part_id)
+                if asked and plate
+                else "",
+            )
+        )
     return tasks
 
 
-def _beds() -> dict[str, str]:
-    """Return the printer of every attempt that lies on one."""
-    return {
-        str(printer.attempt.ref): f"{node.id}/{printer.facts.id}"
-        for node in views.fleet(here().ledger.reading)
-        for printer in node.printers
-        if printer.attempt is not None
-    }
+def _waits(person: Person, context: Context) -> tuple[Waiting, ...]:
+    return waiting_of(context.ledger.reading, person.role, person.node)
 
 
-def _waits() -> tuple[Waiting, ...]:
-    person = me()
-    return views.waiting(here().ledger.reading, person.role, person.node)
+def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
+    db = context.ledger.reading
+    if person.role is Role.STEWARD:
+        return of_steward(views.orders(db), books(db))
+    node = next((each for each in labs.fleet(db) if each.id == person.node), None)
+    # A maker may have an account before her node is let in.
+    return of_maker(node, context.now()) if node is not None else ()
 
 
-def _word(waits: tuple[Waiting, ...]) -> str:
-    return f"{zlib.crc32(repr(waits).encode()):08x}"
+def _word(waits: tuple[Waiting, ...], hints: tuple[Hint, ...]) -> str:
+    return f"{zlib.crc32(repr((waits, hints)).encode()):08x}"
 
 
 @pages.get("/waiting")
 def waiting() -> str:
     """What waits for me."""
-    waits = _waits()
-    return render_template("waiting.html", tasks=_tasks(waits), version=_word(waits))
+    person, context = me(), here()
+    waits, hints = _waits(person, context), _hints(person, context)
+    return render_template(
+        "waiting.html",
+        tasks=_tasks(waits),
+        hints=hints,
+        refusals=REFUSALS,
+        version=_word(waits, hints),
+    )
 
 
 @pages.get("/waiting/live")
 def waiting_live() -> Response:
     """Tell the open page that its list has changed."""
-    person, ledger = me(), here().ledger
+    person, context = me(), here()
     return stream(
-        lambda: _word(views.waiting(ledger.reading, person.role, person.node)),
+        lambda: _word(_waits(person, context), _hints(person, context)),
         request.args.get("seen", ""),
     )

@@ -8,13 +8,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.model import ReviewState
 from jobs.coordinator import deliveries, orders
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.ledger import views
+from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
 from web.forms import Form, new_request_key, receipt_from, request_from
 from web.language import language
-from web.progress import counts, labs, steps
+from web.progress import counts, expected, lab_count, steps
 from web.streaming import stream
 
 pages = Blueprint("requesters", __name__)
@@ -26,7 +26,7 @@ _REQUESTER = "requester"
 def home() -> str:
     """What this is, and two buttons."""
     db = here().ledger.reading
-    nodes = views.fleet(db)
+    nodes = labs.fleet(db)
     return render_template(
         "home.html",
         labs=len({node.lab for node in nodes}),
@@ -82,7 +82,7 @@ def _same(order: Order, form: Form) -> bool:
 
 
 def _version(order_id: str) -> str:
-    return str(views.last_event(here().ledger.reading, order_id))
+    return str(history.last_event(here().ledger.reading, order_id))
 
 
 def _page(link: str, receipt: Form, receipt_of: str) -> str:
@@ -101,7 +101,8 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         url=context.settings.public_url + url_for(".follow", link=link),
         steps=() if order.state is OrderState.REFUSED else steps(order, all_books),
         counts=[counts(b) for b in all_books],
-        labs=labs(view),
+        labs=lab_count(view),
+        expected=expected(view, context.now()),
         batches=view.batches,
         receipt=receipt,
         receipt_of=receipt_of,
@@ -121,7 +122,7 @@ def follow_live(link: str) -> Response:
     context = here()
     order = orders.by_link(context.ledger, link)
     return stream(
-        lambda: str(views.last_event(context.ledger.reading, order.id)),
+        lambda: str(history.last_event(context.ledger.reading, order.id)),
         request.args.get("seen", ""),
     )
 

@@ -45,12 +45,23 @@
     for (const field of main.querySelectorAll("input[id]:not([type=hidden]), textarea[id]")) {
       if (field.value !== field.defaultValue) typed.push([field.id, field.value]);
     }
+    for (const field of main.querySelectorAll("select[id]")) {
+      if (![...field.options].every((o) => o.selected === o.defaultSelected)) typed.push([field.id, field.value]);
+    }
+    const ticked = [...main.querySelectorAll("[type=radio], [type=checkbox]")].map(
+      (box) => [box.form.getAttribute("action"), box.name, box.value, box.checked, box.defaultChecked]).filter(
+      ([, , , checked, before]) => checked !== before);
     const open = [...main.querySelectorAll("details[id]")].map((d) => [d.id, d.open]);
     const focus = main.contains(document.activeElement) ? path(document.activeElement, main) : null;
     return () => {
       for (const [id, value] of typed) {
         const field = document.getElementById(id);
         if (field) field.value = value;
+      }
+      for (const [action, name, value, checked] of ticked) {
+        const box = [...main.querySelectorAll(`[name="${name}"]`)].find(
+          (each) => each.value === value && each.form.getAttribute("action") === action);
+        if (box) box.checked = checked;
       }
       for (const [id, state] of open) {
         const found = document.getElementById(id);

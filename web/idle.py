@@ -1,0 +1,85 @@
+"""What somebody can do although nothing waits for her: why no work comes, and when it will. Pure.
+
+Leaves what waits for a person to `jobs.ledger.waiting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from jobs.errors import InvalidFieldError
+from jobs.hours import earliest_start, parse
+from jobs.law import Books
+from jobs.ledger.labs import NodeView
+from jobs.lifecycle import UNGRANTED
+from jobs.model import Order, OrderState
+
+#: Nobody prints anything in less: hours that end now are over.
+_SHORTEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """One reason why work stands still.
+
+    `kind` is one of: "offline" and "paused" (the lab), "load" (a printer without a spool), "hours"
+    (nobody is there before `at`), "placeless" (pieces of an order that no printer has).
+    """
+
+    kind: str
+    key: str = ""  # the printer's or the order's id; "paused": the day on which that ends
+    name: str = ""  # the printer's title, or the order's place
+    count: int = 0  # "hours": plates that wait for it; "placeless": pieces
+    at: datetime | None = None  # aware
+
+
+def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
+    """Return why no work comes to a lab, the most general first."""
+    found = []
+    if not node.online:
+        found.append(Hint(kind="offline"))
+    if node.paused:
+        found.append(Hint(kind="paused", key=node.paused_until))
+    found += [
+        Hint(kind="load", key=each.facts.id, name=each.facts.title)
+        for each in node.printers
+        if each.facts.spool is None
+    ]
+    begins = None if node.paused else _next_hours(node, now)
+    if begins is not None:
+        waits = sum(
+            1
+            for each in node.printers
+            if each.attempt is not None
+            and each.attempt.state in UNGRANTED
+            and not each.facts.unattended
+        )
+        found.append(Hint(kind="hours", count=waits, at=begins))
+    return tuple(found)
+
+
+def _next_hours(node: NodeView, now: datetime) -> datetime | None:
+    """Return when somebody is there again; None while somebody is, or where nobody is needed."""
+    if not any(not each.facts.unattended for each in node.printers):
+        return None
+    shift = timedelta(minutes=node.utc_offset_min)
+    local = now + shift
+    try:
+        begins = earliest_start(parse(node.attended), local, _SHORTEST_S)
+    except InvalidFieldError:
+        return None
+    return None if begins is None or begins <= local else begins - shift
+
+
+def of_steward(orders: Iterable[Order], books: Iterable[Books]) -> tuple[Hint, ...]:
+    """Return the confirmed orders with pieces that have no place, the most urgent first."""
+    short: dict[str, int] = {}
+    for each in books:
+        short[each.order_id] = short.get(each.order_id, 0) + each.deficit
+    return tuple(
+        Hint(kind="placeless", key=order.id, name=order.request.place, count=short[order.id])
+        for order in sorted(orders, key=lambda o: (o.request.due, o.id))
+        if order.state is OrderState.CONFIRMED and short.get(order.id, 0)
+    )

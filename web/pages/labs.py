@@ -1,0 +1,281 @@
+"""A lab as its owner sets it: pause, hours, weekly ceiling, stock, what a printer may do alone.
+
+What is entered goes to the lab's node, which keeps it and says what holds. Until it has heard it, the
+page says so.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import msgspec
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from designs.materials import materials
+from firmware_profiles.loader import load_machine, machine_names
+from jobs.coordinator import nodes
+from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.fleet import km_between
+from jobs.hours import WEEK_H
+from jobs.ledger import labs, views
+from jobs.ledger.labs import NodeView, PrinterView
+from jobs.ledger.store import Ledger
+from jobs.messages import Alone, Config, Loaded
+from jobs.model import Role
+from web.auth import me, only_at
+from web.context import here
+from web.forms import Form, hours_form, hours_from, spool_from
+from web.language import gettext as _
+from web.streaming import stream
+
+pages = Blueprint("labs", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """A printer with the form for what is in it."""
+
+    printer: PrinterView
+    form: Form
+    told: Loaded | None  # what is on its way to the node
+    alone: Alone | None  # likewise: whether it may print while nobody is there
+    said: labs.AloneWord | None  # who said so last, on a page
+    unprotected: str  # why its make is not to be trusted alone, with the source; "" if it may be
+
+
+@pages.get("/my-lab")
+def mine() -> AnyResponse:
+    """The lab of the maker who is signed in."""
+    return redirect(url_for(".show", node=me().node), 303)
+
+
+def _version_of(ledger: Ledger, node: str) -> Callable[[], str]:
+    def version() -> str:
+        db = ledger.reading
+        found = labs.node(db, node)
+        # What a bed is doing is not on this page.
+        facts = [each.facts for each in found.printers]
+        told = (
+            found.lab, found.online, found.paused, found.attended, found.asks, found.place,
+            found.paused_until, found.weekly_h,
+        )  # fmt: skip
+        return f"{zlib.crc32(repr((told, facts, labs.unheard(db, node))).encode()):08x}"
+
+    return version
+
+
+@pages.get("/labs/<node>")
+def show(node: str) -> str:
+    """One lab; a maker sees her own."""
+    only_at(node)
+    return _page(node, None, {})
+
+
+@pages.get("/labs/<node>/live")
+def live(node: str) -> Response:
+    """Tell the open page that the node has heard what was entered, or says something else."""
+    only_at(node)
+    context = here()
+    labs.node(context.ledger.reading, node)
+    return stream(_version_of(context.ledger, node), request.args.get("seen", ""))
+
+
+def _page(
+    node: str,
+    hours: Form | None,
+    spools: dict[str, Form],
+    week: Form | None = None,
+    alone: dict[str, Form] | None = None,
+) -> str:
+    context = here()
+    db = context.ledger.reading
+    version = _version_of(context.ledger, node)()
+    found = labs.node(db, node)
+    sent = labs.unheard(db, node) or Config()
+    hub = context.settings.hub_place
+    attended = found.attended if sent.attended is None else sent.attended
+    weekly_h = found.weekly_h if sent.weekly_h is None else sent.weekly_h
+    said = labs.alone_words(db, node)
+    return render_template(
+        "lab.html",
+        node=found,
+        mine=me().role is Role.MAKER,
+        sent=sent,
+        paused=found.paused if sent.paused is None else sent.paused,
+        asks=found.asks if sent.asks is None else sent.asks,
+        hours=hours or Form(hours_form(attended)),
+        week=week or Form({"weekly_h": f"{weekly_h:g}" if weekly_h else ""}),
+        weekly_h=weekly_h,
+        given_h=labs.given_s(db, context.now()).get(node, 0.0) / 3600,
+        until=found.paused_until if sent.paused is None else sent.paused_until or "",
+        monday=_next_monday(found),
+        stock=[
+            _stock(each, sent, spools.get(each.facts.id), said.get(each.facts.id))
+            for each in found.printers
+        ],
+        alone_forms=alone or {},
+        materials=_materials(found),
+        km=km_between(found.place, hub) if found.place and hub else None,
+        version=version,
+    )
+
+
+def _materials(node: NodeView) -> list[tuple[str, str]]:
+    """Return what may be loaded: materials that some design may be made of, and what is loaded."""
+    asked = {
+        code for r in here().library.revisions() for part in r.parts for code in part.materials
+    }
+    asked |= {p.facts.spool.material for p in node.printers if p.facts.spool is not None}
+    return [(m.code, m.title) for m in materials().values() if m.code in asked or not asked]
+
+
+def _next_monday(node: NodeView) -> date:
+    """Return the Monday after today, by the clock on the lab's wall."""
+    today = (here().now() + timedelta(minutes=node.utc_offset_min)).date()
+    return today + timedelta(days=7 - today.weekday())
+
+
+def _unprotected(preset: str) -> str:
+    """Return what is known against leaving a make of printer alone, as its preset's source says it."""
+    if preset not in machine_names():
+        return ""
+    found = load_machine(preset)
+    return found.source if found.ships_without_protection else ""
+
+
+def _stock(
+    printer: PrinterView, sent: Config, form: Form | None, said: labs.AloneWord | None
+) -> Stock:
+    told = next((each for each in sent.loaded if each.printer == printer.facts.id), None)
+    holds = printer.facts.spool if told is None else told
+    if form is None and holds is not None and holds.material:
+        form = Form(
+            {
+                "material": holds.material,
+                "grams": f"{holds.grams:.0f}",
+                "maker_lot": holds.maker_lot,
+            }
+        )
+    form = form or Form()
+    return Stock(
+        printer=printer,
+        form=form,
+        told=told,
+        alone=next((each for each in sent.alone if each.printer == printer.facts.id), None),
+        said=said,
+        unprotected=_unprotected(printer.facts.preset),
+    )
+
+
+@pages.get("/labs/<node>/export.json")
+def export(node: str) -> Response:
+    """All that the ledger holds of a lab, for its owner to keep."""
+    only_at(node)
+    db = here().ledger.reading
+    found = labs.node(db, node)
+    whole = {
+        "lab": replace(found, printers=()),
+        "printers": [each.facts for each in found.printers],
+        "printing_alone": labs.alone_words(db, node),
+        "plates": views.attempts_at(db, node),
+    }
+    answer = Response(msgspec.json.encode(whole), mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{node}.json"'
+    return answer
+
+
+def _configure(node: str, change: Config) -> AnyResponse:
+    context = here()
+    nodes.configure(context.ledger, node, change, me().login, context.now())
+    return redirect(url_for(".show", node=node), 303)
+
+
+def _yes_or_no(name: str) -> bool:
+    return Form(request.form)[name] == "yes"
+
+
+@pages.post("/labs/<node>/pause")
+def pause(node: str) -> AnyResponse | tuple[str, int]:
+    """Take no new work, for this week, until a day or until a word; or go on. Nobody asks why."""
+    only_at(node)
+    found = labs.node(here().ledger.reading, node)
+    form = Form(request.form)
+    if form["paused"] != "yes":
+        return _configure(node, Config(paused=False))
+    until = ""
+    if form["week"] == "yes":
+        until = _next_monday(found).isoformat()
+    elif form["until"].strip():
+        today = (here().now() + timedelta(minutes=found.utc_offset_min)).date()
+        until = form.day("until", today + timedelta(days=1)).isoformat()
+    if not form.good:
+        return _page(node, None, {}, week=form), 422
+    return _configure(node, Config(paused=True, paused_until=until or None))
+
+
+@pages.post("/labs/<node>/ceiling")
+def ceiling(node: str) -> AnyResponse | tuple[str, int]:
+    """How many hours the lab prints in a week, at most."""
+    only_at(node)
+    form = Form(request.form)
+    weekly_h = form.whole("weekly_h", 1, int(WEEK_H)) if form["weekly_h"].strip() else 0
+    if not form.good:
+        return _page(node, None, {}, week=form), 422
+    return _configure(node, Config(weekly_h=float(weekly_h)))
+
+
+@pages.post("/labs/<node>/printers/<printer>/alone")
+def alone(node: str, printer: str) -> AnyResponse | tuple[str, int]:
+    """Whether a printer may print while nobody is there: yes only with all three statements."""
+    only_at(node)
+    form = Form(request.form)
+    told = Alone(
+        printer=printer,
+        allowed=form["allowed"] == "yes",
+        protection_tested=form["protection"] == "yes",
+        smoke_alarm=form["alarm"] == "yes",
+        surroundings_clear=form["clear"] == "yes",
+    )
+    try:
+        return _configure(node, Config(alone=(told,)))
+    except InvalidFieldError:
+        form.wrong("alone", _("It may print alone only if all three are so."))
+        return _page(node, None, {}, alone={printer: form}), 422
+
+
+@pages.post("/labs/<node>/asks")
+def asks(node: str) -> AnyResponse:
+    """Be asked before each plate, or let the node answer."""
+    only_at(node)
+    return _configure(node, Config(asks=_yes_or_no("asks")))
+
+
+@pages.post("/labs/<node>/hours")
+def hours(node: str) -> AnyResponse | tuple[str, int]:
+    """When somebody is with the printers."""
+    only_at(node)
+    form = Form(request.form)
+    attended = hours_from(form)
+    if not form.good:
+        return _page(node, form, {}), 422
+    return _configure(node, Config(attended=attended))
+
+
+@pages.post("/labs/<node>/printers/<printer>/spool")
+def spool(node: str, printer: str) -> AnyResponse | tuple[str, int]:
+    """What is in a printer now, as a person has weighed it."""
+    only_at(node)
+    context = here()
+    found = labs.node(context.ledger.reading, node)
+    facts = next((p.facts for p in found.printers if p.facts.id == printer), None)
+    if facts is None:
+        raise NotFoundError("printer", f"{node}/{printer}")
+    form = Form(request.form)
+    loaded = spool_from(form, printer, facts.spool, context.now())
+    if not form.good:
+        return _page(node, None, {printer: form}), 422
+    return _configure(node, Config(loaded=(loaded,)))

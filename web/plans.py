@@ -1,0 +1,109 @@
+"""Who makes what of an order, and why the others make nothing: the rows of a plan, put in order. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from jobs.ledger.views import OrderView, PlanRow
+from jobs.model import OrderState, ReasonCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabShare:
+    """A lab that makes something: its printers that do, each with a row for every part."""
+
+    node: str
+    km: float | None
+    pieces: int
+    printers: tuple[tuple[PlanRow, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """Printers that make nothing, for one reason; None where the next plan will say it."""
+
+    code: ReasonCode | None
+    rows: tuple[PlanRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """An order's plan as a page tells it; figures in pieces."""
+
+    ordered: int
+    placed: int  # have a place: made, being made, or planned
+    short: int  # have none
+    why_short: tuple[tuple[ReasonCode, int], ...]  # with the number of printers, most first
+    late: int  # of those that are still to come
+    last_at: datetime | None  # when the last one is expected; None where nothing is to come
+    labs: tuple[LabShare, ...]  # who makes most comes first
+    nothing: tuple[Nothing, ...]  # the commonest reason comes first
+
+
+def shares(view: OrderView) -> Shares:
+    """Return the plan of an order in the order in which a steward reads it."""
+    books = [line.books for line in view.lines]
+    to_come = view.order.state is OrderState.CONFIRMED and any(b.coming + b.jobs for b in books)
+    short = sum(b.deficit for b in books)
+    why = Counter(
+        reason.code for line in view.lines if line.books.deficit for reason in line.reasons
+    )
+    making = [row for row in view.plan if row.pieces]
+    ends = [row.done_at for row in making if row.plates_left and row.done_at is not None]
+    labs, nothing = _labs(view.plan), _nothing(view.plan)
+    return Shares(
+        ordered=sum(b.ordered for b in books),
+        placed=sum(max(0, b.ordered - b.deficit) for b in books),
+        short=short,
+        why_short=tuple(sorted(why.items(), key=lambda item: (-item[1], item[0]))),
+        late=sum(late(row) for row in making) if to_come else 0,
+        last_at=max(ends, default=None) if to_come else None,
+        labs=labs,
+        nothing=nothing,
+    )
+
+
+def late(row: PlanRow) -> int:
+    """Return how many of a row's pieces are expected after the day."""
+    return min(row.late, row.pieces) if row.plates_left else 0
+
+
+def _by_printer(rows: Iterable[PlanRow]) -> list[tuple[PlanRow, ...]]:
+    ordered = sorted(rows, key=lambda r: (r.node, r.printer, r.part_id))
+    return [tuple(group) for _, group in groupby(ordered, key=lambda r: (r.node, r.printer))]
+
+
+def _pieces(rows: Iterable[PlanRow]) -> int:
+    return sum(row.pieces for row in rows)
+
+
+def _labs(plan: tuple[PlanRow, ...]) -> tuple[LabShare, ...]:
+    found = []
+    making = [rows for rows in _by_printer(plan) if _pieces(rows)]
+    for node, printers in groupby(making, key=lambda rows: rows[0].node):
+        each = tuple(tuple(sorted(rows, key=lambda r: (-r.pieces, r.part_id))) for rows in printers)
+        share = LabShare(
+            node=node,
+            km=each[0][0].km,
+            pieces=sum(map(_pieces, each)),
+            printers=tuple(sorted(each, key=lambda rows: (-_pieces(rows), rows[0].printer))),
+        )
+        found.append(share)
+    return tuple(sorted(found, key=lambda share: (-share.pieces, share.node)))
+
+
+def _nothing(plan: tuple[PlanRow, ...]) -> tuple[Nothing, ...]:
+    groups: dict[ReasonCode | None, list[PlanRow]] = {}
+    for rows in _by_printer(plan):
+        if _pieces(rows):
+            continue
+        for row in rows:
+            groups.setdefault(row.reasons[0].code if row.reasons else None, []).append(row)
+    return tuple(
+        Nothing(code=code, rows=tuple(rows))
+        for code, rows in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0] or ""))
+    )

@@ -1,0 +1,157 @@
+"""The server that serves the pages: cheroot, plain on loopback and with TLS elsewhere.
+
+Leaves the application to `web.app`, and certificates to whoever starts the server.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from cheroot import wsgi
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+_log = logging.getLogger(__name__)
+
+THREADS = 16
+#: How long a client may be silent in the middle of a request.
+_TIMEOUT_S = 10
+#: More than any page has; the application has limits of its own below.
+_MOST_HEADER_BYTES = 64 << 10
+_MOST_BODY_BYTES = 16 << 20
+_HERE = ("127.0.0.1", "::1")
+
+
+class Server(Protocol):
+    """What `make_server` returns: a server that already listens."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; the one chosen when 0 was asked for."""
+
+    def run(self) -> None:
+        """Serve until `close`; on the thread that calls it."""
+
+    def renew(self) -> None:
+        """Read the certificate again; connections that are open keep the one they have."""
+
+    def close(self) -> None:
+        """Stop serving; streams end within a second."""
+
+
+class _Tls(BuiltinSSLAdapter):
+    """TLS whose handshake is done by the thread that serves the connection.
+
+    cheroot does it on the thread that accepts: one client that connects and says nothing would keep
+    everybody else out.
+    """
+
+    def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, str]]:
+        quick = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return quick, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class _Quiet(wsgi.Server):
+    """A server whose threads wait for requests, not for clients, and that logs as fabnet does."""
+
+    def process_conn(self, conn: Any) -> None:
+        """Hand a connection to a thread once there is something to read from it."""
+        if getattr(conn, "was_here", False):
+            super().process_conn(conn)
+            return
+        conn.was_here = True
+        self.put_conn(conn)
+
+    @staticmethod
+    def bind_socket(socket_: Any, bind_addr: Any) -> Any:
+        """As cheroot does, and close what could not be bound."""
+        try:
+            return wsgi.Server.bind_socket(socket_, bind_addr)  # type: ignore[no-untyped-call]
+        except OSError:
+            socket_.close()
+            raise
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: object = None) -> None:
+        quiet = logging.DEBUG if level < logging.ERROR else level
+        _log.log(quiet, "%s", msg, exc_info=bool(traceback))
+
+
+class _Cheroot:
+    def __init__(
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        certificate: tuple[str, str] | None,
+        threads: int,
+    ) -> None:
+        # A node's own page has no streams that would have to end.
+        context = app.extensions.get("fabnet")
+        self._stopping = threading.Event() if context is None else context.stopping
+        self._running = threading.Lock()
+        self._certificate = certificate
+        self._server: Any = _Quiet(
+            (host, port), _behind_proxy(app), numthreads=threads, server_name="fabnet",
+            timeout=_TIMEOUT_S, shutdown_timeout=2, request_queue_size=128,
+        )  # fmt: skip
+        self._server.max_request_header_size = _MOST_HEADER_BYTES
+        self._server.max_request_body_size = _MOST_BODY_BYTES
+        if certificate is not None:
+            self._server.ssl_adapter = _Tls(*certificate)
+        self._server.prepare()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.bind_addr[1])
+
+    def run(self) -> None:
+        with self._running:
+            self._server.serve()
+
+    def renew(self) -> None:
+        if self._certificate is not None:
+            self._server.ssl_adapter.context.load_cert_chain(*self._certificate)
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._server.stop()
+        with self._running:
+            pass  # `run` has returned
+
+
+_Start = Callable[..., Any]
+
+
+def _behind_proxy(app: Flask) -> Callable[[dict[str, Any], _Start], Iterable[bytes]]:
+    """A proxy that ends TLS runs on this machine and says who asked; nobody else is believed."""
+    proxied = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)
+
+    def serve(environ: dict[str, Any], start: _Start) -> Iterable[bytes]:
+        if environ.get("REMOTE_ADDR") in _HERE:
+            return proxied(environ, start)
+        return app(environ, start)
+
+    return serve
+
+
+def make_server(
+    app: Flask,
+    host: str,
+    port: int,
+    certificate: tuple[str, str] | None = None,
+    *,
+    threads: int = THREADS,
+) -> Server:
+    """Return a server that listens on host (an address) and port; port 0 takes a free one.
+
+    `certificate` are the PEM files of certificate (with its chain) and key; None serves plain HTTP.
+
+    Raises:
+        OSError: the address is taken or not ours, or the certificate cannot be read.
+    """
+    return _Cheroot(app, host, port, certificate, threads)

@@ -4,15 +4,16 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fabnet import clock
+from fabnet.demo.labs import ATELIER
+from fabnet.demo.network import Network
 from fabnet.demo.people import Cast
-from fabnet.demo.run import Network
-from printers.sim.record import read_record
 
 WAIT_S = 150
 
@@ -43,20 +44,21 @@ def victim(network, name):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["node", "coordinator", "broker"])
+@pytest.mark.parametrize("name", ["atelier-nord", "coordinator", "broker"])
 def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name):
-    network = Network(tmp_path, port=0, lines_per_s=0)
-    stop, done = threading.Event(), threading.Event()
+    lab = replace(ATELIER, loses_link=False, printers=ATELIER.printers[:1])
+    network = Network(tmp_path, (lab,), port=0, lines_per_s=0, silent_after_s=60)
+    witness = network.witnesses[lab.node, lab.printers[0].id]
+    stop = threading.Event()
     network.start()
     try:
-        cast = Cast(network.url, network.accounts, network.record)
-        cast.ask(6, (clock.now() + timedelta(days=3)).date())
-        player = threading.Thread(target=cast.play, args=(done, stop, 0.2), daemon=True)
+        cast = Cast(network, dark_s=0)
+        cast.ask(cast.form(), 6, (clock.now() + timedelta(days=3)).date())
+        player = threading.Thread(target=cast.play, args=(stop, 0.2), daemon=True)
         player.start()
-        begun = lambda: any(e.event == "begin" for e in read_record(network.record))  # noqa: E731
-        wait_for(begun, 60, "the first print")
+        wait_for(lambda: any(e.event == "begin" for e in witness()), 60, "the first print")
         os.kill(victim(network, name), signal.SIGKILL)
-        wait_for(done.is_set, WAIT_S, "the delivery")
+        wait_for(lambda: cast.delivered, WAIT_S, "the delivery")
         player.join(10)
         summary = network.summary(0.0)
     finally:
@@ -65,7 +67,7 @@ def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name
     assert summary["ordered"] == summary["delivered"] == 6
     assert summary["lost"] == 0
     assert summary["printed_twice"] == 0
-    ends = [e.name for e in read_record(network.record) if e.event == "end"]
+    ends = [e.name for e in witness() if e.event == "end"]
     assert len(ends) == len(set(ends)) >= 3
-    abandoned = [e for e in read_record(network.record) if e.event == "abandoned"]
-    assert len(abandoned) <= (1 if name == "node" else 0)
+    abandoned = [e for e in witness() if e.event == "abandoned"]
+    assert len(abandoned) <= (1 if name == lab.node else 0)

@@ -4,14 +4,75 @@ import time
 
 import pytest
 
-from printers.connect import connect
+from printers.connect import Connection, connect
 from printers.errors import BusyPrinterError, NoAnswerError, PortError, PrinterError
 from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
+from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
 
 NAME = "fabnet-abcdefghjk-a1"
 WAIT_S = 20
+
+
+class Rig:
+    """A printer, and how this kind of printer is tested."""
+
+    def __init__(self, printer, *, hot_c, says):
+        self.printer = printer
+        self.hot_c = hot_c  # a temperature that it reaches in a few seconds
+        self.says = says  # firmware, machine and profile begin with these
+        self.connection = printer.connection if printer else Connection(manual=True)
+
+    def executed(self):
+        return self.printer.executed() if self.printer else []
+
+    def events(self):
+        return self.printer.events() if self.printer else ()
+
+
+def serial(tmp_path):
+    return Rig(SimPrinter(tmp_path).start(), hot_c=215, says=("Marlin", "fabnet", "marlin"))
+
+
+def octoprint(tmp_path):
+    printer = OctoPrinter(tmp_path)
+    printer.start()
+    return Rig(printer, hot_c=30, says=("", "OctoPrint 1.11", ""))
+
+
+def manual(_tmp_path):
+    return Rig(None, hot_c=0, says=("", "worked by hand", ""))
+
+
+def rigged(request, tmp_path, monkeypatch):
+    # A killed OctoPrint is given up sooner than in a workshop.
+    monkeypatch.setattr("printers.octoprint_driver._GONE_S", 2.0)
+    made = request.param(tmp_path)
+    yield made
+    if made.printer:
+        made.printer.kill()
+
+
+# A printer that reports for itself, and any kind of printer.
+rig = pytest.fixture(params=[serial, octoprint], ids=lambda make: make.__name__, name="rig")(rigged)
+any_rig = pytest.fixture(
+    params=[serial, octoprint, manual], ids=lambda make: make.__name__, name="any_rig"
+)(rigged)
+
+
+@pytest.fixture
+def driver(rig):
+    made = connect(rig.connection)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def any_driver(any_rig):
+    made = connect(any_rig.connection)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -21,22 +82,11 @@ def sim(tmp_path):
     printer.kill()
 
 
-def serial(sim):
-    return connect(str(sim.port))
-
-
-@pytest.fixture(params=[serial], ids=lambda make: make.__name__)
-def driver(request, sim):
-    made = request.param(sim)
-    yield made
-    made.close()
-
-
-def a_file(tmp_path, lines=2000):
+def a_file(tmp_path, lines=2000, hot_c=215):
     """G-code with comments, blank lines and small letters in words, as files have them."""
     path = tmp_path / "plate.gcode"
     body = [f"G1 X{i % 200}.{i % 10} Y{i % 190} E0.012 ; move {i}" for i in range(lines)]
-    head = ["; a comment", "", "G28", "M83", "M140 S60", "M109 S215"]
+    head = ["; a comment", "", "G28", "M83", "M140 S60", f"M109 S{hot_c}"]
     path.write_text("\n".join([*head, *body, "M104 S0", "M140 S0", ""]))
     return path
 
@@ -60,156 +110,172 @@ def ended(status):
     return status.last is not None
 
 
-def test_it_says_who_it_is_and_waits(driver):
-    identity = driver.open()
-    assert identity.firmware.startswith("Marlin")
-    assert identity.profile == "marlin"
-    status = driver.poll(0.1)
+def test_it_says_who_it_is_and_waits(any_driver, any_rig):
+    identity = any_driver.open()
+    told = (identity.firmware, identity.machine, identity.profile)
+    assert all(words.startswith(begin) for words, begin in zip(told, any_rig.says, strict=True))
+    status = any_driver.poll(0.1)
     assert status.state is PrinterState.IDLE
     assert status.last is None
 
 
-def test_opening_executes_nothing(driver, sim):
+def test_opening_executes_nothing(driver, rig):
     driver.open()
     driver.poll(0.5)
-    assert sim.executed() == []
-    assert [event.event for event in sim.events()] == ["boot"]
+    assert rig.executed() == []
+    assert [event.event for event in rig.events()] == ["boot"]
 
 
-def test_a_print_is_executed_line_by_line_and_ends_done(driver, sim, tmp_path):
+def test_a_print_is_executed_line_by_line_and_ends_done(driver, rig, tmp_path):
     driver.open()
-    path = a_file(tmp_path)
+    path = a_file(tmp_path, hot_c=rig.hot_c)
     driver.start(path, NAME)
     status = until(driver, ended)
     assert (status.last.name, status.last.result) == (NAME, PrintResult.DONE)
     assert status.state is PrinterState.IDLE
-    assert sim.executed() == commands(path)
-    begin, end = [event for event in sim.events() if event.name == NAME]
+    assert rig.executed() == commands(path)
+    begin, end = [event for event in rig.events() if event.name == NAME]
     assert (begin.event, end.event) == ("begin", "end")
     assert end.lines == len(commands(path))
-    assert end.nozzle_max_c == 215
+    assert (end.nozzle_max_c, end.bed_max_c) == (rig.hot_c, 60)
 
 
-def test_progress_and_name_are_told_while_it_prints(tmp_path):
-    sim = SimPrinter(tmp_path, "--lines-per-s", "2000").start()
-    driver = connect(str(sim.port))
+def test_progress_and_name_are_told_while_it_prints(driver, rig, tmp_path):
     driver.open()
-    driver.start(a_file(tmp_path), NAME)
+    driver.start(a_file(tmp_path, 6000, rig.hot_c), NAME)
     seen = []
     until(driver, lambda status: seen.append(status) or ended(status))
-    driver.close()
-    sim.kill()
     printing = [status for status in seen if status.state is PrinterState.PRINTING]
     fractions = [status.fraction_done for status in printing]
     assert fractions == sorted(fractions)
-    assert 0 < fractions[len(fractions) // 2] < 1
+    assert any(0 < fraction < 1 for fraction in fractions)
     assert {status.name for status in printing} == {NAME}
 
 
-def test_temperatures_are_the_printers_own(driver, tmp_path):
+def test_temperatures_are_the_printers_own(driver, rig, tmp_path):
     driver.open()
     status = until(driver, lambda status: status.nozzle_c is not None)
     assert status.nozzle_target_c == 0
+    assert 15 < status.nozzle_c < 30
     path = tmp_path / "heat.gcode"
-    path.write_text("M104 S200\nM140 S60\nG4 P1\n")
+    path.write_text(f"M104 S{rig.hot_c}\nM140 S60\nG4 P1\n")
     driver.start(path, NAME)
     until(driver, ended)
-    status = until(driver, lambda status: status.nozzle_target_c == 200)
+    status = until(driver, lambda status: status.nozzle_target_c == rig.hot_c)
     assert status.bed_target_c == 60
-    until(driver, lambda status: (status.nozzle_c or 0) > 190)
+    until(driver, lambda status: (status.nozzle_c or 0) > rig.hot_c - 5)
 
 
-def test_a_second_start_is_refused_and_the_first_goes_on(driver, sim, tmp_path):
-    driver.open()
-    path = a_file(tmp_path, lines=20_000)
-    driver.start(path, NAME)
-    driver.poll(0.05)
+def test_a_second_start_is_refused_and_the_first_goes_on(any_driver, any_rig, tmp_path):
+    any_driver.open()
+    path = a_file(tmp_path, 5000, any_rig.hot_c)
+    any_driver.start(path, NAME)
+    any_driver.poll(0.05)
     with pytest.raises(BusyPrinterError):
-        driver.start(path, "fabnet-other-a1")
-    assert until(driver, ended).last.result is PrintResult.DONE
-    assert {event.name for event in sim.events() if event.name} == {NAME}
+        any_driver.start(path, "fabnet-other-a1")
+    assert any_driver.poll(0.05).name == NAME
+    if any_rig.printer:
+        assert until(any_driver, ended).last.result is PrintResult.DONE
+        assert {event.name for event in any_rig.events() if event.name} == {NAME}
 
 
-def test_two_prints_one_after_the_other(driver, sim, tmp_path):
+def test_two_prints_one_after_the_other(driver, rig, tmp_path):
     driver.open()
-    path = a_file(tmp_path, lines=300)
+    path = a_file(tmp_path, 300, rig.hot_c)
     for name in (NAME, "fabnet-abcdefghjk-a2"):
         driver.start(path, name)
         assert until(driver, lambda s, name=name: ended(s) and s.last.name == name).last.result is (
             PrintResult.DONE
         )
-    assert sim.executed() == commands(path) * 2
+    assert rig.executed() == commands(path) * 2
 
 
-def test_cancel_stops_and_switches_the_heaters_off(driver, sim, tmp_path):
-    driver.open()
-    path = a_file(tmp_path, lines=100_000)
-    driver.start(path, NAME)
-    until(driver, lambda status: (status.fraction_done or 0) > 0.01)
-    driver.cancel()
-    status = until(driver, ended)
+def test_cancel_stops_and_switches_the_heaters_off(any_driver, any_rig, tmp_path):
+    any_driver.open()
+    path = a_file(tmp_path, 100_000, any_rig.hot_c)
+    any_driver.start(path, NAME)
+    if any_rig.printer:
+        until(any_driver, lambda status: (status.fraction_done or 0) > 0.01)
+    any_driver.cancel()
+    status = until(any_driver, ended)
     assert status.last.result is PrintResult.CANCELLED
-    assert len(sim.executed()) < 100_000
-    driver.make_safe()
-    assert driver.poll(0.1).nozzle_target_c == 0
-    assert not any(event.event == "end" for event in sim.events())
+    assert until(any_driver, lambda status: status.state is PrinterState.IDLE)
+    assert len(any_rig.executed()) < 100_000
+    any_driver.make_safe()
+    assert any_driver.poll(0.1).nozzle_target_c in {0, None}
+    assert not any(event.event == "end" for event in any_rig.events())
 
 
-def test_cancel_without_a_print_does_nothing(driver, sim):
-    driver.open()
-    driver.cancel()
-    assert driver.poll(0.2).state is PrinterState.IDLE
-    assert sim.executed() == []
+def test_cancel_without_a_print_does_nothing(any_driver, any_rig):
+    any_driver.open()
+    any_driver.cancel()
+    status = any_driver.poll(0.2)
+    assert (status.state, status.last) == (PrinterState.IDLE, None)
+    assert any_rig.executed() == []
 
 
-def test_make_safe_is_confirmed_by_the_printer(driver, tmp_path):
+def test_make_safe_is_confirmed_by_the_printer(driver, rig, tmp_path):
     driver.open()
     path = tmp_path / "hot.gcode"
-    path.write_text("M104 S200\nM140 S60\n")
+    path.write_text(f"M104 S{rig.hot_c}\nM140 S60\n")
     driver.start(path, NAME)
     until(driver, ended)
     status = driver.make_safe()
     assert (status.nozzle_target_c, status.bed_target_c) == (0, 0)
 
 
+def test_make_safe_of_what_is_cold_changes_nothing(any_driver, any_rig):
+    any_driver.open()
+    status = any_driver.make_safe()
+    assert (status.state, status.last) == (PrinterState.IDLE, None)
+    assert [line for line in any_rig.executed() if line.startswith("G")] == []
+
+
 def test_a_lost_printer_is_offline_and_its_print_interrupted_and_never_resumed(
-    driver, sim, tmp_path
+    driver, rig, tmp_path
 ):
     driver.open()
-    driver.start(a_file(tmp_path, lines=200_000), NAME)
-    until(driver, lambda status: (status.fraction_done or 0) > 0.01)
-    sim.kill()
+    driver.start(a_file(tmp_path, 200_000, rig.hot_c), NAME)
+    until(driver, lambda status: (status.fraction_done or 0) > 0.005)
+    rig.printer.kill()
     status = until(driver, ended)
     assert status.state is PrinterState.OFFLINE
     assert status.last.result is PrintResult.INTERRUPTED
     assert "switch it off" in status.fault
-    before = len(sim.executed())
-    sim.start()
+    before = len(rig.executed())
+    rig.printer.start()
     status = until(driver, lambda status: status.state is PrinterState.IDLE)
     driver.poll(0.5)
-    moves = [line for line in sim.executed()[before:] if line.startswith("G")]
+    moves = [line for line in rig.executed()[before:] if line.startswith("G")]
     assert moves == []
 
 
-def test_make_safe_on_a_lost_printer_says_that_it_may_be_hot(driver, sim):
+def test_make_safe_on_a_lost_printer_says_that_it_may_be_hot(driver, rig):
     driver.open()
-    sim.kill()
+    rig.printer.kill()
     until(driver, lambda status: status.state is PrinterState.OFFLINE)
     with pytest.raises(PrinterError, match="still be hot"):
         driver.make_safe()
 
 
-def test_a_file_that_is_not_there_is_a_printer_error(driver, sim, tmp_path):
+def test_a_file_that_is_not_there_is_a_printer_error(any_driver, any_rig, tmp_path):
+    any_driver.open()
+    with pytest.raises(PrinterError, match="cannot be read"):
+        any_driver.start(tmp_path / "none.gcode", NAME)
+    assert any_driver.poll(0.1).state is PrinterState.IDLE
+    assert any_rig.executed() == []
+
+
+def test_a_print_that_was_never_begun_is_not_resumed(driver, rig):
     driver.open()
-    with pytest.raises(PrinterError):
-        driver.start(tmp_path / "none.gcode", NAME)
+    assert not driver.resume(NAME)
     assert driver.poll(0.1).state is PrinterState.IDLE
-    assert sim.executed() == []
+    assert rig.executed() == []
 
 
 def faulty(tmp_path, *options):
     sim = SimPrinter(tmp_path, *options).start()
-    driver = connect(str(sim.port))
+    driver = connect(sim.connection)
     driver.open()
     return sim, driver
 
@@ -267,16 +333,62 @@ def test_a_port_that_is_not_there_is_said_with_those_that_are():
         SerialDriver("/dev/fabnet-no-such-port").open()
 
 
-def test_a_port_that_another_program_holds_is_left_alone(driver, sim):
+def test_a_serial_print_is_never_resumed(sim, tmp_path):
+    first = connect(sim.connection)
+    first.open()
+    first.start(a_file(tmp_path, 100_000), NAME)
+    until(first, lambda status: (status.fraction_done or 0) > 0.01)
+    first.close()
+    second = connect(sim.connection)
+    second.open()
+    assert not second.resume(NAME)
+    assert second.make_safe().nozzle_target_c == 0
+    second.close()
+    assert not any(event.event == "end" for event in sim.events())
+
+
+def test_what_a_person_holds_is_taken_up_again_and_ended_by_the_person(tmp_path):
+    driver = connect(Connection(manual=True))
+    driver.open()
+    assert driver.resume(NAME)
+    status = driver.poll(0)
+    assert (status.state, status.name) == (PrinterState.PRINTING, NAME)
+    assert status.fraction_done is None
+    driver.cancel()
+    assert driver.poll(0).last.result is PrintResult.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {},
+        {"port": "/dev/ttyACM0", "manual": True},
+        {"octoprint": "http://octopi.local"},
+        {"octoprint": "http://octopi.local", "api_key": "k", "port": "/dev/ttyACM0"},
+        {"port": "/dev/ttyACM0", "api_key": "k"},
+    ],
+)
+def test_a_printer_has_exactly_one_way_to_it(ways):
+    with pytest.raises(PrinterError, match="one way to it"):
+        Connection(**ways)
+
+
+def test_a_key_is_not_shown_where_a_connection_is():
+    assert "secret" not in repr(Connection(octoprint="http://octopi.local", api_key="secret"))
+
+
+def test_a_port_that_another_program_holds_is_left_alone(sim):
+    driver = connect(sim.connection)
     driver.open()
     with pytest.raises(PortError, match="another program holds it"):
-        connect(str(sim.port)).open()
+        connect(sim.connection).open()
     assert driver.poll(0.1).state is PrinterState.IDLE
+    driver.close()
 
 
 def test_a_port_where_nobody_answers_is_an_error_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr("printers.serial_driver._ANSWER_S", 1.0)
     sim = SimPrinter(tmp_path, "--deaf-at", "1").start()
     with pytest.raises(NoAnswerError, match="switched on"):
-        connect(str(sim.port)).open()
+        connect(sim.connection).open()
     sim.kill()

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from printers.connect import Connection
 from printers.sim.record import RecordEvent, read_record
 
 
@@ -19,6 +20,7 @@ class SimPrinter:
         self._lines = folder / "lines"
         self._options = options
         self._child: subprocess.Popen[bytes] | None = None
+        self.connection = Connection(port=str(self.port))
 
     def start(self) -> SimPrinter:
         self._child = subprocess.Popen(

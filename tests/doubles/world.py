@@ -13,9 +13,11 @@ from pathlib import Path
 
 from designs.library import Library
 from designs.model import Revision
-from jobs.coordinator import attempts, nodes, orders, planning
+from jobs.assign import LOOK_AHEAD_S
+from jobs.coordinator import attempts, nodes, offers, orders, planning
 from jobs.ledger import views
 from jobs.ledger.books import audit
+from jobs.ledger.rows import has_run
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import AttemptState
@@ -35,6 +37,7 @@ from printers.model import PrinterFacts, PrinterState, Spool
 CATALOGUE = Path(__file__).parents[2] / "designs" / "catalogue"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NODE, PRINTER = "lab-a", "p1"
+SILENCE = timedelta(minutes=10)
 
 
 def a_request(revision: Revision, kits: int = 6, **changes) -> Request:
@@ -51,21 +54,27 @@ def a_request(revision: Revision, kits: int = 6, **changes) -> Request:
 
 
 def some_facts(
-    printer: str = PRINTER, grams: float = 800.0, material: str = "PETG"
+    printer: str = PRINTER, grams: float = 800.0, material: str = "PETG", link: str = "serial"
 ) -> PrinterFacts:
     return PrinterFacts(
         id=printer, title="Printer", preset="generic-250x210", bed_x_mm=250.0, bed_y_mm=210.0,
         height_mm=210.0, margin_mm=2.0, nozzle_mm=0.4,
         spool=Spool(id="s1", material=material, grams=grams, maker_lot="L42"),
+        link=link,
     )  # fmt: skip
 
 
 class World:
-    """One network; `now` moves only when a test moves it."""
+    """One network; `now` moves only when a test moves it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        checked: both laws are checked after every transaction; benchmarks check them at the end.
+    """
+
+    def __init__(self, folder: Path, *, checked: bool = True) -> None:
         self.now = NOON
-        self.ledger = Ledger(folder / "ledger.db", audit=audit)
+        self.look_ahead_s = LOOK_AHEAD_S
+        self.ledger = Ledger(folder / "ledger.db", audit=audit if checked else None)
         self.library = Library(self.ledger.database, folder / "files")
         self.library.migrate()
         known = self.library.revisions()
@@ -74,13 +83,27 @@ class World:
 
     def pass_time(self, **delta: float) -> None:
         self.now += timedelta(**delta)
+        with self.ledger.transaction() as db:
+            has_run(db, timedelta(**delta).total_seconds())
 
     def add_lab(self, node: str = NODE, **facts) -> None:
         nodes.enrol(self.ledger, node, f"Lab {node}", "", self.now)
         with self.ledger.transaction() as db:
             nodes.presence(db, node, "boot", "conn", self.now, online=True)
-        self.says(Capabilities(lab=f"Lab {node}", printers=(some_facts(**facts),)), node)
+        self.can(node, **facts)
         self.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=True), node)
+
+    def can(self, node: str = NODE, *, paused: bool = False, **facts) -> None:
+        """The node says what it can do now."""
+        offered = {name: facts.pop(name) for name in ("place", "attended", "asks") if name in facts}
+        printers = (some_facts(**facts),)
+        self.says(
+            Capabilities(lab=f"Lab {node}", printers=printers, paused=paused, **offered), node
+        )
+
+    def is_there(self, node: str = NODE, *, online: bool = True) -> None:
+        with self.ledger.transaction() as db:
+            nodes.presence(db, node, "boot", "conn", self.now, online=online)
 
     def order(self, kits: int = 6) -> str:
         placed = orders.place(self.ledger, a_request(self.revision, kits), self.revision, self.now)
@@ -88,18 +111,19 @@ class World:
         return placed.order_id
 
     def plan(self) -> int:
-        facts = planning.snapshot(self.ledger, self.library)
-        plan = planning.make(facts, self.library)
+        facts = planning.snapshot(self.ledger, self.library, self.now)
+        plan = planning.make(facts, self.library, self.now)
         return planning.apply(self.ledger, self.library, facts, plan, self.now)
 
     def tick(self) -> None:
         with self.ledger.transaction() as db:
-            attempts.lapse(db, self.now)
-            attempts.offer(db, self.now)
+            offers.lapse(db, self.now)
+            offers.take_back(db, SILENCE, self.now)
+            offers.offer(db, self.now, self.look_ahead_s)
 
     def says(self, message: Up, node: str = NODE) -> None:
         with self.ledger.transaction() as db:
-            attempts.apply(db, node, message, self.now)
+            attempts.apply(db, node, message, self.now, self.look_ahead_s)
 
     def told(self, node: str = NODE) -> list:
         """Return what the node was told since the last call."""
@@ -122,19 +146,23 @@ class World:
     def state(self, ref: AttemptRef) -> AttemptState:
         return views.attempt(self.ledger.reading, ref).state
 
+    def node_of(self, ref: AttemptRef) -> str:
+        return views.attempt(self.ledger.reading, ref).node
+
     # --- the node, step by step
 
     def take(self, ref: AttemptRef) -> None:
-        self.says(Answer(attempt=ref, taken=True))
-        self.says(Report(attempt=ref, state=ReportState.PREPARING))
+        self.says(Answer(attempt=ref, taken=True), self.node_of(ref))
+        self.report(ref, ReportState.PREPARING)
 
     def ready(self, ref: AttemptRef, nonce: str = "nonce") -> None:
         self.says(
-            Ready(attempt=ref, nonce=nonce, gcode_key="k", seconds=6400, grams=33, slicer="test")
+            Ready(attempt=ref, nonce=nonce, gcode_key="k", seconds=6400, grams=33, slicer="test"),
+            self.node_of(ref),
         )
 
     def report(self, ref: AttemptRef, state: ReportState, reason: str = "") -> None:
-        self.says(Report(attempt=ref, state=state, reason=reason, spool="s1"))
+        self.says(Report(attempt=ref, state=state, reason=reason, spool="s1"), self.node_of(ref))
 
     def print(self, ref: AttemptRef) -> None:
         self.take(ref)

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from designs.library import Library
-from jobs.coordinator import deliveries, harvests, lots
+from jobs.coordinator import deliveries, enrolment, harvests, lots
 from jobs.coordinator.people import add_person
+from jobs.joining import Enrol
 from jobs.lifecycle import AttemptState
 from jobs.live import Live
 from jobs.messages import PrinterTele, ReportState, Telemetry
@@ -86,16 +87,52 @@ class Site:
         world.take(refs[-1])
         world.ready(refs[-1])
         world.report(refs[-1], ReportState.PRINTING)
+        self.attempt = refs[-1]
+        self.progress(0.42)
+        return order_id
+
+    def progress(self, fraction):
+        """Let the printer tell how far it is."""
         tele = PrinterTele(
             printer=PRINTER,
             state=PrinterState.PRINTING,
-            attempt=str(refs[-1]),
-            fraction_done=0.42,
+            attempt=str(self.attempt),
+            fraction_done=fraction,
             nozzle_c=239.8,
             bed_c=85.1,
         )
-        self.live.tell(NODE, Telemetry(printers=(tele,)), world.now)
-        return order_id
+        self.live.tell(NODE, Telemetry(printers=(tele,)), self.world.now)
+
+    def offer(self):
+        """Return an offer that its maker answers herself."""
+        return self._offered("lab-asked", asks=True)
+
+    def by_hand(self):
+        """Return an attempt that is printed from an SD card."""
+        world, ref = self.world, self._offered("lab-hand", link="manual")
+        world.take(ref)
+        world.ready(ref)
+        world.report(ref, ReportState.PRINTING)
+        return ref
+
+    def _offered(self, node, **facts):
+        """Return an attempt that a new lab is offered."""
+        world = self.world
+        world.add_lab(node, **facts)
+        world.order(2)
+        world.plan()
+        world.tick()
+        return next(
+            a.ref for a in world.attempts() if a.node == node and a.state is AttemptState.OFFERED
+        )
+
+    def joins(self, lab):
+        """Let a lab join that waits to be confirmed; return its node."""
+        world = self.world
+        token = enrolment.invite(world.ledger, lab, "camille", world.now)
+        login = "$7$101$" + "A" * 16 + "$" + "B" * 86 + "=="
+        ask = Enrol(token=token, public_key=lab, login=login, proof="")
+        return enrolment.join(world.ledger, ask, world.now).id
 
     def printed(self):
         """Return an attempt that waits to be counted."""

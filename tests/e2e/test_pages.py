@@ -9,14 +9,26 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import harvests, orders
-from jobs.ledger import views
+from jobs.coordinator import enrolment, harvests, orders
+from jobs.joining import read_code
+from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
-from tests.doubles.world import a_request
+from jobs.messages import Config, Decide
+from tests.doubles.world import NODE, a_request
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
-PUBLIC = ["/", "/ask", "/sign-in", "/designs", "{follow}", "{asked}", "{lot}", "/nothing-here"]
+PUBLIC = [
+    "/",
+    "/ask",
+    "/sign-in",
+    "/designs",
+    "{design}",
+    "{follow}",
+    "{asked}",
+    "{lot}",
+    "/nothing-here",
+]
 SIGNED_IN = [
     "/waiting",
     "/orders",
@@ -25,6 +37,10 @@ SIGNED_IN = [
     "{harvest}",
     "{harvested}",
     "/fleet",
+    "/labs/lab-a",
+    "/members",
+    "{offer}",
+    "{by_hand}",
 ]
 
 
@@ -34,15 +50,20 @@ def address(site):
     order = site.busy_order()
     world = site.world
     placed = orders.place(world.ledger, a_request(world.revision, 30), world.revision, world.now)
+    enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
+    site.joins("Atelier Nord")
     counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
     names = {
         "order": order,
         "unconfirmed": placed.order_id,
+        "design": f"/designs/{world.revision.id}",
         "follow": "/o/" + orders.link_of(world.ledger, order),
         "asked": "/o/" + placed.link,
         "lot": f"/l/{counted.lot}",
         "harvested": f"/harvest/{counted.ref}",
         "harvest": f"/harvest/{site.printed()}",
+        "offer": f"/offers/{site.offer()}",
+        "by_hand": f"/harvest/{site.by_hand()}",
     }
     return lambda path: path.format(**names)
 
@@ -97,6 +118,30 @@ def test_a_nurse_asks_on_her_telephone(open_page, site):
     assert order.request.kits == 400
 
 
+def test_a_steward_lets_a_workshop_in_on_her_telephone(open_page, site):
+    node = site.joins("Atelier Nord")
+    page = open_page("/waiting", signed_in=True)
+    expect(
+        page.get_by_role("heading", name="Atelier Nord veut rejoindre le réseau")
+    ).to_be_visible()
+    page.get_by_role("link", name="Comparer").click()
+    found = members.member(site.world.ledger.reading, node)
+    expect(page.get_by_text(found.fingerprint, exact=True)).to_be_visible()
+    page.get_by_role("button", name="C’est la même : l’admettre").click()
+    expect(page.get_by_role("heading", name="Membres")).to_be_visible()
+    assert members.is_confirmed(site.world.ledger.reading, node)
+    page.get_by_label("Nom de l’atelier").fill("Atelier Sud")
+    page.get_by_role("button", name="Créer un code").click()
+    command = page.get_by_label("La commande pour l’ordinateur de l’atelier").input_value()
+    code = read_code(command.removeprefix("fabnet node join").strip().strip('"'))
+    assert (code.url, code.pin) == ("http://127.0.0.1", "none")
+    page.get_by_text("L’exclure…").click()
+    page.get_by_label("Pourquoi ? L’historique le garde.").fill("volé")
+    page.get_by_role("button", name="L’exclure – Atelier Nord").click()
+    expect(page.get_by_role("heading", name="Exclus")).to_be_visible()
+    assert not members.is_confirmed(site.world.ledger.reading, node)
+
+
 def test_a_maker_counts_with_her_thumb(open_page, site):
     site.busy_order()
     ref = site.printed()
@@ -144,6 +189,97 @@ def test_the_keyboard_is_enough_to_confirm_an_order(open_page, site):
     page.keyboard.press("Enter")
     expect(page.get_by_text("en fabrication").first).to_be_visible()
     assert views.order(world.ledger.reading, placed.order_id).state == "confirmed"
+
+
+def test_the_keyboard_is_enough_to_look_at_a_design(open_page, site):
+    page = open_page("/designs")
+    picture = page.locator("img.picture").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") == 320
+    tab_to(page, site.world.revision.title)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/designs/{site.world.revision.id}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(site.world.revision.title)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_plates_are_drawn_to_scale_on_every_screen(open_page, site, width):
+    site.world.add_lab()
+    page = open_page(f"/designs/{site.world.revision.id}", width=width)
+    expect(page.get_by_text("2 par plateau")).to_be_visible()
+    bed, copies = (page.locator(f".plate .{name}").bounding_box() for name in ("bed", "copies"))
+    assert bed["width"] / bed["height"] == pytest.approx(250 / 210, rel=0.01)
+    assert bed["x"] < copies["x"]
+    assert copies["x"] + copies["width"] < bed["x"] + bed["width"]
+    assert copies["width"] > 0.8 * bed["width"]
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+
+
+def test_a_tired_maker_says_when_she_is_there(open_page, site):
+    world = site.world
+    world.add_lab()
+    page = open_page(f"/labs/{NODE}", signed_in=True)
+    monday = page.get_by_role("group", name="Lundi").get_by_label("de", exact=True)
+    expect(monday).to_be_hidden()
+    page.get_by_label("Jour par jour").check()
+    for day in ("Lundi", "Samedi"):
+        page.get_by_role("group", name=day).get_by_label("de", exact=True).fill("18:00")
+        page.get_by_role("group", name=day).get_by_label("à", exact=True).fill("01:00")
+    page.get_by_role("button", name="Enregistrer les heures").click()
+    expect(page.get_by_text("Envoyé : lun 18:00-01:00, sam 18:00-01:00.")).to_be_visible()
+    assert Config(attended="Mon 18:00-01:00, Sat 18:00-01:00") in world.told()
+
+
+def test_a_no_and_a_spool_without_javascript(open_page, site):
+    world, ref = site.world, site.offer()
+    page = open_page("/waiting", signed_in=True, java_script_enabled=False)
+    page.get_by_text("Non, pas celui-ci…").click()
+    page.get_by_label("Pas le temps").check()
+    page.get_by_role("button", name="Dire non").click()
+    page.wait_for_url("**/waiting")
+    assert Decide(attempt=ref, taken=False, reason="no-time") in world.told("lab-asked")
+    page.goto("/labs/lab-asked")
+    page.get_by_text("Peser, ou changer").click()
+    page.get_by_label("Matière").select_option("PLA")
+    page.get_by_label("Grammes restants").fill("640")
+    page.get_by_role("button", name="Enregistrer – Printer").click()
+    expect(page.get_by_text("Envoyé : PLA, 640 g.")).to_be_visible()
+
+
+def test_the_keyboard_is_enough_to_pause(open_page, site):
+    world = site.world
+    world.add_lab()
+    page = open_page(f"/labs/{NODE}", signed_in=True)
+    tab_to(page, "Faire une pause")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Cet atelier fait une pause")).to_be_visible()
+    assert Config(paused=True) in world.told()
+
+
+def test_what_is_being_entered_outlives_the_nodes_answer(open_page, site):
+    world = site.world
+    world.add_lab()
+    page = open_page(f"/labs/{NODE}", signed_in=True)
+    page.get_by_label("Pareil tous les jours").check()
+    page.get_by_label("de", exact=True).first.fill("07:30")
+    page.get_by_text("Peser, ou changer").click()
+    page.get_by_label("Matière").select_option("PLA")
+    page.get_by_label("une autre bobine").check()
+    world.can(paused=True)
+    expect(page.get_by_role("heading", name="Cet atelier fait une pause")).to_be_visible()
+    expect(page.get_by_label("Pareil tous les jours")).to_be_checked()
+    expect(page.get_by_label("de", exact=True).first).to_have_value("07:30")
+    expect(page.get_by_label("Matière")).to_have_value("PLA")
+    expect(page.get_by_label("une autre bobine")).to_be_checked()
+
+
+def test_a_bed_fills_by_itself(open_page, site):
+    site.busy_order()
+    page = open_page("/fleet", signed_in=True)
+    expect(page.get_by_role("img", name="42 %")).to_be_visible()
+    site.progress(0.77)
+    expect(page.get_by_role("img", name="77 %")).to_be_visible()
 
 
 def follow(site, order):

@@ -142,6 +142,8 @@ def test_a_killed_broker_is_noticed_and_found_again(broker, links):
     os.kill(broker.pid, signal.SIGKILL)
     node.hear(Disconnected)
     assert not node.link.publish(wire.topic("lab-a", Channel.EVENTS), b"x", qos=1)
+    # Linux closes the sockets of a killed process before its parent can see that it is dead.
+    os.waitid(os.P_PID, broker.pid, os.WEXITED | os.WNOWAIT)
     assert not broker.alive()
     broker.start()
     node.hear(Connected, 30)

@@ -1,13 +1,23 @@
 """Commands: what goes wrong is one clear sentence with what to do, exit 1, and nothing half-done."""
 
+import contextlib
+import hashlib
+import json
 import os
+import pty
 import shutil
 import socket
+import stat
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from fabnet.config import load_node
+from tests.doubles.lone_node import REF, LoneNode
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,8 +62,11 @@ def coordinator_file(tmp_path, **lines):
 
 def test_help_has_an_example_for_every_command():
     for command in (
-        ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["person", "add"],
-        ["design", "add"], ["demo"],
+        ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["node", "invite"], ["node", "join"],
+        ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
+        ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
+        ["node", "give-back"],
+        ["design", "add"], ["design", "check"], ["demo"],
     ):  # fmt: skip
         answer = fabnet(*command, "--help")
         assert answer.returncode == 0
@@ -120,7 +133,8 @@ def test_a_node_is_created_with_secrets_that_only_its_owner_reads(tmp_path):
     )
     assert answer.returncode == 0, answer.stderr
     assert oct((out / "node.key").stat().st_mode)[-3:] == "600"
-    assert oct((tmp_path / "data" / "logins").stat().st_mode)[-3:] == "600"
+    assert oct((out / "mqtt.password").stat().st_mode)[-3:] == "600"
+    assert oct(out.stat().st_mode)[-3:] == "700"
     again = fabnet("node", "create", "lab-nord", "--lab", "x", "--config", config, "--out", out)
     one_sentence(again, "is there already")
 
@@ -141,3 +155,207 @@ def test_a_wrong_design_is_refused_and_nothing_is_kept(tmp_path):
     )
     assert good.returncode == 0, good.stderr
     assert '"design":"visor-frame"' in good.stdout
+
+
+# --- designs
+
+FRAME = ROOT / "designs" / "catalogue" / "visor-frame" / "frame.stl"
+
+
+def test_a_bare_file_is_added_as_a_draft(tmp_path):
+    config = coordinator_file(tmp_path)
+    shutil.copy(FRAME, tmp_path / "my_visor.stl")
+    facts = ["--title", "Mine", "--material", "PLA", "--licence", "MIT", "--per-kit", "2"]
+    command = ["design", "add", tmp_path / "my_visor.stl", "--config", config]
+    answer = fabnet(*command, *facts, "--json")
+    assert answer.returncode == 0, answer.stderr
+    revision = json.loads(answer.stdout)
+    assert (revision["design"], revision["title"], revision["licence"]) == (
+        "my-visor", "Mine", "MIT",
+    )  # fmt: skip
+    assert [(p["per_kit"], p["materials"]) for p in revision["parts"]] == [(2, ["PLA"])]
+    assert json.loads(fabnet(*command, *facts, "--json").stdout) == revision
+    said = fabnet(*command).stdout
+    assert "LicenseRef-unknown" in said
+    assert "a kit is 1 x My visor" in said
+    one_sentence(fabnet(*command, "--material", "PETGG"), "did you mean PETG")
+
+
+def test_what_stands_in_a_manifest_is_not_asked_for_again(tmp_path):
+    answer = fabnet("design", "add", FRAME.parent, "--title", "x")
+    assert answer.returncode == 2
+    assert "design.toml" in answer.stderr
+    assert fabnet("design", "add", tmp_path / "none.stl").returncode == 2
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A folder with one good file and one broken one, in a folder of its own."""
+    (tmp_path / "models" / "old").mkdir(parents=True)
+    shutil.copy(FRAME, tmp_path / "models" / "frame.STL")
+    (tmp_path / "models" / "old" / "cut.stl").write_bytes(FRAME.read_bytes()[:-50])
+    (tmp_path / "models" / "notes.txt").write_text("not a model")
+    return tmp_path / "models"
+
+
+def test_files_are_checked_for_scripts(models):
+    answer = fabnet("design", "check", models, "--json")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    good, bad = map(json.loads, answer.stdout.splitlines())
+    assert list(good)[:11] == [
+        "file", "verdict", "reasons", "triangles", "watertight", "bodies", "volume_cm3",
+        "extents_mm", "sha256", "seconds", "peak_mb",
+    ]  # fmt: skip
+    assert (good["file"], good["verdict"], good["reasons"]) == ("frame.STL", "passed", [])
+    assert (good["triangles"], good["watertight"], good["bodies"]) == (3520, True, 1)
+    assert good["sha256"] == hashlib.sha256(FRAME.read_bytes()).hexdigest()
+    assert 0 < good["seconds"] < 60
+    assert 20 < good["peak_mb"] < 2048
+    assert (bad["file"], bad["verdict"], bad["triangles"]) == ("cut.stl", "refused", None)
+    assert "cut short" in bad["reasons"][0]
+
+
+def test_files_are_checked_for_people(models):
+    answer = fabnet("design", "check", models / "frame.STL", models / "old" / "cut.stl")
+    assert answer.returncode == 1
+    good, bad = answer.stdout.splitlines()
+    assert good.startswith("passed   frame.STL: 1")
+    assert bad.startswith("REFUSED  cut.stl: ")
+    assert "export it again" in bad
+    assert fabnet("design", "check", models / "frame.STL").returncode == 0
+    missing = fabnet("design", "check", models / "none.stl", "--json")
+    assert missing.returncode == 1
+    assert json.loads(missing.stdout)["verdict"] == "refused"
+
+
+def test_a_folder_without_models_is_said(tmp_path):
+    answer = fabnet("design", "check", tmp_path)
+    assert answer.returncode == 1
+    assert "no STL or 3MF" in answer.stderr
+
+
+def test_a_person_sees_how_far_a_folder_is(models):
+    """On a terminal there is a bar, and the answers stand above it, whole."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "fabnet", "design", "check", str(models)]
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # the terminal ends with its last writer
+        while block := os.read(ours, 4096):
+            seen += block
+    os.close(ours)
+    assert child.wait(60) == 1
+    assert b"Checking" in seen
+    assert "━".encode() in seen
+    assert b"REFUSED  cut.stl" in seen
+
+
+def test_a_hosted_node_is_made_where_the_coordinator_looks(tmp_path):
+    config = tmp_path / "coordinator.toml"
+    config.write_text('data_dir = "data"\n')
+    words = ["node", "create", "chez-awa", "--lab", "Chez Awa", "--config", config]
+    assert fabnet(*words).returncode == 2
+    one_sentence(fabnet(*words, "--hosted", "no-such-machine"), "no-such-machine", "did you mean")
+    assert not (tmp_path / "data" / "hosted").exists()
+    done = fabnet(*words, "--hosted", "creality-ender-3", "--hosted", "generic-220x220")
+    assert done.returncode == 0, done.stderr
+    found = load_node(tmp_path / "data" / "hosted" / "chez-awa" / "node.toml")
+    assert [(p.id, p.preset, p.manual) for p in found.printers] == [
+        ("printer-1", "creality-ender-3", True), ("printer-2", "generic-220x220", True),
+    ]  # fmt: skip
+    assert found.slicer == "coordinator"
+    one_sentence(fabnet(*words, "--hosted", "creality-ender-3"), "already")
+
+
+def test_a_command_without_a_file_says_how_to_name_or_make_one(tmp_path):
+    hint = ("coordinator.toml", "no such file here", 'data_dir = "data"')
+    one_sentence(fabnet("serve", cwd=tmp_path), *hint, "fabnet serve FILE")
+    (tmp_path / "clip.stl").write_bytes(b"solid x\nendsolid x\n")
+    one_sentence(fabnet("design", "add", "clip.stl", cwd=tmp_path), *hint, "--config FILE")
+    one_sentence(fabnet("plan", "x", cwd=tmp_path), *hint, "--config FILE")
+    one_sentence(fabnet("doctor", "none.toml", cwd=tmp_path), "none.toml", "fabnet doctor FILE")
+
+
+def test_an_account_needs_a_good_password_and_a_maker_a_node_that_is_there(tmp_path):
+    config = coordinator_file(tmp_path)
+
+    def add(*words):
+        return fabnet("person", "add", "ada", *words, "--config", config)
+
+    good = ("--password", "correct horse battery")
+    one_sentence(add("--role", "steward", "--password", "a"), "password", "at least 10 characters")
+    nowhere = add("--role", "maker", *good)
+    assert nowhere.returncode == 2
+    assert "--node NAME" in nowhere.stderr
+    one_sentence(add("--role", "maker", "--node", "lab-z", *good), "no node 'lab-z'")
+    made = fabnet(
+        "node", "create", "lab-a", "--lab", "A", "--out", tmp_path / "a", "--config", config
+    )
+    assert made.returncode == 0, made.stderr
+    assert add("--role", "maker", "--node", "lab-a", *good).returncode == 0
+    assert add("--role", "steward", *good).returncode == 0
+
+
+def test_a_machine_that_nobody_knows_is_said_with_file_printer_and_the_nearest(tmp_path):
+    config = coordinator_file(tmp_path)
+    folder = tmp_path / "a"
+    assert fabnet("node", "create", "lab-a", "--lab", "A", "--out", folder, "--config", config
+                  ).returncode == 0  # fmt: skip
+    with (folder / "node.toml").open("a") as file:
+        file.write('[[printers]]\nid = "left"\npreset = "prusa-mk3"\nport = "/dev/none"\n')
+    one_sentence(
+        fabnet("node", "run", folder / "node.toml"),
+        "node.toml: printers.left.preset", "'prusa-mk3' is no machine", "'prusa-mk3s'",
+    )  # fmt: skip
+
+
+def test_a_node_file_without_printers_is_not_well(tmp_path):
+    config = coordinator_file(tmp_path)
+    fabnet("node", "create", "lab-a", "--lab", "A", "--out", tmp_path / "a", "--config", config)
+    looked = fabnet("doctor", tmp_path / "a" / "node.toml")
+    assert looked.returncode == 1
+    assert "NO  printers: none is named" in looked.stdout
+
+
+def test_commands_of_the_owner_say_when_no_node_runs(tmp_path):
+    node = LoneNode(tmp_path, "manual = true")
+    for command in (["status"], ["harvest", "abc-a1", "--good", 2], ["ready", "p1"]):
+        one_sentence(node.ask(*command), "does not run here", "fabnet node run")
+    one_sentence(node.ask("start", "nonsense"), "no plate 'nonsense'")
+    assert node.ask("harvest", "abc-a1").returncode == 2
+    assert node.ask("give-back", "abc-a1").returncode == 2
+
+
+def test_the_owner_counts_clears_starts_and_gives_back_on_the_command_line(tmp_path):
+    node = LoneNode(tmp_path, "manual = true", page_port=str(a_port()))
+    other = replace(REF, job="bbbbbbbbbb")
+    node.grant("G28\n")
+    node.grant("G28\n", other)
+    node.start()
+    try:
+        socket_file = node.data / "owner.sock"
+        assert stat.S_IMODE(socket_file.stat().st_mode) == 0o600
+        one_sentence(node.ask("harvest", REF, "--good", 2), "nothing to count yet")
+        one_sentence(node.ask("ready", "p9"), "no printer 'p9'")
+        assert node.do("ready", "p1")["beds"][0]["clear"]
+        text = node.ask("status").stdout
+        assert "no link to the network" in text
+        assert f"fabnet node start {REF}" in text
+        node.do("give-back", other, "--reason", "no time")
+        node.do("start", REF)
+        until = time.monotonic() + 20
+        while node.do("status")["plates"][0]["state"] != "printing":
+            assert time.monotonic() < until
+        one_sentence(node.ask("harvest", REF, "--good", 1), "reason")
+        assert node.do("harvest", REF, "--good", 2)["plates"] == []
+        one_sentence(node.ask("harvest", REF, "--good", 2), "counted already")
+        assert node.rss_mb() < 80
+    finally:
+        node.stop()
+    assert not socket_file.exists()
+
+
+def test_a_page_for_others_needs_a_password(tmp_path):
+    node = LoneNode(tmp_path, "manual = true", page_port="8090", page_host='"0.0.0.0"')
+    one_sentence(fabnet("node", "run", node.file), "page_password_file", "is needed")

@@ -1,27 +1,33 @@
 """The coordinator's use cases on a real ledger, both laws checked after every transaction."""
 
+import json
+
 import pytest
 
+from jobs.assign import LOOK_AHEAD_S
 from jobs.coordinator import attempts, deliveries, harvests, lots, nodes, orders
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.ledger import streams, views
+from jobs.ledger import labs, streams, views
+from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
     Capabilities,
+    Counted,
     Grant,
     Harvested,
     HeldAttempt,
     Offer,
     PrinterChange,
     PrinterReady,
+    Ready,
     Report,
     ReportState,
     Sync,
     Synced,
     Withdraw,
 )
-from jobs.model import AttemptRef, OrderState, ReasonCode
+from jobs.model import AttemptRef, OrderState, ReasonCode, Role
 from printers.model import PrinterState
 from tests.doubles.world import NODE, PRINTER, a_request, some_facts
 
@@ -143,17 +149,6 @@ def test_a_ready_asked_again_is_granted_again_and_stays_granted(world):
     assert world.state(ref) is AttemptState.GRANTED
 
 
-def test_a_declined_job_rests_and_is_offered_again_under_the_next_number(world):
-    _, refs = offered(world, kits=2)
-    world.says(Answer(attempt=refs[0], taken=False, reason="not this week"))
-    world.tick()
-    assert not [m for m in world.told() if isinstance(m, Offer)]
-    world.pass_time(minutes=16)
-    world.tick()
-    (offer,) = [m for m in world.told() if isinstance(m, Offer)]
-    assert offer.attempts[0].attempt == AttemptRef(job=refs[0].job, number=2)
-
-
 def test_a_lease_runs_out_before_the_grant_and_never_after(world):
     order_id, (lapsing, granted, *_) = offered(world)
     world.take(lapsing)
@@ -188,7 +183,7 @@ def test_a_node_cannot_speak_for_another(world):
 def test_a_harvest_counts_once_and_frees_the_printer(world):
     order_id, (ref, *_) = printed(world)
     code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
-    assert Harvested(attempt=ref) in world.told()
+    assert Harvested(attempt=ref, good=2, by="maker") in world.told()
     assert len(code) <= 20
     with pytest.raises(RefusedError, match="counted already"):
         harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
@@ -238,7 +233,11 @@ def test_a_granted_attempt_is_not_written_off_while_its_grant_lives(world):
     world.ready(ref)
     with pytest.raises(RefusedError, match="Ask the maker"):
         harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
-    world.pass_time(seconds=attempts.GRANT_TTL_S * 1.1 + 6)
+    ttl_s = attempts.grant_ttl_s(6400, LOOK_AHEAD_S)
+    world.pass_time(seconds=ttl_s)
+    with pytest.raises(RefusedError, match="Ask the maker"):
+        harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
+    world.pass_time(seconds=ttl_s * 0.1 + 6)
     harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
     assert world.state(ref) is AttemptState.WRITTEN_OFF
 
@@ -314,7 +313,7 @@ def test_a_node_that_forgot_everything_is_asked_to_look(world):
         nodes.forgot_everything(db, NODE, world.now)
     assert world.state(granted) is AttemptState.INTERRUPTED
     assert world.state(taken) is AttemptState.WITHDRAWN
-    assert not views.fleet(world.ledger.reading)[0].printers[0].clear
+    assert not labs.fleet(world.ledger.reading)[0].printers[0].clear
     assert world.books(order_id).coming == 2
     assert streams.unacknowledged(world.ledger.reading, NODE, 16) == ()
 
@@ -333,10 +332,10 @@ def test_the_will_of_an_older_connection_is_no_news(world):
     world.add_lab()
     with world.ledger.transaction() as db:
         nodes.presence(db, NODE, "boot", "older", world.now, online=False)
-    assert views.fleet(world.ledger.reading)[0].online
+    assert labs.fleet(world.ledger.reading)[0].online
     with world.ledger.transaction() as db:
         nodes.presence(db, NODE, "boot", "conn", world.now, online=False)
-    assert not views.fleet(world.ledger.reading)[0].online
+    assert not labs.fleet(world.ledger.reading)[0].online
 
 
 def test_offers_go_only_to_nodes_that_are_there(world):
@@ -353,12 +352,12 @@ def test_waiting_lists_follow_the_order(world):
     from jobs.model import Role
 
     def kinds(role, node=""):
-        return [w.kind for w in views.waiting(world.ledger.reading, role, node)]
+        return [w.kind for w in waiting(world.ledger.reading, role, node)]
 
     world.add_lab()
     world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False))
     placed = orders.place(world.ledger, a_request(world.revision, 2), world.revision, world.now)
-    assert kinds(Role.STEWARD) == ["clear", "confirm"]
+    assert kinds(Role.STEWARD) == ["confirm", "clear"]
     assert kinds(Role.MAKER, NODE) == ["clear"]
     assert kinds(Role.MAKER, "lab-b") == []
     world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=True))
@@ -384,3 +383,134 @@ def test_reports_from_a_taken_back_attempt_do_not_bring_it_back(world):
     world.tick()
     world.says(Report(attempt=ref, state=ReportState.RETURNED))
     assert world.state(ref) is AttemptState.LAPSED
+
+
+def test_who_prints_by_hand_ends_the_print_with_the_count(world):
+    world.add_lab(link="manual")
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    (ref,) = (a.ref for a in world.attempts())
+    world.take(ref)
+    world.ready(ref)
+    with pytest.raises(RefusedError, match="granted"):
+        harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    world.report(ref, ReportState.PRINTING)
+    (waits,) = [w for w in waiting(world.ledger.reading, Role.MAKER, NODE) if w.kind == "print"]
+    assert waits.key == str(ref)
+    assert harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    assert world.state(ref) is AttemptState.HARVESTED
+    assert world.books(order_id).waiting == 2
+
+
+def test_a_printer_that_speaks_for_itself_is_not_counted_while_it_prints(world):
+    _, (ref, *_) = offered(world)
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.PRINTING)
+    with pytest.raises(RefusedError, match="printing"):
+        harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+
+
+# --- grants ahead, and counts made at the node ---------------------------------------------------
+
+
+def history(world, kind):
+    rows = world.ledger.reading.execute(
+        "select actor, subject, data from event where kind = ? order by id", (kind,)
+    )
+    return [(actor, subject, json.loads(data)) for actor, subject, data in rows]
+
+
+def test_a_grant_is_good_for_the_look_ahead_and_the_plate(world):
+    _, (ref, *_) = offered(world)
+    world.take(ref)
+    world.told()
+    world.ready(ref)
+    (grant,) = world.told()
+    assert grant.ttl_s == LOOK_AHEAD_S + 6400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "look_ahead_s", "ttl_s"),
+    [(6400, 28800, 35200), (40_000, 28800, 57600), (6400, 60, 120), (10, 20, 60)],
+)
+def test_grants_are_bounded(seconds, look_ahead_s, ttl_s):
+    assert attempts.grant_ttl_s(seconds, look_ahead_s) == ttl_s
+
+
+def test_a_shorter_grant_does_not_make_the_coordinator_wait_less_for_a_longer_one(world):
+    _, (ref, *_) = offered(world)
+    world.take(ref)
+    world.ready(ref)
+    told = Ready(attempt=ref, nonce="n2", gcode_key="k", seconds=10, grams=33, slicer="test")
+    with world.ledger.transaction() as db:
+        attempts.apply(db, NODE, told, world.now, 60.0)
+    grant = world.told()[-1]
+    assert grant == Grant(attempt=ref, nonce="n2", ttl_s=70.0)
+    world.pass_time(seconds=LOOK_AHEAD_S)
+    with pytest.raises(RefusedError, match="Ask the maker"):
+        harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
+
+
+def test_a_count_at_the_node_is_booked_right_after_the_reports_before_it(world):
+    order_id, (ref, *_) = offered(world)
+    world.take(ref)
+    world.ready(ref)
+    world.told()
+    with world.ledger.transaction() as db:  # one batch
+        for message in (
+            Report(attempt=ref, state=ReportState.PRINTING, spool="s1"),
+            Report(attempt=ref, state=ReportState.PRINTED),
+            Counted(
+                attempt=ref, good=1, scrap=1, reason="warped", by="Nour", at="2026-11-24T12:00"
+            ),
+        ):
+            attempts.apply(db, NODE, message, world.now)
+    found = views.attempt(world.ledger.reading, ref)
+    assert (found.state, found.good, found.scrap) == (AttemptState.HARVESTED, 1, 1)
+    assert (world.books(order_id).waiting, world.books(order_id).deficit) == (1, 1)
+    (told,) = world.told()
+    assert told == Harvested(attempt=ref, good=1, scrap=1, reason="warped", by="Nour")
+    assert [actor for actor, *_ in history(world, "harvested")] == ["Nour"]
+
+
+def test_the_first_count_that_is_booked_stands_and_the_second_is_kept_for_the_steward(world):
+    order_id, (ref, *_) = printed(world)
+    harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    before = world.books(order_id)
+    world.says(Counted(attempt=ref, good=1, scrap=1, reason="warped", by="Nour", at="then"))
+    assert world.books(order_id) == before
+    ((actor, subject, data),) = history(world, "counted-besides")
+    assert (actor, subject) == ("Nour", str(ref))
+    assert (data["good"], data["scrap"], data["at"]) == (1, 1, "then")
+    assert "2 good" in data["why"]
+
+
+def test_a_count_at_the_node_of_what_was_written_off_counts(world):
+    order_id, (ref, *_) = printed(world)
+    harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
+    world.says(Counted(attempt=ref, good=2, scrap=0))
+    books = world.books(order_id)
+    assert (books.deficit, books.waiting) == (0, 2)
+
+
+def test_no_node_counts_for_another(world):
+    _, (ref, *_) = printed(world)
+    world.add_lab("lab-b")
+    with pytest.raises(RefusedError, match="cannot speak for it"):
+        world.says(Counted(attempt=ref, good=2, scrap=0), "lab-b")
+
+
+def test_a_granted_plate_that_its_maker_gives_back_goes_to_others(world):
+    order_id, (ref, *_) = offered(world)
+    world.add_lab("lab-b")
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.DECLINED, "no-time")
+    assert world.state(ref) is AttemptState.DECLINED
+    world.tick()
+    assert world.books(order_id).deficit == 2
+    world.plan()
+    world.tick()
+    assert {a.node for a in world.attempts() if a.state is AttemptState.OFFERED} >= {"lab-b"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+import trimesh
 
 import designs.catalogue
 from designs.errors import (
@@ -20,6 +21,7 @@ from designs.errors import (
 )
 from designs.library import Library
 from designs.model import Bed, ReviewState
+from tests.integration.test_mesh import REAL_FIGURES, real
 
 VISOR = Path(designs.catalogue.__path__[0]) / "visor-frame"
 BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)
@@ -116,6 +118,139 @@ def test_a_wrong_manifest_is_refused_and_nothing_is_kept(library, tmp_path, old,
 def test_a_folder_without_a_manifest(library, tmp_path):
     with pytest.raises(ManifestError, match="cannot be read"):
         library.add_design(tmp_path)
+
+
+# --- a bare file
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A file with a name as makers give them."""
+    path = tmp_path / "Étrier_2 (v3).STL"
+    trimesh.creation.box(extents=(30, 20, 5)).export(path, file_type="stl")
+    return path
+
+
+def test_a_bare_file_is_a_draft_of_one_part(library, model):
+    revision = library.add_model(model)
+    assert (revision.design, revision.title) == ("etrier-2-v3", "Étrier 2 (v3)")
+    assert (revision.review, revision.licence) == (ReviewState.DRAFT, "LicenseRef-unknown")
+    (part,) = revision.parts
+    assert (part.id, part.title, part.per_kit) == ("part", revision.title, 1)
+    assert part.materials == ("PETG", "PLA")
+    assert part.facts.extents_mm == (30.0, 20.0, 5.0)
+    assert library.file(part.facts.mesh_sha256) is not None
+    assert revision in library.revisions()
+
+
+def test_the_same_file_again_is_the_same_revision_and_a_changed_one_another(library, model):
+    revision, before = library.add_model(model), len(library.revisions())
+    assert library.add_model(model) == revision
+    moved = trimesh.creation.box(extents=(30, 20, 5))
+    moved.apply_translation((7, 8, 9))
+    moved.export(model, file_type="stl")
+    assert library.add_model(model) == revision
+    assert len(library.revisions()) == before
+    trimesh.creation.box(extents=(30, 21, 5)).export(model, file_type="stl")
+    changed = library.add_model(model)
+    assert changed.design == revision.design
+    assert (changed.id, changed.version) != (revision.id, revision.version)
+
+
+def test_what_is_said_about_a_bare_file_counts(library, model):
+    revision = library.add_model(
+        model, title="Stirrup", materials=("PLA",), per_kit=4, licence="CC-BY-4.0"
+    )
+    assert (revision.title, revision.licence) == ("Stirrup", "CC-BY-4.0")
+    assert (revision.parts[0].per_kit, revision.parts[0].materials) == (4, ("PLA",))
+    assert library.add_model(model).id != revision.id
+
+
+def test_a_bare_file_that_cannot_be_made_leaves_nothing(library, model):
+    before = library.revisions()
+    with pytest.raises(UnknownMaterialError, match="did you mean PETG"):
+        library.add_model(model, materials=("PETGG",))
+    with pytest.raises(ManifestError, match="no material"):
+        library.add_model(model, materials=())
+    with pytest.raises(ManifestError, match="1 or more"):
+        library.add_model(model, per_kit=0)
+    model.write_bytes(model.read_bytes()[:-50])
+    with pytest.raises(MeshRefusedError, match="cut short"):
+        library.add_model(model)
+    assert library.revisions() == before
+    assert not [p for p in library._folder.iterdir() if p.name.startswith("design-")]
+
+
+def two_parts(tmp_path):
+    """A plate with two bars and four blocks, as a 3MF."""
+    scene = trimesh.Scene()
+    for number in range(6):
+        size, name = ((40, 10, 5), "bar.stl") if number < 2 else ((10, 10, 5), "Small block")
+        move = trimesh.transformations.translation_matrix((60 * number, 0, 0))
+        if name not in scene.geometry:
+            scene.add_geometry(trimesh.creation.box(extents=size), geom_name=name, transform=move)
+        else:
+            scene.graph.update(frame_to=f"{name} {number}", geometry=name, matrix=move)
+    scene.export(tmp_path / "set.3mf")
+    return tmp_path / "set.3mf"
+
+
+def test_a_plate_of_different_parts_is_a_kit_in_their_proportion(library, tmp_path):
+    revision = library.add_model(two_parts(tmp_path), per_kit=3)
+    found = {(p.id, p.title, p.per_kit, p.facts.extents_mm) for p in revision.parts}
+    assert found == {
+        ("bar", "Bar", 3, (40.0, 10.0, 5.0)),
+        ("small-block", "Small block", 6, (10.0, 10.0, 5.0)),
+    }
+
+
+def test_a_manifest_chooses_a_part_of_a_plate(library, tmp_path):
+    folder = edited(tmp_path, 'file = "frame.stl"', 'file = "set.3mf"\nobject = "bar.stl"')
+    two_parts(folder)
+    assert library.add_design(folder).parts[0].facts.extents_mm == (40.0, 10.0, 5.0)
+    text = (folder / "design.toml").read_text(encoding="utf-8")
+    (folder / "design.toml").write_text(text.replace("bar.stl", "lid.stl"), encoding="utf-8")
+    with pytest.raises(MeshRefusedError, match=r"'bar\.stl', 'Small block'"):
+        library.add_design(folder)
+
+
+@pytest.mark.parametrize("name", sorted(REAL_FIGURES))
+def test_every_real_file_becomes_a_design(library, name):
+    revision = library.add_model(real(name))
+    kit = [(part.title, part.per_kit) for part in revision.parts]
+    if name.endswith(".3mf"):
+        assert kit == [("Reinforcement final", 1), ("COVID19 SHIELD RC2", 1)]
+    else:
+        assert kit == [(revision.title, 1)]
+
+
+# --- what is drawn
+
+
+def test_a_picture_is_drawn_once_and_kept_beside_the_mesh(library, mesh):
+    path = library.picture(mesh)
+    assert path.parent == library.file(mesh).parent
+    assert path.read_bytes().startswith(b"\x89PNG")
+    path.write_bytes(b"kept")
+    assert library.picture(mesh).read_bytes() == b"kept"
+    path.unlink()
+    assert library.picture(mesh).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(MissingFileError):
+        library.picture("0" * 64)
+
+
+def test_a_footprint_is_kept_exactly(library, mesh):
+    made = library.footprint(mesh)
+    library.file(mesh).unlink()
+    assert library.footprint(mesh).equals_exact(made, 0.0)
+
+
+def test_what_was_not_nested_yet_is_told(library, mesh):
+    other = Bed(x_mm=180.0, y_mm=180.0, margin_mm=2.0)
+    assert library.nested(mesh, other) is None
+    layout = library.max_layout(mesh, other)
+    assert library.nested(mesh, other) == layout
+    assert library.nested("0" * 64, other) is None
 
 
 def test_what_is_not_there_is_told(library):

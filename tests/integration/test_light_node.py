@@ -1,12 +1,20 @@
 """A node runs on a small computer: it imports no geometry, and its wheel holds what it needs."""
 
+import ast
+import configparser
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
+
+import pytest
 
 # Not numpy: sqlite-utils imports it where it happens to be installed; fabnet[node] does not bring it.
 HEAVY = ("trimesh", "scipy", "shapely", "manifold3d", "flask", "lxml", "PIL")
+#: Flask is made of the first three, requests of the last.
+COMES_ALONG = {"itsdangerous", "jinja2", "werkzeug", "urllib3"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,3 +44,48 @@ def test_the_wheel_holds_every_data_file_of_the_six_folders_and_nothing_else(tmp
     ).stdout.split()
     left_out = {name for name in tracked if name not in held and not name.endswith(".cfg")}
     assert left_out == set()
+
+
+def asked_for(extra):
+    """Return the distributions that setup.cfg installs with an extra, by name."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    found, todo = set(), [setup["options"]["install_requires"]]
+    todo.append(setup["options.extras_require"][extra])
+    while todo:
+        for line in todo.pop().split("\n"):
+            if own := re.fullmatch(r"fabnet\[(\w+)\]", line.strip()):
+                todo.append(setup["options.extras_require"][own[1]])
+            elif line.strip():
+                found.add(re.match(r"[\w-]+", line.strip())[0].lower())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "modules"),
+    [
+        ("coordinator", "fabnet.cli, fabnet.service, fabnet.doctor, designs.mesh"),
+        ("node", "fabnet.cli, fabnet.node.opening, fabnet.doctor"),
+    ],
+)
+def test_what_is_imported_is_installed(extra, modules):
+    code = (
+        f"import sys, {modules}\n"
+        "print(*(m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)), sep='\\n')"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.split("\n")
+    ours = [p for p in map(Path, loaded) if p.is_relative_to(ROOT) and ".venv" not in p.parts]
+    imported = set()
+    for path in ours:
+        # What a module imports when it is imported: a command imports more when it is called.
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).split(".")[0])
+    distributions = packages_distributions()
+    wanted = {name.lower() for each in imported for name in distributions.get(each, ())}
+    assert len(ours) > 20
+    assert wanted - COMES_ALONG - {"fabnet"} <= asked_for(extra)

@@ -1,20 +1,21 @@
 """The gate for model files with real and broken files: a measure or a reason, never anything else."""
 
+import hashlib
 import os
 import struct
+import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-import shapely
 import trimesh
 
 import designs.catalogue
 from designs.errors import MeshRefusedError
-from designs.mesh import measure, read_canonical
-from designs.model import Bed
-from designs.packing import footprint, pack, placed
+from designs.measuring import CPU_S, MEMORY_BYTES
+from designs.mesh import check, measure, read_canonical
+from designs.model import Verdict
 
 FRAME = Path(designs.catalogue.__path__[0]) / "visor-frame" / "frame.stl"
 REAL = Path(
@@ -175,18 +176,63 @@ MODEL = (
     '<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02">'
     "<resources>{}</resources><build>{}</build></model>"
 )
+OBJECT = '<object id="{}" type="model">{}</object>'
+#: A pyramid 20 mm high.
+TETRA = (
+    "<mesh><vertices>"
+    '<vertex x="0" y="0" z="0"/><vertex x="20" y="0" z="0"/>'
+    '<vertex x="0" y="30" z="0"/><vertex x="0" y="0" z="20"/></vertices><triangles>'
+    '<triangle v1="0" v2="2" v3="1"/><triangle v1="0" v2="1" v3="3"/>'
+    '<triangle v1="1" v2="2" v3="3"/><triangle v1="0" v2="3" v3="2"/></triangles></mesh>'
+)
+
+BROKEN_TETRA = TETRA.replace('v3="2"', 'v3="9"')
+
+
+def plate(tmp_path, resources, items, **others):
+    path = tmp_path / "plate.3mf"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("3D/3dmodel.model", MODEL.format(resources, items))
+        for name, text in others.items():
+            archive.writestr(name.replace("__", "/") + ".model", text)
+    return path
 
 
 @pytest.mark.parametrize(
     ("model", "says"),
     [
         ("this is no XML", "cannot be read"),
-        (MODEL.format("", ""), "cannot be read as 3MF"),
+        (MODEL.format("", ""), "nothing lies on its plate"),
+        (MODEL.format("", '<item objectid="7"/>'), "cannot be read as 3MF"),
+        (MODEL.format(OBJECT.format(1, "") + OBJECT.format(2, ""), '<item objectid="1"/>'), "no triangle"),
+        (
+            MODEL.format(
+                "".join(
+                    OBJECT.format(n, f'<components>{f"""<component objectid="{n + 1}"/>""" * 10}</components>')
+                    for n in range(1, 9)
+                )
+                + OBJECT.format(9, ""),
+                '<item objectid="1"/>',
+            ),
+            "components make more than",
+        ),
+        (
+            MODEL.format(
+                OBJECT.format(1, '<components><component objectid="1"/><component objectid="1"/></components>'),
+                '<item objectid="1"/>',
+            ),
+            "hold one another",
+        ),
+        (MODEL.format(OBJECT.format(1, BROKEN_TETRA), '<item objectid="1"/>'), "not there"),
+        (MODEL.format(OBJECT.format(1, TETRA), '<item objectid="1" transform="1 0"/>'), "cannot be read"),
+        (MODEL.format(OBJECT.format(1, TETRA), '<item objectid="1" printable="0"/>'), "nothing lies"),
+        (MODEL.format(OBJECT.format(1, TETRA).replace("model", "support"), ""), "supports"),
+        (MODEL.replace("millimeter", "parsec").format("", ""), "'parsec' is unknown"),
         ('<!DOCTYPE m [<!ENTITY a "b">]>' + MODEL.format("", ""), "entities"),
         (MODEL.format(" " * 40_000_000, ""), "would grow"),
-        (MODEL.format("", '<component objectid="1"/>' * 300), "components"),
+        (MODEL.format(OBJECT.format(1, '<component objectid="1"/>' * 600), ""), "components"),
     ],
-)
+)  # fmt: skip
 def test_a_3mf_that_is_broken_or_a_trap_is_refused(tmp_path, model, says):
     data = archive_of(tmp_path / "part.3mf", model)
     assert says in refusal(tmp_path, data, "part.3mf")
@@ -221,34 +267,115 @@ def test_a_real_mesh_with_shared_edges_passes_with_a_warning(tmp_path):
     assert "10 edges are shared" in facts.warnings[0]
 
 
-def test_a_real_slicers_project_is_refused(tmp_path):
-    with pytest.raises(MeshRefusedError, match="4 bodies on a plate"):
-        measure(real("prusa_headband_rc2_2pcs_project.3mf"), tmp_path / "out.stl")
+def test_copies_of_one_part_on_a_plate_are_one_part(tmp_path):
+    items = (
+        '<item objectid="1"/><item objectid="1" transform="0 1 0 -1 0 0 0 0 1 60 5 0"/>'
+        '<item objectid="1" transform="1 0 0 0 1 0 0 0 1 100 100 0"/>'
+    )
+    report = check(plate(tmp_path, OBJECT.format(1, TETRA), items))
+    assert report.verdict is Verdict.WARNED
+    assert "3 of 'object 1'" in report.reasons[0]
+    (part,) = report.parts
+    assert (part.copies, part.facts.extents_mm) == (3, (20.0, 30.0, 20.0))
+    assert report.volume_mm3 == pytest.approx(3 * 2000)
+    assert (report.triangles, report.bodies, report.watertight) == (12, 3, True)
+    assert measure(tmp_path / "plate.3mf", tmp_path / "out.stl") == part.facts
 
 
-@pytest.mark.parametrize(
-    ("name", "copies"),
-    [
-        ("prusa_headband_rc3_petg.stl", 2),
-        ("3dverkstan_visor_europe_iso838_v4.stl", 2),
-        ("glia_faceshield_headpiece.stl", 3),
-        ("ear_saver_surgical_mask_strap.stl", 8),
-        ("aon3d_face_shield_frame_r01.stl", 1),
-    ],
-)
-def test_real_designs_on_a_bed_of_250_by_210(tmp_path, name, copies):
-    measure(real(name), tmp_path / "out.stl")
-    shadow = footprint(read_canonical(tmp_path / "out.stl"))
-    layout = pack(shadow, Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0))
-    assert len(layout.placements) >= copies
-    shadows = [placed(shadow, each) for each in layout.placements]
-    room = shapely.box(2, 2, 248, 208).buffer(0.002)
-    assert all(room.covers(each) for each in shadows)
-    pairs = [(a, b) for i, a in enumerate(shadows) for b in shadows[:i]]
-    assert all(a.distance(b) >= 1.998 for a, b in pairs)
+def test_copies_that_a_slicer_wrote_as_objects_of_their_own_are_one_part(tmp_path):
+    resources = OBJECT.format(1, TETRA) + OBJECT.format(2, TETRA)
+    items = '<item objectid="1"/><item objectid="2" transform="1 0 0 0 1 0 0 0 1 50 0 0"/>'
+    report = check(plate(tmp_path, resources, items))
+    assert [part.copies for part in report.parts] == [2]
 
 
-def test_a_real_part_that_is_too_wide_does_not_fit(tmp_path):
-    measure(real("prusa_headband_rc3_petg.stl"), tmp_path / "out.stl")
-    shadow = footprint(read_canonical(tmp_path / "out.stl"))
-    assert pack(shadow, Bed(x_mm=180.0, y_mm=180.0, margin_mm=2.0)).placements == ()
+def test_a_part_that_lies_otherwise_is_another_part(tmp_path):
+    items = '<item objectid="1"/><item objectid="1" transform="1 0 0 0 0 1 0 -1 0 50 0 0"/>'
+    report = check(plate(tmp_path, OBJECT.format(1, TETRA), items))
+    assert [part.facts.extents_mm for part in report.parts] == [(20, 30, 20), (20, 20, 30)]
+    with pytest.raises(MeshRefusedError, match="2 different parts"):
+        measure(tmp_path / "plate.3mf", tmp_path / "out.stl")
+
+
+def test_components_are_put_together_also_from_other_files_of_the_archive(tmp_path):
+    pair = (
+        '<components><component objectid="2"/><component p:path="/3D/Objects/other.model" objectid="1"'
+        ' xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06"'
+        ' transform="-1 0 0 0 1 0 0 0 1 -10 0 0"/></components>'
+    )
+    resources = OBJECT.format(1, pair).replace("<object ", '<object name="A pair" ', 1)
+    path = plate(
+        tmp_path,
+        resources + OBJECT.format(2, TETRA),
+        '<item objectid="1"/>',
+        **{"3D__Objects__other": MODEL.format(OBJECT.format(1, TETRA), "")},
+    )
+    report = check(path)
+    (part,) = report.parts
+    assert (part.name, part.copies) == ("A pair", 1)
+    assert part.facts.extents_mm == (50.0, 30.0, 20.0)  # the second one is mirrored
+    assert part.facts.volume_mm3 == pytest.approx(4000)
+    assert "2 separate bodies" in report.reasons[0]
+
+
+def test_bodies_laid_out_in_one_stl_are_one_piece_and_warned_about(tmp_path):
+    pair = trimesh.util.concatenate([block(), block(at=(50.0, 0.0, 3.0))])
+    pair.export(tmp_path / "part.stl")
+    report = check(tmp_path / "part.stl")
+    assert (report.verdict, report.bodies) == (Verdict.WARNED, 2)
+    assert "export one part alone" in report.reasons[0]
+
+
+def test_a_body_that_hangs_in_the_air_is_refused_and_a_stack_is_not(tmp_path):
+    trimesh.util.concatenate([block(), block(at=(50.0, 0.0, 9.0))]).export(tmp_path / "part.stl")
+    assert "6.0 mm above the bed" in refusal(tmp_path, (tmp_path / "part.stl").read_bytes())
+    trimesh.util.concatenate([block(), block(at=(5.0, -7.0, 13.3))]).export(tmp_path / "stack.stl")
+    assert check(tmp_path / "stack.stl").bodies == 2
+
+
+def test_a_refusal_tells_what_was_measured_before(tmp_path):
+    (tmp_path / "part.stl").write_bytes(stl(block().triangles[1:]))
+    report = check(tmp_path / "part.stl")
+    assert report.verdict is Verdict.REFUSED
+    assert (report.triangles, report.watertight, report.parts) == (11, False, ())
+    assert report.extents_mm == pytest.approx((20, 30, 10))
+    assert report.sha256 == hashlib.sha256((tmp_path / "part.stl").read_bytes()).hexdigest()
+
+
+def test_a_real_slicers_project_is_a_kit_of_two_parts(tmp_path):
+    path = real("prusa_headband_rc2_2pcs_project.3mf")
+    report = check(path)
+    assert report.verdict is Verdict.WARNED
+    assert "2 of 'COVID19_SHIELD_RC2.stl'" in report.reasons[0]
+    with pytest.raises(MeshRefusedError, match="2 different parts"):
+        measure(path, tmp_path / "out.stl")
+    facts = measure(path, tmp_path / "out.stl", "COVID19_SHIELD_RC2.stl")
+    assert facts.extents_mm == pytest.approx((191.0, 143.8, 20.0), abs=0.06)
+    with pytest.raises(MeshRefusedError, match="no part 'lid'"):
+        measure(path, tmp_path / "out.stl", "lid")
+
+
+#: Triangles of the file, closed without shared edges, bodies, volume in cm3.
+REAL_FIGURES = {
+    "3dverkstan_visor_europe_iso838_v4.stl": (5390, True, 1, 12.58),
+    "3dverkstan_visor_stacked10_sweden_v10.stl": (63046, True, 1, 129.97),
+    "aon3d_face_shield_frame_r01.stl": (1940, True, 1, 27.34),
+    "charlotte_valve_decathlon.stl": (47114, False, 1, 29.49),
+    "ear_saver_surgical_mask_strap.stl": (1824, True, 1, 3.35),
+    "glia_faceshield_headpiece.stl": (33630, True, 1, 21.17),
+    "prusa_headband_rc2_2pcs_project.3mf": (42824, True, 4, 82.29),
+    "prusa_headband_rc3_petg.stl": (7302, True, 1, 39.35),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REAL_FIGURES))
+def test_every_real_design_gets_its_verdict_in_bounded_time(name):
+    began = time.monotonic()
+    report = check(real(name))
+    assert time.monotonic() - began < 2 * CPU_S
+    triangles, watertight, bodies, volume_cm3 = REAL_FIGURES[name]
+    assert (report.triangles, report.watertight, report.bodies) == (triangles, watertight, bodies)
+    assert report.volume_mm3 / 1000 == pytest.approx(volume_cm3, abs=0.006)
+    clean = watertight and not name.endswith(".3mf")
+    assert report.verdict is (Verdict.PASSED if clean else Verdict.WARNED)
+    assert 20 < report.peak_mb < MEMORY_BYTES / 2**20

@@ -10,75 +10,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jobs.coordinator import deliveries, harvests, lots, nodes, orders
 from jobs.coordinator.people import add_person
-from jobs.ledger import views
+from jobs.ledger import history, labs, views
 from jobs.lifecycle import AttemptState
-from jobs.live import Live
 from jobs.messages import PrinterChange, PrinterTele, ReportState, Telemetry
 from jobs.model import BatchState, OrderState, Role
 from printers.model import PrinterState
+from tests.doubles.pages import PASSWORD, PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
-from web.app import WebSettings, create_app
 from web.auth import hash_password
-
-PASSWORD = "correct horse"
-PEOPLE = {
-    "maker": (Role.MAKER, NODE),
-    "inspector": (Role.INSPECTOR, ""),
-    "steward": (Role.STEWARD, ""),
-}
 
 
 @pytest.fixture(scope="module")
 def hashed():
     return hash_password(PASSWORD)
-
-
-class Site:
-    """The application over one world, and people in front of it."""
-
-    def __init__(self, world, hashed, **settings):
-        self.world = world
-        self.live = Live()
-        facts = {
-            "secret_key": b"k" * 32,
-            "network_name": "Test network",
-            "public_url": "https://fabnet.example",
-            "secure_cookies": False,
-        }
-        self.app = create_app(
-            world.ledger,
-            lambda: world.library,
-            self.live,
-            lambda: world.now,
-            WebSettings(**(facts | settings)),
-        )
-        for login, (role, node) in PEOPLE.items():
-            add_person(world.ledger, login, login.title(), role, hashed, node, world.now)
-
-    def person(self, login=None, password=PASSWORD):
-        found = Person(self.app.test_client())
-        if login is not None:
-            answer = found.send("/sign-in", login=login, password=password)
-            assert answer.status_code == 303
-        return found
-
-
-class Person:
-    """A browser that reads forms before it sends them."""
-
-    def __init__(self, client):
-        self.client = client
-
-    def get(self, path, **kwargs):
-        return self.client.get(path, **kwargs)
-
-    def form(self, path):
-        """Return the hidden fields of a page's forms."""
-        return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.get(path).text))
-
-    def send(self, path, at=None, **fields):
-        """Send the form of the page `at` to `path`."""
-        return self.client.post(path, data=self.form(at or path) | fields)
 
 
 @pytest.fixture
@@ -412,11 +356,11 @@ def test_deeds_are_for_their_roles_only(site, order, path, allowed):
     world = site.world
     asked = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
     path = path.format(order=order, asked=asked.order_id, ref=world.first(AttemptState.PRINTED))
-    before = views.last_event(world.ledger.reading)
+    before = history.last_event(world.ledger.reading)
     for login in set(PEOPLE) - allowed:
         assert site.person(login).send(path, at="/waiting").status_code == 403, login
     assert site.person().send(path, at="/sign-in").status_code == 303
-    assert views.last_event(world.ledger.reading) == before
+    assert history.last_event(world.ledger.reading) == before
     for login in allowed:
         answer = site.person(login).send(path, at="/waiting", reason="because")
         assert answer.status_code in (303, 409), login
@@ -492,7 +436,7 @@ def test_the_stewards_page_says_why_and_how_far(site):
     order_id = world.order(2)
     world.plan()
     page = site.person("steward").get(f"/orders/{order_id}?lang=en").text
-    assert re.search(r"needs [\d.]+ g, the spool has 1 g", page)
+    assert re.search(r"needs [\d.]+ g, 1 g left", page)
     assert "2 pieces have no place yet:" in page
 
 
@@ -587,7 +531,7 @@ def test_the_bed_is_clear(site):
     assert f"/fleet/{NODE}/{PRINTER}/ready" in person.get("/waiting").text
     answer = person.send(f"/fleet/{NODE}/{PRINTER}/ready", at="/waiting")
     assert answer.location == "/waiting"
-    assert views.fleet(world.ledger.reading)[0].printers[0].clear
+    assert labs.fleet(world.ledger.reading)[0].printers[0].clear
 
 
 def a_lot(site, good=2):

@@ -11,9 +11,10 @@ from designs.library import Library
 from fabnet.errors import JournalError
 from fabnet.node.journal import COORDINATOR, Journal, adopt
 from jobs.errors import LedgerError
-from jobs.ledger import streams, views
+from jobs.ledger import labs, streams, views
 from jobs.ledger.books import audit, books
 from jobs.ledger.store import Ledger
+from jobs.ledger.waiting import waiting
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
 from jobs.model import Role
 
@@ -47,8 +48,8 @@ def test_an_old_ledger_opens_with_its_books_in_order(old):
     assert states[AttemptState.DECLINED] == 1
     for order in views.orders(ledger.reading):
         views.order_view(ledger.reading, order.id)
-    assert views.fleet(ledger.reading)
-    assert views.waiting(ledger.reading, Role.STEWARD)
+    assert labs.fleet(ledger.reading)
+    assert waiting(ledger.reading, Role.STEWARD)
     ledger.close()
 
 

@@ -67,6 +67,24 @@ def test_squares_fill_the_bed():
     assert not broken_rules(box(0, 0, 40, 40), layout)
 
 
+def test_boxes_lie_exactly_side_by_side():
+    """Six parts of 40 mm and five gaps of 2 mm are 250 mm; nothing of it is lost to rounding."""
+    flat = np.array([[0, 0, 1], [40, 0, 1], [40, 40, 1], [0, 40, 1]], dtype=np.float32)
+    top = np.stack([flat[[0, 1, 2]], flat[[0, 2, 3]]])
+    bed = Bed(x_mm=250.0, y_mm=208.0, margin_mm=0.0)
+    layout = pack(footprint(top), bed)
+    assert len(layout.placements) == 6 * 5
+    assert not broken_rules(box(0, 0, 40, 40), layout)
+
+
+def test_the_rest_of_a_bed_is_filled_with_boxes_the_other_way():
+    bar = box(0, 0, 100, 30)
+    layout = pack(bar, Bed(x_mm=132.0, y_mm=130.0, margin_mm=0.0))
+    assert len(layout.placements) == 5  # four in a pile, one upright beside them
+    assert {each.angle_deg for each in layout.placements} == {0.0, 90.0}
+    assert not broken_rules(bar, layout)
+
+
 def test_a_part_that_fits_only_on_the_diagonal_is_turned():
     bar = box(0, 0, 230, 8)
     layout = pack(bar, Bed(x_mm=180.0, y_mm=180.0, margin_mm=2.0))

@@ -1,18 +1,13 @@
 """The catalogue's visor: what the generator makes is what was committed, and can be printed."""
 
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
 import trimesh
 
-import designs.catalogue
 from designs.catalogue.visor_frame import VisorFrame, build, outer_face
-from designs.mesh import read_canonical
-
-COMMITTED = Path(designs.catalogue.__path__[0]) / "visor-frame" / "frame.stl"
 
 
 def read_again(triangles, folder):
@@ -44,13 +39,6 @@ def test_other_measures_give_a_closed_body_too(tmp_path):
 def test_it_fits_a_bed_of_180_mm():
     size = np.ptp(build().reshape(-1, 3), axis=0)
     assert max(size[0], size[1]) <= 176.0
-
-
-def test_the_committed_file_is_what_the_generator_makes(tmp_path):
-    made = read_again(build(), tmp_path)
-    kept = trimesh.Trimesh(**trimesh.triangles.to_kwargs(read_canonical(COMMITTED)))
-    assert made.extents == pytest.approx(kept.extents, abs=0.01)
-    assert made.volume == pytest.approx(kept.volume, rel=0.001)
 
 
 def test_the_pins_meet_the_holes_of_an_office_punch():

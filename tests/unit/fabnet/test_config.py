@@ -15,6 +15,9 @@ password_file = "mqtt.password"
 key_file = "node.key"
 """
 PRINTER = '[[printers]]\nid = "p1"\npreset = "generic-250x210"\nport = "/dev/ttyUSB0"\n'
+UNTIED = '[[printers]]\nid = "p2"\npreset = "generic-250x210"\n'
+OCTOPRINT = 'octoprint = "http://octopi.local"\n'
+KEY = '\napi_key_file = "octopi.key"\n'
 
 
 def write(tmp_path, text):
@@ -32,21 +35,57 @@ def test_a_nodes_file_with_a_printer(tmp_path):
     config = load_node(write(tmp_path, NODE + PRINTER))
     assert config.printers[0].preset == "generic-250x210"
     assert not config.printers[0].unattended
+    assert config.slicer == "auto"
+
+
+def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
+    config = load_node(
+        write(
+            tmp_path,
+            NODE
+            + PRINTER
+            + UNTIED
+            + OCTOPRINT
+            + KEY
+            + UNTIED.replace("p2", "p3")
+            + "manual = true",
+        )
+    )
+    assert [printer.link for printer in config.printers] == ["serial", "octoprint", "manual"]
+    # The key lies beside the file that names it, wherever the node is started from.
+    assert config.printers[1].api_key_file == str(tmp_path / "octopi.key")
 
 
 @pytest.mark.parametrize(
     ("load", "text", "words"),
     [
         (load_coordinator, 'data_dir = "d"\nprot = 80', ["prot", "did you mean 'port'"]),
-        (load_coordinator, 'data_dir = "d"\nport = "80"', ["port", "int"]),
+        (load_coordinator, 'data_dir = "d"\nport = "80"', ["port: has to be a whole number"]),
+        (load_coordinator, "data_dir = 1", ["data_dir", "words in quotes", "a whole number"]),
+        (load_coordinator, 'data_dir = "d"\nhub_place = [1.0]', ["hub_place", "list of 2 values"]),
+        (
+            load_coordinator,
+            'data_dir = "d"\nhub_place = "Nantes"',
+            ["hub_place", "square brackets"],
+        ),
+        (load_coordinator, 'data_dir = "d"\ntimezone = "Paris"', ["timezone", '"Europe/Paris"']),
+        (load_coordinator, 'data_dir = "d"\ntimezone = "../x"', ["timezone", "no time zone"]),
+        (load_node, NODE + 'paused = "no"', ["paused", "true or false"]),
         (load_coordinator, 'data_dir = "d"\nport = 99999', ["port", "65535"]),
-        (load_coordinator, "", ["data_dir"]),
+        (load_coordinator, "", ["data_dir is missing"]),
         (load_coordinator, "data_dir = ", ["no TOML"]),
         (load_node, NODE.replace("lab-nord", "Lab Nord"), ["id", "a-z"]),
         (load_node, NODE + 'attended = "8-20"', ["attended", "08:00-20:00"]),
+        (load_node, NODE + 'slicer = "cura"', ["slicer", "auto, local, coordinator"]),
         (load_node, NODE + PRINTER + 'colour = "red"', ["printers.colour"]),
         (load_node, NODE + PRINTER + PRINTER, ["printers.id", "twice"]),
         (load_node, NODE + PRINTER + "grams = -1", ["grams", "below 0"]),
+        (load_node, NODE + UNTIED, ["printers.p2", "port, octoprint", "manual = true"]),
+        (load_node, NODE + PRINTER + "manual = true", ["printers.p1", "one of"]),
+        (load_node, NODE + PRINTER + OCTOPRINT + KEY, ["printers.p1", "one of"]),
+        (load_node, NODE + UNTIED + OCTOPRINT, ["printers.p2.api_key_file", "a file with"]),
+        (load_node, NODE + PRINTER + KEY, ["printers.p1.api_key_file", "belongs to octoprint"]),
+        (load_node, NODE + UNTIED + 'octoprint = "octopi.local"' + KEY, ["p2.octoprint", "http"]),
     ],
 )
 def test_a_bad_file_is_one_clear_error(tmp_path, load, text, words):
@@ -59,3 +98,8 @@ def test_a_bad_file_is_one_clear_error(tmp_path, load, text, words):
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_node(tmp_path / "none.toml")
+
+
+def test_a_files_time_zone_is_kept(tmp_path):
+    text = 'data_dir = "d"\ntimezone = "America/Montreal"'
+    assert load_coordinator(write(tmp_path, text)).timezone == "America/Montreal"

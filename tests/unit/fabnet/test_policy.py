@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from fabnet.node.policy import Rules, decide, may_start, parse_hours
+from fabnet.node.policy import Rules, decide, over_ceiling, refusal, start_in_s
+from jobs.hours import parse
 from jobs.messages import OfferedAttempt
 from jobs.model import AttemptRef
 from printers.model import PrinterFacts, Spool
@@ -21,7 +22,7 @@ def a_printer(spool=SPOOL):
 
 def some_rules(printer=None, **changes):
     facts = {
-        "paused": False, "attended": parse_hours("08:00-20:00"), "unattended": frozenset(),
+        "paused": False, "attended": parse("08:00-20:00"), "unattended": frozenset(),
         "printers": {"p1": printer or a_printer()}, "reserved_g": {},
     }  # fmt: skip
     return Rules(**(facts | changes))
@@ -75,11 +76,50 @@ def test_a_printer_that_may_work_alone_takes_long_plates():
     ],
 )
 def test_a_plate_starts_only_if_all_of_it_lies_in_attended_hours(hours, clock, seconds, expected):
-    rules = some_rules(attended=parse_hours(hours))
+    rules = some_rules(attended=parse(hours))
     local = datetime(2026, 11, 24, *clock)  # noqa: DTZ001 - local by meaning
-    assert may_start("p1", seconds, rules, local) is expected
+    assert (start_in_s("p1", seconds, rules, local) == 0) is expected
+
+
+def test_a_plate_waits_for_the_next_hours_that_hold_all_of_it():
+    rules = some_rules(attended=parse("08:00-09:00, Wed 14:00-20:00"))
+    noon = datetime(2026, 11, 24, 12)  # noqa: DTZ001 - a Tuesday, local by meaning
+    assert start_in_s("p1", 600, rules, noon) == 20 * 3600
+    assert start_in_s("p1", 7200, rules, noon) == 26 * 3600
+    assert start_in_s("p1", 7 * 3600, rules, noon) is None
 
 
 def test_a_pause_holds_even_where_nobody_needs_to_be_there():
     rules = some_rules(paused=True, unattended=frozenset({"p1"}))
-    assert not may_start("p1", 60, rules, datetime(2026, 11, 24, 12))  # noqa: DTZ001
+    assert start_in_s("p1", 60, rules, datetime(2026, 11, 24, 12)) == 0  # noqa: DTZ001
+    assert "pause" in refusal("p1", "PETG", rules)
+
+
+def test_a_plate_that_was_taken_is_refused_once_its_spool_is_out():
+    assert refusal("p1", "PETG", some_rules()) == ""
+    assert "PETG loaded, not PLA" in refusal("p1", "PLA", some_rules())
+    assert "no spool" in refusal("p1", "PETG", some_rules(a_printer(spool=None)))
+
+
+@pytest.mark.parametrize(
+    ("begun_h", "before_h", "hours", "word"),
+    [
+        (0, 0, 20, ""),
+        (10, 8, 2, ""),
+        (10, 8, 2.1, "weekly ceiling of 20 h is reached until Monday"),
+        (20, 0, 0.1, "until Monday"),
+        (0, 0, 20.5, "the weekly ceiling is 20 h"),
+    ],
+)
+def test_a_week_holds_no_more_than_its_owner_gives(begun_h, before_h, hours, word):
+    rules = some_rules(weekly_h=20.0, begun_s=begun_h * 3600.0)
+    why = over_ceiling(hours * 3600, before_h * 3600, rules)
+    assert word in why
+    assert bool(why) is bool(word)
+
+
+def test_an_offer_beyond_the_ceiling_is_declined_in_words():
+    rules = some_rules(weekly_h=2.0, taken_s=3600.0)
+    assert decide(an_offer(seconds=3600.0), rules).taken
+    assert "until Monday" in decide(an_offer(seconds=3700.0), rules).reason
+    assert decide(an_offer(seconds=3700.0), some_rules(taken_s=1e6)).taken

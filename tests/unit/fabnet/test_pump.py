@@ -2,13 +2,13 @@
 
 import itertools
 
-from fabnet.link import Pump
+from fabnet.pacing import Pump, Throttle, pause_s
 from jobs.ledger.streams import OutboxRow
 
 
 def rows(*numbers):
     return tuple(
-        OutboxRow(peer="a", stream="s", n=n, id=str(n), type="x", body=b"{}", at="")
+        OutboxRow(peer="a", stream="s", n=n, id=str(n), type="x", body=b"{}", at="", floor=0)
         for n in numbers
     )
 
@@ -56,3 +56,51 @@ def test_a_new_link_sends_everything_again():
     assert sent(pump, [1, 2], 0.2) == [1, 2]
     pump.reset()
     assert sent(pump, [1, 2], 0.3) == [1, 2]
+
+
+def test_what_was_acknowledged_makes_room_at_once():
+    pump = Pump()
+    assert sent(pump, [1, 2], 0.0) == [1, 2]
+    assert sent(pump, [2, 3], 0.01) == [3]
+    assert sent(pump, [3, 4, 5], 0.02) == [4, 5]
+
+
+def test_what_the_link_did_not_take_is_due_with_the_next_round():
+    pump = Pump()
+    (_, second, _) = pump.due("a", rows(1, 2, 3), 0.0)
+    pump.refused(second)
+    assert sent(pump, [1, 2, 3], 0.1) == [2, 3]
+    assert sent(pump, [1, 2, 3], 0.2) == []
+
+
+def test_a_stream_that_begins_anew_is_sent_from_its_first_message():
+    pump = Pump()
+    sent(pump, [40, 41], 0.0)
+    pump.reset("a")
+    assert sent(pump, [1], 0.1) == [1]
+    assert sent(pump, [1, 2], 0.2) == [2]
+
+
+def test_a_sender_that_floods_is_held_to_its_rate_and_nobody_else_is():
+    throttle = Throttle(10.0, 5.0)
+    taken = [throttle.allows("loud", n / 1000) for n in range(1000)]
+    assert sum(taken) == 14  # the burst, and ten in the second
+    assert throttle.allows("quiet", 1.0)
+    assert throttle.allows("loud", 2.0)
+
+
+def test_links_that_were_lost_at_once_come_back_spread_out_and_then_ever_later():
+    assert [pause_s(0, 5.0, chance) for chance in (0.0, 0.5)] == [0.0, 2.5]
+    assert [pause_s(k, 5.0, 1.0) for k in (1, 2, 3, 5, 6, 40)] == [2, 4, 8, 32, 60, 60]
+
+
+def test_what_rests_need_not_be_read():
+    pump = Pump()
+    assert not pump.rests("a", 1, 2, 0.0)
+    assert sent(pump, [1, 2], 0.0) == [1, 2]
+    assert pump.rests("a", 1, 2, 0.5)
+    assert not pump.rests("a", 1, 3, 0.5)
+    assert not pump.rests("a", 2, 2, 0.5)
+    assert not pump.rests("a", 1, 2, 2.5)
+    pump.reset("a")
+    assert not pump.rests("a", 1, 2, 0.5)

@@ -1,16 +1,20 @@
-"""Offers: one plate at least, then as far ahead as the look-ahead; a no is left alone a while."""
+"""Offers: one plate at least, then as far ahead as the look-ahead. What a lab cannot make is taken back."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from jobs.assign import DECLINE_REST_S, OpenJob, PrinterLoad, next_offers
+import pytest
+
+from jobs.assign import HeldJob, OpenJob, PrinterLoad, next_offers, to_take_back
+from jobs.lifecycle import MAY_HAVE_STARTED, AttemptState
+from jobs.model import ReasonCode
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def a_job(job, seconds=3600.0, node="a", printer="p", due=date(2026, 12, 1), declined_at=None):
+def a_job(job, seconds=3600.0, node="a", printer="p", due=date(2026, 12, 1)):
     return OpenJob(
-        job=job, node=node, printer=printer, seconds=seconds, due=due, created_at=NOW,
-        declined_at=declined_at,
+        job=job, node=node, printer=printer, seconds=seconds, due=due, created_at=NOW
     )  # fmt: skip
 
 
@@ -18,8 +22,8 @@ def a_load(live_s=0.0, node="a", printer="p"):
     return PrinterLoad(node=node, printer=printer, live_s=live_s)
 
 
-def chosen(jobs, loads, now=NOW):
-    return [job.job for job in next_offers(jobs, loads, now)]
+def chosen(jobs, loads):
+    return [job.job for job in next_offers(jobs, loads)]
 
 
 def test_offers_reach_eight_hours_ahead():
@@ -41,8 +45,72 @@ def test_nothing_is_offered_to_a_printer_that_is_not_there():
     assert chosen([a_job("j", node="gone")], [a_load()]) == []
 
 
-def test_a_declined_job_rests_before_it_is_offered_again():
-    rest = timedelta(seconds=DECLINE_REST_S)
-    job = a_job("j", declined_at=NOW)
-    assert chosen([job], [a_load()], NOW + rest - timedelta(seconds=1)) == []
-    assert chosen([job], [a_load()], NOW + rest) == ["j"]
+SILENCE = timedelta(minutes=10)
+
+
+def held(job="j", **changes):
+    facts = {
+        "node": "a", "printer": "p", "material": "PETG", "attempt": AttemptState.TAKEN, "words": "",
+        "online": True, "gone_since": None, "fault": "", "paused": False, "loaded": "PETG",
+    }  # fmt: skip
+    return HeldJob(job=job, **(facts | changes))
+
+
+def taken_back(*jobs, now=NOW):
+    return [(job.job, why.code, why.text) for job, why in to_take_back(jobs, SILENCE, now)]
+
+
+def test_a_job_whose_lab_can_make_it_stays():
+    states = [
+        None,
+        AttemptState.OFFERED,
+        AttemptState.TAKEN,
+        AttemptState.PREPARING,
+        AttemptState.READY,
+    ]
+    assert taken_back(*(held(attempt=state) for state in states)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"attempt": AttemptState.DECLINED, "words": "no time"}, ReasonCode.DECLINED, "no time"),
+        ({"attempt": AttemptState.LAPSED, "words": "no word"}, ReasonCode.DECLINED, "no word"),
+        ({"paused": True}, ReasonCode.PAUSED, ""),
+        ({"loaded": None}, ReasonCode.NO_SPOOL, ""),
+        ({"loaded": "PLA"}, ReasonCode.MATERIAL, ""),
+        ({"online": False, "gone_since": NOW - SILENCE}, ReasonCode.OFFLINE, ""),
+        ({"gone_since": NOW - SILENCE, "fault": "no answer"}, ReasonCode.FAULT, "no answer"),
+    ],
+)
+def test_a_job_whose_lab_cannot_make_it_goes_to_others(changes, code, text):
+    assert taken_back(held(**changes)) == [("j", code, text)]
+
+
+def test_a_short_silence_takes_nothing():
+    job = held(online=False, gone_since=NOW - SILENCE + timedelta(seconds=1))
+    assert taken_back(job) == []
+    assert taken_back(job, now=NOW + timedelta(seconds=1)) == [("j", ReasonCode.OFFLINE, "")]
+
+
+@pytest.mark.parametrize("state", sorted(MAY_HAVE_STARTED))
+def test_what_may_have_started_is_never_taken_back(state):
+    job = held(attempt=state, online=False, gone_since=NOW - 9 * SILENCE, paused=True, loaded=None)
+    assert taken_back(job) == []
+
+
+def test_the_order_of_jobs_does_not_matter():
+    jobs = [held(f"j{n}", paused=bool(n % 2)) for n in range(6)]
+    assert taken_back(*jobs) == taken_back(*jobs[::-1])
+    assert [job for job, *_ in taken_back(*jobs)] == ["j1", "j3", "j5"]
+
+
+def test_no_more_is_offered_than_the_week_of_a_lab_holds():
+    jobs = [a_job("j0"), a_job("j1", printer="q"), a_job("j2")]
+    loads = [replace(a_load(printer=name), week_left_s=2 * 3600.0) for name in ("p", "q")]
+    assert chosen(jobs, loads) == ["j0", "j1"]
+
+
+def test_what_the_week_does_not_hold_goes_to_others_unless_it_was_taken():
+    assert taken_back(held(attempt=None, over_ceiling=True)) == [("j", ReasonCode.CEILING, "")]
+    assert taken_back(held(over_ceiling=True)) == []

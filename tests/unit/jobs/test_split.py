@@ -1,28 +1,31 @@
 """The split places every piece or says why not, the same way whatever order it is told in."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
+from jobs.hours import parse
 from jobs.model import ReasonCode
-from jobs.split import Fit, FleetPrinter, Need, exclusion, split
+from jobs.split import split
 
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 MESHES = ("frame", "clip")
 MATERIALS = ("PETG", "PLA")
 
 
 def a_printer(node="lab-a", printer="p1", **changes):
-    facts = {
-        "online": True, "paused": False, "material": "PETG", "grams": 500.0, "busy_s": 0.0,
-    }  # fmt: skip
+    facts = {"online": True, "paused": False, "material": "PETG", "grams": 500.0}
     return FleetPrinter(node=node, printer=printer, **(facts | changes))
 
 
-def a_need(pieces=6, order="o1", part="frame", due=date(2026, 12, 1), materials=("PETG",)):
-    return Need(
-        order_id=order, part_id=part, pieces=pieces, due=due, materials=materials, mesh_sha256=part
-    )
+def a_need(pieces=6, order="o1", part="frame", **changes):
+    facts = {
+        "due": date(2026, 12, 1), "materials": ("PETG",), "per_kit": 1, "mesh_sha256": part,
+    }  # fmt: skip
+    return Need(order_id=order, part_id=part, pieces=pieces, **(facts | changes))
 
 
 def a_fit(most=2, **changes):
@@ -37,29 +40,86 @@ def fits_for(fleet, fit, meshes=("frame",)):
     return {(mesh, p.node, p.printer): fit for mesh in meshes for p in fleet}
 
 
+def plan_of(needs, fleet, fits):
+    return split(needs, fleet, fits, NOW)
+
+
 def test_six_visors_on_one_printer_are_three_full_plates():
     fleet = [a_printer()]
-    plan = split([a_need()], fleet, fits_for(fleet, a_fit()))
+    plan = plan_of([a_need()], fleet, fits_for(fleet, a_fit()))
     assert [plate.copies for plate in plan.plates] == [2, 2, 2]
     assert plan.shortfalls == ()
-    assert plan.rows[0].pieces == 6
-    assert plan.rows[0].plates == 3
+    (row,) = plan.rows
+    assert (row.pieces, row.plates, row.late, row.reasons) == (6, 3, 0, ())
+    assert row.done_at == NOW + timedelta(seconds=3 * 5800)
 
 
 def test_the_last_plate_is_only_as_large_as_needed():
     fleet = [a_printer()]
-    plan = split([a_need(pieces=5)], fleet, fits_for(fleet, a_fit()))
+    plan = plan_of([a_need(pieces=5)], fleet, fits_for(fleet, a_fit()))
     assert [plate.copies for plate in plan.plates] == [2, 2, 1]
 
 
-def test_work_goes_to_who_finishes_first():
-    fleet = [a_printer("lab-a"), a_printer("lab-b"), a_printer("lab-c", busy_s=100_000)]
-    plan = split([a_need(pieces=8)], fleet, fits_for(fleet, a_fit()))
-    given_to = {row.node: row.pieces for row in plan.rows}
-    assert given_to == {"lab-a": 4, "lab-b": 4, "lab-c": 0}
+def test_work_goes_to_who_finishes_first_and_the_others_are_told():
+    fleet = [a_printer("lab-a"), a_printer("lab-b"), a_printer("lab-c", queue_s=(100_000,))]
+    plan = plan_of([a_need(pieces=8)], fleet, fits_for(fleet, a_fit()))
+    assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 4, "lab-b": 4, "lab-c": 0}
+    (why,) = plan.rows[2].reasons
+    assert why.code is ReasonCode.LATER
+    assert why.needed == pytest.approx(105_800 / 3600)
+    assert why.available == pytest.approx(11_600 / 3600)
 
 
-def test_each_printer_that_can_make_nothing_is_told_why():
+def test_two_printers_of_one_lab_go_before_a_parcel_more():
+    fleet = [a_printer("lab-a", "p1"), a_printer("lab-a", "p2"), a_printer("lab-b")]
+    plan = plan_of([a_need(pieces=4)], fleet, fits_for(fleet, a_fit()))
+    assert {(row.node, row.printer): row.pieces for row in plan.rows} == {
+        ("lab-a", "p1"): 2, ("lab-a", "p2"): 2, ("lab-b", "p1"): 0,
+    }  # fmt: skip
+
+
+def test_the_nearer_lab_goes_first_while_time_allows():
+    fleet = [a_printer("lab-a", km=300.0), a_printer("lab-b", km=10.0)]
+    plan = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit()))
+    assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 0, "lab-b": 2}
+    assert [row.km for row in plan.rows] == [300.0, 10.0]
+
+
+def test_a_far_lab_that_is_in_time_goes_before_a_near_one_that_is_not():
+    fleet = [a_printer("lab-a", km=900.0), a_printer("lab-b", km=1.0, queue_s=(40_000,))]
+    need = a_need(pieces=2, due=date(2026, 11, 25))
+    plan = plan_of([need], fleet, fits_for(fleet, a_fit()))
+    assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 2, "lab-b": 0}
+
+
+def test_what_cannot_be_in_time_is_made_and_said_to_be_late():
+    fleet = [a_printer()]
+    need = a_need(pieces=20, due=date(2026, 11, 25))
+    (row,) = plan_of([need], fleet, fits_for(fleet, a_fit())).rows
+    assert row.pieces == 20
+    assert row.late == 6  # seven plates of 5800 s are done before midnight
+
+
+def test_hours_bound_the_size_of_a_plate_and_the_day_on_which_it_prints():
+    fleet = [a_printer(attended=parse("18:00-20:30"), utc_offset_min=60)]
+    plan = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit()))
+    assert [plate.copies for plate in plan.plates] == [2, 1]
+    assert [plate.done_at for plate in plan.plates] == [
+        datetime(2026, 11, 24, 17, tzinfo=UTC) + timedelta(seconds=5800),
+        datetime(2026, 11, 25, 17, tzinfo=UTC) + timedelta(seconds=3000),
+    ]
+    short = [a_printer(attended=parse("18:00-20:00"))]
+    plan = plan_of([a_need(pieces=3)], short, fits_for(short, a_fit()))
+    assert [plate.copies for plate in plan.plates] == [1, 1, 1]
+
+
+def test_a_printer_that_may_run_unattended_ignores_the_hours():
+    fleet = [a_printer(attended=parse("18:00-19:00"), unattended=True)]
+    plan = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit()))
+    assert plan.plates[0].done_at == NOW + timedelta(seconds=5800)
+
+
+def test_each_printer_that_can_make_nothing_is_told_the_one_rule():
     fleet = [
         a_printer("a-small"),
         a_printer("b-empty", material=None),
@@ -67,9 +127,12 @@ def test_each_printer_that_can_make_nothing_is_told_why():
         a_printer("d-short", grams=10.0),
         a_printer("e-paused", paused=True),
         a_printer("f-off", online=False),
+        a_printer("g-broken", fault="thermal runaway"),
+        a_printer("h-hours", attended=parse("12:00-13:00")),
+        a_printer("i-no"),
     ]
     fits = fits_for(fleet, a_fit()) | {("frame", "a-small", "p1"): a_fit(most=0, bed_mm=176.0)}
-    plan = split([a_need()], fleet, fits)
+    plan = plan_of([a_need(declined=(("i-no", "busy"),))], fleet, fits)
     assert [(row.node, row.reasons[0].code) for row in plan.rows] == [
         ("a-small", ReasonCode.BED),
         ("b-empty", ReasonCode.NO_SPOOL),
@@ -77,107 +140,128 @@ def test_each_printer_that_can_make_nothing_is_told_why():
         ("d-short", ReasonCode.STOCK),
         ("e-paused", ReasonCode.PAUSED),
         ("f-off", ReasonCode.OFFLINE),
+        ("g-broken", ReasonCode.FAULT),
+        ("h-hours", ReasonCode.HOURS),
+        ("i-no", ReasonCode.DECLINED),
     ]
-    (short,) = plan.shortfalls
-    assert short.pieces == 6
-    assert len(short.reasons) == 6
-    assert (short.reasons[3].needed, short.reasons[3].available) == (18.0, 10.0)
+    assert plan.rows[-1].reasons[0].text == "busy"
+    assert plan.shortfalls[0].pieces == 6
+    assert len(plan.shortfalls[0].reasons) == 9
 
 
-def test_filament_limits_the_pieces_and_is_the_reason_for_the_rest():
-    fleet = [a_printer(grams=60.0)]
-    plan = split([a_need()], fleet, fits_for(fleet, a_fit()))
-    assert sum(plate.copies for plate in plan.plates) == 3
-    (short,) = plan.shortfalls
-    assert short.pieces == 3
-    assert short.reasons[0].code is ReasonCode.STOCK
+def test_a_bed_reason_has_both_lengths():
+    why = exclusion(a_need(), a_printer(), a_fit(most=0, needed_mm=191.0, bed_mm=180.0))
+    assert (why.code, why.needed, why.available) == (ReasonCode.BED, 191.0, 180.0)
 
 
-def test_no_fleet_is_a_reason_too():
-    (short,) = split([a_need()], [], {}).shortfalls
-    assert [reason.code for reason in short.reasons] == [ReasonCode.NO_NODE]
+def test_filament_bounds_what_a_printer_gets():
+    fleet = [a_printer(grams=60.0), a_printer("lab-b", grams=20.0)]
+    plan = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit()))
+    assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 3, "lab-b": 1}
+    assert plan.shortfalls[0].pieces == 2
+    assert {why.code for why in plan.shortfalls[0].reasons} == {ReasonCode.STOCK}
+    assert plan.rows[0].reasons[0].code is ReasonCode.STOCK  # what stopped it from getting more
 
 
-def test_the_earlier_due_order_is_served_first():
-    fleet = [a_printer(grams=40.0)]
-    late, soon = a_need(2, "a", due=date(2026, 12, 9)), a_need(2, "b", due=date(2026, 12, 1))
-    plan = split([late, soon], fleet, fits_for(fleet, a_fit()))
-    assert {plate.order_id for plate in plan.plates} == {"b"}
-    assert plan.shortfalls[0].order_id == "a"
+def test_whole_kits_come_first_when_filament_is_short():
+    fleet = [a_printer(grams=110.0)]
+    needs = [a_need(pieces=10, part="clip", per_kit=2), a_need(pieces=5, part="frame")]
+    plan = plan_of(needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES))
+    assert {row.part_id: row.pieces for row in plan.rows} == {"frame": 3, "clip": 6}
+    assert {short.part_id: short.pieces for short in plan.shortfalls} == {"frame": 2, "clip": 4}
 
 
-needs = st.lists(
+def test_parts_that_exist_already_count_when_kits_are_made_whole():
+    fleet = [a_printer(grams=50.0)]
+    # Ten kits lack eight clips and two frames: three frames' worth of clips are enough for now.
+    needs = [a_need(pieces=8, part="clip", per_kit=2), a_need(pieces=2, part="frame")]
+    plan = plan_of(needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES))
+    assert {row.part_id: row.pieces for row in plan.rows} == {"clip": 4, "frame": 0}
+
+
+def test_no_node_at_all_is_a_reason():
+    plan = plan_of([a_need()], [], {})
+    assert plan.shortfalls[0].reasons[0].code is ReasonCode.NO_NODE
+
+
+def test_what_was_sliced_is_believed_before_the_estimate():
+    fit = a_fit(sliced=((2, 11_600.0, 50.0),))
+    assert fit.seconds(2) == 11_600.0
+    assert fit.grams(2) == 50.0
+    assert fit.seconds(1) == pytest.approx(6000.0)  # twice the estimate, as the other was
+    assert fit.grams(1) == 25.0
+
+
+PRINTERS = st.builds(
+    a_printer,
+    node=st.sampled_from(["lab-a", "lab-b", "lab-c", "lab-d"]),
+    printer=st.sampled_from(["p1", "p2"]),
+    online=st.booleans(),
+    paused=st.booleans(),
+    material=st.sampled_from([*MATERIALS, None]),
+    grams=st.floats(0, 400),
+    queue_s=st.lists(st.floats(0, 50_000), max_size=3).map(tuple),
+    attended=st.sampled_from(["00:00-24:00", "18:00-20:00", "Mon-Fri 08:00-17:00"]).map(parse),
+    km=st.one_of(st.none(), st.floats(0, 500)),
+)
+FLEETS = st.lists(PRINTERS, max_size=8, unique_by=lambda p: (p.node, p.printer))
+NEEDS = st.lists(
     st.builds(
         a_need,
-        pieces=st.integers(1, 40),
+        pieces=st.integers(1, 30),
         order=st.sampled_from(["o1", "o2", "o3"]),
         part=st.sampled_from(MESHES),
-        due=st.sampled_from([date(2026, 12, 1), date(2026, 12, 5)]),
-        materials=st.sampled_from([("PETG",), ("PETG", "PLA")]),
+        per_kit=st.integers(1, 3),
+        due=st.dates(date(2026, 11, 25), date(2026, 12, 9)),
+        materials=st.sampled_from([("PETG",), ("PLA", "PETG")]),
     ),
-    max_size=4,
-    unique_by=lambda need: (need.order_id, need.part_id),
+    max_size=5,
+    unique_by=lambda n: (n.order_id, n.part_id),
 )
-fleets = st.lists(
-    st.builds(
-        a_printer,
-        node=st.sampled_from(["a", "b", "c"]),
-        printer=st.sampled_from(["1", "2"]),
-        online=st.booleans(),
-        paused=st.booleans(),
-        material=st.sampled_from([None, *MATERIALS]),
-        grams=st.floats(0, 1000),
-        busy_s=st.floats(0, 100_000),
-    ),
-    max_size=6,
-    unique_by=lambda printer: (printer.node, printer.printer),
+SOME_FITS = st.builds(
+    a_fit, most=st.integers(0, 5), seconds_first=st.floats(60, 9000), grams_each=st.floats(1, 60)
 )
 
 
-@st.composite
-def cases(draw):
-    fleet = draw(fleets)
-    fits = {
-        (mesh, p.node, p.printer): a_fit(most=draw(st.integers(0, 5)))
-        for mesh in MESHES
-        for p in fleet
-    }
-    return draw(needs), fleet, fits
+@given(needs=NEEDS, fleet=FLEETS, data=st.data())
+def test_every_piece_is_placed_or_short_and_no_rule_is_broken(needs, fleet, data):
+    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
+    plan = plan_of(needs, fleet, fits)
+    printers = {(p.node, p.printer): p for p in fleet}
+    for need in needs:
+        ours = [p for p in plan.plates if (p.order_id, p.part_id) == (need.order_id, need.part_id)]
+        short = sum(
+            s.pieces
+            for s in plan.shortfalls
+            if (s.order_id, s.part_id) == (need.order_id, need.part_id)
+        )
+        assert sum(p.copies for p in ours) + short == need.pieces
+        for plate in ours:
+            key = (plate.node, plate.printer)
+            printer, fit = printers[key], fits[need.mesh_sha256, *key]
+            assert plate.copies <= copies_for(need, printer, fit, need.pieces)
+            assert plate.material in need.materials
+    for key, printer in printers.items():
+        mine = [p for p in plan.plates if (p.node, p.printer) == key]
+        assert sum(p.grams for p in mine) <= printer.grams + 1e-6
+        assert [p.done_at for p in mine] == sorted(p.done_at for p in mine)
 
 
-@given(cases(), st.randoms(use_true_random=False))
-def test_the_plan_does_not_depend_on_the_order_of_its_inputs(case, random):
-    wanted, fleet, fits = case
-    first = split(wanted, fleet, fits)
-    wanted, fleet = list(wanted), list(fleet)
-    random.shuffle(wanted)
-    random.shuffle(fleet)
-    assert split(wanted, fleet, fits) == first
+@given(needs=NEEDS, fleet=FLEETS, data=st.data())
+def test_the_order_of_the_facts_does_not_matter(needs, fleet, data):
+    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
+    again = plan_of(
+        data.draw(st.permutations(needs)), data.draw(st.permutations(fleet)), dict(fits)
+    )
+    assert again == plan_of(needs, fleet, fits)
 
 
-@given(cases())
-def test_every_piece_is_on_one_plate_or_in_a_shortfall_with_a_reason(case):
-    wanted, fleet, fits = case
-    plan = split(wanted, fleet, fits)
-    for need in wanted:
-        key = (need.order_id, need.part_id)
-        placed = sum(p.copies for p in plan.plates if (p.order_id, p.part_id) == key)
-        short = sum(s.pieces for s in plan.shortfalls if (s.order_id, s.part_id) == key)
-        assert placed + short == need.pieces
-    assert all(s.pieces > 0 and s.reasons for s in plan.shortfalls)
-    assert len(plan.rows) == len(wanted) * len(fleet)
-
-
-@given(cases())
-def test_nobody_gets_what_it_cannot_make(case):
-    wanted, fleet, fits = case
-    plan = split(wanted, fleet, fits)
-    by_need = {(need.order_id, need.part_id): need for need in wanted}
-    for printer in fleet:
-        mine = [p for p in plan.plates if (p.node, p.printer) == (printer.node, printer.printer)]
-        assert sum(plate.grams for plate in mine) <= printer.grams + 1e-6
-        for plate in mine:
-            need = by_need[plate.order_id, plate.part_id]
-            fit = fits[need.mesh_sha256, printer.node, printer.printer]
-            assert 1 <= plate.copies <= fit.most
-            assert exclusion(need, printer, fit) is None
+def test_printers_of_one_lab_share_its_weekly_hours():
+    week = {"weekly_h": 20.0, "week_left_s": 2.5 * 5800}
+    fleet = [a_printer(printer="p1", **week), a_printer(printer="p2", **week)]
+    plan = plan_of([a_need(pieces=20)], fleet, fits_for(fleet, a_fit()))
+    assert 0 < sum(plate.seconds for plate in plan.plates) <= 2.5 * 5800
+    assert {why.code for why in plan.shortfalls[0].reasons} == {ReasonCode.CEILING}
+    more = [*fleet, a_printer("lab-b")]
+    plan = plan_of([a_need(pieces=20)], more, fits_for(more, a_fit()))
+    assert plan.shortfalls == ()

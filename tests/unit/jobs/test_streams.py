@@ -1,5 +1,7 @@
 """Reliable streams: each message applied once, in order, through loss, doubles and lost memories."""
 
+import sqlite3
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -9,26 +11,28 @@ from sqlite_utils import Database
 
 from jobs.ledger import streams
 from jobs.ledger.migrations import stream_migrations
-from jobs.ledger.streams import Arrival
+from jobs.ledger.streams import Acked, Arrival, Cursor
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
+@contextmanager
 def a_side():
     db = Database(memory=True)
     stream_migrations.apply(db)
-    return db.conn
+    with closing(db.conn) as connection:
+        yield connection
 
 
 @pytest.fixture
 def db():
-    return a_side()
+    with a_side() as connection:
+        yield connection
 
 
 def test_numbers_grow_by_one_for_each_peer_alone(db):
     assert [streams.send(db, "a", "x", b"{}", NOW) for _ in range(3)] == [1, 2, 3]
     assert streams.send(db, "b", "x", b"{}", NOW) == 1
-    assert streams.peers_with_mail(db) == ("a", "b")
 
 
 def test_rows_stay_until_they_are_acknowledged(db):
@@ -36,14 +40,14 @@ def test_rows_stay_until_they_are_acknowledged(db):
         streams.send(db, "a", "x", b"{}", NOW)
     stream, last = streams.stream_of(db, "a")
     assert last == 5
-    assert streams.acknowledged(db, "a", stream, 3)
+    assert streams.acknowledged(db, "a", stream, 3) is Acked.FORGOTTEN
     assert [row.n for row in streams.unacknowledged(db, "a", 16)] == [4, 5]
-    assert not streams.acknowledged(db, "a", stream, 3)
+    assert streams.acknowledged(db, "a", stream, 3) is Acked.NOTHING
 
 
 def test_an_ack_of_another_stream_forgets_nothing(db):
     streams.send(db, "a", "x", b"{}", NOW)
-    assert not streams.acknowledged(db, "a", "older", 1)
+    assert streams.acknowledged(db, "a", "older", 1) is Acked.NOTHING
     assert len(streams.unacknowledged(db, "a", 16)) == 1
 
 
@@ -59,16 +63,17 @@ def test_only_the_next_message_is_applied(db):
     assert streams.arrive(db, "a", "s", 1) is Arrival.DUPLICATE
     assert streams.arrive(db, "a", "s", 3) is Arrival.GAP
     assert streams.arrive(db, "a", "s", 2) is Arrival.APPLY
-    assert streams.cursor_of(db, "a") == ("s", 2)
+    assert streams.cursor_of(db, "a") == Cursor(stream="s", n=2, id="")
 
 
 def test_a_new_stream_begins_at_one_and_ends_the_old_one_for_ever(db):
     streams.arrive(db, "a", "old", 1)
-    assert streams.arrive(db, "a", "new", 2) is Arrival.STALE
+    assert streams.arrive(db, "a", "new", 2) is Arrival.GAP
+    assert streams.arrive(db, "a", "new", 1, may_begin=False) is Arrival.GAP
     assert streams.arrive(db, "a", "new", 1) is Arrival.NEW_STREAM
     assert streams.arrive(db, "a", "old", 1) is Arrival.STALE
     assert streams.arrive(db, "a", "old", 2) is Arrival.STALE
-    assert streams.cursor_of(db, "a") == ("new", 1)
+    assert streams.cursor_of(db, "a") == Cursor(stream="new", n=1, id="")
 
 
 def test_a_restarted_stream_has_another_name_and_no_old_mail(db):
@@ -80,30 +85,122 @@ def test_a_restarted_stream_has_another_name_and_no_old_mail(db):
     assert streams.stream_of(db, "a")[0] != before
 
 
+def take(receiver, row):
+    arrival = streams.arrive(receiver, "s", row.stream, row.n, row.id, row.floor)
+    assert arrival is not Arrival.BEHIND
+    return arrival
+
+
+def acknowledge(sender, receiver):
+    cursor = streams.cursor_of(receiver, "s")
+    found = streams.acknowledged(sender, "r", cursor.stream, cursor.n, cursor.id)
+    assert found is not Acked.FOREIGN
+    return found
+
+
+def exchange(sender, receiver):
+    for row in streams.unacknowledged(sender, "r", 16):
+        take(receiver, row)
+    acknowledge(sender, receiver)
+
+
+def copy_of(db):
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    db.commit()
+    db.backup(copy)
+    copy.row_factory = sqlite3.Row
+    return closing(copy)
+
+
+def test_a_sender_that_was_put_back_reads_it_in_the_next_acknowledgement():
+    with a_side() as sender, a_side() as receiver:
+        streams.send(sender, "r", "x", b"{}", NOW)
+        exchange(sender, receiver)
+        with copy_of(sender) as copy:
+            for _ in range(3):
+                streams.send(sender, "r", "x", b"{}", NOW)
+                exchange(sender, receiver)
+            # However many messages it has written meanwhile: they are others than those.
+            for _ in range(5):
+                cursor = streams.cursor_of(receiver, "s")
+                assert (
+                    streams.acknowledged(copy, "r", cursor.stream, cursor.n, cursor.id)
+                    is Acked.FOREIGN
+                )
+                streams.send(copy, "r", "x", b"{}", NOW)
+
+
+def test_a_receiver_that_was_put_back_reads_it_in_the_next_message():
+    with a_side() as sender, a_side() as receiver:
+        streams.send(sender, "r", "x", b"{}", NOW)
+        exchange(sender, receiver)
+        with copy_of(receiver) as copy:
+            streams.send(sender, "r", "x", b"{}", NOW)
+            exchange(sender, receiver)
+            streams.send(sender, "r", "x", b"{}", NOW)
+            (row,) = streams.unacknowledged(sender, "r", 16)
+            assert streams.arrive(copy, "s", row.stream, row.n, row.id, row.floor) is Arrival.BEHIND
+        with a_side() as empty:
+            assert (
+                streams.arrive(empty, "s", row.stream, row.n, row.id, row.floor) is Arrival.BEHIND
+            )
+
+
+def test_a_late_acknowledgement_is_no_proof_of_anything():
+    with a_side() as sender, a_side() as receiver:
+        late = []
+        for _ in range(3):
+            streams.send(sender, "r", "x", b"{}", NOW)
+            for row in streams.unacknowledged(sender, "r", 16):
+                take(receiver, row)
+            late.append(streams.cursor_of(receiver, "s"))
+            acknowledge(sender, receiver)
+        for cursor in late:
+            found = streams.acknowledged(sender, "r", cursor.stream, cursor.n, cursor.id)
+            assert found is Acked.NOTHING
+
+
+def test_what_was_not_acknowledged_begins_the_new_stream():
+    with a_side() as sender, a_side() as receiver:
+        ids = []
+        for _ in range(5):
+            streams.send(sender, "r", "x", b"{}", NOW)
+        exchange(sender, receiver)
+        for _ in range(3):
+            streams.send(sender, "r", "x", b"{}", NOW)
+            ids.append(streams.unacknowledged(sender, "r", 16)[-1].id)
+        before, _ = streams.stream_of(sender, "r")
+        streams.renumber(sender, "r")
+        rows = streams.unacknowledged(sender, "r", 16)
+        assert [(row.n, row.id) for row in rows] == list(enumerate(ids, 1))
+        assert rows[0].stream != before
+        assert streams.send(sender, "r", "x", b"{}", NOW) == 4
+        streams.read_no_more(receiver, "s")
+        assert streams.arrive(receiver, "s", before, 6) is Arrival.STALE
+        assert [take(receiver, row) for row in rows] == [Arrival.APPLY] * 3
+
+
 @given(st.data())
 def test_a_hostile_network_changes_nothing(data):
     """Loss, doubles and reordering: what is applied is what was sent, and it all arrives."""
-    sender, receiver = a_side(), a_side()
-    sent, applied, in_flight = 0, [], []
-    for _ in range(data.draw(st.integers(0, 60))):
-        step = data.draw(st.sampled_from(["send", "pump", "deliver", "double", "drop", "ack"]))
-        if step == "send":
-            sent = streams.send(sender, "r", "x", b"{}", NOW)
-        elif step == "pump":
-            in_flight += streams.unacknowledged(sender, "r", 3)
-        elif step == "ack":
-            streams.acknowledged(sender, "r", *streams.cursor_of(receiver, "s"))
-        elif in_flight:
-            at = data.draw(st.integers(0, len(in_flight) - 1))
-            row = in_flight[at] if step == "double" else in_flight.pop(at)
-            if (
-                step == "deliver"
-                and streams.arrive(receiver, "s", row.stream, row.n) is Arrival.APPLY
-            ):
-                applied.append(row.n)
-    while mail := streams.unacknowledged(sender, "r", 3):
-        for row in mail:
-            if streams.arrive(receiver, "s", row.stream, row.n) is Arrival.APPLY:
-                applied.append(row.n)
-        streams.acknowledged(sender, "r", *streams.cursor_of(receiver, "s"))
-    assert applied == list(range(1, sent + 1))
+    with a_side() as sender, a_side() as receiver:
+        sent, applied, in_flight = 0, [], []
+        for _ in range(data.draw(st.integers(0, 60))):
+            step = data.draw(st.sampled_from(["send", "pump", "deliver", "double", "drop", "ack"]))
+            if step == "send":
+                sent = streams.send(sender, "r", "x", b"{}", NOW)
+            elif step == "pump":
+                in_flight += streams.unacknowledged(sender, "r", 3)
+            elif step == "ack":
+                acknowledge(sender, receiver)
+            elif in_flight:
+                at = data.draw(st.integers(0, len(in_flight) - 1))
+                row = in_flight[at] if step == "double" else in_flight.pop(at)
+                if step == "deliver" and take(receiver, row) is Arrival.APPLY:
+                    applied.append(row.n)
+        while mail := streams.unacknowledged(sender, "r", 3):
+            for row in mail:
+                if take(receiver, row) is Arrival.APPLY:
+                    applied.append(row.n)
+            acknowledge(sender, receiver)
+        assert applied == list(range(1, sent + 1))

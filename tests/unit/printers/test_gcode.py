@@ -1,5 +1,7 @@
 """What may run on a printer, and the words in which the rest is refused."""
 
+import dataclasses
+
 import pytest
 
 from firmware_profiles.profile import MachinePreset
@@ -9,7 +11,7 @@ from printers.gcode import check
 PRESET = MachinePreset(
     name="p", title="P", source="test", bed_x_mm=250.0, bed_y_mm=210.0, height_mm=200.0,
     margin_mm=2.0, nozzle_mm=0.4, nozzle_max_c=260.0, bed_max_c=110.0, firmware="marlin",
-    slicer_profile="generic-250x210", materials=("PETG",), ships_without_protection=False,
+    slicer_profile="generic", materials=("PETG",), ships_without_protection=False,
 )  # fmt: skip
 START = ["G21", "G28", "G90", "M83", "M140 S85", "M104 S230", "M190 S85", "M109 S230"]
 PRINT = ["G1 X10 Y20 Z0.3 F6000", "G1 X100 Y90 E5 F1800"]
@@ -55,7 +57,8 @@ def test_what_is_not_on_the_list_is_refused(command):
 @pytest.mark.parametrize(
     "command",
     ["M117 M104 S999 is only text", "M862.3 P \"MK3S\"", "m107", "G1X50Y50E1", "M73 P10 R5",
-     "M204 P800", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0"],
+     "M204 P800", "M204 P1250 R1250 T1250", "M205 S0 T0", "G28 W", "G80 X10 Y9 W80 H70",
+     "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0"],
 )  # fmt: skip
 def test_what_slicers_write_is_let_through(command):
     checked(command)
@@ -159,3 +162,46 @@ def test_nothing_is_printed_before_homing_or_after_the_motors_were_off():
     assert "homed" in str(refusal("M84", "G1 X50 E1"))
     assert "homed" in str(refusal(start=["G91", "G1 Z-5"]))
     checked(start=["G91", "G1 Z5", "G90", *START])
+
+
+PRIME = ["G1 Z0.2 F720", "G1 X0 Y-3 F1000", "G92 E0", "G1 X60 E9 F1000", "G1 X100 E12.5 F1000"]
+
+
+def primed(*middle, prime=PRIME, front_mm=3.0):
+    preset = dataclasses.replace(PRESET, prime_front_mm=front_mm)
+    lines = [*START, *prime, *PRINT, *middle, *END]
+    return check(lines, preset, nozzle_limit_c=250.0, bed_limit_c=100.0)
+
+
+def test_a_prime_line_in_front_of_the_bed_is_let_through_where_there_is_room_for_it():
+    facts = primed()
+    assert (facts.x_min, facts.y_min) == (10, 20)  # what lies on the bed
+    assert facts.extruded_mm == pytest.approx(26.5)
+    with pytest.raises(GcodeRefusedError, match=r"Y -3\.0 mm"):
+        primed(front_mm=0.0)
+    with pytest.raises(GcodeRefusedError, match=r"Y -3\.0 mm"):
+        primed(front_mm=2.0)
+
+
+@pytest.mark.parametrize(
+    "prime",
+    [
+        ["G1 Z0.2", "G1 X-5 Y-3", "G1 X60 E9"],  # beside the bed
+        ["G1 Z5", "G1 X0 Y-3", "G1 X60 E9"],  # no line of a first layer
+        ["G1 Z0.2", "G1 X0 Y-3", "G1 X60 E9", "G1 X60 Y211 E9"],  # behind the bed
+    ],
+)
+def test_only_a_line_on_the_strip_in_front_is_a_prime_line(prime):
+    with pytest.raises(GcodeRefusedError):
+        primed(prime=prime)
+
+
+def test_once_something_lies_on_the_bed_nothing_may_hang_off_its_front():
+    with pytest.raises(GcodeRefusedError, match=r"Y -1\.0 mm"):
+        primed("G1 X50 Y5 E1", "G1 X60 Y-1 E1")
+
+
+def test_priming_alone_is_no_print():
+    preset = dataclasses.replace(PRESET, prime_front_mm=3.0)
+    with pytest.raises(GcodeRefusedError, match="nothing is printed"):
+        check([*START, *PRIME, *END], preset, nozzle_limit_c=250.0, bed_limit_c=100.0)

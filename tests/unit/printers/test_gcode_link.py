@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from firmware_profiles.loader import load_firmware
 from printers.errors import GcodeLineError
-from printers.gcode_link import (
-    GcodeLink,
-    Trouble,
-    checksum,
-    clean,
-    parse_identity,
-    parse_temperatures,
-)
+from printers.gcode_line import checksum, clean, parse_identity, parse_temperatures
+from printers.gcode_link import GcodeLink, Trouble
 
 MARLIN = load_firmware("marlin")
 
@@ -319,7 +313,7 @@ def test_identity_and_capabilities():
     [
         (b"G1 X1 ; there", b"G1 X1"),
         (b"  G1 X1  \r\n", b"G1 X1"),
-        (b"M117 (hi) ho", b"M117  ho"),
+        (b"M117 (hi) ho", b"M117 ho"),
         (b"; only words", None),
         (b"", None),
         (b"M110 N5", None),

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
@@ -6,16 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import NotFoundError
+from jobs.hours import parse
+from jobs.messages import Loaded
 from jobs.model import AttemptRef
+from printers.model import Spool
 from web import language
 from web.forms import (
+    REFUSALS,
     Form,
     attempt_ref,
     harvest_from,
+    hours_form,
+    hours_from,
     inspection_from,
     new_request_key,
     receipt_from,
+    refusal_from,
     request_from,
+    spool_from,
 )
 
 SECRET = b"s" * 32
@@ -174,3 +182,129 @@ def test_a_receipt_of_four(refused, lost, wrong):
     form = Form({"refused": refused, "lost": lost})
     receipt_from(form, 4)
     assert sorted(form.errors) == wrong
+
+
+@pytest.mark.parametrize(
+    ("typed", "hours"),
+    [
+        ({"mode": "always", "from": "nonsense"}, "00:00-24:00"),
+        ({"mode": "same", "from": "08:00", "to": "20:30"}, "08:00-20:30"),
+        ({"mode": "same", "from": "18:00", "to": "00:00"}, "18:00-24:00"),
+        ({"mode": "same", "from": "00:00", "to": "00:00"}, "00:00-24:00"),
+        ({"mode": "same", "from": "22:00", "to": "06:00"}, "22:00-06:00"),
+        ({"mode": "days", "from_1": "18:00", "to_1": "01:00"}, "Tue 18:00-01:00"),
+        ({"mode": "text", "written": " Mon 08:00-09:00, Mon 10:00-11:00 "}, "Mon 08:00-09:00, Mon 10:00-11:00"),
+    ],
+)  # fmt: skip
+def test_hours_of_a_week(typed, hours):
+    form = Form(typed)
+    assert hours_from(form) == hours
+    assert form.good
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ({}, ["mode", "written"]),
+        ({"mode": "same"}, ["mode"]),
+        ({"mode": "same", "from": "08:00"}, ["to"]),
+        ({"mode": "same", "from": "8 Uhr", "to": "25:00"}, ["from", "to"]),
+        ({"mode": "same", "from": "08:00", "to": "08:00"}, ["to"]),
+        ({"mode": "days", "from_6": "08:00", "to_6": "09:0"}, ["to_6"]),
+        ({"mode": "days"}, ["mode"]),
+        ({"mode": "text", "written": "always"}, ["written"]),
+        ({"mode": "text", "written": " "}, ["written"]),
+    ],
+)
+def test_hours_that_cannot_be_used(typed, wrong):
+    form = Form(typed)
+    hours_from(form)
+    assert sorted(form.errors) == wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("00:00-24:00", "always"),
+        ("08:00-20:00", "same"),
+        ("20:00-04:00", "same"),
+        ("Mon-Fri 18:00-23:00, Sat 09:00-24:00", "days"),
+        ("Mon 08:00-12:00, Mon 14:00-18:00", "text"),
+        ("gibberish", "text"),
+    ],
+)
+def test_hours_come_back_as_they_were_entered(text, mode):
+    typed = hours_form(text)
+    assert typed["mode"] == mode
+    form = Form(typed)
+    again = hours_from(form)
+    assert again == text
+    assert form.good is (text != "gibberish")
+
+
+def test_hours_are_written_in_the_readers_own_days():
+    with app.test_request_context("/?lang=fr"):
+        typed = hours_form("Mon 08:00-12:00, Mon 14:00-18:00")
+        assert typed["written"] == "lun 08:00-12:00, lun 14:00-18:00"
+        form = Form({"mode": "text", "written": "Lundi-ven. 08:00-12:00, SAM 09:00-10:00"})
+        assert hours_from(form) == "Mon-Fri 08:00-12:00, Sat 09:00-10:00"
+        assert len(parse(hours_from(form)).windows) == 6
+
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BEFORE = Spool(id="p1-1", material="PETG", grams=120.0, maker_lot="L1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "spool"),
+    [
+        ({"material": "PETG", "grams": "800", "maker_lot": "L1"}, "p1-1"),
+        ({"material": "PETG", "grams": "800", "another": "yes"}, "p1-261124-1200"),
+        ({"material": "PLA", "grams": "800"}, "p1-261124-1200"),
+    ],
+)
+def test_another_spool_has_another_name(typed, spool):
+    form = Form(typed)
+    loaded = spool_from(form, "p1", BEFORE, NOW)
+    assert form.good
+    assert (loaded.spool, loaded.material, loaded.grams) == (spool, typed["material"], 800.0)
+
+
+def test_no_spool_needs_no_figures():
+    form = Form({"material": "", "grams": "what"})
+    assert spool_from(form, "p1", BEFORE, NOW) == Loaded(printer="p1")
+    assert form.good
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ({"material": "CHEESE", "grams": "1"}, ["material"]),
+        ({"material": "PLA", "grams": "-1"}, ["grams"]),
+        ({"material": "PLA", "grams": "20001"}, ["grams"]),
+        ({"material": "PLA", "grams": ""}, ["grams"]),
+    ],
+)
+def test_a_spool_that_cannot_be(typed, wrong):
+    form = Form(typed)
+    spool_from(form, "p1", None, NOW)
+    assert sorted(form.errors) == wrong
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ({"reason": "no-time"}, "no-time"),
+        ({"reason": "other", "other": " my child is ill "}, "my child is ill"),
+        ({"other": "my child is ill"}, "my child is ill"),
+        ({"reason": "no-time", "other": "and more"}, "no-time"),
+        ({}, None),
+        ({"reason": "other", "other": " "}, None),
+    ],
+)
+def test_a_no_has_a_reason(typed, reason):
+    form = Form(typed)
+    found = refusal_from(form)
+    assert form.good is (reason is not None)
+    assert found == (reason or "")
+    assert "no-time" in REFUSALS

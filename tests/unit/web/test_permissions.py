@@ -4,11 +4,35 @@ import pytest
 from flask import Flask
 
 from jobs.model import Role
-from web import api, auth
+from web import api, auth, joining
 from web.auth import PERMISSIONS, PUBLIC, safe_next
-from web.pages import designs, fleet, harvests, lots, orders, people, requesters
+from web.pages import (
+    designs,
+    fleet,
+    harvests,
+    labs,
+    lots,
+    members,
+    offers,
+    orders,
+    people,
+    requesters,
+)
 
-MODULES = (requesters, people, orders, harvests, lots, fleet, designs, api)
+MODULES = (
+    requesters,
+    people,
+    orders,
+    offers,
+    harvests,
+    lots,
+    fleet,
+    labs,
+    members,
+    designs,
+    api,
+    joining,
+)
 MAKER, HUB, STEWARD = Role.MAKER, Role.INSPECTOR, Role.STEWARD
 SIGNED_IN = {MAKER, HUB, STEWARD}
 EVERYBODY = {None} | SIGNED_IN
@@ -36,6 +60,8 @@ def test_every_endpoint_has_a_line(app):
         ("requesters.follow_live", EVERYBODY),
         ("requesters.receive", EVERYBODY),
         ("designs.index", EVERYBODY),
+        ("designs.show", EVERYBODY),
+        ("designs.picture", EVERYBODY),
         ("lots.show", EVERYBODY),
         ("lots.inspect", {HUB, STEWARD}),
         ("people.sign_in", EVERYBODY),
@@ -52,12 +78,35 @@ def test_every_endpoint_has_a_line(app):
         ("orders.pack", {HUB, STEWARD}),
         ("orders.dispatch", {HUB, STEWARD}),
         ("harvests.count", {MAKER, STEWARD}),
+        ("harvests.gcode", {MAKER, STEWARD}),
+        ("offers.answer", {MAKER, STEWARD}),
+        ("labs.mine", {MAKER}),
+        ("labs.show", {MAKER, STEWARD}),
+        ("labs.live", {MAKER, STEWARD}),
+        ("labs.pause", {MAKER, STEWARD}),
+        ("labs.asks", {MAKER, STEWARD}),
+        ("labs.hours", {MAKER, STEWARD}),
+        ("labs.ceiling", {MAKER, STEWARD}),
+        ("labs.export", {MAKER, STEWARD}),
+        ("labs.alone", {MAKER, STEWARD}),
+        ("labs.spool", {MAKER, STEWARD}),
         ("fleet.index", SIGNED_IN),
         ("fleet.live", SIGNED_IN),
         ("fleet.ready", {MAKER, STEWARD}),
+        ("members.index", {STEWARD}),
+        ("members.invite", {STEWARD}),
+        ("members.confirm", {STEWARD}),
+        ("members.revoke", {STEWARD}),
+        ("members.rotate", {STEWARD}),
+        ("members.go_on_without", {STEWARD}),
         ("api.waiting", SIGNED_IN),
         ("api.order", {HUB, STEWARD}),
         ("api.file", EVERYBODY),
+        ("api.slice_plate", EVERYBODY),
+        ("joining.authority", EVERYBODY),
+        ("joining.enrol", EVERYBODY),
+        ("joining.login", EVERYBODY),
+        ("joining.new_login", EVERYBODY),
         ("healthz", EVERYBODY),
         ("static", EVERYBODY),
     ],

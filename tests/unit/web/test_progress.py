@@ -1,12 +1,14 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.law import Books
+from jobs.ledger.views import LineView, OrderView, PlanRow
 from jobs.model import Order, OrderState, Request
-from web.progress import StepState, counts, steps
+from web.progress import StepState, counts, expected, lab_count, steps
+from web.words import order_state
 
 
 def an_order(kits, state=OrderState.CONFIRMED):
@@ -98,3 +100,56 @@ def test_counts_name_each_figure_once(figure):
         "received": 32,
     }
     assert getattr(counts(books), figure) == expected[figure]
+
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def a_row(node="lab-a", pieces=2, hours=3.0, **facts):
+    told = {
+        "part_id": "frame", "printer": "p1", "plates": 1, "plates_left": int(pieces > 0),
+        "late": 0, "grams": 33.0, "km": None,
+        "reasons": (), "done_at": NOW + timedelta(hours=hours), "at": NOW,
+    }  # fmt: skip
+    return PlanRow(node=node, pieces=pieces, **(told | facts))
+
+
+def a_view(*rows, order=None, **figures):
+    books = some_books(6, **figures)
+    line = LineView(part_id="frame", books=books, reasons=())
+    return OrderView(
+        order=order or an_order(6), lines=(line,), plan=rows, attempts=(), lots=(), batches=(),
+        events=(),
+    )  # fmt: skip
+
+
+def test_labs_are_those_that_have_something_to_make():
+    assert (
+        lab_count(a_view(a_row("lab-a"), a_row("lab-a", printer="p2"), a_row("lab-b", pieces=0)))
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "hours"),
+    [
+        (a_view(a_row(hours=3), a_row("lab-b", hours=5), jobs=4, coming=2), 5),
+        (a_view(a_row(hours=3), a_row("lab-c", pieces=0, hours=9), jobs=6), 3),
+        (a_view(a_row(hours=3), jobs=4, deficit=2), None),
+        (a_view(a_row(hours=3), accepted=6), None),
+        (a_view(a_row(hours=-1), jobs=6), None),
+        (a_view(a_row(done_at=None), jobs=6), None),
+        (a_view(a_row(), jobs=6, order=an_order(6, OrderState.DELIVERED)), None),
+    ],
+)  # fmt: skip
+def test_the_last_piece_is_expected_when_all_have_a_place(view, hours):
+    assert expected(view, NOW) == (None if hours is None else NOW + timedelta(hours=hours))
+
+
+def test_what_has_no_place_is_not_being_made():
+    nothing, something = some_books(6, deficit=6), some_books(6, deficit=4, jobs=2)
+    assert [s.state for s in steps(an_order(6), (nothing,))][:2] == ["done", "next"]
+    assert [s.state for s in steps(an_order(6), (something,))][:2] == ["done", "now"]
+    assert order_state(OrderState.CONFIRMED, (nothing,)) == "confirmed, no place yet"
+    assert order_state(OrderState.CONFIRMED, (nothing, something)) == "being made"
+    assert order_state(OrderState.REFUSED, (nothing,)) == "turned down"

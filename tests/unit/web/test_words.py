@@ -12,12 +12,12 @@ from flask import Flask
 
 import web
 from designs.model import ReviewState
-from jobs.ledger.views import EventView
+from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import PrinterState
 from web import language, words
-from web.forms import SCRAP_REASONS
+from web.forms import REFUSALS, SCRAP_REASONS
 
 HERE = Path(web.__file__).parent
 FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
@@ -93,6 +93,7 @@ def test_a_missing_translation_would_be_found(catalogue):
         (words.REVIEW_STATES, ReviewState),
         (words.ROLES, Role),
         (words.SCRAP, SCRAP_REASONS),
+        (words.NO_WORDS, REFUSALS),
     ],
 )
 def test_every_state_has_words(table, keys):
@@ -110,11 +111,60 @@ def test_every_reason_has_words(code):
 def test_reasons_carry_their_figures():
     bed = Reason(code=ReasonCode.BED, needed=191.24, available=176.0)
     with in_language("en"):
-        assert words.reason(bed) == "needs 191.2 mm, the bed has 176 mm"
+        assert words.reason(bed) == "needs 191.2 mm, bed is 176 mm"
     with in_language("fr"):
         assert words.reason(bed) == "il faut 191,2 mm, le plateau en offre 176"
         loaded = Reason(code=ReasonCode.MATERIAL, text="PLA")
         assert words.reason(loaded) == "une autre matière est chargée (PLA)"
+        assert words.reason(loaded, ("PETG", "ABS")) == "PLA est chargé ; il faut du PETG ou ABS"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (
+            Reason(code=ReasonCode.BED, needed=170.0, available=176.0),
+            "170 mm long, but it needs room in both directions: the bed has 176 mm",
+        ),
+        (Reason(code=ReasonCode.STOCK, needed=33.26, available=1.0), "needs 33.3 g, 1 g left"),
+        (
+            Reason(code=ReasonCode.HOURS, needed=7.5, available=5.0),
+            "needs 7.5 h with somebody there, the longest stretch is 5 h",
+        ),
+        (
+            Reason(code=ReasonCode.LATER, needed=13.04, available=9.2),
+            "would be done in 13 h; the printers that were chosen are done with the whole order in 9.2 h",
+        ),
+        (
+            Reason(code=ReasonCode.LATER, needed=3.0, available=9.2),
+            "would be done in 3 h, but the printers that were chosen lie nearer or send a parcel anyway,"
+            " and are done with the whole order in 9.2 h",
+        ),
+        (Reason(code=ReasonCode.FAULT, text="offline"), "out of order (not connected)"),
+        (Reason(code=ReasonCode.FAULT, text="MINTEMP"), "out of order (MINTEMP)"),
+        (Reason(code=ReasonCode.DECLINED, text="no-time"), "its maker said no (No time)"),
+        (Reason(code=ReasonCode.DECLINED, text="my child is ill"), "its maker said no (my child is ill)"),
+    ],
+)  # fmt: skip
+def test_reasons_say_the_rule_with_its_numbers(reason, said):
+    with in_language("en"):
+        assert words.reason(reason) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "french"),
+    [
+        ("00:00-24:00", "around the clock", "jour et nuit"),
+        ("08:00-20:00", "08:00-20:00", "08:00-20:00"),
+        ("Mon-Fri 18:00-23:00, Sat 09:00-17:00", None, "lun-ven 18:00-23:00, sam 09:00-17:00"),
+        ("whenever", "whenever", "whenever"),
+    ],
+)
+def test_hours_in_words(text, english, french):
+    with in_language("en"):
+        assert words.hours(text) == (english or text)
+    with in_language("fr"):
+        assert words.hours(text) == french
 
 
 def an_event(kind, **data):
@@ -127,6 +177,10 @@ def an_event(kind, **data):
     [
         (an_event("asked", kits=6), "Asked for (6 kits)"),
         (an_event("refused", reason="no"), "Turned down (no)"),
+        (an_event("asked", kits=1), "Asked for (1 kit)"),
+        (an_event("planned", pieces=1, short=0), "Planned (1 piece placed)"),
+        (an_event("planned", pieces=1, short=2), "Planned (1 piece placed, 2 without a place)"),
+        (an_event("packed", pieces=1), "Packed (1 piece)"),
         (an_event("planned", pieces=6, short=0), "Planned (6 pieces placed)"),
         (an_event("planned", pieces=4, short=2), "Planned (4 pieces placed, 2 without a place)"),
         (an_event("attempt-offered", node="n"), "Plate x-a1: offered"),
@@ -138,6 +192,21 @@ def an_event(kind, **data):
             an_event("received", received=2, refused=1, lost=0),
             "Received by the requester (2 received, 1 refused, 0 lost)",
         ),
+        (
+            an_event("taken-back", node="n", printer="p", pieces=2, reason="offline"),
+            "Taken back, to be planned again (2 pieces, not connected)",
+        ),
+        (
+            an_event("attempt-withdrawn", reason="taken back: paused"),
+            "Plate x-a1: withdrawn (taken back: has paused)",
+        ),
+        (
+            an_event("attempt-lapsed", reason="no word from the node for two hours"),
+            "Plate x-a1: lapsed (no answer for two hours)",
+        ),
+        (an_event("offer-taken", reason=""), "Offer taken by its maker"),
+        (an_event("offer-declined", reason="too-long"), "Offer declined by its maker (Takes too long)"),
+        (an_event("node-configured"), "Hours or stock changed"),
         (an_event("something-new"), "something-new"),
     ],
 )  # fmt: skip

@@ -1,0 +1,93 @@
+"""What a solver proves of plans: linear programmes over classes, by HiGHS (`fabnet[bounds]`).
+
+Variables are shares of what is asked and rows are in units of all time: with raw pieces and minutes
+the solver's absolute tolerances end a per cent short of the optimum.
+"""
+
+import numpy as np
+
+from jobs.network import SLOT_MIN
+
+_SCALE = 1e3
+
+
+def _solved(cost, low, high, rows, upper):
+    """Minimise `cost` for variables in 0..`high` with rows in `low`..`upper`; return model."""
+    import highspy
+
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    row, column, value = (np.concatenate(part) for part in zip(*rows, strict=True))
+    by = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[by], np.arange(len(upper))).astype(np.int32)
+    solver.addVars(len(cost), np.zeros(len(cost)), high)
+    solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+    solver.addRows(
+        len(upper), low, upper, len(by), starts, column[by].astype(np.int32), value[by]
+    )  # fmt: skip
+    solver.run()
+    return solver
+
+
+def earliest_slot_min(net, pieces):
+    """The end of the first slot by which so many pieces [Q] could be made, whole plates or not."""
+    work = net.work_min()
+    parts = np.flatnonzero(pieces > 0)
+    part, cls = np.nonzero(np.isfinite(work[parts]))
+    total = sum(pieces[q] * work[q].min() for q in parts)
+    n, classes = len(part), work.shape[1]
+    each = work[parts[part], cls] * pieces[parts[part]] / total * _SCALE
+    rows = [
+        (cls, np.arange(n), each),
+        (classes + part, np.arange(n), np.full(n, -1.0)),
+        (classes + np.arange(len(parts)), np.full(len(parts), n), np.ones(len(parts))),
+    ]
+    inf = np.inf
+
+    def share(slot):
+        upper = np.concatenate(
+            [net.class_min(slot * SLOT_MIN) / total * _SCALE, np.zeros(len(parts))]
+        )
+        cost = np.zeros(n + 1)
+        cost[-1] = -1.0
+        solver = _solved(cost, np.full(len(upper), -inf), np.full(n + 1, inf), rows, upper)
+        return -solver.getObjectiveValue()
+
+    low, high = 0, net.open_min.shape[0] - 1
+    if share(high) < 1 - 1e-9:
+        return inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if share(middle) >= 1 - 1e-9 else (middle, high)
+    return float(high * SLOT_MIN)
+
+
+def most_in_time(net, lines):
+    """The largest weighted share of kits in time, whole plates or not; no release times."""
+    work = net.work_min()
+    facts = np.vstack([net.most, net.plate_min, net.piece_min]).T
+    _, first, group = np.unique(facts, axis=0, return_index=True, return_inverse=True)
+    group, count = group.ravel(), len(first)
+    ends = np.unique(lines.due_min)
+    until = np.array([np.bincount(group, net.class_min(float(end)), count) for end in ends])
+    between = np.diff(until, axis=0, prepend=np.zeros((1, count)))
+    scale = between.sum() / _SCALE
+    line, where = np.nonzero(np.isfinite(work[:, first])[lines.part])
+    n, orders, slots = len(line), len(lines.weight), len(ends)
+    bucket = np.searchsorted(ends, lines.due_min[lines.order[line]])
+    each = work[lines.part[line], first[where]] * lines.pieces[line] / scale
+    carry = np.arange(slots * count)  # what a group leaves unused of a bucket goes to the next
+    later = carry[count:]
+    rows = [
+        (bucket * count + where, np.arange(n), each),
+        (carry, n + orders + carry, np.ones(len(carry))),
+        (later, n + orders + later - count, -np.ones(len(later))),
+        (len(carry) + line, np.arange(n), np.full(n, -1.0)),
+        (len(carry) + np.arange(lines.count), n + lines.order, np.ones(lines.count)),
+    ]
+    cost = np.zeros(n + orders + len(carry))
+    cost[n : n + orders] = -lines.weight / lines.weight.sum()
+    high = np.concatenate([np.full(n, np.inf), np.ones(orders), np.full(len(carry), np.inf)])
+    upper = np.concatenate([between.ravel() / scale, np.zeros(lines.count)])
+    low = np.concatenate([upper[: len(carry)], np.full(lines.count, -np.inf)])
+    return -_solved(cost, low, high, rows, upper).getObjectiveValue()

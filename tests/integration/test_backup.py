@@ -1,0 +1,225 @@
+"""A ledger that is backed up, put back, or copied away while it is written to."""
+
+import fcntl
+import shutil
+import sqlite3
+import tarfile
+import threading
+from contextlib import closing
+
+import pytest
+
+from fabnet.backup import make, put_back
+from fabnet.errors import BackupError
+from jobs.coordinator import orders, restoring
+from jobs.ledger.books import audit
+from jobs.ledger.store import Ledger
+from jobs.ledger.waiting import waiting
+from jobs.lifecycle import AttemptState
+from jobs.messages import KeptAttempt, OfferedAttempt, Restate, Restated, Withdraw
+from jobs.model import Role
+from tests.doubles.world import NODE, NOON, PRINTER, World, a_request
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "coordinator"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def world(data):
+    made = World(data)
+    made.add_lab()
+    yield made
+    made.ledger.close()
+
+
+def restored(data, backup):
+    put_back(backup, data, "machine", NOON, replace=True)
+    return World(data)
+
+
+def test_a_backup_is_whole_and_holds_no_mark_and_no_cache(world, data, tmp_path):
+    world.order()
+    (data / "slices").mkdir()
+    (data / "slices" / "x.gcode").write_text("G28")
+    (data / "web.key").write_bytes(b"secret")
+    made = make(data, tmp_path / "b.tar", NOON)
+    assert made.orders == 1
+    assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
+    with tarfile.open(tmp_path / "b.tar") as archive:
+        names = {name.removeprefix("./") for name in archive.getnames()}
+    assert {"ledger.db", "web.key"} <= names
+    assert not {n for n in names if n.endswith((".mark", "-wal", ".lock")) or "slices" in n}
+
+
+def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(world, data, tmp_path):
+    placed = world.order()
+    make(data, tmp_path / "b.tar", NOON)
+    later = world.order()
+    world.ledger.close()
+    again = restored(data, tmp_path / "b.tar")
+    known = {r[0] for r in again.ledger.reading.execute("select id from orders")}
+    assert placed in known
+    assert later not in known
+    assert restoring.is_restored(again.ledger.reading)
+    aside = list(data.parent.glob("coordinator.replaced-*"))
+    assert len(aside) == 1
+    with closing(Ledger(aside[0] / "ledger.db")) as kept:
+        assert later in {r[0] for r in kept.reading.execute("select id from orders")}
+
+
+def test_nothing_is_offered_before_the_nodes_have_spoken(world, data, tmp_path):
+    world.order()
+    world.plan()
+    make(data, tmp_path / "b.tar", NOON)
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    row = world.ledger.reading.execute("select * from job where id = ?", (ref.job,)).fetchone()
+    world.ledger.close()
+    again = restored(data, tmp_path / "b.tar")
+    with again.ledger.transaction() as db:
+        restoring.begin(db, NOON)
+    again.tick()
+    assert again.attempts() == []
+    assert again.told()[0] == Restate()
+    offered = OfferedAttempt(
+        attempt=ref, printer=PRINTER, part=row["part_id"], pieces=row["pieces"],
+        material=row["material"], mesh_sha256=row["mesh_sha256"],
+        plate_sha256=row["plate_sha256"], seconds=1.0, grams=1.0, order=row["order_id"],
+    )  # fmt: skip
+    kept = KeptAttempt(offered=offered, state=AttemptState.PRINTING, begun=True, spool="s1")
+    again.says(Restated(attempts=(kept,), last=True))
+    assert again.state(ref) is AttemptState.PRINTING
+    again.tick()
+    # What the node prints is not offered again; the other jobs go out, with numbers that leap.
+    fresh = [a.ref for a in again.attempts() if a.state is AttemptState.OFFERED]
+    assert ref.job not in {each.job for each in fresh}
+    assert all(each.number > 1000 for each in fresh)
+    again.ledger.close()
+
+
+def test_what_nobody_knows_any_more_is_taken_back(world, data, tmp_path):
+    make(data, tmp_path / "b.tar", NOON)
+    world.order()
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.ledger.close()
+    again = restored(data, tmp_path / "b.tar")
+    with again.ledger.transaction() as db:
+        restoring.begin(db, NOON)
+    again.told()
+    offered = OfferedAttempt(
+        attempt=ref, printer=PRINTER, part="frame", pieces=2, material="PETG", mesh_sha256="m",
+        plate_sha256="p", seconds=1.0, grams=1.0, order="forgotten",
+    )  # fmt: skip
+    kept = KeptAttempt(offered=offered, state=AttemptState.READY, begun=False)
+    again.says(Restated(attempts=(kept,), last=True))
+    assert again.told() == [Withdraw(attempt=ref, reason="the network does not know it")]
+    assert restoring.unheard(again.ledger.reading) == ()
+    again.ledger.close()
+
+
+def test_a_steward_goes_on_without_a_lab_that_is_gone(world, data, tmp_path):
+    world.order()
+    world.plan()
+    make(data, tmp_path / "b.tar", NOON)
+    world.ledger.close()
+    again = restored(data, tmp_path / "b.tar")
+    with again.ledger.transaction() as db:
+        restoring.begin(db, NOON)
+    assert restoring.unheard(again.ledger.reading) == (NODE,)
+    restoring.go_on_without(again.ledger, NODE, "steward", NOON)
+    again.is_there()
+    again.tick()
+    assert again.attempts()
+    again.ledger.close()
+
+
+@pytest.mark.parametrize("what", ["running", "in the way", "damaged", "no backup"])
+def test_what_cannot_be_is_said_and_nothing_is_touched(world, data, tmp_path, what):
+    world.order()
+    backup = tmp_path / "b.tar"
+    make(data, backup, NOON)
+    lock = (data / "ledger.lock").open("w")
+    if what == "running":
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    elif what == "damaged":
+        raw = bytearray(backup.read_bytes())
+        at = raw.index(b"SQLite format 3") + 5000
+        raw[at : at + 8] = b"\xff" * 8
+        backup.write_bytes(raw)
+    elif what == "no backup":
+        backup.write_bytes(b"hello")
+    before = (data / "ledger.db").read_bytes()
+    with pytest.raises(BackupError):
+        put_back(backup, data, "machine", NOON, replace=what != "in the way")
+    assert (data / "ledger.db").read_bytes() == before
+    lock.close()
+
+
+def test_where_there_is_no_ledger_there_is_nothing_to_back_up(tmp_path):
+    with pytest.raises(BackupError, match="no ledger"):
+        make(tmp_path, tmp_path / "c.tar", NOON)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(world, data, tmp_path):
+    """File by file, as a person copies, while orders come in: each opens, and loses none."""
+    acknowledged: list[str] = []
+    stop = threading.Event()
+
+    def customers():
+        while not stop.is_set():
+            placed = orders.place(
+                world.ledger, a_request(world.revision, 2), world.revision, world.now
+            )
+            acknowledged.append(placed.order_id)
+            stop.wait(0.004)
+
+    thread = threading.Thread(target=customers)
+    thread.start()
+    copies = []
+    try:
+        for number in range(25):
+            known = len(acknowledged)
+            folder = tmp_path / f"copy-{number}"
+            folder.mkdir()
+            for name in ("ledger.db", "ledger.db-wal"):
+                shutil.copy(data / name, folder)
+            copies.append((folder, acknowledged[:known]))
+            stop.wait(0.02)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(acknowledged) > 10
+    for folder, known in copies:
+        with closing(Ledger(folder / "ledger.db", audit=audit)) as ledger:
+            found = {r[0] for r in ledger.reading.execute("select id from orders")}
+            assert set(known) <= found
+            assert restoring.is_restored(ledger.reading)
+            with ledger.transaction() as db:
+                restoring.begin(db, NOON)
+        with closing(sqlite3.connect(folder / "ledger.db")) as db:
+            assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_a_steward_reads_for_whom_everybody_waits(world, data, tmp_path):
+    make(data, tmp_path / "b.tar", NOON)
+    world.ledger.close()
+    again = restored(data, tmp_path / "b.tar")
+    with again.ledger.transaction() as db:
+        restoring.begin(db, NOON)
+    (found,) = [w for w in waiting(again.ledger.reading, Role.STEWARD) if w.kind == "unheard"]
+    assert (found.key, found.text) == (NODE, f"Lab {NODE}")
+    assert not [w for w in waiting(again.ledger.reading, Role.MAKER, NODE) if w.kind == "unheard"]
+    again.ledger.close()
+
+
+def test_the_ledger_is_its_owners_alone(world, data):
+    world.order()
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        assert (data / name).stat().st_mode & 0o077 == 0, name

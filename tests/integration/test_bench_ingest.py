@@ -1,0 +1,21 @@
+"""The benchmark of the inbox runs, and its own checks hold; its figures are nobody's business here."""
+
+import json
+import logging
+
+import pytest
+
+from fabnet.broker import find_mosquitto
+from tests.bench import bench_ingest
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_a_small_run_takes_every_message_and_says_what_it_measured(capsys):
+    try:
+        bench_ingest.main(["--nodes", "5", "--plates", "1", "--rounds", "1"])
+    finally:
+        logging.disable(logging.NOTSET)
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["messages"] == 5 * 6
+    assert {"messages_per_s", "applied_per_s", "bare_callback_per_s", "ratio"} <= told.keys()
+    assert told["ratio"] > 0

@@ -1,0 +1,170 @@
+"""Printers are found: on real ptys at the rate that answers, never on a held port; real OctoPrints."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+import zeroconf
+
+from printers.discover import look_at, octoprints, serial_ports
+from printers.errors import OctoPrintError, OctoPrintLostError
+from printers.octoprint_api import OctoPrintApi
+from printers.octoprint_keys import ask_for_key, can_ask_for_key
+from tests.doubles.octo_printer import OctoPrinter
+from tests.doubles.sim_printer import SimPrinter
+
+MK3S = (
+    "FIRMWARE_NAME:Prusa-Firmware 3.13.3 based on Marlin FIRMWARE_URL:https://github.com/prusa3d/"
+    "Prusa-Firmware PROTOCOL_VERSION:1.0 MACHINE_TYPE:Prusa i3 MK3S EXTRUDER_COUNT:1"
+    " UUID:00000000-0000-0000-0000-000000000000\nCap:AUTOREPORT_TEMP:1"
+)
+ENDER = "FIRMWARE_NAME:Marlin 1.1.6 PROTOCOL_VERSION:1.0 MACHINE_TYPE:Ender-3 EXTRUDER_COUNT:1"
+SPRINTER = "FIRMWARE_NAME:Sprinter PROTOCOL_VERSION:1.0 MACHINE_TYPE:Mendel EXTRUDER_COUNT:1"
+HOLDER = (
+    "import serial, sys; port = serial.Serial(sys.argv[1], exclusive={}); print('held', flush=True);"
+    " sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def printer(tmp_path):
+    made = []
+
+    def make(*options):
+        made.append(SimPrinter(tmp_path, *options).start())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+def found_at(printer):
+    (port,) = [each for each in serial_ports([str(printer.port)]) if each.named]
+    return look_at(port)
+
+
+@pytest.mark.parametrize(
+    ("options", "firmware", "preset"),
+    [
+        ((), "Marlin 2.1.2 (simulated)", ""),
+        (("--m115", MK3S), "Prusa-Firmware 3.13.3 based on Marlin", "prusa-mk3s"),
+        (("--m115", ENDER, "--baudrate", "115200"), "Marlin 1.1.6", "creality-ender-3"),
+        (("--m115", SPRINTER), "Sprinter", ""),
+    ],
+)
+def test_firmware_and_machine_are_told(printer, options, firmware, preset):
+    found = found_at(printer(*options))
+    assert (found.answers, found.firmware, found.preset) == (True, firmware, preset)
+    assert found.baudrate == 115200
+    assert found.why == ""
+
+
+@pytest.mark.parametrize("baudrate", [250000, 57600])
+def test_the_rate_that_answers_is_found(printer, baudrate):
+    one = printer("--m115", ENDER, "--baudrate", str(baudrate))
+    found = found_at(one)
+    assert (found.answers, found.baudrate, found.machine) == (True, baudrate, "Ender-3")
+    assert one.executed() == []
+
+
+def test_looking_neither_heats_nor_moves(printer):
+    one = printer()
+    assert found_at(one).answers
+    assert one.executed() == []
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_port_that_another_program_holds_is_never_opened(printer, exclusive):
+    one = printer("--m115", MK3S)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER.format(exclusive), str(one.port)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as holder:  # fmt: skip
+        assert holder.stdout.readline() == b"held\n"
+        found = found_at(one)
+        assert not found.answers
+        assert str(holder.pid) in found.held
+        assert "close that first" in found.why
+        holder.stdin.close()
+    assert found_at(one).answers
+
+
+def test_a_port_that_is_not_there(tmp_path):
+    (port,) = [each for each in serial_ports([str(tmp_path / "none")]) if each.named]
+    found = look_at(port)
+    assert not found.answers
+    assert "is it plugged in?" in found.why
+
+
+def test_a_network_without_octoprints_is_no_error():
+    assert octoprints(0.2, ["127.0.0.1"]) == ()
+
+
+def test_an_octoprint_in_the_network_is_seen():
+    info = zeroconf.ServiceInfo(
+        "_octoprint._tcp.local.", "Shelf left._octoprint._tcp.local.", 5123,
+        addresses=[b"\x7f\x00\x00\x01"], server="fabnet-test.local.",
+        properties={"path": "/", "version": "1.11.8", "uuid": "u-7"},
+    )  # fmt: skip
+    with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as network:
+        network.register_service(info)
+        found = ()
+        until = time.monotonic() + 30
+        while not found and time.monotonic() < until:
+            found = octoprints(4.0, ["127.0.0.1"])
+        network.unregister_service(info)
+    assert [(each.url, each.name, each.uuid) for each in found] == [
+        ("http://127.0.0.1:5123", "Shelf left", "u-7")
+    ]
+
+
+@pytest.fixture(scope="module")
+def octo(tmp_path_factory):
+    one = OctoPrinter(tmp_path_factory.mktemp("octo"))
+    one.start()
+    yield one
+    one.stop()
+
+
+def decide(octo, accept):
+    """Do as the person at OctoPrint's page does, once the question is there."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        pending = octo.ask("GET", "/api/plugin/appkeys").json()["pending"]
+        if pending:
+            (token,) = [each["user_token"] for each in pending.values()]
+            octo.ask("POST", f"/plugin/appkeys/decision/{token}", json={"decision": accept})
+            return
+        time.sleep(0.1)
+
+
+def test_octoprint_gives_a_key_after_a_person_has_accepted(octo):
+    assert can_ask_for_key(octo.url)
+    told = []
+    person = threading.Thread(target=decide, args=(octo, True))
+    person.start()
+    key = ask_for_key(octo.url + "/", told.append, threading.Event())
+    person.join()
+    assert told == [octo.url]
+    assert OctoPrintApi(octo.url, key).version()
+    refused = requests.get(octo.url + "/api/job", headers={"X-Api-Key": key + "x"}, timeout=10)
+    assert refused.status_code == 403
+
+
+def test_octoprint_gives_no_key_when_a_person_refuses(octo):
+    person = threading.Thread(target=decide, args=(octo, False))
+    person.start()
+    with pytest.raises(OctoPrintError, match="refused"):
+        ask_for_key(octo.url, lambda _: None, threading.Event())
+    person.join()
+
+
+def test_nobody_at_the_address():
+    with pytest.raises(OctoPrintLostError):
+        can_ask_for_key("http://127.0.0.1:1")
+    with pytest.raises(OctoPrintError):
+        can_ask_for_key("octopi")

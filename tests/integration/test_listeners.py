@@ -1,0 +1,143 @@
+"""The broker's ways in: in the clear on loopback, TLS, WebSocket, WebSocket over TLS."""
+
+import queue
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from fabnet import wire
+from fabnet.broker import COORDINATOR_USER, Broker, password_line
+from fabnet.errors import BrokerError
+from fabnet.link import Connected, Incoming, Link
+from fabnet.wire import Channel
+from tests.doubles import certificates
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
+    reason="mosquitto is not installed",
+)
+
+
+def a_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def a_broker(folder, tls=None):
+    made = Broker(folder, "127.0.0.1", a_port(), kind="mosquitto", tls=tls, websocket_port=a_port())
+    made.set_users({u: password_line(u, f"{u}-pw") for u in (COORDINATOR_USER, "lab-a")})
+    made.start()
+    return made
+
+
+@pytest.fixture(params=["clear", "tls"])
+def broker(tmp_path, request):
+    tls = certificates.make(tmp_path / "certificates") if request.param == "tls" else None
+    made = a_broker(tmp_path / "broker", tls)
+    yield made
+    made.stop()
+
+
+def connect(made, url, user, topics=(), ca_file=""):
+    own = wire.topic("lab-a", Channel.PRESENCE) if user == "lab-a" else wire.COORDINATOR_TOPIC
+    link = Link(url, user, f"{user}-pw", topics, lambda _: (own, b"gone"), ca_file=ca_file)
+    made.append(link)
+    link.start()
+    return link
+
+
+@pytest.fixture
+def links():
+    made = []
+    yield made
+    for link in made:
+        link.stop()
+
+
+def hear(link, kind, seconds=5.0):
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        try:
+            event = link.events.get(timeout=left)
+        except queue.Empty:
+            break
+        if isinstance(event, kind):
+            return event
+    return None
+
+
+def test_a_node_is_heard_on_every_listener(broker, links):
+    ca_file = broker.tls.ca if broker.tls else ""
+    coordinator = connect(links, broker.url, COORDINATOR_USER, [wire.all_nodes(Channel.EVENTS)])
+    assert hear(coordinator, Connected)
+    schemes = ["mqtts", "wss"] if broker.tls else ["mqtt", "ws"]
+    assert [url.split(":")[0] for url in broker.node_urls("127.0.0.1")] == schemes
+    time.sleep(0.2)
+    for url in broker.node_urls("127.0.0.1"):
+        node = connect(
+            links, url, "lab-a", [wire.topic("lab-a", Channel.COMMANDS)], ca_file=ca_file
+        )
+        assert hear(node, Connected), url
+        time.sleep(0.2)
+        node.publish(wire.topic("lab-a", Channel.EVENTS), url.encode(), qos=1)
+        assert hear(coordinator, Incoming).payload == url.encode()
+        coordinator.publish(wire.topic("lab-a", Channel.COMMANDS), url.encode(), qos=1)
+        assert hear(node, Incoming).payload == url.encode()
+        node.stop()
+
+
+def test_no_listener_in_the_clear_or_for_every_address_is_open_by_mistake(broker):
+    for port in (broker.port, broker.websocket_port):
+        # Another address of this machine: a listener on every address would take it.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), 1).close()
+
+
+def test_with_tls_the_way_in_in_the_clear_is_on_loopback_and_not_the_nodes_port(tmp_path):
+    tls = certificates.make(tmp_path / "certificates", "127.0.0.3")
+    made = Broker(tmp_path / "b", "127.0.0.3", a_port(), kind="mosquitto", tls=tls)
+    made.start()
+    try:
+        assert made.url.startswith("mqtt://127.0.0.1:")
+        assert not made.url.endswith(f":{made.port}")
+        first = made.url
+        made.stop()
+        made.start()
+        assert made.url == first
+    finally:
+        made.stop()
+
+
+# paho lets go of a socket whose handshake failed without closing it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_node_does_not_speak_to_a_broker_that_another_authority_signed(tmp_path, links):
+    broker = a_broker(tmp_path / "broker", certificates.make(tmp_path / "one"))
+    other = certificates.make(tmp_path / "two")
+    try:
+        for url in broker.node_urls("127.0.0.1"):
+            link = connect(links, url, "lab-a", ca_file=other.ca)
+            assert hear(link, Connected, 2.0) is None
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "printer.example"])  # noqa: S104
+def test_passwords_never_travel_in_the_clear_off_loopback(tmp_path, host):
+    with pytest.raises(BrokerError, match="in the clear"):
+        Broker(tmp_path, host, a_port(), kind="mosquitto").start()
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path):
+    tls = certificates.TlsFiles(certificate=str(tmp_path / "no.pem"), key=str(tmp_path / "no.key"))
+    with pytest.raises(BrokerError, match=r"no\.pem"):
+        Broker(tmp_path, "127.0.0.1", a_port(), kind="mosquitto", tls=tls).start()
+
+
+def test_the_broker_may_hold_more_connections_than_a_shell_gives_it(broker):
+    limits = Path(f"/proc/{broker.pid}/limits").read_text().splitlines()
+    (line,) = [each for each in limits if each.startswith("Max open files")]
+    assert line.split()[3] == line.split()[4]

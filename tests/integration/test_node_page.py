@@ -1,0 +1,335 @@
+"""The node's own page over a real agent and journal: what the owner sees and does without a network."""
+
+import re
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fabnet import clock
+from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.node.duty import Kept
+from fabnet.node.files import sha256_of
+from fabnet.node.journal import COORDINATOR
+from fabnet.node.opening import open_node
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import streams
+from jobs.lifecycle import AttemptState
+from jobs.messages import Capabilities, Counted, OfferedAttempt, Report, ReportState, decode_up
+from jobs.model import AttemptRef
+from jobs.owner import Begin, Clear, Count, GiveBack, Look, Pause
+from printers.model import PrinterState
+from web.node_app import NODE_PERMISSIONS, OWNER, NodeSettings, create_node_app
+
+FIRST = AttemptRef(job="aaaaaaaaaa", number=1)
+SECOND = AttemptRef(job="bbbbbbbbbb", number=1)
+THIRD = AttemptRef(job="cccccccccc", number=1)
+
+
+class Lab:
+    """A node whose printer is fed by hand, without any network; plates that were granted before."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "secret").write_text("x")
+        (folder / "key").write_text("A" * 43 + "=")
+        self.config = NodeConfig(
+            id="lab-a", lab="Atelier Nord", coordinator="http://127.0.0.1:1",
+            broker="mqtt://127.0.0.1:1", data_dir=str(folder), slicer="coordinator",
+            password_file=str(folder / "secret"), key_file=str(folder / "key"),
+            attended="00:00-24:00",
+            printers=(
+                PrinterConfig(id="p1", preset="generic-250x210", manual=True, title="MK3 left",
+                              material="PETG", grams=500),
+            ),
+        )  # fmt: skip
+        self.agent = open_node(self.config, "this machine")
+        self.journal = self.agent._journal
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.agent.run, args=(self._stop,))
+
+    def plate(self, ref, granted_h=None, state=AttemptState.READY):
+        gcode = self.folder / f"{ref}.gcode"
+        gcode.write_text("G28\n")
+        offered = OfferedAttempt(
+            attempt=ref, printer="p1", part="frame", pieces=2, material="PETG", mesh_sha256="m",
+            plate_sha256="f" * 64, seconds=3600.0, grams=10.0,
+        )  # fmt: skip
+        now = clock.now()
+        with self.journal.transaction() as db:
+            self.journal.add(db, offered, state, "", now)
+            self.journal.prepared(
+                db, ref, gcode=str(gcode), gcode_sha256=sha256_of(gcode), gcode_key="k",
+                slicer="t", seconds=3600.0, grams=10.0,
+            )  # fmt: skip
+            if granted_h is not None:
+                kept = Kept(
+                    at=now - timedelta(hours=1),
+                    until=now + timedelta(hours=granted_h),
+                    until_s=clock.boottime_s() + granted_h * 3600,
+                    boot=clock.boot_id(),
+                )
+                self.journal.keep_grant(db, ref, kept)
+
+    def printed(self, ref, state=AttemptState.PRINTED):
+        self.plate(ref)
+        with self.journal.transaction() as db:
+            self.journal.intend(db, ref, "p1", clock.now())
+            self.journal.move(db, ref, state)
+
+    def run(self):
+        self._thread.start()
+        self.wait(lambda view: view.beds[0].state is not PrinterState.OFFLINE)
+        return self
+
+    def wait(self, condition):
+        for _ in range(100):
+            view = self.agent.desk.ask(Look())
+            if condition(view):
+                return view
+        raise AssertionError(view)
+
+    def stop(self):
+        """End the node; return what it has to say to the network."""
+        if self._thread.is_alive():
+            self._stop.set()
+            self._thread.join(20)
+        again = open_node(self.config, "this machine")
+        rows = streams.unacknowledged(again._journal.reading, COORDINATOR, 1000)
+        again._journal.close()
+        return [decode_up(row.type, row.body) for row in rows]
+
+    def client(self, **settings):
+        found = NodeSettings(secret_key=b"k" * 32, lab="Atelier Nord", **settings)
+        app = create_node_app(self.agent.desk, clock.now, found)
+        return app.test_client()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    made = Lab(tmp_path)
+    yield made
+    if made._thread.is_alive():
+        made._stop.set()
+        made._thread.join(20)
+    else:
+        made.journal.close()
+
+
+def token(page):
+    return re.search(r'name="csrf_token" value="([^"]+)"', page.get_data(as_text=True))[1]
+
+
+def send(client, path, at="/", **fields):
+    page = client.get(at)
+    return client.post(path, data={"csrf_token": token(page), **fields})
+
+
+# --- wishes --------------------------------------------------------------------------------------
+
+
+def test_a_count_is_kept_said_once_and_frees_the_bed(lab):
+    lab.printed(FIRST)
+    desk = lab.run().agent.desk
+    view = desk.ask(Count(attempt=FIRST, good=1, scrap=1, reason="warped", by="Nour"))
+    assert view.plates == ()
+    assert view.beds[0].clear
+    with pytest.raises(RefusedError, match="counted already"):
+        desk.ask(Count(attempt=FIRST, good=2, scrap=0))
+    (said,) = [m for m in lab.stop() if isinstance(m, Counted)]
+    assert (said.good, said.scrap, said.reason, said.by) == (1, 1, "warped", "Nour")
+
+
+def test_a_count_that_cannot_be_changes_nothing(lab):
+    lab.printed(FIRST)
+    lab.plate(SECOND)
+    desk = lab.run().agent.desk
+    for field, wish in (
+        ("good", Count(attempt=FIRST, good=21, scrap=0)),
+        ("scrap", Count(attempt=FIRST, good=1, scrap=-1, reason="x")),
+        ("reason", Count(attempt=FIRST, good=1, scrap=0, reason="  ")),
+    ):
+        with pytest.raises(InvalidFieldError) as caught:
+            desk.ask(wish)
+        assert caught.value.field == field
+    with pytest.raises(RefusedError, match="nothing to count"):
+        desk.ask(Count(attempt=SECOND, good=2, scrap=0))
+    with pytest.raises(NotFoundError):
+        desk.ask(Count(attempt=THIRD, good=2, scrap=0))
+    assert not [m for m in lab.stop() if isinstance(m, Counted)]
+
+
+def test_after_a_restart_a_plate_starts_by_a_persons_word_only_and_in_its_time_only(lab):
+    lab.plate(FIRST, granted_h=2)
+    lab.plate(SECOND, granted_h=-0.1)
+    lab.plate(THIRD)
+    desk = lab.run().agent.desk
+    desk.ask(Clear(printer="p1"))
+    view = desk.ask(Look())
+    opens = {plate.attempt: plate.opens_until for plate in view.plates}
+    assert opens[FIRST] is not None
+    assert (opens[SECOND], opens[THIRD]) == (None, None)
+    assert view.beds[0].attempt is None  # nothing starts by itself
+    for ref in (SECOND, THIRD):
+        with pytest.raises(RefusedError, match="is over"):
+            desk.ask(Begin(attempt=ref))
+    desk.ask(Begin(attempt=FIRST))
+    lab.wait(lambda view: view.plates[0].state is AttemptState.PRINTING)
+    with pytest.raises(RefusedError, match="cannot be started"):
+        desk.ask(Begin(attempt=FIRST))
+    states = [m.state for m in lab.stop() if isinstance(m, Report)]
+    assert states == [ReportState.PRINTING]
+
+
+def test_a_bed_with_something_on_it_is_not_clear_by_a_word(lab):
+    lab.printed(FIRST)
+    desk = lab.run().agent.desk
+    with pytest.raises(RefusedError, match="count it"):
+        desk.ask(Clear(printer="p1"))
+    with pytest.raises(NotFoundError):
+        desk.ask(Clear(printer="p9"))
+
+
+def test_what_has_not_begun_can_be_given_back_with_a_reason(lab):
+    lab.plate(FIRST, granted_h=2)
+    lab.printed(SECOND)
+    desk = lab.run().agent.desk
+    with pytest.raises(InvalidFieldError):
+        desk.ask(GiveBack(attempt=FIRST))
+    with pytest.raises(RefusedError, match="not begun"):
+        desk.ask(GiveBack(attempt=SECOND, reason="no-time"))
+    view = desk.ask(GiveBack(attempt=FIRST, reason="no-time"))
+    assert [plate.attempt for plate in view.plates] == [SECOND]
+    (said,) = [m for m in lab.stop() if isinstance(m, Report)]
+    assert said == Report(attempt=FIRST, state=ReportState.DECLINED, reason="no-time")
+
+
+def test_a_pause_gives_back_what_was_granted(lab):
+    lab.plate(FIRST, granted_h=2)
+    desk = lab.run().agent.desk
+    assert desk.ask(Pause(paused=True)).paused
+    lab.wait(lambda view: view.plates == ())
+    said = lab.stop()
+    (told,) = [m for m in said if isinstance(m, Report)]
+    assert (told.state, told.reason) == (ReportState.RETURNED, "this lab is taking a pause")
+    capabilities = [m for m in said if isinstance(m, Capabilities)]
+    assert capabilities[-1].paused
+
+
+def test_a_wish_that_nobody_answers_is_dropped(lab, monkeypatch):
+    monkeypatch.setattr("fabnet.node.owner._ANSWER_S", 0.1)
+    with pytest.raises(RefusedError, match="did not answer"):
+        lab.agent.desk.ask(Pause(paused=True))
+    assert lab.agent.desk.take() is None
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_page_says_what_waits_in_both_languages(lab, language):
+    lab.printed(FIRST, AttemptState.INTERRUPTED)
+    lab.plate(SECOND, granted_h=2)
+    lab.run()
+    page = lab.client().get(f"/?lang={language}").get_data(as_text=True)
+    words = {
+        "fr": ("Le réseau est injoignable depuis", "Imprimer ce tirage sur MK3 left", "Compter"),
+        "en": ("The network is out of reach since", "Print this plate on MK3 left?", "Count"),
+    }[language]
+    for word in words:
+        assert word in page
+    assert f'lang="{language}"' in page
+
+
+def test_counting_on_the_page(lab):
+    lab.printed(FIRST)
+    client = lab.run().client()
+    at = f"/count/{FIRST}"
+    missing = send(client, at, at, good="1", scrap="0")
+    assert missing.status_code == 422
+    done = send(client, at, at, good="1", scrap="1", reason="warped")
+    assert done.status_code == 303
+    assert client.get(at).status_code == 404
+    (said,) = [m for m in lab.stop() if isinstance(m, Counted)]
+    assert (said.good, said.scrap, said.reason, said.by) == (1, 1, "warped", "lab-a")
+
+
+def test_clearing_starting_and_pausing_on_the_page(lab):
+    lab.plate(FIRST, granted_h=2)
+    client = lab.run().client()
+    assert send(client, "/beds/p1/clear").status_code == 303
+    assert send(client, f"/plates/{FIRST}/start").status_code == 303
+    lab.wait(lambda view: view.plates[0].state is AttemptState.PRINTING)
+    assert send(client, f"/plates/{FIRST}/start").status_code == 409
+    assert send(client, "/pause", paused="yes").status_code == 303
+    assert lab.agent.desk.ask(Look()).paused
+    assert send(client, "/beds/p9/clear").status_code == 404
+
+
+def test_giving_back_on_the_page_needs_a_reason(lab):
+    lab.plate(FIRST)
+    client = lab.run().client()
+    path = f"/plates/{FIRST}/give-back"
+    assert send(client, path).status_code == 422
+    assert send(client, path, reason="no-time").status_code == 303
+    assert lab.agent.desk.ask(Look()).plates == ()
+
+
+def test_every_form_needs_its_token(lab):
+    client = lab.run().client()
+    for rule in client.application.url_map.iter_rules():
+        if "POST" in rule.methods:
+            path = rule.rule.replace("<ref>", str(FIRST)).replace("<printer>", "p1")
+            assert client.post(path).status_code == 400, path
+
+
+def test_every_endpoint_has_a_line_and_needs_the_password(lab):
+    client = lab.run().client(password="a good password", host="0.0.0.0")  # noqa: S104
+    rules = list(client.application.url_map.iter_rules())
+    assert {rule.endpoint for rule in rules} == set(NODE_PERMISSIONS)
+    for rule in rules:
+        if NODE_PERMISSIONS[rule.endpoint] == OWNER and "GET" in rule.methods:
+            path = rule.rule.replace("<ref>", str(FIRST))
+            assert client.get(path).headers["Location"] == "/sign-in"
+    stray = create_node_app(lab.agent.desk, clock.now, NodeSettings(secret_key=b"k", lab="x"))
+    stray.add_url_rule("/new", "new", lambda: "secret")
+    assert stray.test_client().get("/new").status_code == 403
+
+
+def test_the_password_opens_the_page_and_guessing_ends(lab):
+    client = lab.run().client(password="a good password", host="0.0.0.0")  # noqa: S104
+    assert send(client, "/sign-in", "/sign-in", password="wrong").status_code == 422
+    assert client.get("/").status_code == 303
+    assert send(client, "/sign-in", "/sign-in", password="a good password").status_code == 303
+    assert client.get("/").status_code == 200
+    assert send(client, "/sign-out").status_code == 303
+    assert client.get("/").status_code == 303
+    codes = [
+        send(client, "/sign-in", "/sign-in", password=f"guess {n}").status_code for n in range(11)
+    ]
+    assert codes[-1] == 429
+    assert send(client, "/sign-in", "/sign-in", password="a good password").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8090", 200), ("localhost", 200), ("[::1]:8090", 200), ("evil.example", 403)],
+)
+def test_no_other_site_reads_the_page_under_its_own_name(lab, host, status):
+    client = lab.run().client()
+    assert client.get("/", headers={"Host": host}).status_code == status
+
+
+def test_a_plate_of_another_printer_that_is_gone_is_given_back(tmp_path):
+    lab = Lab(tmp_path)
+    lab.plate(FIRST, granted_h=2)
+    lab.journal.close()
+    other = replace(lab.config.printers[0], id="p2")
+    lab.config = replace(lab.config, printers=(other,))
+    lab.agent = open_node(lab.config, "this machine")
+    lab.journal = lab.agent._journal
+    lab._thread = threading.Thread(target=lab.agent.run, args=(lab._stop,))
+    lab.run().wait(lambda view: view.plates == ())
+    (told,) = [m for m in lab.stop() if isinstance(m, Report)]
+    assert told.state is ReportState.RETURNED

@@ -1,0 +1,255 @@
+"""Presence and many nodes at once, on a real coordinator process with its real broker.
+
+What was measured is in the log: `pytest --log-cli-level INFO`.
+"""
+
+import logging
+import os
+import signal
+import socket
+import statistics
+import sys
+import threading
+import time
+
+import pytest
+
+from fabnet import clock
+from fabnet.broker import find_mosquitto, password_line
+from fabnet.demo.process import Process
+from jobs.coordinator import nodes
+from jobs.ledger import streams, views
+from jobs.ledger.rows import tell
+from jobs.ledger.store import Ledger
+from jobs.lifecycle import AttemptState
+from jobs.messages import Config, PrinterChange, ReportState
+from printers.model import PrinterState
+from tests.doubles.light_nodes import LightNodes
+
+_log = logging.getLogger(__name__)
+PASSWORD = "of-the-test"
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+
+def two_ports():
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+class Coordinator:
+    """`fabnet serve` in a process of its own, with nodes that are enrolled in its ledger."""
+
+    def __init__(self, folder, names):
+        self.port, self.broker_port = two_ports()
+        self.address = ("127.0.0.1", self.broker_port)
+        config = folder / "coordinator.toml"
+        config.write_text(
+            f'data_dir = "data"\nport = {self.port}\nbroker_port = {self.broker_port}\n'
+        )
+        (folder / "data").mkdir()
+        self.ledger = Ledger(folder / "data" / "ledger.db")
+        now = clock.now().isoformat()
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "insert into node (id, lab, public_key, created_at) values (?, ?, '', ?)",
+                [(name, name, now) for name in names],
+            )
+        lines = [password_line(name, PASSWORD) for name in names]
+        (folder / "data" / "logins").write_text("\n".join(lines) + "\n")
+        self._process = Process(
+            name="coordinator",
+            command=[sys.executable, "-m", "fabnet", "serve", str(config)],
+            log=folder / "coordinator.log",
+        )
+
+    def start(self):
+        """Start it and wait until its broker and its pages listen."""
+        self._process.keep()
+        for port in (self.broker_port, self.port):
+            self._wait_for(port)
+
+    def _wait_for(self, port):
+        for _ in range(600):
+            try:
+                with socket.create_connection(("127.0.0.1", port), 0.2):
+                    return
+            except OSError:
+                threading.Event().wait(0.1)
+        pytest.fail(f"nothing listens on {port}: {self._process.last_words()}")
+
+    def kill(self):
+        os.kill(self._process.child.pid, signal.SIGKILL)
+        self._process.child.wait()
+
+    def stop(self):
+        self._process.stop()
+        self.ledger.close()
+
+    def online(self):
+        rows = self.ledger.reading.execute("select id from node where online order by id")
+        return [row[0] for row in rows]
+
+    def tell(self, node, times=1):
+        with self.ledger.transaction() as db:
+            for _ in range(times):
+                tell(db, node, Config(), clock.now())
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a coordinator and makes its nodes, which the test turns."""
+    made = []
+
+    def begin(names, **how):
+        coordinator = Coordinator(tmp_path, names)
+        light = LightNodes(coordinator.address, PASSWORD, names, **how)
+        made.extend((coordinator.stop, light.close))
+        return coordinator, light
+
+    yield begin
+    for end in reversed(made):
+        end()
+
+
+def round_trip_s(light, name):
+    """Seconds from a node's word to the ledger's acknowledgement."""
+    change = PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True)
+    n = light.say(name, change)
+    seconds = light.turn_until(lambda: light.nodes[name].acked >= n, 60)
+    assert seconds is not None, f"message {n} of {name} was not acknowledged"
+    return seconds
+
+
+def command_trip_s(coordinator, light, name):
+    """Seconds from the commit of a command to the node's having applied it."""
+    at = light.nodes[name].cursor
+    coordinator.tell(name)
+    seconds = light.turn_until(lambda: light.nodes[name].cursor > at, 60)
+    assert seconds is not None, f"{name} heard nothing"
+    return seconds
+
+
+@needs_mosquitto
+def test_a_pulled_cable_is_noticed_within_one_and_a_half_keepalives_and_six_seconds(start):
+    keepalive_s = 2
+    coordinator, light = start(["lab-a", "lab-b"], keepalive_s=keepalive_s, spread_s=0.1)
+    coordinator.start()
+    assert light.turn_until(lambda: light.synced == 2, 30) is not None
+    assert coordinator.online() == ["lab-a", "lab-b"]
+    light.stall(["lab-b"])
+    seconds = light.turn_until(lambda: coordinator.online() == ["lab-a"], 60)
+    assert seconds is not None, "lab-b was never missed"
+    _log.info("noticed after %.1f s", seconds)
+    # The last second is for the coordinator's own round.
+    assert keepalive_s <= seconds <= 1.5 * keepalive_s + 6 + 1
+
+
+@needs_mosquitto
+def test_many_dead_nodes_do_not_slow_a_live_one(start):
+    deaf = [f"deaf-{number:02d}" for number in range(27)]
+    away = [f"away-{number:02d}" for number in range(27)]
+    coordinator, light = start(["live", *deaf, *away], spread_s=0.5)
+    for name in (*deaf, *away):
+        coordinator.tell(name, 200)
+        light.nodes[name].deaf = name in deaf
+        light.nodes[name].back_s = float("inf")
+    coordinator.start()
+    assert light.turn_until(lambda: light.nodes["live"].synced_s is not None, 30) is not None
+    alone = [round_trip_s(light, "live") for _ in range(15)]
+    alone_down = [command_trip_s(coordinator, light, "live") for _ in range(15)]
+    for name in deaf:
+        light.nodes[name].back_s = 0.0
+    assert light.turn_until(lambda: len(coordinator.online()) == 28, 30) is not None
+    began = time.monotonic()
+    beside = [round_trip_s(light, "live") for _ in range(15)]
+    beside_down = [command_trip_s(coordinator, light, "live") for _ in range(15)]
+    light.turn_until(lambda: False, max(0.0, 15 - (time.monotonic() - began)))
+    up, down = (
+        [statistics.median(times) for times in pair]
+        for pair in ((alone, beside), (alone_down, beside_down))
+    )
+    sent = max(light.nodes[name].commands for name in deaf)
+    _log.info("up %s, down %s, to each deaf one %s messages", up, down, sent)
+    assert up[1] < up[0] + 0.3
+    assert down[1] < down[0] + 0.3
+    # Windows of 16 after 0, 2, 6 and 14 s, more or less; not one each round.
+    assert 16 <= sent <= 5 * 16
+
+
+@needs_mosquitto
+@pytest.mark.timeout(300)
+def test_a_thousand_nodes_come_back_after_the_coordinator_and_its_broker_were_killed(start):
+    names = [f"lab-{number:04d}" for number in range(1000)]
+    coordinator, light = start(names)
+    coordinator.start()
+    came_s = light.turn_until(lambda: light.synced == len(names), 120)
+    assert came_s is not None, f"only {light.synced} nodes are there"
+    births = {name: node.births for name, node in light.nodes.items()}
+    coordinator.kill()
+    assert light.turn_until(lambda: light.synced == 0, 30) is not None
+    coordinator.start()
+    slowest = 0.0
+    began = time.monotonic()
+    # One node speaks all the time: it is answered as long as the loop turns.
+    light.nodes[names[0]].back_s = 0.0
+    while light.synced < len(names) and time.monotonic() - began < 120:
+        if light.nodes[names[0]].synced_s is None:
+            light.turn()
+        else:
+            slowest = max(slowest, round_trip_s(light, names[0]))
+    back_s = time.monotonic() - began
+    online = len(coordinator.online())
+    said = max(node.births - births[name] for name, node in light.nodes.items())
+    _log.info(
+        "there after %.1f s; back after %.1f s; slowest answer %.2f s; %s births", came_s, back_s,
+        slowest, said,
+    )  # fmt: skip
+    assert (light.synced, online) == (len(names), len(names))
+    assert back_s < 60
+    assert slowest < 5.0
+    # One with the link, one for the presence that the broker keeps, one for a presence that is new.
+    assert said <= 3
+
+
+def test_mail_is_read_for_nodes_that_are_there_and_owe_an_acknowledgement(world):
+    for name in ("lab-a", "lab-b", "lab-c"):
+        world.add_lab(name)
+        nodes.configure(world.ledger, name, Config(paused=True), "owner", world.now)
+    nodes.configure(world.ledger, "lab-a", Config(paused=False), "owner", world.now)
+    world.is_there("lab-b", online=False)
+    with world.ledger.transaction() as db:
+        stream, last = streams.stream_of(db, "lab-c")
+        streams.acknowledged(db, "lab-c", stream, last)
+    assert nodes.mail(world.ledger.reading) == (nodes.Mail(node="lab-a", first=1, last=2),)
+    world.is_there("lab-b")
+    found = nodes.mail(world.ledger.reading)
+    assert [(mail.node, mail.first, mail.last) for mail in found] == [
+        ("lab-a", 1, 2),
+        ("lab-b", 1, 1),
+    ]
+
+
+def test_presence_never_touches_what_was_granted(world):
+    world.add_lab()
+    world.order(6)
+    world.plan()
+    world.tick()
+    granted, taken, *_ = [each.ref for each in world.attempts()]
+    for ref in (granted, taken):
+        world.take(ref)
+    world.ready(granted)
+    world.is_there(online=False)
+    for _ in range(3):
+        world.pass_time(days=1)
+        world.tick()
+    assert world.state(granted) is AttemptState.GRANTED
+    assert world.state(taken) is not AttemptState.TAKEN
+    with world.ledger.transaction() as db:
+        nodes.all_silent(db, world.now)
+    assert world.state(granted) is AttemptState.GRANTED
+    assert views.attempt(world.ledger.reading, granted).ended_at is None
+    world.is_there()
+    world.report(granted, ReportState.PRINTING)
+    assert world.state(granted) is AttemptState.PRINTING

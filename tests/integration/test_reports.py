@@ -1,0 +1,176 @@
+"""The commands that explain a plan, trace a lot and look at the machine: for people and for scripts."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from jobs.coordinator import deliveries, harvests, lots
+
+A, B = "lab-a", "lab-b"
+
+
+def a_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def fabnet(world, tmp_path):
+    config = tmp_path / "coordinator.toml"
+    # Far from the zones of the machines that run these tests, and without summer time.
+    text = f'data_dir = "{world.ledger.path.parent}"\ntimezone = "Asia/Tokyo"\n'
+    config.write_text(text, encoding="utf-8")
+
+    def run(*words, status=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "fabnet", *words],
+            cwd=None, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        return done
+
+    run.config = str(config)
+    return run
+
+
+@pytest.fixture
+def planned(world):
+    world.add_lab(A)
+    world.add_lab(B, grams=5.0)
+    order_id = world.order(4)
+    world.plan()
+    world.tick()
+    return order_id
+
+
+def test_a_plan_says_who_makes_what_and_why_not(fabnet, planned):
+    words = ["plan", planned, "--config", fabnet.config]
+    report = json.loads(fabnet(*words, "--json").stdout)
+    assert report["order"] == planned
+    assert report["lines"][0]["ordered"] == 4
+    by_node = {row["node"]: row for row in report["printers"]}
+    assert by_node[A]["pieces"] == 4
+    assert by_node[A]["done_at"]
+    assert by_node[B]["pieces"] == 0
+    assert by_node[B]["reasons"][0]["code"] == "stock"
+    assert "5 g" in by_node[B]["reasons"][0]["words"]
+    short = fabnet(*words).stdout
+    assert by_node[A]["done_at"].endswith("+09:00")
+    assert re.search(r"done \d{4}-\d\d-\d\d \d\d:\d\d JST", short)
+    assert "Lab lab-a, Printer: 4 pieces on 2 plates" in short
+    assert "lab-b" not in short
+    explained = fabnet(*words, "--explain").stdout
+    assert "Lab lab-b, Printer: nothing: needs" in explained
+    assert "    no more, because: every piece has a place" in explained
+    assert short.startswith(f"Order {planned} (being made): 4 kits by")
+
+
+def test_figures_of_one_are_of_one_and_what_is_counted_is_not_due(fabnet, world):
+    world.add_lab(A)
+    order_id = world.order(1)
+    words = ["plan", order_id, "--config", fabnet.config]
+    assert "(confirmed, no place yet): 1 kit by" in fabnet(*words).stdout
+    world.plan()
+    world.tick()
+    assert re.search(r": 1 piece on 1 plate \(\d+ g, done ", fabnet(*words).stdout)
+    ref = world.attempts()[0].ref
+    world.print(ref)
+    harvests.harvest(world.ledger, ref, 1, 0, "", "maker", world.now)
+    assert re.search(r": 1 piece on 1 plate \(\d+ g, all of it counted\)", fabnet(*words).stdout)
+
+
+def test_a_lot_traces_to_revision_printer_and_recipient(fabnet, world, planned):
+    ref = world.attempts()[0].ref
+    world.print(ref)
+    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    lots.inspect(world.ledger, code, 2, 0, "", "inspector", world.now)
+    batch = deliveries.pack(world.ledger, planned, "inspector", world.now)
+    words = ["lot", "trace", code.lower(), "--config", fabnet.config]
+    trace = json.loads(fabnet(*words, "--json").stdout)
+    assert trace["lot"] == code
+    assert trace["revision"] == world.revision.id
+    assert (trace["node"], trace["printer"], trace["spool"]) == (A, "p1", "s1")
+    assert trace["recipient"] == "CHU, urgences"
+    assert trace["batches"][0]["batch"] == batch
+    told = fabnet(*words).stdout
+    assert f"batch {batch}: packed, not received yet" in told
+    # The world's noon in UTC, where the network is.
+    assert "harvested at: 2026-11-24 21:00 JST" in told
+    assert "None" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "nothing"], "There is no order 'nothing' here."),
+        (["lot", "trace", "nothing"], "There is no lot 'nothing' here."),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(fabnet, words, said):
+    assert said in fabnet(*words, "--config", fabnet.config, status=1).stderr
+
+
+def test_a_folder_without_a_ledger_is_left_as_it_is(fabnet, tmp_path):
+    empty = tmp_path / "empty.toml"
+    empty.write_text('data_dir = "nobody"\n')
+    assert "There is no ledger" in fabnet("plan", "x", "--config", str(empty), status=1).stderr
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_the_doctor_names_what_is_missing(fabnet, tmp_path):
+    node = tmp_path / "node.toml"
+    node.write_text(
+        'id = "lab-x"\nlab = "X"\ncoordinator = "http://127.0.0.1:1"\nbroker = "mqtt://127.0.0.1:1"\n'
+        'data_dir = "data"\npassword_file = "pw"\nkey_file = "key"\n'
+        '[[printers]]\nid = "p1"\npreset = "generic-250x210"\nport = "/dev/serial/by-id/none"\n'
+        '[[printers]]\nid = "p2"\npreset = "no-such-machine"\nport = "/dev/serial/by-id/none"\n'
+    )
+    done = fabnet("doctor", str(node), "--json", status=1)
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    assert found["packages"]["ok"]
+    assert found["p1: preset"]["ok"]
+    for check, word in [
+        ("coordinator", "cannot be reached"), ("broker", "cannot be reached"), ("key", "cannot be read"),
+        ("p1: port", "plugged in"), ("p2: preset", "did you mean"),
+    ]:  # fmt: skip
+        assert not found[check]["ok"]
+        assert word in found[check]["words"]
+    assert "NO  p1: port" in fabnet("doctor", str(node), status=1).stdout
+
+
+def test_the_doctor_looks_at_a_coordinator(fabnet):
+    done = subprocess.run(
+        [sys.executable, "-m", "fabnet", "doctor", fabnet.config, "--json"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    checks = [finding["check"] for finding in json.loads(done.stdout)]
+    assert {"data", "page port", "broker port", "slicer"} <= set(checks)
+
+
+def test_the_pages_of_a_coordinator_are_in_its_time_zone(fabnet, world, planned):
+    ref = world.attempts()[0].ref
+    world.print(ref)
+    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    port, broker_port = a_port(), a_port()
+    with Path(fabnet.config).open("a", encoding="utf-8") as file:
+        file.write(f'port = {port}\nbroker = "iotcore"\nbroker_port = {broker_port}\n')
+    served = subprocess.Popen(
+        [sys.executable, "-m", "fabnet", "serve", fabnet.config],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        while "the pages are at" not in served.stderr.readline():
+            assert served.poll() is None
+        page = requests.get(f"http://127.0.0.1:{port}/l/{code}?lang=en", timeout=20).text
+    finally:
+        served.terminate()
+        served.communicate(timeout=30)
+    # The world's noon in UTC, where the network is.
+    assert re.search(r"<dt>Counted</dt><dd><time[^>]*>24 Nov 21:00</time>", page)

@@ -1,0 +1,157 @@
+"""The server: streams, silent clients, a renewed certificate, and whom it believes, plain and with TLS."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask, Response, request
+
+from fabnet.authority import own_certificate
+from web.serving import make_server
+
+
+class Context:
+    """What a server needs to know of its application."""
+
+    def __init__(self):
+        self.stopping = threading.Event()
+
+
+def stream(stopping):
+    number = 0
+    while not stopping.wait(0.05):
+        number += 1
+        yield f"data: {number} {time.monotonic()}\n\n"
+
+
+@pytest.fixture(params=["plain", "tls"])
+def served(request, tmp_path):
+    yield from serve(tmp_path, tls=request.param == "tls")
+
+
+@pytest.fixture
+def secure(tmp_path):
+    yield from serve(tmp_path, tls=True)
+
+
+def serve(folder, *, tls):
+    app = Flask("served")
+    app.extensions["fabnet"] = context = Context()
+    app.add_url_rule("/", "here", lambda: f"{request.remote_addr} {request.scheme}")
+    app.add_url_rule(
+        "/live", "live", lambda: Response(stream(context.stopping), mimetype="text/event-stream")
+    )
+    files = own_certificate(folder, ("127.0.0.1",), datetime.now(UTC)) if tls else None
+    server = make_server(
+        app, "127.0.0.1", 0, None if files is None else (files.certificate, files.key)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{server.port}"
+    server.ca, server.folder, server.thread = files.ca if tls else True, folder, thread
+    yield server
+    server.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_stream_arrives_as_it_is_made(served):
+    with requests.get(f"{served.url}/live", stream=True, verify=served.ca, timeout=5) as answer:
+        lines = (line for line in answer.iter_lines(chunk_size=1) if line)
+        for _ in range(3):
+            assert time.monotonic() - float(next(lines).split()[2]) < 0.5
+
+
+def test_streams_end_when_the_server_closes(served):
+    with requests.get(f"{served.url}/live", stream=True, verify=served.ca, timeout=5) as answer:
+        lines = answer.iter_lines(chunk_size=1)
+        next(lines)
+        begun = time.monotonic()
+        served.close()
+        list(lines)
+        assert time.monotonic() - begun < 3
+    with pytest.raises(requests.ConnectionError):
+        requests.get(served.url, verify=served.ca, timeout=2)
+
+
+def test_clients_that_say_nothing_keep_nobody_out(served):
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+        begun = time.monotonic()
+        assert requests.get(served.url, verify=served.ca, timeout=5).ok
+        assert time.monotonic() - begun < 2
+
+
+def test_plain_text_and_rubbish_at_a_tls_port_do_no_harm(secure):
+    for words in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x00" * 100):
+        with socket.create_connection(("127.0.0.1", secure.port)) as client:
+            client.sendall(words)
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionError):
+                assert b"200 OK" not in client.recv(1000)
+    assert requests.get(secure.url, verify=secure.ca, timeout=5).text == "127.0.0.1 https"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_old_tls_is_refused(secure):
+    context = ssl.create_default_context(cafile=secure.ca)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(("127.0.0.1", secure.port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+    ):
+        assert client.version() == "TLSv1.2"
+    context = ssl.create_default_context(cafile=secure.ca)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", secure.port)) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(secure):
+    def shown():
+        return ssl.get_server_certificate(("127.0.0.1", secure.port), timeout=5)
+
+    before = shown()
+    own_certificate(secure.folder, ("127.0.0.1", "more.example"), datetime.now(UTC) + timedelta())
+    secure.renew()
+    assert shown() != before
+    assert shown() in Path(secure.folder / "server.crt").read_text().replace("\r", "")
+    assert requests.get(secure.url, verify=secure.ca, timeout=5).ok
+
+
+def test_a_proxy_on_this_machine_says_who_asked(served):
+    told = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
+    answer = requests.get(served.url, headers=told, verify=served.ca, timeout=5)
+    assert answer.text == "198.51.100.7 https"
+    assert answer.headers["Server"] == "fabnet"
+
+
+def test_a_taken_port_is_an_error_at_once(served):
+    with pytest.raises(OSError, match=str(served.port)):
+        make_server(_app(), "127.0.0.1", served.port)
+
+
+def _app():
+    app = Flask("other")
+    app.extensions["fabnet"] = Context()
+    return app
+
+
+def test_endless_headers_and_bodies_are_cut_off(served):
+    much = {"X-Much": "x" * (1 << 20)}
+    with contextlib.suppress(requests.ConnectionError):
+        answer = requests.get(served.url, headers=much, verify=served.ca, timeout=5)
+        assert answer.status_code == 413
+    with contextlib.suppress(requests.ConnectionError):
+        answer = requests.post(served.url, data=b"x" * (17 << 20), verify=served.ca, timeout=10)
+        assert answer.status_code == 413
+    assert requests.get(served.url, verify=served.ca, timeout=5).ok

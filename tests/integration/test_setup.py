@@ -1,0 +1,189 @@
+"""`fabnet node setup` on real ptys and a real OctoPrint: asked in words, or told by options."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from fabnet.config import load_node
+from printers.octoprint_api import OctoPrintApi
+from tests.doubles.octo_printer import OctoPrinter
+from tests.doubles.sim_printer import SimPrinter
+from tests.integration.test_discover import ENDER, HOLDER, decide
+
+FILE = """\
+# Ask Awa before changing anything.
+id = "lab-nord"
+lab = "Atelier Nord"
+coordinator = "http://127.0.0.1:1"
+broker = "mqtt://127.0.0.1:1"
+data_dir = "data"
+password_file = "mqtt.password"
+key_file = "node.key"
+"""
+
+
+def setup(folder, *arguments, said=""):
+    return subprocess.run(
+        [sys.executable, "-m", "fabnet", "node", "setup", folder / "node.toml", "--no-network",
+         *map(str, arguments)],
+        capture_output=True, text=True, input=said, timeout=100, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "lab"
+    made.mkdir()
+    (made / "node.toml").write_text(FILE)
+    return made
+
+
+@pytest.fixture
+def printer(tmp_path):
+    made = SimPrinter(tmp_path, "--m115", ENDER, "--baudrate", "115200").start()
+    yield made
+    made.kill()
+
+
+def test_a_maker_answers_in_words(folder, printer):
+    # set it up? preset, name, material, grams, three safety questions, another?, card?, hours
+    said = ["y", "", "", "PLA", "640", "y", "y", "y", "", "n", "Mon-Fri 18:00-22:00"]
+    answer = setup(folder, "--look-at", printer.port, said="\n".join(said) + "\n")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == ""
+    config = load_node(folder / "node.toml")
+    (found,) = config.printers
+    assert (found.id, found.preset, found.port) == (
+        "ender-3",
+        "creality-ender-3",
+        str(printer.port),
+    )
+    assert (found.material, found.grams, found.unattended) == ("PLA", 640.0, True)
+    assert config.attended == "Mon-Fri 18:00-22:00"
+    assert "sold without thermal protection" in answer.stderr
+    text = (folder / "node.toml").read_text()
+    assert text.startswith("# Ask Awa before changing anything.\n")
+    (kept,) = folder.glob("*.old")
+    assert kept.read_text() == FILE
+    assert printer.executed() == []
+
+
+@pytest.mark.parametrize("no", range(3))
+def test_one_no_leaves_unattended_work_off(folder, no):
+    asked = ["n" if n == no else "y" for n in range(no + 1)]
+    said = ["prusa-mini", "shelf", "none", *asked, ""]
+    answer = setup(folder, "--manual", said="\n".join(said) + "\n")
+    assert answer.returncode == 0, answer.stderr
+    (found,) = load_node(folder / "node.toml").printers
+    assert (found.id, found.manual, found.material, found.unattended) == ("shelf", True, "", False)
+    assert "prints while somebody is there" in answer.stderr
+
+
+def test_answers_that_do_not_fit_are_asked_again(folder):
+    said = ["no-machine", "prusa-mini", "Not A Name", "mini", "ABS", "petg", "-3", "500", "n", "noon",
+            "18:00-20:00"]  # fmt: skip
+    answer = setup(folder, "--manual", said="\n".join(said) + "\n")
+    assert answer.returncode == 0, answer.stderr
+    config = load_node(folder / "node.toml")
+    assert (config.printers[0].id, config.printers[0].material) == ("mini", "PETG")
+    assert (config.printers[0].grams, config.attended) == (500.0, "18:00-20:00")
+
+
+def test_whoever_stops_answering_has_changed_nothing(folder):
+    answer = setup(folder, "--manual", said="prusa-mini\nmini\n")
+    assert answer.returncode != 0
+    assert "Traceback" not in answer.stderr
+    assert [each.name for each in folder.iterdir()] == ["node.toml"]
+    assert (folder / "node.toml").read_text() == FILE
+
+
+def test_a_script_gives_every_answer(folder, printer):
+    answer = setup(
+        folder, "--port", printer.port, "--material", "petg", "--grams", "500", "--id", "one",
+        "--title", "Number one", "--protection-tested", "--smoke-alarm", "--surroundings-clear",
+        "--attended", "09:00-17:00", "--yes", "--json",
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    (found,) = load_node(folder / "node.toml").printers
+    assert told["printers"][0] | {"unattended": True} == told["printers"][0]
+    assert (found.id, found.title, found.preset) == ("one", "Number one", "creality-ender-3")
+    assert (found.material, found.grams, found.unattended) == ("PETG", 500.0, True)
+
+
+def test_yes_confirms_no_safety_question(folder):
+    answer = setup(folder, "--manual", "--preset", "prusa-mini", "--yes")
+    assert answer.returncode == 0, answer.stderr
+    (found,) = load_node(folder / "node.toml").printers
+    assert (found.id, found.unattended) == ("mini", False)
+
+
+def test_a_held_port_is_told_and_left_alone(folder, printer):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER.format(True), str(printer.port)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as holder:  # fmt: skip
+        assert holder.stdout.readline() == b"held\n"
+        alone = setup(folder, "--port", printer.port, "--yes")
+        among = setup(folder, "--look-at", printer.port, "--yes", "--json")
+        holder.stdin.close()
+    assert alone.returncode == 1
+    assert f"(process {holder.pid}) holds it; close that first" in alone.stderr
+    assert str(holder.pid) in json.loads(among.stdout)["left_out"][0]
+    assert (folder / "node.toml").read_text() == FILE
+
+
+def test_looking_writes_nothing(folder, printer):
+    answer = setup(folder, "--find", "--look-at", printer.port, "--json")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)["ports"]
+    here = [each for each in found if each["port"]["named"]]
+    assert [(each["preset"], each["baudrate"]) for each in here] == [("creality-ender-3", 115200)]
+    assert (folder / "node.toml").read_text() == FILE
+
+
+def test_a_printer_that_is_there_is_not_asked_again(folder, printer):
+    assert setup(folder, "--look-at", printer.port, "--yes").returncode == 0
+    before = (folder / "node.toml").read_text()
+    again = setup(folder, "--look-at", printer.port, "--yes")
+    assert "is in the file already" in again.stderr
+    assert (folder / "node.toml").read_text() == before
+
+
+def test_wrong_options_are_told(folder):
+    for wrong, words in (
+        (("--manual", "--yes"), "--preset"),
+        (("--manual", "--port", "x"), "one of --port"),
+        (("--manual", "--preset", "prusa-mini", "--material", "ABS", "--yes"), "PETG, PLA"),
+        (("--manual", "--preset", "prusa-mini", "--id", "A B", "--yes"), "--id"),
+        (("--manual", "--preset", "prusa-mini", "--attended", "noon", "--yes"), "--attended"),
+    ):
+        answer = setup(folder, *wrong)
+        assert answer.returncode == 2, answer.stderr
+        assert words in answer.stderr
+    missing = setup(folder / "none", "--yes")
+    assert missing.returncode == 1
+    assert "fabnet node join" in missing.stderr
+    assert (folder / "node.toml").read_text() == FILE
+
+
+def test_octoprint_gives_its_key_to_the_wizard(folder, tmp_path):
+    octo = OctoPrinter(tmp_path)
+    octo.start()
+    try:
+        person = threading.Thread(target=decide, args=(octo, True))
+        person.start()
+        answer = setup(folder, "--octoprint", octo.url, "--preset", "prusa-mini", "--yes")
+        person.join()
+        assert answer.returncode == 0, answer.stderr
+        assert f"Open {octo.url} in a browser" in answer.stderr
+        (found,) = load_node(folder / "node.toml").printers
+        with open(found.api_key_file) as file:  # noqa: PTH123
+            key = file.read().strip()
+        assert OctoPrintApi(octo.url, key).version()
+        assert key not in (folder / "node.toml").read_text() + answer.stderr + answer.stdout
+    finally:
+        octo.stop()

@@ -1,0 +1,6 @@
+"""The real two ends of the protocol, in one thread, over a hostile network that a test drives.
+
+Nothing here is left to chance or to a clock: `World` moves one step when it is told to. What runs is
+what runs in the processes (agent, uplink, bench, journal; inbox, pump, use cases, ledger on real SQLite
+files); only the wire, the time and the metal are simulated.
+"""

@@ -1,0 +1,178 @@
+"""Faults that chance finds too rarely, each with the order of events in which it does harm.
+
+A scenario is played twice: with the code as it is every law holds, with the fault one does not.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fabnet import clock, wire
+from fabnet.exchange import Exchange
+from fabnet.node.agent import Agent
+from fabnet.wire import Channel
+from jobs.coordinator import harvests, restoring
+from jobs.ledger import streams
+from jobs.ledger.streams import Arrival
+from jobs.lifecycle import TO_HARVEST, AttemptState
+from jobs.messages import decode_up
+from tests.sim.ends import PRINTER
+from tests.sim.mutants import write_off_does_not_wait
+from tests.sim.world import World
+
+A, B = "lab-a", "lab-b"
+_HOUR_S = 3600.0
+
+
+def _granted_ahead(world: World) -> None:
+    """Lab A prints one plate and holds the grant of the next; then its line is cut."""
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A, A)
+    world.exchange(A, 6)
+    states = sorted(a.state for a in world.attempts())
+    assert states == [AttemptState.GRANTED, AttemptState.PRINTING]
+    world.cut(A)
+
+
+def _counts_at_her_node(world: World) -> None:
+    """The maker takes off what lies there, without a network."""
+    end = world.nodes[A]
+    with world.at(A):
+        end.machine.finish()
+        end.bench_round()
+        end.round()
+        with end.journal.transaction() as db:
+            for entry in end.journal.entries(TO_HARVEST):
+                end.journal.move(db, entry.ref, AttemptState.HARVESTED)
+            end.journal.set_clear(db, PRINTER, clear=True)
+        for _ in range(3):
+            end.round()
+            end.bench_round()
+
+
+def grant_survives_reboot(patch) -> None:
+    """What a node has been granted is remembered over a restart, with times of another boot."""
+    kept: dict[str, dict] = {}
+    begin = Agent.begin
+
+    def remembering(self):
+        begin(self)
+        self._grants._claims = kept.setdefault(self._config.id, {})
+
+    patch.setattr(Agent, "begin", remembering)
+
+
+def a_reboot_and_a_long_night(world: World) -> None:
+    _granted_ahead(world)
+    for _ in range(3):
+        world.pass_time(_HOUR_S)
+    world.reboot(A)
+    for index in range(4):
+        world.write_off(index)
+    _counts_at_her_node(world)
+
+
+def write_off_by_the_wall_clock(patch) -> None:
+    """The end of a grant is taken from a clock that somebody can set."""
+
+    def left(db, ref):
+        row = db.execute(
+            "select granted_at, ttl_s from attempt where job_id = ? and number = ?",
+            (ref.job, ref.number),
+        ).fetchone()
+        passed = (clock.now() - datetime.fromisoformat(row["granted_at"])).total_seconds()
+        return max(0.0, row["ttl_s"] * 1.1 + 5 - passed)
+
+    patch.setattr(harvests, "grant_left_s", left)
+
+
+def a_clock_that_is_set_a_day_ahead(world: World) -> None:
+    _granted_ahead(world)
+    world.hosts.off_s["coordinator"] = 24 * _HOUR_S
+    for index in range(4):
+        world.write_off(index)
+    _counts_at_her_node(world)
+
+
+def a_steward_who_does_not_wait(world: World) -> None:
+    _granted_ahead(world)
+    for index in range(4):
+        world.write_off(index)
+    _counts_at_her_node(world)
+
+
+def number_reused_after_restore(patch) -> None:
+    """After a restore the numbers go on where the copy ends."""
+    patch.setattr(restoring, "fence", lambda _db: 0)
+
+
+def a_lab_that_nobody_waits_for(world: World) -> None:
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A)
+    world.copy("coordinator")
+    world.exchange(A, 3)
+    world.cut(A)
+    world.put_back("coordinator")
+    world.exchange(B, 3)
+    world.go_on_without(A)
+    world.nodes[A].kill()
+    world.lose_disk(A)
+    world.exchange(A, 3)
+
+
+def cursor_before_commit(patch) -> None:
+    """The coordinator moves its cursor, acknowledges, and then does what it was told."""
+    take = Exchange.take
+
+    def hasty(self, messages, link):
+        for topic, payload in messages:
+            node, channel = wire.parse_topic(topic)
+            if channel is not Channel.EVENTS:
+                take(self, [(topic, payload)], link)
+                continue
+            told = wire.read_envelope(payload)
+            with self._ledger.transaction() as db:
+                found = streams.arrive(db, node, told.s, told.n, told.id, told.a)
+                read = streams.cursor_of(db, node)
+            if found is Arrival.APPLY:
+                ack = wire.Ack(stream=read.stream, n=read.n, id=read.id)
+                link.publish(wire.topic(node, Channel.COORDINATOR_ACK), wire.write(ack), qos=0)
+                with self._ledger.transaction() as db:
+                    self._inbox._apply(db, node, decode_up(told.t, bytes(told.d)), clock.now())
+
+    patch.setattr(Exchange, "take", hasty)
+
+
+def a_coordinator_that_dies_with_the_end_of_a_print(world: World) -> None:
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A)
+    world.exchange(A, 4)
+    world.finish(A)
+    for _ in range(8):
+        world.hosts.true_s += 61
+        for host in ("coordinator", A):
+            world.step(host)
+        kept = [m for m in world.network.flying if m.to == A]
+        to_die = [m for m in world.network.flying if m.to == "coordinator" and "/evt" in m.topic]
+        world.network.flying[:] = kept
+        while world.network.flying:
+            world.deliver(0)
+        world.step(A)
+        world.network.flying[:] = to_die
+        while world.network.flying:
+            world.deliver(0, dies=True)
+
+
+SCENARIOS = (
+    (write_off_does_not_wait, a_steward_who_does_not_wait),
+    (grant_survives_reboot, a_reboot_and_a_long_night),
+    (write_off_by_the_wall_clock, a_clock_that_is_set_a_day_ahead),
+    (number_reused_after_restore, a_lab_that_nobody_waits_for),
+    (cursor_before_commit, a_coordinator_that_dies_with_the_end_of_a_print),
+)

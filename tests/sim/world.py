@@ -1,0 +1,515 @@
+"""One network of two labs and one order, moved step by step; knows what physically happened.
+
+The invariants are the laws of the design: both book-keeping laws after every transaction of the
+ledger, no attempt begun twice, no job begun twice without a decision in between, nothing begun that
+was given up before it, nothing forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import random
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from fabnet import clock
+from fabnet.errors import JournalError, WireError
+from fabnet.node.journal import Journal
+from jobs.coordinator import harvests, nodes, restoring
+from jobs.errors import JobError
+from jobs.ledger import streams, views
+from jobs.ledger.rows import new_id
+from jobs.ledger.views import AttemptView
+from jobs.lifecycle import TO_HARVEST, AttemptState
+from jobs.model import AttemptRef, JobState
+from printers.model import PrintResult
+from tests.doubles.world import World as Paper
+from tests.sim.ends import (
+    PLATE_SHA256,
+    PRINTER,
+    CoordinatorEnd,
+    NodeEnd,
+    copy_of,
+    lose_disk,
+    put_back,
+)
+from tests.sim.network import Crash, Network
+
+NODES = ("lab-a", "lab-b")
+KITS = 4
+PIECES = 2  # on a plate
+_BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_SHM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+
+
+class Hosts:
+    """The time of each machine: true time, less when it started, plus what its wall clock is off."""
+
+    def __init__(self) -> None:
+        self.true_s = 0.0
+        self.here = "coordinator"
+        self.booted_s: dict[str, float] = {}
+        self.off_s: dict[str, float] = {}
+        self.slept_s: dict[str, float] = {}
+
+    def now(self) -> datetime:
+        return _BEGAN + timedelta(seconds=self.true_s + self.off_s.get(self.here, 0.0))
+
+    def boottime_s(self) -> float:
+        return 1000.0 + self.true_s - self.booted_s.get(self.here, 0.0)
+
+    def monotonic_s(self) -> float:
+        """As `boottime_s`, standing still in suspend: what must not be used."""
+        return self.boottime_s() - self.slept_s.get(self.here, 0.0)
+
+
+@functools.cache
+def template() -> dict[str, bytes]:
+    """Return the files of a ledger with one confirmed order, made once."""
+    with TemporaryDirectory(prefix="fabnet-sim-") as folder:
+        paper = Paper(Path(folder))
+        for node in NODES:
+            nodes.enrol(paper.ledger, node, node, "", paper.now)
+        paper.order(KITS)
+        paper.ledger.close()
+        return {file.name: file.read_bytes() for file in Path(folder).glob("ledger.db*")}
+
+
+class World:
+    """See the module. `hosts` has to be the clock of `fabnet.clock` while it lives: `simulated`."""
+
+    def __init__(self, folder: Path, hosts: Hosts) -> None:
+        self.hosts = hosts
+        self.folder = folder
+        self.network = Network(NODES)
+        (folder / "coordinator").mkdir()
+        for name, data in template().items():
+            (folder / "coordinator" / name).write_bytes(data)
+        self.coordinator = CoordinatorEnd(folder / "coordinator", self.network)
+        self.nodes: dict[str, NodeEnd] = {}
+        for number, name in enumerate(NODES):
+            hosts.here = name
+            (folder / name).mkdir()
+            self.nodes[name] = NodeEnd(
+                name, folder / name, self.network, keeps_printing=bool(number)
+            )
+        self.copies: dict[str, tuple[bytes, bytes]] = {}
+        self.written_off: set[str] = set()
+        self.given_up: set[str] = set()  # names that were not begun when they were written off
+        self.excused: set[str] = set()  # jobs that may be begun once more, by a person's decision
+        self.unwritten: set[str] = set()  # jobs begun that their node's journal knows no more
+        self.issued: set[tuple[str, int]] = set()  # every attempt that there ever was
+        self._known: set[tuple[str, int]] = set()  # those that the ledger knows now
+        self._seen_begun = 0
+        self.failed = False
+
+    # --- one machine at a time ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def at(self, host: str) -> Iterator[None]:
+        """Run something on a machine; what kills it is a crash of that machine's process."""
+        self.hosts.here = host
+        try:
+            yield
+        except Crash:
+            self.crash(host)
+        self.check()
+
+    def crash(self, host: str) -> None:
+        """kill -9, and a start by systemd."""
+        self.cut(host)
+        end = self.end(host)
+        end.kill()
+        self.hosts.here = host
+        end.start()
+
+    def end(self, host: str) -> CoordinatorEnd | NodeEnd:
+        return self.coordinator if host == "coordinator" else self.nodes[host]
+
+    def reboot(self, host: str) -> None:
+        """Power cut: the clock since boot begins anew."""
+        self.hosts.booted_s[host] = self.hosts.true_s
+        self.crash(host)
+        self.check()
+
+    # --- the network -------------------------------------------------------------------------------
+
+    def step(self, host: str) -> None:
+        with self.at(host):
+            end = self.end(host)
+            if not end.link.up:
+                end.connect()
+            end.round()
+            if isinstance(end, NodeEnd):
+                end.round()
+
+    def bench(self, node: str) -> None:
+        with self.at(node):
+            self.nodes[node].bench_round()
+
+    def deliver(self, index: int, *, dies: bool = False) -> None:
+        message = self.network.flying.pop(index)
+        end = self.end(message.to)
+        with self.at(message.to):
+            end.link.dies_at_publish = dies
+            try:
+                with contextlib.suppress(WireError):
+                    end.hear(message.topic, message.payload)
+            finally:
+                end.link.dies_at_publish = False
+
+    def exchange(self, node: str, rounds: int = 1) -> None:
+        """A good moment for one lab: everything arrives, and its printer is looked after."""
+        for _ in range(rounds):
+            for host in ("coordinator", node, "coordinator"):
+                self.step(host)
+                self._deliver_all(node)
+            self.bench(node)
+
+    def one_way(self, node: str, *, up: bool) -> None:
+        """What one side says arrives, and nothing of what the other says."""
+        for host in ("coordinator", node, "coordinator"):
+            self.step(host)
+            self._deliver_all(node, to=("coordinator",) if up else (node,))
+        kept = [m for m in self.network.flying if f"/{node}/" not in m.topic]
+        self.network.flying[:] = kept
+
+    def _deliver_all(self, node: str, to: tuple[str, ...] = ()) -> None:
+        to = to or (node, "coordinator")
+        while found := [
+            at
+            for at, m in enumerate(self.network.flying)
+            if m.to in to and (m.to == node or f"/{node}/" in m.topic)
+        ]:
+            self.deliver(found[0])
+
+    def cut(self, host: str) -> None:
+        """The connection ends, and the broker says a node's will, which comes when it comes."""
+        end = self.end(host)
+        if end.link.up and isinstance(end, NodeEnd):
+            self.network.send(*end.will())
+        end.link.up = False
+
+    # --- the metal and the people ------------------------------------------------------------------
+
+    def finish(self, node: str) -> None:
+        self.nodes[node].machine.finish()
+        self.bench(node)
+
+    def break_off(self, node: str) -> None:
+        self.nodes[node].machine.stop(PrintResult.FAILED, "thermal fault")
+        self.bench(node)
+
+    def attempts(self) -> list[AttemptView]:
+        db = self.coordinator.ledger.reading
+        return [a for order in views.orders(db) for a in views.attempts_of(db, order.id)]
+
+    def plan(self, *first: str) -> None:
+        """Give what has no place to labs in turn, in plates of two: to all, or to those named."""
+        self.hosts.here = "coordinator"
+        others = () if len(first) > 1 else tuple(node for node in NODES if node not in first)
+        labs = itertools.cycle((*first, *others))
+        with self.coordinator.ledger.transaction() as db:
+            for line in db.execute("select * from line where deficit > 0").fetchall():
+                left = line["deficit"]
+                while left:
+                    pieces = min(PIECES, left)
+                    left -= pieces
+                    _insert_job(db, line, next(labs), pieces, clock.now())
+                db.execute(
+                    "update line set deficit = 0, reasons = '[]' where order_id = ? and part_id = ?",
+                    (line["order_id"], line["part_id"]),
+                )
+
+    def harvest(self, index: int = 0) -> bool:
+        """A maker who looks at the bed counts one attempt that is over; return whether one was."""
+        self.hosts.here = "coordinator"
+        over = [a for a in self.attempts() if a.state in TO_HARVEST | {AttemptState.WRITTEN_OFF}]
+        over = [a for a in over if a.state is not AttemptState.WRITTEN_OFF or self._exists(a)]
+        if not over:
+            return False
+        found = over[index % len(over)]
+        whole = self._exists(found)
+        good = found.pieces if whole else 0
+        reason = "" if whole else "it broke off, or was never begun"
+        self._count(found.ref, good, reason)
+        return True
+
+    def _count(self, ref: AttemptRef, good: int, reason: str) -> None:
+        harvests.harvest(self.coordinator.ledger, ref, good, 0, reason, "maker", clock.now())
+        if not good:
+            self.excused.add(ref.job)
+        self.check()
+
+    def _exists(self, found: AttemptView) -> bool:
+        return self.nodes[found.node].machine.ended[found.ref.name] > 0
+
+    def harvest_again(self, index: int) -> None:
+        """Somebody counts what was counted."""
+        self.hosts.here = "coordinator"
+        done = [a for a in self.attempts() if a.state is AttemptState.HARVESTED]
+        if done:
+            with contextlib.suppress(JobError):
+                self._count(done[index % len(done)].ref, PIECES, "")
+
+    def clear_bed(self, node: str) -> None:
+        """The maker has taken everything off and says so."""
+        self.hosts.here = "coordinator"
+        end = self.nodes[node]
+        if end.machine.now is not None:
+            return
+        with contextlib.suppress(JobError):
+            nodes.printer_ready(self.coordinator.ledger, node, PRINTER, "maker", clock.now())
+
+    def write_off(self, index: int) -> None:
+        """A steward who cannot reach a lab gives an attempt up, where the system lets her."""
+        self.hosts.here = "coordinator"
+        found = [a for a in self.attempts() if a.granted_at is not None]
+        if not found:
+            return
+        chosen = found[index % len(found)]
+        try:
+            harvests.write_off(
+                self.coordinator.ledger, chosen.ref, "silent", "steward", clock.now()
+            )
+        except JobError:
+            return
+        name = chosen.ref.name
+        self.written_off.add(name)
+        self.excused.add(chosen.ref.job)
+        if not any(node.machine.begun[name] for node in self.nodes.values()):
+            self.given_up.add(name)
+        self.check()
+
+    def go_on_without(self, node: str) -> None:
+        self.hosts.here = "coordinator"
+        with contextlib.suppress(JobError):
+            restoring.go_on_without(self.coordinator.ledger, node, "steward", clock.now())
+            self.excused |= {a.ref.job for a in self.attempts()}
+            self.excused |= {name.split("-")[1] for name in self.nodes[node].machine.begun}
+
+    # --- time
+
+    def pass_time(self, seconds: float) -> None:
+        """The coordinator runs all the while, as a service does."""
+        for _ in range(4):
+            self.hosts.true_s += seconds / 4
+            self.step("coordinator")
+
+    def suspend(self, node: str, seconds: float) -> None:
+        """A lab's machine sleeps; the world goes on."""
+        self.hosts.slept_s[node] = self.hosts.slept_s.get(node, 0.0) + seconds
+        self.pass_time(seconds)
+
+    # --- what is lost and put back -----------------------------------------------------------------
+
+    def copy(self, host: str) -> None:
+        self.copies[host] = copy_of(self._file(host))
+
+    def _file(self, host: str) -> Path:
+        end = self.end(host)
+        return end.folder / "ledger.db" if host == "coordinator" else end.journal_file
+
+    def put_back(self, host: str) -> None:
+        if host not in self.copies:
+            return
+        self._forget(host)
+        self.end(host).kill()
+        put_back(self._file(host), self.copies[host])
+        self.hosts.here = host
+        self.end(host).start()
+        if host == "coordinator":
+            rows = self.coordinator.ledger.reading.execute("select job_id, number from attempt")
+            self._known = {(row[0], row[1]) for row in rows}
+        self.check()
+
+    def _forget(self, host: str) -> None:
+        """Where the ledger and a journal have both forgotten a print, nobody can know of it."""
+        if host == "coordinator":
+            self.excused |= self.unwritten
+            return
+        begun = {name.split("-")[1] for name in self.nodes[host].machine.begun}
+        self.unwritten |= begun
+        if restoring.is_asked(self.coordinator.ledger.reading, host):
+            self.excused |= begun
+
+    def lose_disk(self, node: str) -> None:
+        self._forget(node)
+        self.nodes[node].kill()
+        lose_disk(self.nodes[node])
+        self.copies.pop(node, None)
+        self.hosts.here = node
+        self.nodes[node].start()
+
+    def clone(self, node: str) -> None:
+        """The card is copied into another machine, and beside itself: neither copy may run."""
+        end = self.nodes[node]
+        twin = self.folder / "twin"
+        shutil.copytree(end.folder, twin)
+        try:
+            for folder, machine in ((twin, "machine"), (twin, "another machine")):
+                try:
+                    Journal(folder / "journal.db", machine).close()
+                except JournalError:
+                    continue
+                raise AssertionError(f"a copy of {node}'s journal runs on {machine}")
+        finally:
+            shutil.rmtree(twin)
+
+    # --- the laws ----------------------------------------------------------------------------------
+
+    def begun(self) -> list[str]:
+        """Return the names of all attempts that a printer has begun, as often as it has."""
+        return [n for end in self.nodes.values() for n in end.machine.begun.elements()]
+
+    def check(self) -> None:
+        """Assert what must hold at every moment; the ledger checks the books by itself."""
+        try:
+            self._check()
+        except AssertionError:
+            self.failed = True
+            raise
+
+    def _check(self) -> None:
+        assert not self.coordinator.broken, self.coordinator.broken
+        self._check_numbers()
+        begun = self.begun()
+        if len(begun) == self._seen_begun:
+            return
+        self._seen_begun = len(begun)
+        assert len(begun) == len(set(begun)), f"one attempt was begun twice: {sorted(begun)}"
+        late = self.given_up & set(begun)
+        assert not late, f"begun after it was given up: {sorted(late)}"
+        for job in {name.rsplit("-a", 1)[0] for name in begun}:
+            times = sum(name.rsplit("-a", 1)[0] == job for name in begun)
+            if times > 1 and job.removeprefix("fabnet-") not in self.excused:
+                raise AssertionError(f"{job} was begun {times} times, and nobody decided so")
+
+    def _check_numbers(self) -> None:
+        """No number of an attempt is given out twice, whatever a ledger has forgotten."""
+        db = self.coordinator.ledger.reading
+        now = {(r[0], r[1]): r[2] for r in db.execute("select job_id, number, state from attempt")}
+        again = {
+            ref
+            for ref, state in now.items()
+            if state == AttemptState.OFFERED and ref in self.issued and ref not in self._known
+        }
+        assert not again, f"given out twice: {sorted(again)}"
+        self._known = set(now)
+        self.issued |= self._known
+
+    def settle(self) -> None:
+        """Heal everything; whatever was asked for must come, or be with a person."""
+        late, self.network.flying = self.network.flying, []
+        for host in ("coordinator", *NODES):
+            self.cut(host)
+            self.step(host)
+        for node in NODES:
+            self.exchange(node)
+        # Whatever was still under way comes when all is well again.
+        self.network.flying += late
+        for turn in range(60):
+            for node in NODES:
+                self.exchange(node, 2)
+                self.finish(node)
+                self.exchange(node, 1)
+            while self.harvest():
+                pass
+            for node in NODES:
+                if self._stuck_bed(node):
+                    self.clear_bed(node)
+            self.plan(NODES[turn % 2])
+            self.hosts.true_s += 120
+            if self.is_done():
+                break
+        self.check()
+        assert self.is_done(), f"forgotten: {self.story()}"
+        self.check_surplus()
+
+    def _stuck_bed(self, node: str) -> bool:
+        end = self.nodes[node]
+        return end.machine.now is None and not end.journal.is_clear(PRINTER)
+
+    def is_done(self) -> bool:
+        """Whether every piece of the order was counted."""
+        db = self.coordinator.ledger.reading
+        found = db.execute(
+            "select n.pieces, (select coalesce(sum(good), 0) from lot l where l.order_id = n.order_id"
+            " and l.part_id = n.part_id) as good from line n"
+        ).fetchall()
+        return all(row["good"] >= row["pieces"] for row in found)
+
+    def check_surplus(self) -> None:
+        """What exists beyond the order was made with a person's decision."""
+        db = self.coordinator.ledger.reading
+        surplus = db.execute("select sum(surplus) from line").fetchone()[0]
+        explained = PIECES * len(self.excused)
+        assert surplus <= explained, f"{surplus} pieces too many, {explained} explained"
+
+    def story(self) -> str:
+        """Return what both sides hold, for whoever reads a failure."""
+        db = self.coordinator.ledger.reading
+        told = [f"{a.ref} {a.node} {a.state} {a.reason}" for a in self.attempts()]
+        told += [str(dict(r)) for r in db.execute("select id, online, unheard from node")]
+        told += [str(dict(r)) for r in db.execute("select node, state, clear, fault from printer")]
+        told += [str(dict(r)) for r in db.execute("select id, node, state, pieces from job")]
+        told += [str(dict(r)) for r in db.execute("select part_id, deficit, surplus from line")]
+        told.append(f"epoch {self.coordinator.exchange.epoch}")
+        for node, end in self.nodes.items():
+            held = end.journal.entries(frozenset(AttemptState))
+            told.append(f"{node}: epoch {end.journal.epoch}, holds")
+            told += [f"{e.ref} {e.state} {e.intent}" for e in held]
+            told.append(f"clear {end.journal.is_clear(PRINTER)}, prints {end.machine.now}")
+            told.append(f"reads {streams.cursor_of(end.journal.reading, 'coordinator')}")
+            told.append(f"says {streams.stream_of(end.journal.reading, 'coordinator')}")
+            told.append(
+                f"is told {streams.stream_of(db, node)}, heard {streams.cursor_of(db, node)}"
+            )
+        letters = db.execute("select peer, type, error from dead_letter").fetchall()
+        told += [f"dead letter of {x['peer']}: {x['type']} {x['error']}" for x in letters]
+        return "\n  ".join(told)
+
+
+def _insert_job(db, line, node: str, pieces: int, now: datetime) -> None:
+    db.execute(
+        "insert into job (id, order_id, part_id, pieces, material, mesh_sha256, plate_sha256, node,"
+        " printer, seconds, grams, state, created_at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            new_id(), line["order_id"], line["part_id"], pieces, "PETG", "0" * 64, PLATE_SHA256,
+            node, PRINTER, 600.0, 10.0, JobState.OPEN, now.isoformat(),
+        ),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def simulated(patch: Callable[[Hosts], None] | None = None) -> Iterator[World]:
+    """Make a world in a folder of its own, whose hosts' time is the time of the process."""
+    template()
+    hosts = Hosts()
+    kept = clock.now, clock.boottime_s, random.random
+    drawn = secrets.token_hex, secrets.choice, secrets.randbelow
+    clock.now, clock.boottime_s = hosts.now, hosts.boottime_s
+    # The same steps give the same world, down to the order of random names.
+    dice = random.Random(1)
+    secrets.token_hex = lambda length=16: dice.randbytes(length).hex()
+    secrets.choice, secrets.randbelow, random.random = dice.choice, dice.randrange, dice.random
+    if patch is not None:
+        patch(hosts)
+    folder = Path(mkdtemp(prefix="fabnet-sim-", dir=_SHM if _SHM.is_dir() else None))
+    world = None
+    try:
+        world = World(folder, hosts)
+        yield world
+    finally:
+        if world is not None:
+            for host in ("coordinator", *NODES):
+                world.end(host).kill()
+        shutil.rmtree(folder)
+        clock.now, clock.boottime_s, random.random = kept
+        secrets.token_hex, secrets.choice, secrets.randbelow = drawn

@@ -1,0 +1,108 @@
+"""All of the catalogue: what the generators make is what was committed, closed, and can be printed."""
+
+import struct
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from shapely.geometry import box
+
+import designs.catalogue
+from designs.catalogue import ear_saver, strap_clip, visor_frame
+from designs.catalogue.ear_saver import EarSaver
+from designs.catalogue.strap_clip import StrapClip
+from designs.manifest import check_manifest
+from designs.materials import material
+from designs.mesh import read_canonical
+from designs.packing import footprint
+
+CATALOGUE = Path(designs.catalogue.__path__[0])
+MANIFESTS = sorted(CATALOGUE.glob("*/design.toml"))
+MESHES = {
+    "visor-frame/frame.stl": visor_frame.build,
+    "visor-kit/frame.stl": visor_frame.build,
+    "visor-kit/clip.stl": strap_clip.build,
+    "ear-saver/strap.stl": ear_saver.build,
+}
+
+
+def read_again(triangles, folder):
+    """The mesh after a round trip through a file of 32-bit floats."""
+    path = folder / "part.stl"
+    with path.open("wb") as file:
+        file.write(bytes(80) + struct.pack("<I", len(triangles)))
+        for triangle in triangles:
+            file.write(bytes(12) + triangle.astype("<f4").tobytes() + bytes(2))
+    return trimesh.load_mesh(path)
+
+
+def test_every_mesh_that_is_committed_is_made_here():
+    assert {str(p.relative_to(CATALOGUE)) for p in CATALOGUE.glob("*/*.stl")} == set(MESHES)
+
+
+@pytest.mark.parametrize("name", sorted(MESHES))
+def test_the_committed_file_is_what_the_generator_makes(name, tmp_path):
+    made = read_again(MESHES[name](), tmp_path)
+    kept = trimesh.Trimesh(**trimesh.triangles.to_kwargs(read_canonical(CATALOGUE / name)))
+    assert made.extents == pytest.approx(kept.extents, abs=0.01)
+    assert made.volume == pytest.approx(kept.volume, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("part", "thickness_mm"),
+    [
+        (ear_saver.build(), 1.5),
+        (ear_saver.build(EarSaver(rows=3, length_mm=120.0, thickness_mm=1.2)), 1.2),
+        (strap_clip.build(), 3.0),
+        (strap_clip.build(StrapClip(strap_mm=10.0, thickness_mm=2.4)), 2.4),
+    ],
+)
+def test_a_part_is_one_closed_body_after_a_round_trip(part, thickness_mm, tmp_path):
+    mesh = read_again(part, tmp_path)
+    assert mesh.is_watertight
+    assert mesh.is_volume
+    assert mesh.body_count == 1
+    assert mesh.bounds[0][2] == 0.0
+    assert mesh.extents[2] == pytest.approx(thickness_mm)
+    assert max(mesh.extents[:2]) < 176.0, "fits the smallest of our beds"
+
+
+def test_a_strap_of_20_mm_goes_through_both_slots_of_a_clip():
+    clip = strap_clip.build()
+    triangles = clip[(clip[:, :, 2] == 0.0).all(axis=1)][:, :, :2]
+    covered = sum(abs(np.linalg.det(np.stack([t[1] - t[0], t[2] - t[0]]))) / 2 for t in triangles)
+    width, depth = np.ptp(clip.reshape(-1, 3), axis=0)[:2]
+    corners = 4 * (1 - np.pi / 4) * 3.0**2
+    slots = width * depth - corners - covered
+    assert slots / 2 == pytest.approx(21.0 * 3.6, abs=1.0)
+
+
+@pytest.mark.parametrize("side", [(13.5, 99.0), (-99.0, -13.5)])
+def test_an_ear_saver_has_four_hooks_on_each_side_of_each_end(side):
+    hooks = footprint(ear_saver.build()).intersection(box(-99, side[0], 99, side[1]))
+    left = [hook for hook in hooks.geoms if hook.bounds[2] < 0]
+    assert (len(left), len(hooks.geoms)) == (4, 8)
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.parent.name)
+def test_a_manifest_is_whole_and_makes_no_medical_claim(path):
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    manifest = check_manifest(data)
+    assert manifest.fabnet.design == path.parent.name
+    assert manifest.license == "CERN-OHL-S-2.0"
+    assert "not a medical device" in data["description"]
+    for word in ("protects against", "sterile", "certified", "FFP2", "virus"):
+        assert word not in str(data)
+    for row in manifest.part:
+        assert (path.parent / row.file).exists()
+        assert [material(code).code for code in row.materials] == ["PETG", "PLA"]
+
+
+def test_there_is_a_kit_of_two_parts():
+    kit = check_manifest(tomllib.loads((CATALOGUE / "visor-kit/design.toml").read_text()))
+    assert [(row.id, row.per_kit) for row in kit.part] == [("frame", 1), ("clip", 2)]
+    assert (CATALOGUE / "visor-kit/frame.stl").read_bytes() == (
+        CATALOGUE / "visor-frame/frame.stl"
+    ).read_bytes()

@@ -1,0 +1,48 @@
+"""The zone that people read times in: of the file, else of the machine."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from fabnet import clock
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def own_zone(monkeypatch):
+    """The process' own zone is put back afterwards."""
+    monkeypatch.setenv("TZ", "UTC")
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("own_zone")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Europe/Paris", "2026-11-24 13:00 CET"),
+        ("America/Montreal", "2026-11-24 07:00 EST"),
+        ("UTC", "2026-11-24 12:00 UTC"),
+    ],
+)
+def test_a_moment_is_told_with_its_zone(name, words):
+    clock.use_zone(name)
+    assert clock.zone() == name
+    assert clock.local(NOON) == words
+
+
+def test_a_machine_without_a_zone_of_its_own_is_in_paris(monkeypatch):
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr("os.path.realpath", lambda path: path)
+    monkeypatch.setattr("pathlib.Path.exists", lambda _: False)
+    assert clock.zone() == "Europe/Paris"
+
+
+@pytest.mark.parametrize("name", ["CEST-2", "Nowhere", "../etc/passwd", ""])
+def test_what_is_no_zone_is_not_taken_for_one(name, monkeypatch):
+    assert not clock.is_zone(name)
+    monkeypatch.setenv("TZ", name)
+    assert clock.is_zone(clock.zone())

@@ -1,0 +1,39 @@
+"""The benchmark of plans measures plans: every key is there, nothing is lost, no way is unsound."""
+
+import numpy as np
+import pytest
+
+from tests.bench import bench_split, peers
+from tests.bench.instances import an_instance
+
+
+def test_one_json_object_with_every_figure(capsys):
+    found = bench_split.main(["--printers", "60", "--orders", "6", "--rounds", "1"])
+    assert set(found) >= {
+        "plan_s", "heap_s", "speedup_vs_heap", "makespan_gap", "certificate_gap", "ontime_lost",
+        "ontime_lost_vs_bound", "resplit_s", "survivors_moved", "km_ratio", "parcels_ratio", "jain",
+        "rss_mb", "audit_findings",
+    }  # fmt: skip
+    assert found["audit_findings"] == 0
+    assert found["survivors_moved"] == 0
+    assert found["ontime_lost_vs_bound"] >= 0
+    assert 0 <= found["makespan_gap"] <= found["certificate_gap"] + 1e-9
+    assert capsys.readouterr().out.splitlines()[-1].startswith("{")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_halving_finds_what_the_heap_finds_plate_by_plate(seed):
+    net, lines = an_instance(40, 5, seed, always=True)
+    one = peers.measure(net, lines, peers.heap(net, lines))
+    two = peers.measure(net, lines, peers.edd(net, lines))
+    # The heap never prints a part plate: it ends a little later, and with no fewer pieces in time.
+    assert one.last_min == pytest.approx(two.last_min, rel=0.05)
+    assert one.in_time == pytest.approx(two.in_time, abs=0.02)
+
+
+@pytest.mark.parametrize("way", [peers.heap, peers.ect, peers.edd, peers.proportional, peers.even])
+def test_every_way_makes_all_pieces(way):
+    net, lines = an_instance(40, 5, 3)
+    rows = way(net, lines)
+    made = np.bincount(rows.line, rows.copies(net, lines) * net.good[rows.printer], lines.count)
+    assert (made >= lines.pieces - 5).all()

@@ -1,0 +1,185 @@
+"""Hours of a week: read as owners write them, and a plate lies inside one window as a whole."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.errors import InvalidFieldError
+from jobs.hours import (
+    ALWAYS,
+    DAYS,
+    SLACK,
+    WEEK_MIN,
+    by_day,
+    earliest_start,
+    fits,
+    in_week_s,
+    parse,
+    write,
+)
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def at(day, hour, minute=0):
+    return MONDAY + timedelta(days=day, hours=hour, minutes=minute)
+
+
+def test_every_day_is_seven_windows():
+    assert parse("08:00-20:00").windows == tuple(
+        (d * 1440 + 480, d * 1440 + 1200) for d in range(7)
+    )
+
+
+def test_days_and_several_parts():
+    week = parse("Mon-Fri 18:00-23:00, Sat-Sun 09:00-22:00")
+    assert len(week.windows) == 7
+    assert week.windows[0] == (1080, 1380)
+    assert week.windows[5] == (5 * 1440 + 540, 5 * 1440 + 1320)
+    assert week.longest_min == 13 * 60
+
+
+@pytest.mark.parametrize(
+    "text", ["00:00-24:00", "00:00-12:00, 12:00-24:00", "06:00-06:00, 00:00-24:00"]
+)
+def test_always(text):
+    if "06:00-06:00" in text:
+        with pytest.raises(InvalidFieldError):
+            parse(text)
+    else:
+        assert parse(text) == ALWAYS
+
+
+def test_a_night_is_one_window_over_midnight_and_over_the_week():
+    week = parse("22:00-06:00")
+    assert week.longest_min == 8 * 60
+    assert week.windows[-1] == (6 * 1440 + 1320, 7 * 1440 + 360)
+    assert earliest_start(week, at(0, 1), 3600) == at(0, 1)
+
+
+def test_nights_that_meet_days_are_one_window():
+    week = parse("Sun 20:00-24:00, Mon 00:00-08:00")
+    assert week.windows == ((6 * 1440 + 1200, 6 * 1440 + 1440 + 480),)
+    assert earliest_start(week, at(0, 2), 3600) == at(0, 2)
+
+
+def test_friday_to_monday_goes_over_the_weekend():
+    assert len(parse("Fri-Mon 10:00-12:00").windows) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8-20", "25:00-26:00", "Mo 10:00-12:00", "10:60-12:00", "10:00-10:00"]
+)
+def test_what_cannot_be_read_says_how_to_write_it(text):
+    with pytest.raises(InvalidFieldError, match="08:00-20:00"):
+        parse(text)
+
+
+def test_a_plate_waits_for_the_next_window_that_holds_it():
+    week = parse("Mon-Fri 18:00-20:00, Sat 09:00-19:00")
+    assert earliest_start(week, at(0, 12), 3600) == at(0, 18)
+    assert earliest_start(week, at(0, 19, 30), 3600) == at(1, 18)
+    assert earliest_start(week, at(0, 12), 5 * 3600) == at(5, 9)
+    assert earliest_start(week, at(5, 18), 5 * 3600) == at(12, 9)
+    assert earliest_start(week, at(0, 12), 10 * 3600) is None
+    assert not fits(week, 10 * 3600)
+
+
+HOURS = st.integers(0, 23)
+
+
+@given(
+    first=HOURS,
+    length=st.integers(1, 23),
+    seconds=st.floats(0, 200_000),
+    minute=st.integers(0, WEEK_MIN - 1),
+)
+def test_what_starts_ends_inside_the_window(first, length, seconds, minute):
+    end = (first + length) % 24 or 24
+    week = parse(f"{first:02d}:00-{end:02d}:00")
+    start = earliest_start(week, MONDAY + timedelta(minutes=minute), seconds)
+    assert (start is not None) == fits(week, seconds)
+    if start is not None:
+        assert start >= MONDAY + timedelta(minutes=minute)
+        begin = (start - MONDAY).total_seconds() / 60
+        finish = begin + seconds * SLACK / 60
+        assert any(
+            s + turn * WEEK_MIN <= begin and finish <= e + turn * WEEK_MIN + 1e-6
+            for s, e in week.windows
+            for turn in (-1, 0, 1)
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("00:00-24:00", [(0, 1440)] * 7),
+        ("22:00-06:00", [(1320, 360)] * 7),
+        ("Sun 20:00-08:00", [None] * 6 + [(1200, 480)]),
+        ("Sat 08:00-24:00, Sun 00:00-20:00", [None] * 5 + [(480, 1440), (0, 1200)]),
+        ("Mon 08:00-12:00, Mon 14:00-18:00", None),
+    ],
+)
+def test_hours_by_day(text, days):
+    found = by_day(parse(text))
+    assert found == (None if days is None else tuple(days))
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        ([(480, 1200)] * 7, "08:00-20:00"),
+        ([(0, 1440)] * 7, "00:00-24:00"),
+        ([(1080, 1380)] * 5 + [(540, 1320)] * 2, "Mon-Fri 18:00-23:00, Sat-Sun 09:00-22:00"),
+        ([None, (60, 120), None, (60, 120), None, None, (1320, 120)],
+         "Tue 01:00-02:00, Thu 01:00-02:00, Sun 22:00-02:00"),
+    ],
+)  # fmt: skip
+def test_days_are_written_as_owners_write_them(days, text):
+    assert write(days) == text
+
+
+@pytest.mark.parametrize("days", [[None] * 7, [(600, 600)] + [None] * 6])
+def test_hours_with_nobody_in_them_are_refused(days):
+    with pytest.raises(InvalidFieldError, match="attended"):
+        write(days)
+
+
+_WINDOW = st.none() | st.tuples(st.integers(0, 1439), st.integers(1, 1440)).filter(
+    lambda window: window[0] != window[1]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(_WINDOW, min_size=7, max_size=7).filter(any))
+def test_what_is_written_is_read_as_the_same_week(days):
+    week = parse(write(days))
+    told = by_day(week)
+    if told is not None:
+        assert parse(write(told)) == week
+    for name, window in zip(DAYS, days, strict=True):
+        if window is not None:
+            start, end = window
+            middle = start + (end - start if end > start else end + 1440 - start) / 2
+            inside = DAYS.index(name) * 1440 + middle
+            assert any(
+                begin <= inside + turn * WEEK_MIN <= until
+                for begin, until in week.windows
+                for turn in (-1, 0, 1)
+            )
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "expected"),
+    [
+        (datetime(2026, 11, 24, 10, tzinfo=UTC), 7200, 7200),
+        (datetime(2026, 11, 22, 23, tzinfo=UTC), 7200, 3600),  # began on Sunday, ends on Monday
+        (datetime(2026, 11, 29, 23, tzinfo=UTC), 7200, 3600),
+        (datetime(2026, 11, 20, 10, tzinfo=UTC), 7200, 0),
+        (datetime(2026, 11, 20, tzinfo=UTC), 30 * 86400, 7 * 86400),
+    ],
+)
+def test_a_plate_counts_in_the_week_in_which_it_lies(start, seconds, expected):
+    assert in_week_s(start, seconds, datetime(2026, 11, 25, 12, tzinfo=UTC)) == expected

@@ -1,0 +1,243 @@
+"""Plans over classes of printers: no rule is broken, no bound is beaten, and order does not matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.hours import parse
+from jobs.network import Lines, Network, Rows, open_minutes
+from jobs.plan_audit import audit_quotas
+from jobs.quotas import plan, some_printers, soonest
+from tests.bench.instances import an_instance
+
+SOME = {
+    "printers": st.integers(1, 60),
+    "orders": st.integers(1, 8),
+    "seed": st.integers(0, 10_000),
+    "days": st.sampled_from([3.0, 8.7, 14.0]),
+    "stock": st.sampled_from([None, 1.0]),
+    "ceiling_h": st.sampled_from([None, 30.0]),
+    "least": st.sampled_from([0.0, 10.0]),
+    "released": st.booleans(),
+}
+
+
+def some_instance(printers, orders, seed, days, stock, ceiling_h, released):
+    net, lines = an_instance(
+        printers, orders, seed, target_days=days, stock=stock, ceiling_h=ceiling_h, horizon_days=40
+    )
+    rng = np.random.default_rng(seed)
+    if released:
+        start = rng.uniform(0, 1, len(lines.due_min)) * (rng.random(len(lines.due_min)) < 0.5)
+        lines = replace(lines, release_min=lines.due_min * start)
+    barred = {0: rng.random(net.printers) < 0.2}
+    busy = rng.uniform(0, 900, net.printers) * (rng.random(net.printers) < 0.3)
+    return replace(net, busy_min=busy), replace(lines, barred=barred)
+
+
+@given(**SOME)
+@settings(max_examples=60, deadline=None)
+def test_no_plan_breaks_a_rule(printers, orders, seed, days, stock, ceiling_h, least, released):
+    net, lines = some_instance(printers, orders, seed, days, stock, ceiling_h, released)
+    found = plan(net, lines, least=least)
+    assert audit_quotas(net, lines, found) == []
+    assert 0 <= found.in_time <= found.most_in_time + 1e-6
+
+
+@given(**SOME)
+@settings(max_examples=25, deadline=None)
+def test_the_order_of_printers_does_not_matter(
+    printers, orders, seed, days, stock, ceiling_h, least, released
+):
+    net, lines = some_instance(printers, orders, seed, days, stock, ceiling_h, released)
+    turn = np.random.default_rng(seed + 1).permutation(net.printers)
+    other = replace(
+        net, name=net.name[turn], node=net.node[turn], cls=net.cls[turn], speed=net.speed[turn],
+        good=net.good[turn], busy_min=net.busy_min[turn], spool_g=net.spool_g[:, turn],
+        km=net.km[:, turn],
+    )  # fmt: skip
+    barred = {line: row[turn] for line, row in lines.barred.items()}
+    one = plan(net, lines, least=least)
+    two = plan(other, replace(lines, barred=barred), least=least)
+    assert one.in_time == two.in_time
+    for field in ("line", "bucket", "plates", "last"):
+        assert np.array_equal(getattr(one.rows, field), getattr(two.rows, field))
+    assert np.array_equal(net.name[one.rows.printer], other.name[two.rows.printer])
+
+
+@given(printers=st.integers(2, 60), orders=st.integers(1, 6), seed=st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_a_drop_out_takes_nothing_from_those_who_stay(printers, orders, seed):
+    net, lines = an_instance(printers, orders, seed, target_days=6.0, horizon_days=40)
+    before = plan(net, lines)
+    stay = np.random.default_rng(seed).random(net.printers) < 0.9
+    stay[0] = True
+    rest, index = some_printers(net, stay)
+    kept = before.rows.only(stay[before.rows.printer])
+    kept = replace(kept, printer=index[kept.printer])
+    after = plan(rest, lines, kept=kept)
+    assert audit_quotas(rest, lines, after) == []
+    for field in ("line", "bucket", "printer", "plates", "last"):
+        assert np.array_equal(getattr(after.rows, field)[: len(kept.line)], getattr(kept, field))
+
+
+@given(
+    printers=st.integers(1, 40), orders=st.integers(1, 5), seed=st.integers(0, 10_000),
+    days=st.sampled_from([4.0, 9.0, 13.0]),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+def test_certificate_solver_and_plan_are_in_this_order(printers, orders, seed, days):
+    pytest.importorskip("highspy", reason="the bounds of a solver need fabnet[bounds]")
+    from tests.bench import bounds
+
+    net, lines = an_instance(printers, orders, seed, target_days=days, horizon_days=40)
+    found = plan(net, lines)
+    proved = bounds.most_in_time(net, lines)
+    assert found.in_time <= proved + 1e-6
+    assert proved <= found.most_in_time + 1e-6
+    pieces = lines.of_parts(net.most.shape[0])
+    quickest = soonest(net, pieces)
+    assert quickest is not None
+    earliest = bounds.earliest_slot_min(net, pieces)
+    assert quickest.earliest_min <= earliest + 1e-6
+    assert earliest <= quickest.ready_min + 1e-6
+    assert not [
+        rule
+        for rule in audit_quotas(net, quickest.lines, quickest_as_plan(quickest, net))
+        if rule.rule != "late"  # it has no due date
+    ]
+
+
+def quickest_as_plan(quickest, net):
+    from jobs.quotas import Quotas
+
+    return Quotas(
+        rows=quickest.rows, ends_min=np.array([quickest.ready_min]), in_time=1.0,
+        missing=np.zeros(quickest.lines.count), most_in_time=1.0, regret=np.zeros(net.most.shape),
+    )  # fmt: skip
+
+
+# --- by hand --------------------------------------------------------------------------------------
+
+
+def by_hand(printers=2, *, hours="00:00-24:00", ceiling_min=np.inf, **facts):
+    """Printers of one class each that make part 0; only those with an even number make part 1."""
+    same = np.ones((2, printers))
+    most = np.full((2, printers), 2)
+    most[1, 1::2] = 0
+    net = Network(
+        name=np.array([f"p{n:02}" for n in range(printers)]), node=np.arange(printers),
+        cls=np.arange(printers), speed=np.ones(printers), good=np.ones(printers),
+        busy_min=np.zeros(printers), spool_g=np.full((1, printers), np.inf), most=most,
+        plate_min=10 * same, piece_min=25 * same, plate_g=0 * same, piece_g=20 * same,
+        calendar=np.zeros(printers, np.int64),
+        open_min=open_minutes(parse(hours), 0, 20 * 96, ceiling_min)[:, None],
+        km=np.zeros((1, printers)),
+    )  # fmt: skip
+    return replace(net, **facts)
+
+
+def asking(*pieces, due_h=24.0, **facts):
+    """One order, of so many pieces of part 0, part 1."""
+    lines = Lines(
+        order=np.zeros(len(pieces), np.int64), part=np.arange(len(pieces)),
+        pieces=np.array(pieces, float), due_min=np.array([due_h * 60]), release_min=np.zeros(1),
+        weight=np.ones(1), site=np.zeros(1, np.int64),
+    )  # fmt: skip
+    return replace(lines, **facts)
+
+
+def made_by(net, lines, found):
+    table = np.zeros((lines.count, net.printers), np.int64)
+    np.add.at(table, (found.rows.line, found.rows.printer), found.rows.copies(net, lines))
+    return table.tolist()
+
+
+def test_who_alone_can_make_a_part_is_left_to_make_it():
+    net, lines = by_hand(), asking(24, 24, due_h=12)
+    found = plan(net, lines)
+    assert found.in_time == 1.0
+    assert made_by(net, lines, found) == [[0, 24], [24, 0]]
+
+
+def test_filament_is_counted_spool_by_spool():
+    # Of 20 g a piece: 70 g are one plate of two and one of a single piece, 30 g another of one.
+    net = by_hand(1, spool_g=np.array([[70.0], [30.0]]))
+    found = plan(net, asking(10))
+    assert (found.rows.plates * 2 + found.rows.last).tolist() == [2, 1, 1]
+    assert found.missing.tolist() == [6.0]
+    assert audit_quotas(net, asking(10), found) == []
+
+
+def test_the_near_one_goes_first_and_the_other_when_time_is_short():
+    net = by_hand(km=np.array([[400.0, 5.0]]))
+    assert made_by(net, asking(10), plan(net, asking(10))) == [[0, 10]]
+    tight = asking(30, due_h=10)
+    assert all(made_by(net, tight, plan(net, tight))[0])
+
+
+def test_nothing_begins_before_its_release():
+    net, lines = by_hand(1), asking(20, due_h=24, release_min=np.array([1080.0]))
+    found = plan(net, lines)
+    # Six hours are left: six plates of an hour.
+    assert found.in_time == pytest.approx(12 / 20)
+    assert audit_quotas(net, lines, found) == []
+
+
+def test_scrap_is_planned_for():
+    net, lines = by_hand(1, good=np.array([0.8])), asking(8)
+    assert made_by(net, lines, plan(net, lines)) == [[10]]
+
+
+def test_a_ceiling_of_the_week_moves_work_to_the_next():
+    net = by_hand(1, ceiling_min=120.0)
+    lines = asking(12, due_h=24 * 16)
+    found = plan(net, lines)
+    # Two plates a week; Monday of the third week is day 15.
+    assert found.in_time == 1.0
+    assert plan(net, asking(12, due_h=24 * 13)).in_time == pytest.approx(8 / 12)
+
+
+def test_the_minutes_of_a_week_are_those_of_its_windows():
+    opened = open_minutes(parse("Mon 08:00-10:00, Sun 22:00-24:00"), 8 * 60 + 30, 7 * 96)
+    assert opened[:7].tolist() == [0, 15, 30, 45, 60, 75, 90]
+    assert opened[-1] == 90 + 120 + 30
+
+
+def test_small_lots_are_gathered_where_that_costs_no_day():
+    net = by_hand(4, most=np.full((2, 4), 2), busy_min=np.array([1380.0, 0, 0, 0]))
+    lines = asking(13)
+    assert made_by(net, lines, plan(net, lines, least=8.0))[0].count(0) == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [("plates", "late"), ("last", "bed"), ("printer", "cannot"), ("bucket", "late")],
+)
+def test_the_audit_finds_what_is_wrong(field, rule):
+    net = by_hand(2)
+    lines = replace(
+        asking(20, 20, due_h=11), order=np.array([0, 1]), due_min=np.array([660.0, 2000.0]),
+        release_min=np.zeros(2), weight=np.ones(2), site=np.zeros(2, np.int64),
+    )  # fmt: skip
+    found = plan(net, lines)
+    assert audit_quotas(net, lines, found) == []
+    rows = {name: getattr(found.rows, name).copy() for name in Rows.__slots__}
+    wrong = {"plates": 20, "last": 2, "printer": 1, "bucket": 1}[field]
+    row = int(np.argmax(rows["line"])) if field == "printer" else int(np.argmin(rows["line"]))
+    rows[field][row] = wrong
+    broken = replace(found, rows=Rows(**rows))
+    assert rule in {one.rule for one in audit_quotas(net, lines, broken)}
+
+
+def test_the_audit_misses_no_piece_and_no_gram():
+    net, lines = by_hand(1, spool_g=np.array([[400.0]])), asking(20)
+    found = plan(net, lines)
+    assert audit_quotas(net, lines, found) == []
+    less = replace(net, spool_g=np.array([[399.0]]))
+    assert {one.rule for one in audit_quotas(less, lines, found)} == {"stock"}
+    fewer = replace(found, rows=found.rows.only(np.array([False])))
+    assert {one.rule for one in audit_quotas(net, lines, fewer)} == {"count"}

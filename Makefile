@@ -21,10 +21,11 @@ $(VENV)/dev.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/demo.stamp
 
 setup: $(VENV)/dev.stamp  ## a virtual environment with everything for development
-	@scripts/system-packages mosquitto prusa-slicer chromium
+	@scripts/system-packages mosquitto prusa-slicer chromium libatomic1 libfaketime
 
 demo: $(VENV)/demo.stamp  ## a whole network on this machine; ARGS="--once --kits 6" for one order
 	@scripts/system-packages mosquitto prusa-slicer >&2
+	@case " $(ARGS) " in *" --octoprint "*) PYTHON=$(PYTHON) scripts/octoprint;; esac
 	@$(BIN)/fabnet demo $(ARGS)
 
 check: $(VENV)/dev.stamp  ## lint, types, import contracts, unit tests: under a minute
@@ -35,7 +36,29 @@ check: $(VENV)/dev.stamp  ## lint, types, import contracts, unit tests: under a 
 	$(BIN)/codespell
 	$(BIN)/pytest -q tests/unit
 
-test: setup check  ## every test
-	$(BIN)/pytest -q --ignore=tests/unit $(ARGS)
+octoprint:  ## an OctoPrint in a virtual environment of its own, for tests and the demo
+	@PYTHON=$(PYTHON) scripts/octoprint
 
-.PHONY: help setup demo check test
+test: setup check  ## every test
+	@PYTHON=$(PYTHON) scripts/octoprint || [ -z "$$CI" ]
+	$(BIN)/pytest -q -n 2 --dist loadfile --ignore=tests/unit $(ARGS)
+
+bench-pack: $(VENV)/dev.stamp  ## copies on a bed: ours, boxes, PrusaSlicer; one JSON line at the end
+	@$(BIN)/python -m tests.bench.bench_pack $(ARGS)
+
+bench-ingest: $(VENV)/dev.stamp  ## messages of 1,000 nodes a second, into the ledger; one JSON line at the end
+	@scripts/system-packages mosquitto >&2
+	@$(BIN)/python -m tests.bench.bench_ingest $(ARGS)
+
+bench-split: $(VENV)/dev.stamp  ## orders over 10,000 printers: ours, five others, bounds; one JSON line at the end
+	@$(BIN)/python -m tests.bench.bench_split $(ARGS)
+
+schema: $(VENV)/dev.stamp  ## docs/protocol.schema.json anew, after a change of messages
+	@$(BIN)/python -m fabnet.schema > docs/protocol.schema.new
+	@mv docs/protocol.schema.new docs/protocol.schema.json
+
+chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --seed 7"; one JSON line at the end
+	@scripts/system-packages mosquitto prusa-slicer libfaketime >&2
+	@$(BIN)/python -m tests.chaos.run $(ARGS)
+
+.PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split schema chaos

@@ -71,7 +71,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.hours": _BEDS,
         "labs.ceiling": _BEDS,
         "labs.export": _BEDS,
-        "labs.alone": _BEDS,
+        "labs.alone": _MAKER,  # who lives there says so, and nobody for her
         "labs.spool": _BEDS,
         "fleet.index": _ALL,
         "fleet.live": _ALL,

@@ -234,7 +234,7 @@ def test_a_tired_maker_says_when_she_is_there(open_page, site):
 def test_a_no_and_a_spool_without_javascript(open_page, site):
     world, ref = site.world, site.offer()
     page = open_page("/waiting", signed_in=True, java_script_enabled=False)
-    page.get_by_text("Non, pas celui-ci…").click()
+    page.get_by_text("Non, pour une autre raison…").click()
     page.get_by_label("Pas le temps").check()
     page.get_by_role("button", name="Dire non").click()
     page.wait_for_url("**/waiting")

@@ -67,6 +67,7 @@ class Node:
         login = Login(user=name, password=f"{name}-pw")
         self._target = Target(url=url, coordinator=login, victim=login, attacker=login)
         self._epoch = 0
+        self.read = ("", 0)  # how far it has read the coordinator's stream
         self.connect()
         assert self.peer.run(lambda: self.epoch > 0, 5)
         self.begin(f"{STREAM}-{name}")
@@ -137,7 +138,9 @@ class Node:
         assert self.acked(n)
 
     def is_served(self, seconds=60.0):
-        return self.acked(self.says_raw("sync", None), seconds)
+        stream, cursor = self.read
+        told = {"attempts": [], "in_stream": stream, "in_cursor": cursor}
+        return self.acked(self.says_raw("sync", told), seconds)
 
 
 class Site:
@@ -190,9 +193,12 @@ class Site:
 
     def reads_mail(self, node):
         """All that the coordinator has said to it: who asks and never reads is not answered."""
-        for own, last in self.rows("select stream, last_n from stream_out where peer = ?", node.name):
-            read = wire.write(wire.Ack(stream=own, n=last))
-            node.peer.say(node.topic(Channel.NODE_ACK), read)
+        for own, last in self.rows(
+            "select stream, last_n from stream_out where peer = ?", node.name
+        ):
+            node.read = (own, last)
+            ack = wire.write(wire.Ack(stream=own, n=last))
+            node.peer.say(node.topic(Channel.NODE_ACK), ack)
 
     def last_letter(self):
         return self.rows("select coalesce(max(id), 0) from dead_letter")[0][0]

@@ -32,11 +32,19 @@ class Books:
     delivered: int
     refused: int
     lost: int
+    recalled: int = 0  # accepted, called back, and to be made again
+    recalled_there: int = 0  # of them, those that were delivered
+    recalled_here: int = 0  # of them, those that lie at the hub
 
     @property
     def usable(self) -> int:
-        """Accepted pieces that are not lost or refused."""
-        return self.accepted - self.lost - self.refused
+        """Accepted pieces that are not lost, refused or recalled."""
+        return self.accepted - self.lost - self.refused - self.recalled
+
+    @property
+    def kept(self) -> int:
+        """Delivered pieces that may be used."""
+        return self.delivered - self.recalled_there
 
     @property
     def to_make(self) -> int:

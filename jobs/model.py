@@ -75,6 +75,7 @@ class ReasonCode(enum.StrEnum):
     LOST = "lost"
     WRITTEN_OFF = "written-off"
     REVOKED = "revoked"
+    RECALLED = "recalled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

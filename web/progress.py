@@ -50,9 +50,9 @@ def counts(books: Books) -> Counts:
         to_start=books.to_make,
         making=books.coming,
         inspecting=books.waiting,
-        ready=books.at_hub,
+        ready=books.at_hub - books.recalled_here,
         on_way=books.in_transit,
-        received=books.delivered,
+        received=books.kept,
     )
 
 
@@ -71,8 +71,8 @@ def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
         "asked": 0 if order.state is OrderState.ASKED else kits,
         "making": _kits(order, [(b.usable + b.waiting, b.ordered) for b in books]),
         "inspection": _kits(order, [(b.usable, b.ordered) for b in books]),
-        "way": _kits(order, [(b.in_transit + b.delivered, b.ordered) for b in books]),
-        "received": _kits(order, [(b.delivered, b.ordered) for b in books]),
+        "way": _kits(order, [(min(b.in_transit + b.kept, b.usable), b.ordered) for b in books]),
+        "received": _kits(order, [(b.kept, b.ordered) for b in books]),
     }
     found = []
     before_done = True

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import views
+from jobs.ledger import recalls, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
@@ -23,7 +23,7 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
     with ledger.transaction() as db:
         views.order(db, order_id)
         lots = db.execute(
-            "select code, accepted from lot l where order_id = ? and accepted > 0 and not exists"
+            "select code, accepted from lot l where order_id = ? and accepted > 0 and recall = '' and not exists"
             " (select 1 from batch_lot b where b.lot_code = l.code) order by code",
             (order_id,),
         ).fetchall()
@@ -85,7 +85,7 @@ def receive(ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now
             db, batch.order_id, "received", by, batch_id, now,
             received=sent - refused - lost, refused=refused, lost=lost,
         )  # fmt: skip
-        _close_if_complete(db, batch.order_id, now)
+        close_if_complete(db, batch.order_id, now)
 
 
 def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost: int) -> None:
@@ -99,12 +99,17 @@ def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost
             " where batch_id = ? and lot_code = ?",
             (lot.pieces - bad - gone, bad, gone, batch.id, lot.lot),
         )
-        for pieces, code in ((bad, ReasonCode.REFUSED), (gone, ReasonCode.LOST)):
+        called_back = recalls.leave(db, lot.lot, bad + gone)
+        for pieces, code in (
+            (max(0, bad - called_back), ReasonCode.REFUSED),
+            (gone - max(0, called_back - bad), ReasonCode.LOST),
+        ):
             if pieces:
                 add_deficit(db, batch.order_id, lot.part_id, pieces, Reason(code=code))
 
 
-def _close_if_complete(db: sqlite3.Connection, order_id: str, now: datetime) -> None:
-    if all(b.delivered >= b.ordered for b in books(db, order_id)):
+def close_if_complete(db: sqlite3.Connection, order_id: str, now: datetime) -> None:
+    """An order is delivered once all its pieces were received and none of them is called back."""
+    if all(b.kept >= b.ordered for b in books(db, order_id)):
         db.execute("update orders set state = ? where id = ?", (OrderState.DELIVERED, order_id))
         event(db, order_id, "delivered", "fabnet", order_id, now)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from stdnum.iso7064 import mod_37_36
 
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import views
+from jobs.ledger import recalls, views
 from jobs.ledger.rows import absorb, add_deficit, close_job, event, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -81,6 +81,8 @@ def book(
     )
     code = _open_lot(db, found, good, now) if good else None
     _settle(db, found, good)
+    if code:
+        recalls.hold_if_called_back(db, code, now)
     if found.state is not AttemptState.WRITTEN_OFF:
         db.execute(
             "update printer set clear = 1 where node = ? and id = ?", (found.node, found.printer)

@@ -24,10 +24,13 @@ select n.order_id, n.part_id, n.pieces as ordered, n.surplus, n.deficit,
    and j.state = '{JobState.OPEN}' and not exists ({_COMING})) as jobs,
  (select coalesce(sum(h.good), 0) from harvest h join job j on j.id = h.job_id
    where j.order_id = n.order_id and j.part_id = n.part_id) as harvested,
- l.waiting, l.accepted, l.scrap, l.at_lab, l.hub_pieces, b.*
+ l.waiting, l.accepted, l.scrap, l.recalled, l.recalled_here, l.at_lab, l.hub_pieces, b.*
 from line n
 left join (select order_id, part_id,
-   sum(case when state = '{LotState.WAITING}' then good else 0 end) as waiting,
+   sum(case when state = '{LotState.WAITING}' then good - recalled else 0 end) as waiting,
+   sum(case when state = '{LotState.WAITING}' then 0 else recalled end) as recalled,
+   sum(case when place like 'hub:%' and not exists
+     (select 1 from batch_lot bl where bl.lot_code = lot.code) then recalled else 0 end) as recalled_here,
    sum(accepted) as accepted, sum(rejected) as scrap,
    sum(case when place like 'lab:%' then good - rejected else 0 end) as at_lab,
    sum(case when place like 'hub:%' then good - rejected else 0 end) as hub_pieces
@@ -36,6 +39,7 @@ left join (select lo.order_id as b_order, lo.part_id as b_part,
    sum(bl.pieces) as packed,
    sum(case when ba.state = '{BatchState.PACKED}' then bl.pieces else 0 end) as packed_here,
    sum(case when ba.state = '{BatchState.DISPATCHED}' then bl.pieces else 0 end) as in_transit,
+   sum(min(bl.received, lo.recalled)) as recalled_there,
    sum(bl.received) as delivered, sum(bl.refused) as refused, sum(bl.lost) as lost
    from batch_lot bl join lot lo on lo.code = bl.lot_code join batch ba on ba.id = bl.batch_id
    group by lo.order_id, lo.part_id) b on b.b_order = n.order_id and b.b_part = n.part_id
@@ -73,6 +77,9 @@ def _books(row: sqlite3.Row) -> Books:
         delivered=count("delivered"),
         refused=count("refused"),
         lost=count("lost"),
+        recalled=count("recalled"),
+        recalled_there=count("recalled_there"),
+        recalled_here=count("recalled_here"),
     )
 
 

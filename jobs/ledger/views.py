@@ -99,6 +99,8 @@ class LotView:
     accepted: int
     rejected: int
     reject_reason: str
+    recall: str  # id of the recall that holds it, "" where none does
+    recalled: int  # pieces that do not count for its order meanwhile
     inspected_by: str
     created_at: datetime
     inspected_at: datetime | None
@@ -288,6 +290,8 @@ def _lot(db: sqlite3.Connection, row: sqlite3.Row) -> LotView:
         accepted=row["accepted"],
         rejected=row["rejected"],
         reject_reason=row["reject_reason"],
+        recall=row["recall"],
+        recalled=row["recalled"],
         inspected_by=row["inspected_by"],
         created_at=moment(row["created_at"]),
         inspected_at=when(row["inspected_at"]),

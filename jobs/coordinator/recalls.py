@@ -1,0 +1,140 @@
+"""Recalls: begun by whoever inspects, told to everyone who has pieces, ended by a named person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.coordinator.deliveries import close_if_complete
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import recalls
+from jobs.ledger.rows import event, new_id
+from jobs.ledger.store import Ledger
+from jobs.recall import Cause, RecallKind, need_reason
+
+
+def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> str:
+    """Call back every lot of a cause, now and from now on; return the recall's id.
+
+    Pieces that count for an order are planned again. Asked for twice it is the same recall.
+
+    Raises:
+        NotFoundError: no lot was ever made of this cause.
+        InvalidFieldError: without a reason.
+    """
+    reason = need_reason(reason)
+    with ledger.transaction() as db:
+        same = recalls.open_recall(db, cause)
+        if same is not None:
+            return same.id
+        called = recalls.lots_of(db, cause)
+        if not called:
+            raise NotFoundError("lot", cause.value)
+        recall_id = new_id(8)
+        db.execute(
+            "insert into recall (id, kind, value, reason, by_person, at) values (?, ?, ?, ?, ?, ?)",
+            (recall_id, cause.kind, cause.value, reason, by, now.isoformat()),
+        )
+        told = {lot.order_id for lot in called if lot.sent and lot.batch_state != "packed"}
+        db.executemany(
+            "insert into recall_notice (recall, order_id, at) values (?, ?, ?)",
+            [(recall_id, order_id, now.isoformat()) for order_id in sorted(told)],
+        )
+        for order_id in sorted({lot.order_id for lot in called}):
+            event(db, order_id, "recalled", by, recall_id, now, reason=reason)
+        for lot in called:
+            recalls.hold(db, lot.code, recall_id, now)
+    return recall_id
+
+
+def end(
+    ledger: Ledger, recall_id: str, reason: str, by: str, now: datetime, *, good: bool
+) -> None:
+    """End a recall: later lots of its cause are not held any more.
+
+    Args:
+        ledger: the ledger.
+        recall_id: which.
+        reason: what was found, or done.
+        by: who says so.
+        now: when.
+        good: the lots are good after all, and count again; otherwise those that have not left are
+            scrap, and those that have never count again.
+
+    Raises:
+        NotFoundError: there is no such recall.
+        RefusedError: it was ended before.
+        InvalidFieldError: without a reason.
+    """
+    reason = need_reason(reason)
+    with ledger.transaction() as db:
+        found = recalls.recall(db, recall_id)
+        if not found.is_open:
+            raise RefusedError(f"This recall was ended by {found.ended_by}: {found.ended_reason}")
+        db.execute(
+            "update recall set ended_at = ?, ended_by = ?, ended_reason = ? where id = ?",
+            (now.isoformat(), by, reason, recall_id),
+        )
+        if good:
+            recalls.let_go(db, recall_id, now)
+        else:
+            recalls.scrap(db, recall_id, reason, by, now)
+        for order_id in sorted({lot.order_id for lot in recalls.lots_of(db, found.cause)}):
+            event(db, order_id, "recall-ended", by, recall_id, now, reason=reason)
+            close_if_complete(db, order_id, now)
+
+
+def acknowledge(
+    ledger: Ledger, recall_id: str, order_id: str, set_aside: int, by: str, now: datetime
+) -> None:
+    """A recipient has read it and put pieces away. Said again, the last word counts.
+
+    Raises:
+        NotFoundError: they were not told of such a recall.
+        InvalidFieldError: more pieces than they were sent.
+    """
+    with ledger.transaction() as db:
+        notice = next(iter(recalls.notices(db, recall_id, order_id)), None)
+        if notice is None:
+            raise NotFoundError("recall", recall_id)
+        if not 0 <= set_aside <= notice.pieces:
+            raise InvalidFieldError("set_aside", f"from 0 to {notice.pieces}")
+        db.execute(
+            "update recall_notice set acknowledged_at = ?, set_aside = ?"
+            " where recall = ? and order_id = ?",
+            (now.isoformat(), set_aside, recall_id, order_id),
+        )
+        event(db, order_id, "recall-read", by, recall_id, now, pieces=set_aside)
+
+
+def waive(ledger: Ledger, recall_id: str, order_id: str, by: str, now: datetime) -> None:
+    """A recipient needs no pieces instead of those that were delivered and called back.
+
+    Raises:
+        NotFoundError: they were not told of such a recall.
+        RefusedError: it is ended, or was waived before.
+    """
+    with ledger.transaction() as db:
+        notice = next(iter(recalls.notices(db, recall_id, order_id)), None)
+        if notice is None:
+            raise NotFoundError("recall", recall_id)
+        if not recalls.recall(db, recall_id).is_open or notice.waived_at is not None:
+            raise RefusedError("This was settled before.")
+        kept = recalls.keep(db, recall_id, order_id)
+        db.execute(
+            "update recall_notice set waived_at = ?, waived_by = ? where recall = ? and order_id = ?",
+            (now.isoformat(), by, recall_id, order_id),
+        )
+        event(db, order_id, "recall-waived", by, recall_id, now, pieces=kept)
+        close_if_complete(db, order_id, now)
+
+
+def cause_of(text: str) -> Cause:
+    """Read a cause as forms and commands write it: "<kind>:<value>".
+
+    Raises:
+        NotFoundError: it names no kind.
+    """
+    kind, _, value = text.partition(":")
+    if kind not in set(RecallKind) or not value:
+        raise NotFoundError("cause of a recall", text)
+    return Cause(kind=RecallKind(kind), value=value)

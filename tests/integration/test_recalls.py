@@ -1,0 +1,245 @@
+"""A recall, in both directions, with both book-keeping laws checked after every transaction."""
+
+import pytest
+
+from jobs.coordinator import deliveries, harvests, lots, recalls
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import recalls as called
+from jobs.ledger import views
+from jobs.ledger.waiting import waiting
+from jobs.lifecycle import AttemptState
+from jobs.model import LotState, OrderState, Role
+from jobs.recall import Cause, RecallKind, causes
+
+PRINTER_OF_A = Cause(kind=RecallKind.PRINTER, value="lab-a/p1")
+
+
+def makes_a_lot(world):
+    """The next plate is printed and counted; return its lot's code."""
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    pieces = views.attempt(world.ledger.reading, ref).pieces
+    return harvests.harvest(world.ledger, ref, pieces, 0, "", "maker", world.now)
+
+
+def accepts(world, code):
+    good = views.lot(world.ledger.reading, code).good
+    lots.inspect(world.ledger, code, good, 0, "", "inspector", world.now)
+
+
+def sends(world, order_id):
+    batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
+    deliveries.dispatch(world.ledger, batch, "inspector", world.now)
+    return batch
+
+
+def calls_back(world, cause, reason="it has a sharp edge"):
+    return recalls.begin(world.ledger, cause, reason, "inspector", world.now)
+
+
+@pytest.fixture
+def lab(world):
+    world.add_lab()
+    return world
+
+
+def of_order(world, order_id):
+    return views.order(world.ledger.reading, order_id)
+
+
+def delivered(world, kits=1):
+    order_id = world.order(kits)
+    while world.books(order_id).to_make:
+        accepts(world, makes_a_lot(world))
+    batch = sends(world, order_id)
+    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    assert of_order(world, order_id).state is OrderState.DELIVERED
+    return order_id
+
+
+def test_a_lot_that_nobody_inspected_is_held_where_it_lies(lab):
+    order_id = lab.order(1)
+    code = makes_a_lot(lab)
+    recall_id = calls_back(lab, Cause(kind=RecallKind.LOT, value=code))
+    books = lab.books(order_id)
+    assert (books.waiting, books.at_lab, books.deficit) == (0, 1, 1)
+    assert waiting(lab.ledger.reading, Role.INSPECTOR) == ()
+    with pytest.raises(RefusedError, match="called back"):
+        accepts(lab, code)
+    recalls.end(lab.ledger, recall_id, "looked at again", "steward", lab.now, good=True)
+    assert lab.books(order_id).waiting == 1
+    accepts(lab, code)
+    assert lab.books(order_id).usable == 1
+
+
+def test_a_lot_in_a_parcel_that_has_not_left_is_taken_out(lab):
+    order_id = lab.order(1)
+    code = makes_a_lot(lab)
+    accepts(lab, code)
+    batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now)
+    calls_back(lab, Cause(kind=RecallKind.LOT, value=code))
+    with pytest.raises(NotFoundError):
+        views.batch(lab.ledger.reading, batch)
+    with pytest.raises(RefusedError, match="no inspected lot"):
+        deliveries.pack(lab.ledger, order_id, "inspector", lab.now)
+    assert "pack" not in {w.kind for w in waiting(lab.ledger.reading, Role.INSPECTOR)}
+    books = lab.books(order_id)
+    assert (books.usable, books.at_hub, books.recalled, books.recalled_here) == (0, 1, 1, 1)
+
+
+def test_the_other_lots_of_that_parcel_stay_in_it(lab):
+    order_id = lab.order(4)
+    codes = []
+    while lab.books(order_id).to_make:
+        codes.append(makes_a_lot(lab))
+        accepts(lab, codes[-1])
+    assert len(codes) > 1
+    batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now)
+    calls_back(lab, Cause(kind=RecallKind.LOT, value=codes[0]))
+    assert [lot.lot for lot in views.batch(lab.ledger.reading, batch).lots] == sorted(codes[1:])
+
+
+def test_what_was_delivered_is_made_again(lab):
+    order_id = delivered(lab)
+    recall_id = calls_back(lab, PRINTER_OF_A)
+    books = lab.books(order_id)
+    assert (books.delivered, books.kept, books.usable, books.deficit) == (1, 0, 0, 1)
+    assert of_order(lab, order_id).state is OrderState.CONFIRMED
+    (notice,) = called.notices(lab.ledger.reading, recall_id)
+    assert (notice.order_id, notice.pieces, notice.acknowledged_at) == (order_id, 1, None)
+
+
+def test_its_recipient_may_need_no_others(lab):
+    order_id = delivered(lab)
+    recall_id = calls_back(lab, PRINTER_OF_A)
+    recalls.waive(lab.ledger, recall_id, order_id, "steward", lab.now)
+    assert lab.books(order_id).to_make == 0
+    assert of_order(lab, order_id).state is OrderState.DELIVERED
+    with pytest.raises(RefusedError, match="settled"):
+        recalls.waive(lab.ledger, recall_id, order_id, "steward", lab.now)
+
+
+def test_pieces_on_their_way_are_not_made_twice_when_they_are_refused_too(lab):
+    order_id = lab.order(1)
+    accepts(lab, makes_a_lot(lab))
+    batch = sends(lab, order_id)
+    calls_back(lab, PRINTER_OF_A)
+    assert lab.books(order_id).deficit == 1
+    deliveries.receive(lab.ledger, batch, 1, 0, "requester", lab.now)
+    books = lab.books(order_id)
+    assert (books.refused, books.recalled, books.deficit) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("refused", "lost"), [(1, 0), (0, 1), (1, 1), (0, 0)])
+def test_every_split_of_a_parcel_that_is_called_back_adds_up(lab, refused, lost):
+    order_id = lab.order(4)
+    while lab.books(order_id).to_make:
+        accepts(lab, makes_a_lot(lab))
+    batch = sends(lab, order_id)
+    first = views.batch(lab.ledger.reading, batch).lots[0]
+    calls_back(lab, Cause(kind=RecallKind.LOT, value=first.lot))
+    deliveries.receive(lab.ledger, batch, refused, lost, "requester", lab.now)
+    assert lab.books(order_id).to_make >= first.pieces
+
+
+def test_what_is_counted_later_is_held_too(lab):
+    order_id = lab.order(4)
+    makes_a_lot(lab)
+    calls_back(lab, PRINTER_OF_A)
+    later = makes_a_lot(lab)
+    assert views.lot(lab.ledger.reading, later).recall
+    assert lab.books(order_id).waiting == 0
+
+
+def test_what_is_bad_stays_out_of_the_count(lab):
+    order_id = lab.order(1)
+    code = makes_a_lot(lab)
+    accepts(lab, code)
+    recall_id = calls_back(lab, PRINTER_OF_A)
+    recalls.end(lab.ledger, recall_id, "thrown away", "steward", lab.now, good=False)
+    lot = views.lot(lab.ledger.reading, code)
+    assert (lot.state, lot.accepted, lot.rejected) == (LotState.INSPECTED, 0, 1)
+    books = lab.books(order_id)
+    assert (books.scrap, books.at_hub, books.deficit) == (1, 0, 1)
+    assert views.lot(lab.ledger.reading, makes_a_lot(lab)).recall == ""
+    with pytest.raises(RefusedError, match="ended by steward"):
+        recalls.end(lab.ledger, recall_id, "again", "steward", lab.now, good=True)
+
+
+def test_a_lot_of_two_recalls_is_free_after_both(lab):
+    lab.order(1)
+    code = makes_a_lot(lab)
+    first = calls_back(lab, Cause(kind=RecallKind.LOT, value=code))
+    second = calls_back(lab, Cause(kind=RecallKind.SPOOL, value="lab-a/s1"))
+    recalls.end(lab.ledger, first, "good", "steward", lab.now, good=True)
+    assert views.lot(lab.ledger.reading, code).recall == second
+    recalls.end(lab.ledger, second, "good", "steward", lab.now, good=True)
+    assert views.lot(lab.ledger.reading, code).recall == ""
+
+
+def test_good_after_all_once_others_are_made_is_surplus(lab):
+    order_id = lab.order(1)
+    accepts(lab, makes_a_lot(lab))
+    recall_id = calls_back(lab, PRINTER_OF_A)
+    lab.add_lab("lab-b")
+    lab.can(paused=True)
+    lab.plan()
+    lab.tick()
+    ref = lab.first(AttemptState.OFFERED)
+    assert lab.node_of(ref) == "lab-b"
+    lab.print(ref)
+    harvests.harvest(lab.ledger, ref, 1, 0, "", "maker", lab.now)
+    recalls.end(lab.ledger, recall_id, "good", "steward", lab.now, good=True)
+    assert lab.books(order_id).surplus == 1
+
+
+def test_from_one_bag_to_every_other_with_the_same_fault(lab):
+    lab.add_lab("lab-b")
+    orders = [lab.order(4), lab.order(4)]
+    codes = set()
+    while any(lab.books(each).to_make for each in orders):
+        codes.add(makes_a_lot(lab))
+    lot = views.lot(lab.ledger.reading, min(codes))
+    found = causes(
+        lot=lot.code, node=lot.attempt.node, printer=lot.attempt.printer, spool=lot.attempt.spool,
+        revision=lot.revision_id,
+    )  # fmt: skip
+    reached = {
+        cause.kind: {each.code for each in called.lots_of(lab.ledger.reading, cause)}
+        for cause in found
+    }
+    here = {c for c in codes if views.lot(lab.ledger.reading, c).attempt.node == lot.attempt.node}
+    assert reached[RecallKind.LOT] == {lot.code}
+    assert reached[RecallKind.PRINTER] == reached[RecallKind.SPOOL] == here
+    assert reached[RecallKind.REVISION] == codes
+    assert here < codes
+
+
+def test_who_has_pieces_answers_and_may_correct_herself(lab):
+    order_id = delivered(lab)
+    recall_id = calls_back(lab, PRINTER_OF_A)
+    told = called.told_to(lab.ledger.reading, order_id)
+    assert [(r.id, n.pieces) for r, n in told] == [(recall_id, 1)]
+    with pytest.raises(InvalidFieldError, match="from 0 to 1"):
+        recalls.acknowledge(lab.ledger, recall_id, order_id, 2, "requester", lab.now)
+    for found in (0, 1):
+        recalls.acknowledge(lab.ledger, recall_id, order_id, found, "requester", lab.now)
+        (notice,) = called.notices(lab.ledger.reading, recall_id)
+        assert notice.set_aside == found
+    recalls.end(lab.ledger, recall_id, "all came back", "steward", lab.now, good=False)
+    assert called.told_to(lab.ledger.reading, order_id) == ()
+
+
+def test_twice_is_once_and_nothing_is_no_recall(lab):
+    lab.order(1)
+    makes_a_lot(lab)
+    assert calls_back(lab, PRINTER_OF_A) == calls_back(lab, PRINTER_OF_A, "another reason")
+    with pytest.raises(NotFoundError):
+        calls_back(lab, Cause(kind=RecallKind.PRINTER, value="lab-a/p9"))
+    with pytest.raises(InvalidFieldError, match="what is wrong"):
+        calls_back(lab, PRINTER_OF_A, "  ")
+    with pytest.raises(NotFoundError):
+        recalls.cause_of("printer:")
+    assert recalls.cause_of("printer:lab-a/p1") == PRINTER_OF_A

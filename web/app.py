@@ -34,6 +34,7 @@ from web.pages import (
     offers,
     orders,
     people,
+    recalls,
     requesters,
 )
 from web.serving import Server, make_server
@@ -47,6 +48,7 @@ _PAGES = (
     offers,
     harvests,
     lots,
+    recalls,
     fleet,
     labs,
     members,

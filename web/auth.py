@@ -42,6 +42,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "requesters.follow": PUBLIC,  # whoever holds the secret link
         "requesters.follow_live": PUBLIC,
         "requesters.receive": PUBLIC,
+        "requesters.recalled": PUBLIC,
         "designs.index": PUBLIC,
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
@@ -60,6 +61,11 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,
         "lots.inspect": _HUB,
+        "recalls.index": _HUB,
+        "recalls.ask": _HUB,
+        "recalls.show": _HUB,
+        "recalls.end": _STEWARD,
+        "recalls.waive": _STEWARD,
         "harvests.count": _BEDS,  # a maker at her own node only, here and below
         "harvests.gcode": _BEDS,
         "offers.answer": _BEDS,

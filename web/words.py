@@ -178,6 +178,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.REFUSED: lazy_gettext("refused on arrival; made again"),
         ReasonCode.LOST: lazy_gettext("lost on the way; made again"),
         ReasonCode.WRITTEN_OFF: lazy_gettext("written off; made again"),
+        ReasonCode.RECALLED: lazy_gettext("called back; made again"),
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
     }
 )
@@ -193,6 +194,12 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
         "written-off": lazy_gettext("Written off"),
         "inspected": lazy_gettext("Inspected"),
+        "recalled": lazy_gettext("Called back"),
+        "called-back": lazy_gettext("Bag held"),
+        "unpacked": lazy_gettext("Bag taken out of a parcel"),
+        "recall-read": lazy_gettext("Recall read by the requester, pieces put aside"),
+        "recall-waived": lazy_gettext("No others are needed instead"),
+        "recall-ended": lazy_gettext("Recall ended"),
         "packed": lazy_gettext("Packed"),
         "dispatched": lazy_gettext("Dispatched"),
         "received": lazy_gettext("Received by the requester"),
@@ -327,7 +334,14 @@ def _event_figures(found: EventView) -> str:
                 accepted=data["accepted"],
                 rejected=data["rejected"],
             )
-        case "packed" | "written-off" | "taken-back":
+        case (
+            "packed"
+            | "written-off"
+            | "taken-back"
+            | "called-back"
+            | "recall-read"
+            | "recall-waived"
+        ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":
             return _(

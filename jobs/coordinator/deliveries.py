@@ -23,8 +23,8 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
     with ledger.transaction() as db:
         views.order(db, order_id)
         lots = db.execute(
-            "select code, accepted from lot l where order_id = ? and accepted > 0 and recall = '' and not exists"
-            " (select 1 from batch_lot b where b.lot_code = l.code) order by code",
+            "select code, accepted from lot l where order_id = ? and accepted > 0 and recall = ''"
+            " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
             (order_id,),
         ).fetchall()
         if not lots:

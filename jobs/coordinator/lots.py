@@ -35,7 +35,9 @@ def inspect(
     with ledger.transaction() as db:
         lot = views.lot(db, code)
         if lot.recall:
-            raise RefusedError(f"Lot {lot.code} is called back: keep it apart, it is not inspected.")
+            raise RefusedError(
+                f"Lot {lot.code} is called back: keep it apart, it is not inspected."
+            )
         if lot.state is not LotState.WAITING:
             raise RefusedError(
                 f"Lot {lot.code} was inspected already: {lot.accepted} accepted,"

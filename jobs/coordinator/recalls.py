@@ -46,9 +46,7 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
     return recall_id
 
 
-def end(
-    ledger: Ledger, recall_id: str, reason: str, by: str, now: datetime, *, good: bool
-) -> None:
+def end(ledger: Ledger, recall_id: str, reason: str, by: str, now: datetime, *, good: bool) -> None:
     """End a recall: later lots of its cause are not held any more.
 
     Args:

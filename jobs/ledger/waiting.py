@@ -138,10 +138,13 @@ def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
             text=str(r["good"]),
             since=views.moment(r["created_at"]),
         )
-        for r in db.execute("select * from lot where state = ? and recall = ''", (LotState.WAITING,))
+        for r in db.execute(
+            "select * from lot where state = ? and recall = ''", (LotState.WAITING,)
+        )
     ]
     packable = db.execute(
-        "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l where accepted > 0 and recall = ''"
+        "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l"
+        " where accepted > 0 and recall = ''"
         " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id"
     )
     found += [

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import enrolment, harvests, orders
+from jobs.coordinator import deliveries, enrolment, harvests, lots, orders
 from jobs.joining import read_code
 from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
@@ -93,6 +93,31 @@ def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, schem
             assert wide <= 0, path
             assert page.locator("h1").count() == 1, path
     assert found == []
+
+
+def test_a_recall_is_accessible_and_answered_on_a_telephone(open_page, site):
+    world, order_id = site.world, site.busy_order()
+    code = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
+    lots.inspect(world.ledger, code, 2, 0, "", "camille", world.now)
+    batch = deliveries.pack(world.ledger, order_id, "camille", world.now)
+    deliveries.dispatch(world.ledger, batch, "camille", world.now)
+    page = open_page(f"/l/{code}", signed_in=True)
+    page.get_by_role("link", name="Il y a un défaut : rappeler…").click()
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    page.get_by_label("Imprimante", exact=False).check()
+    page.get_by_label("Quel est le défaut ?").fill("une arête coupante")
+    page.get_by_role("button", name="Rappeler").click()
+    expect(page.get_by_text("pas encore de réponse")).to_be_visible()
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    nurse = open_page("/o/" + orders.link_of(world.ledger, order_id))
+    assert Axe().run(nurse, options=WCAG).response["violations"] == []
+    nurse.get_by_role("button", name="Nous l’avons lu et les avons mises de côté").click()
+    expect(nurse.get_by_text("Vous avez mis 4 pièces de côté. Merci.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("a répondu")).to_be_visible()
+    page.goto("/recalls")
+    assert Axe().run(page, options=WCAG).response["violations"] == []
 
 
 def test_a_nurse_asks_on_her_telephone(open_page, site):

@@ -6,10 +6,11 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import ReviewState
-from jobs.coordinator import deliveries, orders
+from jobs.coordinator import deliveries, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
+from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
 from web.forms import Form, new_request_key, receipt_from, request_from
@@ -91,6 +92,14 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
     version = _version(order.id)
     view = views.order_view(context.ledger.reading, order.id)
     all_books = tuple(line.books for line in view.lines)
+    told = told_to(context.ledger.reading, order.id)
+    # All of them, until she says otherwise: that is what she was asked to do.
+    asides = {
+        recall.id: Form(
+            {"set_aside": str(each.pieces if each.set_aside is None else each.set_aside)}
+        )
+        for recall, each in told
+    }
     revision = context.revision(order.request.revision_id)
     return render_template(
         "follow.html",
@@ -104,6 +113,8 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         labs=lab_count(view),
         expected=expected(view, context.now()),
         batches=view.batches,
+        told=told,
+        asides=asides,
         receipt=receipt,
         receipt_of=receipt_of,
         version=version,
@@ -145,4 +156,20 @@ def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
             form.refused(error)
     if not form.good:
         return _page(link, form, batch_id), 422
+    return redirect(url_for(".follow", link=link), 303)
+
+
+@pages.post("/o/<link>/recalled/<recall_id>")
+def recalled(link: str, recall_id: str) -> AnyResponse | tuple[str, int]:
+    """The requester has read of a recall, and says how many pieces were put aside."""
+    context = here()
+    order = orders.by_link(context.ledger, link)
+    told = {r.id: notice.pieces for r, notice in told_to(context.ledger.reading, order.id)}
+    if recall_id not in told:
+        raise NotFoundError("recall", recall_id)
+    form = Form(request.form)
+    aside = form.whole("set_aside", 0, told[recall_id])
+    if not form.good:
+        return _page(link, form, recall_id), 422
+    recalls.acknowledge(context.ledger, recall_id, order.id, aside, _REQUESTER, context.now())
     return redirect(url_for(".follow", link=link), 303)

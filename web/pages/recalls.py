@@ -1,0 +1,162 @@
+"""Recalls: from one bag to every other with the same fault, and to everyone who has pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from jobs.coordinator import recalls as deeds
+from jobs.errors import InvalidFieldError
+from jobs.ledger import labs, recalls, views
+from jobs.ledger.recalls import CalledLot
+from jobs.recall import Cause, Recall, RecallKind, causes
+from web.auth import me
+from web.context import here
+from web.forms import Form
+
+pages = Blueprint("recalls", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What calling a cause back would hold."""
+
+    cause: Cause
+    name: str  # of the spool, printer or design
+    lab: str  # where it is, "" where everywhere
+    bags: int
+    pieces: int
+    recipients: int  # who have some of them, or soon will
+    begun: Recall | None  # the open recall of this cause
+
+    @property
+    def key(self) -> str:
+        """The cause as a form sends it."""
+        return f"{self.cause.kind}:{self.cause.value}"
+
+
+def _reach(cause: Cause) -> Reach:
+    db = here().ledger.reading
+    called = recalls.lots_of(db, cause)
+    lab, name = _names(cause, called)
+    return Reach(
+        cause=cause,
+        name=name,
+        lab=lab,
+        bags=len(called),
+        pieces=sum(lot.pieces for lot in called),
+        recipients=len({lot.order_id for lot in called if _has_left(lot)}),
+        begun=recalls.open_recall(db, cause),
+    )
+
+
+def _has_left(lot: CalledLot) -> bool:
+    return lot.sent > 0 and lot.batch_state != "packed"
+
+
+def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
+    """Return the lab that a cause is in, and what people call the cause."""
+    if cause.kind is RecallKind.REVISION:
+        revision = here().revision(cause.value)
+        return "", f"{revision.title} {revision.version}" if revision else cause.value[:12]
+    lab = called[0].lab if called else ""
+    if cause.kind is RecallKind.LOT:
+        return lab, cause.value
+    node, _, name = cause.value.partition("/")
+    titles = {
+        printer.facts.id: printer.facts.title
+        for each in labs.fleet(here().ledger.reading)
+        if each.id == node
+        for printer in each.printers
+    }
+    return lab, titles.get(name, name) if cause.kind is RecallKind.PRINTER else name
+
+
+@pages.get("/recalls")
+def index() -> str | AnyResponse:
+    """All recalls, and the way from a bag's code to a new one."""
+    code = request.args.get("lot", "").strip()
+    if code:
+        return redirect(url_for(".ask", code=code), 303)
+    found = [(each, _reach(each.cause)) for each in recalls.recalls(here().ledger.reading)]
+    return render_template("recalls.html", found=found)
+
+
+@pages.route("/l/<code>/recall", methods=["GET", "POST"])
+def ask(code: str) -> str | AnyResponse | tuple[str, int]:
+    """What is wrong with a bag, and what else may have the same fault."""
+    context = here()
+    lot = views.lot(context.ledger.reading, code)
+    made = lot.attempt
+    offered = causes(
+        lot=lot.code,
+        node=made.node,
+        printer=made.printer,
+        spool=made.spool,
+        revision=lot.revision_id,
+    )
+    reaches = [_reach(cause) for cause in offered]
+    if request.method == "GET":
+        return render_template("recall_ask.html", lot=lot, reaches=reaches, form=Form())
+    form = Form(request.form)
+    chosen = form.choice("cause", {reach.key for reach in reaches})
+    reason = form.text("reason")
+    if form.good:
+        cause = deeds.cause_of(chosen)
+        found = deeds.begin(context.ledger, cause, reason, me().login, context.now())
+        return redirect(url_for(".show", recall_id=found), 303)
+    return render_template("recall_ask.html", lot=lot, reaches=reaches, form=form), 422
+
+
+@pages.get("/recalls/<recall_id>")
+def show(recall_id: str) -> str:
+    """Who has pieces, and where every bag is."""
+    return _page(recall_id, Form())
+
+
+def _page(recall_id: str, form: Form) -> str:
+    db = here().ledger.reading
+    found = recalls.recall(db, recall_id)
+    called = recalls.lots_of(db, found.cause)
+    return render_template(
+        "recall.html",
+        recall=found,
+        reach=_reach(found.cause),
+        here=[lot for lot in called if not _has_left(lot)],
+        notices=recalls.notices(db, recall_id),
+        form=form,
+    )
+
+
+@pages.post("/recalls/<recall_id>/end")
+def end(recall_id: str) -> AnyResponse | tuple[str, int]:
+    """They are good after all, or were thrown away."""
+    context = here()
+    form = Form(request.form)
+    verdict = form.choice("verdict", ("good", "bad"))
+    reason = form.text("reason")
+    if form.good:
+        try:
+            deeds.end(
+                context.ledger,
+                recall_id,
+                reason,
+                me().login,
+                context.now(),
+                good=verdict == "good",
+            )
+        except InvalidFieldError as error:
+            form.refused(error)
+    if not form.good:
+        return _page(recall_id, form), 422
+    return redirect(url_for(".show", recall_id=recall_id), 303)
+
+
+@pages.post("/recalls/<recall_id>/orders/<order_id>/waive")
+def waive(recall_id: str, order_id: str) -> AnyResponse:
+    """The recipient needs no others instead."""
+    context = here()
+    deeds.waive(context.ledger, recall_id, order_id, me().login, context.now())
+    return redirect(url_for(".show", recall_id=recall_id), 303)

@@ -117,3 +117,16 @@ def test_another_orders_link_answers_nothing(site):
     path = f"/o/{link_of(site, world.order(1))}"
     nurse = site.person()
     assert nurse.send(f"{path}/recalled/{recall_id}", at="/ask", set_aside="0").status_code == 404
+
+
+def test_of_a_large_bag_a_sample_is_tried(site):
+    world = site.world
+    world.order(1)
+    code = makes_a_lot(world)
+    with world.ledger.transaction() as db:
+        db.execute("update harvest set good = 200")
+        db.execute("update lot set good = 200")
+        db.execute("update line set surplus = surplus + 199")
+    page = site.person("inspector").get(f"/l/{code}?lang=en").text
+    assert "try 32 pieces taken at random" in page
+    assert "With 2 bad ones at most" in page

@@ -9,6 +9,7 @@ from jobs.coordinator import lots
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, views
 from jobs.ledger.views import LotView
+from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import me
 from web.context import here
 from web.forms import Form, inspection_from
@@ -58,6 +59,7 @@ def _page(found: LotView, form: Form) -> str:
     return render_template(
         "lot.html",
         lot=found,
+        sample=sampling_plan(found.good, MAJOR) if found.good > WHOLE else None,
         revision=revision,
         part=parts.get(found.attempt.part_id, found.attempt.part_id),
         printer=title,

@@ -6,19 +6,20 @@ Leaves what the ledger keeps to `jobs.coordinator.enrolment`, and the lab's side
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from fabnet.authority import reach
+from fabnet.authority import Reach, reach
 from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
 from fabnet.errors import ConfigError
 from fabnet.joining import PRINTER_HINT, make_secrets, public_key_of, write_config
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine
-from firmware_profiles.profile import MachinePreset
 from jobs.coordinator import enrolment, nodes
-from jobs.joining import Enrolled, JoinCode, Standing, may_join
+from jobs.joining import Enrolled, HandPrinter, JoinCode, Standing, may_join
+from jobs.ledger.members import HostedNode
 from jobs.ledger.store import Ledger
 
 _OLD_LOGINS = "logins"
@@ -107,19 +108,59 @@ def create_node(
         broker=how.broker_url,
         authority=how.authority,
     )
-    printers = _by_hand(presets) if presets else PRINTER_HINT
-    trusted = how.web_tls is not None and bool(how.authority)
-    write_config(fresh, answer, coordinator_ca=trusted, printers=printers)
+    bare = [HandPrinter(preset=preset.name, material="", grams=0) for preset in presets]
+    printers = _by_hand(bare) if presets else PRINTER_HINT
+    write_config(fresh, answer, coordinator_ca=_own_ca(how), printers=printers)
     fresh.rename(out)
     return out / "node.toml"
 
 
-def _by_hand(presets: list[MachinePreset]) -> str:
+def make_hosted(ledger: Ledger, found: HostedNode, how: Reach, folder: Path) -> None:
+    """Make the folder of a node that a maker joined with on her phone, and tell the ledger its key.
+
+    Ended anywhere, the next call goes on with what is there: the folder gets its name when all is in
+    it, and the ledger hears of the key after that. Nothing runs before the node is confirmed.
+
+    Raises:
+        OSError: the folder cannot be written.
+        FirmwareProfileError: a preset is unknown.
+        JoinError: the key that is there cannot be read.
+    """
+    out = folder / found.id
+    fresh = out.with_name(f".{out.name}.new")
+    if not out.exists():
+        make_secrets(fresh)
+        answer = Enrolled(
+            node=found.id,
+            lab=found.lab,
+            standing=Standing.PENDING,
+            coordinator=how.url,
+            broker=how.broker_url,
+            authority=how.authority,
+        )
+        place = found.facts.place
+        top = "" if place is None else f"place = [{place[0]!r}, {place[1]!r}]\n"
+        write_config(
+            fresh, answer, coordinator_ca=_own_ca(how), attended=found.facts.attended,
+            printers=top + _by_hand(found.facts.printers),
+        )  # fmt: skip
+        fresh.rename(out)
+    key, password = make_secrets(out)
+    enrolment.keep_key(ledger, found.id, public_key_of(key), login_of(password))
+
+
+def _own_ca(how: Reach) -> bool:
+    return how.web_tls is not None and bool(how.authority)
+
+
+def _by_hand(printers: Sequence[HandPrinter]) -> str:
     lines = ['slicer = "coordinator"']
-    for number, preset in enumerate(presets, 1):
-        title = json.dumps(preset.title, ensure_ascii=False)
+    for number, printer in enumerate(printers, 1):
+        title = json.dumps(load_machine(printer.preset).title, ensure_ascii=False)
         lines += [
-            "", "[[printers]]", f'id = "printer-{number}"', f'preset = "{preset.name}"',
+            "", "[[printers]]", f'id = "printer-{number}"', f'preset = "{printer.preset}"',
             f"title = {title}", "manual = true",
         ]  # fmt: skip
+        if printer.material:
+            lines += [f'material = "{printer.material}"', f"grams = {printer.grams!r}"]
     return "\n".join(lines) + "\n"

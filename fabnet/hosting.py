@@ -1,25 +1,34 @@
 """Hosted nodes: for makers without software, their node runs beside the coordinator.
 
 Each is the same agent with its own journal as any other node, in a thread of the coordinator's
-process; its printers are fed by hand and its events come from its maker's pages. A folder that
-appears under `hosted/` is started, one whose configuration changes is started anew.
+process; its printers are fed by hand and its events come from its maker's pages. What a maker said
+when she joined becomes a folder under `hosted/`; a folder whose node belongs to the network is
+started, one whose configuration changes is started anew, one that was shut out is stopped.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fabnet import clock
+from fabnet.authority import Reach
 from fabnet.config import load_node
+from fabnet.enrolment import make_hosted
 from fabnet.errors import FabnetError
 from fabnet.node.opening import open_node
 from firmware_profiles.errors import FirmwareProfileError
+from jobs.ledger import members
+from jobs.ledger.store import Ledger
 from printers.errors import PrinterError
 
 _log = logging.getLogger(__name__)
 _END_S = 15.0
+#: A folder that could not be made is tried again after so long: the disk may be full.
+_AGAIN_S = 30.0
 
 
 @dataclass(slots=True)
@@ -33,18 +42,32 @@ class Hosting:
     """All hosted nodes of one coordinator.
 
     Args:
+        ledger: knows who joined on her phone, and who belongs to the network.
         folder: holds a folder for each, with its node.toml.
         machine: names this machine, for the journals.
+        how: tells how nodes reach the coordinator now.
     """
 
-    def __init__(self, folder: Path, machine: str) -> None:
+    def __init__(
+        self, ledger: Ledger, folder: Path, machine: str, how: Callable[[], Reach]
+    ) -> None:
+        self._ledger = ledger
         self._folder = folder
         self._machine = machine
+        self._how = how
         self._nodes: dict[str, _Running] = {}
+        self._not_before_s = 0.0
 
     def look(self) -> None:
         """Start what is new or changed, stop what is gone. Cheap; called all the time."""
-        found = {path.parent.name: path for path in self._folder.glob("*/node.toml")}
+        self._make()
+        out = members.not_members(self._ledger.reading)
+        found = {
+            path.parent.name: path
+            for path in self._folder.glob("*/node.toml")
+            # One that is being made has a dot before its name.
+            if path.parent.name not in out and not path.parent.name.startswith(".")
+        }
         for name in self._nodes.keys() - found.keys():
             self._end(self._nodes.pop(name))
         for name, path in found.items():
@@ -55,6 +78,17 @@ class Hosting:
             if running is not None:
                 self._end(running)
             self._nodes[name] = self._start(name, path, changed_at_s)
+
+    def _make(self) -> None:
+        """Make the folder of whoever joined on her phone."""
+        if clock.boottime_s() < self._not_before_s:
+            return
+        for found in members.hosted(self._ledger.reading, keyless=True):
+            try:
+                make_hosted(self._ledger, found, self._how(), self._folder)
+            except (OSError, FabnetError, FirmwareProfileError) as error:
+                self._not_before_s = clock.boottime_s() + _AGAIN_S
+                _log.error("the folder of hosted node %s cannot be made: %s", found.id, error)
 
     def _start(self, name: str, path: Path, changed_at_s: float) -> _Running:
         stop = threading.Event()

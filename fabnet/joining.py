@@ -127,7 +127,12 @@ def signed(node: str, key: Ed25519PrivateKey, message: bytes) -> dict[str, str]:
 
 
 def write_config(
-    folder: Path, answer: Enrolled, *, coordinator_ca: bool, printers: str = PRINTER_HINT
+    folder: Path,
+    answer: Enrolled,
+    *,
+    coordinator_ca: bool,
+    printers: str = PRINTER_HINT,
+    attended: str = "08:00-20:00",
 ) -> Path:
     """Write a node's configuration, and whom it trusts; return the path of node.toml."""
     lines = {
@@ -138,7 +143,7 @@ def write_config(
         "data_dir": "data",
         "password_file": _PASSWORD,
         "key_file": _KEY,
-        "attended": "08:00-20:00",
+        "attended": attended,
     }
     if answer.authority:
         write_whole(folder / _CA, answer.authority)

@@ -85,7 +85,9 @@ class Service:
         self._server: Server | None = None
         self._link: Link | None = None
         self._deaf_from_s: float | None = None  # unless it hears itself before
-        self._hosting = Hosting(self._folder / "hosted", machine_id())
+        self._hosting = Hosting(
+            self.ledger, self._folder / "hosted", machine_id(), lambda: self._reach
+        )
         self._logins_seen = ""
         self._stop = threading.Event()
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from jobs.errors import JobError
+from jobs.errors import JobError, RefusedError
 
 #: 128 bits in URL-safe base64 without padding.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -35,6 +35,22 @@ _FINGERPRINT_BYTES = 10
 
 class JoinCodeError(JobError):
     """A code that cannot be used; the message says what to do."""
+
+
+class UsedCodeError(RefusedError):
+    """A code that somebody has joined with already.
+
+    Args:
+        at: when, as the ledger keeps it.
+        node: what became of it.
+    """
+
+    def __init__(self, at: str, node: str) -> None:
+        super().__init__(
+            f"This code was used already, at {at[:16]} UTC by a node that is called {node} now. If"
+            " that was not you, tell the coordination team at once; ask for a new code."
+        )
+        self.node = node
 
 
 class Standing(enum.StrEnum):
@@ -147,6 +163,47 @@ def proof_of(token: str, public_key: str, login: str) -> bytes:
 def signed_post(path: str, body: bytes) -> bytes:
     """Return what a node signs when it sends a body to a path."""
     return f"POST {path}\n".encode() + body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandPrinter:
+    """A printer that a newcomer feeds from an SD card."""
+
+    preset: str  # name of a machine preset
+    material: str  # code, "" where nothing is loaded
+    grams: float  # that are left of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What the coordinator makes a hosted node from."""
+
+    town: str  # for the coordination team, who telephones; plans do not know it
+    place: tuple[float, float] | None  # latitude, longitude in degrees, rounded
+    attended: str  # hours of the week, see jobs.hours
+    printers: tuple[HandPrinter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """What a maker without software says of herself on her phone."""
+
+    lab: str
+    login: str
+    password_hash: str
+    hosted: Hosted
+
+
+#: A place is kept to a twentieth of a degree: some 5 km.
+_PLACES_A_DEGREE = 20
+
+
+def rounded(place: tuple[float, float]) -> tuple[float, float]:
+    """Return a place (latitude, longitude in degrees) as the network may know it: to about 5 km."""
+    return (
+        round(place[0] * _PLACES_A_DEGREE) / _PLACES_A_DEGREE,
+        round(place[1] * _PLACES_A_DEGREE) / _PLACES_A_DEGREE,
+    )
 
 
 class Enrol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from jinja2 import StrictUndefined
 from designs.library import Library
 from jobs.ledger.store import Ledger
 from jobs.live import Live
-from web import api, auth, errors, joining, language, words
+from web import api, auth, codes, errors, joining, language, words
 from web.context import Context, SliceDesk, WebSettings, here
 from web.forms import Form
 from web.pages import (
@@ -31,6 +31,7 @@ from web.pages import (
     labs,
     lots,
     members,
+    newcomers,
     offers,
     orders,
     people,
@@ -52,6 +53,7 @@ _PAGES = (
     fleet,
     labs,
     members,
+    newcomers,
     designs,
     api,
     joining,
@@ -118,6 +120,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     language.register(app, settings.timezone)
     words.register(app)
+    codes.register(app)
     auth.register(app)  # before all other hooks: nothing else runs for who may not ask
     protect = CSRFProtect(app)
     protect.exempt(joining.pages)  # nodes have no session that another site could use
@@ -140,8 +143,10 @@ def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None
         ("people.sign_in", _failed),
         ("joining.enrol", _refused),
         ("joining.new_login", _refused),
+        ("newcomers.join", _no_code),
     ):
-        limit: Any = limiter.limit(most, methods=["POST"], deduct_when=counts)
+        methods = None if counts is _no_code else ["POST"]
+        limit: Any = limiter.limit(most, methods=methods, deduct_when=counts)
         app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
 
@@ -155,6 +160,10 @@ def _failed(response: Response) -> bool:
 
 def _refused(response: Response) -> bool:
     return response.status_code >= 400  # noqa: PLR2004 - HTTP: errors
+
+
+def _no_code(response: Response) -> bool:
+    return response.status_code == 409  # noqa: PLR2004 - HTTP: what RefusedError becomes
 
 
 def _retry_after_s(limiter: Limiter) -> int:

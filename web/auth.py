@@ -47,6 +47,9 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
         "lots.show": PUBLIC,
+        "newcomers.join": PUBLIC,  # whoever holds an invitation
+        "newcomers.welcome": _MAKER,
+        "newcomers.welcome_live": _MAKER,
         "people.sign_in": PUBLIC,
         "people.sign_out": _ALL,
         "people.waiting": _ALL,

@@ -14,18 +14,20 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import msgspec
+
 from jobs.coordinator.moves import move
 from jobs.coordinator.nodes import RESERVED, logins_changed
 from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.joining import Enrol, Standing, is_login, token_hash
+from jobs.joining import Enrol, Newcomer, Standing, UsedCodeError, is_login, token_hash
 from jobs.ledger import members, streams, views
 from jobs.ledger.members import Member
 from jobs.ledger.rows import event, live_attempt, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import UNGRANTED, AttemptEvent
 from jobs.messages import RotateLogin
-from jobs.model import AttemptRef, JobState, Reason, ReasonCode
+from jobs.model import AttemptRef, JobState, Reason, ReasonCode, Role
 
 INVITE_HOURS = 24
 MOST_HOURS = 24 * 14
@@ -39,9 +41,7 @@ def invite(ledger: Ledger, lab: str, by: str, now: datetime, hours: int = INVITE
     Raises:
         InvalidFieldError: no name, or a time that is too long.
     """
-    lab = lab.strip()
-    if not lab or len(lab) > _MOST_LAB or not lab.isprintable():
-        raise InvalidFieldError("lab", f"write its name, at most {_MOST_LAB} letters")
+    lab = _lab_name(lab)
     if not 1 <= hours <= MOST_HOURS:
         raise InvalidFieldError("hours", f"between 1 and {MOST_HOURS}")
     token = secrets.token_urlsafe(16)
@@ -61,6 +61,13 @@ def invite(ledger: Ledger, lab: str, by: str, now: datetime, hours: int = INVITE
     return token
 
 
+def _lab_name(text: str) -> str:
+    lab = text.strip()
+    if not lab or len(lab) > _MOST_LAB or not lab.isprintable():
+        raise InvalidFieldError("lab", f"write its name, at most {_MOST_LAB} letters")
+    return lab
+
+
 def join(ledger: Ledger, ask: Enrol, now: datetime) -> Member:
     """Let a node in that shows an invitation; it waits then to be confirmed.
 
@@ -75,27 +82,107 @@ def join(ledger: Ledger, ask: Enrol, now: datetime) -> Member:
     if not is_login(ask.login):
         raise InvalidFieldError("login", "is none: update fabnet on the node")
     with ledger.transaction() as db:
-        row = db.execute(
-            "select * from invite where token_hash = ?", (token_hash(ask.token),)
-        ).fetchone()
-        if row is None:
-            raise RefusedError(
-                "The coordinator does not know this code: copy it again, or ask for a new one."
-            )
+        row = _invite(db, ask.token)
         if row["node"] is not None:
             found = members.member(db, row["node"])
             if found.public_key != ask.public_key:
-                raise RefusedError(
-                    f"This code was used already, at {row['used_at'][:16]} UTC by a node that is"
-                    f" called {found.id} now. If that was not you, tell the coordination team at"
-                    " once; ask for a new code."
-                )
+                raise UsedCodeError(row["used_at"], found.id)
             return found
-        if row["expires_at"] <= now.isoformat():
-            raise RefusedError(
-                f"This code was good until {row['expires_at'][:16]} UTC: ask for a new one."
-            )
+        _still_good(row, now)
         return _let_in(db, ask, row, now)
+
+
+def _invite(db: sqlite3.Connection, token: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = db.execute(
+        "select * from invite where token_hash = ?", (token_hash(token),)
+    ).fetchone()
+    if row is None:
+        raise RefusedError(
+            "The coordinator does not know this code: copy it again, or ask for a new one."
+        )
+    return row
+
+
+def _still_good(row: sqlite3.Row, now: datetime) -> None:
+    if row["expires_at"] <= now.isoformat():
+        raise RefusedError(
+            f"This code was good until {row['expires_at'][:16]} UTC: ask for a new one."
+        )
+
+
+def invitation(ledger: Ledger, token: str, now: datetime) -> str:
+    """Return the lab that an invitation is for, while nobody has used it.
+
+    Raises:
+        UsedCodeError: somebody has.
+        RefusedError: the invitation is unknown or too old; the sentence says what to do.
+    """
+    row = _invite(ledger.reading, token)
+    if row["node"] is not None:
+        raise UsedCodeError(row["used_at"], row["node"])
+    _still_good(row, now)
+    return str(row["lab"])
+
+
+def join_by_hand(ledger: Ledger, token: str, ask: Newcomer, now: datetime) -> str:
+    """Let a maker without software in; return her node, which waits then to be confirmed.
+
+    Account, node and what it is to be are in the ledger at once, and the invitation is used. The
+    coordinator makes the node's folder and key from it (`fabnet.hosting`); it has no key before.
+
+    Raises:
+        UsedCodeError: the invitation was used, perhaps by the same person a moment ago.
+        RefusedError: it is unknown or too old.
+        InvalidFieldError: the login is somebody else's already, or the lab has no name.
+    """
+    with ledger.transaction() as db:
+        row = _invite(db, token)
+        if row["node"] is not None:
+            raise UsedCodeError(row["used_at"], row["node"])
+        _still_good(row, now)
+        if db.execute("select 1 from person where login = ?", (ask.login,)).fetchone():
+            raise InvalidFieldError("login", "is somebody else's already: choose another one")
+        lab = _lab_name(ask.lab)
+        node, at = _free_id(db, lab), now.isoformat()
+        db.execute(
+            "insert into node (id, lab, public_key, created_at, standing, standing_at)"
+            " values (?1, ?2, '', ?3, ?4, ?3)",
+            (node, lab, at, Standing.PENDING),
+        )
+        facts = msgspec.json.encode(ask.hosted).decode()
+        db.execute("insert into hosted (node, facts) values (?, ?)", (node, facts))
+        db.execute(
+            "insert into person (login, name, role, password_hash, node, created_at)"
+            " values (?1, ?1, ?2, ?3, ?4, ?5)",
+            (ask.login, Role.MAKER, ask.password_hash, node, at),
+        )
+        _use(db, row, node, at)
+        event(db, "", "node-joined", ask.login, node, now)
+    return node
+
+
+def keep_key(ledger: Ledger, node: str, public_key: str, login: str) -> None:
+    """Keep the key and the login of a hosted node, once; its folder is on the disk already.
+
+    Raises:
+        InvalidFieldError: the login is none.
+    """
+    if not is_login(login):
+        raise InvalidFieldError("login", "is none")
+    with ledger.transaction() as db:
+        db.execute(
+            "update node set public_key = ?, login = ?, login_at = created_at"
+            " where id = ? and public_key = ''",
+            (public_key, login, node),
+        )
+        logins_changed(db)
+
+
+def _use(db: sqlite3.Connection, row: sqlite3.Row, node: str, at: str) -> None:
+    db.execute(
+        "update invite set node = ?, used_at = ? where token_hash = ?",
+        (node, at, row["token_hash"]),
+    )
 
 
 def _let_in(db: sqlite3.Connection, ask: Enrol, row: sqlite3.Row, now: datetime) -> Member:
@@ -111,10 +198,7 @@ def _let_in(db: sqlite3.Connection, ask: Enrol, row: sqlite3.Row, now: datetime)
         " values (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?4)",
         (node, row["lab"], ask.public_key, at, Standing.PENDING, ask.login),
     )
-    db.execute(
-        "update invite set node = ?, used_at = ? where token_hash = ?",
-        (node, at, row["token_hash"]),
-    )
+    _use(db, row, node, at)
     event(db, "", "node-joined", node, node, now)
     return members.member(db, node)
 
@@ -156,6 +240,8 @@ def confirm(ledger: Ledger, node: str, seen: str, by: str, now: datetime) -> Non
         found = members.member(db, node)
         if found.standing is not Standing.PENDING:
             raise RefusedError(f"{node} is {found.standing} already.")
+        if not found.public_key:
+            raise RefusedError(f"{node} is being set up here: look again in a minute.")
         if _letters(seen) != _letters(found.fingerprint):
             raise RefusedError(
                 f"The fingerprint of {node} is {found.fingerprint}, not {seen}. If the lab shows"

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+import msgspec
+
 from jobs.errors import NotFoundError
-from jobs.joining import Standing, fingerprint
+from jobs.joining import Hosted, Standing, fingerprint
 from jobs.ledger.views import moment, when
 
 
@@ -33,6 +35,15 @@ class Member:
     def fingerprint(self) -> str:
         """What two people compare before the node is confirmed."""
         return fingerprint(self.public_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedNode:
+    """A node that the coordinator runs for a maker who joined on her phone."""
+
+    id: str
+    lab: str
+    facts: Hosted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +90,29 @@ def _member(row: sqlite3.Row) -> Member:
         login_at=when(row["login_at"]),
         online=bool(row["online"]),
     )
+
+
+def hosted(db: sqlite3.Connection, *, keyless: bool = False) -> tuple[HostedNode, ...]:
+    """Return the nodes that makers without software joined with; or those whose folder is to be made."""
+    rows = db.execute(
+        "select h.node, h.facts, n.lab from hosted h join node n on n.id = h.node"
+        " where n.public_key = '' or not ? order by h.node",
+        (keyless,),
+    )
+    return tuple(
+        HostedNode(
+            id=row["node"],
+            lab=row["lab"],
+            facts=msgspec.json.decode(row["facts"], type=Hosted),
+        )
+        for row in rows
+    )
+
+
+def not_members(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the nodes that wait to be confirmed, or were shut out."""
+    rows = db.execute("select id from node where standing != ?", (Standing.CONFIRMED,))
+    return frozenset(row[0] for row in rows)
 
 
 def is_confirmed(db: sqlite3.Connection, node: str) -> bool:

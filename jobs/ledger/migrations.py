@@ -291,3 +291,16 @@ def m015_recalls(db: Database) -> None:
         ) strict;
         """,
     )
+
+
+@ledger_migrations()
+def m012_newcomers(db: Database) -> None:
+    """What makers without software said when they joined: their nodes are made from it, beside here."""
+    run_script(
+        db,
+        """
+        create table hosted (
+            node text primary key references node(id), facts text not null
+        ) strict;
+        """,
+    )

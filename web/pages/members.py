@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from firmware_profiles.loader import all_machines
 from jobs.coordinator import enrolment, restoring
 from jobs.coordinator.enrolment import INVITE_HOURS
 from jobs.errors import InvalidFieldError
@@ -24,7 +25,7 @@ def index() -> str:
     return _page(Form(), Form())
 
 
-def _page(inviting: Form, revoking: Form, code: str = "", lab: str = "") -> str:
+def _page(inviting: Form, revoking: Form, code: str = "", lab: str = "", link: str = "") -> str:
     context = here()
     db = context.ledger.reading
     found = members.members(db)
@@ -37,14 +38,17 @@ def _page(inviting: Form, revoking: Form, code: str = "", lab: str = "") -> str:
         inviting=inviting,
         revoking=revoking,
         code=code,
+        link=link,
+        hosted={each.id: each.facts for each in members.hosted(db)},
         lab=lab,
         hours=INVITE_HOURS,
+        machine_titles={preset.name: preset.title for preset in all_machines()},
     )
 
 
 @pages.post("/members/invite")
 def invite() -> str | tuple[str, int]:
-    """Show the code that lets a lab in: once, since nobody keeps it."""
+    """Show the link and the code that let a lab in: once, since nobody keeps them."""
     context = here()
     form = Form(request.form)
     settings = context.settings
@@ -59,9 +63,8 @@ def invite() -> str | tuple[str, int]:
             form.refused(error)
     if not form.good:
         return _page(form, Form()), 422
-    return _page(
-        Form(), Form(), str(JoinCode(url=settings.public_url, token=token, pin=settings.pin)), lab
-    )
+    code = JoinCode(url=settings.public_url, token=token, pin=settings.pin)
+    return _page(Form(), Form(), str(code), lab, f"{settings.public_url}/join/{token}")
 
 
 @pages.post("/members/<node>/confirm")

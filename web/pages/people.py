@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator.people import Person
-from jobs.ledger import labs, views
+from jobs.ledger import labs, members, views
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView
 from jobs.ledger.waiting import Waiting
@@ -114,9 +114,11 @@ def _word(waits: tuple[Waiting, ...], hints: tuple[Hint, ...]) -> str:
 
 
 @pages.get("/waiting")
-def waiting() -> str:
+def waiting() -> str | AnyResponse:
     """What waits for me."""
     person, context = me(), here()
+    if person.node in members.not_members(context.ledger.reading):
+        return redirect(url_for("newcomers.welcome"), 303)
     waits, hints = _waits(person, context), _hints(person, context)
     return render_template(
         "waiting.html",

@@ -1,0 +1,110 @@
+"""A coordinator's own process with a real broker, and people in front of its pages over HTTP."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from jobs.ledger.books import audit
+from jobs.ledger.store import Ledger
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse"
+
+
+def a_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(true: Callable[[], object], seconds: float = 30.0) -> object:
+    """Wait until something is true; return it."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+    return found
+
+
+class Coordinator:
+    """`fabnet serve` in a folder of its own, with the steward camille."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = a_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.file = folder / "coordinator.toml"
+        self.file.write_text(
+            f'data_dir = "data"\nport = {self.port}\nbroker_port = {a_port()}\n'
+            'timezone = "Europe/Paris"\n'
+        )
+        self._child: subprocess.Popen[bytes] | None = None
+        self.fabnet("person", "add", "camille", "--role", "steward", "--password", PASSWORD)
+
+    def fabnet(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "fabnet", *words, "--config", str(self.file)],
+            capture_output=True, text=True, cwd=ROOT, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        with (self.folder / "serve.log").open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "fabnet", "serve", str(self.file)],
+                cwd=ROOT, stdout=log, stderr=log,
+            )  # fmt: skip
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it; with SIGKILL its broker is left behind, as by a crash, and ended here."""
+        if self._child is not None:
+            os.kill(self._child.pid, how)
+            self._child.wait(30)
+            self._child = None
+
+    def ledger(self) -> Ledger:
+        """The ledger beside the process; every law is checked by it."""
+        return Ledger(self.folder / "data" / "ledger.db", audit=audit)
+
+    def person(self, login: str = "", password: str = PASSWORD) -> Browser:
+        found = Browser(self.url)
+        if login:
+            assert found.send("/sign-in", login=login, password=password).ok
+        return found
+
+
+class Browser:
+    """A person's browser: keeps cookies, and reads a page's hidden fields before it sends."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.headers["Accept-Language"] = "en"
+
+    def get(self, path: str) -> requests.Response:
+        return self._session.get(self._url + path, timeout=10)
+
+    def send(self, path: str, at: str = "", **fields: str) -> requests.Response:
+        """Send the form of the page `at` to `path`."""
+        hidden = re.findall(
+            r'type="hidden" name="(\w+)" value="([^"]*)"', self.get(at or path).text
+        )
+        return self._session.post(self._url + path, data=dict(hidden) | fields, timeout=10)

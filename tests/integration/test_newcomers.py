@@ -1,0 +1,310 @@
+"""Makers without software: an invitation opened on a phone becomes a node that is hosted here."""
+
+import re
+import shutil
+import signal
+import threading
+
+import pytest
+
+from designs.library import Library
+from fabnet import clock
+from fabnet.authority import Reach
+from fabnet.config import load_node
+from fabnet.hosting import Hosting
+from fabnet.joining import make_secrets, public_key_of
+from jobs.coordinator import enrolment, harvests, orders
+from jobs.errors import RefusedError
+from jobs.joining import Enrol, Standing
+from jobs.ledger import labs, members, views
+from jobs.ledger.books import audit
+from jobs.ledger.waiting import waiting
+from jobs.lifecycle import AttemptState
+from jobs.model import Role
+from tests.doubles.network_of_one import Coordinator, until
+from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.world import CATALOGUE, a_request
+from web.auth import hash_password
+
+SAID = {
+    "lab": "Chez Awa", "town": "Brest", "place": "48.3904, -4.4861", "login": "Awa",
+    "password": "quatre mots faciles", "preset_1": "generic-250x210", "material_1": "PETG",
+    "grams_1": "800", "mode": "same", "from": "08:00", "to": "22:00", "stays": "yes",
+}  # fmt: skip
+HOW = Reach(
+    url="http://127.0.0.1:8080", broker_url="mqtt://127.0.0.1:1883", web_tls=None,
+    broker_tls=None, authority="", pin="none",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hashed():
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def site(world, hashed):
+    return Site(world, hashed, pin="web")
+
+
+@pytest.fixture
+def hosting(world, tmp_path):
+    found = Hosting(world.ledger, tmp_path / "hosted", "machine", lambda: HOW)
+    yield found
+    found.stop()
+
+
+def invited(site, lab="Atelier d’Awa"):
+    page = site.person("steward").send("/members/invite", at="/members", lab=lab).text
+    return re.search(r'value="https://fabnet.example(/join/[\w-]+)"', page)[1]
+
+
+def joined(site, **changes):
+    link, phone = invited(site), site.person()
+    answer = phone.send(link, at=f"{link}?with=phone", **(SAID | changes))
+    return link, phone, answer
+
+
+def member(site, node="chez-awa"):
+    return members.member(site.world.ledger.reading, node)
+
+
+def test_looking_at_an_invitation_does_not_use_it_up(site):
+    link = invited(site)
+    for _ in range(3):
+        assert site.person().get(link).status_code == 200
+    assert len(members.open_invites(site.world.ledger.reading, site.world.now)) == 1
+
+
+def test_with_a_computer_there_is_one_line_to_paste(site):
+    link = invited(site)
+    page = site.person().get(f"{link}?with=computer").text
+    token = link.removeprefix("/join/")
+    assert f"fabnet node join &#34;https://fabnet.example/#{token}.web&#34;" in page
+
+
+def test_with_a_phone_only_a_node_waits_here_to_be_let_in(site, hosting, tmp_path):
+    _, phone, answer = joined(site)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/welcome")
+    assert member(site).standing is Standing.PENDING
+    assert "being set up" in phone.get("/welcome?lang=en").text
+    hosting.look()
+    found = load_node(tmp_path / "hosted" / "chez-awa" / "node.toml")
+    assert (found.lab, found.place, found.attended) == ("Chez Awa", (48.4, -4.5), "08:00-22:00")
+    (printer,) = found.printers
+    assert (printer.preset, printer.manual, printer.unattended) == ("generic-250x210", True, False)
+    assert (printer.material, printer.grams) == ("PETG", 800)
+    # Both screens show the same, and nothing else is known of the node yet.
+    seen = member(site).fingerprint
+    assert seen in phone.get("/welcome").text
+    steward = site.person("steward").get("/members?lang=en").text
+    assert seen in steward
+    assert "Brest" in steward
+    assert members.logins(site.world.ledger.reading) == {}
+    assert "chez-awa" not in {node.id for node in labs.fleet(site.world.ledger.reading)}
+    assert [w.kind for w in waiting(site.world.ledger.reading, Role.STEWARD)] == ["admit"]
+
+
+def test_nobody_is_let_in_before_her_node_has_a_key(site):
+    joined(site)
+    with pytest.raises(RefusedError, match="being set up"):
+        enrolment.confirm(
+            site.world.ledger, "chez-awa", member(site).fingerprint, "s", site.world.now
+        )
+
+
+def test_a_maker_who_waits_is_shown_where_she_stands(site, hosting):
+    _, phone, _ = joined(site)
+    assert phone.get("/waiting").headers["Location"] == "/welcome"
+    hosting.look()
+    found = member(site)
+    enrolment.confirm(site.world.ledger, "chez-awa", found.fingerprint, "s", site.world.now)
+    assert phone.get("/waiting").status_code == 200
+    assert "You are in" in phone.get("/welcome?lang=en").text
+    assert site.person("awa", SAID["password"]).get("/waiting").status_code == 200
+
+
+def test_the_same_code_twice_gives_the_same_answer_to_the_same_person_only(site):
+    link, phone, _ = joined(site)
+    assert phone.get(link).headers["Location"] == "/welcome"
+    # Her phone has lost the answer and its cookies.
+    again = site.person()
+    assert again.client.post(link, data=again.form("/sign-in") | SAID).headers["Location"] == (
+        "/welcome"
+    )
+    thief = site.person()
+    answer = thief.client.post(
+        link, data=thief.form("/sign-in") | SAID | {"password": "another password"}
+    )
+    assert answer.status_code == 409
+    assert site.person().get(link).status_code == 409
+    assert [each.id for each in members.members(site.world.ledger.reading)] == ["chez-awa"]
+
+
+def test_a_code_that_a_phone_has_used_lets_no_computer_in_and_the_other_way_round(site):
+    ledger, now = site.world.ledger, site.world.now
+    link, _, _ = joined(site)
+    login = "$7$101$" + "A" * 16 + "$" + "B" * 86 + "=="
+    ask = Enrol(token=link.removeprefix("/join/"), public_key="key", login=login, proof="")
+    with pytest.raises(RefusedError, match="used already"):
+        enrolment.join(ledger, ask, now)
+    token = enrolment.invite(ledger, "Lab", "steward", now)
+    enrolment.join(ledger, Enrol(token=token, public_key="key", login=login, proof=""), now)
+    phone = site.person()
+    answer = phone.client.post(f"/join/{token}", data=phone.form("/sign-in") | SAID)
+    assert answer.status_code == 409
+
+
+def test_two_touches_of_one_button_make_one_node(site):
+    link = invited(site)
+    phones = [site.person() for _ in range(4)]
+    forms = [phone.form(f"{link}?with=phone") | SAID for phone in phones]
+    answers = []
+
+    def touch(phone, form):
+        answers.append(phone.client.post(link, data=form).headers.get("Location"))
+
+    threads = [
+        threading.Thread(target=touch, args=pair) for pair in zip(phones, forms, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == ["/welcome"] * 4
+    assert len(members.members(site.world.ledger.reading)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("lab", " "), ("town", ""), ("login", "é"), ("login", "a"), ("login", "steward"),
+        ("password", "too short"), ("place", "91, 0"), ("place", "here"), ("preset_1", ""),
+        ("preset_1", "no-such-machine"), ("material_1", "WOOD"), ("grams_1", "0"),
+        ("from", "late"), ("to", "08:00"), ("stays", ""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_beside_its_field_and_makes_nothing(site, field, typed):
+    link, phone = invited(site), site.person()
+    answer = phone.send(link, at=f"{link}?with=phone", **(SAID | {field: typed}))
+    assert answer.status_code == 422
+    assert re.search(rf'id="{field}-error"', answer.text)
+    assert "Brest" in answer.text or field == "town"
+    assert SAID["password"] not in answer.text
+    assert members.members(site.world.ledger.reading) == ()
+    # The invitation is still good.
+    assert phone.send(link, at=f"{link}?with=phone", **SAID).status_code == 303
+
+
+def test_guesses_are_counted_and_mistyped_forms_are_not(site):
+    link, phone = invited(site), site.person()
+    for _ in range(12):
+        assert phone.send(link, at=f"{link}?with=phone", **(SAID | {"town": ""})).status_code == 422
+    for number in range(10):
+        assert phone.get(f"/join/{number:022}").status_code == 409
+    assert phone.get("/join/xyz").status_code == 429
+
+
+def test_an_old_invitation_says_what_to_do(site):
+    link = invited(site)
+    site.world.pass_time(hours=25)
+    answer = site.person().get(f"{link}?lang=en")
+    assert answer.status_code == 409
+    assert "ask the coordination team for a new one" in answer.text
+
+
+@pytest.mark.parametrize("left", ["nothing", "secrets", "folder", "folder-unnamed"])
+def test_a_folder_that_was_broken_off_is_completed_with_the_same_key(site, hosting, tmp_path, left):
+    joined(site)
+    folder = tmp_path / "hosted"
+    key = None
+    if left == "secrets":
+        key = public_key_of(make_secrets(folder / ".chez-awa.new")[0])
+    elif left != "nothing":
+        hosting.look()
+        key = member(site).public_key
+        with site.world.ledger.transaction() as db:
+            db.execute("update node set public_key = '', login = '' where id = 'chez-awa'")
+        if left == "folder-unnamed":
+            (folder / "chez-awa").rename(folder / ".chez-awa.new")
+    hosting.look()
+    assert [path.name for path in folder.iterdir()] == ["chez-awa"]
+    assert member(site).public_key == public_key_of(make_secrets(folder / "chez-awa")[0])
+    assert key in (None, member(site).public_key)
+
+
+def test_a_disk_that_takes_no_folder_is_tried_again(site, world, tmp_path):
+    joined(site)
+    (tmp_path / "hosted").write_text("in the way")
+    hosting = Hosting(world.ledger, tmp_path / "hosted", "machine", lambda: HOW)
+    hosting.look()
+    assert member(site).public_key == ""
+    (tmp_path / "hosted").unlink()
+    fresh = Hosting(world.ledger, tmp_path / "hosted", "machine", lambda: HOW)
+    fresh.look()
+    assert member(site).public_key
+
+
+def test_what_is_being_made_and_who_was_shut_out_does_not_run(site, hosting, tmp_path):
+    joined(site)
+    hosting.look()
+    threads = {thread.name for thread in threading.enumerate()}
+    assert not {name for name in threads if name.startswith("hosted-")}
+    found = member(site)
+    enrolment.confirm(site.world.ledger, "chez-awa", found.fingerprint, "s", site.world.now)
+    shutil.copytree(tmp_path / "hosted" / "chez-awa", tmp_path / "hosted" / ".other.new")
+    hosting.look()
+    running = {t.name for t in threading.enumerate() if t.name.startswith("hosted-")}
+    assert running == {"hosted-chez-awa"}
+    enrolment.revoke(site.world.ledger, "chez-awa", "gone", "s", site.world.now)
+    hosting.look()
+    assert not {t.name for t in threading.enumerate() if t.name.startswith("hosted-")}
+
+
+@pytest.fixture
+def coordinator(tmp_path):
+    found = Coordinator(tmp_path)
+    yield found
+    found.stop()
+
+
+def test_from_the_invitation_to_a_counted_lot_over_kill_9(coordinator, tmp_path):
+    """A real broker, a real node: the coordinator is killed right after the form was sent."""
+    coordinator.fabnet("design", "add", str(CATALOGUE / "visor-frame"))
+    coordinator.start()
+    camille = coordinator.person("camille")
+    page = camille.send("/members/invite", at="/members", lab="Chez Awa").text
+    link = re.search(r'value="http://[\d.:]+(/join/[\w-]+)"', page)[1]
+    said = SAID | {"from": "00:00", "to": "00:00", "mode": "always"}
+    coordinator.person().send(link, at=f"{link}?with=phone", **said)
+    coordinator.stop(signal.SIGKILL)
+    coordinator.start()
+    awa = coordinator.person("awa", SAID["password"])
+    ledger = coordinator.ledger()
+    until(lambda: members.member(ledger.reading, "chez-awa").public_key)
+    seen = members.member(ledger.reading, "chez-awa").fingerprint
+    assert seen in awa.get("/welcome").text
+    camille = coordinator.person("camille")
+    camille.send("/members/chez-awa/confirm", at="/members", fingerprint=seen)
+    until(lambda: any(node.printers for node in labs.fleet(ledger.reading)))
+    # She says that she is ready, prints from the card, and counts.
+    awa.send("/fleet/chez-awa/printer-1/ready", at="/waiting")
+    (revision,) = Library(ledger.database, tmp_path / "data" / "files").revisions()
+    now = clock.now()
+    placed = orders.place(ledger, a_request(revision, 2), revision, now)
+    orders.confirm(ledger, placed.order_id, "camille", now)
+
+    def printing():
+        found = views.attempts_of(ledger.reading, placed.order_id)
+        return next((a for a in found if a.state is AttemptState.PRINTING), None)
+
+    plate = until(printing, 90)
+    gcode = awa.get(f"/attempts/{plate.ref}/gcode")
+    assert gcode.ok
+    assert b"G1 " in gcode.content
+    awa.send(f"/harvest/{plate.ref}", good=str(plate.pieces), scrap="0")
+    (line,) = views.order_view(ledger.reading, placed.order_id).lines
+    assert line.books.waiting == plate.pieces
+    audit(ledger.reading)
+    assert harvests.lot_code(plate.ref) in awa.get(f"/harvest/{plate.ref}").text
+    ledger.close()

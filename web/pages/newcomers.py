@@ -1,0 +1,206 @@
+"""A maker who was invited: with a computer of her own, or with a phone only.
+
+An invitation opens here. With a computer she gets the one line to paste; with a phone a short form,
+of which a hosted node comes. Leaves making the invitation, and letting the node in, to
+`web.pages.members`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from designs.materials import materials
+from firmware_profiles.loader import all_machines
+from firmware_profiles.profile import MachinePreset
+from jobs.coordinator import enrolment
+from jobs.coordinator.nodes import MOST_SPOOL_G
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.joining import HandPrinter, Hosted, JoinCode, Newcomer, Standing, UsedCodeError, rounded
+from jobs.ledger import members
+from jobs.ledger.members import Member
+from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
+from web.context import here
+from web.errors import Trouble, answer
+from web.forms import Form, hours_from
+from web.language import gettext as _
+from web.streaming import stream
+
+pages = Blueprint("newcomers", __name__)
+
+#: Printers that the form has room for; more are added by the coordination team.
+_MOST_PRINTERS = 3
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
+_PLACE = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)[,; ]+(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)")
+_WITH_COMPUTER, _BY_HAND = "computer", "phone"
+_FIRST = {"mode": "same", "from": "08:00", "to": "20:00"}
+
+
+@pages.route("/join/<token>", methods=["GET", "POST"])
+def join(token: str) -> str | AnyResponse | tuple[str, int]:
+    """What an invitation leads to. Looking at it does not use it up."""
+    context = here()
+    form = Form(request.form) if request.method == "POST" else None
+    try:
+        lab = enrolment.invitation(context.ledger, token, context.now())
+        if form is None:
+            return _geolocated(_page(token, Form({"lab": lab} | _FIRST)))
+        asked = _newcomer(form)
+        if asked is not None:
+            node = enrolment.join_by_hand(context.ledger, token, asked, context.now())
+            return _come_in(asked.login, form["password"], node)
+    except UsedCodeError as error:
+        return _come_back(form, error.node)
+    except InvalidFieldError as error:
+        form = form or Form()
+        form.wrong(error.field, _("Somebody has this login already: please choose another one."))
+    except RefusedError:
+        return _closed()
+    return _page(token, form, _BY_HAND), 422
+
+
+def _come_in(login: str, password: str, node: str) -> AnyResponse:
+    found = check_password(login, password)
+    if found is None or found.node != node:
+        return _closed()
+    begin_session(found)
+    return redirect(url_for(".welcome"), 303)
+
+
+def _come_back(form: Form | None, node: str) -> AnyResponse:
+    """The invitation was used: whoever used it gets the same answer again."""
+    if form is not None:
+        return _come_in(_login_of(form), form["password"], node)
+    found = signed_in()
+    if found is not None and found.node == node:
+        return redirect(url_for(".welcome"), 303)
+    return _closed()
+
+
+def _closed() -> Response:
+    return answer(
+        Trouble(
+            status=409,
+            title=_("This invitation cannot be used"),
+            advice=_(
+                "It is good once, and for a short time. If you have joined with it, sign in. If not,"
+                " ask the coordination team for a new one."
+            ),
+        )
+    )
+
+
+def _geolocated(page: str) -> Response:
+    """Let this page alone ask where the phone is; every other page has it shut off."""
+    response = make_response(page)
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(self), microphone=()"
+    return response
+
+
+def _page(token: str, form: Form, way: str = "") -> str:
+    settings = here().settings
+    code = JoinCode(url=settings.public_url, token=token, pin=settings.pin)
+    return render_template(
+        "newcomer.html",
+        form=form,
+        token=token,
+        way=way or request.args.get("with", ""),
+        command=f'fabnet node join "{code}"',
+        presets=all_machines(),
+        slots=range(1, _MOST_PRINTERS + 1),
+        materials=_materials(),
+        least_password=LEAST_PASSWORD,
+    )
+
+
+def _materials() -> list[tuple[str, str]]:
+    """Return what may be loaded: materials that some design may be made of."""
+    asked = {
+        code for r in here().library.revisions() for part in r.parts for code in part.materials
+    }
+    return [(m.code, m.title) for m in materials().values() if m.code in asked or not asked]
+
+
+def _login_of(form: Form) -> str:
+    return form["login"].strip().lower()
+
+
+def _newcomer(form: Form) -> Newcomer | None:
+    """Read the form; None when something is wrong with it."""
+    lab, login, town = form.text("lab", 80), _login_of(form), form.text("town", 80)
+    if not _LOGIN.fullmatch(login):
+        form.wrong("login", _("2 to 32 of a to z, 0 to 9, dots and hyphens, please."))
+    if len(form["password"]) < LEAST_PASSWORD:
+        least = _("At least %(least)s characters, please.", least=LEAST_PASSWORD)
+        form.wrong("password", least)
+    place, printers, attended = _place(form), _printers(form), hours_from(form)
+    if form["stays"] != "yes":
+        form.wrong("stays", _("Without this nobody may print for the network."))
+    if not form.good:
+        return None
+    return Newcomer(
+        lab=lab,
+        login=login,
+        password_hash=hash_password(form["password"]),
+        hosted=Hosted(town=town, place=place, attended=attended, printers=printers),
+    )
+
+
+def _place(form: Form) -> tuple[float, float] | None:
+    text = form["place"].strip()
+    if not text:
+        return None
+    found = _PLACE.fullmatch(text)
+    place = (float(found[1]), float(found[2])) if found else (999.0, 999.0)
+    if abs(place[0]) > 90 or abs(place[1]) > 180:  # noqa: PLR2004 - degrees on the Earth
+        form.wrong("place", _("Please write two numbers like 48.40, -4.50, or leave it empty."))
+        return None
+    return rounded(place)
+
+
+def _printers(form: Form) -> tuple[HandPrinter, ...]:
+    """Read the printers; a slot in which nothing was chosen is none."""
+    known = {preset.name: preset for preset in all_machines()}
+    chosen = [slot for slot in range(1, _MOST_PRINTERS + 1) if form[f"preset_{slot}"]]
+    if not chosen:
+        form.wrong("preset_1", _("Please choose your printer, or one of the same size."))
+    return tuple(_printer(form, slot, known) for slot in chosen)
+
+
+def _printer(form: Form, slot: int, known: dict[str, MachinePreset]) -> HandPrinter:
+    preset = form.choice(f"preset_{slot}", known)
+    material = form.choice(f"material_{slot}", ("", *materials()))
+    if preset in known and material and material not in known[preset].materials:
+        form.wrong(f"material_{slot}", _("This printer does not print that as it is sold."))
+    grams = 0
+    if material:
+        grams = form.whole(f"grams_{slot}", 1, int(MOST_SPOOL_G))
+    return HandPrinter(preset=preset, material=material, grams=float(grams))
+
+
+@pages.get("/welcome")
+def welcome() -> str:
+    """How a maker who has joined stands, and what comes next."""
+    node = members.member(here().ledger.reading, me().node)
+    return render_template(
+        "welcome.html",
+        node=node,
+        pending=node.standing is Standing.PENDING,
+        version=_version(node),
+    )
+
+
+@pages.get("/welcome/live")
+def welcome_live() -> Response:
+    """Tell the open page that the node has got its key, or was let in."""
+    context, node = here(), me().node
+    return stream(
+        lambda: _version(members.member(context.ledger.reading, node)),
+        request.args.get("seen", ""),
+    )
+
+
+def _version(node: Member) -> str:
+    return f"{node.standing}-{'keyed' if node.public_key else 'new'}"

@@ -19,7 +19,7 @@ import msgspec
 from designs.errors import DesignError
 from firmware_profiles.errors import FirmwareProfileError
 from printers.errors import PrinterError, SlicingError
-from printers.slices import Figures, Slice, Slicer, SliceRequest, discard, prune
+from printers.slices import Figures, Slice, Slicer, SliceRequest, discard, kept, prune
 from printers.slicing import check_slice, find_slicer
 
 _log = logging.getLogger(__name__)
@@ -90,12 +90,16 @@ class SlicingService:
             return None
 
     def gcode_of(self, name: str) -> Path | None:
-        """Return the G-code with this key or this SHA-256, None when it is not here (any more)."""
+        """Return the G-code with this key or this SHA-256, None when it is not here (any more).
+
+        By its key it is read whole and compared with what was sliced and checked: a person carries
+        it to a printer, where nobody checks it again.
+        """
         if not _HASH.fullmatch(name):
             return None
-        by_key = self._folder / f"{name}.gcode"
-        if by_key.exists():
-            return by_key
+        by_key = kept(self._folder, name)
+        if by_key is not None:
+            return by_key.gcode
         for path in self._folder.glob("*.json"):
             try:
                 figures = msgspec.json.decode(path.read_bytes(), type=Figures)

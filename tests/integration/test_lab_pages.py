@@ -621,10 +621,12 @@ def test_a_plate_is_printed_from_a_card_and_counted(card):
     assert f"/harvest/{ref}" in maker.get("/waiting").text
     page = maker.get(f"/harvest/{ref}?lang=en").text
     assert "Download the file" in page
-    assert f"FABNET-{ref}.gcode" in page
+    name = f"FRAME-2x-{ref.job[-4:].upper()}-{ref.number}.gcode"
+    assert f'<p class="card-name code">{name}</p>' in page
+    assert "Checked for Generic printer, bed 250 x 210 mm" in page
     with maker.get(f"/attempts/{ref}/gcode") as file:
         assert file.data == path.read_bytes()
-        assert f"filename=FABNET-{ref}.gcode" in file.headers["Content-Disposition"]
+        assert f"filename={name}" in file.headers["Content-Disposition"]
     maker.send(f"/harvest/{ref}", good="2", scrap="0")
     assert world.state(ref) is AttemptState.HARVESTED
     assert "The next file comes" in maker.get(f"/harvest/{ref}?lang=en").text

@@ -147,6 +147,11 @@ def test_a_node_asks_until_the_coordinator_has_sliced(site, tmp_path):
     assert site.service.gcode_of(made.sha256) == path
     for name in ("0" * 64, f"../slices/{made.key}", "", "x"):
         assert site.service.gcode_of(name) is None
+    # What a disk has damaged is not carried to a printer.
+    with path.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"S999")
+    assert site.service.gcode_of(made.key) is None
 
 
 def test_gcode_travels_compressed_for_who_reads_that(site, tmp_path):

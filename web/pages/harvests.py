@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Collection
+
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from firmware_profiles.loader import load_machine, machine_names
 from jobs.coordinator import harvests
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import labs, views
@@ -18,6 +23,8 @@ from web.forms import SCRAP_REASONS, Form, attempt_ref, harvest_from
 
 pages = Blueprint("harvests", __name__)
 
+#: Letters of the part's name, and of the job's id, in the name of a file on a card.
+_CARD_STEM, _CARD_TAIL = 12, 4
 _COUNTABLE = TO_HARVEST | {AttemptState.WRITTEN_OFF}
 
 
@@ -61,14 +68,46 @@ def gcode(ref: str) -> Response | tuple[str, int]:
     if path is None:
         return _page(found, Form()), 404
     return send_file(
-        path, mimetype="text/x.gcode", as_attachment=True, download_name=card_name(found),
-        max_age=0,
+        path, mimetype="text/x.gcode", as_attachment=True,
+        download_name=_card_name(found, _part_title(found)), max_age=0,
     )  # fmt: skip
 
 
-def card_name(attempt: AttemptView) -> str:
-    """Return the name of an attempt's file on an SD card."""
-    return f"FABNET-{attempt.ref}.gcode"
+def card_name(attempt: AttemptView, part: str, others: Collection[str] = ()) -> str:
+    """Return the name of an attempt's file on an SD card: `VISOR-12x-B7K2-1.gcode`.
+
+    ASCII, no longer than the display of a printer, and good on a FAT file system: part, copies, the
+    end of the job's id, the attempt's number. `others` are the ids of the jobs that the same lab got
+    before this one: so much of the id is in the name that none of them has the same.
+    """
+    plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode().upper()
+    words = re.findall("[A-Z0-9]+", plain) or ["PART"]
+    stem = words[0][:_CARD_STEM]
+    for word in words[1:]:
+        if len(stem) + 1 + len(word) > _CARD_STEM:
+            break
+        stem += f"-{word}"
+    job, tail = attempt.ref.job, _CARD_TAIL
+    while any(other != job and other.endswith(job[-tail:]) for other in others) and tail < len(job):
+        tail += 1
+    return f"{stem}-{attempt.pieces}x-{job[-tail:].upper()}-{attempt.ref.number}.gcode"
+
+
+def _card_name(found: AttemptView, part: str) -> str:
+    before = views.jobs_before(here().ledger.reading, found.ref, found.node)
+    return card_name(found, part, before)
+
+
+def _part_title(found: AttemptView) -> str:
+    context = here()
+    order = views.order(context.ledger.reading, found.order_id)
+    return context.part_title(order.request.revision_id, found.part_id)
+
+
+def _preset_title(facts: PrinterFacts | None) -> str:
+    if facts is None or facts.preset not in machine_names():
+        return ""
+    return load_machine(facts.preset).title
 
 
 def _facts(found: AttemptView) -> PrinterFacts | None:
@@ -85,17 +124,18 @@ def _page(found: AttemptView, form: Form) -> str:
     context = here()
     facts = _facts(found)
     by_hand = _by_hand(found, facts)
-    order = views.order(context.ledger.reading, found.order_id)
+    part = _part_title(found)
     return render_template(
         "harvest.html",
         attempt=found,
-        part=context.part_title(order.request.revision_id, found.part_id),
+        part=part,
         printer=facts.title if facts else found.printer,
         facts=facts,
         outlines=outlines(context.library, found, facts) if facts else "",
         by_hand=by_hand,
         sliced=by_hand and context.gcode_of(found) is not None,
-        card_name=card_name(found),
+        card_name=_card_name(found, part),
+        preset=_preset_title(facts),
         countable=found.state in _COUNTABLE or by_hand,
         form=form,
         reasons=SCRAP_REASONS,

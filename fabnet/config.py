@@ -11,6 +11,7 @@ import ipaddress
 import tomllib
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,11 +24,15 @@ from firmware_profiles.errors import plain_words
 from jobs.assign import LOOK_AHEAD_S
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, parse
+from jobs.joining import is_loopback
+from jobs.telling import is_address
 from printers.model import MANUAL
 
 _T = TypeVar("_T")
 #: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.
 SLICERS = ("auto", "local", "coordinator")
+#: How a mail server is spoken to.
+SECURITIES = ("starttls", "tls", "none")
 _MOST_LOOK_AHEAD_S = 7 * 86400.0
 
 
@@ -38,6 +43,20 @@ class TlsFiles:
     certificate: str  # with the chain behind it
     key: str
     ca: str = ""  # who signed it, for those who connect; "" means a public authority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailConfig:
+    """How people are told things: the mail server that takes the letters, and webhooks."""
+
+    host: str
+    sender: str  # "fabnet Nantes <fabnet@example.org>", or the address alone
+    port: int = 587
+    security: str = "starttls"  # starttls | tls | none (a server on this machine only)
+    user: str = ""  # "": the server takes letters without a login
+    password_file: str = ""  # relative to the configuration file; else FABNET_MAIL_PASSWORD
+    ca_file: str = ""  # who signed its certificate; "" means a public authority
+    private_webhooks: bool = False  # webhooks may lie in this machine's own network, and be http
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,7 @@ class CoordinatorConfig:
     timezone: str = ""  # of pages, hours and commands, as "Europe/Paris"; "" is this machine's
     look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
     silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others
+    mail: MailConfig | None = None  # None: nobody is told anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +161,41 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
         raise ConfigError(str(path), "timezone", why)
     if not 1 <= found.look_ahead_s <= _MOST_LOOK_AHEAD_S:
         raise ConfigError(str(path), "look_ahead_s", "between a second and a week, in seconds")
+    here = path.resolve().parent
+    if found.mail is not None:
+        found = replace(found, mail=_mail(path, found.mail))
     if found.tls is None:
         return found
-    here = path.resolve().parent
     tls = TlsFiles(
         certificate=str(here / found.tls.certificate),
         key=str(here / found.tls.key),
         ca=str(here / found.tls.ca) if found.tls.ca else "",
     )
     return replace(found, tls=tls)
+
+
+def _mail(path: Path, mail: MailConfig) -> MailConfig:
+    """Check what is said of the mail server; paths become absolute."""
+    if mail.security not in SECURITIES:
+        why = f"write one of {', '.join(SECURITIES)}"
+        raise ConfigError(str(path), "mail.security", why)
+    if mail.security == "none" and not is_loopback(mail.host):
+        why = '"none" is for a server on this machine only: letters and password would be read on the way'
+        raise ConfigError(str(path), "mail.security", why)
+    if not 1 <= mail.port <= 65535:  # noqa: PLR2004 - TCP ports
+        raise ConfigError(str(path), "mail.port", "must be between 1 and 65535")
+    if not mail.host.strip():
+        raise ConfigError(str(path), "mail.host", "is needed: the name of your mail server")
+    name, address = parseaddr(mail.sender)
+    if not is_address(address) or not f"{name}{address}".isprintable():
+        why = 'write it as "fabnet Nantes <fabnet@example.org>"'
+        raise ConfigError(str(path), "mail.sender", why)
+    here = path.resolve().parent
+    return replace(
+        mail,
+        password_file=str(here / mail.password_file) if mail.password_file else "",
+        ca_file=str(here / mail.ca_file) if mail.ca_file else "",
+    )
 
 
 def load_node(path: Path) -> NodeConfig:
@@ -275,8 +321,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _load(path: Path, kind: type[_T]) -> _T:
     data = _read(path)
     _refuse_unknown(path, data, kind, "")
-    if isinstance(data.get("tls"), dict):
-        _refuse_unknown(path, data["tls"], TlsFiles, "tls.")
+    for name, table in (("tls", TlsFiles), ("mail", MailConfig)):
+        if isinstance(data.get(name), dict):
+            _refuse_unknown(path, data[name], table, f"{name}.")
     if kind is NodeConfig:
         for printer in data.get("printers", ()):
             if isinstance(printer, dict):

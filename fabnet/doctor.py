@@ -11,11 +11,14 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import requests
 
+from fabnet import clock
 from fabnet.broker import (
     COORDINATOR_USER,
     INSTALL_HINT,
@@ -28,11 +31,13 @@ from fabnet.broker import (
 from fabnet.broker_attacks import probe
 from fabnet.broker_probe import Login, Scene, Target, speaks_mqtt
 from fabnet.config import CoordinatorConfig, NodeConfig
-from fabnet.errors import BrokerError
+from fabnet.errors import BrokerError, MailError
+from fabnet.mail import Post
 from fabnet.wire import is_node_id
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import load_machine
 from jobs.joining import is_loopback
+from jobs.ledger.notices import NoticeView, unsent
 from printers.errors import PrinterError
 from printers.slicing import find_slicer
 
@@ -41,6 +46,7 @@ _OLDEST_SQLITE = (3, 37, 0)  # strict tables
 _LEAST_FREE_BYTES = 500 << 20
 _TIMEOUT_S = 3
 _OLDEST_MOSQUITTO = 2
+_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,7 @@ def attack_broker(url: str, logins: Path, ca_file: str) -> Iterator[Finding]:
 
 def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
     yield _folder(Path(config.data_dir))
+    yield _mail(config)
     scheme = "http" if is_loopback(config.host) or config.behind_proxy else "https"
     own = Path(config.data_dir) / "tls" / "ca.crt"
     trust = str(own) if config.tls is None and own.exists() else ""
@@ -189,6 +196,40 @@ def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
         ("broker port", config.broker_host, config.broker_port),
     ):
         yield _port(check, host, port)
+
+
+def _mail(config: CoordinatorConfig) -> Finding:
+    """Sign in at the mail server, send nothing; and look what it has not taken lately."""
+    if config.mail is None:
+        words = "no [mail] in the configuration: nobody is told anything"
+        return Finding(check="mail", ok=True, words=words)
+    where = f"{config.mail.host}:{config.mail.port}"
+    try:
+        with Post(config.mail):
+            pass
+    except MailError as error:
+        return Finding(check="mail", ok=False, words=str(error))
+    failed = _unsent(Path(config.data_dir) / "ledger.db")
+    if failed:
+        last = failed[0]
+        words = (
+            f"{where} lets us in, but {len(failed)} of the last letters did not go out; the newest,"
+            f" for {last.login}: {last.error or 'it was too late'}"
+        )
+        return Finding(check="mail", ok=False, words=words)
+    return Finding(check="mail", ok=True, words=f"{where} lets us in; try fabnet mail-test ADDRESS")
+
+
+def _unsent(ledger: Path) -> tuple[NoticeView, ...]:
+    """Return what could not be sent in the last days; nothing where there is no ledger of this version."""
+    if not ledger.exists():
+        return ()
+    try:
+        with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return unsent(db, clock.now() - _LATELY)
+    except sqlite3.Error:
+        return ()
 
 
 def _folder(folder: Path) -> Finding:

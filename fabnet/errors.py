@@ -83,3 +83,18 @@ class FileFetchError(FabnetError):
         super().__init__(f"file {sha256[:12]} could not be fetched: {why}")
         self.sha256 = sha256
         self.again = again  # whether it may work later
+
+
+class MailError(FabnetError):
+    """The mail server cannot be used now; letters wait."""
+
+
+class LetterRefusedError(FabnetError):
+    """One letter was not taken.
+
+    `again` is whether its server may take it later.
+    """
+
+    def __init__(self, why: str, *, again: bool) -> None:
+        super().__init__(why)
+        self.again = again

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from designs.library import Library
 from fabnet import clock, wire
@@ -29,6 +30,7 @@ from fabnet.inbox import Message, gather
 from fabnet.link import Connected, Disconnected, Incoming, Link
 from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
+from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
 from jobs.coordinator import planning
 from jobs.coordinator.files import needed_slices
@@ -36,6 +38,7 @@ from jobs.ledger import members
 from jobs.ledger.store import Ledger
 from jobs.live import Live
 from web.app import Server, WebSettings, create_app, make_server
+from web.letters import Letterhead
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,9 @@ class Service:
         self._password = self._own_password()
         self._reach = reach(config, clock.now())
         self._renew_at_s = clock.boottime_s() + _RENEW_S
+        zone = ZoneInfo(config.timezone or clock.zone())
+        head = Letterhead(network=config.network, public_url=self.url, secret=self._secret())
+        self._telling = TellingService(self.ledger, config.mail, head, zone)
         for node in import_logins(self.ledger, self._folder):
             _log.info("the login of node %s is in the ledger now", node)
         self._broker = self._make_broker()
@@ -160,6 +166,7 @@ class Service:
         try:
             self._start_broker_and_link()
             self.slicing.start()
+            self._telling.start()
             threads = [
                 threading.Thread(target=server.run, name="web", daemon=True),
                 threading.Thread(target=self._plan_for_ever, name="planner", daemon=True),
@@ -195,6 +202,7 @@ class Service:
         self._stop.set()
         self._hosting.stop()
         self.slicing.stop()
+        self._telling.stop()
         if self._link is not None:
             self._link.stop(self._exchange.presence(online=False))
         if self._broker is not None:

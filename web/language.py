@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
+from babel.support import Translations
 from flask import Flask, request
 from flask_babel import (  # type: ignore[import-untyped]
     Babel,
@@ -49,6 +51,22 @@ class Lazy:
 def lazy_gettext(words: str) -> Lazy:
     """Return words for a table that is made before anybody reads it."""
     return Lazy(words)
+
+
+class Speech:
+    """One language without a reader at hand, for letters: the same catalogues as the pages."""
+
+    def __init__(self, language: str) -> None:
+        folder = Path(__file__).parent / "translations"
+        self._catalogue = Translations.load(str(folder), [language])
+
+    def gettext(self, words: str, /, **figures: object) -> str:
+        """As `gettext`."""
+        return str(self._catalogue.gettext(words)) % figures
+
+    def ngettext(self, one: str, many: str, num: int, /, **figures: object) -> str:
+        """As `ngettext`."""
+        return str(self._catalogue.ngettext(one, many, num)) % (figures | {"num": num})
 
 
 def number(value: float) -> str:

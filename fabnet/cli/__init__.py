@@ -13,7 +13,7 @@ import click
 from fabnet import logs
 from fabnet.cli.backup import backup, restore
 from fabnet.cli.common import ERRORS
-from fabnet.cli.coordinator import doctor, person, serve
+from fabnet.cli.coordinator import doctor, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
 from fabnet.cli.node import node
@@ -44,7 +44,7 @@ def fabnet(verbose: bool) -> None:
     logs.set_up(verbose=verbose)
 
 
-for _command in (serve, node, person, design, plan, lot, doctor, demo, backup, restore):
+for _command in (serve, node, person, design, plan, lot, doctor, mail_test, demo, backup, restore):
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)

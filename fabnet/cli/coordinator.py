@@ -66,6 +66,39 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     click.echo(f"fabnet: {login} can sign in as {role}", err=True)
 
 
+@click.command("mail-test")
+@click.argument("address")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def mail_test(address: str, config: Path) -> None:
+    """Send one letter to an address, as the coordinator would.
+
+    \b
+    Example: fabnet mail-test camille@example.org
+    """
+    from fabnet.errors import ConfigError, LetterRefusedError, MailError
+    from fabnet.mail import Mail, Post
+    from jobs.telling import is_address
+
+    if not is_address(address):
+        raise click.UsageError(f"{address!r} is no address of mail")
+    found = coordinator(config)
+    if found.mail is None:
+        why = "is not there: name your mail server, as docs/running.md shows"
+        raise ConfigError(str(config), "[mail]", why)
+    now = clock.now()
+    letter = Mail(
+        key=f"test:{address}:{now.isoformat()}", to=address, language="en", written_at=now,
+        subject=f"{found.network}: a test", text=f"{found.network} can send mail. That is all.\n",
+        stop_url="",
+    )  # fmt: skip
+    try:
+        with Post(found.mail) as post:
+            post.send(letter)
+    except LetterRefusedError as error:
+        raise MailError(f"The mail server does not take it: {error}") from error
+    click.echo(f"fabnet: {found.mail.host} has taken a letter to {address}", err=True)
+
+
 @click.command()
 @click.argument("config", type=FILE, required=False)
 @click.option(

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from jobs import plausible
 from jobs.assign import LOOK_AHEAD_S
-from jobs.coordinator import harvests, nodes, restoring
+from jobs.coordinator import harvests, nodes, restoring, telling
 from jobs.coordinator.moves import move
 from jobs.errors import RefusedError
 from jobs.ledger import figures, streams, views
@@ -53,6 +53,9 @@ _EVENTS = MappingProxyType(
         ReportState.RETURNED: AttemptEvent.RETURN,
     }
 )
+
+#: A print ended as nobody wanted: its printer may still be hot.
+_WRONG = frozenset({AttemptState.FAILED, AttemptState.INTERRUPTED})
 
 
 def grant_ttl_s(seconds: float, look_ahead_s: float) -> float:
@@ -160,6 +163,8 @@ def _report(db: sqlite3.Connection, node: str, message: Report, now: datetime) -
             "update attempt set spool = ? where job_id = ? and number = ?",
             (message.spool, found.ref.job, found.ref.number),
         )
+    if state in _WRONG and state is not found.state:
+        telling.trouble(db, f"{found.ref}-{state}", node, found.printer, message.reason, now)
     late = state in ENDED_UNSTARTED and message.state is ReportState.PREPARING
     if late:
         tell(db, node, Withdraw(attempt=found.ref, reason=found.reason), now)

@@ -10,6 +10,7 @@ import msgspec
 
 from designs.materials import materials
 from jobs import hours
+from jobs.coordinator import telling
 from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Standing
@@ -28,7 +29,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
-from printers.model import PrinterFacts
+from printers.model import PrinterFacts, PrinterState
 
 _BEGUN = (AttemptState.GRANTED, AttemptState.PRINTING)
 #: The coordinator's own user at the broker.
@@ -156,13 +157,27 @@ def _differs(old: PrinterFacts, new: PrinterFacts) -> bool:
 
 
 def printer_change(db: sqlite3.Connection, node: str, told: PrinterChange, now: datetime) -> None:
-    """Keep a printer's state as its node tells it."""
+    """Keep a printer's state as its node tells it; people are told of a fault, or of one lost hot."""
+    before = db.execute(
+        "select state from printer where node = ? and id = ?", (node, told.printer)
+    ).fetchone()
     db.execute(
         "update printer set clear = ?2, fault = ?3,"
         " state_at = case when state = ?1 then state_at else ?4 end, state = ?1"
         " where node = ?5 and id = ?6",
         (told.state, int(told.clear), told.fault, now.isoformat(), node, told.printer),
     )
+    if before is not None and _is_trouble(PrinterState(before["state"]), told.state):
+        key = f"{node}/{told.printer}@{now.isoformat()}"
+        telling.trouble(db, key, node, told.printer, told.fault, now)
+
+
+def _is_trouble(before: PrinterState, now: PrinterState) -> bool:
+    if now is PrinterState.FAULT:
+        return before is not PrinterState.FAULT
+    # Many are switched off every evening: only one that was at work is missed.
+    at_work = before in (PrinterState.PRINTING, PrinterState.PAUSED)
+    return now is PrinterState.OFFLINE and at_work
 
 
 def all_silent(db: sqlite3.Connection, now: datetime) -> None:

@@ -304,3 +304,31 @@ def m012_newcomers(db: Database) -> None:
         ) strict;
         """,
     )
+
+
+@ledger_migrations()
+def m011_telling(db: Database) -> None:
+    """What people want to be told and where, and the letters that are to be sent."""
+    run_script(
+        db,
+        """
+        create table telling (
+            login text primary key references person(login), address text not null,
+            webhook text not null, language text not null, kinds text not null,
+            quiet_from_min integer not null check (quiet_from_min between 0 and 1439),
+            quiet_to_min integer not null check (quiet_to_min between 0 and 1439),
+            digest_min integer not null check (digest_min between 0 and 1439),
+            changed_at text not null
+        ) strict;
+        create table notice (
+            id integer primary key, key text not null unique, kind text not null,
+            channel text not null, recipient text not null, language text not null,
+            login text not null, ref text not null, urgent integer not null,
+            keys text not null, facts text not null, created_at text not null,
+            expires_at text not null, state text not null, tries integer not null default 0,
+            next_at text not null, ended_at text, error text not null default ''
+        ) strict;
+        create index notice_to_send on notice(channel, next_at) where state = 'waiting';
+        create index notice_by_time on notice(created_at);
+        """,
+    )

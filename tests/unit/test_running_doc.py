@@ -12,6 +12,7 @@ import pytest
 from fabnet.cli import fabnet
 from fabnet.config import (
     CoordinatorConfig,
+    MailConfig,
     NodeConfig,
     PrinterConfig,
     TlsFiles,
@@ -41,6 +42,7 @@ def table(heading):
     [
         ("### Every key of coordinator.toml", CoordinatorConfig),
         ("### Every key of tls", TlsFiles),
+        ("### Every key of mail", MailConfig),
         ("### Every key of node.toml", NodeConfig),
         ("### Every key of a printer", PrinterConfig),
     ],

@@ -1,0 +1,173 @@
+"""Tells people what waits for them: writes letters down when they are due, and sends them.
+
+A thread of the coordinator. A letter is a row before it is a letter, and stays one until its server
+has taken it: a crash in between sends it again, with the same Message-ID, and never loses it. Leaves
+what is due to `jobs.telling`, words to `web.letters`, SMTP to `fabnet.mail`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from fabnet import clock
+from fabnet.config import MailConfig
+from fabnet.errors import LetterRefusedError, MailError
+from fabnet.mail import Mail, Post
+from jobs.coordinator import telling
+from jobs.ledger import notices
+from jobs.ledger.notices import NoticeState, NoticeView
+from jobs.ledger.store import Ledger
+from jobs.telling import Channel, Kind, Listener
+from web.letters import Letter, Letterhead, letter
+
+_log = logging.getLogger(__name__)
+
+#: How often the outbox is looked at: an alarm is sent that soon.
+_PUMP_S = 1.0
+#: How often it is asked what is due.
+_LOOK_S = 10.0
+_TIDY_S = 600.0
+_GRACE_S = 2.0
+_AFTER_FAULT_S = 5.0
+#: Letters of one connection.
+_BATCH = 50
+#: A letter that came into quiet hours is looked at again after this.
+_HOLD = timedelta(minutes=10)
+
+
+class TellingService:
+    """The thread that writes letters down and mails them.
+
+    Args:
+        ledger: the coordinator's.
+        config: the mail server; None: nobody is told anything.
+        head: what all letters have in common.
+        zone: of the network's clock.
+    """
+
+    def __init__(
+        self, ledger: Ledger, config: MailConfig | None, head: Letterhead, zone: ZoneInfo
+    ) -> None:
+        self._ledger = ledger
+        self._config = config
+        self._head = head
+        self._zone = zone
+        self._stop = threading.Event()
+        self._threads = [] if config is None else [self._thread("mail", self._mail_for_ever)]
+        self._look_at_s = self._tidy_at_s = 0.0
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=work, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to tell people."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more; a letter that is on its way is waited for a moment only."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_GRACE_S)
+
+    def _mail_for_ever(self) -> None:
+        while not self._stop.wait(_PUMP_S):
+            try:
+                self._look()
+                self._send_mail()
+            except Exception:  # noqa: BLE001
+                # Whatever one letter does, others wait behind it.
+                _log.exception("telling people failed; trying again")
+                self._stop.wait(_AFTER_FAULT_S)
+
+    def _look(self) -> None:
+        """Write down what is due, and tidy up now and then."""
+        now_s = clock.boottime_s()
+        if now_s >= self._tidy_at_s:
+            self._tidy_at_s = now_s + _TIDY_S
+            with self._ledger.transaction() as db:
+                notices.tidy(db, clock.now())
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + _LOOK_S
+            telling.tell(self._ledger, clock.now(), self._zone)
+
+    def _send_mail(self) -> None:
+        rows = self._due(Channel.MAIL)
+        if not rows or self._config is None:
+            return
+        try:
+            with Post(self._config) as post:
+                while rows and not self._stop.is_set():
+                    self._mail(post, rows[0])
+                    rows.pop(0)
+        except MailError as error:
+            _log.warning("%s %s letters wait.", error, len(rows))
+            with self._ledger.transaction() as db:
+                for row in rows:
+                    notices.try_again(db, row, str(error), clock.now())
+
+    def _due(self, channel: Channel) -> list[NoticeView]:
+        """Return what is to be sent now; hold what came into quiet hours, end what is too late."""
+        now = clock.now()
+        rows = notices.to_send(self._ledger.reading, channel, now, _BATCH)
+        people = {each.login: each for each in notices.listeners(self._ledger.reading)}
+        found = []
+        for row in rows:
+            person = people.get(row.login)
+            if row.expires_at < now:
+                with self._ledger.transaction() as db:
+                    notices.end(db, row.id, NoticeState.LATE, now)
+            elif person and self._is_held(row, person):
+                with self._ledger.transaction() as db:
+                    notices.hold(db, row.id, now + _HOLD)
+            else:
+                found.append(row)
+        return found
+
+    def _is_held(self, row: NoticeView, person: Listener) -> bool:
+        # A digest comes at the hour that its reader has chosen.
+        may_come = row.urgent or row.kind is Kind.DIGEST
+        return not may_come and person.is_quiet(clock.now().astimezone(self._zone))
+
+    def _words(self, row: NoticeView) -> Letter:
+        return letter(row.kind, row.facts, row.language, (row.login, row.to), self._head)
+
+    def _mail(self, post: Post, row: NoticeView) -> None:
+        """Send one letter, and keep what became of it.
+
+        Raises:
+            MailError: the server is gone; the letter waits.
+        """
+        if not notices.still_waits(self._ledger.reading, row.id):
+            return
+        words = self._words(row)
+        mail = Mail(
+            key=row.key,
+            to=row.to,
+            subject=words.subject,
+            text=words.whole,
+            language=row.language,
+            written_at=row.created_at,
+            stop_url=words.stop_url,
+        )
+        try:
+            post.send(mail)
+        except LetterRefusedError as error:
+            self._not_taken(row, error)
+            return
+        with self._ledger.transaction() as db:
+            notices.end(db, row.id, NoticeState.SENT, clock.now())
+        _log.info("told %s by mail: %s", row.login, row.key)
+
+    def _not_taken(self, row: NoticeView, error: LetterRefusedError) -> None:
+        _log.warning("letter %s was not taken: %s", row.key, error)
+        with self._ledger.transaction() as db:
+            if error.again:
+                notices.try_again(db, row, str(error), clock.now())
+            else:
+                notices.end(db, row.id, NoticeState.REFUSED, clock.now(), str(error))

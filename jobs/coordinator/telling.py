@@ -1,0 +1,144 @@
+"""What people are told: what they choose, alarms as they happen, and what has waited long enough.
+
+Nothing is sent here: letters are rows of the outbox, written in the transaction that makes them due.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import replace
+from datetime import datetime, tzinfo
+
+from jobs.coordinator.people import person
+from jobs.errors import InvalidFieldError
+from jobs.ledger import labs, notices
+from jobs.ledger.rows import event
+from jobs.ledger.store import Ledger
+from jobs.ledger.waiting import waiting
+from jobs.model import Role
+from jobs.telling import (
+    AGAIN_AFTER,
+    CHOICES,
+    DAY_MIN,
+    Kind,
+    Listener,
+    Thing,
+    Trouble,
+    alarms,
+    due,
+    hello,
+    is_address,
+)
+
+_MOST_WEBHOOK = 500
+_WEBHOOK = re.compile(r"https?://[!-~]+")
+
+
+def choice_of(ledger: Ledger, login: str) -> Listener:
+    """Return what a person wants to be told; all of her role where she has not chosen yet.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    known = notices.listener(ledger.reading, login)
+    if known is not None:
+        return known
+    found = person(ledger, login)
+    kinds = frozenset(CHOICES[found.role])
+    return Listener(login=login, role=found.role, node=found.node, kinds=kinds)
+
+
+def choose(ledger: Ledger, choice: Listener, now: datetime) -> None:
+    """Keep what a person wants to be told; new addresses get a first letter.
+
+    What still waits for her is dropped: it goes by the new choice.
+
+    Raises:
+        InvalidFieldError: naming the field.
+        NotFoundError: there is no such account.
+    """
+    _check(choice)
+    before = choice_of(ledger, choice.login)
+    fresh = replace(
+        choice,
+        address="" if choice.address == before.address else choice.address,
+        webhook="" if choice.webhook == before.webhook else choice.webhook,
+    )
+    with ledger.transaction() as db:
+        notices.keep_listener(db, choice, now)
+        notices.drop(db, choice.login, now, (choice.address, choice.webhook))
+        notices.write(db, hello(fresh, now), now)
+
+
+def _check(choice: Listener) -> None:
+    if choice.address and not is_address(choice.address):
+        raise InvalidFieldError("address", "is no address of mail")
+    long = len(choice.webhook) > _MOST_WEBHOOK
+    if choice.webhook and (long or not _WEBHOOK.fullmatch(choice.webhook)):
+        raise InvalidFieldError("webhook", "write it as https://ntfy.example/topic")
+    if not choice.kinds <= {*CHOICES[choice.role]}:
+        raise InvalidFieldError("kinds", "is not told to this role")
+    for name in ("quiet_from_min", "quiet_to_min", "digest_min"):
+        if not 0 <= getattr(choice, name) < DAY_MIN:
+            raise InvalidFieldError(name, "is no time of day")
+
+
+def stop(ledger: Ledger, login: str, now: datetime) -> None:
+    """Tell a person nothing more, by no way, until she chooses again. Twice is as good as once."""
+    known = notices.listener(ledger.reading, login)
+    if known is None or not known.kinds:
+        return
+    with ledger.transaction() as db:
+        notices.keep_listener(db, replace(known, kinds=frozenset()), now)
+        notices.drop(db, login, now, ("", ""))
+        event(db, "", "telling-stopped", login, login, now)
+
+
+def trouble(
+    db: sqlite3.Connection, key: str, node: str, printer: str, words: str, now: datetime
+) -> None:
+    """Write alarms down, in the transaction that keeps what went wrong; `key` names the event."""
+    people = notices.listeners(db)
+    if not any(Kind.ALARM in each.kinds for each in people):
+        return
+    lab = db.execute("select lab from node where id = ?", (node,)).fetchone()
+    facts = labs.printers(db).get((node, printer))
+    found = Trouble(
+        key=key,
+        node=node,
+        printer=printer,
+        title=facts.title if facts else printer,
+        lab=lab["lab"] if lab else node,
+        words=words,
+    )
+    told = notices.told_since(db, now - AGAIN_AFTER)
+    notices.write(db, alarms(found, people, told, now), now)
+
+
+def tell(ledger: Ledger, now: datetime, zone: tzinfo) -> int:
+    """Write down the letters that are due by now; return how many. Called again and again."""
+    db = ledger.reading
+    people = notices.listeners(db)
+    if not people:
+        return 0
+    found = due(_things(db), people, notices.told_since(db, now - AGAIN_AFTER), now, zone)
+    if not found:
+        return 0
+    with ledger.transaction() as writing:
+        return notices.write(writing, found, now)
+
+
+def _things(db: sqlite3.Connection) -> list[Thing]:
+    """Return what waits for anybody: a steward's list holds everybody's."""
+    titles = {where: facts.title for where, facts in labs.printers(db).items()}
+    return [
+        Thing(
+            kind=each.kind,
+            key=f"{each.kind}:{each.key}",
+            node=each.node,
+            name=titles.get((each.node, each.printer), each.text),
+            since=each.since,
+        )
+        for each in waiting(db, Role.STEWARD)
+    ]

@@ -1,0 +1,180 @@
+"""The words of letters to people: short, one thing to do, one link to it, and how to be told less.
+
+Made without a request, so it speaks through the catalogues alone. Leaves who is told what to
+`jobs.telling`, and the form of a mail or a webhook to `fabnet`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from jobs.telling import Kind
+from web.language import Speech
+
+#: Pages that letters lead to.
+WAITING_PATH, CHOICE_PATH, STOP_PATH = "/waiting", "/told", "/told/stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """What all letters of a network have in common."""
+
+    network: str
+    public_url: str  # of the pages, without a slash at the end
+    secret: bytes  # signs the links that end all letters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What a person reads."""
+
+    subject: str
+    text: str  # without the foot
+    url: str  # where the one thing is done
+    foot: str  # how to be told less
+    stop_url: str
+
+    @property
+    def whole(self) -> str:
+        """The text of a mail."""
+        return f"{self.text}\n{self.url}\n\n-- \n{self.foot}\n{self.stop_url}\n"
+
+
+def _short(to: str) -> str:
+    return hashlib.sha256(to.encode()).hexdigest()[:16]
+
+
+def _signer(secret: bytes) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt="told no more")
+
+
+def stop_token(secret: bytes, login: str, to: str) -> str:
+    """Return what proves that its holder was sent a letter for this person at this address."""
+    return str(_signer(secret).dumps([login, _short(to)]))
+
+
+def read_stop_token(secret: bytes, token: str) -> tuple[str, str] | None:
+    """Return login and address, shortened, of a token; None where nobody was given it."""
+    try:
+        login, to = _signer(secret).loads(token)
+    except (BadSignature, ValueError, TypeError):
+        return None
+    return str(login), str(to)
+
+
+def is_sent_to(shortened: str, to: str) -> bool:
+    """Return whether a token's shortened address is this one."""
+    return bool(to) and shortened == _short(to)
+
+
+def letter(
+    kind: Kind, facts: Mapping[str, str | int], language: str, to: tuple[str, str], head: Letterhead
+) -> Letter:
+    """Return the words of one notice; `to` is login and address of its reader."""
+    speech = Speech(language)
+    subject, text = _words(speech, kind, facts, head.network)
+    path = CHOICE_PATH if kind is Kind.HELLO else WAITING_PATH
+    stop = f"{head.public_url}{STOP_PATH}/{stop_token(head.secret, *to)}"
+    _ = speech.gettext
+    return Letter(
+        subject=subject,
+        text=text,
+        url=f"{head.public_url}{path}",
+        foot=_("To be told less, or nothing more – no need to sign in:"),
+        stop_url=stop,
+    )
+
+
+def _words(
+    speech: Speech, kind: Kind, facts: Mapping[str, str | int], network: str
+) -> tuple[str, str]:
+    _, ngettext = speech.gettext, speech.ngettext
+    count, name = int(facts.get("count", 1)), facts.get("name", "")
+    match kind:
+        case Kind.ALARM:
+            return _alarm(speech, facts)
+        case Kind.OFFERS:
+            subject = ngettext(
+                "A plate for %(name)s: do you take it?", "%(num)s plates wait for your answer",
+                count, name=name,
+            )  # fmt: skip
+            text = _(
+                "Say yes or no here. If you do not answer within two hours, others are asked:"
+                " that is no harm."
+            )
+        case Kind.BEDS:
+            subject = ngettext(
+                "%(name)s waits for you", "%(num)s printers wait for you", count, name=name
+            )
+            text = _(
+                "Clear the bed, count the parts and say so here. The printer does not heat or move"
+                " before."
+            )
+        case Kind.HUB:
+            subject = ngettext(
+                "1 thing waits at the hub", "%(num)s things wait at the hub", count, name=name
+            )
+            text = _("Lots to inspect, or parcels to pack and hand over. See which here:")
+        case Kind.TEAM:
+            subject = ngettext(
+                "1 request waits for you: %(name)s", "%(num)s requests wait for you",
+                count, name=name,
+            )  # fmt: skip
+            text = _("Somebody asks for help, or a workshop wants to join. Answer here:")
+        case Kind.DIGEST:
+            return _digest(speech, facts)
+        case _:
+            subject = _("You will be told here: %(network)s", network=network)
+            text = _(
+                "This address was entered at %(network)s, and it works. Choose what you are told,"
+                " and when, here. If it was not you, stop it with the second link.",
+                network=network,
+            )
+    return subject, text
+
+
+def _alarm(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, str]:
+    _ = speech.gettext
+    printer, lab, words = (facts.get(name, "") for name in ("printer", "lab", "words"))
+    subject = _("%(printer)s may still be hot: switch it off", printer=printer)
+    lines = [
+        _("Something went wrong at %(printer)s (%(lab)s).", printer=printer, lab=lab),
+        _("The printer may still be hot. Go there now and switch it off."),
+    ]
+    if words:
+        lines.append(_("Its computer says: %(words)s", words=words))
+    lines.append(_("When it is safe, say here what is on the bed:"))
+    return subject, "\n\n".join(lines)
+
+
+def _digest(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, str]:
+    counts = {Kind(name): int(count) for name, count in facts.items()}
+    subject = speech.ngettext(
+        "Today: %(num)s thing waits for you",
+        "Today: %(num)s things wait for you",
+        sum(counts.values()),
+    )
+    return subject, "".join(f"- {_counted(speech, *each)}\n" for each in counts.items())
+
+
+def _counted(speech: Speech, kind: Kind, count: int) -> str:
+    ngettext = speech.ngettext
+    match kind:
+        case Kind.OFFERS:
+            return ngettext(
+                "%(num)s plate waits for an answer", "%(num)s plates wait for an answer", count
+            )
+        case Kind.BEDS:
+            return ngettext(
+                "%(num)s printer waits for somebody", "%(num)s printers wait for somebody", count
+            )
+        case Kind.HUB:
+            return ngettext(
+                "%(num)s thing to do at the hub", "%(num)s things to do at the hub", count
+            )
+        case _:
+            return ngettext("%(num)s request to answer", "%(num)s requests to answer", count)

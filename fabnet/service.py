@@ -153,6 +153,7 @@ class Service:
             broker_url=self._reach.broker_url,
             authority=self._reach.authority,
             pin=self._reach.pin,
+            tells=self._config.mail is not None,
         )
         app = create_app(self.ledger, self.library, self.live, clock.now, settings, self.slicing)
         try:

@@ -37,6 +37,7 @@ from web.pages import (
     people,
     recalls,
     requesters,
+    telling,
 )
 from web.serving import Server, make_server
 
@@ -55,6 +56,7 @@ _PAGES = (
     members,
     newcomers,
     designs,
+    telling,
     api,
     joining,
 )
@@ -124,6 +126,7 @@ def create_app(
     auth.register(app)  # before all other hooks: nothing else runs for who may not ask
     protect = CSRFProtect(app)
     protect.exempt(joining.pages)  # nodes have no session that another site could use
+    protect.exempt(telling.stop)  # mail programs have none either, and the link is the secret
     limiter = Limiter(get_remote_address, app=app)
     errors.register(app, lambda: _retry_after_s(limiter))
     _register_pages(app, limiter, settings)
@@ -136,11 +139,13 @@ def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None
     for module in _PAGES:
         app.register_blueprint(module.pages)
     most = f"{settings.orders_per_hour} per hour"
-    # Only orders that were placed count, and only sign-ins that failed: who mistypes a form or
+    # Only orders that were placed count, and addresses that are written to, and only sign-ins
+    # that failed: who mistypes a form or
     # shares an address with a whole hospital is not locked out by it.
     for endpoint, counts in (
         ("requesters.ask", _placed),
         ("people.sign_in", _failed),
+        ("telling.choice", _placed),
         ("joining.enrol", _refused),
         ("joining.new_login", _refused),
         ("newcomers.join", _no_code),

@@ -91,6 +91,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "members.revoke": _STEWARD,
         "members.rotate": _STEWARD,
         "members.go_on_without": _STEWARD,
+        "telling.choice": _ALL,
+        "telling.stop": PUBLIC,  # whoever was sent a letter
         "api.waiting": _ALL,
         "api.order": _HUB,
         "api.file": PUBLIC,  # nodes sign their requests

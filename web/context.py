@@ -40,6 +40,7 @@ class WebSettings:
     hub_place: tuple[float, float] | None = None  # latitude, longitude; None leaves distances out
     broker_url: str = ""  # for nodes that join
     authority: str = ""  # PEM of the network's own certificate authority, "" where it has none
+    tells: bool = False  # there is a mail server, so that people are told things
     pin: str = "none"  # for invitations, see `jobs.joining.JoinCode`
 
 

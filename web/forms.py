@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -20,9 +21,10 @@ from jobs.coordinator.orders import MOST_KITS
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.messages import Loaded
 from jobs.model import AttemptRef, Request
+from jobs.telling import CHOICES, Listener, clock_of
 from printers.model import Spool
+from web.language import LANGUAGES, local_days, plain_days
 from web.language import gettext as _
-from web.language import local_days, plain_days
 
 #: What a maker can say in one touch of parts that are not good; anything else is her own words.
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
@@ -270,6 +272,45 @@ def _window(form: Form, start: str, end: str) -> hours.Day | None:
     if first == last:
         form.wrong(end, _("The end is the same as the beginning."))
     return first, last
+
+
+def telling_form(told: Listener) -> dict[str, str]:
+    """Return what a person wants to be told as the fields of its form."""
+    quiet = told.quiet_from_min != told.quiet_to_min
+    return {
+        "address": told.address,
+        "webhook": told.webhook,
+        "language": told.language,
+        "quiet_from": f"{clock_of(told.quiet_from_min):%H:%M}" if quiet else "",
+        "quiet_to": f"{clock_of(told.quiet_to_min):%H:%M}" if quiet else "",
+        "digest": f"{clock_of(told.digest_min):%H:%M}",
+        **{f"kind_{kind}": "yes" for kind in told.kinds},
+    }
+
+
+def telling_from(form: Form, before: Listener) -> Listener:
+    """Read what a person wants to be told; use it only if the form is good."""
+    quiet = [0, 0]
+    if form["quiet_from"].strip() or form["quiet_to"].strip():
+        quiet = [_minutes(form, "quiet_from"), _minutes(form, "quiet_to")]
+    return replace(
+        before,
+        address=form.text("address", 254, needed=False),
+        webhook=form.text("webhook", 500, needed=False),
+        language=form.choice("language", LANGUAGES),
+        kinds=frozenset(kind for kind in CHOICES[before.role] if form[f"kind_{kind}"] == "yes"),
+        quiet_from_min=quiet[0],
+        quiet_to_min=quiet[1],
+        digest_min=_minutes(form, "digest"),
+    )
+
+
+def _minutes(form: Form, name: str) -> int:
+    clock = _CLOCK.fullmatch(form[name].strip())
+    if clock is None:
+        form.wrong(name, _("Please write a time, like 18:30."))
+        return 0
+    return 60 * int(clock[1]) + int(clock[2])
 
 
 def inspection_from(form: Form, good: int) -> tuple[int, int, str]:

@@ -36,7 +36,7 @@ _WEBHOOK = re.compile(r"https?://[!-~]+")
 
 
 def choice_of(ledger: Ledger, login: str) -> Listener:
-    """Return what a person wants to be told; all of her role where she has not chosen yet.
+    """Return what a person wants to be told; all but the digest where she has not chosen yet.
 
     Raises:
         NotFoundError: there is no such account.
@@ -45,7 +45,7 @@ def choice_of(ledger: Ledger, login: str) -> Listener:
     if known is not None:
         return known
     found = person(ledger, login)
-    kinds = frozenset(CHOICES[found.role])
+    kinds = frozenset(CHOICES[found.role]) - {Kind.DIGEST}
     return Listener(login=login, role=found.role, node=found.node, kinds=kinds)
 
 

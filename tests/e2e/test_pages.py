@@ -15,6 +15,7 @@ from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
 from jobs.messages import Config, Decide
 from tests.doubles.world import NODE, a_request
+from web.letters import stop_token
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
@@ -27,6 +28,7 @@ PUBLIC = [
     "{follow}",
     "{asked}",
     "{lot}",
+    "{stop}",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -41,6 +43,7 @@ SIGNED_IN = [
     "/members",
     "{offer}",
     "{by_hand}",
+    "/told",
 ]
 
 
@@ -64,6 +67,7 @@ def address(site):
         "harvest": f"/harvest/{site.printed()}",
         "offer": f"/offers/{site.offer()}",
         "by_hand": f"/harvest/{site.by_hand()}",
+        "stop": f"/told/stop/{stop_token(b'k' * 32, 'camille', 'camille@example.org')}",
     }
     return lambda path: path.format(**names)
 
@@ -141,6 +145,28 @@ def test_a_nurse_asks_on_her_telephone(open_page, site):
     assert shown.removeprefix("http://127.0.0.1") == re.sub(r"^.*?(?=/o/)", "", page.url)
     (order,) = views.orders(site.world.ledger.reading)
     assert order.request.kits == 400
+
+
+def test_a_steward_chooses_what_she_is_told_and_ends_it_without_signing_in(open_page, site):
+    page = open_page("/waiting", signed_in=True, java_script_enabled=False, expect=["422"])
+    page.get_by_role("link", name="Être prévenu par courriel").click()
+    address = page.get_by_label("Adresse électronique")
+    address.fill("camille")
+    page.get_by_label("Une fois par jour").check()
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_text("Écrivez une adresse comme")).to_be_visible()
+    expect(address).to_have_value("camille")
+    address.fill("camille@example.org")
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_text("Enregistré.")).to_be_visible()
+    expect(page.get_by_label("Une fois par jour")).to_be_checked()
+    expect(page.get_by_text("premier message à une adresse")).to_be_visible()
+    token = stop_token(b"k" * 32, "camille", "camille@example.org")
+    other = open_page(f"/told/stop/{token}", java_script_enabled=False)
+    other.get_by_role("button", name="Ne plus rien m’envoyer").click()
+    expect(other.get_by_role("heading", name="Vous ne recevrez plus rien")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Vous ne recevez rien actuellement.")).to_be_visible()
 
 
 def test_a_steward_lets_a_workshop_in_on_her_telephone(open_page, site):

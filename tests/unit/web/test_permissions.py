@@ -19,6 +19,7 @@ from web.pages import (
     people,
     recalls,
     requesters,
+    telling,
 )
 
 MODULES = (
@@ -34,6 +35,7 @@ MODULES = (
     members,
     newcomers,
     designs,
+    telling,
     api,
     joining,
 )
@@ -112,6 +114,8 @@ def test_every_endpoint_has_a_line(app):
         ("members.revoke", {STEWARD}),
         ("members.rotate", {STEWARD}),
         ("members.go_on_without", {STEWARD}),
+        ("telling.choice", SIGNED_IN),
+        ("telling.stop", EVERYBODY),
         ("api.waiting", SIGNED_IN),
         ("api.order", {HUB, STEWARD}),
         ("api.file", EVERYBODY),

@@ -38,6 +38,7 @@ from web.pages import (
     recalls,
     requesters,
     telling,
+    stops,
 )
 from web.serving import Server, make_server
 
@@ -48,6 +49,7 @@ _PAGES = (
     people,
     orders,
     offers,
+    stops,
     harvests,
     lots,
     recalls,

@@ -59,7 +59,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.live": _HUB,
         "orders.confirm": _STEWARD,
         "orders.refuse": _STEWARD,
-        "orders.stop_print": _STEWARD,
+        "stops.ask": _BEDS,  # a maker at her own node only
+        "stops.live": _BEDS,
         "orders.write_off": _STEWARD,
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,

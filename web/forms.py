@@ -31,6 +31,8 @@ SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "nev
 
 #: What a maker can say in one touch when she does not take a plate.
 REFUSALS = ("no-time", "no-filament", "too-long", "needed-here", "not-well")
+#: What a maker can say in one touch when she stops a print.
+STOP_REASONS = ("came-loose", "tangle", "smells", "noise", "needed-here")
 #: How a week's hours are entered: always, every day the same, day by day, or written out.
 HOURS_MODES = ("always", "same", "days", "text")
 
@@ -187,6 +189,16 @@ def refusal_from(form: Form) -> str:
     if form["other"].strip():
         return form.text("other")
     form.wrong("reason", _("Say in a word why not: the network plans by it."))
+    return ""
+
+
+def stop_from(form: Form) -> str:
+    """Read why a print is stopped; use it only if the form is good."""
+    if form["reason"] in STOP_REASONS:
+        return form["reason"]
+    if form["other"].strip():
+        return form.text("other")
+    form.wrong("reason", _("Say in a word why: the count of this plate needs it."))
     return ""
 
 

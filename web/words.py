@@ -18,7 +18,7 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import MANUAL, PrinterState
-from web.forms import REFUSALS, SCRAP_REASONS
+from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
 from web.language import Lazy, day_words, lazy_gettext, local_days, ngettext, number, weekday
 from web.language import gettext as _
 
@@ -139,6 +139,26 @@ NO_WORDS: Words = MappingProxyType(
     )
 )
 
+#: Attempts with a print that can be stopped.
+STOPPABLE = (AttemptState.GRANTED, AttemptState.PRINTING)
+
+#: Why a print is stopped.
+STOP_WORDS: Words = MappingProxyType(
+    dict(
+        zip(
+            STOP_REASONS,
+            (
+                lazy_gettext("It came loose"),
+                lazy_gettext("A tangle of threads"),
+                lazy_gettext("It smells, or smokes"),
+                lazy_gettext("It makes a strange noise"),
+                lazy_gettext("Printer is needed"),
+            ),
+            strict=True,
+        )
+    )
+)
+
 LINKS: Words = MappingProxyType(
     {
         "serial": lazy_gettext("USB"),
@@ -232,7 +252,7 @@ def told(reason: str) -> str:
     why = reason.removeprefix(_TAKEN_BACK)
     if why != reason:
         return _("taken back: %(why)s", why=PLAIN_REASONS.get(why, why))
-    for table in (SCRAP, NO_WORDS, _TOLD, PRINTER_STATES):
+    for table in (SCRAP, NO_WORDS, STOP_WORDS, _TOLD, PRINTER_STATES):
         if reason in table:
             return str(table[reason])
     return reason
@@ -390,6 +410,8 @@ def register(app: Flask) -> None:
         role_words=ROLES,
         scrap_words=SCRAP,
         step_words=STEPS,
+        stop_words=STOP_WORDS,
+        stoppable=STOPPABLE,
         weekday=weekday,
     )
     app.jinja_env.filters.update(

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import msgspec
 
+from jobs.model import AttemptRef
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
@@ -35,6 +37,15 @@ def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
         )
         for r in rows
     )
+
+
+def stop_asked(db: sqlite3.Connection, order_id: str, ref: AttemptRef) -> datetime | None:
+    """Return when the stop of a print was last asked for on a page; None where it was not."""
+    row = db.execute(
+        "select max(at) from event where order_id = ? and kind = 'cancel-asked' and subject = ?",
+        (order_id, str(ref)),
+    ).fetchone()
+    return None if row[0] is None else datetime.fromisoformat(row[0])
 
 
 def last_event(db: sqlite3.Connection, order_id: str | None = None) -> int:

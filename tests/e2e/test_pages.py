@@ -28,7 +28,7 @@ PUBLIC = [
     "{follow}",
     "{asked}",
     "{lot}",
-    "{stop}",
+    "{stop_print}",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -44,6 +44,7 @@ SIGNED_IN = [
     "{offer}",
     "{by_hand}",
     "/told",
+    "{stop_print}",
 ]
 
 
@@ -68,6 +69,7 @@ def address(site):
         "offer": f"/offers/{site.offer()}",
         "by_hand": f"/harvest/{site.by_hand()}",
         "stop": f"/told/stop/{stop_token(b'k' * 32, 'camille', 'camille@example.org')}",
+        "stop_print": f"/attempts/{site.attempt}/stop",
     }
     return lambda path: path.format(**names)
 

@@ -13,6 +13,7 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
+    Cancel,
     Capabilities,
     Config,
     Decide,
@@ -387,7 +388,8 @@ def test_a_printer_prints_alone_only_if_all_three_are_said(site):
     world.says(Capabilities(lab="Lab A", printers=(unsafe,)))
     page = maker.get(f"/labs/{A}?lang=en").text
     assert "sold without thermal protection" in page
-    assert "OctoPrint-FirmwareCheck" in page
+    assert re.search(r">OctoPrint-FirmwareCheck, check creality_ender3</a>", page)
+    assert "nominal build volume" not in page
     path = f"/labs/{A}/printers/p1/alone"
     said = {"allowed": "yes", "protection": "yes", "alarm": "yes"}
     page = maker.send(path, at="/waiting", **said)
@@ -402,6 +404,73 @@ def test_a_printer_prints_alone_only_if_all_three_are_said(site):
     assert "May print while nobody is there. Maker, 24 November 2026" in text
     world.says(Capabilities(lab="Lab A", printers=(replace(some_facts(), preset="prusa-mk3s"),)))
     assert "sold without thermal protection" not in maker.get(f"/labs/{A}?lang=en").text
+
+
+# --- a maker stops her own print
+
+
+def printing(world):
+    """A plate that is being printed."""
+    world.add_lab(A)
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.PRINTING)
+    return ref
+
+
+def test_a_maker_stops_what_prints_on_her_own_printer(site):
+    world, maker = site.world, site.person("maker")
+    ref = printing(world)
+    assert f'href="/attempts/{ref}/stop"' in maker.get(f"/labs/{A}").text
+    assert f'href="/attempts/{ref}/stop"' in maker.get("/fleet").text
+    path = f"/attempts/{ref}/stop"
+    text = sections(maker.get(f"{path}?lang=en").text)
+    assert "Stop the print on Printer?" in text
+    assert "Pull the plug first." in text
+    world.told()
+    assert maker.send(path).status_code == 422
+    assert world.told() == []
+    assert maker.send(path, reason="came-loose").location == path
+    assert world.told() == [Cancel(attempt=ref, reason="came-loose")]
+    text = sections(maker.get(f"{path}?lang=en").text)
+    assert "The stop is on its way" in text
+    assert "Its stop was asked for on 24 November" in sections(maker.get(f"/labs/{A}?lang=en").text)
+    seen = re.search(r'data-version="([^"]+)"', maker.get(path).text)[1]
+    world.report(ref, ReportState.CANCELLED, "stopped")
+    assert seen not in maker.get(path).text
+    text = sections(maker.get(f"{path}?lang=en").text)
+    assert "This print has ended" in text
+    assert "Nozzle and bed may still be hot." in text
+    assert maker.send(path, at="/waiting", reason="noise").location == path
+    assert world.told() == []
+    assert maker.send(f"/harvest/{ref}", good="1", scrap="1", reason="warped").status_code == 303
+    (order,) = views.orders(world.ledger.reading)
+    books = world.books(order.id)
+    assert (books.waiting, books.deficit) == (1, 1)
+
+
+def test_a_print_is_stopped_at_the_printer_where_its_computer_is_away(site):
+    ref = printing(site.world)
+    site.world.is_there(online=False)
+    text = sections(site.person("maker").get(f"/attempts/{ref}/stop?lang=en").text)
+    assert "stop the print at the printer itself, or pull the plug" in text
+
+
+def test_a_maker_of_another_lab_stops_nothing(site, hashed):
+    world = site.world
+    ref = printing(world)
+    add_person(world.ledger, "other", "Other", Role.MAKER, hashed, B, world.now)
+    world.told()
+    other = site.person("other")
+    assert other.get(f"/attempts/{ref}/stop").status_code == 403
+    assert other.get(f"/attempts/{ref}/stop/live").status_code == 403
+    answer = other.send(f"/attempts/{ref}/stop", at="/waiting", reason="noise")
+    assert answer.status_code == 403
+    assert world.told() == []
 
 
 # --- offers

@@ -6,10 +6,11 @@ page says so.
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -21,9 +22,11 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import labs, views
+from jobs.ledger import history, labs, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.store import Ledger
+from jobs.ledger.views import AttemptView
+from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
 from jobs.messages import Alone, Config, Loaded
 from jobs.model import Role
 from web.auth import me, only_at
@@ -44,7 +47,9 @@ class Stock:
     told: Loaded | None  # what is on its way to the node
     alone: Alone | None  # likewise: whether it may print while nobody is there
     said: labs.AloneWord | None  # who said so last, on a page
-    unprotected: str  # why its make is not to be trusted alone, with the source; "" if it may be
+    unprotected: str  # who says that its make is not to be trusted alone; "" if it may be
+    part: str  # what lies on its bed or is being printed, "" where nothing is
+    stop_asked: datetime | None  # when somebody asked for its stop
 
 
 @pages.get("/my-lab")
@@ -57,8 +62,7 @@ def _version_of(ledger: Ledger, node: str) -> Callable[[], str]:
     def version() -> str:
         db = ledger.reading
         found = labs.node(db, node)
-        # What a bed is doing is not on this page.
-        facts = [each.facts for each in found.printers]
+        facts = [(each.facts, _begun(db, each)) for each in found.printers]
         told = (
             found.lab, found.online, found.paused, found.attended, found.asks, found.place,
             found.paused_until, found.weekly_h,
@@ -118,6 +122,7 @@ def _page(
             for each in found.printers
         ],
         alone_forms=alone or {},
+        to_count=TO_HARVEST,
         materials=_materials(found),
         km=km_between(found.place, hub) if found.place and hub else None,
         version=version,
@@ -140,11 +145,24 @@ def _next_monday(node: NodeView) -> date:
 
 
 def _unprotected(preset: str) -> str:
-    """Return what is known against leaving a make of printer alone, as its preset's source says it."""
+    """Return who says that a make of printer is not to be left alone, "" where nobody does."""
     if preset not in machine_names():
         return ""
     found = load_machine(preset)
-    return found.source if found.ships_without_protection else ""
+    if not found.ships_without_protection:
+        return ""
+    said = [clause for clause in found.source.split("; ") if "protection" in clause]
+    return said[0].rpartition(": ")[2] if said else found.title
+
+
+def _begun(
+    db: sqlite3.Connection, printer: PrinterView
+) -> tuple[AttemptView, datetime | None] | None:
+    """Return the plate that a printer has begun or that lies on its bed, and when its stop was asked for."""
+    plate = printer.attempt
+    if plate is None or plate.state not in MAY_HAVE_STARTED:
+        return None
+    return plate, history.stop_asked(db, plate.order_id, plate.ref)
 
 
 def _stock(
@@ -161,6 +179,12 @@ def _stock(
             }
         )
     form = form or Form()
+    context = here()
+    begun = _begun(context.ledger.reading, printer)
+    part = ""
+    if begun is not None:
+        order = views.order(context.ledger.reading, begun[0].order_id)
+        part = context.part_title(order.request.revision_id, begun[0].part_id)
     return Stock(
         printer=printer,
         form=form,
@@ -168,6 +192,8 @@ def _stock(
         alone=next((each for each in sent.alone if each.printer == printer.facts.id), None),
         said=said,
         unprotected=_unprotected(printer.facts.preset),
+        part=part,
+        stop_asked=None if begun is None else begun[1],
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobs.coordinator import deliveries, harvests, nodes, orders
+from jobs.coordinator import deliveries, harvests, orders
 from jobs.law import Books
 from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
@@ -25,10 +25,9 @@ from web.forms import Form, attempt_ref
 from web.plans import late, shares
 from web.progress import steps
 from web.streaming import stream
+from web.words import STOPPABLE
 
 pages = Blueprint("orders", __name__)
-
-_STOPPABLE = (AttemptState.GRANTED, AttemptState.PRINTING)
 
 
 @pages.get("/orders")
@@ -63,7 +62,7 @@ def _version_of(ledger: Ledger, live: Live, order_id: str) -> Callable[[], str]:
         db = ledger.reading
         told = []
         for attempt in views.attempts_of(db, order_id):
-            tele = _tele(live, attempt) if attempt.state in _STOPPABLE else None
+            tele = _tele(live, attempt) if attempt.state in STOPPABLE else None
             if tele is not None:
                 told.append((str(attempt.ref), round(100 * (tele.fraction_done or 0))))
         return f"{history.last_event(db, order_id)}-{zlib.crc32(repr(told).encode()):08x}"
@@ -104,7 +103,6 @@ def _page(order_id: str, refusal: Form) -> str:
         not_started=[a for a in view.attempts if a.state in UNGRANTED],
         over=[a for a in view.attempts if a.state not in LIVE],
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
-        stoppable={a.ref for a in view.attempts if a.state in _STOPPABLE},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
         printers={
             (node.id, printer.facts.id): (node.lab, printer.facts.title)
@@ -181,16 +179,6 @@ def dispatch(batch_id: str) -> AnyResponse:
 
 def _of_order(ref: AttemptRef) -> str:
     return views.attempt(here().ledger.reading, ref).order_id
-
-
-@pages.post("/attempts/<ref>/stop")
-def stop_print(ref: str) -> AnyResponse:
-    """Ask a node to stop a print."""
-    context = here()
-    found = attempt_ref(ref)
-    reason = Form(request.form).text("reason", needed=False)
-    nodes.request_cancel(context.ledger, found, reason, me().login, context.now())
-    return _back(_of_order(found))
 
 
 @pages.post("/attempts/<ref>/write-off")

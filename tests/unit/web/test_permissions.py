@@ -20,6 +20,7 @@ from web.pages import (
     recalls,
     requesters,
     telling,
+    stops,
 )
 
 MODULES = (
@@ -27,6 +28,7 @@ MODULES = (
     people,
     orders,
     offers,
+    stops,
     harvests,
     lots,
     recalls,
@@ -88,7 +90,8 @@ def test_every_endpoint_has_a_line(app):
         ("recalls.show", {HUB, STEWARD}),
         ("recalls.end", {STEWARD}),
         ("recalls.waive", {STEWARD}),
-        ("orders.stop_print", {STEWARD}),
+        ("stops.ask", {MAKER, STEWARD}),
+        ("stops.live", {MAKER, STEWARD}),
         ("orders.write_off", {STEWARD}),
         ("orders.pack", {HUB, STEWARD}),
         ("orders.dispatch", {HUB, STEWARD}),

@@ -17,7 +17,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import PrinterState
 from web import language, words
-from web.forms import REFUSALS, SCRAP_REASONS
+from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
 
 HERE = Path(web.__file__).parent
 FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
@@ -94,6 +94,7 @@ def test_a_missing_translation_would_be_found(catalogue):
         (words.ROLES, Role),
         (words.SCRAP, SCRAP_REASONS),
         (words.NO_WORDS, REFUSALS),
+        (words.STOP_WORDS, STOP_REASONS),
     ],
 )
 def test_every_state_has_words(table, keys):

@@ -1,0 +1,87 @@
+"""Stopping a print: its own maker or a steward asks, the node says when it has stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from jobs.coordinator import nodes
+from jobs.ledger import history, labs, views
+from jobs.ledger.store import Ledger
+from jobs.ledger.views import AttemptView
+from jobs.lifecycle import TO_HARVEST
+from jobs.model import AttemptRef
+from web.auth import me, only_at
+from web.context import here
+from web.forms import STOP_REASONS, Form, attempt_ref, stop_from
+from web.streaming import stream
+from web.words import STOPPABLE
+
+pages = Blueprint("stops", __name__)
+
+
+@pages.route("/attempts/<ref>/stop", methods=["GET", "POST"])
+def ask(ref: str) -> str | AnyResponse | tuple[str, int]:
+    """Ask for the stop of a print, with a reason; the same page then says what became of it."""
+    context = here()
+    found = views.attempt(context.ledger.reading, attempt_ref(ref))
+    only_at(found.node)
+    if request.method == "GET":
+        return _page(found, Form())
+    form = Form(request.form)
+    reason = stop_from(form)
+    if not form.good:
+        return _page(found, form), 422
+    # Ended meanwhile: the page says how.
+    if found.state in STOPPABLE:
+        nodes.request_cancel(context.ledger, found.ref, reason, me().login, context.now())
+    return redirect(url_for(".ask", ref=ref), 303)
+
+
+@pages.get("/attempts/<ref>/stop/live")
+def live(ref: str) -> Response:
+    """Tell the open page that the print has stopped."""
+    context = here()
+    found = views.attempt(context.ledger.reading, attempt_ref(ref))
+    only_at(found.node)
+    return stream(_version_of(context.ledger, found.ref), request.args.get("seen", ""))
+
+
+def _version_of(ledger: Ledger, ref: AttemptRef) -> Callable[[], str]:
+    def version() -> str:
+        db = ledger.reading
+        found = views.attempt(db, ref)
+        asked = history.stop_asked(db, found.order_id, ref)
+        online = labs.node(db, found.node).online
+        return f"{found.state}-{online:d}-{asked.timestamp() if asked else 0:.0f}"
+
+    return version
+
+
+def _page(found: AttemptView, form: Form) -> str:
+    context = here()
+    db = context.ledger.reading
+    version = _version_of(context.ledger, found.ref)()
+    order = views.order(db, found.order_id)
+    node = labs.node(db, found.node)
+    tele = context.live.printer(found.node, found.printer)
+    mine = tele is not None and tele.attempt in (str(found.ref), found.ref.name)
+    return render_template(
+        "stop.html",
+        attempt=found,
+        part=context.part_title(order.request.revision_id, found.part_id),
+        printer=next(
+            (p.facts.title for p in node.printers if p.facts.id == found.printer), found.printer
+        ),
+        online=node.online,
+        fraction=tele.fraction_done if tele is not None and mine else None,
+        nozzle_c=tele.nozzle_c if tele is not None and node.online else None,
+        stoppable=found.state in STOPPABLE,
+        countable=found.state in TO_HARVEST,
+        asked=history.stop_asked(db, found.order_id, found.ref),
+        form=form,
+        reasons=STOP_REASONS,
+        version=version,
+    )

@@ -60,6 +60,7 @@ class HeldJob:
     fault: str  # the printer's own words
     paused: bool
     loaded: str | None  # material in it; None without a spool, or where there is no such printer
+    out_of_service: bool = False  # the printer
     #: It is longer than what its lab still gives this week.
     over_ceiling: bool = False
 
@@ -87,6 +88,8 @@ def _cannot(job: HeldJob, silence: timedelta, now: datetime) -> ReasonCode | Non
         return ReasonCode.DECLINED
     if job.paused:
         return ReasonCode.PAUSED
+    if job.out_of_service:
+        return ReasonCode.SERVICE
     if job.loaded is None:
         return ReasonCode.NO_SPOOL
     if job.loaded != job.material:

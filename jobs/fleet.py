@@ -47,6 +47,8 @@ class FleetPrinter:
     grams: float  # on the spool, less what live attempts and planned jobs will use
     queue_s: tuple[float, ...] = ()  # plates that it has, in seconds, one after another
     fault: str = ""  # the printer's own words when it cannot print
+    out_of_service: bool = False  # its owner has taken it out
+    out_until: str = ""  # the day on which that ends by itself
     attended: Week = ALWAYS
     unattended: bool = False  # may print while nobody is there
     utc_offset_min: int = 0  # of the lab's clock
@@ -150,6 +152,8 @@ def _rule(
         return ReasonCode.NO_SPOOL, None, None, ""
     if printer.material not in need.materials:
         return ReasonCode.MATERIAL, None, None, printer.material
+    if printer.out_of_service:
+        return ReasonCode.SERVICE, None, None, printer.out_until
     if printer.fault:
         return ReasonCode.FAULT, None, None, printer.fault
     if not fits(printer.week, fit.seconds(1)):

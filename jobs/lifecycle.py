@@ -67,6 +67,8 @@ MAY_HAVE_STARTED = frozenset(
 COMING = frozenset({_S.TAKEN, _S.PREPARING, _S.READY}) | MAY_HAVE_STARTED
 #: It holds its job: no second attempt of the job may be offered.
 LIVE = UNGRANTED | MAY_HAVE_STARTED
+#: Attempts with a print that a person can ask to stop.
+STOPPABLE = frozenset({_S.GRANTED, _S.PRINTING})
 #: A person has to say what came off the bed.
 TO_HARVEST = frozenset({_S.PRINTED, _S.CANCELLED, _S.FAILED, _S.INTERRUPTED})
 #: Nothing can happen any more, but a late word of the node is expected and changes nothing.

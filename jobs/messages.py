@@ -139,6 +139,15 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfService:
+    """Whether a printer is out of service; what is printing on it goes on."""
+
+    printer: str
+    out: bool
+    until: str = ""  # the day on which that ends by itself, "" for without an end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What the owner has entered on a page; None leaves as it is. Answered by `Capabilities`."""
 
@@ -149,6 +158,7 @@ class Config:
     paused_until: str | None = None  # the day on which it takes work again, "" for without an end
     weekly_h: float | None = None  # of printing in a calendar week, at most; 0 for no ceiling
     alone: tuple[Alone, ...] = ()
+    out_of_service: tuple[OutOfService, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ class ReasonCode(enum.StrEnum):
     HOURS = "hours"
     CEILING = "ceiling"
     FAULT = "fault"
+    SERVICE = "service"
     LATER = "later"
     KIT = "kit"
     DECLINED = "declined"
@@ -88,7 +89,7 @@ class Reason:
     #: Unit by code: mm for BED, g for STOCK, h for HOURS, LATER and CEILING.
     needed: float | None = None
     available: float | None = None
-    text: str = ""  # words of a person or a node, shown as they are
+    text: str = ""  # words of a person or a node, shown as they are; SERVICE: the day it ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

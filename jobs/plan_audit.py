@@ -118,7 +118,8 @@ def _queue(
     def say(rule: str, value: float, bound: float) -> None:
         found.append(Finding(rule=rule, where=where, found=value, bound=bound))
 
-    if not printer.online or printer.paused or printer.fault or printer.material is None:
+    idle = printer.paused or printer.out_of_service or printer.material is None
+    if not printer.online or printer.fault or idle:
         say("cannot", len(queue), 0)
     grams = 0.0
     free = now + timedelta(seconds=sum(printer.queue_s))

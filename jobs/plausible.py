@@ -118,6 +118,7 @@ def _facts(printer: PrinterFacts) -> None:
         _number(name, getattr(printer, name), 1.0, MOST_MM)
     _number("margin_mm", printer.margin_mm, 0.0, min(printer.bed_x_mm, printer.bed_y_mm) / 2)
     _number("nozzle_mm", printer.nozzle_mm, 0.0, 100.0)
+    _day("out_until", printer.out_until)
     if printer.spool is not None:
         for name in ("id", "material", "maker_lot"):
             _text(name, getattr(printer.spool, name), _NAME)

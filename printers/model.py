@@ -38,6 +38,8 @@ class PrinterFacts:
     spool: Spool | None  # what is loaded now
     link: str = "serial"  # how it is driven: "serial", "octoprint" or "manual"
     unattended: bool = False  # its owner lets it print while nobody is there
+    out_of_service: bool = False  # its owner has taken it out: nothing new is printed on it
+    out_until: str = ""  # the day on which that ends by itself, "" for without an end
 
 
 class PrinterState(enum.StrEnum):

@@ -39,6 +39,7 @@ from web.pages import (
     requesters,
     telling,
     stops,
+    upkeep,
 )
 from web.serving import Server, make_server
 
@@ -55,6 +56,7 @@ _PAGES = (
     recalls,
     fleet,
     labs,
+    upkeep,
     members,
     newcomers,
     designs,

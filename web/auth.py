@@ -83,6 +83,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.export": _BEDS,
         "labs.alone": _MAKER,  # who lives there says so, and nobody for her
         "labs.spool": _BEDS,
+        "upkeep.printer": _BEDS,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
         "fleet.ready": _BEDS,

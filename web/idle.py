@@ -24,8 +24,9 @@ _SHORTEST_S = 60.0
 class Hint:
     """One reason why work stands still.
 
-    `kind` is one of: "offline" and "paused" (the lab), "load" (a printer without a spool), "hours"
-    (nobody is there before `at`), "placeless" (pieces of an order that no printer has).
+    `kind` is one of: "offline" and "paused" (the lab), "out" (a printer out of service), "load" (a
+    printer without a spool), "hours" (nobody is there before `at`), "placeless" (pieces of an order
+    that no printer has).
     """
 
     kind: str
@@ -42,11 +43,10 @@ def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
         found.append(Hint(kind="offline"))
     if node.paused:
         found.append(Hint(kind="paused", key=node.paused_until))
-    found += [
-        Hint(kind="load", key=each.facts.id, name=each.facts.title)
-        for each in node.printers
-        if each.facts.spool is None
-    ]
+    for each in node.printers:
+        if each.facts.out_of_service or each.facts.spool is None:
+            kind = "out" if each.facts.out_of_service else "load"
+            found.append(Hint(kind=kind, key=each.facts.id, name=each.facts.title))
     begins = None if node.paused else _next_hours(node, now)
     if begins is not None:
         waits = sum(

@@ -15,12 +15,12 @@ from jobs import hours as hours_of_week
 from jobs.errors import InvalidFieldError
 from jobs.law import Books
 from jobs.ledger.history import EventView
-from jobs.lifecycle import AttemptState
+from jobs.lifecycle import STOPPABLE, AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import MANUAL, PrinterState
-from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
 from web.language import Lazy, day_words, lazy_gettext, local_days, ngettext, number, weekday
 from web.language import gettext as _
+from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
 
 Words = Mapping[str, Lazy]
 
@@ -106,59 +106,6 @@ STEPS: Words = MappingProxyType(
     }
 )
 
-SCRAP: Words = MappingProxyType(
-    dict(
-        zip(
-            SCRAP_REASONS,
-            (
-                lazy_gettext("Stringing"),
-                lazy_gettext("Warped"),
-                lazy_gettext("Did not stick"),
-                lazy_gettext("Stopped halfway"),
-                lazy_gettext("Never started"),
-            ),
-            strict=True,
-        )
-    )
-)
-
-#: Why a maker does not take a plate.
-NO_WORDS: Words = MappingProxyType(
-    dict(
-        zip(
-            REFUSALS,
-            (
-                lazy_gettext("No time"),
-                lazy_gettext("Too little filament"),
-                lazy_gettext("Takes too long"),
-                lazy_gettext("Printer is needed"),
-                lazy_gettext("Printer is not well"),
-            ),
-            strict=True,
-        )
-    )
-)
-
-#: Attempts with a print that can be stopped.
-STOPPABLE = (AttemptState.GRANTED, AttemptState.PRINTING)
-
-#: Why a print is stopped.
-STOP_WORDS: Words = MappingProxyType(
-    dict(
-        zip(
-            STOP_REASONS,
-            (
-                lazy_gettext("It came loose"),
-                lazy_gettext("A tangle of threads"),
-                lazy_gettext("It smells, or smokes"),
-                lazy_gettext("It makes a strange noise"),
-                lazy_gettext("Printer is needed"),
-            ),
-            strict=True,
-        )
-    )
-)
-
 LINKS: Words = MappingProxyType(
     {
         "serial": lazy_gettext("USB"),
@@ -190,6 +137,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.HOURS: lazy_gettext("nobody is there for long enough"),
         ReasonCode.CEILING: lazy_gettext("its weekly ceiling is reached"),
         ReasonCode.FAULT: lazy_gettext("out of order"),
+        ReasonCode.SERVICE: lazy_gettext("out of service"),
         ReasonCode.KIT: lazy_gettext("it would make no whole kit: other parts have no place"),
         ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
         ReasonCode.DECLINED: lazy_gettext("its maker said no"),
@@ -229,6 +177,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "offer-taken": lazy_gettext("Offer taken by its maker"),
         "offer-declined": lazy_gettext("Offer declined by its maker"),
         "node-configured": lazy_gettext("Hours or stock changed"),
+        "printer-noted": lazy_gettext("Note on a printer"),
         "lab-invited": lazy_gettext("Workshop invited"),
         "node-joined": lazy_gettext("Workshop has joined, waits"),
         "node-confirmed": lazy_gettext("Workshop let in"),
@@ -279,6 +228,8 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
             loaded=found.text,
             asked=_(" or ").join(asked),
         )
+    if found.code is ReasonCode.SERVICE and found.text:
+        return _("out of service until %(day)s", day=day_words(found.text))
     words = str(PLAIN_REASONS[found.code])
     text = told(found.text)
     return f"{words} ({text})" if text else words

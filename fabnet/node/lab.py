@@ -21,7 +21,7 @@ from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse
 from jobs.lifecycle import UNGRANTED, AttemptState
-from jobs.messages import Alone, Capabilities, Config, Loaded
+from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService
 from printers.model import MANUAL, PrinterFacts, Spool
 
 _log = logging.getLogger(__name__)
@@ -52,13 +52,27 @@ class Lab:
         told = self._journal.setting("paused")
         paused = self._config.paused if told is None else told == "yes"
         until = self.paused_until
-        return paused and (not until or clock.now().astimezone().date() < date.fromisoformat(until))
+        return paused and not _is_over(until)
 
     @property
     def paused_until(self) -> str:
         """The day on which a pause ends, "" for without an end."""
         told = self._journal.setting("paused_until")
         return self._config.paused_until if told is None else told
+
+    @property
+    def resting(self) -> tuple[bool, frozenset[str]]:
+        """Whether the lab has paused, and the printers that are out of service: both end on a day."""
+        printers = (p.id for p in self._config.printers)
+        return self.paused, frozenset(p for p in printers if self._out_of_service(p).out)
+
+    def _out_of_service(self, printer: str) -> OutOfService:
+        text = self._journal.setting(f"out_of_service:{printer}")
+        if text is not None:
+            told = msgspec.json.decode(text, type=OutOfService)
+            if told.out and not _is_over(told.until):
+                return told
+        return OutOfService(printer=printer, out=False)
 
     @property
     def weekly_h(self) -> float:
@@ -84,10 +98,17 @@ class Lab:
             if value is not None:
                 self._journal.set_setting(db, key, "yes" if value else "no")
         self._configure_week(db, told)
+        self._configure_printers(db, told)
+
+    def _configure_printers(self, db: sqlite3.Connection, told: Config) -> None:
         for each in told.alone:
             if each.printer in self._presets and (each.holds or not each.allowed):
                 text = msgspec.json.encode(each).decode()
                 self._journal.set_setting(db, f"alone:{each.printer}", text)
+        for out in told.out_of_service:
+            if out.printer in self._presets and (not out.until or _is_day(out.until)):
+                text = msgspec.json.encode(out).decode()
+                self._journal.set_setting(db, f"out_of_service:{out.printer}", text)
         for spool in told.loaded:
             if spool.printer in self._presets:
                 self._journal.load(db, _named(spool))
@@ -129,6 +150,7 @@ class Lab:
         """Return what the network may know of a printer."""
         preset = self._presets[printer.id]
         told = self._loaded(printer)
+        out = self._out_of_service(printer.id)
         spool = None
         if told.material:
             left = max(0.0, told.grams - self._journal.used_g(told.spool))
@@ -150,6 +172,8 @@ class Lab:
             spool=spool,
             link=printer.link,
             unattended=self._unattended(printer),
+            out_of_service=out.out,
+            out_until=out.until,
         )
 
     def capabilities(self) -> Capabilities:
@@ -186,6 +210,11 @@ class Lab:
             begun_s=sum(in_week_s(at.astimezone(), seconds, local) for at, seconds in begun),
             taken_s=sum(entry.seconds for entry in live if not entry.intent),
         )
+
+
+def _is_over(until: str) -> bool:
+    """Whether a day has come, by the clock on the lab's wall; "" never comes."""
+    return bool(until) and clock.now().astimezone().date() >= date.fromisoformat(until)
 
 
 def _is_day(text: str) -> bool:

@@ -103,14 +103,14 @@ class Owner:
         self._uplink = uplink
         self._counted = counted
         self._cleared = cleared
-        self._paused = lab.paused
+        self._resting = lab.resting
         self._linked = False
         self._link_since = clock.now()
 
     def serve(self, desk: Desk) -> None:
-        """Answer what lies on the desk; tell of a pause that has ended on its day."""
-        if self._lab.paused is not self._paused:
-            self._paused = self._lab.paused
+        """Answer what lies on the desk; tell of what has ended on its day."""
+        if self._lab.resting != self._resting:
+            self._resting = self._lab.resting
             with self._journal.transaction() as db:
                 self._journal.say(db, self._lab.capabilities(), clock.now())
         if self._uplink.carries is not self._linked:

@@ -91,6 +91,8 @@ def refusal(printer: str, material: str, rules: Rules) -> str:
         return "this lab is taking a pause"
     if facts is None:
         return f"there is no printer {printer} here"
+    if facts.out_of_service:
+        return f"{facts.title} is out of service"
     if facts.spool is None:
         return f"no spool is loaded on {facts.title}"
     if facts.spool.material != material:

@@ -18,7 +18,7 @@ from jobs.ledger import streams, views
 from jobs.ledger.members import is_confirmed, member
 from jobs.ledger.rows import event, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import MAY_HAVE_STARTED, UNGRANTED, AttemptEvent, AttemptState
+from jobs.lifecycle import MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import (
     Cancel,
     Capabilities,
@@ -321,7 +321,7 @@ def request_cancel(ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: d
     """
     with ledger.transaction() as db:
         found = views.attempt(db, ref)
-        if found.state not in (AttemptState.GRANTED, AttemptState.PRINTING):
+        if found.state not in STOPPABLE:
             raise RefusedError(f"{ref} is {found.state}: there is no print to stop.")
         tell(db, found.node, Cancel(attempt=ref, reason=reason), now)
         event(db, found.order_id, "cancel-asked", by, str(ref), now, reason=reason)

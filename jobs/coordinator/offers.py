@@ -128,6 +128,7 @@ def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
            from attempt a join job j on j.id = a.job_id
            where a.node = p.node and a.printer = p.id and a.state in ({live})) as live_s
         from printer p join node n on n.id = p.node where n.online and not n.paused and n.standing = ?
+          and not coalesce(json_extract(p.facts, '$.out_of_service'), 0)
         """,
         (Standing.CONFIRMED,),
     )
@@ -206,5 +207,6 @@ def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
         fault=row["fault"] or "",
         paused=bool(row["paused"]),
         loaded=None if facts is None or facts.spool is None else facts.spool.material,
+        out_of_service=facts is not None and facts.out_of_service,
         over_ceiling=row["seconds"] > labs.week_left_s(row["weekly_h"], given_s),
     )

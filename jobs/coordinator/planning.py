@@ -131,6 +131,8 @@ def _fleet(
                     online=node.online,
                     paused=node.paused,
                     fault=(printer.fault or printer.state) if node.online and broken else "",
+                    out_of_service=printer.facts.out_of_service,
+                    out_until=printer.facts.out_until,
                     material=None if spool is None else spool.material,
                     grams=0.0 if spool is None else max(0.0, spool.grams - grams),
                     queue_s=queue_s,

@@ -172,6 +172,9 @@ def _over(older: Config, newer: Config) -> Config:
         paused_until=older.paused_until if newer.paused is None else newer.paused_until,
         weekly_h=older.weekly_h if newer.weekly_h is None else newer.weekly_h,
         alone=tuple({each.printer: each for each in (*older.alone, *newer.alone)}.values()),
+        out_of_service=tuple(
+            {e.printer: e for e in (*older.out_of_service, *newer.out_of_service)}.values()
+        ),
     )
 
 

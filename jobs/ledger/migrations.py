@@ -332,3 +332,20 @@ def m011_telling(db: Database) -> None:
         create index notice_by_time on notice(created_at);
         """,
     )
+
+
+@ledger_migrations()
+def m013_maker_page(db: Database) -> None:
+    """What was done to a printer; a requester's word to those who made a delivery."""
+    run_script(
+        db,
+        """
+        create table upkeep (
+            id integer primary key, node text not null, printer text not null, at text not null,
+            by_person text not null, text text not null, out integer, until text not null default ''
+        ) strict;
+        create index upkeep_by_printer on upkeep(node, printer, id);
+        alter table batch add column thanks text not null default '';
+        alter table batch add column thanks_hidden integer not null default 0;
+        """,
+    )

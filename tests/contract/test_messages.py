@@ -32,6 +32,7 @@ from jobs.messages import (
     MessageError,
     Offer,
     OfferedAttempt,
+    OutOfService,
     PrinterChange,
     PrinterReady,
     PrinterTele,
@@ -74,14 +75,15 @@ DOWN = (
     ), paused_until="2026-12-07", weekly_h=20.0, alone=(
         Alone(printer="p1", allowed=True, protection_tested=True, smoke_alarm=True,
               surroundings_clear=True),
-    )),
+    ), out_of_service=(OutOfService(printer="p1", out=True, until="2026-12-09"),)),
     Synced(unknown=(REF,)),
 )  # fmt: skip
 UP = (
     Capabilities(lab="Lab", paused=False, printers=(
         PrinterFacts(id="p1", title="P", preset="generic-250x210", bed_x_mm=250.0, bed_y_mm=210.0,
                      height_mm=210.0, margin_mm=2.0, nozzle_mm=0.4,
-                     spool=Spool(id="s1", material="PETG", grams=500.0, maker_lot="L")),
+                     spool=Spool(id="s1", material="PETG", grams=500.0, maker_lot="L"),
+                     out_of_service=True, out_until="2026-12-09"),
     ), place=(47.2, -1.55), attended="08:00-20:00", utc_offset_min=60, asks=True,
        paused_until="2026-12-07", weekly_h=20.0),
     PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True, fault=""),

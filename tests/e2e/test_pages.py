@@ -40,6 +40,7 @@ SIGNED_IN = [
     "{harvested}",
     "/fleet",
     "/labs/lab-a",
+    "/labs/lab-a/printers/p1/upkeep",
     "/members",
     "{offer}",
     "{by_hand}",

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.coordinator import harvests, nodes, orders
 from jobs.coordinator.people import add_person
-from jobs.ledger import history, labs, streams, views
+from jobs.ledger import history, labs, streams, upkeep, views
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
@@ -18,6 +18,7 @@ from jobs.messages import (
     Config,
     Decide,
     Loaded,
+    OutOfService,
     PrinterChange,
     PrinterTele,
     ReportState,
@@ -471,6 +472,76 @@ def test_a_maker_of_another_lab_stops_nothing(site, hashed):
     answer = other.send(f"/attempts/{ref}/stop", at="/waiting", reason="noise")
     assert answer.status_code == 403
     assert world.told() == []
+
+
+# --- maintenance
+
+
+def test_a_printer_out_of_service_is_a_rule_of_the_plan(site):
+    world, maker = site.world, site.person("maker")
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.told()
+    path = f"/labs/{A}/printers/p1/upkeep"
+    assert "Nothing has been noted yet." in maker.get(f"{path}?lang=en").text
+    sent = maker.send(path, note="belt loose <b>", state="until", until="2026-12-09")
+    assert sent.status_code == 303
+    out = OutOfService(printer="p1", out=True, until="2026-12-09")
+    assert world.told() == [Config(out_of_service=(out,))]
+    text = sections(maker.get(f"{path}?lang=en").text)
+    assert "Out of service until Wednesday 9 December" in text
+    assert "It holds once the workshop’s computer has heard it." in text
+    hears(world)
+    facts = replace(some_facts(), out_of_service=True, out_until="2026-12-09")
+    world.says(Capabilities(lab="Lab A", printers=(facts,)))
+    world.tick()
+    assert world.state(ref) is AttemptState.WITHDRAWN
+    world.plan()
+    world.tick()
+    assert len(world.attempts()) == 1
+    text = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
+    assert "Got nothing, because" in text
+    assert "out of service Lab A, Printer – out of service until Wednesday 9 December" in text
+    for page in (f"/labs/{A}", "/fleet"):
+        assert "out of service until Wednesday 9 December" in maker.get(f"{page}?lang=en").text
+    assert "Printer is out of service" in maker.get("/waiting?lang=en").text
+    assert maker.send(path, note="", state="in").status_code == 303
+    assert world.told()[-1] == Config(out_of_service=(OutOfService(printer="p1", out=False),))
+    world.says(Capabilities(lab="Lab A", printers=(some_facts(),)))
+    world.plan()
+    world.tick()
+    assert len(world.attempts()) == 2
+
+
+def test_notes_stay_with_their_printer_their_day_and_who_wrote_them(site, hashed):
+    world, maker = site.world, site.person("maker")
+    world.add_lab(A)
+    world.add_lab(B)
+    path = f"/labs/{A}/printers/p1/upkeep"
+    assert maker.send(path, note="nozzle 0.4 <changed>", state="").status_code == 303
+    assert world.told() == []
+    page = maker.get(f"{path}?lang=en").text
+    assert "nozzle 0.4 &lt;changed&gt;" in page
+    assert "24 Nov 2026" in sections(page)
+    assert "Maker" in sections(page)
+    for wrong in (
+        {"note": "", "state": ""},
+        {"note": "x" * 201, "state": ""},
+        {"note": "x", "state": "until", "until": "2026-11-24"},
+        {"note": "x", "state": "gone"},
+    ):
+        assert maker.send(path, **wrong).status_code == 422
+    assert len(upkeep.notes(world.ledger.reading, A)) == 1
+    kept = maker.get(f"/labs/{A}/export.json").json["upkeep"]
+    assert [note["text"] for note in kept] == ["nozzle 0.4 <changed>"]
+    assert maker.get(f"/labs/{A}/printers/p9/upkeep").status_code == 404
+    assert maker.get(f"/labs/{B}/printers/p1/upkeep").status_code == 403
+    answer = maker.send(f"/labs/{B}/printers/p1/upkeep", at="/waiting", note="x", state="out")
+    assert answer.status_code == 403
 
 
 # --- offers

@@ -35,6 +35,7 @@ from jobs.messages import (
     Loaded,
     Offer,
     OfferedAttempt,
+    OutOfService,
     PrinterReady,
     Ready,
     Report,
@@ -762,6 +763,36 @@ def test_a_pause_with_a_day_ends_by_itself_and_the_network_hears_of_it(node, mon
     assert (told.paused, told.paused_until) == (False, "")
     node.hears(an_offer(AttemptRef(job="bbbbbbbbbb", number=1)))
     assert node.said()[0].taken
+
+
+def test_a_printer_out_of_service_takes_nothing_until_its_day(node, monkeypatch):
+    monkeypatch.setattr("fabnet.clock.now", lambda: datetime(2030, 1, 7, 12, tzinfo=UTC))
+    out = OutOfService(printer="p1", out=True, until="2030-01-08")
+    node.hears(Config(out_of_service=(out, OutOfService(printer="p9", out=True))))
+    (told,) = node.said()
+    assert (told.printers[0].out_of_service, told.printers[0].out_until) == (True, "2030-01-08")
+    assert not told.paused
+    node.agent._owner.serve(node.agent.desk)
+    node.said()
+    node.hears(an_offer())
+    answer = node.said()[0]
+    assert (answer.taken, "out of service" in answer.reason) == (False, True)
+    monkeypatch.setattr("fabnet.clock.now", lambda: datetime(2030, 1, 8, 12, tzinfo=UTC))
+    node.agent._owner.serve(node.agent.desk)
+    (told,) = node.said()
+    assert not told.printers[0].out_of_service
+    node.hears(an_offer(AttemptRef(job="bbbbbbbbbb", number=1)))
+    assert node.said()[0].taken
+
+
+def test_what_was_granted_is_given_back_where_the_printer_goes_out_of_service(node):
+    asked = asked_and_clear(node)
+    node.hears(Config(out_of_service=(OutOfService(printer="p1", out=True),)))
+    node.hears(Grant(attempt=REF, nonce=asked, ttl_s=600))
+    node.agent._grants.work()
+    assert node.commands() == []
+    returned = [m for m in node.said() if isinstance(m, Report)]
+    assert [(m.state, m.attempt) for m in returned] == [(ReportState.RETURNED, REF)]
 
 
 def test_a_node_gives_no_more_than_its_weekly_hours(node):

@@ -22,12 +22,12 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import history, labs, views
+from jobs.ledger import history, labs, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
-from jobs.messages import Alone, Config, Loaded
+from jobs.messages import Alone, Config, Loaded, OutOfService
 from jobs.model import Role
 from web.auth import me, only_at
 from web.context import here
@@ -45,6 +45,7 @@ class Stock:
     printer: PrinterView
     form: Form
     told: Loaded | None  # what is on its way to the node
+    out: OutOfService | None  # likewise: whether it is out of service
     alone: Alone | None  # likewise: whether it may print while nobody is there
     said: labs.AloneWord | None  # who said so last, on a page
     unprotected: str  # who says that its make is not to be trusted alone; "" if it may be
@@ -189,6 +190,7 @@ def _stock(
         printer=printer,
         form=form,
         told=told,
+        out=next((each for each in sent.out_of_service if each.printer == printer.facts.id), None),
         alone=next((each for each in sent.alone if each.printer == printer.facts.id), None),
         said=said,
         unprotected=_unprotected(printer.facts.preset),
@@ -206,6 +208,7 @@ def export(node: str) -> Response:
     whole = {
         "lab": replace(found, printers=()),
         "printers": [each.facts for each in found.printers],
+        "upkeep": upkeep.notes(db, node),
         "printing_alone": labs.alone_words(db, node),
         "plates": views.attempts_at(db, node),
     }

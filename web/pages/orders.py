@@ -15,7 +15,7 @@ from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView, OrderView
-from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, UNGRANTED, AttemptState
+from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
 from jobs.messages import PrinterTele
 from jobs.model import AttemptRef, BatchState, OrderState, Role
@@ -25,7 +25,6 @@ from web.forms import Form, attempt_ref
 from web.plans import late, shares
 from web.progress import steps
 from web.streaming import stream
-from web.words import STOPPABLE
 
 pages = Blueprint("orders", __name__)
 

@@ -11,13 +11,12 @@ from jobs.coordinator import nodes
 from jobs.ledger import history, labs, views
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
-from jobs.lifecycle import TO_HARVEST
+from jobs.lifecycle import STOPPABLE, TO_HARVEST
 from jobs.model import AttemptRef
 from web.auth import me, only_at
 from web.context import here
 from web.forms import STOP_REASONS, Form, attempt_ref, stop_from
 from web.streaming import stream
-from web.words import STOPPABLE
 
 pages = Blueprint("stops", __name__)
 

@@ -1,5 +1,6 @@
 """A node takes what its owner's rules allow, and says in words why not."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -44,6 +45,7 @@ def test_what_fits_is_taken():
     ("offer", "rules", "word"),
     [
         (an_offer(), some_rules(paused=True), "pause"),
+        (an_offer(), some_rules(replace(a_printer(), out_of_service=True)), "out of service"),
         (an_offer(printer="p9"), some_rules(), "no printer p9"),
         (an_offer(), some_rules(a_printer(spool=None)), "no spool"),
         (an_offer(material="PLA"), some_rules(), "PETG loaded, not PLA"),

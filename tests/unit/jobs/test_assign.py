@@ -77,6 +77,7 @@ def test_a_job_whose_lab_can_make_it_stays():
         ({"attempt": AttemptState.DECLINED, "words": "no time"}, ReasonCode.DECLINED, "no time"),
         ({"attempt": AttemptState.LAPSED, "words": "no word"}, ReasonCode.DECLINED, "no word"),
         ({"paused": True}, ReasonCode.PAUSED, ""),
+        ({"out_of_service": True}, ReasonCode.SERVICE, ""),
         ({"loaded": None}, ReasonCode.NO_SPOOL, ""),
         ({"loaded": "PLA"}, ReasonCode.MATERIAL, ""),
         ({"online": False, "gone_since": NOW - SILENCE}, ReasonCode.OFFLINE, ""),

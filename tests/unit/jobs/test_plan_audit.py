@@ -81,6 +81,7 @@ def test_a_wrong_plate_is_found(rule, change):
         ("stock", {"grams": 100.0}),
         ("cannot", {"online": False}),
         ("cannot", {"paused": True}),
+        ("cannot", {"out_of_service": True}),
         ("cannot", {"fault": "thermal runaway"}),
         ("overlap", {"queue_s": (60.0,)}),
         ("hours", {"attended": parse("14:00-15:00")}),

@@ -130,6 +130,7 @@ def test_each_printer_that_can_make_nothing_is_told_the_one_rule():
         a_printer("g-broken", fault="thermal runaway"),
         a_printer("h-hours", attended=parse("12:00-13:00")),
         a_printer("i-no"),
+        a_printer("j-out", out_of_service=True, out_until="2026-12-09"),
     ]
     fits = fits_for(fleet, a_fit()) | {("frame", "a-small", "p1"): a_fit(most=0, bed_mm=176.0)}
     plan = plan_of([a_need(declined=(("i-no", "busy"),))], fleet, fits)
@@ -143,10 +144,11 @@ def test_each_printer_that_can_make_nothing_is_told_the_one_rule():
         ("g-broken", ReasonCode.FAULT),
         ("h-hours", ReasonCode.HOURS),
         ("i-no", ReasonCode.DECLINED),
+        ("j-out", ReasonCode.SERVICE),
     ]
-    assert plan.rows[-1].reasons[0].text == "busy"
+    assert [row.reasons[0].text for row in plan.rows[-2:]] == ["busy", "2026-12-09"]
     assert plan.shortfalls[0].pieces == 6
-    assert len(plan.shortfalls[0].reasons) == 9
+    assert len(plan.shortfalls[0].reasons) == 10
 
 
 def test_a_bed_reason_has_both_lengths():

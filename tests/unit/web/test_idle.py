@@ -40,6 +40,7 @@ def kinds(node, now=NOON):
         (a_node(), []),
         (a_node(a_printer(spool=None)), ["load"]),
         (a_node(a_printer(spool=None), a_printer("p2")), ["load"]),
+        (a_node(a_printer(spool=None, out_of_service=True)), ["out"]),
         (a_node(paused=True, attended="18:00-20:00"), ["paused"]),
         (a_node(online=False), ["offline"]),
         # It is 13 h on the lab's wall.

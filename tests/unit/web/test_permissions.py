@@ -21,6 +21,7 @@ from web.pages import (
     requesters,
     telling,
     stops,
+    upkeep,
 )
 
 MODULES = (
@@ -34,6 +35,7 @@ MODULES = (
     recalls,
     fleet,
     labs,
+    upkeep,
     members,
     newcomers,
     designs,
@@ -108,6 +110,7 @@ def test_every_endpoint_has_a_line(app):
         ("labs.export", {MAKER, STEWARD}),
         ("labs.alone", {MAKER}),
         ("labs.spool", {MAKER, STEWARD}),
+        ("upkeep.printer", {MAKER, STEWARD}),
         ("fleet.index", SIGNED_IN),
         ("fleet.live", SIGNED_IN),
         ("fleet.ready", {MAKER, STEWARD}),

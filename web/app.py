@@ -27,6 +27,7 @@ from web.forms import Form
 from web.pages import (
     designs,
     fleet,
+    given,
     harvests,
     labs,
     lots,
@@ -57,6 +58,7 @@ _PAGES = (
     fleet,
     labs,
     upkeep,
+    given,
     members,
     newcomers,
     designs,

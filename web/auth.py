@@ -64,6 +64,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.write_off": _STEWARD,
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,
+        "orders.hide_thanks": _STEWARD,
         "lots.inspect": _HUB,
         "recalls.index": _HUB,
         "recalls.ask": _HUB,
@@ -84,6 +85,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.alone": _MAKER,  # who lives there says so, and nobody for her
         "labs.spool": _BEDS,
         "upkeep.printer": _BEDS,
+        "given.show": _BEDS,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
         "fleet.ready": _BEDS,

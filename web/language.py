@@ -79,6 +79,11 @@ def day_words(text: str) -> str:
     return str(format_date(date.fromisoformat(text), "EEEE d MMMM"))
 
 
+def month_words(text: str) -> str:
+    """Return a month, written as 2026-12, in words."""
+    return str(format_date(date.fromisoformat(f"{text}-01"), "MMMM y"))
+
+
 def weekday(number: int, width: Literal["wide", "abbreviated"] = "wide") -> str:
     """Return the name of a day of the week; 0 is Monday."""
     return str(get_locale().days["format"][width][number])

@@ -18,7 +18,16 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import STOPPABLE, AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import MANUAL, PrinterState
-from web.language import Lazy, day_words, lazy_gettext, local_days, ngettext, number, weekday
+from web.language import (
+    Lazy,
+    day_words,
+    lazy_gettext,
+    local_days,
+    month_words,
+    ngettext,
+    number,
+    weekday,
+)
 from web.language import gettext as _
 from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
 
@@ -171,6 +180,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "packed": lazy_gettext("Packed"),
         "dispatched": lazy_gettext("Dispatched"),
         "received": lazy_gettext("Received by the requester"),
+        "thanks-hidden": lazy_gettext("A word of thanks is kept from the workshops"),
+        "thanks-shown": lazy_gettext("A word of thanks is shown to the workshops again"),
         "delivered": lazy_gettext("Everything that was ordered has been received"),
         "bed-cleared": lazy_gettext("Bed cleared"),
         "taken-back": lazy_gettext("Taken back, to be planned again"),
@@ -370,6 +381,7 @@ def register(app: Flask) -> None:
         day_words=day_words,
         event_words=event,
         hours_words=hours,
+        month_words=month_words,
         reason_words=reason,
         told_words=told,
     )

@@ -12,6 +12,9 @@ from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
 
+#: Characters of a requester's word to those who made a delivery.
+MOST_THANKS = 500
+
 
 def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
     """Put all accepted lots of an order that lie at the hub into one batch; return its id.
@@ -61,14 +64,20 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
         event(db, batch.order_id, "dispatched", by, batch_id, now)
 
 
-def receive(ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now: datetime) -> None:
+def receive(
+    ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now: datetime, thanks: str = ""
+) -> None:
     """The requester has counted a batch in: refused and lost pieces are made again.
+
+    `thanks` is a word to the labs whose pieces were in it.
 
     Raises:
         NotFoundError: there is no such batch.
         RefusedError: it was not dispatched, or was received before.
-        InvalidFieldError: more refused or lost than were sent.
+        InvalidFieldError: more refused or lost than were sent, or too many words.
     """
+    if len(thanks) > MOST_THANKS:
+        raise InvalidFieldError("thanks", f"at most {MOST_THANKS} characters")
     with ledger.transaction() as db:
         batch = views.batch(db, batch_id)
         if batch.state is not BatchState.DISPATCHED:
@@ -78,14 +87,26 @@ def receive(ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now
             raise InvalidFieldError("refused", f"refused and lost together are at most {sent}")
         _count_in(db, batch, refused, lost)
         db.execute(
-            "update batch set state = ?, received_at = ?, received_by = ? where id = ?",
-            (BatchState.RECEIVED, now.isoformat(), by, batch_id),
+            "update batch set state = ?, received_at = ?, received_by = ?, thanks = ? where id = ?",
+            (BatchState.RECEIVED, now.isoformat(), by, thanks.strip(), batch_id),
         )
         event(
             db, batch.order_id, "received", by, batch_id, now,
             received=sent - refused - lost, refused=refused, lost=lost,
         )  # fmt: skip
         close_if_complete(db, batch.order_id, now)
+
+
+def hide_thanks(ledger: Ledger, batch_id: str, by: str, now: datetime, *, hidden: bool) -> None:
+    """Keep a requester's word from the labs, or show it to them again.
+
+    Raises:
+        NotFoundError: there is no such batch.
+    """
+    with ledger.transaction() as db:
+        batch = views.batch(db, batch_id)
+        db.execute("update batch set thanks_hidden = ? where id = ?", (int(hidden), batch_id))
+        event(db, batch.order_id, "thanks-hidden" if hidden else "thanks-shown", by, batch_id, now)
 
 
 def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost: int) -> None:

@@ -28,7 +28,7 @@ PUBLIC = [
     "{follow}",
     "{asked}",
     "{lot}",
-    "{stop_print}",
+    "{stop}",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -41,6 +41,7 @@ SIGNED_IN = [
     "/fleet",
     "/labs/lab-a",
     "/labs/lab-a/printers/p1/upkeep",
+    "/labs/lab-a/given",
     "/members",
     "{offer}",
     "{by_hand}",

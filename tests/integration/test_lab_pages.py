@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from jobs.coordinator import harvests, nodes, orders
+from jobs.coordinator import deliveries, harvests, lots, nodes, orders
 from jobs.coordinator.people import add_person
 from jobs.ledger import history, labs, streams, upkeep, views
 from jobs.ledger.waiting import waiting
@@ -542,6 +542,74 @@ def test_notes_stay_with_their_printer_their_day_and_who_wrote_them(site, hashed
     assert maker.get(f"/labs/{B}/printers/p1/upkeep").status_code == 403
     answer = maker.send(f"/labs/{B}/printers/p1/upkeep", at="/waiting", note="x", state="out")
     assert answer.status_code == 403
+
+
+# --- what she has given
+
+
+def delivered(world, words=""):
+    """A delivery with pieces of one lab, received with a word; return the order and the batch."""
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    code = harvests.harvest(world.ledger, ref, 2, 1, "warped", "maker", world.now)
+    lots.inspect(world.ledger, code, 1, 1, "crack", "inspector", world.now)
+    batch = deliveries.pack(world.ledger, order_id, "steward", world.now)
+    deliveries.dispatch(world.ledger, batch, "steward", world.now)
+    return order_id, batch
+
+
+def test_a_maker_reads_her_own_yield_and_nobody_elses(site, hashed):
+    world, maker = site.world, site.person("maker")
+    world.add_lab(B)
+    world.is_there(B, online=False)
+    delivered(world)
+    text = sections(maker.get(f"/labs/{A}/given?lang=en").text)
+    assert "2 good, 1 scrap, 1 of the good ones was rejected at inspection" in text
+    assert "33 %" in text  # one of three
+    assert re.search(r"good pieces 1 plates 1 of printing 2 h of filament 33 g", text)
+    assert "November 2026" in text
+    assert (
+        "Nothing has been counted yet."
+        in site.person("steward").get(f"/labs/{B}/given?lang=en").text
+    )
+    assert maker.get(f"/labs/{B}/given").status_code == 403
+    assert site.person("inspector").get(f"/labs/{A}/given").status_code == 403
+
+
+def test_a_hospitals_word_reaches_those_who_made_it(site, hashed):
+    world, maker, steward = site.world, site.person("maker"), site.person("steward")
+    order_id, batch = delivered(world)
+    add_person(world.ledger, "other", "Other", Role.MAKER, hashed, B, world.now)
+    link = "/o/" + orders.link_of(world.ledger, order_id)
+    nurse = site.person()
+    path = f"{link}/received/{batch}"
+    sent = {"refused": "0", "lost": "0"}
+    answer = nurse.send(path, at=link, **sent, thanks="x" * 501)
+    assert answer.status_code == 422
+    assert (
+        "At most 500 letters, please."
+        in nurse.client.post(
+            f"{path}?lang=en", data=nurse.form(link) | sent | {"thanks": "x" * 501}
+        ).text
+    )
+    assert nurse.send(path, at=link, **sent, thanks=" Merci <b>!</b> ").status_code == 303
+    assert "Merci &lt;b&gt;!&lt;/b&gt;" in nurse.get(link).text
+    page = maker.get(f"/labs/{A}/given?lang=en").text
+    assert "<blockquote>Merci &lt;b&gt;!&lt;/b&gt;</blockquote>" in page
+    assert "1 piece was from here" in page
+    world.add_lab(B)
+    assert "Merci" not in sections(site.person("other").get(f"/labs/{B}/given?lang=en").text)
+    hide = f"/batches/{batch}/thanks"
+    assert maker.send(hide, at="/waiting", hidden="yes").status_code == 403
+    assert steward.send(hide, at=f"/orders/{order_id}", hidden="yes").status_code == 303
+    assert "Merci" not in sections(maker.get(f"/labs/{A}/given?lang=en").text)
+    assert "The workshops do not see it." in steward.get(f"/orders/{order_id}?lang=en").text
+    steward.client.post(hide, data=steward.form(f"/orders/{order_id}") | {"hidden": "no"})
+    assert "Merci &lt;b&gt;" in maker.get(f"/labs/{A}/given?lang=en").text
 
 
 # --- offers

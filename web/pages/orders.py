@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import deliveries, harvests, orders
 from jobs.law import Books
-from jobs.ledger import history, labs, views
+from jobs.ledger import given, history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView, OrderView
@@ -110,6 +110,7 @@ def _page(order_id: str, refusal: Form) -> str:
         },
         to_pack=sum(lot.accepted for lot in view.lots if not lot.batches),
         link=link,
+        thanks=given.thanks_of(db, order_id),
         refusal=refusal,
         version=version,
     )
@@ -173,6 +174,16 @@ def dispatch(batch_id: str) -> AnyResponse:
     batch = views.batch(context.ledger.reading, batch_id)
     if batch.state is BatchState.PACKED:  # pressed twice: it has left with the first
         deliveries.dispatch(context.ledger, batch_id, me().login, context.now())
+    return _back(batch.order_id)
+
+
+@pages.post("/batches/<batch_id>/thanks")
+def hide_thanks(batch_id: str) -> AnyResponse:
+    """Keep a requester's word from the labs, or show it to them again."""
+    context = here()
+    batch = views.batch(context.ledger.reading, batch_id)
+    hidden = Form(request.form)["hidden"] == "yes"
+    deliveries.hide_thanks(context.ledger, batch_id, me().login, context.now(), hidden=hidden)
     return _back(batch.order_id)
 
 

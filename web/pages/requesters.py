@@ -11,6 +11,7 @@ from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.recalls import told_to
+from jobs.ledger.given import thanks_of
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
 from web.forms import Form, new_request_key, receipt_from, request_from
@@ -117,6 +118,8 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         asides=asides,
         receipt=receipt,
         receipt_of=receipt_of,
+        thanks=thanks_of(context.ledger.reading, order.id),
+        most_thanks=deliveries.MOST_THANKS,
         version=version,
     )
 
@@ -148,10 +151,13 @@ def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
         raise NotFoundError("batch", batch_id)
     form = Form(request.form)
     refused, lost = receipt_from(form, sum(lot.pieces for lot in batch.lots))
+    words = form.text("thanks", deliveries.MOST_THANKS, needed=False)
     # Pressed twice: it was received by the first.
     if form.good and batch.state is not BatchState.RECEIVED:
         try:
-            deliveries.receive(context.ledger, batch_id, refused, lost, _REQUESTER, context.now())
+            deliveries.receive(
+                context.ledger, batch_id, refused, lost, _REQUESTER, context.now(), words
+            )
         except InvalidFieldError as error:
             form.refused(error)
     if not form.good:

@@ -86,6 +86,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.spool": _BEDS,
         "upkeep.printer": _BEDS,
         "given.show": _BEDS,
+        "leaving.leave": _MAKER,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
         "fleet.ready": _BEDS,

@@ -127,6 +127,8 @@ LINKS: Words = MappingProxyType(
 _TOLD: Words = MappingProxyType(
     {
         "no word from the node for two hours": lazy_gettext("no answer for two hours"),
+        "left of its own accord": lazy_gettext("has left of its own accord"),
+        "the lab left the network": lazy_gettext("the workshop has left the network"),
         "the node lost its journal": lazy_gettext("the workshop’s computer lost its memory"),
     }
 )
@@ -192,6 +194,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "lab-invited": lazy_gettext("Workshop invited"),
         "node-joined": lazy_gettext("Workshop has joined, waits"),
         "node-confirmed": lazy_gettext("Workshop let in"),
+        "maker-left": lazy_gettext("A maker has left"),
         "node-revoked": lazy_gettext("Workshop shut out"),
         "rotation-asked": lazy_gettext("New password asked for"),
         "login-changed": lazy_gettext("Password changed"),

@@ -273,11 +273,16 @@ def revoke(ledger: Ledger, node: str, reason: str, by: str, now: datetime) -> No
         found = members.member(db, node)
         if found.standing is Standing.REVOKED:
             raise RefusedError(f"{node} was revoked already: {found.standing_reason}.")
-        _stand(db, node, Standing.REVOKED, by, reason, now)
-        db.execute("update node set login = '', online = 0, unheard = 0 where id = ?", (node,))
-        streams.restart(db, node)
-        event(db, "", "node-revoked", by, node, now, reason=reason)
-        _free_its_work(db, node, now)
+        shut_out(db, found, reason, by, now)
+
+
+def shut_out(db: sqlite3.Connection, found: Member, reason: str, by: str, now: datetime) -> None:
+    """As `revoke`, inside the caller's transaction, for a node that was not revoked before."""
+    _stand(db, found.id, Standing.REVOKED, by, reason, now)
+    db.execute("update node set login = '', online = 0, unheard = 0 where id = ?", (found.id,))
+    streams.restart(db, found.id)
+    event(db, "", "node-revoked", by, found.id, now, reason=reason)
+    _free_its_work(db, found.id, now)
 
 
 def _free_its_work(db: sqlite3.Connection, node: str, now: datetime) -> None:

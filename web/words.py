@@ -171,6 +171,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "cancel-asked": lazy_gettext("Stop asked for"),
         "harvested": lazy_gettext("Counted"),
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
+        "not-booked": lazy_gettext("Said by a workshop after a backup was put back, and not added"),
         "written-off": lazy_gettext("Written off"),
         "inspected": lazy_gettext("Inspected"),
         "recalled": lazy_gettext("Called back"),

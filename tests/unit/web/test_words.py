@@ -1,15 +1,20 @@
 """Every state, reason and event has words, and every word has its French."""
 
+import ast
+import re
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask import Flask
+from jinja2 import Environment
 
+import jobs.coordinator
 import web
 from designs.model import ReviewState
 from jobs.ledger.history import EventView
@@ -223,3 +228,136 @@ def test_history_in_words(event, said):
 def test_durations(seconds, said):
     with in_language("en"):
         assert words.duration(seconds) == said
+
+
+# --- nothing on a page is left in one language
+
+
+LETTERS = re.compile(r"[^\W\d_]{2,}")
+#: Units and what is typed into a terminal are the same in every language.
+EVERYWHERE = {"mm", "cm³", "kg", "fabnet", "node", "join", "FR", "EN"}
+#: Two words in a row: what is written in code is one word.
+SENTENCE = re.compile(r"[^\W\d_]{2,}[,:]? [^\W\d_]{2,}")
+LEXER = Environment(autoescape=True)
+TEMPLATES = sorted((HERE / "templates").glob("*.html"))
+SPEAKING = [*sorted((HERE / "pages").glob("*.py")), HERE / "errors.py", HERE / "node_app.py",
+            HERE / "plans.py", HERE / "progress.py", HERE / "idle.py"]  # fmt: skip
+
+
+class Spoken(HTMLParser):
+    """Collects what a reader sees or hears of a page's own text."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.words = []
+
+    def handle_starttag(self, _tag, attrs):
+        spoken = {"alt", "title", "placeholder", "aria-label", "aria-description", "label"}
+        self.words += [value for name, value in attrs if name in spoken and value]
+
+    def handle_data(self, data):
+        # What an expression puts in the middle of a tag is no text.
+        self.words.append(re.sub(r'[\w-]+="[^"]*"', "", data))
+
+
+def bare_text(source):
+    """Return the text of a template that no gettext translates."""
+    own = ""
+    for _, kind, value in LEXER.lex(source):
+        own += value if kind == "data" else "0" if kind == "variable_begin" else ""
+    spoken = Spoken()
+    spoken.feed(own)
+    spoken.close()
+    return [text.strip() for text in spoken.words if set(LETTERS.findall(text)) - EVERYWHERE]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_templates_hold_no_bare_text(path):
+    assert bare_text(path.read_text()) == []
+
+
+def test_bare_text_would_be_found():
+    assert bare_text('<p class="a">{{ _("Hello") }} {# note #}</p>') == []
+    assert bare_text("<p>Hello {{ name }}</p>") == ["Hello 0"]
+    assert bare_text('<img alt="A bed" src="{{ x }}">') == ["A bed"]
+    assert bare_text("{% if a %}Yes{% endif %}") == ["Yes"]
+
+
+def bare_strings(source):
+    """Return the sentences in Python that no gettext translates; docstrings, logs and raises aside."""
+    tree, aside = ast.parse(source), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                aside.add(id(first.value))
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        told = called in {"_", "gettext", "ngettext", "lazy_gettext"} or called.startswith("_log.")
+        if told or isinstance(node, ast.Raise):
+            aside |= {id(n) for n in ast.walk(node)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        and id(node) not in aside and SENTENCE.search(node.value)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: path.name)
+def test_pages_hold_no_bare_sentence(path):
+    assert bare_strings(path.read_text()) == []
+
+
+def test_a_bare_sentence_would_be_found():
+    assert bare_strings('"""A module."""\nx = _("Not this one")\nraise E("nor this")') == []
+    assert bare_strings('form.wrong("day", "This day has passed.")') == ["This day has passed."]
+    assert bare_strings('x = f"at {place} it is late"') == [" it is late"]
+
+
+def test_nothing_is_guessed(catalogue):
+    assert [m.id for m in catalogue if m.fuzzy] == []
+
+
+def figures(text):
+    return set(re.findall(r"%\((\w+)\)[sd]", text))
+
+
+def wrong_figures(message):
+    """Return the forms whose figures are not those of the English."""
+    many = message.pluralizable
+    english = message.id if many else (message.id,)
+    wanted = set().union(*map(figures, english))
+    # One of a thing may be said without its number.
+    free = {"num"} if many else set()
+    return [s for s in (message.string if many else (message.string,))
+            if not wanted - free <= figures(s) <= wanted]  # fmt: skip
+
+
+def test_every_figure_of_the_english_is_in_the_french(catalogue):
+    assert {m.id: w for m in catalogue if m.id and (w := wrong_figures(m))} == {}
+
+
+def test_a_wrong_figure_would_be_found():
+    assert wrong_figures(Message("by %(day)s", "le %(jour)s")) == ["le %(jour)s"]
+    assert wrong_figures(Message("by %(day)s", "bientôt")) == ["bientôt"]
+    plural = Message(("%(num)s of %(all)s", "%(num)s of %(all)s"), ("une de %(all)s", "%(num)s"))
+    assert wrong_figures(plural) == ["%(num)s"]
+
+
+def kinds_in_histories():
+    """Return the kinds of events that orders get, as the use cases write them."""
+    found = set()
+    for path in sorted(Path(jobs.coordinator.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "event":
+                order, kind = node.args[1:3]
+                if not (isinstance(order, ast.Constant) and order.value == ""):
+                    found |= {n.value for n in ast.walk(kind) if isinstance(n, ast.Constant)}
+    return {kind for kind in found if kind and not kind.startswith("attempt-")}
+
+
+def test_every_event_of_an_order_has_words():
+    kinds = kinds_in_histories()
+    assert {"asked", "harvested", "thanks-hidden"} <= kinds
+    with in_language("fr"):
+        assert [kind for kind in sorted(kinds) if kind not in words._PLAIN_EVENTS] == []

@@ -14,7 +14,8 @@ from firmware_profiles.profile import FirmwareProfile
 from printers.errors import PortError
 from printers.gcode_line import clean
 
-_POSITION = re.compile(r"X:\s*-?\d+\.?\d* Y:")  # M114's answer
+#: M114's answer; Smoothieware puts `C: ` before it.
+_POSITION = re.compile(r"(?:C: )?X:\s*-?\d+\.?\d* Y:")
 
 
 def whole_print(gcode: Path, name: str, profile: FirmwareProfile) -> Iterator[bytes]:

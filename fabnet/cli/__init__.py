@@ -20,6 +20,7 @@ from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
 from fabnet.cli.reports import lot, plan
 from fabnet.cli.setup import setup
+from fabnet.cli.sim import sim_printer
 
 
 def main() -> None:
@@ -45,6 +46,19 @@ def fabnet(verbose: bool) -> None:
 
 
 for _command in (serve, node, person, design, plan, lot, doctor, mail_test, demo, backup, restore):
+for _command in (
+    serve,
+    node,
+    person,
+    design,
+    plan,
+    lot,
+    doctor,
+    demo,
+    sim_printer,
+    backup,
+    restore,
+):
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)

@@ -17,7 +17,7 @@ import msgspec
 class RecordEvent:
     """One thing that happened inside the printer."""
 
-    event: str  # boot, begin, end, abandoned, halted
+    event: str  # boot, begin, end, abandoned, halted, burnt
     name: str = ""  # of the attempt, as M117 or M118 gave it
     lines: int = 0  # executed since begin
     sha256: str = ""  # over the executed lines since begin

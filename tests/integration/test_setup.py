@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from fabnet.config import load_node
 from printers.octoprint_api import OctoPrintApi
+from printers.serial_driver import SerialDriver
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
 from tests.integration.test_discover import ENDER, HOLDER, decide
@@ -187,3 +189,31 @@ def test_octoprint_gives_its_key_to_the_wizard(folder, tmp_path):
         assert key not in (folder / "node.toml").read_text() + answer.stderr + answer.stdout
     finally:
         octo.stop()
+
+
+def test_a_simulated_printer_for_who_has_none(tmp_path):
+    """`fabnet sim-printer` says where its port is; the driver finds a printer there."""
+    port = tmp_path / "left.tty"
+    command = [sys.executable, "-m", "fabnet", "sim-printer", "--port", str(port)]
+    with subprocess.Popen([*command, "--firmware", "prusa-mk3"], stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout.readline().decode().strip() == str(port)
+            until = time.monotonic() + 10
+            while not port.exists() and time.monotonic() < until:
+                time.sleep(0.02)
+            driver = SerialDriver(str(port))
+            assert driver.open().profile == "prusa-mk3"
+            driver.close()
+        finally:
+            child.terminate()
+    assert child.returncode == 0
+    assert not port.exists()
+
+
+def test_a_simulated_printer_overwrites_no_file(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    command = [sys.executable, "-m", "fabnet", "sim-printer", "--port", str(tmp_path / "mine")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "is there already" in done.stderr
+    assert (tmp_path / "mine").read_text() == "mine"

@@ -1,0 +1,230 @@
+"""Whole jobs through the real driver, over a real pty, to every firmware that we know: exact, or told.
+
+The printer is a process of its own (`printers.sim`), which records each line that it executed.
+"""
+
+import dataclasses
+import time
+
+import pytest
+
+from firmware_profiles.loader import all_firmwares, load_firmware
+from printers.errors import NoAnswerError
+from printers.model import PrinterState, PrintResult
+from printers.serial_driver import SerialDriver
+from printers.sim.dialect import DIALECTS
+from tests.doubles.sim_printer import SimPrinter
+
+NAME = "fabnet-abcdefghjk-a1"
+PRINTERS = sorted(name for name, dialect in DIALECTS.items() if not dialect.foreign)
+#: They compare line numbers, so that whatever is lost on the line is asked for.
+ASKING = sorted(name for name in PRINTERS if DIALECTS[name].numbers)
+
+
+def lines_of(count):
+    head = ["G28", "G90", "M83", "M140 S60", "M109 S215"]
+    body = [f"G1 X{i % 180}.{i % 10} Y{i % 170} E0.0{i % 9 + 1}" for i in range(count)]
+    return [*head, *body, "M104 S0", "M140 S0"]
+
+
+class Desk:
+    """One simulated printer with the driver at it."""
+
+    def __init__(self, folder, dialect, *options, baudrate=115200):
+        self.folder = folder
+        self.sim = SimPrinter(folder, "--dialect", dialect, *options).start()
+        self.driver = SerialDriver(str(self.sim.port), baudrates=(baudrate,))
+        self.identity = None
+
+    def open(self):
+        self.identity = self.driver.open()
+        return self
+
+    def start(self, lines):
+        path = self.folder / "plate.gcode"
+        path.write_text("\n".join(lines) + "\n")
+        self.driver.start(path, NAME)
+
+    def end(self, seconds=25):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            status = self.driver.poll(0.1)
+            if status.last is not None:
+                return status
+        pytest.fail(f"it did not end; the last status was {status}")
+
+    def close(self):
+        self.driver.close()
+        self.sim.kill()
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Desk(tmp_path, *arguments, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def is_exact(desk, lines):
+    """The printer did each line once, in order, and its record has the end of the print."""
+    assert desk.sim.executed() == lines
+    mine = [event for event in desk.sim.events() if event.name == NAME]
+    assert [event.event for event in mine] == ["begin", "end"]
+    assert mine[-1].lines == len(lines)
+
+
+def test_every_firmware_profile_is_simulated():
+    profiles = {profile.name for profile in all_firmwares()} - {"unknown"}
+    assert profiles <= DIALECTS.keys()
+
+
+@pytest.mark.parametrize("dialect", PRINTERS)
+def test_a_job_is_exact(desk, dialect):
+    one = desk(dialect).open()
+    assert one.identity.profile == ("marlin" if dialect == "marlin-advanced" else dialect)
+    lines = lines_of(400)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    is_exact(one, lines)
+
+
+@pytest.mark.parametrize("dialect", PRINTERS)
+def test_a_job_on_a_line_that_takes_its_time_is_exact(desk, dialect):
+    one = desk(dialect, "--timed", "--baudrate", "250000", "--ok-ms", "1", baudrate=250000).open()
+    lines = lines_of(400)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    is_exact(one, lines)
+
+
+FAULTS = {
+    "corrupted": ("--corrupt-every", "60"),
+    "lost lines": ("--drop-line-every", "90"),
+    "doubled lines": ("--duplicate-every", "70"),
+    "extra oks": ("--extra-ok-every", "50"),
+    "a stall": ("--stall-at", "200", "--timed", "--baudrate", "115200"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("dialect", ASKING)
+def test_a_bad_line_changes_nothing(desk, dialect, fault, monkeypatch):
+    shorten_patience(monkeypatch)
+    one = desk(dialect, *FAULTS[fault]).open()
+    lines = lines_of(300)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    is_exact(one, lines)
+
+
+def shorten_patience(monkeypatch):
+    """Firmwares without busy messages get 30 s before an ok counts as lost: here one second."""
+
+    def patient(profile):
+        return dataclasses.replace(profile, ok_timeout_s=1.0)
+
+    every = tuple(patient(profile) for profile in all_firmwares())
+    monkeypatch.setattr("printers.serial_driver.all_firmwares", lambda: every)
+    monkeypatch.setattr(
+        "printers.serial_driver.load_firmware", lambda name: patient(load_firmware(name))
+    )
+
+
+@pytest.mark.parametrize("dialect", ASKING)
+def test_lost_oks_are_passed(desk, dialect, monkeypatch):
+    shorten_patience(monkeypatch)
+    one = desk(dialect, "--drop-ok-every", "120").open()
+    lines = lines_of(300)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    is_exact(one, lines)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_all_faults_by_chance(desk, seed, monkeypatch):
+    shorten_patience(monkeypatch)
+    one = desk(
+        "marlin", "--seed", str(seed), "--corrupt-every", "50", "--drop-ok-every", "200",
+        "--extra-ok-every", "70", "--duplicate-every", "150", "--drop-line-every", "150",
+        "--timed", "--baudrate", "250000", baudrate=250000,
+    ).open()  # fmt: skip
+    lines = lines_of(800)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    is_exact(one, lines)
+
+
+def test_a_firmware_that_cannot_ask_never_extrudes_twice(desk, monkeypatch):
+    """RepRapFirmware passes a spoilt line in silence: the print ends before a move is doubled."""
+    shorten_patience(monkeypatch)
+    one = desk("reprapfirmware", "--corrupt-every", "100").open()
+    lines = lines_of(300)
+    one.start(lines)
+    assert one.end().last.result is PrintResult.INTERRUPTED
+    moves = [line for line in one.sim.executed() if line.startswith("G1")]
+    assert moves == [line for line in lines if line.startswith("G1")][: len(moves)]
+
+
+@pytest.mark.parametrize("dialect", [name for name in PRINTERS if DIALECTS[name].runaway])
+def test_a_printer_that_has_stopped_is_a_fault(desk, dialect):
+    one = desk(dialect, "--halt-at", "150").open()
+    one.start(lines_of(400))
+    status = one.end()
+    assert status.last.result is PrintResult.FAILED
+    assert status.state is PrinterState.FAULT
+    assert len(one.sim.executed()) < 300
+
+
+@pytest.mark.parametrize(
+    ("options", "events"),
+    [((), {"halted"}), (("--unprotected",), {"burnt"})],
+    ids=["protected", "unprotected"],
+)
+def test_without_thermal_protection_it_burns(desk, options, events):
+    one = desk(
+        "marlin", "--sensor-off-at", "40", "--heating-c-s", "400", "--hurry", "1", *options
+    ).open()
+    one.start([*["M105"] * 40, "M104 S230", "G4 S2", "G4 S2", "M104 S0"])
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        one.driver.poll(0.1)
+        seen = {event.event for event in one.sim.events()} & {"halted", "burnt"}
+        if seen:
+            break
+    assert seen == events
+
+
+def test_a_cable_that_is_pulled_ends_the_print_and_nothing_is_resumed(desk):
+    one = desk("marlin", "--unplug-at", "200").open()
+    one.start(lines_of(2000))
+    status = one.end()
+    assert status.last.result is PrintResult.INTERRUPTED
+    before = [line for line in one.sim.executed() if line.startswith("G1")]
+    until = time.monotonic() + 20
+    while status.state is not PrinterState.IDLE and time.monotonic() < until:
+        status = one.driver.poll(0.1)
+    assert status.state is PrinterState.IDLE
+    assert [line for line in one.sim.executed() if line.startswith("G1")] == before
+    assert "abandoned" in {event.event for event in one.sim.events()}
+
+
+def test_moves_that_take_their_time_fill_the_planner_and_are_waited_for(desk):
+    """100 moves of 10 mm at 100 mm/s, ten times faster: a second, less what is planned ahead."""
+    one = desk("marlin", "--hurry", "10").open()
+    began = time.monotonic()
+    lines = ["G91", "G1 F6000", *["G1 X10", "G1 X-10"] * 50]
+    one.start(lines)
+    assert one.end().last.result is PrintResult.DONE
+    assert 0.9 < time.monotonic() - began < 5
+    is_exact(one, lines)
+
+
+def test_a_mill_is_no_printer(desk):
+    with pytest.raises(NoAnswerError):
+        desk("grbl").open()

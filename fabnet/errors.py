@@ -76,6 +76,15 @@ class NodeRefusedError(FabnetError):
     """The node does not do what was wished; the message says why."""
 
 
+class TrialError(FabnetError):
+    """A test print was not begun, or did not come to its end."""
+
+    def __init__(self, printer: str, why: str) -> None:
+        super().__init__(f"No test print on {printer}: {why}")
+        self.printer = printer
+        self.why = why
+
+
 class FileFetchError(FabnetError):
     """A plate file could not be fetched."""
 

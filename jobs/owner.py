@@ -13,7 +13,7 @@ import msgspec
 
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
-from printers.model import PrinterState
+from printers.model import PrinterState, PrintResult
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="look"):
@@ -55,7 +55,20 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="pa
     paused: bool
 
 
-Wish = Look | Count | Clear | Begin | GiveBack | Pause
+class Try(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="try"):
+    """The bed is clear, it may heat, and somebody is beside it: print a test part, for nobody."""
+
+    printer: str
+    slice: str  # its key in the node's folder of test parts
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="halt"):
+    """Stop the test part that this printer prints."""
+
+    printer: str
+
+
+Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +112,18 @@ class BedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialView:
+    """The last test part of a printer since the node was started; no order has anything of it."""
+
+    printer: str
+    name: str  # as the printer shows it
+    seconds: float  # the slicer's figure
+    grams: float
+    result: PrintResult | None = None  # None while it prints
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
     """A node, its beds, and its plates in the order in which they were taken."""
 
@@ -111,6 +136,7 @@ class NodeView:
     paused: bool
     beds: tuple[BedView, ...]
     plates: tuple[PlateView, ...]
+    trials: tuple[TrialView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

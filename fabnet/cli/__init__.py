@@ -21,6 +21,7 @@ from fabnet.cli.offline import OWNER_COMMANDS
 from fabnet.cli.reports import lot, plan
 from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
+from fabnet.cli.trial import test_print
 
 
 def main() -> None:
@@ -63,3 +64,4 @@ for _command in (
 for _command in OWNER_COMMANDS:
     node.add_command(_command)
 node.add_command(setup)
+node.add_command(test_print)

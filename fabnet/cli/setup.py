@@ -15,6 +15,7 @@ import click
 
 from fabnet import clock
 from fabnet.cli.common import FILE
+from fabnet.cli.trial import offer
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
@@ -124,6 +125,8 @@ def setup(
     else:
         _all(work, answers, look_at, network=not no_network)
     _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
+    if not yes:
+        offer(config, work.printers)
 
 
 def _load(config: Path) -> NodeConfig:
@@ -386,9 +389,8 @@ def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
     else:
         _say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
         _say(
-            f"next: fabnet doctor {config}, then: fabnet node run {config}; a node that runs already"
+            f"A node that runs takes it up when it is started again; else: fabnet node run {config}"
         )
-        _say("takes it up when it is started again")
     if as_json:
         told = {
             "config": str(config),

@@ -29,6 +29,7 @@ from fabnet.node.owner import Desk, Owner
 from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
 from fabnet.node.tables import Entry
+from fabnet.node.trial import TRIALS, Trials
 from fabnet.node.uplink import After, Uplink
 from firmware_profiles.profile import MachinePreset
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
@@ -43,7 +44,6 @@ from jobs.messages import (
     Offer,
     PrinterChange,
     PrinterReady,
-    PrinterTele,
     Report,
     ReportState,
     Restate,
@@ -105,14 +105,18 @@ class Agent:
         self._lab = Lab(config, presets, journal)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
         self._uplink = Uplink(config.id, boot, journal, link, self._apply, self._forgot)
+        self._trials = Trials(
+            Path(config.data_dir) / TRIALS, journal, self._lab, self._benches, presets,
+            self._say_printer,
+        )  # fmt: skip
         self.desk = Desk()
         self._owner = Owner(
             config.id, journal, self._lab, self._grants, self._benches, self._uplink,
-            self._on_harvested, self._on_printer_ready,
+            self._trials, self._on_harvested, self._on_printer_ready,
         )  # fmt: skip
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until told to stop.
+    def run(self, stop: threading.Event, *, linked: bool = True) -> None:
+        """Work until told to stop; without the network where it is not to be `linked`.
 
         Raises:
             SupersededError: another node speaks in this one's name.
@@ -120,7 +124,8 @@ class Agent:
         self.begin()
         for bench in self._benches.values():
             bench.start()
-        self._uplink.start()
+        if linked:
+            self._uplink.start()
         try:
             while not stop.is_set():
                 try:
@@ -304,6 +309,8 @@ class Agent:
     def _on_printer_ready(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
         if printer not in self._benches or self._journal.on_bed(printer) is not None:
             return
+        if self._trials.runs(printer):
+            return
         self._journal.set_clear(db, printer, clear=True)
         self._say_printer(db, printer, now)
 
@@ -332,6 +339,7 @@ class Agent:
                         report = Report(attempt=entry.ref, state=ReportState.PRINTING, spool=spool)
                         self._journal.say(db, report, now)
             case Ended():
+                self._trials.ended(event, now)
                 entry = self._by_name(event.outcome.name)
                 self._recovering.discard(event.outcome.name)
                 if entry is not None:
@@ -378,16 +386,7 @@ class Agent:
     # --- telemetry ----------------------------------------------------------------------------
 
     def _telemetry(self) -> Telemetry:
-        return Telemetry(
-            printers=tuple(
-                PrinterTele(
-                    printer=name,
-                    state=bench.status.state,
-                    attempt=bench.status.name or "",
-                    fraction_done=bench.status.fraction_done,
-                    nozzle_c=bench.status.nozzle_c,
-                    bed_c=bench.status.bed_c,
-                )
-                for name, bench in self._benches.items()
-            )
-        )
+        # What is tried is nobody's attempt.
+        runs = self._trials.runs
+        told = (bench.tele(named=not runs(name)) for name, bench in self._benches.items())
+        return Telemetry(printers=tuple(told))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fabnet.node.files import sha256_of
+from jobs.messages import PrinterTele
 from printers.driver import Driver
 from printers.errors import PrinterError
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _REOPEN_S = 3.0
+#: The fault of a printer that was not tried yet.
+NOT_OPENED = "not opened yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ class Bench:
         self, printer: str, make_driver: Callable[[], Driver], tell: Callable[[BenchEvent], None]
     ) -> None:
         self.printer = printer
-        self.status = PrinterStatus(state=PrinterState.OFFLINE, fault="not opened yet")
+        self.status = PrinterStatus(state=PrinterState.OFFLINE, fault=NOT_OPENED)
         self._make_driver = make_driver
         self._tell = tell
         self._commands: queue.Queue[Command] = queue.Queue()
@@ -108,6 +111,18 @@ class Bench:
     def command(self, command: Command) -> None:
         """Tell the thread what to do; returns at once."""
         self._commands.put(command)
+
+    def tele(self, *, named: bool) -> PrinterTele:
+        """Return progress and temperatures, with the attempt's name where it is one."""
+        status = self.status
+        return PrinterTele(
+            printer=self.printer,
+            state=status.state,
+            attempt=(status.name or "") if named else "",
+            fraction_done=status.fraction_done,
+            nozzle_c=status.nozzle_c,
+            bed_c=status.bed_c,
+        )
 
     def stop(self) -> None:
         """End the thread; a print in progress is left to `Recover` after the next start."""

@@ -133,6 +133,10 @@ class Lab:
         """Return the id of the spool that is in a printer."""
         return self._loaded(self._printer(printer)).spool
 
+    def loaded_on(self, printer: str) -> Spool | None:
+        """Return the spool in a printer, None where none is."""
+        return self.facts(self._printer(printer)).spool
+
     def _printer(self, printer: str) -> PrinterConfig:
         return next(p for p in self._config.printers if p.id == printer)
 

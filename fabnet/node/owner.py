@@ -19,6 +19,7 @@ from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.tables import Entry
+from fabnet.node.trial import Trials
 from fabnet.node.uplink import After, Uplink
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import streams
@@ -31,10 +32,12 @@ from jobs.owner import (
     Clear,
     Count,
     GiveBack,
+    Halt,
     Look,
     NodeView,
     Pause,
     PlateView,
+    Try,
     Wish,
 )
 
@@ -92,6 +95,7 @@ class Owner:
         grants: Grants,
         benches: Mapping[str, Bench],
         uplink: Uplink,
+        trials: Trials,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
         cleared: Callable[[sqlite3.Connection, str, datetime], None],
     ) -> None:
@@ -101,6 +105,7 @@ class Owner:
         self._grants = grants
         self._benches = benches
         self._uplink = uplink
+        self._trials = trials
         self._counted = counted
         self._cleared = cleared
         self._resting = lab.resting
@@ -143,6 +148,10 @@ class Owner:
                 self._begin(wish.attempt)
             case GiveBack():
                 self._give_back(wish.attempt, wish.reason.strip())
+            case Try():
+                self._trials.begin(wish.printer, wish.slice)
+            case Halt():
+                self._trials.halt(wish.printer)
             case Pause():
                 with self._journal.transaction() as db:
                     self._lab.configure(db, Config(paused=wish.paused))
@@ -194,6 +203,8 @@ class Owner:
             raise RefusedError(f"{printer} prints {lies.ref} now.")
         if lies is not None:
             raise RefusedError(f"{lies.ref} lies on {printer}: count it, that clears the bed too.")
+        if self._trials.runs(printer):
+            raise RefusedError(f"{printer} prints a test part now.")
         with self._journal.transaction() as db:
             self._cleared(db, printer, clock.now())
 
@@ -244,6 +255,7 @@ class Owner:
             paused=facts.paused,
             beds=tuple(self._bed(printer.id) for printer in facts.printers),
             plates=tuple(self._plate(entry) for entry in self._journal.entries(_SHOWN)),
+            trials=self._trials.views(),
         )
 
     def _bed(self, name: str) -> BedView:

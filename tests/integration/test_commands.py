@@ -65,7 +65,7 @@ def test_help_has_an_example_for_every_command():
         ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["node", "invite"], ["node", "join"],
         ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
-        ["node", "give-back"],
+        ["node", "give-back"], ["node", "test-print"],
         ["design", "add"], ["design", "check"], ["demo"],
     ):  # fmt: skip
         answer = fabnet(*command, "--help")

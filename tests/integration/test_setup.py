@@ -51,8 +51,8 @@ def printer(tmp_path):
 
 
 def test_a_maker_answers_in_words(folder, printer):
-    # set it up? preset, name, material, grams, three safety questions, another?, card?, hours
-    said = ["y", "", "", "PLA", "640", "y", "y", "y", "", "n", "Mon-Fri 18:00-22:00"]
+    # set it up? preset, name, material, grams, three safety questions, another?, card?, hours, try?
+    said = ["y", "", "", "PLA", "640", "y", "y", "y", "", "n", "Mon-Fri 18:00-22:00", "n"]
     answer = setup(folder, "--look-at", printer.port, said="\n".join(said) + "\n")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == ""
@@ -66,11 +66,24 @@ def test_a_maker_answers_in_words(folder, printer):
     assert (found.material, found.grams, found.unattended) == ("PLA", 640.0, True)
     assert config.attended == "Mon-Fri 18:00-22:00"
     assert "sold without thermal protection" in answer.stderr
+    assert f"later: fabnet node test-print ender-3 --config {folder / 'node.toml'}" in answer.stderr
     text = (folder / "node.toml").read_text()
     assert text.startswith("# Ask Awa before changing anything.\n")
     (kept,) = folder.glob("*.old")
     assert kept.read_text() == FILE
     assert printer.executed() == []
+
+
+def test_a_test_print_is_offered_at_the_end(folder, printer):
+    (folder / "mqtt.password").write_text("x")
+    (folder / "node.key").write_text("A" * 43 + "=")
+    # as above; try it? is its bed empty? may it print for the network now?
+    said = ["y", "", "", "PLA", "640", "n", "", "n", "", "y", "y", "y"]
+    answer = setup(folder, "--look-at", printer.port, said="\n".join(said) + "\n")
+    assert answer.returncode == 0, answer.stderr
+    assert "ender-3 is clear" in answer.stderr
+    assert next(each.event for each in printer.events() if each.name) == "begin"
+    assert "M104 S0" in printer.executed()
 
 
 @pytest.mark.parametrize("no", range(3))

@@ -10,7 +10,7 @@ import trimesh
 from shapely.geometry import box
 
 import designs.catalogue
-from designs.catalogue import ear_saver, strap_clip, visor_frame
+from designs.catalogue import ear_saver, strap_clip, trial_frame, visor_frame
 from designs.catalogue.ear_saver import EarSaver
 from designs.catalogue.strap_clip import StrapClip
 from designs.manifest import check_manifest
@@ -106,3 +106,13 @@ def test_there_is_a_kit_of_two_parts():
     assert (CATALOGUE / "visor-kit/frame.stl").read_bytes() == (
         CATALOGUE / "visor-frame/frame.stl"
     ).read_bytes()
+
+
+def test_the_plate_of_a_test_print_is_the_frame_that_is_made_here():
+    plate = trimesh.load(CATALOGUE / "trial-frame" / "plate.3mf", force="mesh")
+    made = trimesh.Trimesh(**trimesh.triangles.to_kwargs(trial_frame.build().astype(float)))
+    assert plate.is_watertight
+    assert plate.volume == pytest.approx(made.volume, rel=0.001)
+    # In the middle of the smallest bed, so that it lies on every other bed too.
+    assert plate.bounds[:, :2].mean(axis=0) == pytest.approx([90, 90])
+    assert plate.extents == pytest.approx([trial_frame.OUTSIDE_MM] * 2 + [2.4])

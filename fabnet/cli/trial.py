@@ -1,0 +1,277 @@
+"""`fabnet node test-print`: a small part of ours on one printer, while its owner looks on.
+
+A node that runs is asked to print it; where none runs, this command is the node for so long, without
+the network. What may be printed and what is checked is decided by the node, see `fabnet.node.trial`.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fabnet.cli.common import ERRORS, FILE, stop_on_signals
+from fabnet.config import NodeConfig, PrinterConfig, load_node, machine_id
+from fabnet.errors import ConfigError, FabnetError, NodeAwayError, SupersededError, TrialError
+from firmware_profiles.loader import load_machine
+from jobs.errors import JobError
+from jobs.owner import Clear, Halt, Look, Try
+from printers.model import PrinterState, PrintResult
+
+if TYPE_CHECKING:
+    from jobs.owner import BedView, NodeView, TrialView, Wish
+    from printers.slices import Slice, Slicer
+
+    Ask = Callable[[Wish], NodeView]
+
+_LOOK_S = 0.5
+_STOPS_S = 60.0
+
+
+@click.command("test-print")
+@click.argument("printer", required=False)
+@click.option("--config", type=FILE, default="node.toml", help="The node's configuration file.")
+@click.option("--yes", is_flag=True,
+              help="Its bed is clear, it may heat and move, and somebody stands beside it.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def test_print(printer: str | None, config: Path, yes: bool, as_json: bool) -> None:
+    """Print a small square frame (20 mm, half a gram, a few minutes) to see that all works.
+
+    It is nobody's order and is never counted. Stay beside the printer: Ctrl-C stops the print and
+    switches the heaters off. Afterwards the printer takes work only when you have said that its bed
+    is clear.
+
+    \b
+    Example: fabnet node test-print
+             fabnet node test-print mk3-left --config lab-nord/node.toml
+    """
+    told = run(load_node(config), config, printer, yes=yes)
+    if as_json and told is not None:
+        import msgspec
+
+        click.echo(msgspec.json.encode(told))
+
+
+def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> TrialView | None:
+    """Make the part, ask whether it may be printed, and look on until it is; None for a manual one.
+
+    Args:
+        config: checked.
+        path: of it, for words to a person.
+        printer: its name in this lab; None where there is one only.
+        yes: nothing is asked.
+
+    Raises:
+        TrialError: it was not printed to its end.
+        FabnetError, JobError, PrinterError, DesignError: it was not begun, with the reason.
+    """
+    chosen = _chosen(config, path, printer)
+    if chosen.manual:
+        made = _made(config, chosen, chosen.material)
+        _say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
+        return None
+    with _node(config) as ask:
+        bed = _awake(ask, chosen.id)
+        made = _made(config, chosen, bed.material)
+        _say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
+        words = (
+            f"Is the bed of {bed.title} empty, may it heat and move now, and do you stay with it?"
+        )
+        if not yes and not click.confirm(words, default=False, err=True):
+            raise TrialError(bed.title, "you did not say that its bed is empty; nothing was heated")
+        told = _look_on(ask, Try(printer=chosen.id, slice=made.key))
+        if told.result is not PrintResult.DONE:
+            raise TrialError(bed.title, told.reason or str(told.result))
+        _say("It is done. Look at it: the first layer holds, both outer widths are 20 mm, give or")
+        _say("take 0.3; else mend the printer first. docs/printers.md says what to look for")
+        _end(ask, chosen.id, bed.title, asks=not yes)
+        return told
+
+
+def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
+    """Offer a test print on each of these printers that can make one now.
+
+    What becomes of one is said, and is no error: the printers are in the file.
+    """
+    for printer in printers:
+        if printer.manual or not printer.material:
+            continue
+        words = f"Print a small test part on {printer.id} now (half a gram, a few minutes)?"
+        if not click.confirm(words, default=False, err=True):
+            _say(f"later: fabnet node test-print {printer.id} --config {path}")
+            continue
+        try:
+            run(load_node(path), path, printer.id, yes=False)
+        except ERRORS as error:
+            _say(f"fabnet: {error}")
+
+
+def _say(words: str) -> None:
+    click.echo(words, err=True)
+
+
+def _minutes(seconds: float) -> str:
+    return f"about {max(1, round(seconds / 60))} min and the time to heat"
+
+
+def _chosen(config: NodeConfig, path: Path, printer: str | None) -> PrinterConfig:
+    known = [each.id for each in config.printers]
+    if not known:
+        why = f"no printer is in it yet: fabnet node setup {path}"
+        raise ConfigError(str(path), "printers", why)
+    if printer is None and len(known) > 1:
+        raise click.UsageError(f"which printer? One of {', '.join(known)}")
+    found = next((each for each in config.printers if printer in (None, each.id)), None)
+    if found is None:
+        raise click.UsageError(f"there is no printer {printer}; one of {', '.join(known)}")
+    return found
+
+
+def _made(config: NodeConfig, printer: PrinterConfig, material: str) -> Slice:
+    from fabnet.node.trial import TRIALS
+    from printers.trial_part import make_trial_part
+
+    if not material:
+        why = "is empty: say what is on its spool, or load one on the lab's page"
+        raise ConfigError("node.toml", f"printers.{printer.id}.material", why)
+    preset = load_machine(printer.preset)
+    return make_trial_part(_slicer(config), preset, material, Path(config.data_dir) / TRIALS)
+
+
+def _slicer(config: NodeConfig) -> Slicer:
+    """Return who slices on this machine; the coordinator is not troubled with it."""
+    from printers.errors import SlicingError
+    from printers.ready_slices import ReadySlices
+    from printers.slicing import find_slicer
+
+    if config.slicer == "coordinator":
+        return ReadySlices()
+    try:
+        return find_slicer()
+    except SlicingError as error:
+        if config.slicer == "local":
+            raise
+        _say(f"{error}; a ready-made test part is taken")
+        return ReadySlices()
+
+
+@contextmanager
+def _node(config: NodeConfig) -> Iterator[Ask]:
+    """Give the node to ask: the one that runs, or one that runs here for so long."""
+    from fabnet.node.door import ask
+
+    running: Ask = partial(ask, config)
+    try:
+        running(Look())
+    except NodeAwayError:
+        with _alone(config) as own:
+            yield own
+    else:
+        yield running
+
+
+@contextmanager
+def _alone(config: NodeConfig) -> Iterator[Ask]:
+    from fabnet.node.opening import open_node
+
+    logging.getLogger("fabnet").setLevel(logging.WARNING)  # a person looks at the printer
+    agent = open_node(config, machine_id())
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            agent.run(stop, linked=False)
+        except SupersededError as error:
+            _say(f"fabnet: {error}")
+
+    thread = threading.Thread(target=work, name="node")
+    thread.start()
+    try:
+        yield agent.desk.ask
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _bed(view: NodeView, printer: str) -> BedView:
+    found = next((bed for bed in view.beds if bed.printer == printer), None)
+    if found is None:
+        raise TrialError(printer, "the node that runs does not know it yet: start it again first")
+    return found
+
+
+def _awake(ask: Ask, printer: str) -> BedView:
+    """Wait until the printer was asked once who it is."""
+    from fabnet.node.bench import NOT_OPENED
+
+    waited = threading.Event()
+    while True:
+        bed = _bed(ask(Look()), printer)
+        if bed.state is not PrinterState.OFFLINE:
+            return bed
+        if bed.fault != NOT_OPENED:
+            raise TrialError(bed.title, bed.fault)
+        waited.wait(_LOOK_S)
+
+
+def _look_on(ask: Ask, wish: Try) -> TrialView:
+    """Begin, and show how it goes until it is over; whatever ends this command stops the print."""
+    stop = stop_on_signals()
+    signal.signal(signal.SIGHUP, lambda *_: stop.set())  # the terminal was closed
+    told = _trial(ask(wish), wish.printer)
+    try:
+        _say("It heats. Ctrl-C stops it and switches the heaters off")
+        with click.progressbar(length=100, label=wish.printer, file=sys.stderr) as bar:
+            while told.result is None and not stop.wait(_LOOK_S):
+                view = ask(Look())
+                told, bed = _trial(view, wish.printer), _bed(view, wish.printer)
+                bar.label = _words(bed)
+                bar.update(round(100 * (bed.fraction_done or 0.0)) - bar.pos)
+    finally:
+        if told.result is None:
+            told = _halted(ask, wish.printer)
+    return told
+
+
+def _halted(ask: Ask, printer: str) -> TrialView:
+    """Stop the print, and wait until the heaters are off; says nothing: the terminal may be gone."""
+    with suppress(FabnetError, JobError):  # it has ended by itself meanwhile
+        ask(Halt(printer=printer))
+    waited = threading.Event()
+    for _ in range(round(_STOPS_S / _LOOK_S)):
+        told = _trial(ask(Look()), printer)
+        if told.result is not None:
+            return told
+        waited.wait(_LOOK_S)
+    raise TrialError(printer, "it does not stop. The printer may still be hot: switch it off")
+
+
+def _words(bed: BedView) -> str:
+    heat = "" if bed.nozzle_c is None else f", nozzle {bed.nozzle_c:.0f} C"
+    return f"{bed.state}{heat}" + ("" if bed.bed_c is None else f", bed {bed.bed_c:.0f} C")
+
+
+def _trial(view: NodeView, printer: str) -> TrialView:
+    found = next((each for each in view.trials if each.printer == printer), None)
+    if found is None:
+        why = "the node was started again in mid-print. The printer may still be hot: switch it off"
+        raise TrialError(printer, why)
+    return found
+
+
+def _end(ask: Ask, printer: str, title: str, *, asks: bool) -> None:
+    words = f"Have you taken it off, and may {title} print for the network now?"
+    if asks and click.confirm(words, default=False, err=True):
+        ask(Clear(printer=printer))
+        _say(f"{printer} is clear: the next plate may heat it")
+    else:
+        _say(f"{printer} takes no work until you say that its bed is clear, while the node runs:")
+        _say(f"fabnet node ready {printer}")

@@ -85,6 +85,10 @@ class TrialError(FabnetError):
         self.why = why
 
 
+class UnitError(FabnetError):
+    """The node's service cannot be installed or removed."""
+
+
 class FileFetchError(FabnetError):
     """A plate file could not be fetched."""
 

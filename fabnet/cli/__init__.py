@@ -16,6 +16,7 @@ from fabnet.cli.common import ERRORS
 from fabnet.cli.coordinator import doctor, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
+from fabnet.cli.install import install, uninstall
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
 from fabnet.cli.reports import lot, plan
@@ -63,5 +64,5 @@ for _command in (
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)
-node.add_command(setup)
-node.add_command(test_print)
+for _command in (setup, test_print, install, uninstall):
+    node.add_command(_command)

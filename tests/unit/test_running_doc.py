@@ -92,14 +92,13 @@ def test_there_are_commands():
     assert len(commands()) >= 8
 
 
-def test_the_services_are_units():
-    units = [configparser.ConfigParser(strict=True) for _ in blocks("ini")]
-    assert len(units) == 2
-    for unit, body in zip(units, blocks("ini"), strict=True):
-        unit.optionxform = str
-        unit.read_string(body)
-        assert unit["Service"]["User"] == "fabnet"
-        assert unit["Install"]["WantedBy"] == "multi-user.target"
+def test_the_service_is_a_unit():
+    (body,) = blocks("ini")
+    unit = configparser.ConfigParser(strict=True)
+    unit.optionxform = str
+    unit.read_string(body)
+    assert unit["Service"]["User"] == "fabnet"
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
 
 
 def test_every_check_of_the_doctor_says_what_to_do(tmp_path):

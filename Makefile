@@ -46,6 +46,9 @@ test: setup check  ## every test
 bench-pack: $(VENV)/dev.stamp  ## copies on a bed: ours, boxes, PrusaSlicer; one JSON line at the end
 	@$(BIN)/python -m tests.bench.bench_pack $(ARGS)
 
+bench-mesh: $(VENV)/dev.stamp  ## the gate for model files against trimesh alone; one JSON line at the end
+	@$(BIN)/python -m tests.bench.bench_mesh $(ARGS)
+
 bench-ingest: $(VENV)/dev.stamp  ## messages of 1,000 nodes a second, into the ledger; one JSON line at the end
 	@scripts/system-packages mosquitto >&2
 	@$(BIN)/python -m tests.bench.bench_ingest $(ARGS)
@@ -61,4 +64,4 @@ chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --
 	@scripts/system-packages mosquitto prusa-slicer libfaketime >&2
 	@$(BIN)/python -m tests.chaos.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split schema chaos
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos

@@ -165,7 +165,7 @@ class Library:
         per_kit: int = 1,
         licence: str = UNKNOWN_LICENCE,
     ) -> Revision:
-        """Pass a bare model file (STL or 3MF) through the mesh gate and keep it as a draft.
+        """Pass a bare model file (STL, OBJ or 3MF) through the mesh gate and keep it as a draft.
 
         The same body under the same name gives the same revision. A 3MF with several copies of a
         part gives a design of that one part; one with different parts gives a kit of them, in the

@@ -16,11 +16,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from designs.reading import MOST_TRIANGLES, Body, RefusedError, read
+import numpy as np
+
+from designs import surface
+from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+from designs.reading import read
 
 if TYPE_CHECKING:
     import manifold3d
-    import numpy as np
     from numpy.typing import NDArray
 
 MEMORY_BYTES = 2 << 30
@@ -29,6 +32,9 @@ FILE_BYTES = 256 << 20
 OPEN_FILES = 64
 
 MOST_PARTS = 20
+MOST_BODIES = 1000
+#: So many open edges are told one by one.
+MOST_GAPS = 2000
 SMALLEST_MM = 5.0
 LARGEST_MM = 2000.0
 #: Below this a part is accepted, but is more often a file in inches than a tiny part.
@@ -62,14 +68,20 @@ def main() -> None:
         found["refused"] = str(refused)
     except MemoryError:
         found["refused"] = "it needs more than 2 GiB of memory to read: simplify the model"
-    found["peak_kb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found["peak_kb"] = _peak_kb()
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _peak_kb() -> int:
+    """Return the most memory that this process has taken; `getrusage` counts its parent's as well."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None:
     """Fill `found` as far as the file lets itself be measured."""
-    import numpy as np  # noqa: PLC0415  # after the limits are set
-
     bodies = read(source, kind)
     if len(bodies) > MOST_PARTS:
         raise RefusedError(
@@ -92,8 +104,6 @@ def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None
 
 
 def _check_soup(soup: NDArray[np.float64]) -> None:
-    import numpy as np  # noqa: PLC0415
-
     if not len(soup):
         raise RefusedError("there is no triangle in it: export it again")
     if len(soup) > MOST_TRIANGLES:
@@ -106,34 +116,40 @@ def _check_soup(soup: NDArray[np.float64]) -> None:
 
 def _measure(body: Body, folder: Path, found: dict[str, Any]) -> dict[str, Any]:
     """Check one body, write its mesh, return its facts; count it in `found`."""
-    import numpy as np  # noqa: PLC0415
-
-    warnings = _check_size(np.ptp(body.soup.reshape(-1, 3), axis=0))
-    vertices, faces = _weld(body.soup)
+    warnings = [*body.warnings, *_check_size(np.ptp(body.soup.reshape(-1, 3), axis=0))]
+    vertices, faces = surface.weld(body.soup)
     if not len(faces):
         raise RefusedError("all of its triangles have no area: export it again")
-    signed = _signed_volume(vertices, faces)
-    if signed < 0:
-        faces = faces[:, ::-1]
+    normals = surface.half_normals(vertices, faces)
+    wedges = surface.wedges(vertices, faces, normals)
+    if wedges.sum() < 0:
+        faces, normals, wedges = faces[:, ::-1], -normals, -wedges
         warnings.append("its surface was inside out and has been turned round")
+    edges = surface.look_at_edges(faces, len(vertices))
     found["watertight"] = False
-    shared = _check_closed(faces)
+    if edges.gaps:
+        found["gaps"] = _show_gaps(vertices, faces, edges, folder)
+    _refuse_open(edges)
     del found["watertight"]  # nothing is told of it until all bodies are measured
-    if shared:
+    if edges.shared:
         warnings.append(
-            f"{shared} edges are shared by more than two triangles, which slicers may read in two ways:"
-            " look at the first print closely"
+            f"{edges.shared} edges are shared by more than two triangles, which slicers may read in"
+            " two ways: look at the first print closely"
         )
-    volume, bodies = _solid_volume(vertices, faces, abs(signed), warnings)
+        volume, bodies = _solid_volume(vertices, faces, float(wedges.sum()), warnings)
+    else:
+        volume, bodies = _clean_volume(vertices, faces, wedges, warnings)
     found["bodies"] = found.get("bodies", 0) + bodies * body.copies
     found["volume_mm3"] = found.get("volume_mm3", 0.0) + volume * body.copies
+    content = surface.canonical(vertices, faces, clean=edges.clean)
     return {
         "name": body.name,
         "copies": body.copies,
-        "mesh_sha256": _write(vertices, faces, folder),
-        "shared_edges": shared,
+        "mesh_sha256": _write(content, folder),
+        "extents_mm": [float(size) for size in vertices.max(axis=0) / _ROUND],
+        "shared_edges": edges.shared,
         "warnings": warnings,
-    } | _facts(vertices, faces, volume)
+    } | _facts(normals, volume)
 
 
 def _check_size(size: NDArray[np.float64]) -> list[str]:
@@ -161,53 +177,57 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
     return []
 
 
-def _weld(soup: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return vertices in whole um from the lowest corner, and faces in canonical order."""
-    import numpy as np  # noqa: PLC0415
-
-    points = soup.reshape(-1, 3)
-    rounded = np.rint((points - points.min(axis=0)) * _ROUND).astype(np.int64)
-    vertices, index = np.unique(rounded, axis=0, return_inverse=True)
-    faces = index.reshape(-1, 3)
-    # A triangle that lost a side closes without a gap; one that is only flat holds a seam together.
-    distinct = (
-        (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    )
-    return vertices, faces[distinct]
+def _show_gaps(
+    vertices: NDArray[np.int64], faces: NDArray[np.int64], edges: surface.Edges, folder: Path
+) -> dict[str, Any]:
+    """Write an open surface for its picture; return its hash, and where its gaps lie."""
+    ends = vertices[edges.open_ends[:MOST_GAPS]] / _ROUND
+    content = surface.canonical(vertices, faces, clean=False)
+    return {"mesh_sha256": _write(content, folder), "edges_mm": ends.reshape(-1, 6).tolist()}
 
 
-def _signed_volume(vertices: NDArray[np.int64], faces: NDArray[np.int64]) -> float:
-    import numpy as np  # noqa: PLC0415
-
-    a, b, c = (vertices[faces[:, i]] / _ROUND for i in range(3))
-    return float((np.cross(a, b) * c).sum() / 6.0)
-
-
-def _check_closed(faces: NDArray[np.int64]) -> int:
-    """Refuse a surface with a gap, or whose triangles look different ways.
-
-    Returns how many edges are shared by more than two triangles: a closed surface that touches itself.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    forward = directed[:, 0] < directed[:, 1]
-    edges, index = np.unique(np.sort(directed, axis=1), axis=0, return_inverse=True)
-    used = np.bincount(index.ravel(), minlength=len(edges))
-    balance = np.bincount(index.ravel(), weights=np.where(forward, 1, -1), minlength=len(edges))
-    gaps = int((used % 2 == 1).sum())
-    if gaps:
+def _refuse_open(edges: surface.Edges) -> None:
+    """Refuse a surface with a gap, or whose triangles look different ways."""
+    if edges.gaps:
         raise RefusedError(
-            f"its surface is not closed: {gaps} edges of {len(edges)} have a gap beside them;"
+            f"its surface is not closed: {edges.gaps} edges of {edges.all} have a gap beside them;"
             " close the holes in the program it was drawn with"
         )
-    turned = int((balance != 0).sum())
-    if turned:
+    if edges.turned:
         raise RefusedError(
-            f"some triangles face inwards ({turned} edges disagree): recalculate the normals in the"
-            " program it was drawn with"
+            f"some triangles face inwards ({edges.turned} edges disagree): recalculate the normals in"
+            " the program it was drawn with"
         )
-    return int((used > 2).sum())  # noqa: PLR2004  # two triangles share a clean edge
+
+
+def _clean_volume(
+    vertices: NDArray[np.int64],
+    faces: NDArray[np.int64],
+    wedges: NDArray[np.float64],
+    warnings: list[str],
+) -> tuple[float, int]:
+    """Return the volume in mm3 and the number of bodies of a surface without a shared edge.
+
+    Such a surface is a solid as it is; it is only put together anew where boxes of bodies overlap.
+    """
+    volume = float(wedges.sum())
+    found = surface.pieces(vertices, faces, wedges)
+    solid = found.volumes_mm3 > _NO_BODY_MM3
+    if volume <= 0 or not solid.any():
+        raise RefusedError("it is no solid body: repair it in the program it was drawn with")
+    lows, highs = found.lows_mm[solid], found.highs_mm[solid]
+    if len(lows) == 1:
+        return volume, 1
+    _refuse_many(len(lows))
+    _refuse_hanging(
+        [(*low, *high) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
+    )
+    apart = (lows[:, None] >= highs[None]) | (highs[:, None] <= lows[None])
+    meet = ~apart.any(axis=2)
+    if meet.sum() > len(lows):  # each meets itself
+        return _solid_volume(vertices, faces, volume, warnings)
+    _warn_of_bodies(len(lows), warnings)
+    return volume, len(lows)
 
 
 def _solid_volume(
@@ -217,8 +237,7 @@ def _solid_volume(
 
     Refuses what is no solid, and a body that would be printed in the air.
     """
-    import manifold3d  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import manifold3d  # noqa: PLC0415  # most files do without
 
     mesh = manifold3d.Mesh(
         vert_properties=(vertices / _ROUND).astype(np.float32), tri_verts=faces.astype(np.uint32)
@@ -239,17 +258,30 @@ def _solid_volume(
     hollow = any(piece.volume() < -_NO_BODY_MM3 for piece in pieces)
     if len(bodies) <= 1:
         return volume, 1
+    _refuse_many(len(bodies))
     _refuse_hanging([body.bounding_box() for body in bodies])
     # A cavity is a surface of its own: a union would fill it.
     union = volume if hollow else _union(bodies)
     if union < volume * (1 - _SAME_VOLUME):
         warnings.append(f"{len(bodies)} bodies overlap; what they share is counted once")
         return union, len(bodies)
+    _warn_of_bodies(len(bodies), warnings)
+    return volume, len(bodies)
+
+
+def _refuse_many(bodies: int) -> None:
+    if bodies > MOST_BODIES:
+        raise RefusedError(
+            f"it falls apart into {bodies} bodies, more than {MOST_BODIES}: join them in the program"
+            " it was drawn with"
+        )
+
+
+def _warn_of_bodies(bodies: int, warnings: list[str]) -> None:
     warnings.append(
-        f"it has {len(bodies)} separate bodies, which are printed and counted as one piece;"
+        f"it has {bodies} separate bodies, which are printed and counted as one piece;"
         " if they are parts laid out on a plate, export one part alone: fabnet fills the bed"
     )
-    return volume, len(bodies)
 
 
 def _union(bodies: list[manifold3d.Manifold]) -> float:
@@ -278,38 +310,20 @@ def _refuse_hanging(boxes: list[tuple[float, ...]]) -> None:
             )
 
 
-def _write(vertices: NDArray[np.int64], faces: NDArray[np.int64], folder: Path) -> str:
+def _write(content: bytes, folder: Path) -> str:
     """Write the canonical mesh; return its SHA-256, which is its name."""
-    import numpy as np  # noqa: PLC0415
-
-    first = faces.argmin(axis=1)
-    rows = np.arange(len(faces))
-    turned = np.stack([faces[rows, (first + i) % 3] for i in range(3)], axis=1)
-    turned = turned[np.lexsort((turned[:, 2], turned[:, 1], turned[:, 0]))]
-    record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    data = np.zeros(len(turned), dtype=record)
-    data["corners"] = vertices[turned] / _ROUND
-    header = b"fabnet canonical mesh, mm".ljust(80, b"\0")
-    content = header + len(turned).to_bytes(4, "little") + data.tobytes()
     sha256 = hashlib.sha256(content).hexdigest()
     (folder / sha256).write_bytes(content)
     return sha256
 
 
-def _facts(
-    vertices: NDArray[np.int64], faces: NDArray[np.int64], volume: float
-) -> dict[str, float | list[float]]:
-    import numpy as np  # noqa: PLC0415
-
-    a, b, c = (vertices[faces[:, i]] / _ROUND for i in range(3))
-    normal = np.cross(b - a, c - a) / 2.0
-    area = np.linalg.norm(normal, axis=1)
-    side = np.sqrt(np.clip(area**2 - normal[:, 2] ** 2, 0.0, None))
+def _facts(normals: NDArray[np.float64], volume: float) -> dict[str, float]:
+    upright = normals[:, 2]
+    flat = normals[:, 0] ** 2 + normals[:, 1] ** 2
     return {
-        "extents_mm": [float(size) for size in vertices.max(axis=0) / _ROUND],
         "volume_mm3": round(volume, 3),
-        "side_mm2": round(float(side.sum()), 3),
-        "up_mm2": round(float(normal[:, 2].clip(min=0).sum()), 3),
-        "down_mm2": round(float((-normal[:, 2]).clip(min=0).sum()), 3),
-        "triangles": len(faces),
+        "side_mm2": round(float(np.sqrt(flat).sum()), 3),
+        "up_mm2": round(float(upright.clip(min=0).sum()), 3),
+        "down_mm2": round(float((-upright).clip(min=0).sum()), 3),
+        "triangles": len(normals),
     }

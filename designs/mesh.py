@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from designs.errors import MeshRefusedError
 from designs.measuring import CPU_S
-from designs.model import CheckedPart, MeshReport, PartFacts, Verdict
+from designs.model import CheckedPart, MeshReport, OpenSurface, PartFacts, Verdict
 
-MOST_BYTES = 64 << 20
+#: The endings of what can be read.
+KINDS = (".stl", ".obj", ".3mf")
+MOST_BYTES = 96 << 20
 _WALL_S = 2 * CPU_S
 _STL_HEADER = 84
 _STL_TRIANGLE = 50
@@ -64,14 +66,16 @@ class _Answer(msgspec.Struct, kw_only=True):
     extents_mm: tuple[float, float, float] | None = None
     peak_kb: int | None = None
     parts: tuple[_AnswerPart, ...] = ()
+    gaps: OpenSurface | None = None
 
 
 def check(path: Path, keep: Path | None = None) -> MeshReport:
-    """Say of a model file (STL or 3MF) whether it can be printed, and what was measured.
+    """Say of a model file (STL, OBJ or 3MF) whether it can be printed, and what was measured.
 
     Args:
         path: any file; nothing that is in it makes this raise, or take longer than two minutes.
-        keep: a folder for the canonical meshes of a file that passes, each named by its SHA-256.
+        keep: a folder for the canonical meshes of a file that passes, each named by its SHA-256; and
+            for the surface of a file that was refused for its gaps, which is only good for a picture.
     """
     sha256, answer = "", _Answer()
     try:
@@ -80,14 +84,20 @@ def check(path: Path, keep: Path | None = None) -> MeshReport:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with tempfile.TemporaryDirectory(prefix="fabnet-mesh-", dir=keep) as folder:
             answer = _ask_child(path, kind, Path(folder))
-            if keep is not None and not answer.refused:
-                for part in answer.parts:
-                    (Path(folder) / part.mesh_sha256).replace(keep / part.mesh_sha256)
+            if keep is not None:
+                for mesh in _meshes(answer):
+                    (Path(folder) / mesh).replace(keep / mesh)
     except MeshRefusedError as refused:
         answer = _Answer(refused=refused.reason)
     except OSError as error:
         answer = _Answer(refused=f"it cannot be read or kept: {error.strerror}")
     return _report(path.name, sha256, answer)
+
+
+def _meshes(answer: _Answer) -> set[str]:
+    if answer.refused:
+        return {answer.gaps.mesh_sha256} if answer.gaps else set()
+    return {part.mesh_sha256 for part in answer.parts}
 
 
 def measure(path: Path, out: Path, part: str = "") -> PartFacts:
@@ -96,7 +106,7 @@ def measure(path: Path, out: Path, part: str = "") -> PartFacts:
     The same body gives the same bytes, whatever the file's format, place or order of triangles.
 
     Args:
-        path: STL or 3MF.
+        path: STL, OBJ or 3MF.
         out: the file to write.
         part: which part of a 3MF with several different ones, by its name there.
 
@@ -145,8 +155,10 @@ def read_canonical(path: Path) -> NDArray[np.float32]:
 def _sniff(path: Path) -> str:
     """Return the kind of file, for the loader; refuse what no loader should see."""
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("stl", "3mf"):
-        raise MeshRefusedError(path.name, "only STL and 3MF files can be read: export one of them")
+    if f".{kind}" not in KINDS:
+        raise MeshRefusedError(
+            path.name, "only STL, OBJ and 3MF files can be read: export one of them"
+        )
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -162,6 +174,9 @@ def _sniff(path: Path) -> str:
     if kind == "3mf":
         if not head.startswith(b"PK\x03\x04"):
             raise MeshRefusedError(path.name, f"it is no 3MF file{_really(head)}: export it again")
+    elif kind == "obj":
+        if b"\0" in head or _really(head):
+            raise MeshRefusedError(path.name, f"it is no OBJ file{_really(head)}: export it again")
     else:
         _sniff_stl(path.name, size, head)
     return kind
@@ -221,6 +236,7 @@ def _report(name: str, sha256: str, answer: _Answer) -> MeshReport:
             CheckedPart(name=part.name, copies=part.copies, facts=_part_facts(part))
             for part in answer.parts
         ),
+        gaps=answer.gaps if answer.refused else None,
     )
 
 

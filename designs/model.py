@@ -47,6 +47,16 @@ class CheckedPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSurface:
+    """Where a surface that is not closed has its gaps."""
+
+    mesh_sha256: str  # of the surface as a canonical STL, to be drawn and nothing else
+    edges_mm: tuple[
+        tuple[float, float, float, float, float, float], ...
+    ]  # from, to; the first 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshReport:
     """All that the gate says of one model file; None is what could not be measured."""
 
@@ -61,6 +71,7 @@ class MeshReport:
     extents_mm: tuple[float, float, float] | None = None  # of the largest part
     peak_mb: float | None = None  # memory of the child process that read it
     parts: tuple[CheckedPart, ...] = ()  # none when it was refused
+    gaps: OpenSurface | None = None  # of a file that was refused for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ transparent, and the colour is one that stands out on white and on black.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from designs.model import Layout
@@ -28,6 +29,7 @@ _FINER = 3  # each pixel is the mean of as many by as many
 _FILL = 0.94  # of the picture, by the part
 _ABOVE_DEG, _TURNED_DEG = 42.0, -62.0  # where the viewer stands
 _COLOUR = (0.93, 0.48, 0.17)
+_MARK = (200, 0, 40, 255)
 _SMOOTH_COS = 0.80  # surfaces that meet at less than 37 degrees are shaded as one
 _MOST_AROUND = 64  # triangles around a corner that are smoothed; more make a fan, which is flat
 _AT_ONCE = 200_000  # triangles; bounds the memory
@@ -45,14 +47,34 @@ class _View:
     depth: _Float  # in pixels; small is near
     corners: _Float  # (n, 3, 3) of all triangles, as x, y (down), depth in pixels
     axes: _Float  # rows: right, up, towards the viewer
+    middle: _Float  # of the part, along the axes
+    scale: float  # pixels a mm
+
+    def pixels(self, points_mm: _Float) -> _Float:
+        """Return where points are seen, shape (n, 2)."""
+        height, width = self.triangle.shape
+        flat = (points_mm @ self.axes.T - self.middle) * self.scale
+        seen: _Float = flat[:, :2] * np.array([1.0, -1.0]) + np.array([width, height]) / 2
+        return seen
 
 
-def draw(triangles: NDArray[np.float32], size: tuple[int, int] = SIZE) -> bytes:
-    """Return the PNG of a closed mesh; `triangles` has the shape (n, 3, 3), in mm, n > 0.
+def draw(
+    triangles: NDArray[np.float32],
+    size: tuple[int, int] = SIZE,
+    marks_mm: Sequence[Sequence[float]] = (),
+) -> bytes:
+    """Return the PNG of a mesh; `triangles` has the shape (n, 3, 3), in mm, n > 0.
 
     Takes some 0.2 s, and some seconds where there are a million triangles.
+
+    Args:
+        triangles: of a closed surface; of one with gaps, the inside is drawn too where `marks_mm` tells.
+        size: width and height in pixels.
+        marks_mm: lines, each from x y z to x y z, drawn in front of everything.
     """
-    view = _look(triangles.astype(np.float64), (size[0] * _FINER, size[1] * _FINER))
+    view = _look(
+        triangles.astype(np.float64), (size[0] * _FINER, size[1] * _FINER), inside=bool(marks_mm)
+    )
     rows, columns = np.nonzero(view.triangle >= 0)
     seen = view.triangle[rows, columns]
     normals = _normals(triangles, view, seen, rows, columns)
@@ -63,12 +85,26 @@ def draw(triangles: NDArray[np.float32], size: tuple[int, int] = SIZE) -> bytes:
     colour += np.clip(light - 1.0, 0.0, None)[:, None] * 0.7
     image[rows, columns, :3] = np.rint(np.clip(colour, 0.0, 1.0) * 255)
     image[rows, columns, 3] = 255
-    small = Image.fromarray(image, "RGBA").resize(size, Image.Resampling.BOX)
+    whole = Image.fromarray(image, "RGBA")
+    if marks_mm:
+        _mark(whole, view.pixels(np.asarray(marks_mm, np.float64).reshape(-1, 3)))
+    small = whole.resize(size, Image.Resampling.BOX)
     out = io.BytesIO()
     small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         out, "PNG", optimize=True
     )
     return out.getvalue()
+
+
+def _mark(image: Image.Image, ends: _Float) -> None:
+    """Draw lines that stand out on the part and beside it: red within white."""
+    pen = ImageDraw.Draw(image)
+    lines = [tuple(each) for each in ends.reshape(-1, 4).tolist()]
+    for colour, wide in (((255, 255, 255, 255), 4 * _FINER), (_MARK, 2 * _FINER)):
+        for x0, y0, x1, y1 in lines:
+            pen.line((x0, y0, x1, y1), fill=colour, width=wide)
+            for x, y in ((x0, y0), (x1, y1)):
+                pen.ellipse((x - wide / 2, y - wide / 2, x + wide / 2, y + wide / 2), fill=colour)
 
 
 def bed_path(layout: Layout, shadow: Shadow) -> str:
@@ -86,7 +122,7 @@ def bed_path(layout: Layout, shadow: Shadow) -> str:
     return "".join(parts)
 
 
-def _look(corners_mm: _Float, size: tuple[int, int]) -> _View:
+def _look(corners_mm: _Float, size: tuple[int, int], *, inside: bool) -> _View:
     above, turned = np.radians(_ABOVE_DEG), np.radians(_TURNED_DEG)
     towards = np.array(
         [np.cos(above) * np.cos(turned), np.cos(above) * np.sin(turned), np.sin(above)]
@@ -105,10 +141,18 @@ def _look(corners_mm: _Float, size: tuple[int, int]) -> _View:
     depth = np.full(width * height, np.inf)
     triangle = np.full(width * height, -1, np.int64)
     for start in range(0, len(corners), _AT_ONCE):
-        _draw_some(corners[start : start + _AT_ONCE], start, size, depth, triangle)
+        some = corners[start : start + _AT_ONCE]
+        _draw_some(some, start, size, depth, triangle)
+        if inside:
+            _draw_some(some[:, ::-1], start, size, depth, triangle)
     shape = (height, width)
     return _View(
-        triangle=triangle.reshape(shape), depth=depth.reshape(shape), corners=corners, axes=axes
+        triangle=triangle.reshape(shape),
+        depth=depth.reshape(shape),
+        corners=corners,
+        axes=axes,
+        middle=(low + high) / 2,
+        scale=float(scale),
     )
 
 

@@ -1,313 +1,111 @@
 """Reads one untrusted model file into bodies of triangles. Runs in a child process only.
 
-An STL is one body. A 3MF is a plate: an item for each copy of an object, which may be put together
-from components of this file or of others in the archive. Copies of one object that are only moved,
-or turned about the vertical, are the same body; one that lies differently prints differently, and
-is another. Leaves every judgement on the surface to `designs.measuring`.
+An STL and an OBJ are one body each. Leaves plates (3MF) to `designs.threemf` and every judgement on
+the surface to `designs.measuring`.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import zipfile
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-MOST_TRIANGLES = 1_000_000
+from designs.bodies import MOST_TRIANGLES, Body, RefusedError
 
-_MOST_ZIP_PARTS = 200
-_MOST_UNZIPPED = 128 << 20
-_MOST_ZIP_RATIO = 100
-_MOST_ITEMS = 500
-_DEEPEST = 20
-_LONGEST_NAME = 80
-
-#: 3MF core specification 1.3, section 3.4.1.
-_UNIT_MM = {
-    "micron": 0.001,
-    "millimeter": 1.0,
-    "centimeter": 10.0,
-    "inch": 25.4,
-    "foot": 304.8,
-    "meter": 1000.0,
-}
-#: How PrusaSlicer, Bambu Studio and Cura mark what is in a project but is not the part.
-_NO_PART = (
-    re.compile(rb'key="volume_type"\s+value="(?!ModelPart")\w+"'),
-    re.compile(rb'subtype="(?!normal_part")\w+"'),
-    re.compile(
-        rb'name="cura:(?:support|infill|cutting|anti_overhang)_mesh"[^>]*>\s*true', re.IGNORECASE
-    ),
-)
-
-
-class RefusedError(Exception):
-    """The file cannot be printed; the message is for the maker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """One distinct thing in a file."""
-
-    name: str
-    copies: int
-    soup: NDArray[np.float64]  # triangles, shape (n, 3, 3), in mm
-
-
-@dataclass(slots=True, kw_only=True)
-class _Object:
-    """An object of a 3MF: a mesh, or components of other objects."""
-
-    name: str
-    vertices: list[tuple[float, float, float]] = field(default_factory=list)
-    triangles: list[tuple[int, int, int]] = field(default_factory=list)
-    components: list[tuple[_Key, NDArray[np.float64]]] = field(default_factory=list)
-
-
-#: A part of the archive and an id in it.
-_Key = tuple[str, str]
+_STL_HEADER = 84
+_STL_RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+#: Of an OBJ; a face of more is a drawing, not a model.
+_MOST_CORNERS = 10_000
 
 
 def read(source: Path, kind: str) -> tuple[Body, ...]:
-    """Return the distinct bodies of a file of the kind "stl" or "3mf", in the file's order.
+    """Return the distinct bodies of a file of the kind "stl", "obj" or "3mf", in the file's order.
 
     Raises:
         RefusedError: it cannot be read as that, or holds what is not a part.
     """
     if kind == "3mf":
-        return _read_3mf(source)
-    import numpy as np  # noqa: PLC0415  # after the caller has set limits
-    import trimesh  # noqa: PLC0415
+        from designs.threemf import read_3mf  # noqa: PLC0415  # lxml, for plates only
 
+        return read_3mf(source)
     try:
-        mesh = trimesh.load_mesh(source, file_type=kind, process=False)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        soup = _read_obj(source) if kind == "obj" else _read_stl(source)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise RefusedError(f"it cannot be read as {kind.upper()}: {error}") from error
-    soup = np.asarray(mesh.triangles, dtype=np.float64).reshape(-1, 3, 3)
     return (Body(name=source.stem, copies=1, soup=soup),)
 
 
-def _read_3mf(source: Path) -> tuple[Body, ...]:
-    import lxml.etree  # noqa: PLC0415
+def _read_stl(source: Path) -> NDArray[np.float64]:
+    size = source.stat().st_size
+    with source.open("rb") as file:
+        head = file.read(_STL_HEADER)
+        told = int.from_bytes(head[80:], "little")
+        if size == _STL_HEADER + told * _STL_RECORD.itemsize:
+            _refuse_many(told)
+            corners = np.fromfile(file, dtype=_STL_RECORD, count=told)["corners"]
+            return corners.astype(np.float64)
+    import trimesh  # noqa: PLC0415  # takes longer to import than most files to read
 
-    try:
-        with zipfile.ZipFile(source) as archive:
-            _sniff(archive, source.stat().st_size)
-            plate = _Plate(archive)
-        return plate.bodies()
-    except (
-        zipfile.BadZipFile, NotImplementedError, EOFError, lxml.etree.LxmlError,
-        ValueError, KeyError, IndexError, TypeError, OverflowError,
-    ) as error:  # fmt: skip
-        raise RefusedError(f"it cannot be read as 3MF: {error}") from error
-
-
-def _sniff(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse what would grow without bound, or is no part, before an XML parser sees it."""
-    entries = archive.infolist()
-    unzipped = sum(entry.file_size for entry in entries)
-    if len(entries) > _MOST_ZIP_PARTS:
-        raise RefusedError(f"its archive has {len(entries)} parts: export the part alone")
-    if unzipped > min(_MOST_UNZIPPED, _MOST_ZIP_RATIO * size):
-        raise RefusedError(f"its archive would grow to {unzipped >> 20} MiB: simplify the model")
-    for entry in entries:
-        name = entry.filename.lower()
-        if not name.endswith((".model", ".config")):
-            continue
-        text = archive.read(entry)
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise RefusedError("it defines XML entities, which no 3MF needs: export it again")
-        if any(mark.search(text) for mark in _NO_PART):
-            raise RefusedError(
-                "it holds modifiers or supports of a slicer's project: export the part alone as STL"
-            )
+    mesh = trimesh.load_mesh(source, file_type="stl", process=False)
+    return np.asarray(mesh.triangles, dtype=np.float64).reshape(-1, 3, 3)
 
 
-class _Plate:
-    """The objects and items of a 3MF archive."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._objects: dict[_Key, _Object] = {}
-        self._items: list[tuple[_Key, NDArray[np.float64]]] = []
-        self._scale_mm = 1.0
-        models = [name for name in archive.namelist() if name.lower().endswith(".model")]
-        self._root = next((name for name in models if name.lower() == "3d/3dmodel.model"), "")
-        if not self._root:
-            raise RefusedError("it has no 3D/3dmodel.model: export it again")
-        for name in models:
-            with archive.open(name) as file:
-                self._read_model(name, file)
-        self._read_names(archive)
-
-    def _read_model(self, path: str, file: Any) -> None:
-        import lxml.etree  # noqa: PLC0415
-
-        current = _Object(name="")
-        events = lxml.etree.iterparse(
-            file, events=("start", "end"), resolve_entities=False, no_network=True
-        )
-        for event, element in events:
-            tag = lxml.etree.QName(element).localname
-            if event == "start":
-                if tag == "object":
-                    current = self._begin(path, element.attrib)
-                elif tag == "model" and path == self._root:
-                    unit = element.get("unit", "millimeter")
-                    if unit not in _UNIT_MM:
-                        raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
-                    self._scale_mm = _UNIT_MM[unit]
-                continue
-            self._take(path, current, tag, element.attrib)
-            element.clear()
-
-    def _begin(self, path: str, attributes: Any) -> _Object:
-        if attributes.get("type", "model") in ("support", "solidsupport"):
-            raise RefusedError("it holds supports: export the part alone, fabnet prints without")
-        key = (path, attributes["id"])
-        fallback = f"object {key[1]}"
-        self._objects[key] = _Object(name=_clean(attributes.get("name", "")) or fallback)
-        return self._objects[key]
-
-    def _take(self, path: str, current: _Object, tag: str, attributes: Any) -> None:
-        if tag == "vertex":
-            current.vertices.append(
-                (float(attributes["x"]), float(attributes["y"]), float(attributes["z"]))
-            )
-        elif tag == "triangle":
-            current.triangles.append(
-                (int(attributes["v1"]), int(attributes["v2"]), int(attributes["v3"]))
-            )
-        elif tag == "component":
-            outer = (value for name, value in attributes.items() if name.endswith("}path"))
-            where = next(outer, path).lstrip("/")
-            key = (where, attributes["objectid"])
-            current.components.append((key, _matrix(attributes.get("transform"))))
-            if len(current.components) > _MOST_ITEMS:
-                raise RefusedError(
-                    "it is put together from too many components: export one part alone"
-                )
-        elif tag == "item" and path == self._root and attributes.get("printable", "1") != "0":
-            key = (path, attributes["objectid"])
-            self._items.append((key, _matrix(attributes.get("transform"))))
-            if len(self._items) > _MOST_ITEMS:
-                raise RefusedError(
-                    f"its plate holds more than {_MOST_ITEMS} items: export one part alone"
-                )
-
-    def _read_names(self, archive: zipfile.ZipFile) -> None:
-        """Take the names that PrusaSlicer and Bambu Studio keep beside the model."""
-        import lxml.etree  # noqa: PLC0415
-
-        for name in archive.namelist():
-            if not name.lower().endswith(("pe_model.config", "model_settings.config")):
-                continue
-            root = lxml.etree.fromstring(
-                archive.read(name), lxml.etree.XMLParser(resolve_entities=False, no_network=True)
-            )
-            for each in root.iterfind("object"):
-                kept = self._objects.get((self._root, each.get("id", "")))
-                told = next((m.get("value") for m in each.iterfind("metadata[@key='name']")), "")
-                if kept is not None and _clean(told or ""):
-                    kept.name = _clean(told or "")
-
-    def bodies(self) -> tuple[Body, ...]:
-        """Return the distinct bodies on the plate."""
-        groups: list[tuple[_Key, NDArray[np.float64], list[int]]] = []
-        for number, (key, matrix) in enumerate(self._resolved()):
-            for other, first, members in groups:
-                if key == other and _lies_alike(matrix, first):
-                    members.append(number)
-                    break
-            else:
-                groups.append((key, matrix, [number]))
-        if not groups:
-            raise RefusedError("nothing lies on its plate: export it again")
-        counted: dict[_Key, int] = {}
-        total = sum(self._count(key, counted, 0) for key, _, _ in groups)
-        if total > MOST_TRIANGLES:
-            raise RefusedError(
-                f"its components make more than {MOST_TRIANGLES} triangles: simplify the model"
-            )
-        return tuple(
-            Body(
-                name=self._objects[key].name,
-                copies=len(members),
-                soup=self._soup(key, matrix) * self._scale_mm,
-            )
-            for key, matrix, members in groups
+def _refuse_many(triangles: int) -> None:
+    if triangles > MOST_TRIANGLES:
+        raise RefusedError(
+            f"{triangles} triangles are more than {MOST_TRIANGLES}: simplify the model"
         )
 
-    def _resolved(self) -> list[tuple[_Key, NDArray[np.float64]]]:
-        """The items, each by the object that it shows in the end: a lone component stands for it."""
-        found = []
-        for item, matrix in self._items:
-            key, moved = item, matrix
-            for _ in range(_DEEPEST):
-                shown = self._objects[key]
-                if shown.triangles or len(shown.components) != 1:
-                    break
-                key, inner = shown.components[0]
-                moved = moved @ inner
-            found.append((key, moved))
-        return found
 
-    def _count(self, key: _Key, counted: dict[_Key, int], depth: int) -> int:
-        if depth > _DEEPEST:
-            raise RefusedError("its components hold one another: export the part again")
-        if key not in counted:
-            shown = self._objects[key]
-            inner = sum(self._count(k, counted, depth + 1) for k, _ in shown.components)
-            # One for the object itself: a tree of a million empty ones is as bad.
-            counted[key] = 1 + len(shown.triangles) + inner
-        return counted[key]
-
-    def _soup(self, key: _Key, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        import numpy as np  # noqa: PLC0415
-
-        shown = self._objects[key]
-        soups = [self._soup(inner, matrix @ move) for inner, move in shown.components]
-        if shown.triangles:
-            vertices = np.asarray(shown.vertices, dtype=np.float64).reshape(-1, 3)
-            faces = np.asarray(shown.triangles, dtype=np.int64)
-            if faces.min() < 0 or faces.max() >= len(vertices):
-                raise RefusedError("its triangles name corners that are not there: export it again")
-            moved = vertices @ matrix[:3, :3].T + matrix[:3, 3]
-            if np.linalg.det(matrix[:3, :3]) < 0:
-                faces = faces[:, ::-1]  # a mirror turns the surface inside out
-            soups.append(moved[faces])
-        return np.concatenate(soups) if soups else np.zeros((0, 3, 3))
+def _read_obj(source: Path) -> NDArray[np.float64]:
+    """Read corners and faces, whatever their groups; materials and all other files are left alone."""
+    points: list[tuple[float, float, float]] = []
+    faces: list[tuple[int, int, int]] = []
+    with source.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            key, *words = line.split()[: _MOST_CORNERS + 2] or [""]
+            if key == "v":
+                if len(words) < 3:  # noqa: PLR2004
+                    raise ValueError(f"line {number}: a corner needs three numbers")
+                points.append((float(words[0]), float(words[1]), float(words[2])))
+            elif key == "f":
+                corners = [_corner(word, len(points), number) for word in words]
+                if not 3 <= len(corners) <= _MOST_CORNERS:  # noqa: PLR2004
+                    raise ValueError(f"line {number}: a face of {len(corners)} corners")
+                faces += _fan(corners, points)
+                _refuse_many(len(faces))
+    if not faces:
+        return np.zeros((0, 3, 3))
+    return np.asarray(points, dtype=np.float64)[np.asarray(faces, dtype=np.int64)]
 
 
-def _clean(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable()).strip()[:_LONGEST_NAME]
+def _corner(word: str, points: int, line: int) -> int:
+    """Return the place of a face's corner among the points: "7", "7/1/3", or "-1", the last."""
+    told = int(word.partition("/")[0])
+    place = told - 1 if told > 0 else points + told
+    if told == 0 or not 0 <= place < points:
+        raise ValueError(f"line {line}: there is no corner {told}")
+    return place
 
 
-def _matrix(text: str | None) -> NDArray[np.float64]:
-    """Read a 3MF transform, which is written for row vectors, as a 4 x 4 matrix for columns."""
-    import numpy as np  # noqa: PLC0415
+def _fan(
+    corners: list[int], points: list[tuple[float, float, float]]
+) -> list[tuple[int, int, int]]:
+    """Cut a face into triangles from one of its corners from which no triangle turns over.
 
-    matrix = np.eye(4)
-    if text is not None:
-        values = [float(word) for word in text.split()]
-        if not all(math.isfinite(value) for value in values):
-            raise ValueError("a transform is no number")
-        matrix[:3, :] = np.asarray(values).reshape(4, 3).T
-    return matrix
-
-
-def _lies_alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Return whether two transforms differ by a move and a turn about the vertical only."""
-    import numpy as np  # noqa: PLC0415
-
-    if abs(np.linalg.det(other[:3, :3])) < 1e-9:  # noqa: PLR2004
-        return False
-    turn = one[:3, :3] @ np.linalg.inv(other[:3, :3])
-    upright = np.allclose(turn[2], (0, 0, 1), atol=1e-5)
-    rigid = np.allclose(turn @ turn.T, np.eye(3), atol=1e-5) and np.linalg.det(turn) > 0
-    return bool(upright and rigid)
+    Raises:
+        ValueError: there is none: only a drawing program can cut such a face.
+    """
+    if len(corners) == 3:  # noqa: PLR2004
+        return [(corners[0], corners[1], corners[2])]
+    outline = np.asarray([points[each] for each in corners])
+    around = np.roll(outline, -1, axis=0)
+    normal = np.cross(outline - outline[0], around - outline[0]).sum(axis=0)
+    for start in range(len(corners)):
+        turned = np.roll(outline, -start, axis=0)
+        one, other = turned[1:-1] - turned[0], turned[2:] - turned[0]
+        if (np.cross(one, other) @ normal >= 0).all():
+            order = corners[start:] + corners[:start]
+            return [(order[0], order[i], order[i + 1]) for i in range(1, len(order) - 1)]
+    raise ValueError(f"a face of {len(corners)} corners is too bent: triangulate the model")

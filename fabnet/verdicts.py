@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
+from designs.mesh import KINDS, check, read_canonical
 from designs.model import MeshReport
 
 
 def model_files(path: Path) -> list[Path]:
-    """Return a file as it is, and of a folder all STL and 3MF files in it, sorted."""
+    """Return a file as it is, and of a folder all model files in it, sorted."""
     if not path.is_dir():
         return [path]
-    found = (each for each in path.rglob("*") if each.suffix.lower() in (".stl", ".3mf"))
+    found = (each for each in path.rglob("*") if each.suffix.lower() in KINDS)
     return sorted(each for each in found if each.is_file())
+
+
+def check_and_draw(file: Path, pictures: Path | None) -> MeshReport:
+    """Return what the gate says of a file; draw it into a folder where its surface has gaps.
+
+    Raises:
+        OSError: the picture cannot be written.
+    """
+    if pictures is None:
+        return check(file)
+    from designs.picture import draw  # noqa: PLC0415  # scipy, for pictures only
+
+    with tempfile.TemporaryDirectory(prefix="fabnet-gaps-") as work:
+        report = check(file, Path(work))
+        if report.gaps is not None:
+            mesh = read_canonical(Path(work) / report.gaps.mesh_sha256)
+            png = draw(mesh, size=(960, 720), marks_mm=report.gaps.edges_mm)
+            pictures.mkdir(parents=True, exist_ok=True)
+            (pictures / f"{file.name}.png").write_bytes(png)
+    return report
 
 
 def verdict_json(report: MeshReport, seconds: float) -> str:

@@ -17,7 +17,7 @@ from fabnet.cli.common import stop_on_signals
 @click.option(
     "--design",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An STL or 3MF file to make instead of our own visor frame.",
+    help="An STL, OBJ or 3MF file to make instead of our own visor frame.",
 )
 @click.option("--octoprint", is_flag=True, help="One lab drives its printer through OctoPrint.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)

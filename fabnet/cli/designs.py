@@ -35,7 +35,7 @@ def design_add(
 ) -> None:
     """Check a design and put its revision into the library.
 
-    PATH is a folder with a design.toml, or one STL or 3MF file, which becomes a draft.
+    PATH is a folder with a design.toml, or one STL, OBJ or 3MF file, which becomes a draft.
 
     \b
     Example: fabnet design add my-visor/
@@ -75,26 +75,32 @@ def design_add(
 
 @design.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for a picture of each surface that is not closed, with its gaps in red.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
-def design_check(paths: tuple[Path, ...], as_json: bool) -> None:
+def design_check(paths: tuple[Path, ...], pictures: Path | None, as_json: bool) -> None:
     """Say whether model files can be printed, and what to do where they cannot.
 
-    Takes STL and 3MF files, and folders, in which it looks for them. Keeps nothing. Exit status 1
-    when a file is refused.
+    Takes STL, OBJ and 3MF files, and folders, in which it looks for them. Keeps nothing. Exit
+    status 1 when a file is refused.
 
     \b
     Example: fabnet design check clip.stl
     Example: fabnet design check models/ --json
+    Example: fabnet design check broken.stl --pictures gaps/
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from designs.mesh import check
-    from fabnet.verdicts import model_files, verdict_json, verdict_line
+    from fabnet.verdicts import check_and_draw, model_files, verdict_json, verdict_line
 
     files = [file for path in paths for file in model_files(path)]
     if not files:
-        raise click.ClickException(f"there is no STL or 3MF file in {', '.join(map(str, paths))}")
+        where = ", ".join(map(str, paths))
+        raise click.ClickException(f"there is no STL, OBJ or 3MF file in {where}")
     refused = False
     watched = sys.stderr.isatty() and any(path.is_dir() for path in paths)
     with Progress(
@@ -102,7 +108,7 @@ def design_check(paths: tuple[Path, ...], as_json: bool) -> None:
     ) as progress:
         for file in progress.track(files, description="Checking"):
             began_s = clock.boottime_s()
-            report = check(file)
+            report = check_and_draw(file, pictures)
             seconds = clock.boottime_s() - began_s
             refused |= report.verdict == "refused"
             click.echo(verdict_json(report, seconds) if as_json else verdict_line(report))

@@ -232,7 +232,7 @@ def test_files_are_checked_for_people(models):
 def test_a_folder_without_models_is_said(tmp_path):
     answer = fabnet("design", "check", tmp_path)
     assert answer.returncode == 1
-    assert "no STL or 3MF" in answer.stderr
+    assert "no STL, OBJ or 3MF" in answer.stderr
 
 
 def test_a_person_sees_how_far_a_folder_is(models):

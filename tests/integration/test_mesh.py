@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import struct
 import time
 import zipfile
@@ -158,7 +159,7 @@ def test_what_cannot_be_printed_is_refused_with_what_was_measured(tmp_path, data
 
 
 def test_a_file_of_another_kind_or_none_at_all(tmp_path):
-    assert "STL and 3MF" in refusal(tmp_path, b"ISO-10303-21;", "part.step")
+    assert "STL, OBJ and 3MF" in refusal(tmp_path, b"ISO-10303-21;", "part.step")
     with pytest.raises(MeshRefusedError, match="cannot be read"):
         measure(tmp_path / "missing.stl", tmp_path / "out.stl")
     (tmp_path / "folder.stl").mkdir()
@@ -186,6 +187,7 @@ TETRA = (
     '<triangle v1="1" v2="2" v3="3"/><triangle v1="0" v2="3" v3="2"/></triangles></mesh>'
 )
 
+SUPPORT = OBJECT.format(1, TETRA).replace("model", "support")
 BROKEN_TETRA = TETRA.replace('v3="2"', 'v3="9"')
 
 
@@ -202,7 +204,7 @@ def plate(tmp_path, resources, items, **others):
     ("model", "says"),
     [
         ("this is no XML", "cannot be read"),
-        (MODEL.format("", ""), "nothing lies on its plate"),
+        (MODEL.format("", ""), "nothing that is a part lies"),
         (MODEL.format("", '<item objectid="7"/>'), "cannot be read as 3MF"),
         (MODEL.format(OBJECT.format(1, "") + OBJECT.format(2, ""), '<item objectid="1"/>'), "no triangle"),
         (
@@ -225,8 +227,8 @@ def plate(tmp_path, resources, items, **others):
         ),
         (MODEL.format(OBJECT.format(1, BROKEN_TETRA), '<item objectid="1"/>'), "not there"),
         (MODEL.format(OBJECT.format(1, TETRA), '<item objectid="1" transform="1 0"/>'), "cannot be read"),
-        (MODEL.format(OBJECT.format(1, TETRA), '<item objectid="1" printable="0"/>'), "nothing lies"),
-        (MODEL.format(OBJECT.format(1, TETRA).replace("model", "support"), ""), "supports"),
+        (MODEL.format(OBJECT.format(1, TETRA), '<item objectid="1" printable="0"/>'), "nothing that is a part"),
+        (MODEL.format(SUPPORT, '<item objectid="1"/>'), "nothing that is a part"),
         (MODEL.replace("millimeter", "parsec").format("", ""), "'parsec' is unknown"),
         ('<!DOCTYPE m [<!ENTITY a "b">]>' + MODEL.format("", ""), "entities"),
         (MODEL.format(" " * 40_000_000, ""), "would grow"),
@@ -379,3 +381,151 @@ def test_every_real_design_gets_its_verdict_in_bounded_time(name):
     clean = watertight and not name.endswith(".3mf")
     assert report.verdict is (Verdict.PASSED if clean else Verdict.WARNED)
     assert 20 < report.peak_mb < MEMORY_BYTES / 2**20
+
+
+def test_an_obj_of_any_dialect_is_the_same_body(tmp_path):
+    mesh = block()
+    mesh.export(tmp_path / "part.stl")
+    corners = "".join(f"v {x:.6f} {y:.6f} {z:.6f} 1.0\n" for x, y, z in mesh.vertices)
+    faces = "".join(f"f {a + 1}/1/1 {b + 1}//2 {c - 8}\n" for a, b, c in mesh.faces)
+    (tmp_path / "part.obj").write_text(
+        f"# drawn by hand\nmtllib ../../etc/passwd\no block\n{corners}vn 0 0 1\nusemtl red\n{faces}"
+    )
+    facts = measure(tmp_path / "part.obj", tmp_path / "out.stl")
+    assert facts == measure(tmp_path / "part.stl", tmp_path / "other.stl")
+
+
+def test_bent_faces_of_an_obj_are_cut_where_they_may_be(tmp_path):
+    """An L, 30 x 30 x 10, whose top and bottom are one face of six corners each."""
+    outline = [(10, 10), (10, 30), (0, 30), (0, 0), (30, 0), (30, 10)]
+    corners = "".join(f"v {x} {y} {z}\n" for z in (0, 10) for x, y in outline)
+    top = "f " + " ".join(str(n) for n in range(7, 13))
+    bottom = "f " + " ".join(str(n) for n in range(6, 0, -1))
+    sides = "\n".join(f"f {n + 1} {(n + 1) % 6 + 1} {(n + 1) % 6 + 7} {n + 7}" for n in range(6))
+    (tmp_path / "l.obj").write_text(f"{corners}{top}\n{bottom}\n{sides}\n")
+    facts = measure(tmp_path / "l.obj", tmp_path / "out.stl")
+    assert facts.volume_mm3 == pytest.approx(500 * 10)
+    assert facts.up_mm2 == facts.down_mm2 == pytest.approx(500)
+    assert facts.triangles == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("v 0 0 0\nf 1 2 3\n", "line 2: there is no corner 2"),
+        ("v 0 0 0\nf 0 0 0\n", "line 2: there is no corner 0"),
+        ("v 0 0 0\nf -1 -2 -3\n", "line 2: there is no corner -2"),
+        ("v 0 0\n", "line 1: a corner needs three numbers"),
+        ("v a b c\n", "cannot be read as OBJ"),
+        ("v nan 0 0\nv 1e30 0 0\nv 0 9 0\nf 1 2 3\n", "no numbers"),
+        ("v 0 0 0\nv 1e30 0 0\nv 0 9 0\nf 1 2 3\n", "millimetres"),
+        ("v 0 0 0\nv 9 0 0\nv 0 9 0\nf 1 2\n", "a face of 2 corners"),
+        ("v 0 0 0\nv 9 0 0\nv 0 9 0\nf 1 2 3\n", "3 edges of 3 have a gap"),
+        ("v 0 0 0\nf" + " 1" * 50_000 + "\n", "a face of 10001 corners"),
+        ("Just some words.\n", "no triangle"),
+        ("\x00\x01\x02", "no OBJ file"),
+        ("<!DOCTYPE html>", "a web page"),
+    ],
+)
+def test_an_obj_that_is_none_or_broken_is_refused(tmp_path, text, says):
+    assert says in refusal(tmp_path, text.encode(), "part.obj")
+
+
+def prusa_project(tmp_path, kind):
+    """A pyramid with a second, smaller one in the same mesh, which is `kind` of volume."""
+    corners = re.findall(r"<vertex.*?/>", TETRA)
+    second = TETRA.split("<triangles>")[1].replace("</triangles></mesh>", "")
+    second = re.sub(r'="(\d)"', lambda found: f'="{int(found[1]) + 4}"', second)
+    mesh = TETRA.replace("</vertices>", "".join(corners) + "</vertices>")
+    mesh = mesh.replace("</triangles>", second + "</triangles>")
+    path = tmp_path / "project.3mf"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "3D/3dmodel.model", MODEL.format(OBJECT.format(1, mesh), '<item objectid="1"/>')
+        )
+        archive.writestr(
+            "Metadata/Slic3r_PE_model.config",
+            '<?xml version="1.0" encoding="UTF-8"?><config><object id="1">'
+            '<metadata type="object" key="name" value="pyramid.stl"/>'
+            '<volume firstid="0" lastid="3"><metadata type="volume" key="volume_type" value="ModelPart"/>'
+            f'</volume><volume firstid="4" lastid="7">{kind}</volume></object></config>',
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        '<metadata type="volume" key="volume_type" value="ParameterModifier"/>',
+        '<metadata type="volume" key="volume_type" value="SupportBlocker"/>',
+        '<metadata type="volume" key="modifier" value="1"/>',
+    ],
+)
+def test_modifiers_of_a_prusaslicer_project_are_left_out(tmp_path, kind):
+    report = check(prusa_project(tmp_path, kind))
+    assert (report.verdict, report.triangles, report.bodies) == (Verdict.WARNED, 4, 1)
+    assert report.parts[0].name == "pyramid.stl"
+    assert report.volume_mm3 == pytest.approx(2000)
+    assert "left out: 1" in report.reasons[0]
+
+
+def test_what_a_project_cuts_away_is_refused(tmp_path):
+    kind = '<metadata type="volume" key="volume_type" value="NegativeVolume"/>'
+    report = check(prusa_project(tmp_path, kind))
+    assert report.verdict is Verdict.REFUSED
+    assert "cuts one volume out of another" in report.reasons[0]
+
+
+def test_modifiers_of_a_bambu_project_and_supports_of_cura_are_left_out(tmp_path):
+    pair = '<components><component objectid="2"/><component objectid="3"/></components>'
+    cura = (
+        '<metadatagroup><metadata name="cura:support_mesh" type="xs:boolean">True</metadata>'
+        f"</metadatagroup>{TETRA}"
+    )
+    resources = OBJECT.format(1, pair) + OBJECT.format(2, TETRA) + OBJECT.format(3, TETRA)
+    items = '<item objectid="1"/><item objectid="4"/>'
+    path = plate(tmp_path, resources + OBJECT.format(4, cura), items)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(
+            "Metadata/model_settings.config",
+            '<config><object id="1"><metadata key="name" value="pair"/>'
+            '<part id="2" subtype="normal_part"/><part id="3" subtype="support_enforcer"/>'
+            "</object></config>",
+        )
+    report = check(path)
+    assert [(part.copies, part.facts.triangles) for part in report.parts] == [(1, 4)]
+    assert "left out: 2" in report.reasons[0]
+
+
+def test_gaps_are_told_and_kept_for_a_picture(tmp_path):
+    (tmp_path / "part.stl").write_bytes(stl(block().triangles[1:]))
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    report = check(tmp_path / "part.stl", keep)
+    assert report.verdict is Verdict.REFUSED
+    assert [path.name for path in keep.iterdir()] == [report.gaps.mesh_sha256]
+    assert len(report.gaps.edges_mm) == 3
+    missing = {tuple(corner) for corner in (block().triangles[0] - block().bounds[0]).tolist()}
+    assert {each[:3] for each in report.gaps.edges_mm} | {
+        each[3:] for each in report.gaps.edges_mm
+    } == missing
+    assert check(tmp_path / "part.stl").gaps == report.gaps
+    assert check(FRAME).gaps is None
+
+
+def test_a_dust_of_bodies_is_refused_in_bounded_time(tmp_path):
+    grid = np.stack(np.meshgrid(*[np.arange(11)] * 3), axis=-1).reshape(-1, 1, 1, 3) * 3.0
+    grid[:, :, :, 2] = 0
+    grid[:, :, :, 0] += np.arange(1331).reshape(-1, 1, 1) * 3.0 % 500
+    dust = (block((1, 1, 1), (0, 0, 0)).triangles[None] + grid * 1.37).reshape(-1, 3, 3)
+    (tmp_path / "dust.stl").write_bytes(stl(dust))
+    report = check(tmp_path / "dust.stl")
+    assert report.verdict is Verdict.REFUSED
+    assert "bodies, more than 1000" in report.reasons[0]
+
+
+def test_memory_is_that_of_the_child_and_not_of_its_parent():
+    held = np.ones(40_000_000)  # 320 MB
+    report = check(FRAME)
+    assert held.sum() == len(held)
+    assert report.peak_mb < 150

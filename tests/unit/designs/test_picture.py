@@ -126,3 +126,20 @@ def test_a_hole_is_a_ring_of_its_own_and_an_empty_plate_is_empty():
     assert sorted(ring.area for ring in rings_of(path, bed)) == [100.0, 400.0]
     assert "10.0 50.0" in path, "y points down"
     assert bed_path(Layout(bed=bed, placements=()), frame) == ""
+
+
+def test_gaps_are_marked_in_front_of_everything():
+    ring = trimesh.creation.annulus(r_min=15, r_max=25, height=4)
+    behind = [(*ring.bounds[0], *ring.bounds[1])]
+    plain, marked = (pixels(draw(soup(ring), marks_mm=m)).astype(int) for m in ((), behind))
+    red = (marked[:, :, 0] > 150) & (marked[:, :, 1] < 60) & (marked[:, :, 3] > 200)
+    assert red.sum() > 100
+    assert not ((plain[:, :, 0] > 150) & (plain[:, :, 1] < 60) & (plain[:, :, 3] > 200)).any()
+
+
+def test_the_inside_of_an_open_surface_is_drawn():
+    """Seen from above, a box without its lid shows its floor and the inner sides of its walls."""
+    box_mesh = trimesh.creation.box((30, 30, 20))
+    open_box = soup(box_mesh)[box_mesh.face_normals[:, 2] < 0.5]
+    marked = pixels(draw(open_box, marks_mm=[(0, 0, 20, 1, 0, 20)]))
+    assert marked[SIZE[1] // 2, SIZE[0] // 2, 3] > 250

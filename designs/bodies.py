@@ -1,0 +1,24 @@
+"""What the readers of model files give: bodies of triangles, or a refusal. No reading itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_TRIANGLES = 1_500_000
+
+
+class RefusedError(Exception):
+    """The file cannot be printed; the message is for the maker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One distinct thing in a file."""
+
+    name: str
+    copies: int
+    soup: NDArray[np.float64]  # triangles, shape (n, 3, 3), in mm
+    warnings: tuple[str, ...] = ()  # what reading it left out

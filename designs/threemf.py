@@ -1,0 +1,319 @@
+"""Reads the plate of one untrusted 3MF file into bodies of triangles. Runs in a child process only.
+
+A 3MF is a plate: an item for each copy of an object, which may be put together from components of
+this file or of others in the archive. Copies of one object that are only moved, or turned about the
+vertical, are the same body; one that lies differently prints differently, and is another. What the
+project of a slicer (PrusaSlicer, Bambu Studio, Cura) marks as a modifier or a support is left out,
+and said; what it marks as cut away is refused, since a part without its holes is another part.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lxml.etree
+import numpy as np
+from numpy.typing import NDArray
+
+from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+
+_MOST_ZIP_PARTS = 200
+_MOST_UNZIPPED = 128 << 20
+_MOST_ZIP_RATIO = 100
+_MOST_ITEMS = 500
+_DEEPEST = 20
+_LONGEST_NAME = 80
+
+#: 3MF core specification 1.3, section 3.4.1.
+_UNIT_MM = {
+    "micron": 0.001,
+    "millimeter": 1.0,
+    "centimeter": 10.0,
+    "inch": 25.4,
+    "foot": 304.8,
+    "meter": 1000.0,
+}
+#: What Cura calls a mesh of a project that is not the part.
+_NO_PART_CURA = frozenset(
+    f"cura:{what}_mesh" for what in ("support", "infill", "cutting", "anti_overhang")
+)
+#: What PrusaSlicer and Bambu Studio call a volume that is the part, and one that is cut out of it.
+_PART = frozenset({"ModelPart", "normal_part"})
+_CUT = frozenset({"NegativeVolume", "negative_part"})
+_LEFT_OUT = "modifiers and supports of a slicer's project are left out: {} of them"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Object:
+    """An object of a 3MF: a mesh, or components of other objects."""
+
+    name: str
+    vertices: list[tuple[float, float, float]] = field(default_factory=list)
+    triangles: list[tuple[int, int, int]] = field(default_factory=list)
+    components: list[tuple[_Key, NDArray[np.float64]]] = field(default_factory=list)
+    part: bool = True  # False: a support or modifier as a whole
+    left_out: int = 0  # volumes of the mesh that were no part
+
+
+#: A part of the archive and an id in it.
+_Key = tuple[str, str]
+
+
+def read_3mf(source: Path) -> tuple[Body, ...]:
+    """Return the distinct bodies of a plate, in the order of its items.
+
+    Raises:
+        RefusedError: it cannot be read, or holds what is not a part.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            _sniff(archive, source.stat().st_size)
+            plate = _Plate(archive)
+        return plate.bodies()
+    except (
+        zipfile.BadZipFile, NotImplementedError, EOFError, lxml.etree.LxmlError,
+        ValueError, KeyError, IndexError, TypeError, OverflowError,
+    ) as error:  # fmt: skip
+        raise RefusedError(f"it cannot be read as 3MF: {error}") from error
+
+
+def _sniff(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse what would grow without bound, or is no part, before an XML parser sees it."""
+    entries = archive.infolist()
+    unzipped = sum(entry.file_size for entry in entries)
+    if len(entries) > _MOST_ZIP_PARTS:
+        raise RefusedError(f"its archive has {len(entries)} parts: export the part alone")
+    if unzipped > min(_MOST_UNZIPPED, _MOST_ZIP_RATIO * size):
+        raise RefusedError(f"its archive would grow to {unzipped >> 20} MiB: simplify the model")
+    for entry in entries:
+        name = entry.filename.lower()
+        if not name.endswith((".model", ".config")):
+            continue
+        text = archive.read(entry)
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            raise RefusedError("it defines XML entities, which no 3MF needs: export it again")
+
+
+class _Plate:
+    """The objects and items of a 3MF archive."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._objects: dict[_Key, _Object] = {}
+        self._items: list[tuple[_Key, NDArray[np.float64]]] = []
+        self._scale_mm = 1.0
+        models = [name for name in archive.namelist() if name.lower().endswith(".model")]
+        self._root = next((name for name in models if name.lower() == "3d/3dmodel.model"), "")
+        if not self._root:
+            raise RefusedError("it has no 3D/3dmodel.model: export it again")
+        for name in models:
+            with archive.open(name) as file:
+                self._read_model(name, file)
+        self._read_projects(archive)
+
+    def _read_model(self, path: str, file: Any) -> None:
+        current = _Object(name="")
+        events = lxml.etree.iterparse(
+            file, events=("start", "end"), resolve_entities=False, no_network=True
+        )
+        for event, element in events:
+            tag = lxml.etree.QName(element).localname
+            if event == "start":
+                if tag == "object":
+                    current = self._begin(path, element.attrib)
+                elif tag == "model" and path == self._root:
+                    unit = element.get("unit", "millimeter")
+                    if unit not in _UNIT_MM:
+                        raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
+                    self._scale_mm = _UNIT_MM[unit]
+                continue
+            if tag == "metadata" and element.get("name") in _NO_PART_CURA:
+                current.part &= (element.text or "").strip().lower() != "true"
+            self._take(path, current, tag, element.attrib)
+            element.clear()
+
+    def _begin(self, path: str, attributes: Any) -> _Object:
+        key = (path, attributes["id"])
+        fallback = f"object {key[1]}"
+        self._objects[key] = _Object(
+            name=_clean(attributes.get("name", "")) or fallback,
+            part=attributes.get("type", "model") not in ("support", "solidsupport"),
+        )
+        return self._objects[key]
+
+    def _take(self, path: str, current: _Object, tag: str, attributes: Any) -> None:
+        if tag == "vertex":
+            current.vertices.append(
+                (float(attributes["x"]), float(attributes["y"]), float(attributes["z"]))
+            )
+        elif tag == "triangle":
+            current.triangles.append(
+                (int(attributes["v1"]), int(attributes["v2"]), int(attributes["v3"]))
+            )
+        elif tag == "component":
+            outer = (value for name, value in attributes.items() if name.endswith("}path"))
+            where = next(outer, path).lstrip("/")
+            key = (where, attributes["objectid"])
+            current.components.append((key, _matrix(attributes.get("transform"))))
+            if len(current.components) > _MOST_ITEMS:
+                raise RefusedError(
+                    "it is put together from too many components: export one part alone"
+                )
+        elif tag == "item" and path == self._root and attributes.get("printable", "1") != "0":
+            key = (path, attributes["objectid"])
+            self._items.append((key, _matrix(attributes.get("transform"))))
+            if len(self._items) > _MOST_ITEMS:
+                raise RefusedError(
+                    f"its plate holds more than {_MOST_ITEMS} items: export one part alone"
+                )
+
+    def _read_projects(self, archive: zipfile.ZipFile) -> None:
+        """Take what PrusaSlicer and Bambu Studio keep beside the model: names, and what is no part."""
+        for name in archive.namelist():
+            if not name.lower().endswith(("pe_model.config", "model_settings.config")):
+                continue
+            root = lxml.etree.fromstring(
+                archive.read(name), lxml.etree.XMLParser(resolve_entities=False, no_network=True)
+            )
+            for each in root.iterfind("object"):
+                kept = self._objects.get((self._root, each.get("id", "")))
+                if kept is None:
+                    continue
+                told = next((m.get("value") for m in each.iterfind("metadata[@key='name']")), "")
+                kept.name = _clean(told or "") or kept.name
+                self._leave_out_volumes(kept, each)
+                self._leave_out_components(kept, each)
+
+    def _leave_out_volumes(self, kept: _Object, told: Any) -> None:
+        """Drop the triangles of an object that PrusaSlicer marks as no part."""
+        dropped: set[int] = set()
+        for volume in told.iterfind("volume"):
+            facts = {m.get("key"): m.get("value") for m in volume.iterfind("metadata")}
+            kind = facts.get(
+                "volume_type", "Modifier" if facts.get("modifier") == "1" else "ModelPart"
+            )
+            if self._is_part(kind):
+                continue
+            first, last = int(volume.get("firstid")), int(volume.get("lastid"))
+            dropped.update(range(max(first, 0), min(last + 1, len(kept.triangles))))
+            kept.left_out += 1
+        if dropped:
+            kept.triangles = [t for n, t in enumerate(kept.triangles) if n not in dropped]
+
+    def _leave_out_components(self, kept: _Object, told: Any) -> None:
+        """Drop the components of an object that Bambu Studio marks as no part."""
+        no_part = {
+            part.get("id")
+            for part in told.iterfind("part")
+            if not self._is_part(part.get("subtype", "normal_part"))
+        }
+        parts = [each for each in kept.components if each[0][1] not in no_part]
+        kept.left_out += len(kept.components) - len(parts)
+        kept.components = parts
+
+    def _is_part(self, kind: str) -> bool:
+        if kind in _CUT:
+            raise RefusedError(
+                "its slicer's project cuts one volume out of another: export the finished part as STL"
+            )
+        return kind in _PART
+
+    def bodies(self) -> tuple[Body, ...]:
+        """Return the distinct bodies on the plate."""
+        groups: list[tuple[_Key, NDArray[np.float64], list[int]]] = []
+        for number, (key, matrix) in enumerate(self._resolved()):
+            for other, first, members in groups:
+                if key == other and _lies_alike(matrix, first):
+                    members.append(number)
+                    break
+            else:
+                groups.append((key, matrix, [number]))
+        if not groups:
+            raise RefusedError("nothing that is a part lies on its plate: export it again")
+        counted: dict[_Key, int] = {}
+        total = sum(self._count(key, counted, 0) for key, _, _ in groups)
+        if total > MOST_TRIANGLES:
+            raise RefusedError(
+                f"its components make more than {MOST_TRIANGLES} triangles: simplify the model"
+            )
+        left_out = sum(each.left_out + (not each.part) for each in self._objects.values())
+        return tuple(
+            Body(
+                name=self._objects[key].name,
+                copies=len(members),
+                soup=self._soup(key, matrix) * self._scale_mm,
+                warnings=(_LEFT_OUT.format(left_out),) if left_out else (),
+            )
+            for key, matrix, members in groups
+        )
+
+    def _resolved(self) -> list[tuple[_Key, NDArray[np.float64]]]:
+        """The items, each by the object that it shows in the end: a lone component stands for it."""
+        found = []
+        for item, matrix in self._items:
+            key, moved = item, matrix
+            for _ in range(_DEEPEST):
+                shown = self._objects[key]
+                if not shown.part or shown.triangles or len(shown.components) != 1:
+                    break
+                key, inner = shown.components[0]
+                moved = moved @ inner
+            if self._objects[key].part:
+                found.append((key, moved))
+        return found
+
+    def _count(self, key: _Key, counted: dict[_Key, int], depth: int) -> int:
+        if depth > _DEEPEST:
+            raise RefusedError("its components hold one another: export the part again")
+        if key not in counted:
+            shown = self._objects[key]
+            inner = sum(self._count(k, counted, depth + 1) for k, _ in shown.components)
+            # One for the object itself: a tree of a million empty ones is as bad.
+            counted[key] = 1 + len(shown.triangles) + inner
+        return counted[key]
+
+    def _soup(self, key: _Key, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        shown = self._objects[key]
+        soups = [
+            self._soup(inner, matrix @ move)
+            for inner, move in shown.components
+            if self._objects[inner].part
+        ]
+        if shown.triangles:
+            vertices = np.asarray(shown.vertices, dtype=np.float64).reshape(-1, 3)
+            faces = np.asarray(shown.triangles, dtype=np.int64)
+            if faces.min() < 0 or faces.max() >= len(vertices):
+                raise RefusedError("its triangles name corners that are not there: export it again")
+            moved = vertices @ matrix[:3, :3].T + matrix[:3, 3]
+            if np.linalg.det(matrix[:3, :3]) < 0:
+                faces = faces[:, ::-1]  # a mirror turns the surface inside out
+            soups.append(moved[faces])
+        return np.concatenate(soups) if soups else np.zeros((0, 3, 3))
+
+
+def _clean(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable()).strip()[:_LONGEST_NAME]
+
+
+def _matrix(text: str | None) -> NDArray[np.float64]:
+    """Read a 3MF transform, which is written for row vectors, as a 4 x 4 matrix for columns."""
+    matrix = np.eye(4)
+    if text is not None:
+        values = [float(word) for word in text.split()]
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError("a transform is no number")
+        matrix[:3, :] = np.asarray(values).reshape(4, 3).T
+    return matrix
+
+
+def _lies_alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Return whether two transforms differ by a move and a turn about the vertical only."""
+    if abs(np.linalg.det(other[:3, :3])) < 1e-9:  # noqa: PLR2004
+        return False
+    turn = one[:3, :3] @ np.linalg.inv(other[:3, :3])
+    upright = np.allclose(turn[2], (0, 0, 1), atol=1e-5)
+    rigid = np.allclose(turn @ turn.T, np.eye(3), atol=1e-5) and np.linalg.det(turn) > 0
+    return bool(upright and rigid)

@@ -41,6 +41,15 @@ class ManifestError(DesignError):
         self.why = why
 
 
+class ArchiveError(DesignError):
+    """A ZIP archive is not unpacked; says why."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file} {why}")
+        self.file = file
+        self.why = why
+
+
 class UnknownRevisionError(DesignError):
     """There is no such revision in this library."""
 

@@ -14,11 +14,11 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import shapely
 import sqlite_utils
+import tomlkit
 
 from designs.errors import (
     ManifestError,
@@ -29,42 +29,33 @@ from designs.errors import (
 )
 from designs.manifest import (
     DEFAULT_MATERIALS,
+    PRINTED,
     UNKNOWN_LICENCE,
     Manifest,
     PartRow,
     check_manifest,
+    find_manifest,
     manifest_of,
+    own_keys,
     read_manifest,
 )
 from designs.mesh import check, measure, read_canonical
-from designs.model import Bed, Layout, Part, PartFacts, Revision, Verdict
+from designs.model import Bed, Layout, OtherPart, Part, PartFacts, Revision, Verdict
+from designs.okh import Document, read
 from designs.packing import Shadow, centred, footprint, hull, pack
 from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
-
-design_migrations = sqlite_utils.Migrations("designs")
+from designs.tables import design_migrations
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@design_migrations()
-def m001_designs(db: sqlite_utils.Database) -> None:
-    """Revisions, nests and plates; what is not asked for by column is JSON in `body`."""
-    for statement in (
-        "create table revision (id text primary key, design text not null, body text not null) strict",
-        "create table nest (mesh_sha256 text not null, bed text not null, layout text not null,"
-        " primary key (mesh_sha256, bed)) strict",
-        "create table plate (mesh_sha256 text not null, layout text not null, copies integer not null,"
-        " sha256 text not null, bytes integer not null,"
-        " primary key (mesh_sha256, layout, copies)) strict",
-    ):
-        db.execute(statement)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a revision was added from."""
 
-
-@design_migrations()
-def m002_footprints(db: sqlite_utils.Database) -> None:
-    """The shadow of each mesh: nests and drawings of plates need it again and again."""
-    db.execute("create table footprint (mesh_sha256 text primary key, wkb blob not null) strict")
+    manifest: Document
+    files: dict[str, str]  # SHA-256 in the library by path beside the manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,23 +121,29 @@ class Library:
 
     # -- revisions -----------------------------------------------------------------------------
 
-    def add_design(self, folder: Path) -> Revision:
-        """Read `design.toml`, pass every part through the mesh gate, keep the revision.
+    def add_design(self, folder: Path, manifest: Path | None = None) -> Revision:
+        """Read a design's manifest, pass every printed part through the mesh gate, keep the revision.
 
         The same manifest and the same bodies give the same revision, and are kept once.
+
+        Args:
+            folder: holds the model files that the manifest names.
+            manifest: `design.toml`, or an Open Know-How manifest; the folder's own without it.
 
         Raises:
             ManifestError: names the file and the key.
             MeshRefusedError: names the part's file and what was measured.
             UnknownMaterialError: a part names one that is not in the vocabulary.
         """
-        data = read_manifest(folder / "design.toml")
-        manifest = check_manifest(data)
+        document = read_manifest(manifest or find_manifest(folder))
+        checked = check_manifest(own_keys(document))
+        printed = [row for row in checked.part if row.tsdc == PRINTED]
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="design-") as work:
             mesh = Path(work) / "mesh.stl"
-            facts = [self._measure(folder, row, mesh) for row in manifest.part]
-        return self._keep(data, manifest, facts)
+            facts = [self._measure(folder, row, mesh) for row in printed]
+        files = {row.file: self.add_file(folder / row.file) for row in printed}
+        return self._keep(document, checked, facts, files)
 
     def _measure(self, folder: Path, row: PartRow, mesh: Path) -> PartFacts:
         source = (folder / row.file).resolve()
@@ -202,13 +199,20 @@ class Library:
             manifest = check_manifest(data)
             for each in facts:
                 self.add_file(Path(work) / each.mesh_sha256)
-        return self._keep(data, manifest, facts)
+        document = read("design.toml", tomlkit.dumps(data).encode())
+        return self._keep(document, manifest, facts, {path.name: self.add_file(path)})
 
-    def _keep(self, data: dict[str, Any], manifest: Manifest, facts: list[PartFacts]) -> Revision:
+    def _keep(
+        self, document: Document, manifest: Manifest, facts: list[PartFacts], files: dict[str, str]
+    ) -> Revision:
         meshes = [each.mesh_sha256 for each in facts]
         text = json.dumps(
-            {"manifest": data, "meshes": meshes}, sort_keys=True, separators=(",", ":"), default=str
+            {"manifest": document.data, "meshes": meshes},
+            sort_keys=True,
+            separators=(",", ":"),
+            default=str,
         )
+        printed = [row for row in manifest.part if row.tsdc == PRINTED]
         revision = Revision(
             id=hashlib.sha256(text.encode()).hexdigest(),
             design=manifest.fabnet.design,
@@ -224,8 +228,19 @@ class Library:
                     materials=row.materials,
                     facts=each,
                 )
-                for row, each in zip(manifest.part, facts, strict=True)
+                for row, each in zip(printed, facts, strict=True)
             ),
+            others=tuple(
+                OtherPart(
+                    id=row.id, title=row.title or row.id, per_kit=row.per_kit, process=row.tsdc
+                )
+                for row in manifest.part
+                if row.tsdc != PRINTED
+            ),
+        )
+        self._db.execute(
+            "insert or ignore into manifest (revision, name, text, files) values (?, ?, ?, ?)",
+            (revision.id, document.name, document.text, json.dumps(files)),
         )
         self._db.execute(
             "insert or ignore into revision (id, design, body) values (?, ?, ?)",
@@ -243,6 +258,15 @@ class Library:
         if row is None:
             raise UnknownRevisionError(revision_id)
         return msgspec.json.decode(row[0], type=Revision)
+
+    def source(self, revision_id: str) -> Source | None:
+        """Return what a revision was added from; None where it was added before this was kept."""
+        row = self._db.execute(
+            "select name, text, files from manifest where revision = ?", (revision_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        return Source(manifest=read(row[0], row[1].encode()), files=json.loads(row[2]))
 
     def revisions(self) -> tuple[Revision, ...]:
         """Return all revisions, by design, in the order in which they were added."""

@@ -1,14 +1,13 @@
-"""Reads `design.toml`, and writes what stands for it where a design is only a model file.
+"""What a design is made of, by its `design.toml`, its Open Know-How manifest, or its bare model file.
 
-Keys are Open Know-How's where it has them; `[fabnet]` holds what it lacks. Leaves meshes to
-`designs.mesh`, and keeping a revision to `designs.library`.
+Keys are Open Know-How's where it has them; `[fabnet]` holds what it lacks. Leaves the formats to
+`designs.okh`, meshes to `designs.mesh`, and keeping a revision to `designs.library`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +16,20 @@ from typing import Any
 import msgspec
 
 from designs.errors import ManifestError
-from designs.materials import material
+from designs.materials import material, materials
+from designs.mesh import KINDS
 from designs.model import CheckedPart, ReviewState
+from designs.okh import (
+    MOST_BYTES,
+    Document,
+    Format,
+    check_path,
+    licence,
+    paths,
+    read,
+    version,
+)
+from designs.okh_versions import to_toml
 
 #: What may be made of, where nobody has said otherwise.
 DEFAULT_MATERIALS = ("PETG", "PLA")
@@ -28,17 +39,21 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_SLUG = 60
 _FILE = "design.toml"
+#: The process of parts that printers make; parts of all others are shown, and not planned.
+PRINTED = "3DP"
+_PROCESS = re.compile(r"[A-Z0-9]{2,5}")
 
 
 class PartRow(msgspec.Struct, kw_only=True):
     """One `[[part]]`."""
 
     id: str
-    file: str
+    file: str = ""
     object: str = ""  # which part of a 3MF with several
     title: str = ""
     per_kit: int = 1
-    materials: tuple[str, ...]
+    tsdc: str = PRINTED  # Open Know-How's code of its process; BUY is bought
+    materials: tuple[str, ...] = ()
 
 
 class Own(msgspec.Struct, kw_only=True):
@@ -58,18 +73,132 @@ class Manifest(msgspec.Struct, kw_only=True):
     part: tuple[PartRow, ...]
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Return all that a manifest holds.
+def find_manifest(folder: Path) -> Path:
+    """Return the manifest of a folder: `design.toml`, `okh.toml`, or the one YAML file called okh.
 
     Raises:
-        ManifestError: it cannot be read, or is no TOML.
+        ManifestError: there is none, or several are as good.
+    """
+    for name in (_FILE, "okh.toml"):
+        if (folder / name).is_file():
+            return folder / name
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if "okh" in path.name.lower() and path.suffix.lower() in (".yml", ".yaml", ".toml")
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise ManifestError(folder.name, "", f"has {len(found)} manifests ({names}): name one")
+    raise ManifestError(
+        str(folder / _FILE), "", "cannot be read: there is none, nor an okh.toml or okh.yml"
+    )
+
+
+def read_manifest(path: Path) -> Document:
+    """Return a manifest as it came.
+
+    Raises:
+        ManifestError: it cannot be read, or lacks what its format needs.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ManifestError(str(path), "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(path.name, "", f"is no TOML: {error}") from error
+    return read(path.name, content)
+
+
+def own_keys(document: Document) -> dict[str, Any]:
+    """Return what `check_manifest` takes, of a manifest in any format.
+
+    Raises:
+        ManifestError: a part that is to be printed names no model file, or no file that is here.
+    """
+    if document.format is Format.OWN:
+        return document.data
+    if document.format is Format.YAML and "okh-2" in document.data:
+        return own_keys(to_toml(document))
+    data = document.data
+    fabnet = data.get("fabnet")
+    fabnet = fabnet if isinstance(fabnet, dict) else {}
+    title = str(data.get("name") or data.get("title"))
+    return {
+        "title": title,
+        "version": version(document) or "unversioned",
+        "license": licence(document),
+        "fabnet": {
+            "design": fabnet.get("design") or slug(title),
+            "review": fabnet.get("review", ReviewState.DRAFT),
+        },
+        "part": fabnet.get("parts") or _okh_parts(document),
+    }
+
+
+def _okh_parts(document: Document) -> list[dict[str, Any]]:
+    data = document.data
+    told = data.get("part")
+    rows = told if isinstance(told, list) else [told] if isinstance(told, dict) else []
+    if rows:
+        return [_okh_part(document, row) for row in rows if isinstance(row, dict)]
+    keys = (
+        ("export", "source")
+        if document.format is Format.TOML
+        else ("manufacturing-files", "design-files")
+    )
+    for key in keys:
+        if files := [path for path in paths(data.get(key)) if _is_model(path)]:
+            return [
+                {"id": slug(_stem(Path(file).name)), "file": file, "title": _title(Path(file).stem)}
+                | {"materials": _materials(data)}
+                for file in files
+            ]
+    raise ManifestError(
+        document.name,
+        keys[0],
+        "names no STL, OBJ or 3MF file in this folder: there is nothing to print",
+    )
+
+
+def _okh_part(document: Document, row: dict[str, Any]) -> dict[str, Any]:
+    name = str(row.get("name") or "")
+    own = row.get("fabnet")
+    own = own if isinstance(own, dict) else {}
+    files = [*paths(row.get("export")), *paths(row.get("source"))]
+    for path in files:
+        check_path(document.name, f"part.{name}", path)
+    codes = [str(code) for code in _listed(row.get("tsdc"))]
+    model = next((path for path in files if _is_model(path)), "")
+    process = codes[0] if codes and PRINTED not in codes else PRINTED
+    if process == PRINTED and not model:
+        raise ManifestError(
+            document.name,
+            f"part.{name}",
+            "names no STL, OBJ or 3MF file in this folder; a part that is bought has tsdc = 'BUY'",
+        )
+    made = {"id": slug(name), "title": name, "tsdc": process, **own}
+    if process == PRINTED:
+        made["file"] = model
+        made.setdefault(
+            "materials", _materials(row) if row.get("material") else _materials(document.data)
+        )
+    return made
+
+
+def _is_model(path: str) -> bool:
+    return path.lower().endswith(KINDS) and "://" not in path
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _materials(data: dict[str, Any]) -> list[str]:
+    """Return the materials that are in the vocabulary; what is usual where none is."""
+    words = re.findall(r"[A-Z0-9-]+", str(data.get("material", "")).upper())
+    return [word for word in dict.fromkeys(words) if word in materials()] or list(DEFAULT_MATERIALS)
 
 
 def check_manifest(data: dict[str, Any]) -> Manifest:
@@ -92,13 +221,26 @@ def check_manifest(data: dict[str, Any]) -> Manifest:
         raise ManifestError(_FILE, "part", "the design has no part")
     _check_unique(row.id for row in manifest.part)
     for row in manifest.part:
-        if row.per_kit < 1:
-            raise ManifestError(_FILE, f"part.{row.id}.per_kit", "must be 1 or more")
-        if not row.materials:
-            raise ManifestError(_FILE, f"part.{row.id}.materials", "names no material")
-        for code in row.materials:
-            material(code)
+        _check_part(row)
+    if not any(row.tsdc == PRINTED for row in manifest.part):
+        raise ManifestError(_FILE, "part", "the design has no part that is printed")
     return manifest
+
+
+def _check_part(row: PartRow) -> None:
+    where = f"part.{row.id}"
+    if row.per_kit < 1:
+        raise ManifestError(_FILE, f"{where}.per_kit", "must be 1 or more")
+    if not _PROCESS.fullmatch(row.tsdc):
+        raise ManifestError(_FILE, f"{where}.tsdc", "must be a code as 3DP, LAS, SEW, ASM or BUY")
+    if row.tsdc != PRINTED:
+        return
+    if not row.file:
+        raise ManifestError(_FILE, f"{where}.file", "is missing: the part is to be printed")
+    if not row.materials:
+        raise ManifestError(_FILE, f"{where}.materials", "names no material")
+    for code in row.materials:
+        material(code)
 
 
 def _check_unique(ids: Iterable[str]) -> None:

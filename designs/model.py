@@ -86,6 +86,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherPart:
+    """A part of a kit that no printer makes: bought, cut, sewn. Shown, and not planned."""
+
+    id: str
+    title: str
+    per_kit: int
+    process: str  # Open Know-How's tsdc code: BUY, LAS, SEW, ASM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """An immutable state of a design; its id is the SHA-256 over its manifest and meshes."""
 
@@ -95,7 +105,8 @@ class Revision:
     version: str
     licence: str  # SPDX
     review: ReviewState
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...]  # printed, at least one
+    others: tuple[OtherPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

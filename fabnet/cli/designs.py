@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fabnet import clock
 from fabnet.cli.common import FILE, coordinator
+
+if TYPE_CHECKING:
+    from designs.library import Library
+    from designs.model import Revision
 
 
 @click.group()
@@ -35,42 +40,96 @@ def design_add(
 ) -> None:
     """Check a design and put its revision into the library.
 
-    PATH is a folder with a design.toml, or one STL, OBJ or 3MF file, which becomes a draft.
+    PATH is a folder or a ZIP archive with a design.toml or an Open Know-How manifest (okh.toml,
+    okh.yml), such a manifest beside its files, or one STL, OBJ or 3MF file, which becomes a draft.
 
     \b
     Example: fabnet design add my-visor/
+    Example: fabnet design add visor/okh.toml
     Example: fabnet design add clip.stl --title "Strap clip" --material PETG --licence CC-BY-4.0
     """
-    from designs.library import Library
-    from designs.manifest import DEFAULT_MATERIALS, UNKNOWN_LICENCE
-    from jobs.ledger.store import Ledger
+    from designs import bundle
 
-    if path.is_dir() and (title or material or licence or per_kit):
-        raise click.UsageError(f"{path} is a folder: title, materials, licence and number of parts"
-                               " stand in its design.toml")  # fmt: skip
-    data = Path(coordinator(config).data_dir)
-    data.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(data / "ledger.db")
-    library = Library(ledger.database, data / "files")
-    library.migrate()
-    if path.is_dir():
-        revision = library.add_design(path)
-    else:
-        revision = library.add_model(
-            path,
-            title=title,
-            materials=material or DEFAULT_MATERIALS,
-            per_kit=per_kit or 1,
-            licence=licence or UNKNOWN_LICENCE,
+    if not bundle.is_model(path) and (title or material or licence or per_kit):
+        raise click.UsageError(
+            f"{path} is no model file: title, materials, licence and number of parts stand in its"
+            " manifest"
         )
+    library = _library(config)
+    revision = bundle.add(
+        library,
+        path,
+        title=title,
+        materials=material,
+        per_kit=per_kit or 1,
+        licence=licence,
+    )
+    source = library.source(revision.id)
+    for warning in source.manifest.warnings if source else ():
+        click.echo(f"note: {warning}", err=True)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.encode(revision).decode())
     else:
-        kit = ", ".join(f"{part.per_kit} x {part.title}" for part in revision.parts)
+        kit = ", ".join(
+            [f"{part.per_kit} x {part.title}" for part in revision.parts]
+            + [f"{other.per_kit} x {other.title}" for other in revision.others]
+        )
         click.echo(f"{revision.title} {revision.version} ({revision.licence}): {revision.id[:12]}")
         click.echo(f"a kit is {kit}")
+
+
+@design.command("export")
+@click.argument("revision")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--format", "into", type=click.Choice(["okh-1", "okh-2"]), help="As it came without it."
+)
+@click.option("--repo", default="", help="Its home on the Web, where its manifest names none.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def design_export(revision: str, folder: Path, into: str | None, repo: str, config: Path) -> None:
+    """Write a design's manifest and model files into a new folder, to pass it on.
+
+    REVISION is a fingerprint, or its first letters. okh-1 is the YAML of Open Know-How 1, okh-2 the
+    TOML of 2.4; no key of a manifest is lost.
+
+    \b
+    Example: fabnet design export 3f2a visor/
+    Example: fabnet design export 3f2a visor/ --format okh-2 --repo https://example.org/visor
+    """
+    from designs import bundle
+    from designs.okh import Format
+
+    library = _library(config)
+    found = _revision(library, revision)
+    try:
+        written = bundle.export(library, found, folder, Format(into) if into else None, repo)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be written: {error.strerror}") from error
+    click.echo(str(written))
+
+
+def _library(config: Path) -> Library:
+    from designs.library import Library
+    from jobs.ledger.store import Ledger
+
+    data = Path(coordinator(config).data_dir)
+    data.mkdir(parents=True, exist_ok=True)
+    library = Library(Ledger(data / "ledger.db").database, data / "files")
+    library.migrate()
+    return library
+
+
+def _revision(library: Library, start: str) -> Revision:
+    found = [each for each in library.revisions() if each.id.startswith(start)]
+    if len(found) != 1:
+        raise click.ClickException(
+            f"there is no revision {start}"
+            if not found
+            else f"{start} may be {len(found)} revisions: write more of the fingerprint"
+        )
+    return found[0]
 
 
 @design.command("check")

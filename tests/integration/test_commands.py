@@ -67,7 +67,7 @@ def test_help_has_an_example_for_every_command():
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
         ["node", "give-back"], ["node", "test-print"],
         ["node", "install"], ["node", "uninstall"],
-        ["design", "add"], ["design", "check"], ["demo"],
+        ["design", "add"], ["design", "check"], ["design", "export"], ["demo"],
     ):  # fmt: skip
         answer = fabnet(*command, "--help")
         assert answer.returncode == 0
@@ -185,7 +185,7 @@ def test_a_bare_file_is_added_as_a_draft(tmp_path):
 def test_what_stands_in_a_manifest_is_not_asked_for_again(tmp_path):
     answer = fabnet("design", "add", FRAME.parent, "--title", "x")
     assert answer.returncode == 2
-    assert "design.toml" in answer.stderr
+    assert "stand in its manifest" in answer.stderr
     assert fabnet("design", "add", tmp_path / "none.stl").returncode == 2
 
 
@@ -214,6 +214,21 @@ def test_files_are_checked_for_scripts(models):
     assert 20 < good["peak_mb"] < 2048
     assert (bad["file"], bad["verdict"], bad["triangles"]) == ("cut.stl", "refused", None)
     assert "cut short" in bad["reasons"][0]
+
+
+def test_a_design_goes_out_and_in_again(tmp_path):
+    config = coordinator_file(tmp_path)
+    added = fabnet("design", "add", FRAME.parent, "--config", config, "--json")
+    revision = json.loads(added.stdout)["id"]
+    out = tmp_path / "out"
+    command = ["design", "export", revision[:8], out, "--config", config]
+    one_sentence(fabnet(*command, "--format", "okh-2"), "repo: is missing")
+    assert not out.exists()
+    fabnet(*command, "--format", "okh-2", "--repo", "https://example.org/x").check_returncode()
+    one_sentence(fabnet(*command), "not empty")
+    one_sentence(fabnet("design", "export", "ffff", out, "--config", config), "no revision ffff")
+    again = fabnet("design", "add", out / "okh.toml", "--config", config)
+    assert "Visor frame 1.0.0 (CERN-OHL-S-2.0)" in again.stdout
 
 
 def test_files_are_checked_for_people(models):

@@ -95,14 +95,19 @@ def test_a_manifest_is_whole_and_makes_no_medical_claim(path):
     assert "not a medical device" in data["description"]
     for word in ("protects against", "sterile", "certified", "FFP2", "virus"):
         assert word not in str(data)
-    for row in manifest.part:
+    for row in (row for row in manifest.part if row.tsdc == "3DP"):
         assert (path.parent / row.file).exists()
         assert [material(code).code for code in row.materials] == ["PETG", "PLA"]
 
 
-def test_there_is_a_kit_of_two_parts():
+def test_there_is_a_kit_of_two_printed_parts_and_two_that_are_bought():
     kit = check_manifest(tomllib.loads((CATALOGUE / "visor-kit/design.toml").read_text()))
-    assert [(row.id, row.per_kit) for row in kit.part] == [("frame", 1), ("clip", 2)]
+    assert [(row.id, row.per_kit, row.tsdc) for row in kit.part] == [
+        ("frame", 1, "3DP"),
+        ("clip", 2, "3DP"),
+        ("sheet", 1, "BUY"),
+        ("elastic", 1, "BUY"),
+    ]
     assert (CATALOGUE / "visor-kit/frame.stl").read_bytes() == (
         CATALOGUE / "visor-frame/frame.stl"
     ).read_bytes()

@@ -1,0 +1,282 @@
+"""Reads and writes Open Know-How manifests: version 1 (YAML), and LOSH 1.0, 2.3 and 2.4 (TOML).
+
+A document keeps every key that it came with, also those that nobody here knows, and its comments.
+What Open Know-How lacks (how many of a part make a kit, materials, process) stands in a `fabnet`
+table. Leaves the way from one version to another to `designs.okh_versions`, what a design is made of to
+`designs.manifest`, and files to `designs.library`.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import ruamel.yaml
+import tomlkit
+import tomlkit.exceptions
+
+from designs.errors import ManifestError
+
+MOST_BYTES = 1 << 20
+_MOST_VALUES = 20_000
+_DEEPEST = 40
+_FIRST_LINE = "%Open Know-How Manifest 1.0\n---\n"
+
+
+class Format(enum.StrEnum):
+    """A way to write a manifest."""
+
+    OWN = "design.toml"
+    TOML = "okh-2"
+    YAML = "okh-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A manifest as it came.
+
+    Attributes:
+        name: its file's name.
+        format: how it is written.
+        data: plain dicts, lists, numbers, texts, dates; None is an empty YAML value.
+        text: all of it, comments too.
+        warnings: what it should have and has not, a sentence each.
+    """
+
+    name: str
+    format: Format
+    data: dict[str, Any]
+    text: str
+    warnings: tuple[str, ...] = ()
+
+
+#: What a reader of these manifests relies on; a text or a list where the schema allows both.
+_NEEDS = {
+    Format.TOML: ("okhv", "name", "repo", "license", "licensor", "function"),
+    Format.YAML: ("title", "description", "license"),
+}
+_SHOULD = {
+    Format.TOML: ("version", "documentation-language"),
+    Format.YAML: ("version", "intended-use", "documentation-language"),
+}
+#: Keys whose values are paths or addresses.
+PATHS = {
+    Format.TOML: (
+        "release",
+        "contribution-guide",
+        "attestation",
+        "bom",
+        "manufacturing-instructions",
+        "user-manual",
+        "readme",
+        "source",
+        "export",
+        "auxiliary",
+    ),
+    Format.YAML: (
+        "bom",
+        "tool-list",
+        "archive-download",
+        "design-files",
+        "schematics",
+        "making-instructions",
+        "manufacturing-files",
+        "risk-assessment",
+        "tool-settings",
+        "quality-instructions",
+        "operating-instructions",
+        "maintenance-instructions",
+        "disposal-instructions",
+        "software",
+        "image",
+    ),
+}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def read(name: str, content: bytes) -> Document:
+    """Return a manifest that holds what it must; its kind is known by its name.
+
+    Raises:
+        ManifestError: it cannot be read as what its name says, lacks a key, or leads out of its folder.
+    """
+    if len(content) > MOST_BYTES:
+        raise ManifestError(name, "", f"has more than {MOST_BYTES >> 20} MiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifestError(name, "", f"is no UTF-8 text: {error}") from error
+    if name.lower().endswith((".yml", ".yaml")):
+        found, data = Format.YAML, _from_yaml(name, text)
+    else:
+        data = _from_toml(name, text)
+        found = Format.TOML if "okhv" in data else Format.OWN
+    document = Document(name=name, format=found, data=data, text=text)
+    if found is Format.OWN:
+        return document
+    return Document(name=name, format=found, data=data, text=text, warnings=tuple(_check(document)))
+
+
+def _from_toml(name: str, text: str) -> dict[str, Any]:
+    try:
+        data = tomlkit.parse(text).unwrap()
+    except (tomlkit.exceptions.TOMLKitError, ValueError, RecursionError) as error:
+        raise ManifestError(name, "", f"is no TOML: {error}") from error
+    return _plain(name, data)
+
+
+def _from_yaml(name: str, text: str) -> dict[str, Any]:
+    try:
+        data = ruamel.yaml.YAML(typ="rt").load(text)
+    except (ruamel.yaml.error.YAMLError, ValueError, RecursionError) as error:
+        where = " ".join(str(error).split())
+        raise ManifestError(name, "", f"is no YAML: {where[:200]}") from error
+    if not isinstance(data, dict):
+        raise ManifestError(name, "", "is no list of keys and values")
+    return _plain(name, data)
+
+
+def _plain(name: str, data: Any) -> dict[str, Any]:
+    """Copy into plain values; an alias that is used a million times is noticed, not followed."""
+    left = _MOST_VALUES
+
+    def copy(value: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > _DEEPEST:
+            raise ManifestError(name, "", f"holds more than {_MOST_VALUES} values, or too deep")
+        if isinstance(value, dict):
+            return {str(key): copy(each, depth + 1) for key, each in value.items()}
+        if isinstance(value, (list, tuple, set)):
+            return [copy(each, depth + 1) for each in value]
+        if isinstance(value, ruamel.yaml.scalarfloat.ScalarFloat):
+            return float(value)
+        if isinstance(value, bool) or value is None or isinstance(value, (datetime, date)):
+            return value
+        if isinstance(value, int):
+            return int(value)
+        return value if isinstance(value, float) else str(value)
+
+    copied: dict[str, Any] = copy(data, 0)
+    return copied
+
+
+def _check(document: Document) -> Iterator[str]:
+    name, data, kind = document.name, document.data, document.format
+    for key in _NEEDS[kind]:
+        if data.get(key) in (None, "", [], {}):
+            raise ManifestError(name, key, "is missing")
+    address = (
+        data["repo"]
+        if kind is Format.TOML
+        else data.get("project-link") or data.get("documentation-home")
+    )
+    if not (isinstance(address, str) and address.startswith(("http://", "https://"))):
+        key = "repo" if kind is Format.TOML else "project-link"
+        raise ManifestError(name, key, "must be an address that begins with https://")
+    if not licence(document):
+        raise ManifestError(name, "license", "names no licence")
+    for key in PATHS[kind]:
+        for path in paths(data.get(key)):
+            check_path(name, key, path)
+    for key in _SHOULD[kind]:
+        if data.get(key) in (None, "", []):
+            yield f"{name}: {key} should be there"
+
+
+def licence(document: Document) -> str:
+    """Return the SPDX name that governs the thing itself; empty where there is none."""
+    told = document.data.get("license")
+    if isinstance(told, dict):
+        found = (told.get(key) for key in ("hardware", "documentation", "software"))
+        return str(next((each for each in found if each), ""))
+    return str(told or "")
+
+
+def paths(value: Any) -> Iterator[str]:
+    """Return the paths in a value that may be one, a list of them, or tables with `path`."""
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, dict):
+            told = each.get("path") or each.get("location")
+            if isinstance(told, str):
+                yield told
+        elif isinstance(each, str) and each:
+            yield each
+
+
+def check_path(name: str, key: str, path: str) -> None:
+    """Refuse a path that is neither an address nor inside the folder.
+
+    Raises:
+        ManifestError: names the key.
+    """
+    if leads_out(path):
+        raise ManifestError(name, key, f"{path[:80]!r} leads out of the folder")
+
+
+def leads_out(path: str) -> bool:
+    """Return whether a path is neither an address on the Web nor inside its folder."""
+    if path.startswith(("http://", "https://")):
+        return False
+    parts = path.replace("\\", "/").split("/")
+    return ".." in parts or path.startswith(("/", "\\")) or _SCHEME.match(path) is not None
+
+
+def version(document: Document) -> str:
+    """Return the version as it is written: 1.10 is no number."""
+    if document.format is Format.YAML:
+        told = re.search(r"^version[ \t]*:[ \t]*([^#\n]*)", document.text, re.MULTILINE)
+        return told[1].strip().strip("\"'") if told else ""
+    return str(document.data.get("version", ""))
+
+
+def with_fabnet(document: Document, facts: dict[str, Any]) -> str:
+    """Return the document's text with some more in its `fabnet` table; all else stays as it came."""
+    if document.format is Format.YAML:
+        yaml = yaml_of()
+        loaded = yaml.load(document.text)
+        loaded.setdefault("fabnet", {}).update(without_none(facts))
+        return dump(yaml, loaded)
+    parsed = tomlkit.parse(document.text)
+    if "fabnet" not in parsed:
+        parsed["fabnet"] = tomlkit.table()
+    table: Any = parsed["fabnet"]
+    for key, value in without_none(facts).items():
+        table[key] = value
+    return tomlkit.dumps(parsed)
+
+
+def yaml_of() -> ruamel.yaml.YAML:
+    """Return a reader and writer of YAML that keeps comments and quotes."""
+    yaml = ruamel.yaml.YAML(typ="rt")
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    return yaml
+
+
+def dump(yaml: ruamel.yaml.YAML, data: Any) -> str:
+    """Return the text of a manifest of version 1."""
+    out = io.StringIO()
+    yaml.dump(data, out)
+    text = out.getvalue()
+    # The directive is no YAML that a writer keeps; a reader of version 1 looks for it.
+    return _FIRST_LINE + text.removeprefix("---\n")
+
+
+def without_none(data: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no empty value: an empty text stands for it, so that no key is lost."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        return "" if value is None else value
+
+    made: dict[str, Any] = filled(data)
+    return made

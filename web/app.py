@@ -39,8 +39,8 @@ from web.pages import (
     people,
     recalls,
     requesters,
-    telling,
     stops,
+    telling,
     upkeep,
 )
 from web.serving import Server, make_server

@@ -47,7 +47,6 @@ def fabnet(verbose: bool) -> None:
     logs.set_up(verbose=verbose)
 
 
-for _command in (serve, node, person, design, plan, lot, doctor, mail_test, demo, backup, restore):
 for _command in (
     serve,
     node,
@@ -56,6 +55,7 @@ for _command in (
     plan,
     lot,
     doctor,
+    mail_test,
     demo,
     sim_printer,
     backup,

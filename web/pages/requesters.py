@@ -10,8 +10,8 @@ from jobs.coordinator import deliveries, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
-from jobs.ledger.recalls import told_to
 from jobs.ledger.given import thanks_of
+from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
 from web.forms import Form, new_request_key, receipt_from, request_from

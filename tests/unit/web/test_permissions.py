@@ -21,8 +21,8 @@ from web.pages import (
     people,
     recalls,
     requesters,
-    telling,
     stops,
+    telling,
     upkeep,
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 
 class Role(enum.StrEnum):
@@ -17,6 +18,10 @@ class Role(enum.StrEnum):
     MAKER = "maker"
     INSPECTOR = "inspector"
     STEWARD = "steward"
+
+
+#: The most that one order may ask for.
+MOST_KITS: Final = 100_000
 
 
 class OrderState(enum.StrEnum):

@@ -57,6 +57,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.index": _HUB,
         "orders.show": _HUB,
         "orders.live": _HUB,
+        "lists.show": _STEWARD,
+        "lists.read": _STEWARD,
+        "lists.template": _STEWARD,
+        "lists.wrong_lines": _STEWARD,
         "orders.confirm": _STEWARD,
         "orders.refuse": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only

@@ -17,10 +17,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from designs.materials import materials
 from jobs import hours
 from jobs.coordinator.nodes import MOST_SPOOL_G
-from jobs.coordinator.orders import MOST_KITS
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.messages import Loaded
-from jobs.model import AttemptRef, Request
+from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
 from printers.model import Spool
 from web.language import LANGUAGES, local_days, plain_days

@@ -15,9 +15,7 @@ from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
-from jobs.model import Order, OrderState, Reason, ReasonCode, Request
-
-MOST_KITS = 100_000
+from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,8 @@ PUBLIC = [
 SIGNED_IN = [
     "/waiting",
     "/orders",
+    "/orders/list",
+    "/recalls",
     "/orders/{order}",
     "/orders/{unconfirmed}",
     "{harvest}",

@@ -1,0 +1,141 @@
+"""Spreadsheets through the page: files as offices write them, hostile ones, and the same one again."""
+
+import io
+import re
+import zipfile
+from datetime import date
+
+import pytest
+from openpyxl import Workbook
+
+from jobs.ledger import views
+from tests.doubles.pages import PASSWORD, Site
+from web.auth import hash_password
+from web.sheets import UnreadableSheetError, read_sheet, write_csv
+
+HEADER = "Établissement;Contact;Téléphone;Quantité;Date besoin;Code postal\r\n"
+GOOD = "CHU de Nantes;Ada Martin;02 40 00 00 00;1 200;01/12/2026;01000\r\n"
+BAD = "EHPAD;Zoé;;12,5;01/01/2020;2A004\r\n"
+
+
+@pytest.fixture(scope="module")
+def hashed():
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def site(world, hashed):
+    return Site(world, hashed)
+
+
+def sends(site, data, name="liste.csv", who="steward"):
+    person = site.person(who)
+    return person.send("/orders/list", at="/waiting", file=(io.BytesIO(data), name))
+
+
+def placed(site):
+    return [order.request for order in views.orders(site.world.ledger.reading)]
+
+
+def book(*rows):
+    made = Workbook()
+    for row in rows:
+        made.active.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+def test_a_csv_file_however_it_was_saved(site, encoding, delimiter):
+    text = (HEADER + GOOD).replace(";", delimiter)
+    assert sends(site, text.encode(encoding)).status_code == 200
+    (asked,) = placed(site)
+    assert (asked.place, asked.kits, asked.due) == ("CHU de Nantes", 1200, date(2026, 12, 1))
+    assert "code_postal: 01000" in asked.note
+
+
+def test_an_xlsx_file(site):
+    data = book(
+        ("Établissement", "Contact", "Téléphone", "Quantité", "Date besoin", "FINESS"),
+        ("CHU", "Ada", "0240000000", 400, date(2026, 12, 1), "2A0000014"),
+    )
+    assert sends(site, data, "liste.xlsx").status_code == 200
+    (asked,) = placed(site)
+    assert (asked.kits, asked.note) == (400, "finess: 2A0000014")
+
+
+def test_good_lines_are_kept_and_bad_ones_come_back(site):
+    answer = sends(site, (HEADER + GOOD + BAD).encode())
+    assert "1 demande faite" in answer.text
+    assert "Ligne 3" in answer.text
+    assert len(placed(site)) == 1
+    lines = re.search(r'name="lines" value="([^"]+)"', answer.text)[1]
+    steward = site.person("steward")
+    file = steward.send("/orders/list/wrong.csv", at="/waiting", lines=lines)
+    rows = read_sheet(file.data)
+    assert rows[1][:3] == ["EHPAD", "Zoé", ""]
+    assert "12,5" in rows[1][-1]
+    assert "2A004" in rows[1]
+    assert steward.send("/orders/list/wrong.csv", at="/waiting", lines="no").status_code == 422
+
+
+def test_a_list_sent_twice_orders_nothing_twice(site):
+    data = (HEADER + GOOD).encode()
+    sends(site, data)
+    site.world.pass_time(hours=1)
+    answer = sends(site, data)
+    assert "Déjà connues" in answer.text
+    assert len(placed(site)) == 1
+
+
+def test_the_template_can_be_filled_and_sent(site):
+    steward = site.person("steward")
+    file = steward.get("/orders/list/template.csv")
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert sends(site, file.data).status_code == 200
+    assert len(placed(site)) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x89PNG\r\n\x1a\n\0\0\0", b"PK\x03\x04 no archive", b"Nom;Prix\nvisor;3\n", b"\n\n"],
+    ids=["empty", "picture", "no-zip", "other-columns", "blank"],
+)
+def test_what_is_no_list_is_refused_in_words(site, data):
+    answer = sends(site, data)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert placed(site) == []
+
+
+def test_a_list_that_unpacks_to_too_much_or_has_entities_is_refused():
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (33 << 20))
+    with pytest.raises(UnreadableSheetError):
+        read_sheet(bomb.getvalue())
+    laughs = io.BytesIO()
+    good = zipfile.ZipFile(io.BytesIO(book(("a", "b"))))
+    with zipfile.ZipFile(laughs, "w") as archive:
+        for name in good.namelist():
+            text = good.read(name)
+            if name.endswith("sheet1.xml"):
+                text = b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + text.split(b"?>", 1)[-1]
+            archive.writestr(name, text)
+    with pytest.raises(UnreadableSheetError):
+        read_sheet(laughs.getvalue())
+    with pytest.raises(UnreadableSheetError):
+        read_sheet(b"a;b\n" * 3000)
+
+
+def test_no_cell_becomes_a_formula():
+    assert read_sheet(write_csv([["=1+1", "+33 2", "-", "@x", "ok"]])) == [
+        ["'=1+1", "'+33 2", "'-", "'@x", "ok"]
+    ]
+
+
+def test_only_a_steward_reads_lists(site):
+    assert sends(site, (HEADER + GOOD).encode(), who="maker").status_code == 403
+    assert placed(site) == []

@@ -45,6 +45,7 @@ from web.pages import (
     upkeep,
 )
 from web.serving import Server, make_server
+from web.streams import Streams
 
 __all__ = ["Server", "WebSettings", "create_app", "make_server"]
 
@@ -120,6 +121,13 @@ def create_app(
         RATELIMIT_STORAGE_URI="memory://",
         RATELIMIT_STRATEGY="moving-window",
     )
+    streams = Streams(
+        lambda code: app.test_request_context(query_string={"lang": code}),
+        auth.still,
+        ledger.written,
+    )
+    ledger.listen(streams.wake)
+    live.listen(streams.wake)
     app.extensions["fabnet"] = Context(
         ledger=ledger,
         library_of=library_of,
@@ -127,6 +135,7 @@ def create_app(
         clock=clock,
         settings=settings,
         slices=slices,
+        streams=streams,
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

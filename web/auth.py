@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
@@ -156,7 +157,7 @@ def _stamp(found: Person) -> str:
 
 def begin_session(found: Person) -> None:
     """Sign a person in; nothing of the session before is kept."""
-    session.clear()
+    end_session()
     session.permanent = True
     session["login"] = found.login
     session["stamp"] = _stamp(found)
@@ -165,7 +166,10 @@ def begin_session(found: Person) -> None:
 
 
 def end_session() -> None:
-    """Sign out."""
+    """Sign out; her open streams end."""
+    held = ticket()
+    if held is not None:
+        here().streams.end(held)
     session.clear()
     g.person = None
 
@@ -180,17 +184,53 @@ def signed_in() -> Person | None:
 
 def _of_session() -> Person | None:
     login = session.get("login")
-    if login is None:
-        return None
+    return None if login is None else _account(login, session.get("stamp", ""), session["since"])
+
+
+def _account(login: str, stamp: str, since: str) -> Person | None:
+    """Return whom a session belongs to, None when it is over."""
     context = here()
-    age = context.clock() - datetime.fromisoformat(session["since"])
+    age = context.clock() - datetime.fromisoformat(since)
     if age > timedelta(hours=context.settings.session_hours):
         return None
     try:
         found = person(context.ledger, login)
     except NotFoundError:
         return None
-    return found if session.get("stamp") == _stamp(found) else None
+    return found if stamp == _stamp(found) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """By what right somebody reads a stream, for long after her request."""
+
+    login: str
+    stamp: str
+    since: str
+    role: Role
+    node: str
+
+
+def ticket() -> Ticket | None:
+    """Return the right of the one who asks; None when nobody is signed in."""
+    found = signed_in()
+    if found is None:
+        return None
+    return Ticket(
+        login=found.login,
+        stamp=session["stamp"],
+        since=session["since"],
+        role=found.role,
+        node=found.node,
+    )
+
+
+def still(held: Hashable) -> bool:
+    """Return whether a ticket is as good as when it was given."""
+    if not isinstance(held, Ticket):
+        return False
+    found = _account(held.login, held.stamp, held.since)
+    return found is not None and (found.role, found.node) == (held.role, held.node)
 
 
 def me() -> Person:

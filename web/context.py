@@ -5,9 +5,8 @@ Kept in `app.extensions["fabnet"]`; pages ask `here()` for it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -21,9 +20,7 @@ from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.live import Live
 from printers.slices import Slice, SliceRequest
-
-#: Streams that may be open at once: fewer than the server's threads, so that pages always get one.
-MOST_STREAMS = 8
+from web.streams import Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +64,8 @@ class Context:
     live: Live
     clock: Callable[[], datetime]
     settings: WebSettings
+    streams: Streams  # of open pages
     slices: SliceDesk | None = None  # None where nothing is sliced
-    stopping: threading.Event = field(default_factory=threading.Event)  # streams end when it is set
-    streams: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(MOST_STREAMS)
-    )
 
     @property
     def library(self) -> Library:

@@ -16,6 +16,8 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from web.streams import HAND_OVER
+
 _log = logging.getLogger(__name__)
 
 THREADS = 16
@@ -56,6 +58,24 @@ class _Tls(BuiltinSSLAdapter):
         return quick, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
+class _Gateway(wsgi.Gateway_10):
+    """Lets the application take a connection over once its answer has begun."""
+
+    def __init__(self, req: Any) -> None:
+        super().__init__(req)
+        self.env[HAND_OVER] = self._hand_over
+
+    def _hand_over(self, taker: Callable[[Any, bool], None]) -> None:
+        self.req.conn.taker = taker
+
+    def respond(self) -> None:
+        super().respond()
+        if hasattr(self.req.conn, "taker"):
+            # The answer goes on: neither its end is written nor the connection closed.
+            self.req.conn.chunked = self.req.chunked_write
+            self.req.chunked_write = self.req.close_connection = False
+
+
 class _Quiet(wsgi.Server):
     """A server whose threads wait for requests, not for clients, and that logs as fabnet does."""
 
@@ -66,6 +86,14 @@ class _Quiet(wsgi.Server):
             return
         conn.was_here = True
         self.put_conn(conn)
+
+    def put_conn(self, conn: Any) -> None:
+        """Keep a connection for its next request, unless the application has taken it over."""
+        taker = getattr(conn, "taker", None)
+        if taker is None or not self.ready:
+            super().put_conn(conn)
+        else:
+            taker(conn, conn.chunked)
 
     @staticmethod
     def bind_socket(socket_: Any, bind_addr: Any) -> Any:
@@ -92,13 +120,14 @@ class _Cheroot:
     ) -> None:
         # A node's own page has no streams that would have to end.
         context = app.extensions.get("fabnet")
-        self._stopping = threading.Event() if context is None else context.stopping
+        self._streams = None if context is None else context.streams
         self._running = threading.Lock()
         self._certificate = certificate
         self._server: Any = _Quiet(
             (host, port), _behind_proxy(app), numthreads=threads, server_name="fabnet",
             timeout=_TIMEOUT_S, shutdown_timeout=2, request_queue_size=128,
         )  # fmt: skip
+        self._server.gateway = _Gateway
         self._server.max_request_header_size = _MOST_HEADER_BYTES
         self._server.max_request_body_size = _MOST_BODY_BYTES
         if certificate is not None:
@@ -111,14 +140,24 @@ class _Cheroot:
 
     def run(self) -> None:
         with self._running:
-            self._server.serve()
+            streams = self._streams
+            if streams is None:
+                self._server.serve()
+                return
+            thread = threading.Thread(target=streams.run, name="streams")
+            thread.start()
+            try:
+                self._server.serve()
+            finally:
+                # Nobody is let in any more: a page whose stream ends now finds that at once.
+                streams.stop()
+                thread.join()
 
     def renew(self) -> None:
         if self._certificate is not None:
             self._server.ssl_adapter.context.load_cert_chain(*self._certificate)
 
     def close(self) -> None:
-        self._stopping.set()
         self._server.stop()
         with self._running:
             pass  # `run` has returned

@@ -1,48 +1,66 @@
-"""Tells an open page that what it shows has changed, by server-sent events.
+"""Tells an open page what has changed on it, by server-sent events.
 
-A stream holds a thread of the server, so there are few, and each ends after a minute; the
-browser asks again. A page without one asks for itself every few seconds.
+Leaves the open connections to `web.streams`. Where no stream is to be had, the browser asks now and
+then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Iterable
 
-from flask import Response
+from flask import Response, request
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
 
+from web import auth
 from web.context import here
+from web.feeds import Feed, Reader
+from web.language import language
+from web.streams import HAND_OVER, Subscription
 
-_POLL_S = 1.0
-_POLLS = 60
-_RETRY_MS = 2000
+#: A form of a part that all see has no token; whoever shows it puts her own in.
+_NO_TOKEN = 'name="csrf_token" value=""'
 
 
-def stream(version: Callable[[], str], seen: str) -> Response:
-    """Return a stream that says `changed` whenever `version` gives another word than before.
+def no_token() -> str:
+    """Stand for the token of a form in a part that is shown to many."""
+    return ""
+
+
+def parts(feed: Feed, own: str = "") -> tuple[str, Iterable[Markup]]:
+    """Return version and parts of a page for the one who asks, her token in their forms."""
+    version, found = feed.page(Reader(language=language(), own=own))
+    html = list(found.values())
+    if any(_NO_TOKEN in each for each in html):
+        token = f'name="csrf_token" value="{generate_csrf()}"'
+        html = [each.replace(_NO_TOKEN, token) for each in html]
+    # They come from our own templates.
+    return version, [Markup(each) for each in html]  # noqa: S704
+
+
+def stream(feed: Feed, own: str = "") -> Response:
+    """Return the stream of a page for the one who asks.
 
     Args:
-        version: called every second, on the thread that serves the stream.
-        seen: the version that the page shows now.
+        feed: what the page shows.
+        own: see `Reader`.
     """
     context = here()
-    if not context.streams.acquire(blocking=False):
-        return Response(status=503, headers={"Retry-After": "5"})
-
-    def lines() -> Iterator[str]:
-        last = seen
-        yield f"retry: {_RETRY_MS}\n\n"
-        for _ in range(_POLLS):
-            now = version()
-            if now != last:
-                last = now
-                yield f"id: {now}\nevent: changed\ndata: {now}\n\n"
-            else:
-                # Finds out that the reader has gone.
-                yield ":\n\n"
-            if context.stopping.wait(_POLL_S):
-                return
-
-    response = Response(lines(), mimetype="text/event-stream")
+    hand_over = request.environ.get(HAND_OVER)
+    if hand_over is None or context.streams.full:
+        return Response(status=503, headers={"Retry-After": str(5 + secrets.randbelow(10))})
+    wants = Subscription(
+        feed=feed,
+        reader=Reader(language=language(), own=own),
+        ticket=auth.ticket(),
+        seen=request.headers.get("Last-Event-ID") or request.args.get("seen", ""),
+    )
+    if request.method != "HEAD":
+        streams = context.streams
+        hand_over(lambda conn, chunked: streams.add(conn, wants, chunked=chunked))
+    # Not a list: its length would be told, and the stream would end there.
+    response = Response(iter([f"retry: {1000 + secrets.randbelow(3000)}\n\n"]))
+    response.mimetype = "text/event-stream"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(context.streams.release)
     return response

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,8 +64,13 @@ def immediate(db: Database) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def counted(db: Database, mark: Mark) -> Iterator[sqlite3.Connection]:
-    """As `immediate`; a transaction that changes something is counted in the file and its mark."""
+def counted(
+    db: Database, mark: Mark, listeners: Iterable[Callable[[], None]] = ()
+) -> Iterator[sqlite3.Connection]:
+    """As `immediate`; a transaction that changes something is counted in the file and its mark.
+
+    Then the listeners hear of it.
+    """
     number = None
     with immediate(db) as connection:
         before = connection.total_changes
@@ -74,6 +79,8 @@ def counted(db: Database, mark: Mark) -> Iterator[sqlite3.Connection]:
             number = mark.count(connection)
     if number is not None:
         mark.raise_to(number)
+        for heard in listeners:
+            heard()
 
 
 class Ledger:
@@ -92,6 +99,7 @@ class Ledger:
         self._audit = audit
         self._local = threading.local()
         self._mark = Mark(path)
+        self._listeners: list[Callable[[], None]] = []
         self._all: list[Database] = []  # of every thread; list.append is atomic
         try:
             with immediate(self.database) as db:
@@ -124,10 +132,18 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One writing transaction; see `counted`."""
-        with counted(self.database, self._mark) as db:
+        with counted(self.database, self._mark, self._listeners) as db:
             yield db
             if self._audit is not None:
                 self._audit(db)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call `heard` after each transaction that has changed something: it must be quick."""
+        self._listeners.append(heard)
+
+    def written(self) -> int:
+        """Return another number than before when another thread or process has written."""
+        return int(self.reading.execute("pragma data_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may use the ledger any more."""

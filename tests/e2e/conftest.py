@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
@@ -51,10 +52,22 @@ class Site:
 
     def __init__(self, world, folder):
         self.world = world
+        self.folder = folder
         self.live = Live()
-        app = create_app(
+        hashed = hash_password(PASSWORD)
+        add_person(world.ledger, "camille", "Camille", Role.STEWARD, hashed, "", world.now)
+        # A port that is named may be taken again at once.
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.start()
+
+    def start(self):
+        """Serve the site, as a coordinator does that begins or begins again."""
+        world = self.world
+        self.app = create_app(
             world.ledger,
-            lambda: Library(world.ledger.database, folder / "files"),
+            lambda: Library(world.ledger.database, self.folder / "files"),
             self.live,
             lambda: world.now,
             WebSettings(
@@ -64,10 +77,19 @@ class Site:
                 secure_cookies=False,
             ),
         )
-        hashed = hash_password(PASSWORD)
-        add_person(world.ledger, "camille", "Camille", Role.STEWARD, hashed, "", world.now)
-        self.server = make_server(app, "127.0.0.1", 0)
+        self.server = make_server(self.app, "127.0.0.1", self._port)
         self.url = f"http://127.0.0.1:{self.server.port}"
+        self._thread = threading.Thread(target=self.server.run)
+        self._thread.start()
+
+    def stop(self):
+        self.server.close()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    @property
+    def streams(self):
+        return self.app.extensions["fabnet"].streams
 
     def busy_order(self):
         """Make an order with something in every state; return its id."""
@@ -142,12 +164,8 @@ class Site:
 @pytest.fixture
 def site(world, tmp_path):
     found = Site(world, tmp_path / "world")
-    thread = threading.Thread(target=found.server.run)
-    thread.start()
     yield found
-    found.server.close()
-    thread.join(10)
-    assert not thread.is_alive()
+    found.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The pages in a real browser: telephone width, keyboard, without JavaScript, by themselves."""
 
-import http.client
 import re
 import threading
-from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,8 +11,9 @@ from jobs.coordinator import deliveries, enrolment, harvests, lots, orders
 from jobs.joining import read_code
 from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
-from jobs.messages import Config, Decide
-from tests.doubles.world import NODE, a_request
+from jobs.messages import Config, Decide, PrinterChange
+from printers.model import PrinterState
+from tests.doubles.world import NODE, PRINTER, a_request
 from web.letters import stop_token
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
@@ -367,54 +366,99 @@ def test_an_open_page_moves_by_itself_and_keeps_what_was_typed(open_page, site):
     assert page.evaluate("window.stayed"), "the page was not loaded anew"
 
 
-@pytest.fixture
-def no_stream_left(site):
-    """Others hold every stream that the server gives."""
-    with ExitStack() as held:
-
-        def hold(path):
-            for _ in range(8):
-                line = http.client.HTTPConnection(site.url.removeprefix("http://"), timeout=10)
-                held.callback(line.close)
-                line.request("GET", path + "/live")
-                assert line.getresponse().status == 200
-
-        yield hold
-
-
-def test_a_page_without_a_stream_asks_for_itself(open_page, site, no_stream_left):
-    path = follow(site, site.busy_order())
-    no_stream_left(path)
-    page = open_page(path, expect=["503"])
+def test_a_page_without_a_stream_asks_for_itself(open_page, site, monkeypatch):
+    monkeypatch.setattr("web.streams.MOST_STREAMS", 0)
+    page = open_page(follow(site, site.busy_order()), expect=["503"])
     expect(made(page)).to_contain_text("2 / 8")
     count_one(site)
     expect(made(page)).to_contain_text("4 / 8", timeout=9_000)
+    expect(page.locator("#offline")).to_be_hidden()
 
 
-def test_pages_are_quick_while_all_streams_are_held(site, no_stream_left):
-    path = follow(site, site.busy_order())
-    no_stream_left(path)
-    line = http.client.HTTPConnection(site.url.removeprefix("http://"), timeout=3)
-    for _ in range(20):
-        line.request("GET", path)
-        answer = line.getresponse()
-        assert (answer.status, bool(answer.read())) == (200, True)
-    line.close()
+LOST = ["net::ERR_"]
 
 
-def test_a_reader_who_leaves_gives_her_stream_back(site):
-    path = follow(site, site.busy_order())
-    host, pause = site.url.removeprefix("http://"), threading.Event()
-    for _ in range(3):
-        with ExitStack() as held:
-            for _ in range(8):
-                line = http.client.HTTPConnection(host, timeout=10)
-                held.callback(line.close)
-                for _ in range(60):
-                    line.request("GET", path + "/live")
-                    answer = line.getresponse()
-                    if answer.status == 200:
-                        break
-                    answer.read()
-                    pause.wait(0.1)
-                assert answer.status == 200
+def test_a_page_says_since_when_it_is_offline_and_recovers(open_page, site):
+    page = open_page(follow(site, site.busy_order()), expect=LOST)
+    page.get_by_text("Il manque quelque chose").click()
+    lost = page.get_by_label("Manquantes dans le colis", exact=True)
+    lost.fill("1")
+    notice = page.locator("#offline")
+    expect(notice).to_be_hidden()
+    site.stop()
+    expect(notice).to_contain_text(re.compile(r"Hors ligne depuis \d\d:\d\d : "))
+    expect(page.get_by_role("status")).to_contain_text("Hors ligne")
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    count_one(site)
+    site.start()
+    expect(notice).to_be_hidden(timeout=15_000)
+    expect(page.get_by_role("status")).to_have_text("De nouveau en ligne.")
+    expect(made(page)).to_contain_text("4 / 8")
+    expect(lost).to_have_value("1")
+    settles(site, 1)
+
+
+def test_a_page_in_english_is_offline_in_english(open_page, site):
+    page = open_page(follow(site, site.busy_order()) + "?lang=en", expect=LOST)
+    expect(made(page)).to_contain_text("2 / 8")
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_contain_text(re.compile(r"Offline since \d\d:\d\d"))
+    page.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden(timeout=15_000)
+
+
+def settles(site, count):
+    pause = threading.Event()
+    for _ in range(500):
+        if site.streams.count == count:
+            return
+        pause.wait(0.02)
+    assert site.streams.count == count
+
+
+def test_a_hidden_page_reads_nothing_and_catches_up(open_page, site):
+    page = open_page(follow(site, site.busy_order()))
+    settles(site, 1)
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    settles(site, 0)
+    count_one(site)
+    page.wait_for_timeout(500)
+    expect(made(page)).to_contain_text("2 / 8")
+    page.evaluate(hide, False)
+    expect(made(page)).to_contain_text("4 / 8")
+
+
+def test_who_signs_out_elsewhere_reads_that_her_page_stands_still(open_page, site):
+    site.world.add_lab()
+    page = open_page("/fleet", signed_in=True, expect=["MIME", "EventSource"])
+    settles(site, 1)
+    other = page.context.new_page()
+    other.goto("/designs")
+    other.get_by_role("button", name="Se déconnecter").click()
+    expect(page.locator("#offline")).to_contain_text("ne se met plus à jour")
+    other.close()
+
+
+def test_parts_change_alone_with_buttons_that_work_and_the_focus_stays(open_page, site):
+    world = site.world
+    world.add_lab()
+    world.add_lab("lab-b")
+    page = open_page("/fleet", signed_in=True)
+    settles(site, 1)
+    page.evaluate("document.querySelector('[data-part=lab-b]').mark = true")
+    hours = page.locator("[data-part=lab-a]").get_by_role("link", name="Heures et stock")
+    hours.focus()
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False))
+    button = page.get_by_role("button", name="Le plateau est libre")
+    expect(button).to_be_visible()
+    expect(hours).to_be_focused()
+    assert page.evaluate("document.querySelector('[data-part=lab-b]').mark"), "untouched"
+    button.click()
+    expect(page.get_by_text("plateau libre").first).to_be_visible()
+    expect(button).to_be_hidden()

@@ -786,19 +786,6 @@ def test_a_lab_without_printers_has_a_page_too(site):
     assert "cannot be reached" in text
 
 
-def test_the_open_page_of_a_lab_hears_that_its_node_has_heard(site):
-    world, maker = site.world, site.person("maker")
-    world.add_lab()
-    hears(world)
-    maker.send(f"/labs/{A}/asks", at=f"/labs/{A}", asks="yes")
-    version = re.search(r'data-version="([^"]+)"', maker.get(f"/labs/{A}").text)[1]
-    hears(world)
-    told = maker.get(f"/labs/{A}/live?seen={version}")
-    stream = told.iter_encoded()
-    assert "event: changed\n" in [next(stream).decode() for _ in range(2)][1]
-    told.close()
-
-
 # --- printing by hand
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -16,16 +14,15 @@ from jobs.coordinator import nodes
 from jobs.fleet import km_between
 from jobs.ledger import labs
 from jobs.ledger.labs import NodeView, PrinterView
-from jobs.ledger.store import Ledger
 from jobs.lifecycle import TO_HARVEST, AttemptState
-from jobs.live import Live
 from jobs.messages import PrinterTele
 from jobs.model import Role
 from printers.model import MANUAL, PrinterState
 from web.auth import me, only_at, safe_next
 from web.beds import outlines
 from web.context import here
-from web.streaming import stream
+from web.feeds import ALL, WHOLE, Feed
+from web.streaming import no_token, parts, stream
 
 pages = Blueprint("fleet", __name__)
 
@@ -54,27 +51,64 @@ class Bed:
         return attempt is not None and attempt.state in TO_HARVEST
 
 
-def _version_of(ledger: Ledger, live: Live, page: int) -> Callable[[], str]:
-    def version() -> str:
-        ids, pages = _page_of(ledger.reading, page)
-        told = [repr((ids, pages))]
-        for node in labs.fleet(ledger.reading, ids):
-            told.append(repr((node.lab, node.online, node.paused, node.attended, node.place)))
-            for each in node.printers:
-                on_bed = None if each.attempt is None else (each.attempt.ref, each.attempt.state)
-                tele = live.printer(node.id, each.facts.id)
-                figures = () if tele is None else (
-                    tele.state,
-                    round(100 * (tele.fraction_done or 0)),
-                    round(tele.nozzle_c or 0),
-                    round(tele.bed_c or 0),
-                )  # fmt: skip
-                told.append(
-                    f"{each.facts} {each.state} {each.clear} {each.fault} {on_bed} {figures}"
-                )
-        return f"{zlib.crc32(repr(told).encode()):08x}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lab:
+    """All that a lab's part of the page depends on, besides the clock."""
 
-    return version
+    node: NodeView
+    tele: tuple[PrinterTele | None, ...]  # of each printer, as far as it is shown
+
+
+def _feed(page: int) -> Feed:
+    context = here()
+
+    def look() -> dict[str, object]:
+        db = context.ledger.reading
+        ids, last = _page_of(db, page)
+        found: dict[str, object] = {WHOLE: (ids, last)}
+        for node in labs.fleet(db, ids):
+            told = (context.live.printer(node.id, p.facts.id) for p in node.printers)
+            shown = tuple(_as_shown(tele) if node.online else None for tele in told)
+            seen_at = None if node.online else node.seen_at
+            found[node.id] = _Lab(node=replace(node, seen_at=seen_at, changed_at=None), tele=shown)
+        return found
+
+    def show(_node: str, lab: _Lab, own: bool) -> str:  # noqa: FBT001
+        node, now, hub = lab.node, context.now(), context.settings.hub_place
+        library = context.library
+        return render_template(
+            "fleet_lab.html",
+            node=node,
+            beds=[
+                _bed(node, each, tele, library, now)
+                for each, tele in zip(node.printers, lab.tele, strict=True)
+            ],
+            km=km_between(node.place, hub) if node.place and hub else None,
+            mine=own,
+            csrf_token=no_token,
+        )
+
+    return context.streams.feed(("fleet", page), look, show)
+
+
+def _as_shown(tele: PrinterTele | None) -> PrinterTele | None:
+    """Return telemetry without what nobody sees: a tenth of a degree is no change of the page."""
+    if tele is None:
+        return None
+    return replace(
+        tele,
+        fraction_done=round(tele.fraction_done or 0, 2),
+        nozzle_c=None if tele.nozzle_c is None else round(tele.nozzle_c),
+        bed_c=None if tele.bed_c is None else round(tele.bed_c),
+    )
+
+
+def _own() -> str:
+    """Return in which part of the page the one who asks may act."""
+    person = me()
+    if person.role is Role.STEWARD:
+        return ALL
+    return person.node if person.role is Role.MAKER else ""
 
 
 def _page_of(db: sqlite3.Connection, page: int) -> tuple[tuple[str, ...], int]:
@@ -87,34 +121,20 @@ def _page_of(db: sqlite3.Connection, page: int) -> tuple[tuple[str, ...], int]:
 @pages.get("/fleet/page/<int:page>")
 def index(page: int = 1) -> str:
     """Nodes with their printers, a hundred a page."""
-    context, person = here(), me()
-    version = _version_of(context.ledger, context.live, page)()
-    ids, last = _page_of(context.ledger.reading, page)
+    _, last = _page_of(here().ledger.reading, page)
     if not 1 <= page <= last:
         abort(404)
-    found = labs.fleet(context.ledger.reading, ids)
-    library, now, hub = context.library, context.now(), context.settings.hub_place
-    return render_template(
-        "fleet.html",
-        nodes=found,
-        beds={
-            node.id: [_bed(node, each, context.live, library, now) for each in node.printers]
-            for node in found
-        },
-        km={node.id: km_between(node.place, hub) for node in found if node.place and hub},
-        mine={
-            node.id
-            for node in found
-            if person.role is Role.STEWARD or (person.role is Role.MAKER and person.node == node.id)
-        },
-        version=version,
-        page=page,
-        last=last,
-    )
+    version, sections = parts(_feed(page), _own())
+    return render_template("fleet.html", sections=sections, version=version, page=page, last=last)
 
 
-def _bed(node: NodeView, each: PrinterView, live: Live, library: Library, now: datetime) -> Bed:
-    tele = live.printer(node.id, each.facts.id) if node.online else None
+def _bed(
+    node: NodeView,
+    each: PrinterView,
+    tele: PrinterTele | None,
+    library: Library,
+    now: datetime,
+) -> Bed:
     state = tele.state if tele else each.state
     attempt = each.attempt
     fraction, ends_at, drawing = None, None, ""
@@ -141,9 +161,11 @@ def _bed(node: NodeView, each: PrinterView, live: Live, library: Library, now: d
 @pages.get("/fleet/live")
 @pages.get("/fleet/live/<int:page>")
 def live(page: int = 1) -> Response:
-    """Tell the open page that a printer has changed."""
-    context = here()
-    return stream(_version_of(context.ledger, context.live, page), request.args.get("seen", ""))
+    """Tell the open page which labs have changed, and how they look now."""
+    _, last = _page_of(here().ledger.reading, page)
+    if not 1 <= page <= last:
+        abort(404)
+    return stream(_feed(page), _own())
 
 
 @pages.post("/fleet/<node>/<printer>/ready")

@@ -7,8 +7,6 @@ page says so.
 from __future__ import annotations
 
 import sqlite3
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -24,13 +22,13 @@ from jobs.fleet import km_between
 from jobs.hours import WEEK_H
 from jobs.ledger import history, labs, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
-from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
 from jobs.messages import Alone, Config, Loaded, OutOfService
 from jobs.model import Role
 from web.auth import me, only_at
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.forms import Form, hours_form, hours_from, spool_from
 from web.language import gettext as _
 from web.streaming import stream
@@ -59,8 +57,10 @@ def mine() -> AnyResponse:
     return redirect(url_for(".show", node=me().node), 303)
 
 
-def _version_of(ledger: Ledger, node: str) -> Callable[[], str]:
-    def version() -> str:
+def _feed(node: str) -> Feed:
+    ledger = here().ledger
+
+    def look() -> dict[str, object]:
         db = ledger.reading
         found = labs.node(db, node)
         facts = [(each.facts, _begun(db, each)) for each in found.printers]
@@ -68,9 +68,9 @@ def _version_of(ledger: Ledger, node: str) -> Callable[[], str]:
             found.lab, found.online, found.paused, found.attended, found.asks, found.place,
             found.paused_until, found.weekly_h,
         )  # fmt: skip
-        return f"{zlib.crc32(repr((told, facts, labs.unheard(db, node))).encode()):08x}"
+        return {WHOLE: (told, facts, labs.unheard(db, node))}
 
-    return version
+    return here().streams.feed(("lab", node), look)
 
 
 @pages.get("/labs/<node>")
@@ -84,9 +84,8 @@ def show(node: str) -> str:
 def live(node: str) -> Response:
     """Tell the open page that the node has heard what was entered, or says something else."""
     only_at(node)
-    context = here()
-    labs.node(context.ledger.reading, node)
-    return stream(_version_of(context.ledger, node), request.args.get("seen", ""))
+    labs.node(here().ledger.reading, node)
+    return stream(_feed(node))
 
 
 def _page(
@@ -98,7 +97,7 @@ def _page(
 ) -> str:
     context = here()
     db = context.ledger.reading
-    version = _version_of(context.ledger, node)()
+    version = _feed(node).refresh()
     found = labs.node(db, node)
     sent = labs.unheard(db, node) or Config()
     hub = context.settings.hub_place

@@ -17,8 +17,8 @@ from jobs.errors import InvalidFieldError, RefusedError
 from jobs.intake import Line, Listed, Wrong
 from jobs.ledger import views
 from web.context import here
-from web.language import gettext as _
 from web.language import Lazy, language, lazy_gettext
+from web.language import gettext as _
 from web.sheets import UnreadableSheetError, read_sheet, write_csv
 
 pages = Blueprint("lists", __name__)

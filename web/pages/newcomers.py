@@ -20,10 +20,10 @@ from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.joining import HandPrinter, Hosted, JoinCode, Newcomer, Standing, UsedCodeError, rounded
 from jobs.ledger import members
-from jobs.ledger.members import Member
 from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
 from web.context import here
 from web.errors import Trouble, answer
+from web.feeds import WHOLE, Feed
 from web.forms import Form, hours_from
 from web.language import gettext as _
 from web.streaming import stream
@@ -188,19 +188,21 @@ def welcome() -> str:
         "welcome.html",
         node=node,
         pending=node.standing is Standing.PENDING,
-        version=_version(node),
+        version=_feed(node.id).refresh(),
     )
 
 
 @pages.get("/welcome/live")
 def welcome_live() -> Response:
     """Tell the open page that the node has got its key, or was let in."""
-    context, node = here(), me().node
-    return stream(
-        lambda: _version(members.member(context.ledger.reading, node)),
-        request.args.get("seen", ""),
-    )
+    return stream(_feed(me().node))
 
 
-def _version(node: Member) -> str:
-    return f"{node.standing}-{'keyed' if node.public_key else 'new'}"
+def _feed(node: str) -> Feed:
+    ledger = here().ledger
+
+    def look() -> dict[str, object]:
+        found = members.member(ledger.reading, node)
+        return {WHOLE: (found.standing, bool(found.public_key))}
+
+    return here().streams.feed(("welcome", node), look)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
-from collections.abc import Callable
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,7 +11,6 @@ from jobs.coordinator import deliveries, harvests, orders
 from jobs.law import Books
 from jobs.ledger import given, history, labs, views
 from jobs.ledger.books import books
-from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
@@ -21,6 +18,7 @@ from jobs.messages import PrinterTele
 from jobs.model import AttemptRef, BatchState, OrderState, Role
 from web.auth import me, safe_next
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.forms import Form, attempt_ref
 from web.plans import late, shares
 from web.progress import steps
@@ -54,19 +52,19 @@ def _tele(live: Live, attempt: AttemptView) -> PrinterTele | None:
     )
 
 
-def _version_of(ledger: Ledger, live: Live, order_id: str) -> Callable[[], str]:
-    """Return what gives another word whenever the order's page would look different."""
+def _feed(order_id: str) -> Feed:
+    context = here()
 
-    def version() -> str:
-        db = ledger.reading
+    def look() -> dict[str, object]:
+        db = context.ledger.reading
         told = []
         for attempt in views.attempts_of(db, order_id):
-            tele = _tele(live, attempt) if attempt.state in STOPPABLE else None
+            tele = _tele(context.live, attempt) if attempt.state in STOPPABLE else None
             if tele is not None:
-                told.append((str(attempt.ref), round(100 * (tele.fraction_done or 0))))
-        return f"{history.last_event(db, order_id)}-{zlib.crc32(repr(told).encode()):08x}"
+                told.append((attempt.ref, round(100 * (tele.fraction_done or 0))))
+        return {WHOLE: (history.last_event(db, order_id), told)}
 
-    return version
+    return context.streams.feed(("order", order_id), look)
 
 
 def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
@@ -77,7 +75,8 @@ def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
 
 def _page(order_id: str, refusal: Form) -> str:
     context = here()
-    version = _version_of(context.ledger, context.live, order_id)()
+    views.order(context.ledger.reading, order_id)
+    version = _feed(order_id).refresh()  # first: what comes in between is shown again
     view = views.order_view(context.ledger.reading, order_id)
     order = view.order
     revision = context.revision(order.request.revision_id)
@@ -131,7 +130,7 @@ def live(order_id: str) -> Response:
     """Tell the open page that its order has moved."""
     context = here()
     views.order(context.ledger.reading, order_id)
-    return stream(_version_of(context.ledger, context.live, order_id), request.args.get("seen", ""))
+    return stream(_feed(order_id))
 
 
 def _back(order_id: str) -> AnyResponse:

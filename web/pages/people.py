@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,6 +18,7 @@ from jobs.model import Role
 from printers.model import MANUAL
 from web.auth import begin_session, check_password, end_session, me, safe_next
 from web.context import Context, here
+from web.feeds import WHOLE, Feed
 from web.forms import REFUSALS, Form, attempt_ref
 from web.idle import Hint, of_maker, of_steward
 from web.language import gettext as _
@@ -104,13 +104,18 @@ def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
     db = context.ledger.reading
     if person.role is Role.STEWARD:
         return of_steward(views.orders(db), books(db))
-    node = next((each for each in labs.fleet(db) if each.id == person.node), None)
+    node = next(iter(labs.fleet(db, (person.node,))), None)
     # A maker may have an account before her node is let in.
     return of_maker(node, context.now()) if node is not None else ()
 
 
-def _word(waits: tuple[Waiting, ...], hints: tuple[Hint, ...]) -> str:
-    return f"{zlib.crc32(repr((waits, hints)).encode()):08x}"
+def _feed() -> Feed:
+    person, context = me(), here()
+    # Who may do the same, at the same lab, waits for the same.
+    return context.streams.feed(
+        ("waiting", person.role, person.node),
+        lambda: {WHOLE: (_waits(person, context), _hints(person, context))},
+    )
 
 
 @pages.get("/waiting")
@@ -119,21 +124,18 @@ def waiting() -> str | AnyResponse:
     person, context = me(), here()
     if person.node in members.not_members(context.ledger.reading):
         return redirect(url_for("newcomers.welcome"), 303)
+    version = _feed().refresh()
     waits, hints = _waits(person, context), _hints(person, context)
     return render_template(
         "waiting.html",
         tasks=_tasks(waits),
         hints=hints,
         refusals=REFUSALS,
-        version=_word(waits, hints),
+        version=version,
     )
 
 
 @pages.get("/waiting/live")
 def waiting_live() -> Response:
     """Tell the open page that its list has changed."""
-    person, context = me(), here()
-    return stream(
-        lambda: _word(_waits(person, context), _hints(person, context)),
-        request.args.get("seen", ""),
-    )
+    return stream(_feed())

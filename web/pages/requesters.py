@@ -14,6 +14,7 @@ from jobs.ledger.given import thanks_of
 from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.forms import Form, new_request_key, receipt_from, request_from
 from web.language import language
 from web.progress import counts, expected, lab_count, steps
@@ -83,14 +84,17 @@ def _same(order: Order, form: Form) -> bool:
     )
 
 
-def _version(order_id: str) -> str:
-    return str(history.last_event(here().ledger.reading, order_id))
+def _feed(order_id: str) -> Feed:
+    ledger = here().ledger
+    return here().streams.feed(
+        ("follow", order_id), lambda: {WHOLE: history.last_event(ledger.reading, order_id)}
+    )
 
 
 def _page(link: str, receipt: Form, receipt_of: str) -> str:
     context = here()
     order = orders.by_link(context.ledger, link)
-    version = _version(order.id)
+    version = _feed(order.id).refresh()
     view = views.order_view(context.ledger.reading, order.id)
     all_books = tuple(line.books for line in view.lines)
     told = told_to(context.ledger.reading, order.id)
@@ -133,12 +137,7 @@ def follow(link: str) -> str:
 @pages.get("/o/<link>/live")
 def follow_live(link: str) -> Response:
     """Tell the open page that its order has moved."""
-    context = here()
-    order = orders.by_link(context.ledger, link)
-    return stream(
-        lambda: str(history.last_event(context.ledger.reading, order.id)),
-        request.args.get("seen", ""),
-    )
+    return stream(_feed(orders.by_link(here().ledger, link).id))
 
 
 @pages.post("/o/<link>/received/<batch_id>")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import nodes
 from jobs.ledger import history, labs, views
-from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import STOPPABLE, TO_HARVEST
 from jobs.model import AttemptRef
 from web.auth import me, only_at
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.forms import STOP_REASONS, Form, attempt_ref, stop_from
 from web.streaming import stream
 
@@ -45,24 +43,25 @@ def live(ref: str) -> Response:
     context = here()
     found = views.attempt(context.ledger.reading, attempt_ref(ref))
     only_at(found.node)
-    return stream(_version_of(context.ledger, found.ref), request.args.get("seen", ""))
+    return stream(_feed(found.ref))
 
 
-def _version_of(ledger: Ledger, ref: AttemptRef) -> Callable[[], str]:
-    def version() -> str:
+def _feed(ref: AttemptRef) -> Feed:
+    ledger = here().ledger
+
+    def look() -> dict[str, object]:
         db = ledger.reading
         found = views.attempt(db, ref)
         asked = history.stop_asked(db, found.order_id, ref)
-        online = labs.node(db, found.node).online
-        return f"{found.state}-{online:d}-{asked.timestamp() if asked else 0:.0f}"
+        return {WHOLE: (found.state, labs.node(db, found.node).online, asked)}
 
-    return version
+    return here().streams.feed(("stop", ref), look)
 
 
 def _page(found: AttemptView, form: Form) -> str:
     context = here()
     db = context.ledger.reading
-    version = _version_of(context.ledger, found.ref)()
+    version = _feed(found.ref).refresh()
     order = views.order(db, found.order_id)
     node = labs.node(db, found.node)
     tele = context.live.printer(found.node, found.printer)

@@ -1,8 +1,14 @@
-// Keeps an open page true: listens for `changed`, fetches the page again and swaps its <main>.
-// Without a stream it asks every few seconds. Pages work without any of this.
+// Keeps an open page true: a stream brings the parts that have changed, or the word that the page has,
+// which is then fetched and its <main> swapped. Without a stream it asks every few seconds. Where the
+// server is lost, the page says since when. Pages work without any of this.
 "use strict";
 (() => {
   const POLL_MS = 5000;
+  const BACK_MS = 1000; // until the first try to come back; each later one takes twice as long
+  const MOST_BACK_MS = 60000;
+  const SILENT_MS = 40000; // the server is heard every 15 s
+  const FETCH_MS = 10000;
+  const jitter = (ms) => ms * (0.5 + Math.random());
 
   function enhance(root) {
     for (const box of root.querySelectorAll("[data-stepper]")) {
@@ -40,26 +46,26 @@
   }
 
   // What a person has done to the page and must not lose: typed values, open details, the focus.
-  function keep(main) {
+  function keep(before) {
     const typed = [];
-    for (const field of main.querySelectorAll("input[id]:not([type=hidden]), textarea[id]")) {
+    for (const field of before.querySelectorAll("input[id]:not([type=hidden]), textarea[id]")) {
       if (field.value !== field.defaultValue) typed.push([field.id, field.value]);
     }
-    for (const field of main.querySelectorAll("select[id]")) {
+    for (const field of before.querySelectorAll("select[id]")) {
       if (![...field.options].every((o) => o.selected === o.defaultSelected)) typed.push([field.id, field.value]);
     }
-    const ticked = [...main.querySelectorAll("[type=radio], [type=checkbox]")].map(
+    const ticked = [...before.querySelectorAll("[type=radio], [type=checkbox]")].map(
       (box) => [box.form.getAttribute("action"), box.name, box.value, box.checked, box.defaultChecked]).filter(
-      ([, , , checked, before]) => checked !== before);
-    const open = [...main.querySelectorAll("details[id]")].map((d) => [d.id, d.open]);
-    const focus = main.contains(document.activeElement) ? path(document.activeElement, main) : null;
-    return () => {
+      ([, , , checked, first]) => checked !== first);
+    const open = [...before.querySelectorAll("details[id]")].map((d) => [d.id, d.open]);
+    const focus = before.contains(document.activeElement) ? path(document.activeElement, before) : null;
+    return (after) => {
       for (const [id, value] of typed) {
         const field = document.getElementById(id);
         if (field) field.value = value;
       }
       for (const [action, name, value, checked] of ticked) {
-        const box = [...main.querySelectorAll(`[name="${name}"]`)].find(
+        const box = [...after.querySelectorAll(`[name="${name}"]`)].find(
           (each) => each.value === value && each.form.getAttribute("action") === action);
         if (box) box.checked = checked;
       }
@@ -67,7 +73,7 @@
         const found = document.getElementById(id);
         if (found) found.open = state;
       }
-      const target = focus && find(focus, main);
+      const target = focus && find(focus, after);
       if (target) target.focus({ preventScroll: true });
     };
   }
@@ -87,59 +93,165 @@
     return [...main.querySelectorAll(where.tag)].filter((e) => mark_of(e) === where.mark)[where.nth];
   }
 
-  let fetching = false;
-  async function refresh() {
-    if (fetching) return;
-    fetching = true;
-    try {
-      const answer = await fetch(location.pathname + location.search, { cache: "no-store", credentials: "same-origin" });
-      if (!answer.ok || answer.redirected) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById("main");
-      const main = document.getElementById("main");
-      if (!fresh || fresh.dataset.version === main.dataset.version) return;
-      const restore = keep(main);
-      main.replaceChildren(...fresh.childNodes);
-      main.dataset.version = fresh.dataset.version;
-      enhance(main);
-      restore();
-      const told = main.querySelector("[data-status]");
-      const status = document.getElementById("status");
-      if (told && status.textContent !== told.textContent) status.textContent = told.textContent;
-    } catch {
-      // The network is away; the next round asks again.
-    } finally {
-      fetching = false;
+  // A part that all readers share has no token in its forms: this page's own goes in.
+  function sign(part) {
+    const own = document.querySelector("header [name=csrf_token]");
+    for (const field of part.querySelectorAll("[name=csrf_token]")) {
+      if (own && !field.value) field.value = own.value;
     }
   }
 
+  function swap_part(name, html) {
+    const old = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
+    const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("[data-part]");
+    if (!old || !fresh) return false;
+    const restore = keep(old);
+    sign(fresh);
+    old.replaceWith(fresh);
+    enhance(fresh);
+    restore(fresh);
+    return true;
+  }
+
+  function swap_main(fresh) {
+    const main = document.getElementById("main");
+    const restore = keep(main);
+    main.replaceChildren(...fresh.childNodes);
+    main.dataset.version = fresh.dataset.version;
+    enhance(main);
+    restore(main);
+    const told = main.querySelector("[data-status]");
+    const status = document.getElementById("status");
+    if (told && status.textContent !== told.textContent) status.textContent = told.textContent;
+  }
+
+  // Fetch the page and show it. Returns "here", "lost" (nobody answers) or "over" (it is no longer ours).
+  async function refresh() {
+    let answer, text;
+    try {
+      answer = await fetch(location.pathname + location.search, {
+        cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(FETCH_MS) });
+      text = await answer.text();
+    } catch {
+      return "lost";
+    }
+    if (answer.redirected || [401, 403, 404].includes(answer.status)) return "over";
+    if (!answer.ok) return answer.status < 500 ? "here" : "lost";
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("main");
+    if (fresh && fresh.dataset.version !== document.getElementById("main").dataset.version) swap_main(fresh);
+    return "here";
+  }
+
+  // Versions are "name-n"; those of another name cannot be compared.
+  function older(one, other) {
+    const [a, b] = [one.split("-"), other.split("-")];
+    return a[0] === b[0] && Number(a[1]) < Number(b[1]);
+  }
+
   function follow(main) {
-    const address = () => `${main.dataset.live}?seen=${encodeURIComponent(main.dataset.version)}`;
+    const notice = document.getElementById("offline");
     let source = null;
-    let poll = null;
-    const stop = () => {
+    let coming = null; // the next try to get a stream
+    let poll = null; // the next question, while there is no stream
+    let silence = null;
+    let failures = 0;
+    let told = ""; // the newest version that the stream has spoken of
+    let heard = Date.now();
+    let asking = false;
+    let again = false; // something has changed since the question was put
+
+    function say(words) {
+      if (notice.textContent === words) return;
+      notice.textContent = words;
+      document.getElementById("status").textContent = words;
+    }
+    function here() {
+      heard = Date.now();
+      if (notice.textContent) {
+        say("");
+        document.getElementById("status").textContent = notice.dataset.back;
+      }
+      if (!source) return;
+      clearTimeout(silence);
+      silence = setTimeout(come_back, SILENT_MS);
+    }
+    function lost() {
+      if (notice.textContent) return;
+      const at = new Date(heard).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+      say(notice.dataset.words.replace("{time}", at));
+    }
+
+    async function ask() {
+      again = asking;
+      if (asking) return;
+      asking = true;
+      const found = await refresh();
+      asking = false;
+      if (found === "here") here();
+      else if (found === "lost") lost();
+      else {
+        stop();
+        say(notice.dataset.over);
+        return;
+      }
+      // What the stream brought meanwhile was swapped away with the rest.
+      if (source && older(main.dataset.version, told)) start();
+      if (again) ask();
+    }
+    function ask_on() {
+      ask();
+      poll = setTimeout(ask_on, jitter(POLL_MS));
+    }
+
+    function stop() {
       if (source) source.close();
-      clearInterval(poll);
-      source = poll = null;
-    };
-    const start = () => {
+      for (const timer of [coming, poll, silence]) clearTimeout(timer);
+      source = coming = poll = null;
+    }
+    function come_back() {
+      const first = failures === 0;
       stop();
+      coming = setTimeout(start, jitter(Math.min(MOST_BACK_MS, BACK_MS * 2 ** failures)));
+      failures += 1;
+      poll = setTimeout(ask_on, jitter(first ? BACK_MS / 4 : POLL_MS));
+    }
+    function start() {
+      if (source) source.close();
+      clearTimeout(coming);
+      coming = null;
       if (document.hidden) return;
-      source = new EventSource(address());
-      source.addEventListener("changed", refresh);
-      source.onopen = () => { clearInterval(poll); poll = null; };
-      source.onerror = () => {
-        // Closed for good: no stream is to be had now. A stream that only ended comes back by itself.
-        if (poll === null) poll = setInterval(refresh, POLL_MS);
-        if (source && source.readyState === EventSource.CLOSED) setTimeout(start, 12 * POLL_MS);
+      source = new EventSource(`${main.dataset.live}?seen=${encodeURIComponent(main.dataset.version)}`);
+      // After a break everybody comes back at once, so nobody fetches at once.
+      const rest = failures ? BACK_MS : 0;
+      source.onopen = () => {
+        clearTimeout(poll);
+        poll = null;
+        failures = 0;
+        here();
       };
-    };
-    // A hidden page gives its stream to others.
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) stop();
-      else { refresh(); start(); }
-    });
+      source.onerror = come_back;
+      source.addEventListener("beat", here);
+      source.addEventListener("changed", (event) => {
+        here();
+        told = event.data;
+        if (rest) setTimeout(ask, Math.random() * rest);
+        else ask();
+      });
+      source.addEventListener("part", (event) => {
+        here();
+        if (!swap_part(...JSON.parse(event.data))) ask();
+      });
+      source.addEventListener("shown", (event) => {
+        told = main.dataset.version = event.data;
+      });
+    }
+
+    // A hidden page reads nothing; shown again, it gets what it has missed.
+    document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
     addEventListener("pagehide", stop);
+    addEventListener("pageshow", (event) => { if (event.persisted) start(); });
+    addEventListener("offline", come_back);
+    addEventListener("online", start);
     start();
   }
 

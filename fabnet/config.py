@@ -81,6 +81,7 @@ class CoordinatorConfig:
     websocket_port: int = 0  # a second way in, for labs whose firewall lets only HTTPS out; 0: none
     broker_password_file: str = ""  # of the user "coordinator" on an own broker
     hub_place: tuple[float, float] | None = None  # latitude, longitude of where lots are gathered
+    hub_address: str = ""  # of the place where lots are gathered, as labels show it
     timezone: str = ""  # of pages, hours and commands, as "Europe/Paris"; "" is this machine's
     look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
     silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others

@@ -149,6 +149,7 @@ class Service:
             public_url=self.url,
             secure_cookies=self.url.startswith("https:"),
             hub_place=self._config.hub_place,
+            hub_address=self._config.hub_address,
             timezone=self._config.timezone or clock.zone(),
             broker_url=self._reach.broker_url,
             authority=self._reach.authority,

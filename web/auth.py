@@ -48,6 +48,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
         "lots.show": PUBLIC,
+        "lots.label": PUBLIC,  # it says less than the lot's page
         "newcomers.join": PUBLIC,  # whoever holds an invitation
         "newcomers.welcome": _MAKER,
         "newcomers.welcome_live": _MAKER,

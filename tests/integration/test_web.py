@@ -704,3 +704,22 @@ def test_a_plate_that_is_gone_is_said_to_be_gone(site, node_key):
 def test_healthz(site):
     answer = site.app.test_client().get("/healthz")
     assert (answer.status_code, answer.data) == (200, b"ok\n")
+
+
+def test_a_label_names_the_hub_and_no_workshop(world, hashed):
+    site = Site(world, hashed, hub_address="La Halle, 3 quai Ouest, 44000 Nantes")
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    for login in (None, "maker", "inspector"):
+        page = site.person(login).get(f"/l/{code}/label?lang=en").text
+        assert "La Halle, 3 quai Ouest" in page
+        assert code in page
+        assert "Lab lab-a" not in page
+    assert "label-a4.css" in site.person().get(f"/l/{code}/label?paper=a4").text
+    assert "label-62.css" in site.person().get(f"/l/{code}/label?paper=../../x").text
+    assert site.person().get("/l/NO-SUCH/label").status_code == 404

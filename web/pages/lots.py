@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from designs.model import Revision
 from jobs.coordinator import lots
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, views
@@ -16,12 +17,40 @@ from web.forms import Form, inspection_from
 
 pages = Blueprint("lots", __name__)
 
+#: What a label is printed on; each has its style sheet.
+_PAPERS = ("62", "a4")
+
 
 @pages.get("/l/<code>")
 def show(code: str) -> str:
     """A lot without any personal data."""
     found = views.lot(here().ledger.reading, code)
     return _page(found, Form({"accepted": str(found.good), "rejected": "0"}))
+
+
+@pages.get("/l/<code>/label")
+def label(code: str) -> str:
+    """What is stuck on the bag: for a roll of 62 mm, or on A4. It names no person and no workshop."""
+    context = here()
+    found = views.lot(context.ledger.reading, code)
+    revision, part = _names(found)
+    paper = request.args.get("paper", "")
+    return render_template(
+        "label.html",
+        lot=found,
+        revision=revision,
+        part=part,
+        paper=paper if paper in _PAPERS else _PAPERS[0],
+        url=context.settings.public_url + url_for(".show", code=found.code),
+        hub_address=context.settings.hub_address,
+    )
+
+
+def _names(found: LotView) -> tuple[Revision | None, str]:
+    """Return the revision, None when the library has lost it, and what the part is called."""
+    revision = here().revision(found.revision_id)
+    parts = {} if revision is None else {part.id: part.title for part in revision.parts}
+    return revision, parts.get(found.attempt.part_id, found.attempt.part_id)
 
 
 @pages.post("/l/<code>")
@@ -45,8 +74,7 @@ def inspect(code: str) -> AnyResponse | tuple[str, int]:
 
 def _page(found: LotView, form: Form) -> str:
     context = here()
-    revision = context.revision(found.revision_id)
-    parts = {} if revision is None else {part.id: part.title for part in revision.parts}
+    revision, part = _names(found)
     title = next(
         (
             printer.facts.title
@@ -61,7 +89,7 @@ def _page(found: LotView, form: Form) -> str:
         lot=found,
         sample=sampling_plan(found.good, MAJOR) if found.good > WHOLE else None,
         revision=revision,
-        part=parts.get(found.attempt.part_id, found.attempt.part_id),
+        part=part,
         printer=title,
         form=form,
     )

@@ -80,6 +80,7 @@ def test_every_endpoint_has_a_line(app):
         ("designs.show", EVERYBODY),
         ("designs.picture", EVERYBODY),
         ("lots.show", EVERYBODY),
+        ("lots.label", EVERYBODY),
         ("lots.inspect", {HUB, STEWARD}),
         ("newcomers.join", EVERYBODY),
         ("newcomers.welcome", {MAKER}),

@@ -82,6 +82,7 @@ class ReasonCode(enum.StrEnum):
     WRITTEN_OFF = "written-off"
     REVOKED = "revoked"
     RECALLED = "recalled"
+    CLAIMED = "claimed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

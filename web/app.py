@@ -25,6 +25,7 @@ from web import api, auth, codes, errors, joining, language, words
 from web.context import Context, SliceDesk, WebSettings, here
 from web.forms import Form
 from web.pages import (
+    claims,
     designs,
     fleet,
     given,
@@ -56,6 +57,7 @@ _PAGES = (
     offers,
     stops,
     harvests,
+    claims,
     lots,
     recalls,
     lists,

@@ -79,6 +79,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "recalls.waive": _STEWARD,
         "harvests.count": _BEDS,  # a maker at her own node only, here and below
         "harvests.gcode": _BEDS,
+        "claims.bed": _BEDS,
+        "claims.bed_live": _BEDS,
         "offers.answer": _BEDS,
         "labs.mine": _MAKER,
         "labs.show": _BEDS,

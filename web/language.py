@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from flask import Flask, request
 from flask_babel import (  # type: ignore[import-untyped]
     Babel,
     format_date,
+    format_datetime,
     format_decimal,
     get_locale,
 )
@@ -82,6 +83,11 @@ def day_words(text: str) -> str:
 def month_words(text: str) -> str:
     """Return a month, written as 2026-12, in words."""
     return str(format_date(date.fromisoformat(f"{text}-01"), "MMMM y"))
+
+
+def moment_words(at: datetime) -> str:
+    """Return day and time, by the clock of the pages, in words."""
+    return str(format_datetime(at, "EEEE d MMMM, HH:mm"))
 
 
 def weekday(number: int, width: Literal["wide", "abbreviated"] = "wide") -> str:

@@ -159,6 +159,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.WRITTEN_OFF: lazy_gettext("written off; made again"),
         ReasonCode.RECALLED: lazy_gettext("called back; made again"),
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
+        ReasonCode.CLAIMED: lazy_gettext("somebody with free hands asked for a plate"),
     }
 )
 
@@ -188,6 +189,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "delivered": lazy_gettext("Everything that was ordered has been received"),
         "bed-cleared": lazy_gettext("Bed cleared"),
         "taken-back": lazy_gettext("Taken back, to be planned again"),
+        "plate-claimed": lazy_gettext("Taken back for somebody with free hands"),
         "offer-taken": lazy_gettext("Offer taken by its maker"),
         "offer-declined": lazy_gettext("Offer declined by its maker"),
         "node-configured": lazy_gettext("Hours or stock changed"),
@@ -322,6 +324,7 @@ def _event_figures(found: EventView) -> str:
             )
         case (
             "packed"
+            | "plate-claimed"
             | "written-off"
             | "taken-back"
             | "called-back"

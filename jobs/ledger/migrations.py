@@ -302,6 +302,7 @@ def m012_newcomers(db: Database) -> None:
         create table hosted (
             node text primary key references node(id), facts text not null
         ) strict;
+        create index event_claim on event(subject, at) where kind = 'plate-claimed';
         """,
     )
 

@@ -12,6 +12,7 @@ from fabnet.authority import Reach
 from fabnet.hosting import Hosting
 from jobs.coordinator import enrolment
 from jobs.ledger import members
+from jobs.messages import ReportState
 from tests.e2e.test_pages import WCAG
 
 NEAR = {"latitude": 48.3904, "longitude": -4.4861}
@@ -101,3 +102,26 @@ def test_without_javascript_a_maker_joins_too(open_page, site):
     page.get_by_role("button", name="Rejoindre le réseau").click()
     page.wait_for_url("**/welcome")
     expect(page.get_by_role("heading", name="Vous y êtes presque")).to_be_visible()
+
+
+def test_a_maker_asks_for_a_plate(open_page, site):
+    world = site.world
+    world.add_lab("lab-b")
+    world.order(40)
+    world.plan()
+    world.tick()
+    world.add_lab("lab-a", link="manual")
+    page = open_page("/beds/lab-a/p1", signed_in=True)
+    expect(page.get_by_text("Il n’y a pas de tirage pour vous maintenant.")).to_be_visible()
+    fits_and_is_accessible(page)
+    page.get_by_role("button", name="Donnez-moi un tirage maintenant").click()
+    world.plan()
+    world.tick()
+    expect(page.locator("#main").get_by_text("Un tirage est en route vers vous")).to_be_visible()
+    fits_and_is_accessible(page)
+    mine = next(a for a in world.attempts() if a.node == "lab-a")
+    world.take(mine.ref)
+    world.ready(mine.ref)
+    world.report(mine.ref, ReportState.PRINTING)
+    page.get_by_role("link", name="Imprimer et compter").click()
+    expect(page.get_by_role("heading", name="À imprimer depuis la carte")).to_be_visible()

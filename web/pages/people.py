@@ -15,7 +15,7 @@ from jobs.ledger.views import AttemptView
 from jobs.ledger.waiting import Waiting
 from jobs.ledger.waiting import waiting as waiting_of
 from jobs.model import Role
-from printers.model import MANUAL
+from printers.model import MANUAL, PrinterFacts
 from web.auth import begin_session, check_password, end_session, me, safe_next
 from web.context import Context, here
 from web.feeds import WHOLE, Feed
@@ -114,7 +114,7 @@ def _feed() -> Feed:
     # Who may do the same, at the same lab, waits for the same.
     return context.streams.feed(
         ("waiting", person.role, person.node),
-        lambda: {WHOLE: (_waits(person, context), _hints(person, context))},
+        lambda: {WHOLE: (_waits(person, context), _hints(person, context), _idle(person, context))},
     )
 
 
@@ -132,7 +132,20 @@ def waiting() -> str | AnyResponse:
         hints=hints,
         refusals=REFUSALS,
         version=version,
+        idle=_idle(person, context),
     )
+
+
+def _idle(person: Person, context: Context) -> list[PrinterFacts]:
+    """Return a maker's printers that she feeds by hand, and that have no plate."""
+    if person.role is not Role.MAKER:
+        return []
+    return [
+        each.facts
+        for node in labs.fleet(context.ledger.reading, [person.node])
+        for each in node.printers
+        if each.facts.link == MANUAL and each.attempt is None
+    ]
 
 
 @pages.get("/waiting/live")

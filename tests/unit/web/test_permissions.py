@@ -7,6 +7,7 @@ from jobs.model import Role
 from web import api, auth, joining
 from web.auth import PERMISSIONS, PUBLIC, safe_next
 from web.pages import (
+    claims,
     designs,
     fleet,
     given,
@@ -34,6 +35,7 @@ MODULES = (
     offers,
     stops,
     harvests,
+    claims,
     lots,
     recalls,
     lists,
@@ -113,6 +115,8 @@ def test_every_endpoint_has_a_line(app):
         ("leaving.leave", {MAKER}),
         ("harvests.count", {MAKER, STEWARD}),
         ("harvests.gcode", {MAKER, STEWARD}),
+        ("claims.bed", {MAKER, STEWARD}),
+        ("claims.bed_live", {MAKER, STEWARD}),
         ("offers.answer", {MAKER, STEWARD}),
         ("labs.mine", {MAKER}),
         ("labs.show", {MAKER, STEWARD}),

@@ -13,8 +13,8 @@ from pathlib import Path
 from fabnet.authority import Reach, reach
 from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
-from fabnet.errors import ConfigError
-from fabnet.joining import PRINTER_HINT, make_secrets, public_key_of, write_config
+from fabnet.errors import ConfigError, JoinError
+from fabnet.joining import PRINTER_HINT, make_secrets, public_key_of, write_config, write_whole
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine
 from jobs.coordinator import enrolment, nodes
@@ -23,6 +23,8 @@ from jobs.ledger.members import HostedNode
 from jobs.ledger.store import Ledger
 
 _OLD_LOGINS = "logins"
+#: In the folder of a node that joined by phone: when it did.
+_JOINED = "joined"
 
 
 def import_logins(ledger: Ledger, folder: Path) -> tuple[str, ...]:
@@ -124,29 +126,50 @@ def make_hosted(ledger: Ledger, found: HostedNode, how: Reach, folder: Path) -> 
     Raises:
         OSError: the folder cannot be written.
         FirmwareProfileError: a preset is unknown.
-        JoinError: the key that is there cannot be read.
+        JoinError: the key that is there cannot be read, or the folder is another node's: of one that
+            a ledger that was put back has forgotten.
     """
     out = folder / found.id
     fresh = out.with_name(f".{out.name}.new")
+    for path in (fresh, out):
+        if path.exists() and not _is_of(path, found):
+            raise JoinError(
+                f"{path} is there already, and is not of the node {found.id} that joined at"
+                f" {found.joined_at:%Y-%m-%d %H:%M} UTC: move it away."
+            )
     if not out.exists():
+        fresh.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(fresh / _JOINED, found.joined_at.isoformat() + "\n")
         make_secrets(fresh)
-        answer = Enrolled(
-            node=found.id,
-            lab=found.lab,
-            standing=Standing.PENDING,
-            coordinator=how.url,
-            broker=how.broker_url,
-            authority=how.authority,
-        )
-        place = found.facts.place
-        top = "" if place is None else f"place = [{place[0]!r}, {place[1]!r}]\n"
-        write_config(
-            fresh, answer, coordinator_ca=_own_ca(how), attended=found.facts.attended,
-            printers=top + _by_hand(found.facts.printers),
-        )  # fmt: skip
+        _configure(found, how, fresh)
         fresh.rename(out)
     key, password = make_secrets(out)
     enrolment.keep_key(ledger, found.id, public_key_of(key), login_of(password))
+
+
+def _is_of(path: Path, found: HostedNode) -> bool:
+    """Whether a folder was made for this node; one in which nothing is whole is nobody's yet."""
+    joined = path / _JOINED
+    if not joined.exists():
+        return all(each.suffix == ".part" for each in path.iterdir())
+    return joined.read_text(encoding="utf-8").strip() == found.joined_at.isoformat()
+
+
+def _configure(found: HostedNode, how: Reach, folder: Path) -> None:
+    answer = Enrolled(
+        node=found.id,
+        lab=found.lab,
+        standing=Standing.PENDING,
+        coordinator=how.url,
+        broker=how.broker_url,
+        authority=how.authority,
+    )
+    place = found.facts.place
+    top = "" if place is None else f"place = [{place[0]!r}, {place[1]!r}]\n"
+    write_config(
+        folder, answer, coordinator_ca=_own_ca(how), attended=found.facts.attended,
+        printers=top + _by_hand(found.facts.printers),
+    )  # fmt: skip
 
 
 def _own_ca(how: Reach) -> bool:

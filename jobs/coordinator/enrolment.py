@@ -140,7 +140,7 @@ def join_by_hand(ledger: Ledger, token: str, ask: Newcomer, now: datetime) -> st
         if row["node"] is not None:
             raise UsedCodeError(row["used_at"], row["node"])
         _still_good(row, now)
-        if db.execute("select 1 from person where login = ?", (ask.login,)).fetchone():
+        if db.execute("select 1 from person where lower(login) = ?", (ask.login,)).fetchone():
             raise InvalidFieldError("login", "is somebody else's already: choose another one")
         lab = _lab_name(ask.lab)
         node, at = _free_id(db, lab), now.isoformat()

@@ -43,6 +43,7 @@ class HostedNode:
 
     id: str
     lab: str
+    joined_at: datetime
     facts: Hosted
 
 
@@ -95,7 +96,7 @@ def _member(row: sqlite3.Row) -> Member:
 def hosted(db: sqlite3.Connection, *, keyless: bool = False) -> tuple[HostedNode, ...]:
     """Return the nodes that makers without software joined with; or those whose folder is to be made."""
     rows = db.execute(
-        "select h.node, h.facts, n.lab from hosted h join node n on n.id = h.node"
+        "select h.node, h.facts, n.lab, n.created_at from hosted h join node n on n.id = h.node"
         " where n.public_key = '' or not ? order by h.node",
         (keyless,),
     )
@@ -103,6 +104,7 @@ def hosted(db: sqlite3.Connection, *, keyless: bool = False) -> tuple[HostedNode
         HostedNode(
             id=row["node"],
             lab=row["lab"],
+            joined_at=moment(row["created_at"]),
             facts=msgspec.json.decode(row["facts"], type=Hosted),
         )
         for row in rows

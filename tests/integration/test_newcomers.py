@@ -178,7 +178,7 @@ def test_two_touches_of_one_button_make_one_node(site):
 @pytest.mark.parametrize(
     ("field", "typed"),
     [
-        ("lab", " "), ("town", ""), ("login", "é"), ("login", "a"), ("login", "steward"),
+        ("lab", " "), ("town", ""), ("login", "é"), ("login", "a"), ("login", "STEWARD"),
         ("password", "too short"), ("place", "91, 0"), ("place", "here"), ("preset_1", ""),
         ("preset_1", "no-such-machine"), ("material_1", "WOOD"), ("grams_1", "0"),
         ("from", "late"), ("to", "08:00"), ("stays", ""),
@@ -213,24 +213,46 @@ def test_an_old_invitation_says_what_to_do(site):
     assert "ask the coordination team for a new one" in answer.text
 
 
-@pytest.mark.parametrize("left", ["nothing", "secrets", "folder", "folder-unnamed"])
+@pytest.mark.parametrize("left", ["nothing", "empty", "secrets", "whole", "folder"])
 def test_a_folder_that_was_broken_off_is_completed_with_the_same_key(site, hosting, tmp_path, left):
     joined(site)
     folder = tmp_path / "hosted"
     key = None
-    if left == "secrets":
-        key = public_key_of(make_secrets(folder / ".chez-awa.new")[0])
+    if left == "empty":
+        (folder / ".chez-awa.new").mkdir(parents=True)
+        (folder / ".chez-awa.new" / "joined.part").touch()
     elif left != "nothing":
         hosting.look()
         key = member(site).public_key
         with site.world.ledger.transaction() as db:
             db.execute("update node set public_key = '', login = '' where id = 'chez-awa'")
-        if left == "folder-unnamed":
+        if left != "folder":
             (folder / "chez-awa").rename(folder / ".chez-awa.new")
+        if left == "secrets":
+            (folder / ".chez-awa.new" / "node.toml").unlink()
     hosting.look()
     assert [path.name for path in folder.iterdir()] == ["chez-awa"]
     assert member(site).public_key == public_key_of(make_secrets(folder / "chez-awa")[0])
     assert key in (None, member(site).public_key)
+
+
+def test_a_folder_that_the_ledger_has_forgotten_is_given_to_nobody(site, hosting, tmp_path, caplog):
+    """After a backup was put back, another workshop of the same name joins."""
+    joined(site)
+    hosting.look()
+    first = public_key_of(make_secrets(tmp_path / "hosted" / "chez-awa")[0])
+    with site.world.ledger.transaction() as db:
+        for table in ("hosted", "invite", "person", "node"):
+            db.execute(f"delete from {table}" + (" where node != ''" if table == "person" else ""))
+    site.world.pass_time(minutes=1)
+    joined(site)
+    hosting.look()
+    assert member(site).public_key == ""
+    assert "move it away" in caplog.text
+    (tmp_path / "hosted" / "chez-awa").rename(tmp_path / "away")
+    fresh = Hosting(site.world.ledger, tmp_path / "hosted", "machine", lambda: HOW)
+    fresh.look()
+    assert member(site).public_key not in ("", first)
 
 
 def test_a_disk_that_takes_no_folder_is_tried_again(site, world, tmp_path):

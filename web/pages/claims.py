@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,6 +18,7 @@ from jobs.model import OrderState
 from printers.model import MANUAL
 from web.auth import me, only_at
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.idle import Hint, of_maker
 from web.language import gettext as _
 from web.language import moment_words
@@ -52,7 +52,7 @@ def bed(node: str, printer: str) -> str | AnyResponse:
         part=part,
         in_hand=attempt is not None and attempt.state is AttemptState.PRINTING,
         reasons=list(_why_none(lab, found)) if attempt is None else [],
-        version=_version_of(context.ledger, node, printer)(),
+        version=_feed(node, printer).refresh(),
     )
 
 
@@ -60,9 +60,8 @@ def bed(node: str, printer: str) -> str | AnyResponse:
 def bed_live(node: str, printer: str) -> Response:
     """Tell the open page that a plate has come."""
     only_at(node)
-    ledger = here().ledger
-    _bed(ledger, node, printer)
-    return stream(_version_of(ledger, node, printer), request.args.get("seen", ""))
+    _bed(here().ledger, node, printer)
+    return stream(_feed(node, printer))
 
 
 def _bed(ledger: Ledger, node: str, printer: str) -> tuple[NodeView, PrinterView]:
@@ -73,15 +72,16 @@ def _bed(ledger: Ledger, node: str, printer: str) -> tuple[NodeView, PrinterView
     return lab, found
 
 
-def _version_of(ledger: Ledger, node: str, printer: str) -> Callable[[], str]:
-    def version() -> str:
+def _feed(node: str, printer: str) -> Feed:
+    ledger = here().ledger
+
+    def look() -> dict[str, object]:
         lab, found = _bed(ledger, node, printer)
         attempt = found.attempt
         work = None if attempt is None else (attempt.ref, attempt.state)
-        told = (lab.online, lab.paused, found.clear, found.facts.spool, work)
-        return f"{zlib.crc32(repr(told).encode()):08x}"
+        return {WHOLE: (lab.online, lab.paused, found.clear, found.facts.spool, work)}
 
-    return version
+    return here().streams.feed(("bed", node, printer), look)
 
 
 def _why_none(lab: NodeView, found: PrinterView) -> Iterator[tuple[str, str]]:

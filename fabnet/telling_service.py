@@ -1,8 +1,9 @@
 """Tells people what waits for them: writes letters down when they are due, and sends them.
 
-A thread of the coordinator. A letter is a row before it is a letter, and stays one until its server
+Two threads of the coordinator. A letter is a row before it is a letter, and stays one until its server
 has taken it: a crash in between sends it again, with the same Message-ID, and never loses it. Leaves
-what is due to `jobs.telling`, words to `web.letters`, SMTP to `fabnet.mail`.
+what is due to `jobs.telling`, words to `web.letters`, SMTP to `fabnet.mail`,
+webhooks to `fabnet.webhook`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fabnet import clock
 from fabnet.config import MailConfig
 from fabnet.errors import LetterRefusedError, MailError
 from fabnet.mail import Mail, Post
+from fabnet.webhook import Push, post
 from jobs.coordinator import telling
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState, NoticeView
@@ -40,7 +42,7 @@ _HOLD = timedelta(minutes=10)
 
 
 class TellingService:
-    """The thread that writes letters down and mails them.
+    """The threads that write letters down, mail them and post them.
 
     Args:
         ledger: the coordinator's.
@@ -57,11 +59,17 @@ class TellingService:
         self._head = head
         self._zone = zone
         self._stop = threading.Event()
-        self._threads = [] if config is None else [self._thread("mail", self._mail_for_ever)]
+        self._threads = []
+        if config is not None:
+            # Each a thread of its own: a webhook that says nothing must not keep an alarm waiting.
+            self._threads = [
+                self._thread("mail", self._mail_once),
+                self._thread("webhooks", self._post_once),
+            ]
         self._look_at_s = self._tidy_at_s = 0.0
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=work, name=name, daemon=True)
+        return threading.Thread(target=self._again_and_again, args=[work], name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to tell people."""
@@ -75,15 +83,24 @@ class TellingService:
             if thread.is_alive():
                 thread.join(_GRACE_S)
 
-    def _mail_for_ever(self) -> None:
+    def _again_and_again(self, work: Callable[[], None]) -> None:
         while not self._stop.wait(_PUMP_S):
             try:
-                self._look()
-                self._send_mail()
+                work()
             except Exception:  # noqa: BLE001
                 # Whatever one letter does, others wait behind it.
                 _log.exception("telling people failed; trying again")
                 self._stop.wait(_AFTER_FAULT_S)
+
+    def _mail_once(self) -> None:
+        self._look()
+        self._send_mail()
+
+    def _post_once(self) -> None:
+        for row in self._due(Channel.WEBHOOK):
+            if self._stop.is_set():
+                return
+            self._post(row)
 
     def _look(self) -> None:
         """Write down what is due, and tidy up now and then."""
@@ -101,9 +118,9 @@ class TellingService:
         if not rows or self._config is None:
             return
         try:
-            with Post(self._config) as post:
+            with Post(self._config) as office:
                 while rows and not self._stop.is_set():
-                    self._mail(post, rows[0])
+                    self._mail(office, rows[0])
                     rows.pop(0)
         except MailError as error:
             _log.warning("%s %s letters wait.", error, len(rows))
@@ -137,7 +154,7 @@ class TellingService:
     def _words(self, row: NoticeView) -> Letter:
         return letter(row.kind, row.facts, row.language, (row.login, row.to), self._head)
 
-    def _mail(self, post: Post, row: NoticeView) -> None:
+    def _mail(self, office: Post, row: NoticeView) -> None:
         """Send one letter, and keep what became of it.
 
         Raises:
@@ -156,13 +173,37 @@ class TellingService:
             stop_url=words.stop_url,
         )
         try:
-            post.send(mail)
+            office.send(mail)
         except LetterRefusedError as error:
             self._not_taken(row, error)
             return
         with self._ledger.transaction() as db:
             notices.end(db, row.id, NoticeState.SENT, clock.now())
         _log.info("told %s by mail: %s", row.login, row.key)
+
+    def _post(self, row: NoticeView) -> None:
+        """Post one letter to a webhook, and keep what became of it."""
+        if self._config is None or not notices.still_waits(self._ledger.reading, row.id):
+            return
+        words = self._words(row)
+        alarm = row.kind is Kind.ALARM
+        push = Push(
+            key=row.key,
+            url=row.to,
+            title=words.subject,
+            text=words.short,
+            click=words.url,
+            priority=5 if alarm else 3,
+            tags="rotating_light" if alarm else "",
+        )
+        try:
+            post(push, private=self._config.private_webhooks)
+        except LetterRefusedError as error:
+            self._not_taken(row, error)
+            return
+        with self._ledger.transaction() as db:
+            notices.end(db, row.id, NoticeState.SENT, clock.now())
+        _log.info("told %s by webhook: %s", row.login, row.key)
 
     def _not_taken(self, row: NoticeView, error: LetterRefusedError) -> None:
         _log.warning("letter %s was not taken: %s", row.key, error)

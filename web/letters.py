@@ -43,6 +43,11 @@ class Letter:
         """The text of a mail."""
         return f"{self.text}\n{self.url}\n\n-- \n{self.foot}\n{self.stop_url}\n"
 
+    @property
+    def short(self) -> str:
+        """The text of a push message: its own link is the whole message."""
+        return f"{self.text.strip()}\n\n{self.foot}\n{self.stop_url}\n"
+
 
 def _short(to: str) -> str:
     return hashlib.sha256(to.encode()).hexdigest()[:16]

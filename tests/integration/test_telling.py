@@ -26,6 +26,7 @@ from jobs.messages import PrinterChange, Report, ReportState
 from jobs.model import Role
 from jobs.telling import Kind
 from printers.model import PrinterState
+from tests.doubles.hook_server import HookServer
 from tests.doubles.mail_server import MailServer
 from tests.doubles.world import NODE, PRINTER
 from web.letters import Letterhead
@@ -344,3 +345,46 @@ def test_killed_between_saved_and_sent_the_letter_arrives(people, server, serve,
     assert len(server.letters) == count
     again.send_signal(signal.SIGTERM)
     assert again.wait(30) == 0
+
+
+# --- webhooks
+
+
+@pytest.fixture
+def hook():
+    found = HookServer()
+    yield found
+    found.stop()
+
+
+def test_an_alarm_rings_on_a_phone_and_mail_does_not_wait_for_a_webhook_that_says_nothing(
+    people, server, hook
+):
+    chosen(people, "awa", webhook=hook.url)
+    silent = HookServer()
+    done = threading.Event()
+    silent.answer = lambda _handler: done.wait(60)
+    chosen(people, "camille", webhook=silent.url)
+    with people.ledger.transaction() as db:
+        db.execute("delete from notice")
+    people.report(printing(people), ReportState.FAILED, "x")
+    with told(people, server, private_webhooks=True):
+        assert {m["To"] for m in server.wait(2)} == {AWA, CAMILLE}
+        ((_, headers, text),) = hook.wait()
+        silent.wait()
+        done.set()
+    silent.stop()
+    assert headers["Priority"] == "5"
+    assert headers["Click"] == "https://fabnet.example/waiting"
+    assert text.count("https://") == 1
+    assert "Un problème est survenu" in text
+
+
+def test_a_webhook_inside_is_refused_and_its_owner_reads_why(people, server, hook):
+    chosen(people, "awa", webhook=hook.url, address="")
+    with told(people, server):
+        until(lambda: notices.unsent(people.ledger.reading, people.now))
+    (letter,) = notices.last_to(people.ledger.reading, "awa", 1)
+    assert letter.state is NoticeState.REFUSED
+    assert "own network" in letter.error
+    assert hook.connections == 0

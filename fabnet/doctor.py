@@ -214,7 +214,7 @@ def _mail(config: CoordinatorConfig) -> Finding:
         last = failed[0]
         words = (
             f"{where} lets us in, but {len(failed)} of the last letters did not go out; the newest,"
-            f" for {last.login}: {last.error or 'it was too late'}"
+            f" for {last.login or last.ref}: {last.error or 'it was too late'}"
         )
         return Finding(check="mail", ok=False, words=words)
     return Finding(check="mail", ok=True, words=f"{where} lets us in; try fabnet mail-test ADDRESS")

@@ -19,12 +19,12 @@ from fabnet.config import MailConfig
 from fabnet.errors import LetterRefusedError, MailError
 from fabnet.mail import Mail, Post
 from fabnet.webhook import Push, post
-from jobs.coordinator import telling
+from jobs.coordinator import orders, telling
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState, NoticeView
 from jobs.ledger.store import Ledger
-from jobs.telling import Channel, Kind, Listener
-from web.letters import Letter, Letterhead, letter
+from jobs.telling import TO_REQUESTERS, Channel, Kind, Listener
+from web.letters import Letter, Letterhead, Reader, letter
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,10 @@ class TellingService:
 
     def start(self) -> None:
         """Begin to tell people."""
+        if self._config is None:
+            # Alarms and words to requesters are written down all the same: they grow old here.
+            with self._ledger.transaction() as db:
+                notices.tidy(db, clock.now())
         for thread in self._threads:
             thread.start()
 
@@ -152,7 +156,12 @@ class TellingService:
         return not may_come and person.is_quiet(clock.now().astimezone(self._zone))
 
     def _words(self, row: NoticeView) -> Letter:
-        return letter(row.kind, row.facts, row.language, (row.login, row.to), self._head)
+        order_id = row.ref if row.kind in TO_REQUESTERS else ""
+        # Before a steward has verified her, a requester is sent no link to her order.
+        named = order_id and row.kind is not Kind.ORDER_ASKED
+        path = f"/o/{orders.link_of(self._ledger, order_id)}" if named else ""
+        reader = Reader(to=row.to, login=row.login, order_id=order_id)
+        return letter(row.kind, row.facts, row.language, reader, self._head, path)
 
     def _mail(self, office: Post, row: NoticeView) -> None:
         """Send one letter, and keep what became of it.
@@ -179,7 +188,7 @@ class TellingService:
             return
         with self._ledger.transaction() as db:
             notices.end(db, row.id, NoticeState.SENT, clock.now())
-        _log.info("told %s by mail: %s", row.login, row.key)
+        _log.info("told %s by mail: %s", row.login or "a requester", row.key)
 
     def _post(self, row: NoticeView) -> None:
         """Post one letter to a webhook, and keep what became of it."""

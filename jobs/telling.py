@@ -34,6 +34,11 @@ class Kind(enum.StrEnum):
     ALARM = "alarm"  # something went wrong at a printer, which may still be hot
     DIGEST = "digest"  # once a day, all that waits
     HELLO = "hello"  # an address was entered: it works, and this is how to be told less
+    # To requesters, on their order:
+    ORDER_ASKED = "order-asked"
+    ORDER_CONFIRMED = "order-confirmed"
+    ORDER_REFUSED = "order-refused"
+    ORDER_SENT = "order-sent"  # a parcel is on its way
 
 
 class Channel(enum.StrEnum):
@@ -43,6 +48,8 @@ class Channel(enum.StrEnum):
     WEBHOOK = "webhook"
 
 
+#: Kinds that go to requesters, who have no account.
+TO_REQUESTERS = (Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT)
 #: What people of a role can choose to be told, in the order of the page.
 CHOICES: Mapping[Role, tuple[Kind, ...]] = MappingProxyType(
     {
@@ -94,7 +101,10 @@ PACES: Mapping[Kind, Pace] = MappingProxyType(
         Kind.DIGEST: Pace(
             patience=timedelta(0), gap=timedelta(hours=12), good_for=timedelta(hours=12)
         ),
-        Kind.HELLO: Pace(patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=2)),
+        **{
+            kind: Pace(patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=2))
+            for kind in (Kind.HELLO, *TO_REQUESTERS)
+        },
     }
 )
 #: A thing that still waits then may be told once more.

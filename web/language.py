@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
+from babel import dates
 from babel.support import Translations
 from flask import Flask, request
 from flask_babel import (  # type: ignore[import-untyped]
@@ -58,6 +59,7 @@ class Speech:
     """One language without a reader at hand, for letters: the same catalogues as the pages."""
 
     def __init__(self, language: str) -> None:
+        self._language = language
         folder = Path(__file__).parent / "translations"
         self._catalogue = Translations.load(str(folder), [language])
 
@@ -68,6 +70,10 @@ class Speech:
     def ngettext(self, one: str, many: str, num: int, /, **figures: object) -> str:
         """As `ngettext`."""
         return str(self._catalogue.ngettext(one, many, num)) % (figures | {"num": num})
+
+    def day(self, text: str) -> str:
+        """As `day_words`."""
+        return str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self._language))
 
 
 def number(value: float) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from jobs.telling import Kind
+from jobs.telling import TO_REQUESTERS, Kind
 from web.language import Speech
 
 #: Pages that letters lead to.
@@ -29,19 +29,29 @@ class Letterhead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Whom a letter goes to: a person with an account, or the requester of an order."""
+
+    to: str  # the address
+    login: str = ""
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What a person reads."""
 
     subject: str
     text: str  # without the foot
-    url: str  # where the one thing is done
+    url: str  # where the one thing is done; "" where there is nothing to do
     foot: str  # how to be told less
     stop_url: str
 
     @property
     def whole(self) -> str:
         """The text of a mail."""
-        return f"{self.text}\n{self.url}\n\n-- \n{self.foot}\n{self.stop_url}\n"
+        lines = [self.text, self.url] if self.url else [self.text]
+        return "\n".join([*lines, "", "-- ", self.foot, self.stop_url, ""])
 
     @property
     def short(self) -> str:
@@ -57,18 +67,18 @@ def _signer(secret: bytes) -> URLSafeSerializer:
     return URLSafeSerializer(secret, salt="told no more")
 
 
-def stop_token(secret: bytes, login: str, to: str) -> str:
-    """Return what proves that its holder was sent a letter for this person at this address."""
-    return str(_signer(secret).dumps([login, _short(to)]))
+def stop_token(secret: bytes, reader: Reader) -> str:
+    """Return what proves that its holder was sent a letter for this reader at this address."""
+    return str(_signer(secret).dumps([reader.login, reader.order_id, _short(reader.to)]))
 
 
-def read_stop_token(secret: bytes, token: str) -> tuple[str, str] | None:
-    """Return login and address, shortened, of a token; None where nobody was given it."""
+def read_stop_token(secret: bytes, token: str) -> Reader | None:
+    """Return the reader of a token, with a shortened address; None where nobody was given it."""
     try:
-        login, to = _signer(secret).loads(token)
+        login, order_id, to = _signer(secret).loads(token)
     except (BadSignature, ValueError, TypeError):
         return None
-    return str(login), str(to)
+    return Reader(login=str(login), order_id=str(order_id), to=str(to))
 
 
 def is_sent_to(shortened: str, to: str) -> bool:
@@ -77,21 +87,61 @@ def is_sent_to(shortened: str, to: str) -> bool:
 
 
 def letter(
-    kind: Kind, facts: Mapping[str, str | int], language: str, to: tuple[str, str], head: Letterhead
+    kind: Kind,
+    facts: Mapping[str, str | int],
+    language: str,
+    reader: Reader,
+    head: Letterhead,
+    order_path: str = "",
 ) -> Letter:
-    """Return the words of one notice; `to` is login and address of its reader."""
+    """Return the words of one notice; `order_path` is a requester's own page, "" where none is named."""
     speech = Speech(language)
-    subject, text = _words(speech, kind, facts, head.network)
-    path = CHOICE_PATH if kind is Kind.HELLO else WAITING_PATH
-    stop = f"{head.public_url}{STOP_PATH}/{stop_token(head.secret, *to)}"
+    if kind in TO_REQUESTERS:
+        (subject, text), path = _to_requester(speech, kind, facts, head.network), order_path
+    else:
+        subject, text = _words(speech, kind, facts, head.network)
+        path = CHOICE_PATH if kind is Kind.HELLO else WAITING_PATH
+    stop = f"{head.public_url}{STOP_PATH}/{stop_token(head.secret, reader)}"
     _ = speech.gettext
     return Letter(
         subject=subject,
         text=text,
-        url=f"{head.public_url}{path}",
+        url=f"{head.public_url}{path}" if path else "",
         foot=_("To be told less, or nothing more – no need to sign in:"),
         stop_url=stop,
     )
+
+
+def _to_requester(
+    speech: Speech, kind: Kind, facts: Mapping[str, str | int], network: str
+) -> tuple[str, str]:
+    _ = speech.gettext
+    kits, day = facts["kits"], speech.day(str(facts["due"]))
+    match kind:
+        case Kind.ORDER_ASKED:
+            subject = _("%(network)s has your request", network=network)
+            # Nobody has looked at it yet, and this may be the address of a stranger.
+            text = _(
+                "Your request for %(kits)s pieces has arrived. You need not do anything: the"
+                " coordination team calls you before anything is made, and then you get a link to"
+                " follow it.", kits=kits,
+            )  # fmt: skip
+        case Kind.ORDER_CONFIRMED:
+            subject = _("Your %(kits)s pieces are being made", kits=kits)
+            text = _(
+                "Your request is confirmed, for %(day)s. Follow it here. Keep this link to yourself:"
+                " whoever has it can see your order.", day=day,
+            )  # fmt: skip
+        case Kind.ORDER_REFUSED:
+            subject = _("Your request cannot be made")
+            text = _(
+                "The coordination team writes: %(reason)s\n\nYour request, and how to ask again:",
+                reason=facts["reason"],
+            )
+        case _:
+            subject = _("A parcel is on its way to you")
+            text = _("When it has arrived, count it and say so here:")
+    return subject, text
 
 
 def _words(

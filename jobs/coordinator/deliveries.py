@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
+from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import recalls, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
+from jobs.telling import Kind
 
 #: Characters of a requester's word to those who made a delivery.
 MOST_THANKS = 500
@@ -62,6 +64,7 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
             (BatchState.DISPATCHED, now.isoformat(), batch_id),
         )
         event(db, batch.order_id, "dispatched", by, batch_id, now)
+        telling.on_order(db, batch.order_id, Kind.ORDER_SENT, batch_id, now)
 
 
 def receive(

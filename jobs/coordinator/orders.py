@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from designs.model import Revision
+from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
+from jobs.telling import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
             ],
         )
         event(db, order_id, "asked", "requester", order_id, now, kits=request.kits)
+        telling.on_order(db, order_id, Kind.ORDER_ASKED, order_id, now)
     return Placed(order_id=order_id, link=link)
 
 
@@ -143,6 +146,7 @@ def confirm(ledger: Ledger, order_id: str, by: str, now: datetime) -> None:
             (pack_reasons([Reason(code=ReasonCode.NOT_PLANNED)]), order_id),
         )
         event(db, order_id, "confirmed", by, order_id, now)
+        telling.on_order(db, order_id, Kind.ORDER_CONFIRMED, order_id, now)
 
 
 def refuse(ledger: Ledger, order_id: str, reason: str, by: str, now: datetime) -> None:
@@ -159,6 +163,7 @@ def refuse(ledger: Ledger, order_id: str, reason: str, by: str, now: datetime) -
         _leave_asked(db, order_id, OrderState.REFUSED, reason.strip())
         db.execute("update line set pieces = 0, deficit = 0 where order_id = ?", (order_id,))
         event(db, order_id, "refused", by, order_id, now, reason=reason.strip())
+        telling.on_order(db, order_id, Kind.ORDER_REFUSED, order_id, now)
 
 
 def _leave_asked(db: sqlite3.Connection, order_id: str, to: OrderState, reason: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from jobs.coordinator.people import person
 from jobs.errors import InvalidFieldError
@@ -21,8 +21,11 @@ from jobs.telling import (
     AGAIN_AFTER,
     CHOICES,
     DAY_MIN,
+    PACES,
+    Channel,
     Kind,
     Listener,
+    Notice,
     Thing,
     Trouble,
     alarms,
@@ -99,21 +102,57 @@ def trouble(
     db: sqlite3.Connection, key: str, node: str, printer: str, words: str, now: datetime
 ) -> None:
     """Write alarms down, in the transaction that keeps what went wrong; `key` names the event."""
-    people = notices.listeners(db)
+    people = notices.listeners_at(db, node)
     if not any(Kind.ALARM in each.kinds for each in people):
         return
     lab = db.execute("select lab from node where id = ?", (node,)).fetchone()
-    facts = labs.printers(db).get((node, printer))
+    title = db.execute(
+        "select json_extract(facts, '$.title') from printer where node = ? and id = ?",
+        (node, printer),
+    ).fetchone()
     found = Trouble(
         key=key,
         node=node,
         printer=printer,
-        title=facts.title if facts else printer,
+        title=title[0] if title and title[0] else printer,
         lab=lab["lab"] if lab else node,
         words=words,
     )
-    told = notices.told_since(db, now - AGAIN_AFTER)
+    told = notices.alarms_since(db, node, now - timedelta(days=1))
     notices.write(db, alarms(found, people, told, now), now)
+
+
+def on_order(db: sqlite3.Connection, order_id: str, kind: Kind, which: str, now: datetime) -> None:
+    """Write a letter to a requester down, if she gave an address of mail and has not ended them.
+
+    `which` names the event, so that it is one letter. Nothing that a form was filled with goes into it
+    before a steward has verified her: anybody may write anybody's address there.
+    """
+    row = db.execute("select * from orders where id = ?", (order_id,)).fetchone()
+    contact = row["contact"].strip()
+    if row["untold"] or row["sandbox"] or not is_address(contact):
+        return
+    facts: dict[str, str | int] = {"kits": row["kits"], "due": row["due"]}
+    if kind is Kind.ORDER_REFUSED:
+        facts["reason"] = row["closed_reason"]
+    letter = Notice(
+        key=f"{kind}:{which}:{Channel.MAIL}",
+        kind=kind,
+        channel=Channel.MAIL,
+        to=contact,
+        language=row["language"],
+        ref=order_id,
+        facts=facts,
+        expires_at=now + PACES[kind].good_for,
+    )
+    notices.write(db, [letter], now)
+
+
+def stop_order(ledger: Ledger, order_id: str, now: datetime) -> None:
+    """Send a requester nothing more on an order. Twice is as good as once."""
+    with ledger.transaction() as db:
+        db.execute("update orders set untold = 1 where id = ?", (order_id,))
+        notices.drop_about(db, order_id, now)
 
 
 def tell(ledger: Ledger, now: datetime, zone: tzinfo) -> int:

@@ -309,7 +309,7 @@ def m012_newcomers(db: Database) -> None:
 
 @ledger_migrations()
 def m011_telling(db: Database) -> None:
-    """What people want to be told and where, and the letters that are to be sent."""
+    """What people want to be told and where, letters that are to be sent, requesters who want none."""
     run_script(
         db,
         """
@@ -331,6 +331,8 @@ def m011_telling(db: Database) -> None:
         ) strict;
         create index notice_to_send on notice(channel, next_at) where state = 'waiting';
         create index notice_by_time on notice(created_at);
+        create index notice_by_ref on notice(ref, created_at);
+        alter table orders add column untold integer not null default 0;
         """,
     )
 

@@ -43,7 +43,8 @@ class NoticeView:
     channel: Channel
     to: str
     language: str
-    login: str
+    login: str  # "" for who has no account
+    ref: str
     urgent: bool
     facts: dict[str, str | int]
     created_at: datetime
@@ -76,6 +77,15 @@ _LISTENERS = "select p.role, p.node, t.* from telling t join person p on p.login
 def listeners(db: sqlite3.Connection) -> tuple[Listener, ...]:
     """Return everybody who has said what she wants to be told."""
     rows = db.execute(f"{_LISTENERS} where t.address != '' or t.webhook != '' order by t.login")
+    return tuple(map(_listener, rows.fetchall()))
+
+
+def listeners_at(db: sqlite3.Connection, node: str) -> tuple[Listener, ...]:
+    """Return who may be told of a lab: its makers and the stewards."""
+    rows = db.execute(
+        f"{_LISTENERS} where p.role = ? or (p.role = ? and p.node = ?) order by t.login",
+        (Role.STEWARD, Role.MAKER, node),
+    )
     return tuple(map(_listener, rows.fetchall()))
 
 
@@ -134,13 +144,27 @@ def write(db: sqlite3.Connection, notices: Iterable[Notice], now: datetime) -> i
     return db.total_changes - before
 
 
-def told_since(db: sqlite3.Connection, since: datetime, login: str = "") -> tuple[Told, ...]:
-    """Return what was written down after a time, for one person or for all."""
+def told_since(db: sqlite3.Connection, since: datetime) -> tuple[Told, ...]:
+    """Return what was written down after a time for people with an account."""
     rows = db.execute(
         "select distinct login, kind, created_at, keys from notice"
-        " where created_at > ?1 and (?2 = '' or login = ?2)",
-        (since.isoformat(), login),
+        " where created_at > ? and login != ''",
+        (since.isoformat(),),
     )
+    return _told(rows)
+
+
+def alarms_since(db: sqlite3.Connection, node: str, since: datetime) -> tuple[Told, ...]:
+    """Return the alarms of a lab's printers after a time; their `ref` is node/printer."""
+    rows = db.execute(
+        "select distinct login, kind, created_at, keys from notice"
+        " where ref > ? || '/' and ref < ? || '0' and created_at > ? and kind = ?",
+        (node, node, since.isoformat(), Kind.ALARM),
+    )
+    return _told(rows)
+
+
+def _told(rows: Iterable[sqlite3.Row]) -> tuple[Told, ...]:
     return tuple(
         Told(
             login=r["login"],
@@ -161,6 +185,7 @@ def _view(row: sqlite3.Row) -> NoticeView:
         to=row["recipient"],
         language=row["language"],
         login=row["login"],
+        ref=row["ref"],
         urgent=bool(row["urgent"]),
         facts=msgspec.json.decode(row["facts"], type=dict[str, str | int]),
         created_at=moment(row["created_at"]),
@@ -233,6 +258,14 @@ def drop(db: sqlite3.Connection, login: str, now: datetime, greet: tuple[str, st
         "update notice set state = ?, ended_at = ? where login = ? and state = 'waiting'"
         " and not (kind = ? and recipient in (?, ?))",
         (NoticeState.DROPPED, now.isoformat(), login, Kind.HELLO, *greet),
+    )
+
+
+def drop_about(db: sqlite3.Connection, ref: str, now: datetime) -> None:
+    """What still waits on one thing is not sent: its reader has no account, and wants it no more."""
+    db.execute(
+        "update notice set state = ?, ended_at = ? where ref = ? and login = '' and state = 'waiting'",
+        (NoticeState.DROPPED, now.isoformat(), ref),
     )
 
 

@@ -14,8 +14,9 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import Config, Decide, PrinterChange
 from printers.model import PrinterState
 from tests.doubles.world import NODE, PRINTER, a_request
-from web.letters import stop_token
+from web.letters import Reader, stop_token
 
+CAMILLE = Reader(login="camille", to="camille@example.org")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
 PUBLIC = [
@@ -71,7 +72,7 @@ def address(site):
         "harvest": f"/harvest/{site.printed()}",
         "offer": f"/offers/{site.offer()}",
         "by_hand": f"/harvest/{site.by_hand()}",
-        "stop": f"/told/stop/{stop_token(b'k' * 32, 'camille', 'camille@example.org')}",
+        "stop": f"/told/stop/{stop_token(b'k' * 32, CAMILLE)}",
         "stop_print": f"/attempts/{site.attempt}/stop",
     }
     return lambda path: path.format(**names)
@@ -166,7 +167,7 @@ def test_a_steward_chooses_what_she_is_told_and_ends_it_without_signing_in(open_
     expect(page.get_by_text("Enregistré.")).to_be_visible()
     expect(page.get_by_label("Une fois par jour")).to_be_checked()
     expect(page.get_by_text("premier message à une adresse")).to_be_visible()
-    token = stop_token(b"k" * 32, "camille", "camille@example.org")
+    token = stop_token(b"k" * 32, CAMILLE)
     other = open_page(f"/told/stop/{token}", java_script_enabled=False)
     other.get_by_role("button", name="Ne plus rien m’envoyer").click()
     expect(other.get_by_role("heading", name="Vous ne recevrez plus rien")).to_be_visible()

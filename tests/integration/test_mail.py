@@ -1,12 +1,27 @@
 """Letters over SMTP, to a real server: plain on loopback, STARTTLS, TLS, and what may go wrong."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from fabnet import clock
+from fabnet.broker import free_port
+from fabnet.cli.common import coordinator
 from fabnet.config import MailConfig
+from fabnet.doctor import look
 from fabnet.errors import LetterRefusedError, MailError
 from fabnet.mail import PASSWORD_VARIABLE, Mail, Post, compose
+from jobs.coordinator import telling
+from jobs.coordinator.people import add_person
+from jobs.ledger import notices
+from jobs.ledger.notices import NoticeState
+from jobs.ledger.store import Ledger
+from jobs.model import Role
+from jobs.telling import Channel
 from tests.doubles import certificates
 from tests.doubles.mail_server import PASSWORD, USER, MailServer
 
@@ -169,3 +184,68 @@ def test_a_refused_sender_is_the_servers_trouble_and_no_letters(serve):
     server.sender_refused = "553 not yours"
     with Post(config(server)) as post, pytest.raises(MailError, match="not yours"):
         post.send(a_letter())
+
+
+# --- commands
+
+
+def fabnet(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "fabnet", *map(str, arguments)],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+
+def a_file(tmp_path, server):
+    path = tmp_path / "coordinator.toml"
+    path.write_text(
+        f'data_dir = "data"\nnetwork = "Visors"\nport = {free_port()}\nbroker_port = {free_port()}\n'
+        f'[mail]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\n'
+        'sender = "fabnet <fabnet@example.org>"\n'
+    )
+    return path
+
+
+def test_a_test_letter_can_be_sent(serve, tmp_path):
+    server = serve()
+    path = a_file(tmp_path, server)
+    answer = fabnet("mail-test", "camille@example.org", "--config", path)
+    assert answer.returncode == 0, answer.stderr
+    (letter,) = server.wait()
+    assert (letter["To"], letter["Subject"]) == ("camille@example.org", "Visors: a test")
+    server.refusals["gone@example.org"] = "550 nobody"
+    answer = fabnet("mail-test", "gone@example.org", "--config", path)
+    assert answer.returncode == 1
+    assert "550 nobody" in answer.stderr
+    assert fabnet("mail-test", "camille", "--config", path).returncode == 2
+    path.write_text('data_dir = "data"\n')
+    answer = fabnet("mail-test", "camille@example.org", "--config", path)
+    assert answer.returncode == 1
+    assert "[mail]" in answer.stderr
+
+
+def finding(config):
+    return next(each for each in look(config) if each.check == "mail")
+
+
+def test_the_doctor_signs_in_and_names_what_did_not_go_out(serve, tmp_path):
+    server = serve()
+    config = coordinator(a_file(tmp_path, server))
+    assert finding(config).ok
+    Path(config.data_dir).mkdir()
+    ledger = Ledger(Path(config.data_dir) / "ledger.db")
+    now = clock.now()
+    add_person(ledger, "awa", "Awa", Role.MAKER, "x", "lab-a", now)
+    telling.choose(
+        ledger, replace(telling.choice_of(ledger, "awa"), address="awa@example.org"), now
+    )
+    assert finding(config).ok, "a letter that waits for the first time is no trouble"
+    with ledger.transaction() as db:
+        (row,) = notices.to_send(db, Channel.MAIL, now, 9)
+        notices.end(db, row.id, NoticeState.REFUSED, now, "550 nobody")
+    ledger.close()
+    found = finding(config)
+    assert not found.ok
+    assert "awa: 550 nobody" in found.words
+    server.stop()
+    assert f"127.0.0.1:{server.port}" in finding(config).words

@@ -5,18 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.coordinator import telling
+from jobs.coordinator import orders, telling
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState
 from jobs.model import Role
 from jobs.telling import CHOICES, Channel, Kind
 from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.world import a_request
 from web.auth import hash_password
-from web.letters import Letterhead, letter, stop_token
+from web.letters import Letterhead, Reader, letter, stop_token
 from web.pages.telling import KINDS, LETTERS, STATES
 
 SECRET = b"k" * 32
 ADDRESS = "awa@example.org"
+AWA = Reader(login="maker", to=ADDRESS)
 FIELDS = {
     "address": ADDRESS, "language": "fr", "quiet_from": "22:00", "quiet_to": "07:30",
     "digest": "18:00", "kind_alarm": "yes", "kind_beds": "yes",
@@ -46,7 +48,7 @@ def told(site):
     """A maker who is told things, and the link in her letters."""
     maker = site.person("maker")
     assert maker.send("/told", **FIELDS).status_code == 303
-    return f"/told/stop/{stop_token(SECRET, 'maker', ADDRESS)}"
+    return f"/told/stop/{stop_token(SECRET, AWA)}"
 
 
 def test_a_maker_chooses_and_finds_it_again(site):
@@ -146,9 +148,7 @@ def test_a_mail_program_ends_it_with_one_click(site):
 def test_the_link_in_a_letter_is_this_link(site):
     told(site)
     head = Letterhead(network="N", public_url="https://fabnet.example", secret=SECRET)
-    made = letter(
-        Kind.ALARM, {"printer": "P", "lab": "L", "words": ""}, "fr", ("maker", ADDRESS), head
-    )
+    made = letter(Kind.ALARM, {"printer": "P", "lab": "L", "words": ""}, "fr", AWA, head)
     assert (
         site.app.test_client().post(made.stop_url.removeprefix(head.public_url)).status_code == 200
     )
@@ -175,7 +175,7 @@ def test_a_guessed_link_ends_nothing(site, token):
 
 def test_a_session_is_no_such_link(site):
     told(site)
-    forged = stop_token(b"x" * 32, "maker", ADDRESS)
+    forged = stop_token(b"x" * 32, AWA)
     assert site.person().client.post(f"/told/stop/{forged}").status_code == 404
 
 
@@ -213,16 +213,19 @@ def test_letters_are_short_and_have_one_thing_to_do(site, kind, count, language)
         "printer": "P",
         "lab": "L",
         "words": "no 5 % left",
+        "kits": 400,
+        "due": "2026-12-01",
+        "reason": "100 % full",
     }
     if kind is Kind.DIGEST:
         facts = {Kind.OFFERS: count, Kind.BEDS: 1, Kind.HUB: 2, Kind.TEAM: 3}
-    made = letter(kind, facts, language, ("maker", ADDRESS), head)
+    made = letter(kind, facts, language, AWA, head, "/ask")
     assert "%(" not in made.subject + made.whole
     assert len(made.subject) < 70
     assert len(made.whole.splitlines()) <= 16
     path = made.url.removeprefix(head.public_url)
     assert site.person("maker").get(path).status_code == 200
-    french = letter(kind, facts, "fr", ("maker", ADDRESS), head)
+    french = letter(kind, facts, "fr", AWA, head, "/ask")
     assert (french.subject == made.subject) is (language == "fr")
 
 
@@ -233,3 +236,17 @@ def test_a_choice_of_a_person_who_has_lost_her_role_is_not_told(site):
             db, replace(chosen(site), kinds=frozenset({Kind.TEAM})), site.world.now
         )
     assert telling.tell(site.world.ledger, site.world.now, site.world.now.tzinfo) == 0
+
+
+def test_a_requester_ends_the_letters_on_her_order_by_their_link(site):
+    world = site.world
+    asked = a_request(world.revision, contact="ada@chu.example")
+    placed = orders.place(world.ledger, asked, world.revision, world.now)
+    nurse = Reader(to="ada@chu.example", order_id=placed.order_id)
+    path = f"/told/stop/{stop_token(SECRET, nurse)}"
+    assert "Choisir" not in site.person().get(path).text, "she has no account"
+    assert letters(site)[0][3] == "waiting"
+    assert (
+        site.app.test_client().post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    )
+    assert letters(site) == [("", "order-asked", "ada@chu.example", "dropped")]

@@ -45,6 +45,10 @@ LETTERS = {
     Kind.TEAM: lazy_gettext("requests to answer"),
     Kind.DIGEST: lazy_gettext("the day’s summary"),
     Kind.HELLO: lazy_gettext("first letter to an address"),
+    Kind.ORDER_ASKED: lazy_gettext("to a requester: the request is here"),
+    Kind.ORDER_CONFIRMED: lazy_gettext("to a requester: confirmed"),
+    Kind.ORDER_REFUSED: lazy_gettext("to a requester: refused"),
+    Kind.ORDER_SENT: lazy_gettext("to a requester: a parcel is on its way"),
 }
 STATES = {
     NoticeState.WAITING: lazy_gettext("waits"),
@@ -116,10 +120,12 @@ def stop(token: str) -> str:
     found = read_stop_token(context.settings.secret_key, token)
     if found is None:
         raise NotFoundError("letter", "of this link")
-    login, to = found
-    if request.method == "POST":
-        known = notices.listener(context.ledger.reading, login)
+    if request.method == "POST" and found.order_id:
+        telling.stop_order(context.ledger, found.order_id, context.now())
+    elif request.method == "POST":
+        known = notices.listener(context.ledger.reading, found.login)
         # An address that is not hers any more gets nothing: so it is, as its reader wishes.
-        if known and (is_sent_to(to, known.address) or is_sent_to(to, known.webhook)):
-            telling.stop(context.ledger, login, context.now())
-    return render_template("told_stop.html", done=request.method == "POST")
+        if known and any(is_sent_to(found.to, at) for at in (known.address, known.webhook)):
+            telling.stop(context.ledger, found.login, context.now())
+    done = request.method == "POST"
+    return render_template("told_stop.html", done=done, of_order=bool(found.order_id))

@@ -103,3 +103,36 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 def test_a_files_time_zone_is_kept(tmp_path):
     text = 'data_dir = "d"\ntimezone = "America/Montreal"'
     assert load_coordinator(write(tmp_path, text)).timezone == "America/Montreal"
+
+
+MAIL = '\n[mail]\nhost = "mail.example.org"\nsender = "fabnet Nantes <fabnet@example.org>"\n'
+
+
+def test_a_mail_server_is_named_and_its_password_lies_beside(tmp_path):
+    path = write(tmp_path, f'data_dir = "data"{MAIL}user = "f"\npassword_file = "mail.password"')
+    mail = load_coordinator(path).mail
+    assert (mail.port, mail.security) == (587, "starttls")
+    assert mail.password_file == str(tmp_path / "mail.password")
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ('security = "ssl"', "mail.security"),
+        ('security = "none"', "mail.security"),
+        ("port = 70000", "mail.port"),
+        ('pasword_file = "x"', "mail.pasword_file"),
+    ],
+)
+def test_what_is_wrong_of_a_mail_server_is_named(tmp_path, line, field):
+    with pytest.raises(ConfigError) as caught:
+        load_coordinator(write(tmp_path, f'data_dir = "data"{MAIL}{line}'))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("sender", ["fabnet", "a@b", ""])
+def test_a_sender_is_an_address(tmp_path, sender):
+    text = MAIL.replace("fabnet Nantes <fabnet@example.org>", sender)
+    with pytest.raises(ConfigError) as caught:
+        load_coordinator(write(tmp_path, f'data_dir = "data"{text}'))
+    assert caught.value.field == "mail.sender"

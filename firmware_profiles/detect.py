@@ -9,6 +9,10 @@ from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.profile import FirmwareProfile, MachinePreset
 
 UNKNOWN = "unknown"
+GRBL = (
+    "this is Grbl: it drives a mill or a laser, not a 3D printer, and fabnet cannot drive it. Unplug it or"
+    " choose another port; work done with it is reported by hand (manual = true)"
+)
 _GRBL = re.compile(r"^\s*grbl\b", re.IGNORECASE)
 
 
@@ -20,11 +24,7 @@ def detect(firmware_name: str, profiles: Iterable[FirmwareProfile]) -> FirmwareP
             profiles hold no "unknown".
     """
     if _GRBL.search(firmware_name):
-        raise FirmwareProfileError(
-            firmware_name,
-            "",
-            "this is Grbl: a mill or a laser, not a 3D printer; fabnet cannot drive it",
-        )
+        raise FirmwareProfileError(firmware_name, "", GRBL)
     by_name = sorted(profiles, key=lambda profile: profile.name)
     for profile in by_name:
         if any(re.search(pattern, firmware_name, re.IGNORECASE) for pattern in profile.match):

@@ -25,6 +25,14 @@ class NoAnswerError(PrinterError):
         self.why = why
 
 
+class ForeignMachineError(NoAnswerError):
+    """A machine answers that is no 3D printer."""
+
+    def __init__(self, port: str, why: str, says: str) -> None:
+        super().__init__(port, f"{why} (it says: {says})")
+        self.says = says
+
+
 class ConnectionChoiceError(PrinterError):
     """It is not said, or said twice, how a printer is connected."""
 

@@ -22,6 +22,11 @@ _GLUED_OKS = re.compile(rb"(?:(?<=[0-9])|^)(?:N\d+)?((?:ok)+)$")
 _REPORT = (b"T:", b"T0:", b"B:", b"==T", b"N", b"TT:")
 _CAP = re.compile(rb"^Cap:([A-Z0-9_]+):([01])$")
 _ACTION = re.compile(rb"^//\s*action:\s*([a-z_]+)")
+_GRBL = re.compile(rb"^Grbl [0-9]")
+#: Numbers since Grbl 1.1, words before.
+_REFUSAL = re.compile(
+    rb"^(?:error|ALARM): ?(?:\d+|Unsupported command|Bad number format|Expected .*)$"
+)
 _ERRORS = (b"Error", b"error", b"!!", b"fatal:", b":", b"echo:Homing", b"// Klipper state:")
 #: A Klipper that comes back has lost the print, as any printer that says `start`.
 _STARTS = (b"start", b"// Klipper state: Ready")
@@ -45,6 +50,8 @@ class Kind(enum.Enum):
     HOLD = enum.auto()  # the host is asked to wait
     GO_ON = enum.auto()
     STOP = enum.auto()
+    FOREIGN = enum.auto()  # Grbl says its name
+    REFUSAL = enum.auto()  # as Grbl refuses a line that it does not understand
     FULL = enum.auto()  # it has thrown away what it could not hold
     TEXT = enum.auto()
 
@@ -93,11 +100,19 @@ def read_answer(raw: bytes) -> Answer:
         return Answer(kind=Kind.BUSY, text=text)
     if line == b"wait":
         return Answer(kind=Kind.WAIT)
+    return _complaint(line, text) or _told(line, text)
+
+
+def _complaint(line: bytes, text: str) -> Answer | None:
     if b"Full RX Buffer" in line:
         return Answer(kind=Kind.FULL, text=text)
+    if _GRBL.match(line):
+        return Answer(kind=Kind.FOREIGN, text=text)
+    if _REFUSAL.match(line):
+        return Answer(kind=Kind.REFUSAL, text=text)
     if line.startswith(_ERRORS):
         return Answer(kind=Kind.ERROR, text=text)
-    return _told(line, text)
+    return None
 
 
 def _ok(line: bytes) -> Answer:

@@ -27,6 +27,7 @@ _LONG = re.compile(
     rb"(?![0-9])"
 )
 _HOTTEST_JUMP_C_S = 50.0
+_BYTE = 8
 #: Done twice these end in the same state. A move does only while positions are absolute.
 _IDEMPOTENT = re.compile(
     rb"^(?:M105|M106|M107|M104|M109|M110|M140|M190|M114|M115|M11[78]|M155|M400|M8[234]|M20[1345]"
@@ -98,10 +99,50 @@ def takes_long(command: bytes) -> bool:
 
 def checksum(line: bytes) -> int:
     """Return the XOR of all bytes, which goes behind `*`."""
-    value = 0
-    for byte in line:
-        value ^= byte
+    value = int.from_bytes(line)
+    half = 4 << (len(line) - 1).bit_length() if line else 0
+    while half >= _BYTE:  # fold the number in two until one byte is left
+        value = (value >> half) ^ (value & ((1 << half) - 1))
+        half >>= 1
     return value
+
+
+class Numbered:
+    """The lines of a dialogue as they were sent, so far as a printer may ask for them again."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._lines: dict[int, bytes] = {}
+        self._commands: dict[int, bytes] = {}
+        self.next = 0  # number of the next new line
+
+    def clear(self) -> None:
+        """Forget all, and begin at 0."""
+        self._lines.clear()
+        self._commands.clear()
+        self.next = 0
+
+    def add(self, command: bytes) -> bytes:
+        """Give a command its number and checksum; return the line."""
+        number = self.next
+        body = b"N%d %s" % (number, command)
+        line = b"%s*%d\n" % (body, checksum(body))
+        self._lines[number], self._commands[number] = line, command
+        self._lines.pop(number - self._kept, None)
+        self._commands.pop(number - self._kept, None)
+        self.next = number + 1
+        return line
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._lines
+
+    def line(self, number: int) -> bytes:
+        """Return a line that is kept."""
+        return self._lines[number]
+
+    def command(self, number: int) -> bytes:
+        """Return the command of a line, b"" where it is not kept."""
+        return self._commands.get(number, b"")
 
 
 def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
 from printers.gcode_answer import Answer, Kind, read_answer
-from printers.gcode_line import DoneTwice, Temperatures, Thermometer, checksum, takes_long
+from printers.gcode_line import DoneTwice, Numbered, Temperatures, Thermometer, takes_long
 
 _HISTORY = 400  # lines kept for a Resend; Prusa's panics ask for up to 100 lines back
 _RESENDS = 10  # of one line, before the link counts as broken
@@ -27,6 +27,7 @@ _TIMEOUTS = 5  # in a row
 _WAIT_S = 0.5  # `wait` so long after a line was sent: its ok was lost
 _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
 _GROW_AFTER = 4
+_LOSSES = 4  # Resends after which the ring is taken for smaller than it should be
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _LONGEST_ANSWER = 4096
 _STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked for
@@ -39,6 +40,7 @@ class Trouble(enum.Enum):
     FATAL = "fatal"  # the firmware has stopped and says so
     STALLED = "stalled"  # no answer any more
     RESENDS = "resends"  # one line is asked for again and again
+    FOREIGN = "foreign"  # it is no 3D printer
     LOST = "lost"  # a line may be lost, and this firmware cannot say so
 
 
@@ -62,12 +64,10 @@ class GcodeLink:
         self._urgent: deque[bytes] = deque()
         self._stream: Iterator[bytes] = iter(())
         self._streaming = False
-        self._history: dict[int, bytes] = {}
-        self._commands: dict[int, bytes] = {}
-        self._next = 0
+        self._lines = Numbered(_HISTORY)
         self._send = 0
-        self._in_flight: deque[tuple[int, int]] = deque()
-        self._in_flight_bytes = 0
+        self._in_flight: deque[tuple[int, int, bool]] = deque()  # number, bytes, takes long
+        self.unacknowledged_bytes = 0  # of lines in flight
         self._limit = profile.window_lines
         self._grown = 0
         self._recover: int | None = None
@@ -126,7 +126,7 @@ class GcodeLink:
         return (
             not (self._in_flight or self._out or self._urgent or self._streaming or self._resync)
             and self._recover is None
-            and self._send == self._next
+            and self._send == self._lines.next
         )
 
     @property
@@ -173,52 +173,50 @@ class GcodeLink:
             if line is None:
                 return
             size = len(line)
-            if self._in_flight and self._in_flight_bytes + size > self._profile.window_bytes:
+            if self._in_flight and self._waiting_bytes() + size > self._profile.window_bytes:
                 return
             if not self._in_flight:
                 self._ok_s = now_s
-            self._in_flight.append((self._send, size))
-            self._in_flight_bytes += size
+            long = takes_long(self._lines.command(self._send))
+            self._in_flight.append((self._send, size, long))
+            self.unacknowledged_bytes += size
             self._out += line
             self._send += 1
 
+    def _waiting_bytes(self) -> int:
+        """Bytes that may wait in the ring, if nothing is lost for want of room.
+
+        The oldest line is out of it and being done, where the firmware reads ahead. One that does
+        not get round to that loses bytes: then it counts, too.
+        """
+        if self._profile.reads_ahead and self._limit == self._most_lines and self.resends < _LOSSES:
+            return self.unacknowledged_bytes - self._in_flight[0][1]
+        return self.unacknowledged_bytes
+
     def _line_to_send(self) -> bytes | None:
-        if self._send < self._next:
-            return self._history[self._send]
+        if self._send < self._lines.next:
+            return self._lines.line(self._send)
         if self._resync:
             # M110 takes effect when it is executed: a line behind it would be executed twice.
             if self._in_flight:
                 return None
             self._resync = False
             self._alone = True
-            self._history.clear()
-            self._commands.clear()
-            self._next = self._send = 0
+            self._lines.clear()
+            self._send = 0
             self.acknowledged = 0
             self._twice = DoneTwice()
-            return self._frame(b"M110 N0")
+            return self._lines.add(b"M110 N0")
         self._alone = False
         if self._urgent:
-            return self._frame(self._urgent.popleft())
+            return self._lines.add(self._urgent.popleft())
         if self.held:
             return None
         command = next(self._stream, None)
         if command is None:
             self._streaming = False
             return None
-        return self._frame(command)
-
-    def _frame(self, command: bytes) -> bytes:
-        body = b"N%d %s" % (self._next, command)
-        line = b"%s*%d\n" % (body, checksum(body))
-        self._history[self._next] = line
-        self._commands[self._next] = command
-        old = self._next - _HISTORY
-        if old >= 0:
-            self._history.pop(old, None)
-            self._commands.pop(old, None)
-        self._next += 1
-        return line
+        return self._lines.add(command)
 
     def _go_back(self, number: int, now_s: float) -> None:
         self._recover = None
@@ -228,7 +226,7 @@ class GcodeLink:
 
     def _forget_flight(self) -> None:
         self._in_flight.clear()
-        self._in_flight_bytes = 0
+        self.unacknowledged_bytes = 0
         self._limit = 1
         self._grown = 0
 
@@ -243,7 +241,7 @@ class GcodeLink:
 
     def _patience_until(self) -> float:
         until_s = self._ok_s + self._profile.ok_timeout_s
-        if any(takes_long(self._commands.get(number, b"")) for number, _ in self._in_flight):
+        if any(long for _, _, long in self._in_flight):
             return max(until_s, self._rx_s + _LONG_SILENCE_S)
         return until_s
 
@@ -264,8 +262,8 @@ class GcodeLink:
         if self._alone:
             self._send = 0  # M110 may be said twice, and nothing may be sent before it is heard
         elif not self._profile.asks_again:
-            first, _ = self._in_flight[0]
-            lines = [self._commands.get(number, b"") for number, _ in self._in_flight]
+            first = self._in_flight[0][0]
+            lines = [self._lines.command(number) for number, _, _ in self._in_flight]
             if not all(self._twice.harmless(line) for line in lines):
                 self._break(Trouble.LOST, "a line or its answer was lost on the way")
                 return
@@ -317,6 +315,10 @@ class GcodeLink:
         match answer.kind:
             case Kind.START:
                 self._break(Trouble.RESET, "the printer was reset or lost its power")
+            case Kind.FOREIGN:
+                self._break(Trouble.FOREIGN, answer.text)
+            case Kind.REFUSAL if self._alone:  # a printer understands M110
+                self._break(Trouble.FOREIGN, answer.text)
             case Kind.FULL:
                 self._most_lines = self._limit = 1
             case Kind.CAP if answer.cap is not None:
@@ -348,10 +350,10 @@ class GcodeLink:
         self._ok_s = now_s
         self._timeouts = 0
         while self._in_flight:
-            first, size = self._in_flight.popleft()
-            self._in_flight_bytes -= size
+            first, size, _ = self._in_flight.popleft()
+            self.unacknowledged_bytes -= size
             self.acknowledged = max(self.acknowledged, first)
-            self._twice.follow(self._commands.get(first, b""))
+            self._twice.follow(self._lines.command(first))
             if number is None or first >= number:
                 break
         if self._limit < self._most_lines:
@@ -368,7 +370,7 @@ class GcodeLink:
         self._burst += 1
         if self._alone and self._in_flight:
             number = 0  # M110 itself was not understood: the number is of before it
-        elif number not in self._history and number != self._next:
+        elif number not in self._lines and number != self._lines.next:
             # A corrupted number, or one of before a reset: it cannot be obeyed. The firmware
             # repeats it if it means it.
             return

@@ -1,29 +1,25 @@
-"""Printers on a serial port: pyserial around `printers.gcode_link`. The only user of pyserial.
+"""Printers on a serial port: `printers.gcode_link` on a `printers.serial_line`.
 
 All work is done inside `poll`, in the printer's own thread, with `select` on the port.
 """
 
 from __future__ import annotations
 
-import errno
-import glob
-import os
-import select
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-import serial
-
-from firmware_profiles.detect import detect
+from firmware_profiles.detect import GRBL, detect
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import all_firmwares, load_firmware
 from firmware_profiles.profile import FirmwareProfile
 from printers.driver import PrinterIdentity
 from printers.errors import (
     BusyPrinterError,
+    ForeignMachineError,
     NoAnswerError,
     NotSafeError,
     PortError,
@@ -33,14 +29,13 @@ from printers.feeding import count, end_is_proven, whole_print
 from printers.gcode_line import Temperatures
 from printers.gcode_link import Broken, GcodeLink, Trouble
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
+from printers.serial_line import SerialLine
 
 _ANSWER_S = 12.0  # a board that opening the port has reset boots in up to 10 s
 _NEXT_RATE_S = 3.0  # it has booted by then
-_HALF_LINE_S = 0.3
 _SAFE_S = 10.0
 _ASK_TEMPERATURE_S = 2.0
 _REOPEN_S = 1.0
-_BLOCK = 65536
 _ASK_END_S = 2.0
 _HEATERS_OFF = ("M104 S0", "M140 S0", "M107")
 
@@ -74,7 +69,7 @@ class SerialDriver:
         self.baudrate = self._baudrates[0]
         self._profile: FirmwareProfile = load_firmware(firmware or "unknown")
         self._detects = firmware is None
-        self._serial: serial.Serial | None = None
+        self._line: SerialLine | None = None
         self._link: GcodeLink | None = None
         self._print: _Print | None = None
         self._last: PrintOutcome | None = None
@@ -117,15 +112,8 @@ class SerialDriver:
         )
 
     def _connect(self) -> None:
-        try:
-            self._serial = serial.Serial(
-                self._port, self._baudrates[0], timeout=0, write_timeout=0, exclusive=True
-            )
-            self.baudrate = self._baudrates[0]
-            self._serial.reset_input_buffer()
-        except (serial.SerialException, OSError, ValueError) as error:
-            raise PortError(self._port, _why(error)) from error
-        os.set_blocking(self._serial.fileno(), False)
+        self.baudrate = self._baudrates[0]
+        self._line = SerialLine(self._port, self.baudrate)
         self._link = GcodeLink(self._profile, time.monotonic())
 
     def _ask_who(self) -> GcodeLink:
@@ -138,28 +126,18 @@ class SerialDriver:
         for baudrate in self._baudrates[:-1]:
             try:
                 return self._converse("M115", answer_s=answer_s)
-            except NoAnswerError:
-                if self._serial is None:
+            except NoAnswerError as error:
+                if self._line is None or isinstance(error, ForeignMachineError):
                     raise
                 self._change_rate(self._baudrates[self._baudrates.index(baudrate) + 1])
                 answer_s = _NEXT_RATE_S
         return self._converse("M115", answer_s=answer_s)
 
     def _change_rate(self, baudrate: int) -> None:
-        if self._serial is None:
-            return
-        try:
-            self._serial.baudrate = self.baudrate = baudrate
-            # What was sent at another rate lies in the printer as half a line: let it be answered.
-            fd = self._serial.fileno()
-            _write(fd, b"\n")
-            until_s = time.monotonic() + _HALF_LINE_S
-            while (left_s := until_s - time.monotonic()) > 0:
-                if select.select([fd], [], [], left_s)[0]:
-                    os.read(fd, _BLOCK)
-        except (OSError, ValueError, serial.SerialException) as error:
-            raise PortError(self._port, _why(error)) from error
-        self._link = GcodeLink(self._profile, time.monotonic())
+        if self._line is not None:
+            self.baudrate = baudrate
+            self._line.change_rate(baudrate)
+            self._link = GcodeLink(self._profile, time.monotonic())
 
     def _converse(self, *commands: str, answer_s: float) -> GcodeLink:
         """Send commands and wait until all are acknowledged.
@@ -183,16 +161,19 @@ class SerialDriver:
                 self._link = link = GcodeLink(self._profile, time.monotonic())
                 link.urgent(*commands)
             elif link.broken is not None:
-                raise NoAnswerError(self._port, f"the printer says: {link.broken.text}")
+                self._refuse(link.broken)
         return link
+
+    def _refuse(self, broken: Broken) -> NoReturn:
+        if broken.trouble is Trouble.FOREIGN:
+            raise ForeignMachineError(self._port, GRBL, broken.text)
+        raise NoAnswerError(self._port, f"the printer says: {broken.text}")
 
     def close(self) -> None:
         """Let go of the port; never raises."""
-        if self._serial is not None:
-            with suppress(serial.SerialException, OSError):
-                self._serial.close()
-        self._serial = None
-        self._link = None
+        if self._line is not None:
+            self._line.close()
+        self._line = self._link = None
 
     # --- printing ---------------------------------------------------------------------------------
 
@@ -269,26 +250,12 @@ class SerialDriver:
 
     def _exchange(self, timeout_s: float) -> bool:
         """One round on the port; False when it is lost."""
-        link, port = self._link, self._serial
-        if link is None or port is None:
+        link, line = self._link, self._line
+        if link is None or line is None:
             return False
-        now_s = time.monotonic()
         try:
-            out = link.outgoing(now_s)
-            fd = port.fileno()
-            if out:
-                link.sent(_write(fd, out))
-                more = len(out) > 0 and bool(link.outgoing(now_s))
-            else:
-                more = False
-            wait_s = min(timeout_s, link.wake_s(now_s))
-            readable, _, _ = select.select([fd], [fd] if more else [], [], wait_s)
-            if readable:
-                data = os.read(fd, _BLOCK)
-                if not data:
-                    raise OSError(errno.EIO, "the other end has gone")
-                link.receive(data, time.monotonic())
-        except (OSError, serial.SerialException) as error:
+            line.exchange(link, timeout_s)
+        except OSError as error:  # pyserial's errors are such
             self._lose(f"the serial line was lost ({error.strerror or error})")
             return False
         return True
@@ -361,7 +328,7 @@ class SerialDriver:
         """Try the port again once a second; never resume a print."""
         wait_s = self._reopen_s - time.monotonic()
         if wait_s > 0:
-            select.select([], [], [], min(wait_s, left_s))
+            threading.Event().wait(min(wait_s, left_s))
             return
         self._reopen_s = time.monotonic() + _REOPEN_S
         try:
@@ -400,23 +367,3 @@ class SerialDriver:
 
 def _targets_off(told: Temperatures | None) -> bool:
     return told is not None and told.nozzle_target_c == 0 and told.bed_target_c in (0, None)
-
-
-def _write(fd: int, data: bytes) -> int:
-    try:
-        return os.write(fd, data)
-    except BlockingIOError:
-        return 0
-
-
-def _why(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if number == errno.ENOENT or "No such file" in str(error):
-        others = sorted(glob.glob("/dev/serial/by-id/*") + glob.glob("/dev/tty[UA][SC][BM]*"))  # noqa: PTH207
-        there = ", ".join(others) if others else "none is plugged in"
-        return f"there is no such port; ports that are there: {there}"
-    if number == errno.EACCES:
-        return "you may not use it; add yourself to the group dialout and sign in again"
-    if number in (errno.EAGAIN, errno.EBUSY) or "exclusively lock" in str(error):
-        return "another program holds it (OctoPrint, a slicer?); close that first"
-    return f"it cannot be opened: {error}"

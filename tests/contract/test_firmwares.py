@@ -9,7 +9,7 @@ import time
 import pytest
 
 from firmware_profiles.loader import all_firmwares, load_firmware
-from printers.errors import NoAnswerError
+from printers.errors import ForeignMachineError
 from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
 from printers.sim.dialect import DIALECTS
@@ -225,6 +225,10 @@ def test_moves_that_take_their_time_fill_the_planner_and_are_waited_for(desk):
     is_exact(one, lines)
 
 
-def test_a_mill_is_no_printer(desk):
-    with pytest.raises(NoAnswerError):
-        desk("grbl").open()
+def test_a_mill_is_refused_by_name_and_nothing_moves(desk):
+    one = desk("grbl")
+    began = time.monotonic()
+    with pytest.raises(ForeignMachineError, match=r"Grbl.*not a 3D printer.*choose another port"):
+        one.open()
+    assert time.monotonic() - began < 5
+    assert one.sim.executed() == []

@@ -247,6 +247,22 @@ def test_a_power_panic_may_ask_for_lines_that_were_acknowledged():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "says", ["Grbl 1.1h ['$' for help]", "Grbl 0.9j ['$' for help]", "error:20", "ALARM:1",
+             "error: Unsupported command"],
+)  # fmt: skip
+def test_a_mill_is_told_before_anything_is_sent_to_it(says):
+    link = hold(MARLIN, MOVES, turn("N0 M110 N0", says=[says]), turn())
+    assert link.broken.trouble is Trouble.FOREIGN
+    assert says in link.broken.text
+
+
+def test_a_printer_may_say_error_in_a_print():
+    """Klipper's and Repetier's own macros say what they like."""
+    link = hold(MARLIN, MOVES, HELLO, turn(*numbered(1, *MOVES[:4]), says=["error:20", "ok"]))
+    assert link.broken is None
+
+
 def test_klipper_says_ok_to_everything_after_a_shutdown():
     link = hold(
         KLIPPER, MOVES, HELLO,

@@ -12,6 +12,7 @@ from printers.gcode_line import checksum, clean, parse_identity, parse_temperatu
 from printers.gcode_link import GcodeLink, Trouble
 
 MARLIN = load_firmware("marlin")
+PRUSA = load_firmware("prusa-mk3")
 
 
 class Dialogue:
@@ -76,14 +77,47 @@ def test_the_window_of_lines_is_kept():
     assert numbers(dialogue.sent()) == [5, 6]
 
 
-def test_the_window_of_bytes_is_kept():
-    dialogue = Dialogue()
-    dialogue.link.stream([b"G1 X" + b"1" * 40] * 5)
+def in_flight_of(profile, size):
+    """Bytes of each line that is in flight, when lines are so long."""
+    dialogue = Dialogue(profile)
+    dialogue.link.stream([b"G1 X" + b"1" * (size - len("N1 G1 X*100\n"))] * 9)
     dialogue.sent()
     dialogue.hear("ok")
-    in_flight = dialogue.sent()
-    assert sum(len(line) + 5 for line in in_flight) <= MARLIN.window_bytes
-    assert len(in_flight) == 2
+    return [len(line) for line in dialogue.link.outgoing(dialogue.now_s).splitlines(keepends=True)]
+
+
+@pytest.mark.parametrize("size", [20, 35, 43, 63, 64, 90])
+def test_the_window_of_bytes_is_kept(size):
+    in_flight = in_flight_of(PRUSA, size)
+    assert sum(in_flight) <= PRUSA.window_bytes
+    full = sum(in_flight) + max(in_flight) > PRUSA.window_bytes
+    assert full or len(in_flight) == PRUSA.window_lines
+
+
+@pytest.mark.parametrize("size", [20, 35, 43, 63, 64, 90])
+def test_the_oldest_line_needs_no_room_where_the_firmware_reads_ahead(size):
+    in_flight = in_flight_of(MARLIN, size)
+    assert sum(in_flight[1:]) <= MARLIN.window_bytes
+    full = sum(in_flight[1:]) + max(in_flight) > MARLIN.window_bytes
+    assert full or len(in_flight) == MARLIN.window_lines
+    assert len(in_flight) > 1
+
+
+def test_a_ring_that_runs_over_again_and_again_is_given_no_more_than_it_holds():
+    dialogue = Dialogue()
+    dialogue.link.stream([b"G1 X" + b"1" * 40] * 60)
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    for number in (1, 2, 3, 4):
+        dialogue.hear(f"Resend: {number}", "ok")
+        dialogue.wait(MARLIN.drain_s)
+        dialogue.hear("ok")
+    for _ in range(30):
+        dialogue.sent()
+        dialogue.hear("ok")
+    dialogue.link.outgoing(dialogue.now_s)
+    assert dialogue.link.unacknowledged_bytes <= MARLIN.window_bytes
 
 
 def test_an_ok_with_a_number_repairs_a_lost_one():

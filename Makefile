@@ -56,6 +56,10 @@ bench-ingest: $(VENV)/dev.stamp  ## messages of 1,000 nodes a second, into the l
 bench-split: $(VENV)/dev.stamp  ## orders over 10,000 printers: ours, five others, bounds; one JSON line at the end
 	@$(BIN)/python -m tests.bench.bench_split $(ARGS)
 
+bench-serial: $(VENV)/dev.stamp  ## the serial line against its physical limit and two hosts; one JSON line at the end
+	@PYTHON=$(PYTHON) scripts/printrun || true
+	@$(BIN)/python -m tests.bench.bench_serial $(ARGS)
+
 schema: $(VENV)/dev.stamp  ## docs/protocol.schema.json anew, after a change of messages
 	@$(BIN)/python -m fabnet.schema > docs/protocol.schema.new
 	@mv docs/protocol.schema.new docs/protocol.schema.json
@@ -64,4 +68,4 @@ chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --
 	@scripts/system-packages mosquitto prusa-slicer libfaketime >&2
 	@$(BIN)/python -m tests.chaos.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-serial schema chaos

@@ -25,9 +25,9 @@ class FirmwareProfile:
     drain_s: float  # silence that ends the answers to a Resend
     fatal: tuple[str, ...]  # beginnings or parts of lines after which nothing may be sent
     baudrates: tuple[int, ...]  # in the order to try
-    #: Its main loop takes a line out of the receive buffer before it is done: the oldest one in flight
-    #: needs no room there.
-    reads_ahead: bool = False
+    #: So many of the oldest lines in flight are surely out of the receive buffer: they are being done,
+    #: or wait in the queue that the main loop fills.
+    reads_ahead: int = 0
     #: It compares line numbers and asks for a line that it did not get. Where it does not, a lost
     #: line cannot be told from a lost ok.
     asks_again: bool = True

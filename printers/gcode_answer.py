@@ -71,6 +71,7 @@ class Answer:
     kind: Kind
     text: str = ""
     oks: int = 0  # how many lines are acknowledged
+    reports: bool = False  # one ok with temperatures behind it, which answers an M105
     number: int | None = None  # of the line that is acknowledged or asked for
     temperatures: Temperatures | None = None
     identity: dict[str, str] | None = None
@@ -134,9 +135,10 @@ def _ok(line: bytes) -> Answer:
     identity = None
     if rest.startswith(b"FIRMWARE_NAME:"):
         identity = parse_identity(rest.decode("ascii", "replace"))
+    temperatures = parse_temperatures(rest)
     return Answer(
-        kind=Kind.OK, oks=oks, temperatures=parse_temperatures(rest), identity=identity,
-        text=rest.decode("ascii", "replace"),
+        kind=Kind.OK, oks=oks, temperatures=temperatures, identity=identity,
+        text=rest.decode("ascii", "replace"), reports=oks == 1 and temperatures is not None,
     )  # fmt: skip
 
 

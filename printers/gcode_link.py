@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
+from printers.flight import Flight, Sent
 from printers.gcode_answer import Answer, Kind, read_answer
 from printers.gcode_line import DoneTwice, Numbered, Temperatures, Thermometer, takes_long
 
@@ -26,8 +27,6 @@ _RESENDS = 10  # of one line, before the link counts as broken
 _TIMEOUTS = 5  # in a row
 _WAIT_S = 0.5  # `wait` so long after a line was sent: its ok was lost
 _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
-_GROW_AFTER = 4
-_LOSSES = 4  # Resends after which the ring is taken for smaller than it should be
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _LONGEST_ANSWER = 4096
 _STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked for
@@ -66,10 +65,7 @@ class GcodeLink:
         self._streaming = False
         self._lines = Numbered(_HISTORY)
         self._send = 0
-        self._in_flight: deque[tuple[int, int, bool]] = deque()  # number, bytes, takes long
-        self.unacknowledged_bytes = 0  # of lines in flight
-        self._limit = profile.window_lines
-        self._grown = 0
+        self._flight = Flight(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0
         self._out = bytearray()
@@ -82,7 +78,6 @@ class GcodeLink:
         self._thermometer = Thermometer()
         self._alone = False
         self._resync = True
-        self._most_lines = profile.window_lines
         self._twice = DoneTwice()
         self.broken: Broken | None = None
         self.held = False  # the printer, or who stands there, asked the host to wait
@@ -96,7 +91,7 @@ class GcodeLink:
     def use(self, profile: FirmwareProfile) -> None:
         """Go on by the rules of another profile, once the firmware is known."""
         self._profile = profile
-        self._limit = self._most_lines = profile.window_lines
+        self._flight.use(profile)
 
     # --- what to send ---------------------------------------------------------------------------
 
@@ -124,10 +119,15 @@ class GcodeLink:
     def idle(self) -> bool:
         """Whether everything was sent and acknowledged."""
         return (
-            not (self._in_flight or self._out or self._urgent or self._streaming or self._resync)
+            not (self._flight or self._out or self._urgent or self._streaming or self._resync)
             and self._recover is None
             and self._send == self._lines.next
         )
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """Of lines in flight."""
+        return self._flight.bytes
 
     @property
     def temperatures(self) -> Temperatures | None:
@@ -163,42 +163,29 @@ class GcodeLink:
         """Return in how many seconds `outgoing` should be asked again though nothing came."""
         if self._recover is not None:
             return max(0.0, self._quiet_at - now_s)
-        if self._in_flight:
+        if self._flight:
             return max(0.01, self._patience_until() - now_s)
         return 1.0
 
     def _fill(self, now_s: float) -> None:
-        while len(self._in_flight) < self._limit and not (self._alone and self._in_flight):
+        flight = self._flight
+        while not flight.full and not (self._alone and flight):
             line = self._line_to_send()
-            if line is None:
+            if line is None or not flight.has_room(len(line)):
                 return
-            size = len(line)
-            if self._in_flight and self._waiting_bytes() + size > self._profile.window_bytes:
-                return
-            if not self._in_flight:
+            if not flight:
                 self._ok_s = now_s
             long = takes_long(self._lines.command(self._send))
-            self._in_flight.append((self._send, size, long))
-            self.unacknowledged_bytes += size
+            flight.add(Sent(self._send, len(line), long))
             self._out += line
             self._send += 1
-
-    def _waiting_bytes(self) -> int:
-        """Bytes that may wait in the ring, if nothing is lost for want of room.
-
-        The oldest line is out of it and being done, where the firmware reads ahead. One that does
-        not get round to that loses bytes: then it counts, too.
-        """
-        if self._profile.reads_ahead and self._limit == self._most_lines and self.resends < _LOSSES:
-            return self.unacknowledged_bytes - self._in_flight[0][1]
-        return self.unacknowledged_bytes
 
     def _line_to_send(self) -> bytes | None:
         if self._send < self._lines.next:
             return self._lines.line(self._send)
         if self._resync:
             # M110 takes effect when it is executed: a line behind it would be executed twice.
-            if self._in_flight:
+            if self._flight:
                 return None
             self._resync = False
             self._alone = True
@@ -221,14 +208,8 @@ class GcodeLink:
     def _go_back(self, number: int, now_s: float) -> None:
         self._recover = None
         self._send = number
-        self._forget_flight()
+        self._flight.lose()
         self._ok_s = now_s
-
-    def _forget_flight(self) -> None:
-        self._in_flight.clear()
-        self.unacknowledged_bytes = 0
-        self._limit = 1
-        self._grown = 0
 
     def _drop_unsent(self) -> None:
         """Drop what was not written, but finish a line that was begun."""
@@ -241,16 +222,16 @@ class GcodeLink:
 
     def _patience_until(self) -> float:
         until_s = self._ok_s + self._profile.ok_timeout_s
-        if any(long for _, _, long in self._in_flight):
+        if self._flight.long:
             return max(until_s, self._rx_s + _LONG_SILENCE_S)
         return until_s
 
     def _watch(self, now_s: float) -> None:
-        if self._in_flight and self._recover is None and now_s >= self._patience_until():
+        if self._flight and self._recover is None and now_s >= self._patience_until():
             self._give_up_oks(now_s)
 
     def _waits(self, now_s: float) -> None:
-        if self._in_flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
+        if self._flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
             self._give_up_oks(now_s)
 
     def _give_up_oks(self, now_s: float) -> None:
@@ -262,13 +243,12 @@ class GcodeLink:
         if self._alone:
             self._send = 0  # M110 may be said twice, and nothing may be sent before it is heard
         elif not self._profile.asks_again:
-            first = self._in_flight[0][0]
-            lines = [self._lines.command(number) for number, _, _ in self._in_flight]
+            lines = map(self._lines.command, self._flight.numbers)
             if not all(self._twice.harmless(line) for line in lines):
                 self._break(Trouble.LOST, "a line or its answer was lost on the way")
                 return
-            self._send = first
-        self._forget_flight()
+            self._send = self._flight.first
+        self._flight.forget()
         self._ok_s = now_s
 
     def _break(self, trouble: Trouble, text: str) -> None:
@@ -293,8 +273,9 @@ class GcodeLink:
     def _heed(self, answer: Answer, now_s: float) -> None:
         match answer.kind:
             case Kind.OK:
+                number = self._asked_heat() if answer.reports else answer.number
                 for _ in range(answer.oks):
-                    self._ok(now_s, answer.number)
+                    self._ok(now_s, number)
             case Kind.RESEND if answer.number is not None:
                 self._resend(answer.number, now_s)
             case Kind.BUSY:
@@ -311,6 +292,14 @@ class GcodeLink:
         elif answer.kind is Kind.OK and answer.text:
             self.heard.append(answer.text)
 
+    def _asked_heat(self) -> int | None:
+        """Return the number of the M105 in flight: an ok with temperatures is its own.
+
+        So it acknowledges the lines before it, whose oks may have been lost.
+        """
+        numbers = self._flight.numbers
+        return next((n for n in numbers if self._lines.command(n) == b"M105"), None)
+
     def _note(self, answer: Answer) -> None:
         match answer.kind:
             case Kind.START:
@@ -320,7 +309,7 @@ class GcodeLink:
             case Kind.REFUSAL if self._alone:  # a printer understands M110
                 self._break(Trouble.FOREIGN, answer.text)
             case Kind.FULL:
-                self._most_lines = self._limit = 1
+                self._flight.ran_over()
             case Kind.CAP if answer.cap is not None:
                 self.caps[answer.cap[0]] = answer.cap[1]
             case Kind.HOLD:
@@ -339,27 +328,23 @@ class GcodeLink:
             # Of a line that the firmware has thrown away; the answers are not over yet.
             self._quiet_at = max(self._quiet_at, now_s + self._profile.drain_s)
             return
-        if not self._in_flight:
+        if not self._flight:
             return
         if number is not None:
-            first = self._in_flight[0][0]
+            first = self._flight.first
             if number < _NUMBERS:
                 number = first + (number - first) % _NUMBERS
             if not first <= number < self._send:
                 return  # of a line that was acknowledged before, or a number spoilt on its way
         self._ok_s = now_s
         self._timeouts = 0
-        while self._in_flight:
-            first, size, _ = self._in_flight.popleft()
-            self.unacknowledged_bytes -= size
+        while self._flight:
+            first = self._flight.acknowledge()
             self.acknowledged = max(self.acknowledged, first)
             self._twice.follow(self._lines.command(first))
             if number is None or first >= number:
                 break
-        if self._limit < self._most_lines:
-            self._grown += 1
-            if self._grown >= _GROW_AFTER:
-                self._limit, self._grown = self._limit + 1, 0
+        self._flight.grow()
 
     def _resend(self, number: int, now_s: float) -> None:
         if self._recover is None or now_s > self._quiet_at:
@@ -368,7 +353,7 @@ class GcodeLink:
         if not 0 < self._burst <= self._profile.window_lines:
             self._count_asked(number)
         self._burst += 1
-        if self._alone and self._in_flight:
+        if self._alone and self._flight:
             number = 0  # M110 itself was not understood: the number is of before it
         elif number not in self._lines and number != self._lines.next:
             # A corrupted number, or one of before a reset: it cannot be obeyed. The firmware

@@ -340,7 +340,12 @@ class SerialDriver:
         link, now_s = self._link, time.monotonic()
         if link is None or self._halted or now_s < self._asked_s + _ASK_TEMPERATURE_S:
             return
-        if not link.caps.get("AUTOREPORT_TEMP") or now_s > link.silent_s + 3 * _ASK_TEMPERATURE_S:
+        # In a print its answer shows, too, which lines were acknowledged.
+        if (
+            self._print
+            or not link.caps.get("AUTOREPORT_TEMP")
+            or now_s > link.silent_s + 3 * _ASK_TEMPERATURE_S
+        ):
             self._asked_s = now_s
             link.urgent("M105")
 

@@ -56,9 +56,7 @@ def sim_printer(port: Path, firmware: str, hurry: float, unprotected: bool) -> N
     pace = Pace(baudrate=_BAUDRATE, timed=dialect.rx_bytes > 0, ok_s=0.001)
     for line in _next_steps(port.absolute(), record, firmware):
         click.echo(line)
-    lost = serve(Firmware(board, dialect, Faults()), port.absolute(), pace, stop_on_signals())
-    if lost:
-        click.echo(f"{lost} bytes were lost, for they came faster than it could read", err=True)
+    serve(Firmware(board, dialect, Faults()), port.absolute(), pace, stop_on_signals())
 
 
 def _next_steps(port: Path, record: Path, firmware: str) -> list[str]:

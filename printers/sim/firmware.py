@@ -14,8 +14,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+
+import msgspec
 
 from printers.sim.board import Board
 from printers.sim.dialect import DIALECTS
@@ -44,6 +46,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--baudrate", type=int, default=0, help="0: any")
     parser.add_argument("--timed", action="store_true", help="bytes take their time; rings overrun")
     parser.add_argument("--ok-ms", type=float, default=0.0, help="from a command's end to its ok")
+    parser.add_argument("--rx-bytes", type=int, help="of its receive ring")
+    parser.add_argument("--tally", type=Path, help="file for figures, written at the end")
     parser.add_argument("--m115", default="", help="what it says of itself")
     for each in fields(Faults):
         parser.add_argument("--" + each.name.replace("_", "-"), type=int, default=0)
@@ -57,6 +61,8 @@ def build(asked: argparse.Namespace) -> tuple[Firmware, Pace]:
         fd = os.open(asked.record_lines, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         executed = lambda line: _append(fd, line)  # noqa: E731
     dialect = DIALECTS[asked.dialect]
+    if asked.rx_bytes is not None:
+        dialect = replace(dialect, rx_bytes=asked.rx_bytes)
     board = Board(
         Record(asked.record), executed, heating_c_s=asked.heating_c_s, hurry=asked.hurry,
         protected=bool(dialect.runaway) and not asked.unprotected, echoes=dialect.echoes,
@@ -84,6 +90,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     firmware, pace = build(asked)
     serve(firmware, asked.link, pace, stop)
+    if asked.tally is not None:
+        asked.tally.write_bytes(msgspec.json.encode(firmware.tally))
 
 
 if __name__ == "__main__":

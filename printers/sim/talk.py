@@ -38,6 +38,20 @@ class Faults:
     seed: int = 0  # "every nth" is by chance then, one in n; 0: exactly every nth
 
 
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What came in and was done, for measurements."""
+
+    received: int = 0  # lines, as they were sent
+    again: int = 0  # lines whose number was sent before
+    spoilt: int = 0  # changed or lost on their way
+    moves: int = 0
+    first_move_s: float = 0.0
+    last_move_s: float = 0.0
+    longest_gap_s: float = 0.0  # between two moves
+    lost_bytes: int = 0  # that the ring had no room for
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """What follows from one line that was read."""
@@ -64,7 +78,8 @@ class Firmware:
         self._faults = faults
         self._identity = identity or dialect.identity
         self._chance = random.Random(faults.seed)  # noqa: S311 - it has to repeat
-        self._received = 0
+        self.tally = Tally()
+        self._highest = -1
         self._oks = 0
         self._lose_sensor = False
         self.deaf = False
@@ -81,14 +96,24 @@ class Firmware:
 
     def arrive(self, raw: bytes) -> tuple[bytes, ...]:
         """Return the lines that come of one that was sent: changed, none, or two."""
-        self._received += 1
-        faults, nth = self._faults, self._received
+        self._count(raw)
+        faults, nth = self._faults, self.tally.received
         if self._strikes(faults.drop_line_every, nth):
+            self.tally.spoilt += 1
             return ()
         if raw and self._strikes(faults.corrupt_every, nth):
             at = self._chance.randrange(len(raw)) if faults.seed else nth % len(raw)
+            self.tally.spoilt += 1
             raw = raw[:at] + bytes([raw[at] ^ 0x04]) + raw[at + 1 :]
         return (raw, raw) if self._strikes(faults.duplicate_every, nth) else (raw,)
+
+    def _count(self, raw: bytes) -> None:
+        self.tally.received += 1
+        numbered = _NUMBERED.match(raw)
+        if numbered is not None:
+            number = int(numbered.group(1))
+            self.tally.again += number <= self._highest
+            self._highest = 0 if b"M110" in raw else max(self._highest, number)
 
     def _strikes(self, every: int, nth: int) -> bool:
         if not every:
@@ -97,7 +122,7 @@ class Firmware:
 
     def read(self, raw: bytes) -> Read:
         """Take one line as it came."""
-        faults, nth = self._faults, self._received
+        faults, nth = self._faults, self.tally.received
         self.deaf |= bool(faults.deaf_at) and nth >= faults.deaf_at
         self._lose_sensor |= nth == faults.sensor_off_at
         if self.deaf:
@@ -173,6 +198,14 @@ class Firmware:
         if self._lose_sensor and self.board.nozzle.target_c > 0:
             self.board.nozzle.lose_sensor(now_s)
             self._lose_sensor = False
+        if command.startswith(b"G1"):
+            tally = self.tally
+            if tally.moves:
+                tally.longest_gap_s = max(tally.longest_gap_s, now_s - tally.last_move_s)
+            else:
+                tally.first_move_s = now_s
+            tally.moves += 1
+            tally.last_move_s = now_s
         return self.board.execute(command, now_s)
 
     def answer(self, command: bytes, number: int | None, now_s: float, *, known: bool) -> bytes:

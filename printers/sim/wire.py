@@ -66,7 +66,6 @@ class Wire:
         self._reported_s = self._idle_s = 0.0
         self._out: deque[tuple[float, bytes]] = deque()
         self._out_free_s = 0.0
-        self.lost = 0  # bytes that the ring had no room for
         self.unplugged = False
 
     @property
@@ -151,7 +150,7 @@ class Wire:
     def _wait_in_ring(self, data: bytes, at_s: float) -> None:
         free = self._room - len(self._ring)
         self._ring += data[:free]
-        self.lost += max(0, len(data) - free)
+        self._firmware.tally.lost_bytes += max(0, len(data) - free)
         if len(data) > free and self._firmware.dialect.full:
             self._ring.clear()
             self.say(self._firmware.dialect.full, at_s)
@@ -263,8 +262,8 @@ class _Terminal:
         os.close(self.master)
 
 
-def serve(firmware: Firmware, link: Path, pace: Pace, stop: threading.Event) -> int:
-    """Run the printer on a new pty until the event is set; return how many bytes its ring lost.
+def serve(firmware: Firmware, link: Path, pace: Pace, stop: threading.Event) -> None:
+    """Run the printer on a new pty until the event is set.
 
     `link` points to its device. With a baud rate it understands nothing and is not understood
     while the host's is another. Our own end of the device stays open too, so that the host may come
@@ -272,7 +271,6 @@ def serve(firmware: Firmware, link: Path, pace: Pace, stop: threading.Event) -> 
     """
     terminal, wire = _Terminal(link), Wire(firmware, pace)
     terminal.write(firmware.dialect.banner)
-    lost = 0
     while not stop.is_set():
         now_s = time.monotonic()
         wait_s = min(0.1, max(0.0, wire.next_s(now_s) - now_s))
@@ -287,11 +285,9 @@ def serve(firmware: Firmware, link: Path, pace: Pace, stop: threading.Event) -> 
         wire.advance(now_s)
         terminal.write(wire.due(now_s))
         if wire.unplugged:
-            lost += wire.lost
             terminal.close()
             stop.wait(_UNPLUGGED_S)
             firmware.board.boot()
             terminal, wire = _Terminal(link), Wire(firmware, pace)
             terminal.write(firmware.boot())
     terminal.close()
-    return lost + wire.lost

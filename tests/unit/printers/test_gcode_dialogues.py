@@ -5,6 +5,8 @@ checked), then the lines that the printer says to them, and how long it takes. W
 first told by others, its issue is named.
 """
 
+import dataclasses
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,7 +16,8 @@ from printers.gcode_answer import Kind, read_answer
 from printers.gcode_line import checksum, parse_identity, parse_temperatures
 from printers.gcode_link import GcodeLink, Trouble
 
-MARLIN = load_firmware("marlin")
+#: With fewer lines in flight than it takes, so that a dialogue is short.
+MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
 PRUSA = load_firmware("prusa-mk3")
 KLIPPER = load_firmware("klipper")
 DUET = load_firmware("reprapfirmware")

@@ -1,5 +1,6 @@
 """The serial dialogue, line by line, with a clock of our own."""
 
+import dataclasses
 import re
 
 import pytest
@@ -11,7 +12,8 @@ from printers.errors import GcodeLineError
 from printers.gcode_line import checksum, clean, parse_identity, parse_temperatures
 from printers.gcode_link import GcodeLink, Trouble
 
-MARLIN = load_firmware("marlin")
+#: With fewer lines in flight than it takes, so that a dialogue is short.
+MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
 PRUSA = load_firmware("prusa-mk3")
 
 
@@ -95,29 +97,76 @@ def test_the_window_of_bytes_is_kept(size):
 
 
 @pytest.mark.parametrize("size", [20, 35, 43, 63, 64, 90])
-def test_the_oldest_line_needs_no_room_where_the_firmware_reads_ahead(size):
-    in_flight = in_flight_of(MARLIN, size)
-    assert sum(in_flight[1:]) <= MARLIN.window_bytes
-    full = sum(in_flight[1:]) + max(in_flight) > MARLIN.window_bytes
-    assert full or len(in_flight) == MARLIN.window_lines
-    assert len(in_flight) > 1
+def test_the_oldest_lines_need_no_room_where_the_firmware_reads_ahead(size):
+    profile = load_firmware("marlin")
+    in_flight = in_flight_of(profile, size)
+    waiting = in_flight[profile.reads_ahead :]
+    assert sum(waiting) <= profile.window_bytes
+    full = sum(waiting) + max(in_flight) > profile.window_bytes
+    assert full or len(in_flight) == profile.window_lines
+    assert len(in_flight) > profile.reads_ahead
 
 
-def test_a_ring_that_runs_over_again_and_again_is_given_no_more_than_it_holds():
-    dialogue = Dialogue()
-    dialogue.link.stream([b"G1 X" + b"1" * 40] * 60)
+def streaming(profile, size=45):
+    dialogue = Dialogue(profile)
+    dialogue.link.stream([b"G1 X" + b"1" * (size - len("N1 G1 X*100\n"))] * 5000)
     dialogue.sent()
     dialogue.hear("ok")
     dialogue.sent()
-    for number in (1, 2, 3, 4):
-        dialogue.hear(f"Resend: {number}", "ok")
-        dialogue.wait(MARLIN.drain_s)
+    return dialogue
+
+
+def most_bytes(dialogue, oks):
+    most = 0
+    for _ in range(oks):
         dialogue.hear("ok")
-    for _ in range(30):
         dialogue.sent()
-        dialogue.hear("ok")
-    dialogue.link.outgoing(dialogue.now_s)
-    assert dialogue.link.unacknowledged_bytes <= MARLIN.window_bytes
+        most = max(most, dialogue.link.unacknowledged_bytes)
+    return most
+
+
+def test_a_line_that_loses_carries_less_at_once_until_it_has_not_for_long():
+    """A ring that is smaller than it should be; and what is lost takes less with it."""
+    profile = load_firmware("marlin")
+    dialogue = streaming(profile)
+    assert most_bytes(dialogue, 20) > profile.window_bytes
+    dialogue.hear(f"Resend: {dialogue.link.acknowledged + 1}", "ok")
+    dialogue.wait(profile.drain_s)
+    assert most_bytes(dialogue, 900) <= profile.window_bytes
+    assert most_bytes(dialogue, 200) > profile.window_bytes
+
+
+def test_a_line_that_loses_again_and_again_carries_two_at_once():
+    dialogue = streaming(load_firmware("marlin"), 20)
+    for _ in range(9):
+        dialogue.hear(f"Resend: {dialogue.link.acknowledged + 1}", "ok")
+        dialogue.wait(MARLIN.drain_s)
+        most_bytes(dialogue, 20)
+    assert most_bytes(dialogue, 50) <= 2 * 24
+
+
+def test_an_ok_with_temperatures_repairs_lost_ones():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(8))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.link.urgent("M105")
+    assert numbers(dialogue.sent()) == [1, 2, 3, 4]  # M105 goes first
+    dialogue.hear("ok T:21.0 /0.0 B:21.0 /0.0")
+    dialogue.link.urgent("M105")
+    assert dialogue.sent() == ["N5 M105"]
+    dialogue.hear("ok T:21.0 /0.0 B:21.0 /0.0")  # of 2 to 4 none came
+    assert numbers(dialogue.sent()) == [6, 7, 8, 9]
+
+
+def test_a_report_that_nobody_asked_for_acknowledges_one_line():
+    dialogue = Dialogue()
+    dialogue.link.stream(moves(8))
+    dialogue.sent()
+    dialogue.hear("ok")
+    dialogue.sent()
+    dialogue.hear("ok T:21.0 /0.0 B:21.0 /0.0")
+    assert numbers(dialogue.sent()) == [5]
 
 
 def test_an_ok_with_a_number_repairs_a_lost_one():

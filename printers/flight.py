@@ -1,0 +1,118 @@
+"""Lines on their way to a printer: which are not acknowledged yet, and how many there may be. Pure.
+
+The window of bytes and lines is the firmware profile's. After a loss one line is in flight, then one
+more after each few oks; and the most that may be is one less than before, until a long time was
+without a loss. Leaves numbers and words to `printers.gcode_link`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from firmware_profiles.profile import FirmwareProfile
+
+_GROW_AFTER = 4  # oks
+_FEWEST = 2  # lines in flight, on a line that loses many
+_TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight again
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A line that was sent."""
+
+    number: int
+    size: int  # bytes, with number, checksum and end
+    long: bool  # the printer may be at it for minutes
+
+
+class Flight:
+    """The lines in flight, oldest first."""
+
+    def __init__(self, profile: FirmwareProfile) -> None:
+        self._lines: deque[Sent] = deque()
+        self.bytes = 0
+        self._unharmed = self._grown = 0
+        self.use(profile)
+
+    def use(self, profile: FirmwareProfile) -> None:
+        """Go on by the rules of another profile."""
+        self._profile = profile
+        self._limit = self._most = self._ceiling = profile.window_lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the lines, oldest first."""
+        return tuple(sent.number for sent in self._lines)
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest line."""
+        return self._lines[0].number
+
+    @property
+    def long(self) -> bool:
+        """Whether the printer may be at one of them for minutes."""
+        return any(sent.long for sent in self._lines)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further line may go, however short."""
+        return len(self._lines) >= self._limit
+
+    def has_room(self, size: int) -> bool:
+        """Whether a line of so many bytes may go; a line alone always may."""
+        return not self._lines or self._waiting_bytes() + size <= self._profile.window_bytes
+
+    def _waiting_bytes(self) -> int:
+        """Bytes that may wait in the printer's ring, if nothing is lost for want of room.
+
+        The oldest lines are out of it, being done or in the queue, where the firmware reads ahead. A
+        firmware that does not get round to that loses bytes: then all count, for a while.
+        """
+        ahead = self._profile.reads_ahead
+        if not ahead or not self._limit == self._most == self._ceiling:
+            return self.bytes
+        return self.bytes - sum(self._lines[i].size for i in range(min(ahead, len(self._lines))))
+
+    def add(self, sent: Sent) -> None:
+        """A line goes."""
+        self._lines.append(sent)
+        self.bytes += sent.size
+
+    def acknowledge(self) -> int:
+        """Take the oldest line out; return its number."""
+        sent = self._lines.popleft()
+        self.bytes -= sent.size
+        return sent.number
+
+    def grow(self) -> None:
+        """An ok came."""
+        self._unharmed += 1
+        if self._unharmed >= _TRUST_AFTER:
+            self._most, self._unharmed = min(self._most + 1, self._ceiling), 0
+        if self._limit < self._most:
+            self._grown += 1
+            if self._grown >= _GROW_AFTER:
+                self._limit, self._grown = self._limit + 1, 0
+
+    def forget(self) -> None:
+        """Nobody knows what became of them; go on with one line."""
+        self._lines.clear()
+        self.bytes = 0
+        self._limit = 1
+        self._grown = 0
+
+    def lose(self) -> None:
+        """One of them was lost, and with it all behind it."""
+        self.forget()
+        self._unharmed = 0
+        if self._most > _FEWEST:
+            self._most -= 1
+
+    def ran_over(self) -> None:
+        """The printer says that its ring was full: from now on one line at a time."""
+        self._limit = self._most = self._ceiling = 1

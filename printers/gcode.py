@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
+from printers.gcode_rules import ALLOWED, REFUSED, SCALE, TAKES_T, TEXT, arc_corners
 
 #: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
 _FASTEST = 60_000.0
@@ -33,38 +34,11 @@ _AXES = frozenset("XYZ")
 _WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
 _COMMAND = re.compile(r"([GMT])\s*0*(\d+)(?:\.\d+)?(?![\d.])\s*")
 
-#: Commands without a rule of their own: their words are read, and do no harm.
-_ALLOWED = frozenset(
-    {f"G{n}" for n in (11, 21)}
-    | {f"M{n}" for n in (17, 73, 105, 106, 107, 114, 115, 201, 203, 204, 205)}
-    | {f"M{n}" for n in (400, 486, 862, 900)}
+#: A move as slicers write it; `_Reader.step` follows it without taking it apart any further.
+_PLAIN = re.compile(
+    r"G[01](?: F([0-9.]+))?(?: X(-?[0-9.]+))?(?: Y(-?[0-9.]+))?(?: Z(-?[0-9.]+))?"
+    r"(?: E(-?[0-9.]+))?(?: F([0-9.]+))?[ \t]*(?:;.*)?\n?$"
 )
-#: Commands that have a word T: a heater's tool, the acceleration (M204) or least speed (M205) of
-#: travels. Elsewhere a T, G, M or N in a line begins a second command.
-_TAKES_T = frozenset({"M104", "M109", "M140", "M190", "M204", "M205"})
-#: Commands whose rest is text for people.
-_TEXT = frozenset({"M117", "M486", "M862"})
-
-_WAITS = "it would wait for a person at the printer"
-_CARD = "it works on the printer's own memory card"
-_SETTINGS = "it changes the printer's own settings"
-_SCALE = "it changes how far the printer moves, so that nothing can be checked"
-_REFUSED: Mapping[str, str] = {
-    "G20": "it is in inches; slice it in millimetres",
-    "M0": _WAITS, "M1": _WAITS, "M25": _WAITS, "M226": _WAITS, "M600": _WAITS, "M601": _WAITS,
-    "M20": _CARD, "M21": _CARD, "M22": _CARD, "M23": _CARD, "M24": _CARD, "M26": _CARD,
-    "M28": _CARD, "M29": _CARD, "M30": _CARD, "M32": _CARD, "M928": _CARD,
-    "M92": _SCALE, "M206": _SCALE, "M211": _SCALE, "M218": _SCALE, "M290": _SCALE, "M428": _SCALE,
-    "M851": _SCALE, "M200": _SCALE, "G53": _SCALE, "G54": _SCALE, "G55": _SCALE, "G68": _SCALE,
-    "M42": "it switches the printer's wires", "M80": "it switches the printer's power supply",
-    "M81": "it switches the printer's power supply",
-    "M112": "it is an emergency stop",
-    "M302": "it lets the printer push cold filament",
-    "M301": _SETTINGS, "M303": "it heats to tune the heater, without an end",
-    "M304": _SETTINGS, "M500": _SETTINGS, "M501": _SETTINGS, "M502": _SETTINGS, "M504": _SETTINGS,
-    "M575": _SETTINGS, "M907": _SETTINGS, "M914": _SETTINGS, "M569": _SETTINGS, "M350": _SETTINGS,
-    "M997": "it updates the printer's firmware", "M999": "it restarts a printer that has stopped",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +71,11 @@ def check(
         GcodeRefusedError: it must not run here; names the line and the reason.
     """
     reader = _Reader(preset, nozzle_limit_c, bed_limit_c)
+    plain = _PLAIN.match
     for line in lines:
-        reader.read(line)
+        move = plain(line)
+        if move is None or not reader.step(*move.groups()):
+            reader.read(line)
     return reader.finish()
 
 
@@ -111,6 +88,7 @@ class _Reader:
         self._targets = {"nozzle": 0.0, "bed": 0.0}
         self._hottest = {"nozzle": 0.0, "bed": 0.0}
         self._line = 0
+        self._x_high, self._y_high = preset.bed_x_mm + _TRAVEL_MM, preset.bed_y_mm + _TRAVEL_MM
         self._relative = False
         self._relative_e = False
         self._homed: frozenset[str] = frozenset()
@@ -130,6 +108,62 @@ class _Reader:
             "M221": self._flow_factor, "T0": self._nothing,
         }  # fmt: skip
 
+    def step(
+        self,
+        f1: str | None,
+        x: str | None,
+        y: str | None,
+        z: str | None,
+        e: str | None,
+        f2: str | None,
+    ) -> bool:
+        """Follow a plain move if it is surely allowed; else change nothing and return False.
+
+        Most moves end within what the print has covered before, so that there is nothing to refuse and
+        no extent to widen; `read` knows the rest, and every reason. Arguments are the move's words.
+        """
+        if self._relative or (f1 and f2):
+            return False
+        try:
+            feedrate = float(f1 or f2 or 1)
+            to_x = float(x) if x else self._x
+            to_y = float(y) if y else self._y
+            to_z = float(z) if z else self._z
+            told_e = float(e) if e else 0.0
+        except ValueError:  # two points in a number
+            return False
+        pushed = told_e if self._relative_e or not e else told_e - self._e
+        if pushed > 0:
+            if (
+                pushed > _LONGEST_E_MM
+                or self._homed != _AXES
+                or not self._covers(to_x, to_y, to_z)
+                or not self._covers(self._x, self._y, self._z)
+            ):
+                return False
+        elif pushed < -_LONGEST_E_MM or not (
+            -_TRAVEL_MM <= to_x <= self._x_high
+            and -_TRAVEL_MM <= to_y <= self._y_high
+            and _LOWEST_MM <= to_z <= self._preset.height_mm
+        ):
+            return False
+        if feedrate > _FASTEST:
+            return False
+        self._line += 1
+        self._x, self._y, self._z = to_x, to_y, to_z
+        if e:
+            self._e += pushed
+            self._extruded += pushed
+        return True
+
+    def _covers(self, x: float, y: float, z: float) -> bool:
+        """Whether the print has been on all sides of a point; False where it is not known."""
+        return (
+            self._x_min <= x <= self._x_max
+            and self._y_min <= y <= self._y_max
+            and _LOWEST_MM <= z <= self._z_max
+        )
+
     def read(self, line: str) -> None:
         self._line += 1
         code = line.partition(";")[0].strip().upper()
@@ -139,13 +173,13 @@ class _Reader:
         if command is None:
             raise self._refuse(f"{code[:30]!r} is no command")
         name = command.group(1) + command.group(2)
-        if name in _TEXT:
+        if name in TEXT:
             return
-        words = self._words(code[command.end() :], "GMN" if name in _TAKES_T else "GMNT")
+        words = self._words(code[command.end() :], "GMN" if name in TAKES_T else "GMNT")
         rule = self._rules.get(name)
         if rule is not None:
             rule(words)
-        elif name not in _ALLOWED:
+        elif name not in ALLOWED:
             raise self._refuse(f"{name}: {self._why_not(name)}")
 
     def finish(self) -> GcodeFacts:
@@ -169,7 +203,7 @@ class _Reader:
     def _why_not(self, name: str) -> str:
         if name.startswith("T"):
             return "it asks for another tool, and one is known here"
-        return _REFUSED.get(name, "it is not on the list of allowed commands")
+        return REFUSED.get(name, "it is not on the list of allowed commands")
 
     def _words(self, text: str, beginnings: str) -> dict[str, float]:
         words: dict[str, float] = {}
@@ -222,11 +256,7 @@ class _Reader:
     def _extrude(self, x: float, y: float, z: float) -> None:
         if self._homed != _AXES or math.isnan(x + y + z):
             raise self._refuse("it pushes filament before the printer is homed (G28)")
-        if (
-            self._x_min <= x <= self._x_max
-            and self._y_min <= y <= self._y_max
-            and _LOWEST_MM <= z <= self._z_max
-        ):
+        if self._covers(x, y, z):
             return
         preset = self._preset
         if math.isinf(self._x_min) and self._primes_in_front(x, y, z):
@@ -281,7 +311,7 @@ class _Reader:
         offset = words.get("I", 0.0), words.get("J", 0.0)
         x, y, z, pushed = self._target(words)
         visit = self._extrude if pushed > 0 else self._travel
-        for at_x, at_y in _arc_corners(start_x, start_y, x, y, offset, sense):
+        for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):
             visit(at_x, at_y, z)
         self._x, self._y, self._z = x, y, z
 
@@ -294,7 +324,7 @@ class _Reader:
 
     def _set(self, words: dict[str, float]) -> None:
         if not words or words.keys() - {"E"}:
-            raise self._refuse(f"G92: {_SCALE}")
+            raise self._refuse(f"G92: {SCALE}")
         self._e = words["E"]
         if math.isnan(self._e):
             raise self._refuse("G92 E without a number")
@@ -305,7 +335,7 @@ class _Reader:
 
     def _retract(self, words: dict[str, float]) -> None:
         if words.keys() - {"S"}:
-            raise self._refuse(f"G10: {_SCALE}")
+            raise self._refuse(f"G10: {SCALE}")
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:
@@ -363,24 +393,3 @@ class _Reader:
 
     def _nothing(self, _: dict[str, float]) -> None:
         return
-
-
-def _arc_corners(
-    x0: float, y0: float, x1: float, y1: float, offset: tuple[float, float], sense: int
-) -> list[tuple[float, float]]:
-    """The ends of an arc and the outermost points that it passes in between.
-
-    It runs from (x0, y0) to (x1, y1) round the point that lies `offset` from its start; the same
-    start and end are a full circle. `sense` is 1 for anticlockwise, -1 for clockwise.
-    """
-    centre_x, centre_y = x0 + offset[0], y0 + offset[1]
-    radius = math.hypot(*offset)
-    start = math.atan2(y0 - centre_y, x0 - centre_x)
-    end = math.atan2(y1 - centre_y, x1 - centre_x)
-    sweep = (end - start) * sense % (2 * math.pi) or 2 * math.pi
-    corners = [(x0, y0), (x1, y1)]
-    for quarter in range(4):
-        if (quarter * math.pi / 2 - start) * sense % (2 * math.pi) <= sweep:
-            turn_x, turn_y = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-            corners.append((centre_x + radius * turn_x, centre_y + radius * turn_y))
-    return corners

@@ -1,8 +1,11 @@
 """What may run on a printer, and the words in which the rest is refused."""
 
 import dataclasses
+import tracemalloc
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
@@ -205,3 +208,52 @@ def test_priming_alone_is_no_print():
     preset = dataclasses.replace(PRESET, prime_front_mm=3.0)
     with pytest.raises(GcodeRefusedError, match="nothing is printed"):
         check([*START, *PRIME, *END], preset, nozzle_limit_c=250.0, bed_limit_c=100.0)
+
+
+NUMBERS = st.sampled_from(
+    ["0", "5", "-3", "100.25", ".5", "-.75", "10.", "249.9", "260", "1.2.3", ".", "0.3", "12"]
+)
+MOVES = st.builds(
+    lambda head, words, tail: (
+        head + "".join(f" {letter}{number}" for letter, number in words) + tail
+    ),
+    st.sampled_from(["G1", "G0", "G01", "G2"]),
+    st.lists(st.tuples(st.sampled_from("XYZEFXYE"), NUMBERS), max_size=5),
+    st.sampled_from(["", "", " ; a comment", ";G1 X900", "\n", " \n", "\r\n", " X", "*33"]),
+)
+OTHERS = st.sampled_from(
+    ["G90", "G91", "M82", "M83", "G92 E0", "G92 E12", "G28", "G28 X", "M84", "M106 S255", "G1 F1800",
+     "G1 X50 Y50", "G1 X60.5 Y50.25 E.0312", "G1 E-.8 F2100", "G1 Z.6", "G1 F900 X20 Y30 E1", ""]
+)  # fmt: skip
+
+
+def answer(lines):
+    try:
+        return check(lines, PRESET, nozzle_limit_c=250.0, bed_limit_c=100.0)
+    except GcodeRefusedError as refused:
+        return refused.line, refused.why
+
+
+@given(st.lists(OTHERS | MOVES, max_size=40), st.booleans())
+@example(["M84", "G1 X50 Y50 E1"], True)
+@example(["G1 X50 Y50 E151"], True)
+@example(["G1 F1 X50 Y50 F1"], True)
+def test_a_plain_move_is_judged_as_any_other(lines, begun):
+    """Small letters are read the long way: the answers, and the words of refusals, are the same."""
+    start = [*START, *PRINT] if begun else START[:3]
+    told = answer([*start, *lines, *END])
+    assert answer([line.lower() for line in [*start, *lines, *END]]) == told
+
+
+def test_a_file_of_any_length_takes_no_memory():
+    def endless():
+        yield from [*START, *PRINT]
+        for number in range(60_000):
+            yield f"G1 X{20 + number % 70}.{number % 10} Y{30 + number % 50} E.02\n"
+        yield from END
+
+    tracemalloc.start()
+    check(endless(), PRESET, nozzle_limit_c=250.0, bed_limit_c=100.0)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200_000

@@ -1,0 +1,63 @@
+"""Which G-code commands may run, which may not and why, and where an arc goes. Pure.
+
+What the allowed ones do is followed in `printers.gcode`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+#: Commands without a rule of their own: their words are read, and do no harm.
+ALLOWED = frozenset(
+    {f"G{n}" for n in (11, 21)}
+    | {f"M{n}" for n in (17, 73, 105, 106, 107, 114, 115, 201, 203, 204, 205)}
+    | {f"M{n}" for n in (400, 486, 862, 900)}
+)
+#: Commands that have a word T: a heater's tool, the acceleration (M204) or least speed (M205) of
+#: travels. Elsewhere a T, G, M or N in a line begins a second command.
+TAKES_T = frozenset({"M104", "M109", "M140", "M190", "M204", "M205"})
+#: Commands whose rest is text for people.
+TEXT = frozenset({"M117", "M486", "M862"})
+
+_WAITS = "it would wait for a person at the printer"
+_CARD = "it works on the printer's own memory card"
+_SETTINGS = "it changes the printer's own settings"
+SCALE = "it changes how far the printer moves, so that nothing can be checked"
+REFUSED: Mapping[str, str] = {
+    "G20": "it is in inches; slice it in millimetres",
+    "M0": _WAITS, "M1": _WAITS, "M25": _WAITS, "M226": _WAITS, "M600": _WAITS, "M601": _WAITS,
+    "M20": _CARD, "M21": _CARD, "M22": _CARD, "M23": _CARD, "M24": _CARD, "M26": _CARD,
+    "M28": _CARD, "M29": _CARD, "M30": _CARD, "M32": _CARD, "M928": _CARD,
+    "M92": SCALE, "M206": SCALE, "M211": SCALE, "M218": SCALE, "M290": SCALE, "M428": SCALE,
+    "M851": SCALE, "M200": SCALE, "G53": SCALE, "G54": SCALE, "G55": SCALE, "G68": SCALE,
+    "M42": "it switches the printer's wires", "M80": "it switches the printer's power supply",
+    "M81": "it switches the printer's power supply",
+    "M112": "it is an emergency stop",
+    "M302": "it lets the printer push cold filament",
+    "M301": _SETTINGS, "M303": "it heats to tune the heater, without an end",
+    "M304": _SETTINGS, "M500": _SETTINGS, "M501": _SETTINGS, "M502": _SETTINGS, "M504": _SETTINGS,
+    "M575": _SETTINGS, "M907": _SETTINGS, "M914": _SETTINGS, "M569": _SETTINGS, "M350": _SETTINGS,
+    "M997": "it updates the printer's firmware", "M999": "it restarts a printer that has stopped",
+}  # fmt: skip
+
+
+def arc_corners(
+    x0: float, y0: float, x1: float, y1: float, offset: tuple[float, float], sense: int
+) -> list[tuple[float, float]]:
+    """The ends of an arc and the outermost points that it passes in between.
+
+    It runs from (x0, y0) to (x1, y1) round the point that lies `offset` from its start; the same
+    start and end are a full circle. `sense` is 1 for anticlockwise, -1 for clockwise.
+    """
+    centre_x, centre_y = x0 + offset[0], y0 + offset[1]
+    radius = math.hypot(*offset)
+    start = math.atan2(y0 - centre_y, x0 - centre_x)
+    end = math.atan2(y1 - centre_y, x1 - centre_x)
+    sweep = (end - start) * sense % (2 * math.pi) or 2 * math.pi
+    corners = [(x0, y0), (x1, y1)]
+    for quarter in range(4):
+        if (quarter * math.pi / 2 - start) * sense % (2 * math.pi) <= sweep:
+            turn_x, turn_y = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
+            corners.append((centre_x + radius * turn_x, centre_y + radius * turn_y))
+    return corners

@@ -29,6 +29,7 @@ def program(pid, command="python3 run.py", files=()):
     [
         ("Prusa i3 MK3S", "", "prusa-mk3s"),
         ("Prusa i3 MK3S", "1a86:7523", "prusa-mk3s"),
+        ("Prusa i3 MK3", "2c99:0002", "prusa-mk3"),
         ("Prusa-MINI", "2c99:000c", "prusa-mini"),
         ("Prusa-mini", "", "prusa-mini"),
         ("Ender-3", "1a86:7523", "creality-ender-3"),

@@ -85,6 +85,10 @@ class TrialError(FabnetError):
         self.why = why
 
 
+class LeavingError(FabnetError):
+    """A node cannot leave as it is, or has left."""
+
+
 class UnitError(FabnetError):
     """The node's service cannot be installed or removed."""
 

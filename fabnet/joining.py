@@ -36,6 +36,7 @@ from jobs.joining import (
     Enrolled,
     JoinCode,
     JoinCodeError,
+    Leave,
     LoginState,
     NewLogin,
     fingerprint,
@@ -172,14 +173,14 @@ class _Coordinator:
     now: datetime
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> requests.Response:
-        return self._ask("GET", path, b"", headers or {})
+        return self.ask("GET", path, b"", headers or {})
 
     def post(
         self, path: str, body: bytes, kind: type[_T], headers: dict[str, str] | None = None
     ) -> _T:
-        return _read(self._ask("POST", path, body, headers or {}), self.url, kind)
+        return _read(self.ask("POST", path, body, headers or {}), self.url, kind)
 
-    def _ask(
+    def ask(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> requests.Response:
         try:
@@ -329,6 +330,21 @@ def standing(config: NodeConfig, now: datetime) -> LoginState:
     headers = signed(config.id, read_key(Path(config.key_file)), b"GET /api/login")
     coordinator = _coordinator(config, now)
     return _read(coordinator.get("/api/login", headers), coordinator.url, LoginState)
+
+
+def leave(config: NodeConfig, reason: str, now: datetime) -> bool:
+    """Take this node out of the network, for good; return whether it belonged to it until now.
+
+    Raises:
+        JoinError: the coordinator does not answer, or not as one.
+    """
+    coordinator, body = _coordinator(config, now), msgspec.json.encode(Leave(reason=reason))
+    headers = signed(config.id, read_key(Path(config.key_file)), signed_post("/api/leave", body))
+    answer = coordinator.ask("POST", "/api/leave", body, headers)
+    if answer.status_code == requests.codes.unauthorized:
+        return False
+    _read(answer, coordinator.url, LoginState)
+    return True
 
 
 def _coordinator(config: NodeConfig, now: datetime) -> _Coordinator:

@@ -234,6 +234,15 @@ class LoginState(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
+class Leave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/leave`: the node takes itself out of the network, for good.
+
+    Signed by its key, so a node leaves for itself alone; said twice it changes nothing.
+    """
+
+    reason: str = ""
+
+
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /api/login`: the node's next login.
 

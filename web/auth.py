@@ -112,6 +112,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "api.slice_plate": PUBLIC,  # nodes sign their requests
         "joining.authority": PUBLIC,  # a certificate is no secret
         "joining.enrol": PUBLIC,  # whoever holds an invitation
+        "joining.leave": PUBLIC,  # nodes sign their requests
         "joining.login": PUBLIC,  # nodes sign their requests
         "joining.new_login": PUBLIC,  # nodes sign their requests
     }

@@ -1,4 +1,4 @@
-"""Where nodes join, and change their login: JSON for `fabnet node join` and `fabnet node rotate`.
+"""Where nodes join, change their login, and leave: JSON for `fabnet node join`, `rotate` and `leave`.
 
 No secret comes back from here: a node makes its own password, and tells only what the broker keeps of
 it. Leaves the pages on which people confirm nodes to `web.pages.members`.
@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from jobs.coordinator import enrolment
 from jobs.errors import NotFoundError
-from jobs.joining import Enrol, Enrolled, LoginState, NewLogin, proof_of, signed_post
+from jobs.joining import Enrol, Enrolled, Leave, LoginState, NewLogin, proof_of, signed_post
 from jobs.ledger import members
 from web.auth import signed_with
 from web.context import here
@@ -21,6 +21,7 @@ from web.context import here
 pages = Blueprint("joining", __name__, url_prefix="/api")
 
 _MOST_BYTES = 4096
+_MOST_REASON = 200
 _T = TypeVar("_T")
 _SIGN = "This coordinator does not know the key of this node, or has shut the node out."
 _NOT_OURS = "This is no request of a fabnet node of this version: update fabnet on the node."
@@ -109,5 +110,21 @@ def new_login() -> Response:
         return _error(422, _NOT_OURS)
     context = here()
     enrolment.change_login(context.ledger, node, told.number, told.login, context.now())
+    found = members.member(context.ledger.reading, node)
+    return _json(LoginState(node=node, standing=found.standing, number=found.login_number))
+
+
+@pages.post("/leave")
+def leave() -> Response:
+    """Let a node go that says so itself: as if it were shut out, by its own word."""
+    told = _body(Leave)
+    node = _signer(signed_post("/api/leave", request.get_data()))
+    if node is None:
+        return _error(401, _SIGN)
+    if told is None:
+        return _error(422, _NOT_OURS)
+    context = here()
+    reason = told.reason.strip()[:_MOST_REASON] or "the lab has left"
+    enrolment.revoke(context.ledger, node, reason, node, context.now())
     found = members.member(context.ledger.reading, node)
     return _json(LoginState(node=node, standing=found.standing, number=found.login_number))

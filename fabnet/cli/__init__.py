@@ -17,6 +17,7 @@ from fabnet.cli.coordinator import doctor, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
 from fabnet.cli.install import install, uninstall
+from fabnet.cli.leave import leave
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
 from fabnet.cli.reports import lot, plan
@@ -64,5 +65,5 @@ for _command in (
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)
-for _command in (setup, test_print, install, uninstall):
+for _command in (setup, test_print, install, uninstall, leave):
     node.add_command(_command)

@@ -1,10 +1,14 @@
-"""What every command shares: files, signals, and errors that become one sentence."""
+"""What every command shares: files, signals, errors that become one sentence, a node to ask."""
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +16,11 @@ import click
 
 from designs.errors import DesignError
 from fabnet import clock
-from fabnet.config import CoordinatorConfig, load_coordinator
-from fabnet.errors import ConfigError, FabnetError
+from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
+from fabnet.errors import ConfigError, FabnetError, NodeAwayError, SupersededError
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.errors import JobError
+from jobs.owner import Look, NodeView, Wish
 from printers.errors import PrinterError
 
 if TYPE_CHECKING:
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 #: What a command may raise on purpose: `main` prints the sentence, and the exit status is 1.
 ERRORS = (FabnetError, JobError, DesignError, PrinterError, FirmwareProfileError)
+#: Asks a node, and returns how it is afterwards.
+Ask = Callable[[Wish], NodeView]
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -59,3 +66,49 @@ def open_ledger(path: Path) -> Ledger:
     from fabnet import reports
 
     return reports.open_ledger(Path(coordinator(path).data_dir))
+
+
+@contextmanager
+def talk(config: NodeConfig, *, linked: bool) -> Iterator[Ask]:
+    """Give the node to ask: the one that runs; where none does, one that runs here for so long.
+
+    Args:
+        config: of the node, checked.
+        linked: whether one that runs here connects to the network.
+
+    Raises:
+        FabnetError, PrinterError, FirmwareProfileError: none runs, and none can be started.
+    """
+    from fabnet.node.door import ask
+
+    running: Ask = partial(ask, config)
+    try:
+        running(Look())
+    except NodeAwayError:
+        with _alone(config, linked=linked) as own:
+            yield own
+    else:
+        yield running
+
+
+@contextmanager
+def _alone(config: NodeConfig, *, linked: bool) -> Iterator[Ask]:
+    from fabnet.node.opening import open_node
+
+    logging.getLogger("fabnet").setLevel(logging.WARNING)  # a person reads what the command says
+    agent = open_node(config, machine_id())
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            agent.run(stop, linked=linked)
+        except SupersededError as error:
+            click.echo(f"fabnet: {error}", err=True)
+
+    thread = threading.Thread(target=work, name="node")
+    thread.start()
+    try:
+        yield agent.desk.ask
+    finally:
+        stop.set()
+        thread.join()

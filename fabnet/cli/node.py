@@ -31,9 +31,11 @@ def node_run(config: Path) -> None:
     Example: fabnet node run node.toml
     """
     from fabnet.node.door import Door
+    from fabnet.node.leaving import refuse_to_start
     from fabnet.node.opening import open_node
 
     stop = stop_on_signals()
+    refuse_to_start(config)
     found = load_node(config)
     agent = open_node(found, machine_id())
     door = Door(found, agent.desk)

@@ -125,8 +125,8 @@ def setup(
     else:
         _all(work, answers, look_at, network=not no_network)
     _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
-    if not yes:
-        offer(config, work.printers)
+    offer(config, () if yes else work.printers)
+    _say(f"next: fabnet node install {config} (for good), or: fabnet node run {config}")
 
 
 def _load(config: Path) -> NodeConfig:
@@ -388,9 +388,7 @@ def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
         _say(f"fabnet: {config} is as it was")
     else:
         _say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
-        _say(
-            f"A node that runs takes it up when it is started again; else: fabnet node run {config}"
-        )
+        _say("A node that runs already takes it up when it is started again")
     if as_json:
         told = {
             "config": str(config),

@@ -6,31 +6,28 @@ the network. What may be printed and what is checked is decided by the node, see
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fabnet.cli.common import ERRORS, FILE, stop_on_signals
-from fabnet.config import NodeConfig, PrinterConfig, load_node, machine_id
-from fabnet.errors import ConfigError, FabnetError, NodeAwayError, SupersededError, TrialError
+from fabnet.cli.common import ERRORS, FILE, stop_on_signals, talk
+from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.errors import ConfigError, FabnetError, TrialError
 from firmware_profiles.loader import load_machine
 from jobs.errors import JobError
 from jobs.owner import Clear, Halt, Look, Try
 from printers.model import PrinterState, PrintResult
 
 if TYPE_CHECKING:
-    from jobs.owner import BedView, NodeView, TrialView, Wish
+    from fabnet.cli.common import Ask
+    from jobs.owner import BedView, NodeView, TrialView
     from printers.slices import Slice, Slicer
-
-    Ask = Callable[[Wish], NodeView]
 
 _LOOK_S = 0.5
 _STOPS_S = 60.0
@@ -78,7 +75,7 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
         made = _made(config, chosen, chosen.material)
         _say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
         return None
-    with _node(config) as ask:
+    with talk(config, linked=False) as ask:
         bed = _awake(ask, chosen.id)
         made = _made(config, chosen, bed.material)
         _say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
@@ -161,44 +158,6 @@ def _slicer(config: NodeConfig) -> Slicer:
             raise
         _say(f"{error}; a ready-made test part is taken")
         return ReadySlices()
-
-
-@contextmanager
-def _node(config: NodeConfig) -> Iterator[Ask]:
-    """Give the node to ask: the one that runs, or one that runs here for so long."""
-    from fabnet.node.door import ask
-
-    running: Ask = partial(ask, config)
-    try:
-        running(Look())
-    except NodeAwayError:
-        with _alone(config) as own:
-            yield own
-    else:
-        yield running
-
-
-@contextmanager
-def _alone(config: NodeConfig) -> Iterator[Ask]:
-    from fabnet.node.opening import open_node
-
-    logging.getLogger("fabnet").setLevel(logging.WARNING)  # a person looks at the printer
-    agent = open_node(config, machine_id())
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            agent.run(stop, linked=False)
-        except SupersededError as error:
-            _say(f"fabnet: {error}")
-
-    thread = threading.Thread(target=work, name="node")
-    thread.start()
-    try:
-        yield agent.desk.ask
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _bed(view: NodeView, printer: str) -> BedView:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -148,6 +149,18 @@ def ask(config: NodeConfig, wish: Wish) -> NodeView:
     if reply.view is None:
         raise NodeRefusedError(reply.refused)
     return reply.view
+
+
+def running(config: NodeConfig) -> int | None:
+    """Return the process of the node that runs with this configuration, None where none does."""
+    try:
+        with _reachable(Path(config.data_dir)) as path, socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except OSError:
+        return None
+    process, _, _ = struct.unpack("3i", told)
+    return int(process)
 
 
 def _line(peer: socket.socket) -> bytes:

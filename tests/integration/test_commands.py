@@ -66,7 +66,7 @@ def test_help_has_an_example_for_every_command():
         ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
         ["node", "give-back"], ["node", "test-print"],
-        ["node", "install"], ["node", "uninstall"],
+        ["node", "install"], ["node", "uninstall"], ["node", "leave"],
         ["design", "add"], ["design", "check"], ["design", "export"], ["demo"],
     ):  # fmt: skip
         answer = fabnet(*command, "--help")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fabnet.broker import login_of
 from fabnet.joining import public_key_of, signed
 from jobs.coordinator import enrolment
-from jobs.joining import Enrol, NewLogin, Standing, proof_of, read_code, signed_post
+from jobs.joining import Enrol, Leave, NewLogin, Standing, proof_of, read_code, signed_post
 from jobs.ledger import members
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
@@ -184,6 +184,25 @@ def test_a_node_changes_its_login_with_its_signature_alone(site):
     assert client.post("/api/login", data=body, headers=good).json["number"] == 1
     # Whoever kept the request cannot bring the old login back with it.
     assert client.post("/api/login", data=body, headers=good).status_code == 409
+
+
+def test_a_node_leaves_by_its_own_signature_and_for_itself_alone(site):
+    lab, node = joined(site)
+    client = site.person().client
+    body = msgspec.json.encode(Leave(reason="the room is needed"))
+    good = signed(node, lab.key, signed_post("/api/leave", body))
+    other = signed(node, Ed25519PrivateKey.generate(), signed_post("/api/leave", body))
+    login = signed(node, lab.key, signed_post("/api/login", body))
+    for bad in ({}, other, login, {**good, "X-Fabnet-Node": "somebody"}):
+        assert client.post("/api/leave", data=body, headers=bad).status_code == 401
+    nothing = signed(node, lab.key, signed_post("/api/leave", b"{"))
+    assert client.post("/api/leave", data=b"{", headers=nothing).status_code == 422
+    assert client.post("/api/leave", data=body, headers=good).json["standing"] == "revoked"
+    found = members.member(site.world.ledger.reading, node)
+    assert (found.standing_by, found.standing_reason) == (node, "the room is needed")
+    # Said again it changes nothing: its key is nobody's any more.
+    assert client.post("/api/leave", data=body, headers=good).status_code == 401
+    assert members.member(site.world.ledger.reading, node) == found
 
 
 def test_the_authority_is_shown_to_everybody_where_there_is_one(site, world, hashed):

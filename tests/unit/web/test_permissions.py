@@ -146,6 +146,7 @@ def test_every_endpoint_has_a_line(app):
         ("api.slice_plate", EVERYBODY),
         ("joining.authority", EVERYBODY),
         ("joining.enrol", EVERYBODY),
+        ("joining.leave", EVERYBODY),
         ("joining.login", EVERYBODY),
         ("joining.new_login", EVERYBODY),
         ("healthz", EVERYBODY),

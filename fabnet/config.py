@@ -34,6 +34,7 @@ SLICERS = ("auto", "local", "coordinator")
 #: How a mail server is spoken to.
 SECURITIES = ("starttls", "tls", "none")
 _MOST_LOOK_AHEAD_S = 7 * 86400.0
+_MOST_HEATERS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ class NodeConfig:
     paused: bool = False
     paused_until: str = ""  # "2026-12-07": a pause ends on this day
     weekly_h: float = 0.0  # of printing in a calendar week, at most; 0: no ceiling
+    heaters_at_once: int = 0  # printers that may heat up at the same time; 0: all
     page_port: int = 0  # of the node's own page; 0: it has none
     page_host: str = "127.0.0.1"  # an address of this machine, so that a phone reaches the page
     page_password_file: str = ""  # asked for on the page; needed for any host but this machine
@@ -259,6 +261,9 @@ def _check_page(path: Path, found: NodeConfig) -> None:
 def _check_week(path: Path, found: NodeConfig) -> None:
     if not 0 <= found.weekly_h <= WEEK_H:
         raise ConfigError(str(path), "weekly_h", "between 0 (no ceiling) and 168 hours")
+    if not 0 <= found.heaters_at_once <= _MOST_HEATERS:
+        why = f"between 0 (all) and {_MOST_HEATERS} printers"
+        raise ConfigError(str(path), "heaters_at_once", why)
     if found.paused_until:
         try:
             date.fromisoformat(found.paused_until)

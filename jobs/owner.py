@@ -109,6 +109,7 @@ class BedView:
     bed_c: float | None
     material: str  # "" without a spool
     grams: float
+    waits_to_heat: bool = False  # it could start now, and others heat up first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,8 @@ def _bed_line(bed: BedView) -> str:
     if bed.nozzle_c is not None:
         parts.append(f"nozzle {bed.nozzle_c:.0f} C")
     parts.append("bed clear" if bed.clear else "bed not clear")
+    if bed.waits_to_heat:
+        parts.append("waits while others heat up")
     if bed.fault:
         parts.append(bed.fault)
     return ", ".join(parts)

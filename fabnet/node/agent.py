@@ -107,7 +107,7 @@ class Agent:
         self._uplink = Uplink(config.id, boot, journal, link, self._apply, self._forgot)
         self._trials = Trials(
             Path(config.data_dir) / TRIALS, journal, self._lab, self._benches, presets,
-            self._say_printer,
+            self._say_printer, self._grants.may_heat,
         )  # fmt: skip
         self.desk = Desk()
         self._owner = Owner(

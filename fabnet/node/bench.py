@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fabnet import clock
 from fabnet.node.files import sha256_of
+from fabnet.node.heating import Heat
 from jobs.messages import PrinterTele
 from printers.driver import Driver
 from printers.errors import PrinterError
@@ -100,6 +102,7 @@ class Bench:
         self._driver: Driver | None = None
         self._name: str | None = None
         self._fraction = 0.0
+        self._told_s: float | None = None  # of a print that has not ended
         self._unsafe = False
         self._look_for_heat = True  # until the printer has said its targets after an opening
         self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
@@ -110,7 +113,23 @@ class Bench:
 
     def command(self, command: Command) -> None:
         """Tell the thread what to do; returns at once."""
+        if isinstance(command, Start | Recover):
+            self._told_s = clock.boottime_s()
         self._commands.put(command)
+
+    @property
+    def heat(self) -> Heat | None:
+        """What is known of how hot it is, None while it prints nothing for us."""
+        told_s, status = self._told_s, self.status
+        if told_s is None:
+            return None
+        return Heat(
+            since_s=told_s,
+            nozzle_c=status.nozzle_c,
+            nozzle_target_c=status.nozzle_target_c,
+            bed_c=status.bed_c,
+            bed_target_c=status.bed_target_c,
+        )
 
     def tele(self, *, named: bool) -> PrinterTele:
         """Return progress and temperatures, with the attempt's name where it is one."""
@@ -229,6 +248,7 @@ class Bench:
         self._end(name, PrintResult.INTERRUPTED, why)
 
     def _end(self, name: str, result: PrintResult, reason: str) -> None:
+        self._told_s = None
         outcome = PrintOutcome(name=name, result=result, reason=reason)
         self._tell(Ended(printer=self.printer, outcome=outcome, fraction_done=self._fraction))
 
@@ -238,7 +258,7 @@ class Bench:
             self._fraction = status.fraction_done
         last = status.last
         if self._name is not None and last is not None and last.name == self._name:
-            self._name = None
+            self._name = self._told_s = None
             self._unsafe = last.result is PrintResult.INTERRUPTED
             self._tell(Ended(printer=self.printer, outcome=last, fraction_done=self._fraction))
         self._find_heat(status)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fabnet import clock
-from fabnet.node import duty
+from fabnet.node import duty, heating
 from fabnet.node.bench import Bench, Start
 from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
 from fabnet.node.journal import Journal
@@ -73,7 +73,7 @@ class Grants:
                 self._give_back(db, ref, why, clock.now())
             del entries[ref]
         for ref in duty.to_start(facts):
-            if ref in entries:
+            if ref in entries and self.may_heat(entries[ref].printer):
                 self._start(entries.pop(ref))
         for ref in duty.to_ask(facts):
             if ref in entries:
@@ -114,6 +114,14 @@ class Grants:
             free=state is PrinterState.IDLE and self._journal.is_clear(name) and not on_bed,
             works=on_bed and state not in _BROKEN,
             broken_s=self._broken_s.get(name),
+        )
+
+    def may_heat(self, printer: str) -> bool:
+        """Whether this printer may get hot now; one that a person feeds is hers to switch on."""
+        others = (bench.heat for bench in self._benches.values())
+        found = [heat for heat in others if heat is not None]
+        return self._lab.is_manual(printer) or heating.may_heat(
+            found, self._lab.heaters_at_once, clock.boottime_s()
         )
 
     def _watch_broken(self, now_s: float) -> None:

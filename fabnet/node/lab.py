@@ -81,6 +81,11 @@ class Lab:
         return self._config.weekly_h if told is None else float(told)
 
     @property
+    def heaters_at_once(self) -> int:
+        """How many printers may heat up at the same time; 0: all."""
+        return self._config.heaters_at_once
+
+    @property
     def attended(self) -> str:
         """The hours of the week with somebody there."""
         return self._journal.setting("attended") or self._config.attended

@@ -40,6 +40,7 @@ from jobs.owner import (
     Try,
     Wish,
 )
+from printers.model import PrinterState
 
 _ANSWER_S = 15.0
 _MOST_TIMES = 10  # a count of more than so many times the plate is a slip of the finger
@@ -274,7 +275,13 @@ class Owner:
             bed_c=status.bed_c,
             material="" if facts.spool is None else facts.spool.material,
             grams=0.0 if facts.spool is None else facts.spool.grams,
+            waits_to_heat=self._waits_to_heat(name),
         )
+
+    def _waits_to_heat(self, name: str) -> bool:
+        bench = self._benches[name]
+        idle = bench.status.state is PrinterState.IDLE and bench.heat is None
+        return idle and not self._grants.may_heat(name)
 
     def _plate(self, entry: Entry) -> PlateView:
         held_s = self._grants.held_for_s(entry)

@@ -44,6 +44,7 @@ class Trials:
     Args:
         folder: of the slices of test parts.
         say_printer: tells the network what a printer is, inside the transaction.
+        may_heat: whether a printer may get hot now, as others do.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Trials:
         benches: Mapping[str, Bench],
         presets: Mapping[str, MachinePreset],
         say_printer: Callable[[sqlite3.Connection, str, datetime], None],
+        may_heat: Callable[[str], bool],
     ) -> None:
         self._folder = folder
         self._journal = journal
@@ -61,6 +63,7 @@ class Trials:
         self._benches = benches
         self._presets = presets
         self._say_printer = say_printer
+        self._may_heat = may_heat
         self._last: dict[str, TrialView] = {}
 
     def begin(self, printer: str, key: str) -> None:
@@ -97,6 +100,11 @@ class Trials:
         if status.state is not PrinterState.IDLE:
             why = f" ({status.fault})" if status.fault else ""
             raise RefusedError(f"{printer} is {status.state}{why}: it cannot print now.")
+        if not self._may_heat(printer):
+            raise RefusedError(
+                "Another printer heats up now, and node.toml lets no more at once"
+                " (heaters_at_once): try again in a few minutes."
+            )
 
     def _checked(self, printer: str, key: str) -> Slice:
         made = kept(self._folder, key) if _KEY.fullmatch(key) else None

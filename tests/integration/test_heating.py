@@ -1,0 +1,74 @@
+"""`heaters_at_once` on two simulated printers: one waits for the other's bed, then starts by itself."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.doubles.lone_node import REF, LoneNode
+from tests.doubles.sim_printer import SimPrinter
+
+PLATE = f"{REF.job}-a{REF.number}"
+SECOND = """
+[[printers]]
+id = "p2"
+preset = "generic-250x210"
+port = "{}"
+material = "PETG"
+grams = 500.0
+"""
+
+
+def until(condition, seconds=40):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+def begins(sim):
+    return [each for each in sim.events() if each.event == "begin"]
+
+
+@pytest.fixture
+def sims(tmp_path):
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        # The bed of a test print goes from 21 to 85 C: 16 s.
+        made.append(SimPrinter(tmp_path / name, "--heating-c-s", "4").start())
+    yield made
+    for each in made:
+        each.kill()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_beds_heat_one_after_the_other(tmp_path, sims, at_once):
+    first, second = sims
+    lone = LoneNode(tmp_path, f'port = "{first.port}"', heaters_at_once=at_once)
+    lone.file.write_text(lone.file.read_text() + SECOND.format(second.port))
+    lone.grant("G28\nG1 X10 Y10 Z0.2\n")
+    lone.start()
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "fabnet", "node", "test-print", "p2", "--yes", "--config",
+             str(lone.file)],
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        until(lambda: begins(second))
+        lone.do("ready", "p1")
+        view = lone.do("start", PLATE)
+        assert "M190 S85" in second.executed()
+        assert view["beds"][0]["waits_to_heat"] is (at_once == 1)
+        if at_once == 1:
+            assert not begins(first)
+            until(lambda: begins(first))
+            until(lambda: "M109 S230" in second.executed())  # what comes when the bed is hot
+        else:
+            until(lambda: begins(first), seconds=3)
+            assert "M109 S230" not in second.executed()
+    finally:
+        child.kill()
+        child.wait()
+        lone.stop()

@@ -177,6 +177,12 @@ def node_join(code: str, out: Path) -> None:
         click.echo(f"fabnet: {told}. Until they confirm it, the broker refuses this node", err=True)
     elif answer.standing is Standing.REVOKED:
         click.echo("fabnet: this node was shut out; ask the coordination team", err=True)
+    told = (
+        "it tells the network this lab's printers, spools and hours, and what becomes of each plate"
+    )
+    click.echo(
+        f"fabnet: {told}; in full: fabnet node status --told --config {joined.config}", err=True
+    )
     told = f"next, its printers: fabnet node setup {joined.config}"
     click.echo(f"fabnet: {told}", err=True)
 

@@ -21,14 +21,21 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole st
 
 @click.command("status")
 @_CONFIG
+@click.option("--told", is_flag=True, help="Say what the network learns of this lab instead.")
 @_JSON
-def status(config: Path, as_json: bool) -> None:
+def status(config: Path, told: bool, as_json: bool) -> None:
     """Show link, beds and plates of the node that runs here.
 
     \b
     Example: fabnet node status
              fabnet node status --json
+             fabnet node status --told
     """
+    if told:
+        from fabnet.node.told import lines
+
+        click.echo("\n".join(lines(load_node(config))))
+        return
     _ask(config, Look(), as_json=as_json)
 
 

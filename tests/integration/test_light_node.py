@@ -5,11 +5,15 @@ import configparser
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.doubles.lone_node import LoneNode
+from tests.doubles.sim_printer import SimPrinter
 
 # Not numpy: sqlite-utils imports it where it happens to be installed; fabnet[node] does not bring it.
 HEAVY = ("trimesh", "scipy", "shapely", "manifold3d", "flask", "lxml", "PIL")
@@ -89,3 +93,38 @@ def test_what_is_imported_is_installed(extra, modules):
     wanted = {name.lower() for each in imported for name in distributions.get(each, ())}
     assert len(ours) > 20
     assert wanted - COMES_ALONG - {"fabnet"} <= asked_for(extra)
+
+
+@pytest.mark.timeout(180)
+def test_four_printers_and_a_print_fit_into_80_mb(tmp_path):
+    sims = []
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+        sims.append(SimPrinter(tmp_path / name, "--lines-per-s", "150").start())
+    lone = LoneNode(tmp_path, f'port = "{sims[0].port}"')
+    more = [
+        f'[[printers]]\nid = "p{number}"\npreset = "generic-250x210"\nport = "{sim.port}"\n'
+        'material = "PETG"\ngrams = 500.0\n'
+        for number, sim in enumerate(sims[1:], 2)
+    ]
+    lone.file.write_text(lone.file.read_text() + "".join(more))
+    lone.start()
+    try:
+        children = [
+            subprocess.Popen(
+                [sys.executable, "-m", "fabnet", "node", "test-print", f"p{number}", "--yes",
+                 "--config", str(lone.file)],
+                stderr=subprocess.DEVNULL,
+            )
+            for number in range(1, 5)
+        ]  # fmt: skip
+        most_mb = 0.0
+        while any(child.poll() is None for child in children):
+            most_mb = max(most_mb, lone.rss_mb())
+            time.sleep(0.2)
+        assert [child.returncode for child in children] == [0, 0, 0, 0]
+        assert most_mb < 80
+    finally:
+        lone.stop()
+        for sim in sims:
+            sim.kill()

@@ -66,7 +66,7 @@ class NodeAwayError(FabnetError):
     def __init__(self, node: str, folder: str) -> None:
         super().__init__(
             f"The node {node} does not run here, or not with {folder}. Start it with:"
-            " fabnet node run"
+            " fabnet node run; or for good: fabnet node install"
         )
         self.node = node
         self.folder = folder

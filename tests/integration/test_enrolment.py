@@ -12,7 +12,7 @@ from jobs.ledger import labs, members, streams, views
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.live import Live
-from jobs.messages import Capabilities, PrinterChange, ReportState, RotateLogin
+from jobs.messages import Answer, Capabilities, Counted, PrinterChange, ReportState, RotateLogin
 from jobs.model import ReasonCode
 from printers.model import PrinterState
 from tests.doubles.world import NODE, PRINTER, some_facts
@@ -162,6 +162,37 @@ def test_who_is_shut_out_loses_what_was_not_granted_and_keeps_what_may_have_begu
     assert world.state(granted) is AttemptState.GRANTED
     harvests.write_off(world.ledger, granted, "the lab is gone", "steward", world.now)
     assert world.books(order_id).deficit == 6
+
+
+def test_a_lab_that_leaves_by_itself_leaves_every_piece_accounted_for(world):
+    """What `fabnet node leave` says, in its order: both laws hold after each word."""
+    world.add_lab()
+    order_id = world.order(8)
+    world.plan()
+    world.tick()
+    printed, granted, taken, *offered = [a.ref for a in world.attempts()]
+    for ref in (printed, granted, taken):
+        world.take(ref)
+    world.ready(printed)
+    world.report(printed, ReportState.PRINTING)
+    world.report(printed, ReportState.PRINTED)
+    world.ready(granted, "nonce 2")
+    world.can(paused=True)
+    for ref in (granted, taken):
+        world.report(ref, ReportState.DECLINED, "the lab leaves the network")
+    for ref in offered:
+        world.says(Answer(attempt=ref, taken=False, reason="the lab leaves the network"))
+    world.says(Counted(attempt=printed, good=1, scrap=1, reason="warped", by="Awa"))
+    enrolment.revoke(world.ledger, NODE, "the lab leaves the network", NODE, world.now)
+    assert world.state(printed) is AttemptState.HARVESTED
+    live = {AttemptState.OFFERED, AttemptState.TAKEN, AttemptState.READY, AttemptState.GRANTED}
+    assert not live & {a.state for a in world.attempts()}
+    books = world.books(order_id)
+    assert (books.waiting, books.coming, books.deficit) == (1, 0, 7)
+    # Another lab makes all that is missing.
+    world.add_lab("lab-b")
+    world.plan()
+    assert world.books(order_id).deficit == 0
 
 
 def test_another_lab_makes_what_was_freed_at_once(world):

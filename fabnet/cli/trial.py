@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from printers.slices import Slice, Slicer
 
 _LOOK_S = 0.5
-_STOPS_S = 60.0
+_STOPS_S = 1800.0
+_PATIENCE_S = 3.0
 
 
 @click.command("test-print")
@@ -201,14 +202,23 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
 
 
 def _halted(ask: Ask, printer: str) -> TrialView:
-    """Stop the print, and wait until the heaters are off; says nothing: the terminal may be gone."""
+    """Stop the print, and wait until the heaters are off, however long the printer takes to listen.
+
+    Most firmware reads nothing while it heats: who left now would leave it hot. The terminal may be
+    gone by then.
+    """
     with suppress(FabnetError, JobError):  # it has ended by itself meanwhile
         ask(Halt(printer=printer))
     waited = threading.Event()
-    for _ in range(round(_STOPS_S / _LOOK_S)):
+    for turn in range(round(_STOPS_S / _LOOK_S)):
         told = _trial(ask(Look()), printer)
         if told.result is not None:
             return told
+        if turn == round(_PATIENCE_S / _LOOK_S):
+            with suppress(OSError):
+                _say(
+                    "It is told to stop, and may listen only once it is hot. At once: switch it off"
+                )
         waited.wait(_LOOK_S)
     raise TrialError(printer, "it does not stop. The printer may still be hot: switch it off")
 

@@ -134,6 +134,20 @@ def test_without_a_node_whatever_ends_the_command_switches_the_heaters_off(lone,
         sim.kill()
 
 
+def test_a_printer_that_listens_only_once_it_is_hot_is_waited_for(lone, tmp_path):
+    sim = SimPrinter(tmp_path, "--heating-c-s", "10").start()
+    try:
+        child = begin(lone)
+        until(lambda: "M190 S85" in sim.executed())
+        child.send_signal(signal.SIGINT)
+        _, words = child.communicate(timeout=60)
+        assert child.returncode == 1
+        assert "switch it off" in words
+        assert {"M104 S0", "M140 S0"} <= set(sim.executed()[-8:])
+    finally:
+        sim.kill()
+
+
 def test_a_node_that_is_killed_in_mid_print_cools_the_printer_and_starts_nothing(lone, tmp_path):
     sim = slow(tmp_path)
     try:

@@ -83,6 +83,7 @@ class ReasonCode(enum.StrEnum):
     REVOKED = "revoked"
     RECALLED = "recalled"
     CLAIMED = "claimed"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.LOST: lazy_gettext("lost on the way; made again"),
         ReasonCode.WRITTEN_OFF: lazy_gettext("written off; made again"),
         ReasonCode.RECALLED: lazy_gettext("called back; made again"),
+        ReasonCode.WITHDRAWN: lazy_gettext("its design was withdrawn"),
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
         ReasonCode.CLAIMED: lazy_gettext("somebody with free hands asked for a plate"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from fabnet.cli.common import FILE, coordinator
 if TYPE_CHECKING:
     from designs.library import Library
     from designs.model import Revision
+    from jobs.ledger.store import Ledger
 
 
 @click.group()
@@ -110,15 +112,100 @@ def design_export(revision: str, folder: Path, into: str | None, repo: str, conf
     click.echo(str(written))
 
 
+@design.command("accept")
+@click.argument("revision")
+@click.option("--body", required=True, help="Who accepts it: a hospital, an authority.")
+@click.option("--use", required=True, help="For what.")
+@click.option(
+    "--document",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="In which it says so; kept.",
+)
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Its last day.")
+@click.option("--by", required=True, help="Who records it.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def design_accept(
+    revision: str, body: str, use: str, document: Path, until: datetime, by: str, config: Path
+) -> None:
+    """Record that a named body accepts a revision for a named use, until a day.
+
+    \b
+    Example: fabnet design accept 3f2a --body "CHU de Lyon" --use "splash guard" \\
+             --document note.pdf --until 2027-01-31 --by "A. Martin"
+    """
+    from jobs.coordinator import reviews
+
+    library, ledger = _opened(config)
+    found = _revision(library, revision)
+    reviews.accept(
+        ledger,
+        found.id,
+        body=body,
+        use=use,
+        document=document.name,
+        document_sha256=library.add_file(document),
+        until=until.date(),
+        by=by,
+        now=clock.now(),
+    )
+    click.echo(f"{found.title} {found.version} is accepted by {body} until {until:%Y-%m-%d}")
+
+
+@design.command("withdraw")
+@click.argument("revision")
+@click.option("--reason", required=True, help="Everybody who made or asked for it will read it.")
+@click.option("--by", required=True, help="Who decides it.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def design_withdraw(revision: str, reason: str, by: str, config: Path) -> None:
+    """Stop a revision everywhere: nothing more is begun, and no lot of it leaves the hub.
+
+    Plates that were not granted are taken back, prints are stopped where their node answers, and
+    lots are held until a named reviewer releases them (fabnet design release).
+
+    \b
+    Example: fabnet design withdraw 3f2a --reason "the hook breaks" --by "A. Martin"
+    """
+    from jobs.coordinator import reviews
+
+    library, ledger = _opened(config)
+    found = _revision(library, revision)
+    told = reviews.withdraw(ledger, found.id, reason, by, clock.now())
+    click.echo(f"{found.title} {found.version} is withdrawn; plates that were stopped: {told}")
+
+
+@design.command("release")
+@click.argument("lot")
+@click.option("--reason", required=True, help="Why it may leave all the same.")
+@click.option("--by", required=True, help="The reviewer's name.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def design_release(lot: str, reason: str, by: str, config: Path) -> None:
+    """Let one lot of a withdrawn revision leave the hub, in a reviewer's name.
+
+    \b
+    Example: fabnet design release 7K2M-9QX --reason "made before the fault" --by "Dr B. Petit"
+    """
+    from jobs.coordinator import reviews
+
+    _, ledger = _opened(config)
+    reviews.release(ledger, lot, reason, by, clock.now())
+    click.echo(f"lot {lot} is released by {by}")
+
+
 def _library(config: Path) -> Library:
+    return _opened(config)[0]
+
+
+def _opened(config: Path) -> tuple[Library, Ledger]:
     from designs.library import Library
     from jobs.ledger.store import Ledger
 
     data = Path(coordinator(config).data_dir)
     data.mkdir(parents=True, exist_ok=True)
-    library = Library(Ledger(data / "ledger.db").database, data / "files")
+    ledger = Ledger(data / "ledger.db")
+    library = Library(ledger.database, data / "files")
     library.migrate()
-    return library
+    return library, ledger
 
 
 def _revision(library: Library, start: str) -> Revision:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import recalls, views
+from jobs.ledger import recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
@@ -32,6 +32,9 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
             " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
             (order_id,),
         ).fetchall()
+        held = reviews.held_lots(db, order_id)
+        if lots and not (lots := [lot for lot in lots if lot["code"] not in held]):
+            raise RefusedError("All of its lots are held: their design was withdrawn.")
         if not lots:
             raise RefusedError("There is no inspected lot of this order to pack.")
         batch_id = new_id(8)
@@ -59,6 +62,11 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
         batch = views.batch(db, batch_id)
         if batch.state is not BatchState.PACKED:
             raise RefusedError(f"Batch {batch_id} is {batch.state} already.")
+        held = {lot.lot for lot in batch.lots} & reviews.held_lots(db, batch.order_id)
+        if held:
+            raise RefusedError(
+                f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
+            )
         db.execute(
             "update batch set state = ?, dispatched_at = ? where id = ?",
             (BatchState.DISPATCHED, now.isoformat(), batch_id),

@@ -22,6 +22,7 @@ from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, move
 from jobs.joining import Standing
 from jobs.ledger import labs, views
+from jobs.ledger.reviews import NOT_WITHDRAWN
 from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
@@ -58,7 +59,7 @@ _OPEN = f"""
 select j.*, o.due,
  (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
 from job j join orders o on o.id = j.order_id
-where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
+where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}) and {NOT_WITHDRAWN}
 """
 
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from designs.model import Revision
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.ledger import views
+from jobs.ledger import reviews, views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
@@ -42,6 +42,7 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
         ).fetchone()
         if known is not None:
             return Placed(order_id=known[0], link=link)
+        _refuse_withdrawn(db, revision.id)
         order_id = new_id()
         db.execute(
             "insert into orders (id, request_key, link_hash, state, created_at, revision_id, kits,"
@@ -140,6 +141,7 @@ def confirm(ledger: Ledger, order_id: str, by: str, now: datetime) -> None:
         RefusedError: it is not waiting for this.
     """
     with ledger.transaction() as db:
+        _refuse_withdrawn(db, views.order(db, order_id).request.revision_id)
         _leave_asked(db, order_id, OrderState.CONFIRMED, "")
         db.execute(
             "update line set reasons = ? where order_id = ?",
@@ -164,6 +166,12 @@ def refuse(ledger: Ledger, order_id: str, reason: str, by: str, now: datetime) -
         db.execute("update line set pieces = 0, deficit = 0 where order_id = ?", (order_id,))
         event(db, order_id, "refused", by, order_id, now, reason=reason.strip())
         telling.on_order(db, order_id, Kind.ORDER_REFUSED, order_id, now)
+
+
+def _refuse_withdrawn(db: sqlite3.Connection, revision_id: str) -> None:
+    stopped = reviews.withdrawal(db, revision_id)
+    if stopped is not None:
+        raise RefusedError(f"This design was withdrawn: {stopped.reason}")
 
 
 def _leave_asked(db: sqlite3.Connection, order_id: str, to: OrderState, reason: str) -> None:

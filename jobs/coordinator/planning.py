@@ -20,6 +20,7 @@ from jobs.estimate import estimate
 from jobs.fleet import Fit, FleetPrinter, Need, km_between
 from jobs.ledger import labs, views
 from jobs.ledger.figures import PlateFigures, PlateKind, known
+from jobs.ledger.reviews import NOT_WITHDRAWN
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
@@ -61,6 +62,7 @@ def snapshot(
     rows = db.execute(
         "select l.order_id, l.part_id, l.deficit, o.due, o.revision_id from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
+        f" and {NOT_WITHDRAWN}"
         " order by l.order_id, l.part_id",
         (OrderState.CONFIRMED,),
     ).fetchall()
@@ -317,7 +319,7 @@ def _add_job(
     taken = db.execute(
         "update line set deficit = deficit - ?1, reasons = '[]' where order_id = ?2"
         " and part_id = ?3 and deficit >= ?1 and exists"
-        " (select 1 from orders o where o.id = ?2 and o.state = ?4)",
+        f" (select 1 from orders o where o.id = ?2 and o.state = ?4 and {NOT_WITHDRAWN})",
         (plate.copies, plate.order_id, plate.part_id, OrderState.CONFIRMED),
     )
     if taken.rowcount == 0:

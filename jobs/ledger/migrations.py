@@ -352,3 +352,25 @@ def m013_maker_page(db: Database) -> None:
         alter table batch add column thanks_hidden integer not null default 0;
         """,
     )
+
+
+@ledger_migrations()
+def m028_reviews(db: Database) -> None:
+    """Who accepted a revision, which one was withdrawn, and which held lots were released."""
+    run_script(
+        db,
+        """
+        create table acceptance (
+            revision_id text not null, body text not null, use text not null, document text not null,
+            document_sha256 text not null, until text not null, by_person text not null,
+            at text not null
+        ) strict;
+        create table withdrawal (
+            revision_id text primary key, reason text not null, by_person text not null, at text not null
+        ) strict;
+        create table lot_release (
+            lot_code text primary key references lot(code), reason text not null,
+            by_person text not null, at text not null
+        ) strict;
+        """,
+    )

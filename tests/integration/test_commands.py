@@ -67,7 +67,8 @@ def test_help_has_an_example_for_every_command():
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
         ["node", "give-back"], ["node", "test-print"],
         ["node", "install"], ["node", "uninstall"], ["node", "leave"],
-        ["design", "add"], ["design", "check"], ["design", "export"], ["demo"],
+        ["design", "add"], ["design", "check"], ["design", "export"],
+        ["design", "accept"], ["design", "withdraw"], ["design", "release"], ["demo"],
     ):  # fmt: skip
         answer = fabnet(*command, "--help")
         assert answer.returncode == 0
@@ -225,10 +226,29 @@ def test_a_design_goes_out_and_in_again(tmp_path):
     one_sentence(fabnet(*command, "--format", "okh-2"), "repo: is missing")
     assert not out.exists()
     fabnet(*command, "--format", "okh-2", "--repo", "https://example.org/x").check_returncode()
-    one_sentence(fabnet(*command), "not empty")
-    one_sentence(fabnet("design", "export", "ffff", out, "--config", config), "no revision ffff")
+    assert "not empty" in fabnet(*command).stderr
+    unknown = fabnet("design", "export", "ffff", out, "--config", config)
+    assert (unknown.returncode, "no revision ffff" in unknown.stderr) == (1, True)
     again = fabnet("design", "add", out / "okh.toml", "--config", config)
     assert "Visor frame 1.0.0 (CERN-OHL-S-2.0)" in again.stdout
+
+
+def test_a_design_is_accepted_and_withdrawn_by_name(tmp_path):
+    config = coordinator_file(tmp_path)
+    revision = json.loads(
+        fabnet("design", "add", FRAME.parent, "--config", config, "--json").stdout
+    )["id"]
+    (tmp_path / "note.pdf").write_bytes(b"%PDF-1.4 we accept it")
+    accepted = fabnet(
+        "design", "accept", revision[:8], "--body", "CHU", "--use", "triage", "--by", "Ada",
+        "--document", tmp_path / "note.pdf", "--until", "2099-01-31", "--config", config,
+    )  # fmt: skip
+    assert "accepted by CHU until 2099-01-31" in accepted.stdout
+    command = ["design", "withdraw", revision[:8], "--by", "Ada", "--config", config]
+    assert "is withdrawn" in fabnet(*command, "--reason", "the hook breaks").stdout
+    one_sentence(fabnet(*command, "--reason", "again"), "already, by Ada")
+    release = ["design", "release", "ABC", "--by", "Dr B", "--reason", "x", "--config", config]
+    one_sentence(fabnet(*release), "ABC")
 
 
 def test_files_are_checked_for_people(models):

@@ -1,0 +1,141 @@
+"""People judge a revision: a body accepts it, a steward withdraws it, a reviewer releases a held lot."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import date, datetime
+
+from jobs.coordinator.moves import move
+from jobs.coordinator.offers import dissolve
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.ledger import reviews, views
+from jobs.ledger.rows import event, live_attempt, pack_reasons, tell
+from jobs.ledger.store import Ledger
+from jobs.lifecycle import UNGRANTED, AttemptEvent, AttemptState
+from jobs.messages import Cancel, Withdraw
+from jobs.model import AttemptRef, JobState, OrderState, Reason, ReasonCode
+
+_STOPPED = "its design was withdrawn"
+_CLOSED = (OrderState.DELIVERED, OrderState.REFUSED)
+
+
+def accept(
+    ledger: Ledger,
+    revision_id: str,
+    *,
+    body: str,
+    use: str,
+    document: str,
+    document_sha256: str,
+    until: date,
+    by: str,
+    now: datetime,
+) -> None:
+    """Record that a named body accepts a revision for a named use, on a document, until a day.
+
+    Raises:
+        InvalidFieldError: a word is missing, or the day has passed.
+        RefusedError: the revision was withdrawn.
+    """
+    for name, text in (("body", body), ("use", use), ("document", document), ("by", by)):
+        if not text.strip():
+            raise InvalidFieldError(name, "is needed")
+    if until < now.date():
+        raise InvalidFieldError("until", "this day has passed")
+    with ledger.transaction() as db:
+        if reviews.withdrawal(db, revision_id) is not None:
+            raise RefusedError("This revision was withdrawn: another one has to be accepted.")
+        db.execute(
+            "insert into acceptance (revision_id, body, use, document, document_sha256, until,"
+            " by_person, at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (revision_id, body.strip(), use.strip(), document, document_sha256, until.isoformat(),
+             by.strip(), now.isoformat()),
+        )  # fmt: skip
+
+
+def withdraw(ledger: Ledger, revision_id: str, reason: str, by: str, now: datetime) -> int:
+    """Stop everything of a revision that can be stopped; return how many attempts were told.
+
+    What is not granted is taken back, what is granted is cancelled where its node answers, and no
+    lot that has not left the hub leaves before a reviewer releases it. Its pieces stay in the books:
+    they are a deficit that no plan places.
+
+    Raises:
+        InvalidFieldError: without a reason or a name.
+        RefusedError: it was withdrawn before.
+    """
+    for name, text in (("reason", reason), ("by", by)):
+        if not text.strip():
+            raise InvalidFieldError(name, "is needed")
+    with ledger.transaction() as db:
+        before = reviews.withdrawal(db, revision_id)
+        if before is not None:
+            raise RefusedError(f"It was withdrawn already, by {before.by}: {before.reason}")
+        db.execute(
+            "insert into withdrawal (revision_id, reason, by_person, at) values (?, ?, ?, ?)",
+            (revision_id, reason.strip(), by.strip(), now.isoformat()),
+        )
+        told = _stop(db, revision_id, reason.strip(), now)
+        waits = pack_reasons([Reason(code=ReasonCode.WITHDRAWN, text=reason.strip())])
+        for (order_id,) in db.execute(
+            "select id from orders where revision_id = ? and state not in (?, ?)",
+            (revision_id, *_CLOSED),
+        ).fetchall():
+            db.execute("update line set reasons = ? where order_id = ?", (waits, order_id))
+            event(
+                db, order_id, "design-withdrawn", by.strip(), order_id, now, reason=reason.strip()
+            )
+    return told
+
+
+_LIVE = f"""
+select j.id, j.order_id, j.part_id, j.pieces, a.number, a.state from job j
+join orders o on o.id = j.order_id left join attempt a on a.job_id = j.id
+ and a.number = (select max(b.number) from attempt b where b.job_id = j.id)
+where o.revision_id = ? and j.state = '{JobState.OPEN}'
+ and (a.state in ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}',
+  {",".join(f"'{state}'" for state in sorted(UNGRANTED))}) or not exists ({live_attempt("j.id")}))
+"""
+
+
+def _stop(db: sqlite3.Connection, revision_id: str, reason: str, now: datetime) -> int:
+    told = 0
+    why = Reason(code=ReasonCode.WITHDRAWN, text=reason)
+    for row in db.execute(_LIVE, (revision_id,)).fetchall():
+        state = None if row["state"] is None else AttemptState(row["state"])
+        if state in (AttemptState.GRANTED, AttemptState.PRINTING):
+            # Only its node knows whether it has begun: it answers returned, or cancelled and counted.
+            found = views.attempt(db, AttemptRef(job=row["id"], number=row["number"]))
+            tell(db, found.node, Cancel(attempt=found.ref, reason=_STOPPED), now)
+            told += 1
+            continue
+        if state in UNGRANTED:
+            found = views.attempt(db, AttemptRef(job=row["id"], number=row["number"]))
+            move(db, found, AttemptEvent.WITHDRAW, now, _STOPPED)
+            tell(db, found.node, Withdraw(attempt=found.ref, reason=_STOPPED), now)
+            told += 1
+        dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
+    return told
+
+
+def release(ledger: Ledger, lot_code: str, reason: str, by: str, now: datetime) -> None:
+    """A named reviewer lets a held lot go all the same.
+
+    Raises:
+        NotFoundError: there is no such lot.
+        RefusedError: it is not held.
+        InvalidFieldError: without a reason or a name.
+    """
+    for name, text in (("reason", reason), ("by", by)):
+        if not text.strip():
+            raise InvalidFieldError(name, "is needed")
+    with ledger.transaction() as db:
+        lot = views.lot(db, lot_code)
+        order_id = lot.attempt.order_id
+        if lot.code not in reviews.held_lots(db, order_id):
+            raise RefusedError(f"Lot {lot.code} is not held.")
+        db.execute(
+            "insert into lot_release (lot_code, reason, by_person, at) values (?, ?, ?, ?)",
+            (lot.code, reason.strip(), by.strip(), now.isoformat()),
+        )
+        event(db, order_id, "lot-released", by.strip(), lot.code, now, reason=reason.strip())

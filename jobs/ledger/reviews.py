@@ -1,0 +1,109 @@
+"""What is known of a revision beyond its files: who tried and accepted it, and whether it was withdrawn."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from designs.model import ReviewState
+from jobs.ledger import views
+
+#: Of a query over orders `o`: none of a revision that was withdrawn.
+NOT_WITHDRAWN = "not exists (select 1 from withdrawal w where w.revision_id = o.revision_id)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A named body accepts a revision for a named use, on a document, until a day."""
+
+    body: str
+    use: str
+    document: str  # its file's name
+    document_sha256: str
+    until: date
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """A revision is not made any more."""
+
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """How far a revision has been looked at, on a day."""
+
+    state: ReviewState
+    labs: int  # that have made at least one good piece of it
+    acceptances: tuple[Acceptance, ...]  # also those that have run out, the latest first
+    withdrawal: Withdrawal | None
+
+
+def review(db: sqlite3.Connection, revision_id: str, today: date) -> Review:
+    """Return how far a revision has been looked at."""
+    accepted = tuple(
+        Acceptance(
+            body=row["body"],
+            use=row["use"],
+            document=row["document"],
+            document_sha256=row["document_sha256"],
+            until=views.day(row["until"]),
+            by=row["by_person"],
+            at=views.moment(row["at"]),
+        )
+        for row in db.execute(
+            "select * from acceptance where revision_id = ? order by until desc, at desc",
+            (revision_id,),
+        )
+    )
+    labs = db.execute(
+        "select count(distinct j.node) from harvest h join job j on j.id = h.job_id"
+        " join orders o on o.id = j.order_id where o.revision_id = ? and h.good > 0 and not o.sandbox",
+        (revision_id,),
+    ).fetchone()[0]
+    stopped = withdrawal(db, revision_id)
+    return Review(
+        state=ReviewState.WITHDRAWN
+        if stopped
+        else ReviewState.ACCEPTED
+        if any(each.until >= today for each in accepted)
+        else ReviewState.TRIED
+        if labs
+        else ReviewState.DRAFT,
+        labs=labs,
+        acceptances=accepted,
+        withdrawal=stopped,
+    )
+
+
+def withdrawal(db: sqlite3.Connection, revision_id: str) -> Withdrawal | None:
+    """Return why a revision is not made any more; None where it is."""
+    row = db.execute("select * from withdrawal where revision_id = ?", (revision_id,)).fetchone()
+    if row is None:
+        return None
+    return Withdrawal(reason=row["reason"], by=row["by_person"], at=views.moment(row["at"]))
+
+
+def held_lots(db: sqlite3.Connection, order_id: str) -> frozenset[str]:
+    """Return the lots of an order that may not leave: withdrawn, and released by nobody."""
+    rows = db.execute(
+        "select l.code from lot l join orders o on o.id = l.order_id"
+        " join withdrawal w on w.revision_id = o.revision_id"
+        " where l.order_id = ? and not exists (select 1 from lot_release r where r.lot_code = l.code)",
+        (order_id,),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def released(db: sqlite3.Connection, lot_code: str) -> tuple[str, str] | None:
+    """Return who released a held lot and why; None where nobody has."""
+    row = db.execute(
+        "select by_person, reason from lot_release where lot_code = ?", (lot_code,)
+    ).fetchone()
+    return None if row is None else (row[0], row[1])

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from shapely.geometry import box
+from shapely.affinity import translate
+from shapely.geometry import Point, box
 
 import designs.catalogue
-from designs.catalogue import ear_saver, strap_clip, trial_frame, visor_frame
+from designs.catalogue import door_hook, ear_saver, strap_clip, trial_frame, visor_frame
+from designs.catalogue.door_hook import DoorHook
 from designs.catalogue.ear_saver import EarSaver
 from designs.catalogue.strap_clip import StrapClip
 from designs.manifest import check_manifest
@@ -25,6 +27,7 @@ MESHES = {
     "visor-kit/frame.stl": visor_frame.build,
     "visor-kit/clip.stl": strap_clip.build,
     "ear-saver/strap.stl": ear_saver.build,
+    "door-hook/hook.stl": door_hook.build,
 }
 
 
@@ -56,6 +59,9 @@ def test_the_committed_file_is_what_the_generator_makes(name, tmp_path):
         (ear_saver.build(), 1.5),
         (ear_saver.build(EarSaver(rows=3, length_mm=120.0, thickness_mm=1.2)), 1.2),
         (strap_clip.build(), 3.0),
+        (door_hook.build(), 6.0),
+        (door_hook.build(DoorHook(handle_mm=10.0, bar_mm=20.0, thickness_mm=4.0)), 4.0),
+        (door_hook.build(DoorHook(handle_mm=40.0, reach_mm=110.0, grip_mm=40.0)), 6.0),
         (strap_clip.build(StrapClip(strap_mm=10.0, thickness_mm=2.4)), 2.4),
     ],
 )
@@ -84,6 +90,33 @@ def test_an_ear_saver_has_four_hooks_on_each_side_of_each_end(side):
     hooks = footprint(ear_saver.build()).intersection(box(-99, side[0], 99, side[1]))
     left = [hook for hook in hooks.geoms if hook.bounds[2] < 0]
     assert (len(left), len(hooks.geoms)) == (4, 8)
+
+
+def test_a_hook_takes_its_handle_and_two_fingers_and_holds_on_all_sides():
+    hook = DoorHook()
+    shape = door_hook.outline(hook)
+    handle = Point(0.0, hook.reach_mm).buffer(hook.handle_mm / 2 - 0.1)
+    assert not shape.intersects(handle)
+    assert not shape.intersects(Point(0.0, 0.0).buffer(hook.grip_mm / 2 - 0.1))
+    assert shape.intersects(translate(handle, 0.0, -8.0)), "it is pulled towards the grip"
+    assert shape.intersects(translate(handle, -8.0, 0.0))
+    assert not shape.intersects(translate(handle, 30.0, 0.0)), "it slides in from the side"
+    # No limb is thinner than nine tenths of its bar.
+    assert shape.buffer(-0.35 * hook.bar_mm).geom_type == "Polygon"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"handle_mm": 5.0}, "handle_mm: 5.0 is not between"),
+        ({"thickness_mm": 1.0}, "thickness_mm"),
+        ({"reach_mm": 40.0, "handle_mm": 40.0}, "leaves no limb"),
+        ({"bar_mm": float("nan")}, "bar_mm"),
+    ],
+)
+def test_measures_that_give_no_hook_are_refused(changes, says):
+    with pytest.raises(ValueError, match=says):
+        DoorHook(**changes)
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.parent.name)

@@ -225,7 +225,7 @@ def _register_frame(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if here().settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
-        if request.endpoint not in ("static", "api.file", "designs.picture"):
+        if request.endpoint not in ("static", "api.file", "designs.picture", "designs.mesh"):
             open_page = not session.get("login") and not request.path.startswith("/o/")
             # Going back to an open form shows again what was typed into it.
             response.headers["Cache-Control"] = "no-cache, private" if open_page else "no-store"

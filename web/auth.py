@@ -47,6 +47,11 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.index": PUBLIC,
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
+        "designs.mesh": PUBLIC,
+        "designs.add": _STEWARD,
+        "designs.gaps": _STEWARD,
+        "designs.withdraw": _STEWARD,
+        "designs.release": _STEWARD,
         "lots.show": PUBLIC,
         "lots.label": PUBLIC,  # it says less than the lot's page
         "newcomers.join": PUBLIC,  # whoever holds an invitation

@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 THREADS = 16
 #: How long a client may be silent in the middle of a request.
 _TIMEOUT_S = 10
-#: More than any page has; the application has limits of its own below.
+#: More than any page has, and any model file; the application has limits of its own below.
 _MOST_HEADER_BYTES = 64 << 10
-_MOST_BODY_BYTES = 16 << 20
+_MOST_BODY_BYTES = 100 << 20
 _HERE = ("127.0.0.1", "::1")
 
 

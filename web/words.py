@@ -88,6 +88,15 @@ PRINTER_STATES: Words = MappingProxyType(
     }
 )
 
+#: How parts are made that no printer makes.
+PROCESSES: Words = MappingProxyType(
+    {
+        "BUY": lazy_gettext("bought"),
+        "LAS": lazy_gettext("laser-cut"),
+        "SEW": lazy_gettext("sewn"),
+        "ASM": lazy_gettext("put together by hand"),
+    }
+)
 REVIEW_STATES: Words = MappingProxyType(
     {
         ReviewState.DRAFT: lazy_gettext("draft"),
@@ -376,6 +385,7 @@ def register(app: Flask) -> None:
         order_state=order_state,
         plain_reasons=PLAIN_REASONS,
         printer_states=PRINTER_STATES,
+        processes=PROCESSES,
         review_states=REVIEW_STATES,
         role_words=ROLES,
         scrap_words=SCRAP,

@@ -4,6 +4,7 @@ import re
 import threading
 
 import pytest
+import trimesh
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
@@ -463,3 +464,69 @@ def test_parts_change_alone_with_buttons_that_work_and_the_focus_stays(open_page
     button.click()
     expect(page.get_by_text("plateau libre").first).to_be_visible()
     expect(button).to_be_hidden()
+
+
+def pixels_of(canvas):
+    """Return how many pixels of a canvas show something, and a sum that changes with the picture."""
+    return canvas.evaluate(
+        """canvas => new Promise(done => requestAnimationFrame(() => {
+          const copy = document.createElement("canvas");
+          [copy.width, copy.height] = [160, 120];
+          const pen = copy.getContext("2d");
+          canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+          pen.drawImage(canvas, 0, 0, 160, 120);
+          const data = pen.getImageData(0, 0, 160, 120).data;
+          let shown = 0, sum = 0;
+          for (let i = 0; i < data.length; i += 4) { shown += data[i + 3] > 128; sum += i * data[i]; }
+          done([shown, sum]);
+        }))"""
+    )
+
+
+def test_a_part_is_turned_in_3d_when_somebody_asks(open_page, site):
+    page = open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/designs/{site.world.revision.id}")
+    assert not [url for url in asked if "/meshes/" in url], "nothing heavy before"
+    page.get_by_role("button", name="Le tourner en 3D").click()
+    canvas = page.locator("canvas")
+    expect(canvas).to_be_focused()
+    assert len([url for url in asked if "/meshes/" in url]) == 1
+    assert all(url.startswith(site.url) for url in asked)
+    (shown, one), (_, other) = pixels_of(canvas), pixels_of(canvas)
+    assert shown > 500
+    assert one != other, "a key turns it"
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+
+
+def test_a_steward_adds_a_model_on_her_telephone(open_page, site, tmp_path):
+    mesh = trimesh.creation.box((30, 20, 5))
+    mesh.export(tmp_path / "good.stl")
+    mesh.update_faces([False] + [True] * 11)
+    mesh.export(tmp_path / "open.stl")
+    page = open_page("/designs", signed_in=True, expect=["422"])
+    page.get_by_text("Ajouter un modèle").click()
+    page.get_by_label("Modèle ou archive").set_input_files(tmp_path / "open.stl")
+    page.get_by_label("Son nom", exact=True).fill("Cale")
+    page.get_by_role("button", name="Vérifier et ajouter").click()
+    gaps = page.get_by_alt_text("Le modèle, ses trous en", exact=False)
+    expect(gaps).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("3 edges of 18 have a gap")).to_be_visible()
+    expect(page.get_by_label("Son nom", exact=True)).to_have_value("Cale")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    page.get_by_label("Modèle ou archive").set_input_files(tmp_path / "good.stl")
+    page.get_by_role("button", name="Vérifier et ajouter").click()
+    heading = page.get_by_role("heading", name="Cale", level=1)
+    expect(heading).to_be_visible(timeout=60_000)
+
+
+def test_a_steward_withdraws_a_design_without_javascript(open_page, site):
+    page = open_page("/", signed_in=True, java_script_enabled=False)
+    page.goto(f"/designs/{site.world.revision.id}")
+    page.get_by_text("Retirer ce modèle…").click()
+    page.get_by_label("Pourquoi ? Tous ceux qui").fill("le crochet casse")
+    page.get_by_role("button", name="Le retirer partout").click()
+    expect(page.get_by_text("Ce modèle a été retiré.")).to_be_visible()
+    expect(page.get_by_text("le crochet casse")).to_be_visible()

@@ -1,25 +1,45 @@
-"""The designs that the network makes: pictures, facts, licences, and how they lie on its beds."""
+"""The designs that the network makes: pictures, facts, licences, reviews, plates on its beds; uploads."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as AnyResponse
 
-from designs.errors import MissingFileError
+from designs import bundle
+from designs.errors import DesignError, MissingFileError
 from designs.library import Library
 from designs.manifest import UNKNOWN_LICENCE
 from designs.materials import material
+from designs.mesh import KINDS, MOST_BYTES, check, read_canonical
 from designs.model import Bed, Layout, Part, Revision
 from designs.packing import centred
-from designs.picture import bed_path
+from designs.picture import bed_path, draw
+from jobs.coordinator import reviews
+from jobs.errors import InvalidFieldError
 from jobs.estimate import Estimate, estimate
 from jobs.ledger import labs
+from jobs.ledger.reviews import Review, review
+from web import licences
+from web.auth import me
 from web.context import here
+from web.forms import Form
+from web.language import gettext as _
 
 pages = Blueprint("designs", __name__)
+
+#: Of a part that is turned in a browser, 18 bytes each; finer ones are shown as a picture only.
+_TURN_TRIANGLES = 150_000
+_MOST_INT16 = 32767
+_PNG = b"\x89PNG"
+_KINDS = (*KINDS, ".zip")
+_GAPS_SIZE = (640, 480)
 
 #: A page nests at most so many plates that nobody has nested yet, some 2 s each, and only small ones;
 #: the others follow when it is opened again, or when the planner needs them.
@@ -51,39 +71,171 @@ class BedView:
     plates: tuple[PlateView, ...]
 
 
+@pages.url_value_preprocessor
+def _allow_a_model(endpoint: str | None, _values: dict[str, object] | None) -> None:
+    """Let an upload be as large as the gate takes, before anything reads its form."""
+    if endpoint == "designs.add":
+        request.max_content_length = MOST_BYTES + (1 << 20)
+
+
 @pages.get("/designs")
 def index() -> str:
     """All revisions."""
-    revisions = here().library.revisions()
+    return _gallery(Form())
+
+
+def _gallery(form: Form, gaps: str = "") -> str:
+    context = here()
+    revisions = context.library.revisions()
     return render_template(
         "designs.html",
         revisions=revisions,
+        states={each.id: _review(each).state for each in revisions},
         kits={each.id: _kit(each) for each in revisions},
         unknown_licence=UNKNOWN_LICENCE,
+        form=form,
+        gaps=gaps,
+        kinds=",".join(_KINDS),
+        most_mb=MOST_BYTES >> 20,
     )
+
+
+def _review(revision: Revision) -> Review:
+    context = here()
+    return review(context.ledger.reading, revision.id, context.today())
+
+
+@pages.post("/designs")
+def add() -> AnyResponse | tuple[str, int]:
+    """Pass an uploaded design through the gate, and keep it or say what is wrong with it."""
+    form = Form(request.form)
+    title, licence = form.text("title", needed=False), form.text("licence", needed=False)
+    per_kit = form.whole("per_kit", 1, 1000) if form["per_kit"] else 1
+    sent = request.files.get("file")
+    name = secure_filename(sent.filename or "") if sent else ""
+    if sent is None or not name:
+        form.wrong("file", _("Please choose a file."))
+    elif not name.lower().endswith(_KINDS):
+        form.wrong("file", _("Only STL, OBJ, 3MF and ZIP files can be read."))
+    if sent is None or not form.good:
+        if sent is not None:
+            sent.close()
+        return _gallery(form), 422
+    library = here().library
+    with tempfile.TemporaryDirectory(prefix="fabnet-upload-") as work:
+        path = Path(work) / name
+        sent.save(path)
+        sent.close()
+        try:
+            revision = bundle.add(library, path, title=title, per_kit=per_kit, licence=licence)
+        except DesignError as error:
+            form.wrong("file", str(error))
+            return _gallery(form, _draw_gaps(library, path)), 422
+    return redirect(url_for(".show", revision_id=revision.id), 303)
+
+
+def _draw_gaps(library: Library, path: Path) -> str:
+    """Return the hash of a picture of a refused model's gaps; "" where it has none."""
+    if not bundle.is_model(path):
+        return ""
+    with tempfile.TemporaryDirectory(prefix="fabnet-gaps-") as work:
+        found = check(path, Path(work)).gaps
+        if found is None:
+            return ""
+        mesh = read_canonical(Path(work) / found.mesh_sha256)
+        png = Path(work) / "gaps.png"
+        png.write_bytes(draw(mesh, size=_GAPS_SIZE, marks_mm=found.edges_mm))
+        return library.add_file(png)
+
+
+@pages.get("/designs/gaps/<sha256>.png")
+def gaps(sha256: str) -> AnyResponse:
+    """The picture of a model that was refused."""
+    path = here().library.file(sha256)
+    data = b"" if path is None else path.read_bytes()
+    if not data.startswith(_PNG):
+        abort(404)
+    return Response(data, mimetype="image/png")
 
 
 @pages.get("/designs/<revision_id>")
 def show(revision_id: str) -> str:
     """One revision: all that is known of it."""
+    return _page(_known(revision_id), Form())
+
+
+def _known(revision_id: str) -> Revision:
     revision = here().revision(revision_id)
     if revision is None:
         abort(404)
+    return revision
+
+
+def _page(revision: Revision, form: Form) -> str:
     return render_template(
         "design.html",
         revision=revision,
+        review=_review(revision),
+        allows=licences.plain(revision.licence),
         kit=_kit(revision),
         each={part.id: _estimate(part, part.per_kit) for part in revision.parts},
         beds=_beds(revision),
         unknown_licence=UNKNOWN_LICENCE,
+        turns=_TURN_TRIANGLES,
+        today=here().today(),
+        form=form,
     )
+
+
+@pages.post("/designs/<revision_id>/withdraw")
+def withdraw(revision_id: str) -> AnyResponse | tuple[str, int]:
+    """Stop a revision everywhere."""
+    context, revision, form = here(), _known(revision_id), Form(request.form)
+    reason = form.text("reason")
+    if not form.good:
+        return _page(revision, form), 422
+    reviews.withdraw(context.ledger, revision.id, reason, me().name, context.now())
+    return redirect(url_for(".show", revision_id=revision.id), 303)
+
+
+@pages.post("/lots/<code>/release")
+def release(code: str) -> AnyResponse:
+    """Let a held lot leave the hub, in the name of who is signed in."""
+    context, form = here(), Form(request.form)
+    reason = form.text("reason")
+    if not form.good:
+        raise InvalidFieldError("reason", form.errors["reason"])
+    reviews.release(context.ledger, code, reason, me().name, context.now())
+    return redirect(url_for("lots.show", code=code), 303)
+
+
+@pages.get("/designs/meshes/<sha256>.bin")
+def mesh(sha256: str) -> AnyResponse:
+    """A part to be turned: nine 16-bit integers a triangle, the longest side from end to end."""
+    library = here().library
+    part = _part_of(library, sha256)
+    path = library.file(sha256)
+    if part is None or path is None or part.facts.triangles > _TURN_TRIANGLES:
+        abort(404)
+    corners = read_canonical(path)
+    half = np.ptp(corners.reshape(-1, 3), axis=0) / 2
+    packed = np.rint((corners - half) / half.max() * _MOST_INT16).astype("<i2")
+    answer = Response(packed.tobytes(), mimetype="application/octet-stream")
+    answer.set_etag(sha256)
+    answer.cache_control.max_age = _DAY_S
+    return answer.make_conditional(request)
+
+
+def _part_of(library: Library, sha256: str) -> Part | None:
+    parts = (part for revision in library.revisions() for part in revision.parts)
+    return next((part for part in parts if part.facts.mesh_sha256 == sha256), None)
 
 
 @pages.get("/designs/pictures/<sha256>.png")
 def picture(sha256: str) -> AnyResponse:
     """The picture of a part, by the hash of its mesh; drawn when it is first asked for."""
     library = here().library
-    if not any(p.facts.mesh_sha256 == sha256 for r in library.revisions() for p in r.parts):
+    if _part_of(library, sha256) is None:
         abort(404)
     try:
         path = library.picture(sha256)

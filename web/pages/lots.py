@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.model import Revision
 from jobs.coordinator import lots
 from jobs.errors import InvalidFieldError
-from jobs.ledger import labs, views
+from jobs.ledger import labs, reviews, views
 from jobs.ledger.views import LotView
 from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import me
@@ -84,8 +84,12 @@ def _page(found: LotView, form: Form) -> str:
         ),
         found.attempt.printer,
     )
+    order_id = found.attempt.order_id
+    held = found.code in reviews.held_lots(context.ledger.reading, order_id)
     return render_template(
         "lot.html",
+        held=reviews.withdrawal(context.ledger.reading, found.revision_id) if held else None,
+        released=reviews.released(context.ledger.reading, found.code),
         lot=found,
         sample=sampling_plan(found.good, MAJOR) if found.good > WHOLE else None,
         revision=revision,

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits
+from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, starts
 from jobs.model import Reason, ReasonCode
 
 _EARTH_KM = 6371.0
@@ -66,6 +66,19 @@ class FleetPrinter:
         shift = timedelta(minutes=self.utc_offset_min)
         start = earliest_start(self.week, free + shift, seconds)
         return None if start is None else start - shift + timedelta(seconds=seconds)
+
+    def finishes(self, free: datetime, seconds: float, count: int) -> tuple[datetime, ...]:
+        """Return when so many equal plates are printed, one after another; fewer if never."""
+        shift = timedelta(minutes=self.utc_offset_min)
+        length = timedelta(seconds=seconds)
+        found: list[datetime] = []
+        while len(found) < count:
+            more = starts(self.week, free + shift, seconds, count - len(found))
+            if not more:
+                break
+            found += [start - shift + length for start in more]
+            free = found[-1]
+        return tuple(found)
 
     def free_at(self, now: datetime) -> datetime:
         """Return when what it already has is printed."""

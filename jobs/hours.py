@@ -7,9 +7,10 @@ lab's wall: whoever asks passes local time.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -21,6 +22,8 @@ WEEK_MIN = 7 * DAY_MIN
 WEEK_H = 7 * 24.0
 #: How much longer than estimated a plate may take before it runs out of the attended hours.
 SLACK = 1.25
+#: Less than this is a rounding of times.
+_CLOSE_MIN = 1e-6
 
 _PART = re.compile(
     r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?\s+)?"
@@ -30,22 +33,17 @@ _PART = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """Windows (start, end) in minutes after Monday 00:00; sorted, apart, the last may pass Sunday.
-
-    `always` where the whole week is one window.
-    """
+    """Windows (start, end) in minutes after Monday 00:00; sorted, apart, the last may pass Sunday."""
 
     windows: tuple[tuple[int, int], ...]
+    longest_min: int = field(init=False, compare=False)  # the longest window
+    always: bool = field(init=False, compare=False)  # somebody is there all the time
 
-    @property
-    def always(self) -> bool:
-        """Whether somebody is there all the time."""
-        return self.longest_min >= WEEK_MIN
-
-    @property
-    def longest_min(self) -> int:
-        """The longest window."""
-        return max((end - start for start, end in self.windows), default=0)
+    def __post_init__(self) -> None:
+        """Reckon once what every plate of every plan asks."""
+        longest = max((end - start for start, end in self.windows), default=0)
+        object.__setattr__(self, "longest_min", longest)
+        object.__setattr__(self, "always", longest >= WEEK_MIN)
 
 
 ALWAYS = Week(windows=((0, WEEK_MIN),))
@@ -177,6 +175,40 @@ def write(days: Sequence[Day | None]) -> str:
 def fits(week: Week, seconds: float) -> bool:
     """Return whether a plate that takes `seconds` can lie inside one window, with slack."""
     return week.always or seconds * SLACK / 60 <= week.longest_min
+
+
+def minute_of(local: datetime) -> float:
+    """Return how many minutes of its week have passed, 0..10080."""
+    return (local - monday_of(local)).total_seconds() / 60
+
+
+def plates_in(length_min: float, seconds: float) -> int:
+    """Return how many equal plates fit one after another into a window of this length."""
+    minutes = max(seconds / 60, _CLOSE_MIN)
+    if length_min < minutes * SLACK:
+        return 0
+    return math.floor((length_min - minutes * SLACK) / minutes + _CLOSE_MIN) + 1
+
+
+def starts(week: Week, local: datetime, seconds: float, count: int) -> tuple[datetime, ...]:
+    """Return when so many equal plates (at most) may start one after another, `local` or later.
+
+    Those of the first window that holds one; the next call goes on where it ends. Arguments as of
+    `earliest_start`; empty where no window ever does.
+    """
+    first = earliest_start(week, local, seconds)
+    if first is None:
+        return ()
+    if not week.always and count > 1:
+        minute = minute_of(first)
+        left = max(
+            end + turn - minute
+            for start, end in week.windows
+            for turn in (-WEEK_MIN, 0, WEEK_MIN)
+            if start + turn <= minute + _CLOSE_MIN and minute < end + turn
+        )
+        count = max(1, min(count, plates_in(left, seconds)))
+    return tuple(first + timedelta(seconds=seconds * n) for n in range(count))
 
 
 def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | None:

@@ -159,15 +159,22 @@ def joined(rows: Sequence[Rows]) -> Rows:
     )
 
 
-def open_minutes(week: Week, minute: float, slots: int, ceiling_min: float = np.inf) -> Floats:
+def open_minutes(
+    week: Week,
+    minute: float,
+    slots: int,
+    ceiling_min: float = np.inf,
+    used: Sequence[float] | None = None,
+) -> Floats:
     """Return [slots + 1]: how many minutes of the week are open by the end of each slot from now.
 
     `minute` of the week is now on the lab's clock, 0..10080. `ceiling_min` bounds what may be
     printed in one week of the calendar, Monday to Sunday: what is open beyond it does not count.
+    `used` says of each window which share of it plates can fill, 0..1.
     """
     is_open = np.zeros(WEEK_MIN)
-    for start, end in week.windows:
-        is_open[np.arange(start, end) % WEEK_MIN] = 1.0
+    for n, (start, end) in enumerate(week.windows):
+        is_open[np.arange(start, end) % WEEK_MIN] = 1.0 if used is None else used[n]
     first = int(minute) % WEEK_MIN
     weeks = (first + slots * SLOT_MIN) // WEEK_MIN + 1
     row = np.tile(is_open, weeks)

@@ -16,8 +16,8 @@ from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
 from jobs.network import SLOT_MIN, Lines, Network
+from jobs.planned import Plan, PlannedPlate
 from jobs.quotas import Quotas
-from jobs.split import Plan, PlannedPlate
 
 _Key = tuple[str, str]
 _CLOSE = 1e-6

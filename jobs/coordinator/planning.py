@@ -25,7 +25,8 @@ from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState
-from jobs.split import Plan, PlannedPlate, PrinterRow, split
+from jobs.planned import Plan, PlannedPlate, PrinterRow
+from jobs.split import split
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
@@ -58,7 +59,6 @@ def snapshot(
     `hub` is where lots are gathered (latitude, longitude); None leaves distances out.
     """
     db = ledger.reading
-    declined = _declined(db, now)
     rows = db.execute(
         "select l.order_id, l.part_id, l.deficit, o.due, o.revision_id from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
@@ -66,6 +66,7 @@ def snapshot(
         " order by l.order_id, l.part_id",
         (OrderState.CONFIRMED,),
     ).fetchall()
+    declined = _declined(db, now) if rows else {}
     needs, parts = [], {}
     for row in rows:
         revision = library.revision(row["revision_id"])
@@ -83,7 +84,8 @@ def snapshot(
                 mesh_sha256=part.facts.mesh_sha256,
             )
         )
-    fleet, printers = _fleet(db, hub, now)
+    # Who could make it is asked only where there is something to make.
+    fleet, printers = _fleet(db, hub, now) if needs else ((), {})
     return Snapshot(
         needs=tuple(needs),
         fleet=fleet,
@@ -186,17 +188,31 @@ def make(facts: Snapshot, library: Library, now: datetime) -> Plan:
     Raises:
         UnsoundPlanError: the plan breaks a rule; it must not be applied.
     """
-    fits = {}
-    for need in facts.needs:
-        part = facts.parts[need.order_id, need.part_id]
-        for printer in facts.fleet:
-            key = (printer.node, printer.printer)
-            fit = _fit(part, printer.material, facts.printers[key], library)
-            sliced = _sliced(part, printer.material, facts.printers[key], fit.most, facts.figures)
-            fits[need.mesh_sha256, *key] = replace(fit, sliced=sliced)
+    fits = fits_of(facts, library)
     plan = split(facts.needs, facts.fleet, fits, now)
     plan_audit.check(plan, facts.needs, facts.fleet, fits, now)
     return plan
+
+
+def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit]:
+    """Return how every part lies on every printer, by (mesh_sha256, node, printer).
+
+    Printers of one make with the same material share one value.
+    """
+    found: dict[tuple[str, str, str], Fit] = {}
+    parts = {n.mesh_sha256: facts.parts[n.order_id, n.part_id] for n in reversed(facts.needs)}
+    for mesh, part in parts.items():
+        known: dict[tuple[object, ...], Fit] = {}
+        for printer in facts.fleet:
+            key = (printer.node, printer.printer)
+            about = facts.printers[key]
+            kind = (about.preset, bed_of(about), about.height_mm, printer.material)
+            if kind not in known:
+                fit = _fit(part, printer.material, about, library)
+                sliced = _sliced(part, printer.material, about, fit.most, facts.figures)
+                known[kind] = replace(fit, sliced=sliced)
+            found[mesh, *key] = known[kind]
+    return found
 
 
 def _sliced(
@@ -260,7 +276,8 @@ def _longest(part: PartFacts, printer: PrinterFacts) -> tuple[float, float, bool
 
 def apply(ledger: Ledger, library: Library, facts: Snapshot, plan: Plan, now: datetime) -> int:
     """Turn a plan into jobs; return how many. Pieces that were placed meanwhile are left alone."""
-    shas = [_plate_sha(library, facts, plate) for plate in plan.plates]
+    known: dict[tuple[str, Bed, int], str] = {}
+    shas = [_plate_sha(library, facts, plate, known) for plate in plan.plates]
     made = 0
     with ledger.transaction() as db:
         for plate, sha256 in zip(plan.plates, shas, strict=True):
@@ -306,11 +323,16 @@ def _keep_row(db: sqlite3.Connection, row: PrinterRow, now: datetime) -> None:
     )
 
 
-def _plate_sha(library: Library, facts: Snapshot, plate: PlannedPlate) -> str:
-    printer = facts.printers[plate.node, plate.printer]
+def _plate_sha(
+    library: Library, facts: Snapshot, plate: PlannedPlate, known: dict[tuple[str, Bed, int], str]
+) -> str:
+    bed = bed_of(facts.printers[plate.node, plate.printer])
     mesh = facts.parts[plate.order_id, plate.part_id].facts.mesh_sha256
-    layout = library.max_layout(mesh, bed_of(printer))
-    return library.plate(mesh, layout, plate.copies).sha256
+    kind = (mesh, bed, plate.copies)
+    if kind not in known:
+        layout = library.max_layout(mesh, bed)
+        known[kind] = library.plate(mesh, layout, plate.copies).sha256
+    return known[kind]
 
 
 def _add_job(

@@ -9,6 +9,8 @@ all of them audited. Prints a row for each way, then one JSON object. All are fr
 * `makespan_gap`, `certificate_gap`: how much longer the plan that is ready first takes than HiGHS, and
   than our own certificate, say that everybody would; without `highspy` both are the certificate's.
 * `km_ratio`, `parcels_ratio`: against the heap. `jain`: 1 where all labs give the same share of their time.
+* `product_*`: the planner that the coordinator runs (`planning.make`, with exact hours, reasons and audit) on a
+  real ledger of up to 1,000 printers and 20 orders; `product_heap_*`: what plate by plate gives there.
 * `survivors_moved`: what a re-split takes from those who stay; `scratch_moved`: what a new plan would.
 """
 
@@ -28,10 +30,14 @@ from jobs.plan_audit import audit_quotas
 from jobs.quotas import plan, some_printers, soonest
 from tests.bench import bounds, peers
 from tests.bench.instances import DAY_MIN, an_instance
+from tests.bench.product import product
 
 _DROP_MIN = 2 * DAY_MIN + 600
 _FREEZE_MIN = 240.0
 _DROPPED = 0.05
+#: Printers, orders and days of work in the ledger of the product.
+_LEDGER = (1000, 20)
+_LEDGER_DAYS = 6.0
 
 
 def timed(rounds, work, *args, **facts):
@@ -138,6 +144,7 @@ def main(argv=None):
     parser.add_argument("--days", type=float, default=8.7, help="work of the whole network")
     parser.add_argument("--least", type=float, default=10.0, help="pieces of the smallest lot")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-product", action="store_true", help="leave the ledger out")
     args = parser.parse_args(argv)
     net, lines = an_instance(args.printers, args.orders, args.seed, target_days=args.days)
     plan_s, found = timed(args.rounds, plan, net, lines, least=args.least)
@@ -173,6 +180,9 @@ def main(argv=None):
         "audit_findings": len(audit_quotas(net, lines, found)) + after_findings,
         "ways": table,
     }  # fmt: skip
+    if not args.no_product:
+        printers, orders = min(args.printers, _LEDGER[0]), min(args.orders, _LEDGER[1])
+        result |= product(printers, orders, args.seed, _LEDGER_DAYS)
     print(json.dumps(result), flush=True)
     return result
 

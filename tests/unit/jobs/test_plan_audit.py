@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jobs.errors import UnsoundPlanError
 from jobs.hours import parse
 from jobs.plan_audit import audit, check
-from jobs.split import Shortfall
+from jobs.planned import Shortfall
 from tests.unit.jobs.test_split import (
     FLEETS,
     MESHES,
@@ -25,11 +25,12 @@ from tests.unit.jobs.test_split import (
 )
 
 
+@pytest.mark.parametrize("few_plates", [0, 500])
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=200, deadline=None)
-def test_every_plan_passes(needs, fleet, data):
+@settings(max_examples=100, deadline=None)
+def test_every_plan_passes(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
-    assert audit(plan_of(needs, fleet, fits), needs, fleet, fits, NOW) == []
+    assert audit(plan_of(needs, fleet, fits, few_plates), needs, fleet, fits, NOW) == []
 
 
 def a_plan(**printer):

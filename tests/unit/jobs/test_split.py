@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
@@ -40,8 +40,12 @@ def fits_for(fleet, fit, meshes=("frame",)):
     return {(mesh, p.node, p.printer): fit for mesh in meshes for p in fleet}
 
 
-def plan_of(needs, fleet, fits):
-    return split(needs, fleet, fits, NOW)
+def plan_of(needs, fleet, fits, few_plates=500):
+    return split(needs, fleet, fits, NOW, few_plates)
+
+
+#: Both ways to plan: plate by plate, and shares of all orders first.
+BOTH = pytest.mark.parametrize("few_plates", [500, 0])
 
 
 def test_six_visors_on_one_printer_are_three_full_plates():
@@ -92,24 +96,26 @@ def test_a_far_lab_that_is_in_time_goes_before_a_near_one_that_is_not():
     assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 2, "lab-b": 0}
 
 
-def test_what_cannot_be_in_time_is_made_and_said_to_be_late():
+@BOTH
+def test_what_cannot_be_in_time_is_made_and_said_to_be_late(few_plates):
     fleet = [a_printer()]
     need = a_need(pieces=20, due=date(2026, 11, 25))
-    (row,) = plan_of([need], fleet, fits_for(fleet, a_fit())).rows
+    (row,) = plan_of([need], fleet, fits_for(fleet, a_fit()), few_plates).rows
     assert row.pieces == 20
     assert row.late == 6  # seven plates of 5800 s are done before midnight
 
 
-def test_hours_bound_the_size_of_a_plate_and_the_day_on_which_it_prints():
+@BOTH
+def test_hours_bound_the_size_of_a_plate_and_the_day_on_which_it_prints(few_plates):
     fleet = [a_printer(attended=parse("18:00-20:30"), utc_offset_min=60)]
-    plan = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit()))
+    plan = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit()), few_plates)
     assert [plate.copies for plate in plan.plates] == [2, 1]
     assert [plate.done_at for plate in plan.plates] == [
         datetime(2026, 11, 24, 17, tzinfo=UTC) + timedelta(seconds=5800),
         datetime(2026, 11, 25, 17, tzinfo=UTC) + timedelta(seconds=3000),
     ]
     short = [a_printer(attended=parse("18:00-20:00"))]
-    plan = plan_of([a_need(pieces=3)], short, fits_for(short, a_fit()))
+    plan = plan_of([a_need(pieces=3)], short, fits_for(short, a_fit()), few_plates)
     assert [plate.copies for plate in plan.plates] == [1, 1, 1]
 
 
@@ -119,7 +125,8 @@ def test_a_printer_that_may_run_unattended_ignores_the_hours():
     assert plan.plates[0].done_at == NOW + timedelta(seconds=5800)
 
 
-def test_each_printer_that_can_make_nothing_is_told_the_one_rule():
+@BOTH
+def test_each_printer_that_can_make_nothing_is_told_the_one_rule(few_plates):
     fleet = [
         a_printer("a-small"),
         a_printer("b-empty", material=None),
@@ -133,7 +140,7 @@ def test_each_printer_that_can_make_nothing_is_told_the_one_rule():
         a_printer("j-out", out_of_service=True, out_until="2026-12-09"),
     ]
     fits = fits_for(fleet, a_fit()) | {("frame", "a-small", "p1"): a_fit(most=0, bed_mm=176.0)}
-    plan = plan_of([a_need(declined=(("i-no", "busy"),))], fleet, fits)
+    plan = plan_of([a_need(declined=(("i-no", "busy"),))], fleet, fits, few_plates)
     assert [(row.node, row.reasons[0].code) for row in plan.rows] == [
         ("a-small", ReasonCode.BED),
         ("b-empty", ReasonCode.NO_SPOOL),
@@ -156,28 +163,35 @@ def test_a_bed_reason_has_both_lengths():
     assert (why.code, why.needed, why.available) == (ReasonCode.BED, 191.0, 180.0)
 
 
-def test_filament_bounds_what_a_printer_gets():
+@BOTH
+def test_filament_bounds_what_a_printer_gets(few_plates):
     fleet = [a_printer(grams=60.0), a_printer("lab-b", grams=20.0)]
-    plan = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit()))
+    plan = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit()), few_plates)
     assert {row.node: row.pieces for row in plan.rows} == {"lab-a": 3, "lab-b": 1}
     assert plan.shortfalls[0].pieces == 2
     assert {why.code for why in plan.shortfalls[0].reasons} == {ReasonCode.STOCK}
     assert plan.rows[0].reasons[0].code is ReasonCode.STOCK  # what stopped it from getting more
 
 
-def test_whole_kits_come_first_when_filament_is_short():
+@BOTH
+def test_whole_kits_come_first_when_filament_is_short(few_plates):
     fleet = [a_printer(grams=110.0)]
     needs = [a_need(pieces=10, part="clip", per_kit=2), a_need(pieces=5, part="frame")]
-    plan = plan_of(needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES))
+    plan = plan_of(
+        needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES), few_plates
+    )
     assert {row.part_id: row.pieces for row in plan.rows} == {"frame": 3, "clip": 6}
     assert {short.part_id: short.pieces for short in plan.shortfalls} == {"frame": 2, "clip": 4}
 
 
-def test_parts_that_exist_already_count_when_kits_are_made_whole():
+@BOTH
+def test_parts_that_exist_already_count_when_kits_are_made_whole(few_plates):
     fleet = [a_printer(grams=50.0)]
     # Ten kits lack eight clips and two frames: three frames' worth of clips are enough for now.
     needs = [a_need(pieces=8, part="clip", per_kit=2), a_need(pieces=2, part="frame")]
-    plan = plan_of(needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES))
+    plan = plan_of(
+        needs, fleet, fits_for(fleet, a_fit(most=1, grams_each=10.0), MESHES), few_plates
+    )
     assert {row.part_id: row.pieces for row in plan.rows} == {"clip": 4, "frame": 0}
 
 
@@ -225,10 +239,12 @@ SOME_FITS = st.builds(
 )
 
 
+@BOTH
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-def test_every_piece_is_placed_or_short_and_no_rule_is_broken(needs, fleet, data):
+@settings(deadline=None)
+def test_every_piece_is_placed_or_short_and_no_rule_is_broken(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
-    plan = plan_of(needs, fleet, fits)
+    plan = plan_of(needs, fleet, fits, few_plates)
     printers = {(p.node, p.printer): p for p in fleet}
     for need in needs:
         ours = [p for p in plan.plates if (p.order_id, p.part_id) == (need.order_id, need.part_id)]
@@ -249,21 +265,24 @@ def test_every_piece_is_placed_or_short_and_no_rule_is_broken(needs, fleet, data
         assert [p.done_at for p in mine] == sorted(p.done_at for p in mine)
 
 
+@BOTH
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-def test_the_order_of_the_facts_does_not_matter(needs, fleet, data):
+@settings(deadline=None)
+def test_the_order_of_the_facts_does_not_matter(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     again = plan_of(
-        data.draw(st.permutations(needs)), data.draw(st.permutations(fleet)), dict(fits)
+        data.draw(st.permutations(needs)), data.draw(st.permutations(fleet)), dict(fits), few_plates
     )
-    assert again == plan_of(needs, fleet, fits)
+    assert again == plan_of(needs, fleet, fits, few_plates)
 
 
-def test_printers_of_one_lab_share_its_weekly_hours():
+@BOTH
+def test_printers_of_one_lab_share_its_weekly_hours(few_plates):
     week = {"weekly_h": 20.0, "week_left_s": 2.5 * 5800}
     fleet = [a_printer(printer="p1", **week), a_printer(printer="p2", **week)]
-    plan = plan_of([a_need(pieces=20)], fleet, fits_for(fleet, a_fit()))
+    plan = plan_of([a_need(pieces=20)], fleet, fits_for(fleet, a_fit()), few_plates)
     assert 0 < sum(plate.seconds for plate in plan.plates) <= 2.5 * 5800
     assert {why.code for why in plan.shortfalls[0].reasons} == {ReasonCode.CEILING}
     more = [*fleet, a_printer("lab-b")]
-    plan = plan_of([a_need(pieces=20)], more, fits_for(more, a_fit()))
+    plan = plan_of([a_need(pieces=20)], more, fits_for(more, a_fit()), few_plates)
     assert plan.shortfalls == ()

@@ -1,0 +1,406 @@
+"""The facts of a plan as arrays, what each printer's share of every need is, and what nobody could beat.
+
+Pure. Between `jobs.fleet`, which knows hours, spools and reasons, and `jobs.quotas`, which knows ten
+thousand printers. A plate that has to lie inside a window leaves some of it unused: a class pays for
+that with longer plates, so that its week holds as many of them as the clock will. Shares are how
+many plates, one after another; the clock of `jobs.split` says when each is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from jobs.certificate import earliest_min
+from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.hours import DAY_MIN, Week, fits, minute_of, plates_in
+from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, open_minutes
+from jobs.prices import prices
+from jobs.quotas import Quotas, plan
+
+#: How far a plan over classes looks; what has no room by then is placed plate by plate.
+HORIZON_DAYS = 60
+#: A lab makes at least so many pieces of a part, where that costs nobody's due date.
+LEAST_LOT = 10.0
+#: Where there is time, work is to be done after so many times what the whole network would need
+#: for it: soon, and yet without a parcel from everyone. Tried in this order, until all is in time.
+AHEAD = (1.25, 1.6, math.inf)
+_ROUNDS = 4
+#: A smaller plate is planned where the windows of a week hold that many times more pieces by it.
+_FAR_MORE = 1.15
+
+Fits = Mapping[tuple[str, str, str], Fit]  # by (mesh_sha256, node, printer)
+_Part = tuple[str, tuple[str, ...]]  # mesh and allowed materials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Plates of one need that one printer makes one after another."""
+
+    order_id: str
+    part_id: str
+    node: str
+    printer: str
+    copies: tuple[int, ...]  # of each plate
+    in_time: bool  # there is time for all that is asked: a plate that comes late here need not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrays:
+    """Needs and fleet as arrays; only printers that take work now are in it."""
+
+    needs: tuple[Need, ...]  # the lines of `lines`, in this order
+    parts: tuple[_Part, ...]  # mesh and allowed materials of what `net` calls a part
+    printers: tuple[FleetPrinter, ...]
+    net: Network  # plates as long as a week's windows make them
+    ideal: Network  # plates that no window cuts, none longer than any of that size: for proofs
+    lines: Lines
+    now: datetime
+
+
+def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: datetime) -> Arrays:
+    """Read what is asked and who can make it; arguments as of `jobs.split.split`."""
+    lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
+    able = tuple(
+        sorted(
+            (p for p in fleet if p.online and not p.paused and not p.fault and p.material),
+            key=lambda p: (p.node, p.printer),
+        )
+    )
+    parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
+    kinds = _kinds(able, parts, of)
+    weeks = _Weeks(able, kinds, now)
+    cls, first = _classes(kinds, weeks)
+    nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
+    plates = _plates(
+        [kinds[n] for n in first], [weeks.full[n] for n in first],
+        [able[n].week for n in first], [weeks.used[n] for n in first], len(parts),
+    )  # fmt: skip
+    count = len(able)
+    net = Network(
+        name=np.array([f"{n:07}" for n in range(count)], dtype=np.str_),
+        node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
+        speed=np.ones(count), good=np.ones(count), busy_min=weeks.busy_min,
+        spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),
+        most=plates.most, plate_min=plates.plate_min, piece_min=plates.piece_min,
+        plate_g=np.zeros(plates.most.shape), piece_g=plates.piece_g,
+        calendar=weeks.calendar[first].astype(np.int64), open_min=weeks.open_min,
+        km=np.array([[p.km or 0.0 for p in able]], dtype=np.float64).reshape(1, count),
+    )  # fmt: skip
+    ideal = replace(
+        net, most=plates.ideal_most, plate_min=plates.ideal_plate_min,
+        piece_min=plates.ideal_piece_min, calendar=weeks.bare[first].astype(np.int64),
+        busy_min=weeks.least_busy_min,
+    )  # fmt: skip
+    return Arrays(
+        needs=lines, parts=parts, printers=able, net=net, ideal=ideal,
+        lines=_lines(lines, parts, able, now), now=now,
+    )  # fmt: skip
+
+
+_Kind = tuple[Fit | None, ...]  # how each part fits
+
+
+def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> list[_Kind]:
+    """Return how each part fits each printer: one object for all fits that are equal."""
+    same: dict[int, Fit] = {}
+    equal: dict[Fit, Fit] = {}
+    known: dict[tuple[int, ...], _Kind] = {}
+    found = []
+    for printer in able:
+        row: list[Fit | None] = []
+        for mesh, materials in parts:
+            fit = of.get((mesh, printer.node, printer.printer))
+            if fit is None or printer.material not in materials:
+                row.append(None)
+                continue
+            if id(fit) not in same:
+                same[id(fit)] = equal.setdefault(fit, fit)
+            row.append(same[id(fit)])
+        found.append(known.setdefault(tuple(map(id, row)), tuple(row)))
+    return found
+
+
+def _full_plate(fit: Fit, week: Week) -> int:
+    """Return the copies of the plates to plan with: a smaller one only where it makes far more."""
+    best, best_pieces = 0, 0.0
+    for copies in range(fit.most, 0, -1):
+        seconds = fit.seconds(copies)
+        if not fits(week, seconds):
+            continue
+        if week.always:
+            return copies
+        pieces = copies * sum(plates_in(end - start, seconds) for start, end in week.windows)
+        if pieces > best_pieces * (_FAR_MORE if best else 1.0):
+            best, best_pieces = copies, pieces
+    return best
+
+
+class _Weeks:
+    """When each printer is open from now on, as far as whole plates can use it."""
+
+    def __init__(self, able: Sequence[FleetPrinter], kinds: Sequence[_Kind], now: datetime) -> None:
+        self._slots = HORIZON_DAYS * DAY_MIN // SLOT_MIN
+        self._columns: list[Floats] = []
+        self._known: dict[tuple[object, ...], int] = {}
+        of_lab: dict[str, int] = {}
+        for printer in able:
+            of_lab[printer.node] = of_lab.get(printer.node, 0) + 1
+        self.busy_min = np.zeros(len(able))
+        self.least_busy_min = np.zeros(len(able))
+        self.calendar = np.zeros(len(able), np.int64)
+        self.bare = np.zeros(len(able), np.int64)  # every open minute, without any ceiling
+        self.full: list[tuple[int, ...]] = []  # copies of a full plate of each part
+        self.used: list[tuple[float, ...]] = []  # the share of each window that plates fill
+        paces: dict[tuple[int, Week], tuple[tuple[int, ...], tuple[float, ...]]] = {}
+        for n, (printer, kind) in enumerate(zip(able, kinds, strict=True)):
+            week, offset = printer.week, printer.utc_offset_min
+            if (id(kind), week) not in paces:
+                paces[id(kind), week] = _pace(kind, week)
+            full, used = paces[id(kind), week]
+            self.full.append(full)
+            self.used.append(used)
+            minute = minute_of(now + timedelta(minutes=offset))
+            self.bare[n] = self._column((week, offset), week, minute, None)
+            self.calendar[n] = self._column((week, offset, used), week, minute, used)
+            if printer.queue_s:
+                slot = (printer.free_at(now) - now).total_seconds() / 60 / SLOT_MIN
+                before, after = (min(int(r), self._slots) for r in (slot, math.ceil(slot)))
+                self.busy_min[n] = self._columns[self.calendar[n]][after]
+                self.least_busy_min[n] = self._columns[self.bare[n]][before]
+            if printer.weekly_h:
+                # A ceiling is a calendar that ends: the lab's printers share what is left of it.
+                share_min = printer.week_left_s / 60 / of_lab[printer.node]
+                ends = math.floor((self.busy_min[n] + share_min) / SLOT_MIN) * SLOT_MIN
+                self._end(n, (week, offset, used, ends), ends)
+        self.open_min = np.array(self._columns).T.copy() if able else np.zeros((self._slots + 1, 0))
+
+    def _column(
+        self, key: tuple[object, ...], week: Week, minute: float, used: Sequence[float] | None
+    ) -> int:
+        if key not in self._known:
+            self._known[key] = len(self._columns)
+            self._columns.append(open_minutes(week, minute, self._slots, used=used))
+        return self._known[key]
+
+    def _end(self, n: int, key: tuple[object, ...], ends: float) -> None:
+        if key not in self._known:
+            self._known[key] = len(self._columns)
+            self._columns.append(np.minimum(self._columns[self.calendar[n]], ends))
+        self.calendar[n] = self._known[key]
+
+
+def _pace(kind: _Kind, week: Week) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the full plate of each part, and which share of each window plates of a mean length fill."""
+    full = tuple(0 if fit is None else _full_plate(fit, week) for fit in kind)
+    lengths = [
+        fit.seconds(copies) for fit, copies in zip(kind, full, strict=True) if fit and copies
+    ]
+    if week.always or not lengths:
+        return full, tuple(1.0 for _ in week.windows)
+    mean_s = sum(lengths) / len(lengths)
+    return full, tuple(
+        round(plates_in(end - start, mean_s) * mean_s / 60 / (end - start), 2)
+        for start, end in week.windows
+    )
+
+
+def _classes(kinds: Sequence[_Kind], weeks: _Weeks) -> tuple[Ints, Ints]:
+    """Return the class of each printer, and one printer of each class."""
+    numbers: dict[tuple[int, int, int], int] = {}
+    cls = np.zeros(len(kinds), np.int64)
+    first: list[int] = []
+    for n, kind in enumerate(kinds):
+        key = (id(kind), int(weeks.calendar[n]), int(weeks.bare[n]))
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(n)
+        cls[n] = numbers[key]
+    return cls, np.array(first, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Plates:
+    """Plates [Q, C] as `Network` has them."""
+
+    most: Ints
+    plate_min: Floats
+    piece_min: Floats
+    piece_g: Floats
+    ideal_most: Ints
+    ideal_plate_min: Floats
+    ideal_piece_min: Floats
+
+
+def _plates(
+    kinds: Sequence[_Kind],
+    full: Sequence[tuple[int, ...]],
+    weeks: Sequence[Week],
+    used: Sequence[tuple[float, ...]],
+    parts: int,
+) -> _Plates:
+    shape = (parts, len(kinds))
+    most, ideal_most = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    plate_min, piece_min, piece_g = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    ideal_plate_min, ideal_piece_min = np.zeros(shape), np.zeros(shape)
+    for c, kind in enumerate(kinds):
+        for q, fit in enumerate(kind):
+            copies = full[c][q]
+            if fit is None or not copies:
+                continue
+            longer = _longer(fit.seconds(copies), weeks[c], used[c])
+            if not longer:
+                continue
+            most[q, c], ideal_most[q, c] = copies, fit.most
+            minutes = fit.seconds(copies) / 60
+            fixed, _ = _affine(fit, copies)
+            # What a full plate takes is exact.
+            plate_min[q, c] = longer * fixed
+            piece_min[q, c] = longer * (minutes - fixed) / copies
+            piece_g[q, c] = max(fit.grams(k) / k for k in range(1, copies + 1))
+            ideal_plate_min[q, c], ideal_piece_min[q, c] = _affine(fit, fit.most)
+    return _Plates(
+        most=most, plate_min=plate_min, piece_min=piece_min, piece_g=piece_g,
+        ideal_most=ideal_most, ideal_plate_min=ideal_plate_min, ideal_piece_min=ideal_piece_min,
+    )  # fmt: skip
+
+
+def _longer(seconds: float, week: Week, used: Sequence[float]) -> float:
+    """Return how much of its used time a printer spends on a plate, against what it prints; 0: never."""
+    if week.always:
+        return 1.0
+    minutes = sum(u * (end - start) for u, (start, end) in zip(used, week.windows, strict=True))
+    plates = sum(plates_in(end - start, seconds) for start, end in week.windows)
+    return minutes / (plates * seconds / 60) if plates else 0.0
+
+
+def _affine(fit: Fit, most: int) -> tuple[float, float]:
+    """Return minutes of a plate and of each copy that no plate of up to `most` is shorter than."""
+    times = [fit.seconds(copies) / 60 for copies in range(1, most + 1)]
+    each = (times[-1] - times[0]) / (most - 1) if most > 1 else 0.0
+    fixed = min(t - each * k for k, t in enumerate(times, 1))
+    if each < 0 or fixed < 0:
+        return 0.0, min(t / k for k, t in enumerate(times, 1))
+    return fixed, each
+
+
+def _lines(
+    needs: Sequence[Need],
+    parts: Sequence[_Part],
+    able: Sequence[FleetPrinter],
+    now: datetime,
+) -> Lines:
+    orders: dict[str, int] = {}
+    for need in needs:
+        orders.setdefault(need.order_id, len(orders))
+    number = {part: q for q, part in enumerate(parts)}
+    order = np.array([orders[n.order_id] for n in needs], np.int64)
+    part = np.array([number[n.mesh_sha256, n.materials] for n in needs], np.int64)
+    pieces = np.array([n.pieces for n in needs], np.float64)
+    due, kits = np.zeros(len(orders)), np.zeros(len(orders))
+    for n, need in enumerate(needs):
+        due[order[n]] = max(0.0, (need.print_by - now).total_seconds() / 60)
+        kits[order[n]] = max(kits[order[n]], math.ceil(need.pieces / need.per_kit))
+    barred = {}
+    for n, need in enumerate(needs):
+        if need.declined:
+            no = dict(need.declined)
+            barred[n] = np.array([p.node in no for p in able], np.bool_)
+    return Lines(
+        order=order, part=part, pieces=pieces, due_min=due,
+        release_min=np.zeros(len(orders)), weight=np.maximum(kits, 1.0),
+        site=np.zeros(len(orders), np.int64), barred=barred,
+    )  # fmt: skip
+
+
+def shares(given: Arrays) -> list[Share]:
+    """Return who makes what; each printer's shares in the order in which it makes them.
+
+    Where not all has room, as much as makes whole kits; an order that comes out uneven all the same
+    gets nothing here.
+    """
+    if not given.needs or not given.printers:
+        return []
+    needs, lines = given.needs, given.lines
+    for _ in range(_ROUNDS):
+        found = _in_time(given.net, lines)
+        if not found.missing.any():
+            return _read(given, needs, lines, found.rows, in_time=found.in_time >= 1.0 - TINY)
+        needs = _whole_kits(needs, np.floor(lines.pieces - found.missing + TINY))
+        if not needs:
+            return []
+        lines = _lines(needs, given.parts, given.printers, given.now)
+    uneven = set(lines.order[found.missing > 0].tolist())
+    rows = found.rows.only(~np.isin(lines.order[found.rows.line], sorted(uneven)))
+    return _read(given, needs, lines, rows, in_time=False)
+
+
+def _in_time(net: Network, lines: Lines) -> Quotas:
+    """Plan for an early day, and for a later one where not all can be done by the early one."""
+    for times in AHEAD:
+        found = plan(net, _ahead(net, lines, times), least=LEAST_LOT)
+        if found.in_time >= 1.0 - TINY:
+            break
+    return found
+
+
+def _ahead(net: Network, lines: Lines, times: float) -> Lines:
+    """Return lines with days that are sooner where the network has more time than work until then."""
+    if math.isinf(times):
+        return lines
+    due, asked = lines.due_min.copy(), np.zeros(net.most.shape[0])
+    for end in np.unique(lines.due_min):
+        mine = lines.due_min == end
+        some = mine[lines.order]
+        asked += np.bincount(lines.part[some], lines.pieces[some], len(asked))
+        minutes = net.class_min(max(float(end), SLOT_MIN))
+        soonest = earliest_min(net, asked, prices(net, asked, minutes))
+        due[mine] = min(float(end), times * soonest)
+    return replace(lines, due_min=due)
+
+
+def _whole_kits(needs: Sequence[Need], placed: Floats) -> tuple[Need, ...]:
+    """Ask for no more of any part than the scarcest of its order makes whole; drop what is none."""
+    kits: dict[str, int] = {}
+    parts: dict[str, int] = {}
+    most: dict[str, int] = {}
+    for need in needs:
+        parts[need.order_id] = parts.get(need.order_id, 0) + 1
+        most[need.order_id] = max(most.get(need.order_id, 0), math.ceil(need.pieces / need.per_kit))
+    for need, pieces in zip(needs, placed.tolist(), strict=True):
+        lacking = math.ceil((need.pieces - pieces) / need.per_kit)
+        left = most[need.order_id] - lacking
+        kits[need.order_id] = min(kits.get(need.order_id, left), left)
+    found = []
+    for need, pieces in zip(needs, placed.tolist(), strict=True):
+        fewer = (most[need.order_id] - kits[need.order_id]) * need.per_kit
+        asked = int(pieces) if parts[need.order_id] == 1 else need.pieces - fewer
+        if asked > 0:
+            found.append(replace(need, pieces=asked))
+    return tuple(found)
+
+
+def _read(
+    given: Arrays, needs: Sequence[Need], lines: Lines, rows: Rows, *, in_time: bool
+) -> list[Share]:
+    most = given.net.most[lines.part[rows.line], given.net.cls[rows.printer]]
+    by = np.lexsort((np.arange(len(rows.line)), rows.bucket, rows.printer))
+    found = []
+    for n in by.tolist():
+        need, printer = needs[int(rows.line[n])], given.printers[int(rows.printer[n])]
+        last = int(rows.last[n])
+        found.append(
+            Share(
+                order_id=need.order_id,
+                part_id=need.part_id,
+                node=printer.node,
+                printer=printer.printer,
+                copies=(int(most[n]),) * int(rows.plates[n]) + ((last,) if last else ()),
+                in_time=in_time,
+            )
+        )
+    return found

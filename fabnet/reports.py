@@ -17,6 +17,7 @@ from jobs.ledger import labs, views
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView, PlanRow
 from jobs.model import Reason
+from web.plans import Shares, shares
 from web.words import order_state
 from web.words import reason as reason_words
 
@@ -48,6 +49,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "state_words": order_state(view.order.state, (line.books for line in view.lines)),
         "kits": view.order.request.kits,
         "due": view.order.request.due.isoformat(),
+        **_proof(shares(view)),
         "lines": [
             {
                 "part": line.part_id,
@@ -62,6 +64,17 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
             for line in view.lines
         ],
         "printers": [_row(row, titles) for row in view.plan],
+    }
+
+
+def _proof(told: Shares) -> dict[str, Any]:
+    """When the last piece is expected, before when no plan could have it, and the hours between."""
+    last, least = told.last_at, told.not_before
+    gap_h = None if last is None or least is None else (last - least).total_seconds() / 3600
+    return {
+        "done_at": _at(last, "minutes"),
+        "not_before": _at(least, "minutes"),
+        "gap_h": None if gap_h is None else round(gap_h, 2),
     }
 
 
@@ -126,6 +139,11 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
     """Yield the report as lines for a person; with `explain`, those who got nothing too."""
     kits = _count(report["kits"], "kit")
     yield f"Order {report['order']} ({report['state_words']}): {kits} by {report['due']}"
+    if report["not_before"] is not None:
+        yield (
+            f"No plan could be done before {local(report['not_before'])};"
+            f" this one is done {local(report['done_at'])}"
+        )
     for line in report["lines"]:
         yield (
             f"{line['part']}: {line['ordered']} ordered, {line['usable']} usable,"

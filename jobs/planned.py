@@ -51,9 +51,18 @@ class PrinterRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Before when no plan could have all of what was asked of an order printed."""
+
+    order_id: str
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole answer; plates in the order they should be offered."""
 
     plates: tuple[PlannedPlate, ...]
     shortfalls: tuple[Shortfall, ...]
     rows: tuple[PrinterRow, ...]
+    bounds: tuple[Bound, ...] = ()  # of the orders that can be printed at all

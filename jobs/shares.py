@@ -11,27 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
 from jobs.certificate import earliest_min
 from jobs.fleet import Fit, FleetPrinter, Need
-from jobs.hours import DAY_MIN, Week, fits, minute_of, plates_in
-from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, open_minutes
+from jobs.hours import Week
+from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
 from jobs.prices import prices
 from jobs.quotas import Quotas, plan
+from jobs.weeks import Kind, Weeks, longer_by
 
-#: How far a plan over classes looks; what has no room by then is placed plate by plate.
-HORIZON_DAYS = 60
 #: A lab makes at least so many pieces of a part, where that costs nobody's due date.
 LEAST_LOT = 10.0
 #: Where there is time, work is to be done after so many times what the whole network would need
 #: for it: soon, and yet without a parcel from everyone. Tried in this order, until all is in time.
 AHEAD = (1.25, 1.6, math.inf)
 _ROUNDS = 4
-#: A smaller plate is planned where the windows of a week hold that many times more pieces by it.
-_FAR_MORE = 1.15
 
 Fits = Mapping[tuple[str, str, str], Fit]  # by (mesh_sha256, node, printer)
 _Part = tuple[str, tuple[str, ...]]  # mesh and allowed materials
@@ -73,7 +70,7 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     )
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
-    weeks = _Weeks(able, kinds, now)
+    weeks = Weeks(able, kinds, now)
     cls, first = _classes(kinds, weeks)
     nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
     plates = _plates(
@@ -102,14 +99,11 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     )  # fmt: skip
 
 
-_Kind = tuple[Fit | None, ...]  # how each part fits
-
-
-def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> list[_Kind]:
+def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> list[Kind]:
     """Return how each part fits each printer: one object for all fits that are equal."""
     same: dict[int, Fit] = {}
     equal: dict[Fit, Fit] = {}
-    known: dict[tuple[int, ...], _Kind] = {}
+    known: dict[tuple[int, ...], Kind] = {}
     found = []
     for printer in able:
         row: list[Fit | None] = []
@@ -125,91 +119,7 @@ def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> li
     return found
 
 
-def _full_plate(fit: Fit, week: Week) -> int:
-    """Return the copies of the plates to plan with: a smaller one only where it makes far more."""
-    best, best_pieces = 0, 0.0
-    for copies in range(fit.most, 0, -1):
-        seconds = fit.seconds(copies)
-        if not fits(week, seconds):
-            continue
-        if week.always:
-            return copies
-        pieces = copies * sum(plates_in(end - start, seconds) for start, end in week.windows)
-        if pieces > best_pieces * (_FAR_MORE if best else 1.0):
-            best, best_pieces = copies, pieces
-    return best
-
-
-class _Weeks:
-    """When each printer is open from now on, as far as whole plates can use it."""
-
-    def __init__(self, able: Sequence[FleetPrinter], kinds: Sequence[_Kind], now: datetime) -> None:
-        self._slots = HORIZON_DAYS * DAY_MIN // SLOT_MIN
-        self._columns: list[Floats] = []
-        self._known: dict[tuple[object, ...], int] = {}
-        of_lab: dict[str, int] = {}
-        for printer in able:
-            of_lab[printer.node] = of_lab.get(printer.node, 0) + 1
-        self.busy_min = np.zeros(len(able))
-        self.least_busy_min = np.zeros(len(able))
-        self.calendar = np.zeros(len(able), np.int64)
-        self.bare = np.zeros(len(able), np.int64)  # every open minute, without any ceiling
-        self.full: list[tuple[int, ...]] = []  # copies of a full plate of each part
-        self.used: list[tuple[float, ...]] = []  # the share of each window that plates fill
-        paces: dict[tuple[int, Week], tuple[tuple[int, ...], tuple[float, ...]]] = {}
-        for n, (printer, kind) in enumerate(zip(able, kinds, strict=True)):
-            week, offset = printer.week, printer.utc_offset_min
-            if (id(kind), week) not in paces:
-                paces[id(kind), week] = _pace(kind, week)
-            full, used = paces[id(kind), week]
-            self.full.append(full)
-            self.used.append(used)
-            minute = minute_of(now + timedelta(minutes=offset))
-            self.bare[n] = self._column((week, offset), week, minute, None)
-            self.calendar[n] = self._column((week, offset, used), week, minute, used)
-            if printer.queue_s:
-                slot = (printer.free_at(now) - now).total_seconds() / 60 / SLOT_MIN
-                before, after = (min(int(r), self._slots) for r in (slot, math.ceil(slot)))
-                self.busy_min[n] = self._columns[self.calendar[n]][after]
-                self.least_busy_min[n] = self._columns[self.bare[n]][before]
-            if printer.weekly_h:
-                # A ceiling is a calendar that ends: the lab's printers share what is left of it.
-                share_min = printer.week_left_s / 60 / of_lab[printer.node]
-                ends = math.floor((self.busy_min[n] + share_min) / SLOT_MIN) * SLOT_MIN
-                self._end(n, (week, offset, used, ends), ends)
-        self.open_min = np.array(self._columns).T.copy() if able else np.zeros((self._slots + 1, 0))
-
-    def _column(
-        self, key: tuple[object, ...], week: Week, minute: float, used: Sequence[float] | None
-    ) -> int:
-        if key not in self._known:
-            self._known[key] = len(self._columns)
-            self._columns.append(open_minutes(week, minute, self._slots, used=used))
-        return self._known[key]
-
-    def _end(self, n: int, key: tuple[object, ...], ends: float) -> None:
-        if key not in self._known:
-            self._known[key] = len(self._columns)
-            self._columns.append(np.minimum(self._columns[self.calendar[n]], ends))
-        self.calendar[n] = self._known[key]
-
-
-def _pace(kind: _Kind, week: Week) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return the full plate of each part, and which share of each window plates of a mean length fill."""
-    full = tuple(0 if fit is None else _full_plate(fit, week) for fit in kind)
-    lengths = [
-        fit.seconds(copies) for fit, copies in zip(kind, full, strict=True) if fit and copies
-    ]
-    if week.always or not lengths:
-        return full, tuple(1.0 for _ in week.windows)
-    mean_s = sum(lengths) / len(lengths)
-    return full, tuple(
-        round(plates_in(end - start, mean_s) * mean_s / 60 / (end - start), 2)
-        for start, end in week.windows
-    )
-
-
-def _classes(kinds: Sequence[_Kind], weeks: _Weeks) -> tuple[Ints, Ints]:
+def _classes(kinds: Sequence[Kind], weeks: Weeks) -> tuple[Ints, Ints]:
     """Return the class of each printer, and one printer of each class."""
     numbers: dict[tuple[int, int, int], int] = {}
     cls = np.zeros(len(kinds), np.int64)
@@ -237,7 +147,7 @@ class _Plates:
 
 
 def _plates(
-    kinds: Sequence[_Kind],
+    kinds: Sequence[Kind],
     full: Sequence[tuple[int, ...]],
     weeks: Sequence[Week],
     used: Sequence[tuple[float, ...]],
@@ -252,7 +162,7 @@ def _plates(
             copies = full[c][q]
             if fit is None or not copies:
                 continue
-            longer = _longer(fit.seconds(copies), weeks[c], used[c])
+            longer = longer_by(fit.seconds(copies), weeks[c], used[c])
             if not longer:
                 continue
             most[q, c], ideal_most[q, c] = copies, fit.most
@@ -267,15 +177,6 @@ def _plates(
         most=most, plate_min=plate_min, piece_min=piece_min, piece_g=piece_g,
         ideal_most=ideal_most, ideal_plate_min=ideal_plate_min, ideal_piece_min=ideal_piece_min,
     )  # fmt: skip
-
-
-def _longer(seconds: float, week: Week, used: Sequence[float]) -> float:
-    """Return how much of its used time a printer spends on a plate, against what it prints; 0: never."""
-    if week.always:
-        return 1.0
-    minutes = sum(u * (end - start) for u, (start, end) in zip(used, week.windows, strict=True))
-    plates = sum(plates_in(end - start, seconds) for start, end in week.windows)
-    return minutes / (plates * seconds / 60) if plates else 0.0
 
 
 def _affine(fit: Fit, most: int) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from itertools import groupby
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Plan, PlannedPlate, PrinterRow, Shortfall
+from jobs.proof import bounds
 from jobs.shares import Fits, Share, arrays, shares
 
 #: What a kilometre between lab and hub is worth, in seconds of waiting: 100 km are an hour.
@@ -59,10 +60,10 @@ def split(
     """
     fleet = tuple(fleet)
     ordered = sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id))
-    table = _Table(fleet, fits, now)
+    table, given = _Table(fleet, fits, now), arrays(ordered, fleet, fits, now)
     laid: dict[_Line, list[PlannedPlate]] = {}
     if _plates_at_least(ordered, fits) > few_plates:
-        laid = table.lay_out(ordered, shares(arrays(ordered, fleet, fits, now)))
+        laid = table.lay_out(ordered, shares(given))
     plates: list[PlannedPlate] = []
     shortfalls: list[Shortfall] = []
     rows: list[PrinterRow] = []
@@ -80,7 +81,9 @@ def split(
                 shortfalls.append(table.shortfall(need, left))
     if laid:
         plates.sort(key=lambda p: (p.done_at, p.node, p.printer))
-    return Plan(plates=tuple(plates), shortfalls=tuple(shortfalls), rows=tuple(rows))
+    return Plan(
+        plates=tuple(plates), shortfalls=tuple(shortfalls), rows=tuple(rows), bounds=bounds(given)
+    )
 
 
 def _plates_at_least(needs: Sequence[Need], fits: Fits) -> float:
@@ -246,7 +249,7 @@ class _Table:
             if true > (late, cost) and queue and (*true, node, name) > queue[0]:
                 heapq.heappush(queue, (*true, node, name))
                 continue
-            self._take(plate)
+            self._spend((node, name), plate.grams, plate.seconds, plate.done_at)
             heapq.heappush(queue, (*true, node, name))
             return plate
         return None
@@ -290,9 +293,6 @@ class _Table:
         if plate.node not in labs:
             cost += PARCEL_S
         return plate.done_at > need.print_by, cost
-
-    def _take(self, plate: PlannedPlate) -> None:
-        self._spend((plate.node, plate.printer), plate.grams, plate.seconds, plate.done_at)
 
     def _spend(self, key: _Key, grams: float, seconds: float, free: datetime) -> None:
         printer = self._printers[key]
@@ -371,7 +371,6 @@ class _Table:
             return (Reason(code=ReasonCode.KIT, node=key[0], printer=key[1]),)
         if got or done is None or last is None:
             return ()
-        # It could have made some, and others cost less: they are done sooner, or lie nearer.
         return (
             Reason(
                 code=ReasonCode.LATER,

@@ -40,6 +40,8 @@ class Shares:
     why_short: tuple[tuple[ReasonCode, int], ...]  # with the number of printers, most first
     late: int  # of those that are still to come
     last_at: datetime | None  # when the last one is expected; None where nothing is to come
+    #: No plan could have had the last one before; None where pieces have no place, or it is not known.
+    not_before: datetime | None
     labs: tuple[LabShare, ...]  # who makes most comes first
     nothing: tuple[Nothing, ...]  # the commonest reason comes first
 
@@ -62,6 +64,7 @@ def shares(view: OrderView) -> Shares:
         why_short=tuple(sorted(why.items(), key=lambda item: (-item[1], item[0]))),
         late=sum(late(row) for row in making) if to_come else 0,
         last_at=max(ends, default=None) if to_come else None,
+        not_before=view.not_before if to_come and ends and not short else None,
         labs=labs,
         nothing=nothing,
     )

@@ -289,6 +289,11 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, plan: Plan, now: da
             )
         for row in plan.rows:
             _keep_row(db, row, now)
+        not_before = {bound.order_id: bound.not_before.isoformat() for bound in plan.bounds}
+        db.executemany(
+            "update orders set not_before = ? where id = ?",
+            [(not_before.get(order), order) for order in {n.order_id for n in facts.needs}],
+        )
         for order_id in {need.order_id for need in facts.needs}:
             pieces = sum(p.copies for p in plan.plates if p.order_id == order_id)
             short_of = sum(s.pieces for s in plan.shortfalls if s.order_id == order_id)

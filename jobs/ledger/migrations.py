@@ -374,3 +374,9 @@ def m028_reviews(db: Database) -> None:
         ) strict;
         """,
     )
+
+
+@ledger_migrations()
+def m014_plans(db: Database) -> None:
+    """What no plan could have beaten, as the last plan of an order proved it."""
+    run_script(db, "alter table orders add column not_before text;")

@@ -66,6 +66,9 @@ def test_a_plan_says_who_makes_what_and_why_not(fabnet, planned):
     assert re.search(r"done \d{4}-\d\d-\d\d \d\d:\d\d JST", short)
     assert "Lab lab-a, Printer: 4 pieces on 2 plates" in short
     assert "lab-b" not in short
+    assert report["not_before"] <= report["done_at"]
+    assert 0 <= report["gap_h"] < 1
+    assert re.search(r"No plan could be done before .* JST; this one is done .* JST", short)
     explained = fabnet(*words, "--explain").stdout
     assert "Lab lab-b, Printer: nothing: needs" in explained
     assert "    no more, because: every piece has a place" in explained

@@ -286,3 +286,35 @@ def test_printers_of_one_lab_share_its_weekly_hours(few_plates):
     more = [*fleet, a_printer("lab-b")]
     plan = plan_of([a_need(pieces=20)], more, fits_for(more, a_fit()), few_plates)
     assert plan.shortfalls == ()
+
+
+@BOTH
+@given(needs=NEEDS, fleet=FLEETS, data=st.data())
+@settings(deadline=None)
+def test_no_plan_is_done_before_its_bound(few_plates, needs, fleet, data):
+    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
+    plan = plan_of(needs, fleet, fits, few_plates)
+    short = {one.order_id for one in plan.shortfalls}
+    for bound in plan.bounds:
+        if bound.order_id not in short:
+            last = max(p.done_at for p in plan.plates if p.order_id == bound.order_id)
+            assert bound.not_before <= last
+
+
+def test_a_bound_counts_plates_and_those_of_several_parts_together():
+    fleet = [a_printer(), a_printer("lab-b")]
+    (bound,) = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit())).bounds
+    # Three plates of two on two printers: one of them makes two, or a full one and a single piece.
+    assert NOW + timedelta(seconds=8600) <= bound.not_before <= NOW + timedelta(seconds=11_600)
+    needs = [a_need(pieces=8), a_need(pieces=8, part="clip")]
+    one = [a_printer()]
+    plan = plan_of(needs, one, fits_for(one, a_fit(), MESHES))
+    last = max(plate.done_at for plate in plan.plates)
+    assert last == NOW + timedelta(seconds=8 * 5800)
+    assert last - timedelta(minutes=6) <= plan.bounds[0].not_before <= last
+
+
+def test_a_bound_knows_the_hours():
+    fleet = [a_printer(attended=parse("18:00-20:30"))]
+    (bound,) = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit())).bounds
+    assert bound.not_before > datetime(2026, 11, 24, 20, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """Before when nobody could have printed an order, whoever planned it. Pure.
 
-Counts what every printer could make of a part if no window cut its plates, no other order were in
-its way and filament were no matter; what it is bound to already stays. For several parts the prices
+Counts what every printer could make of a part from its spool if no window cut its plates and no
+other order were in its way; what it is bound to already stays. For several parts the prices
 of `jobs.certificate` say more: a printer makes one thing at a time.
 """
 
@@ -61,13 +61,15 @@ def _by_count(net: Network, given: Arrays, line: int) -> float:
     cls = net.cls[who]
     most, fixed, each = net.most[part, cls], net.plate_min[part, cls], net.piece_min[part, cls]
     full, by = fixed + each * most, net.calendar[cls]
+    grams = np.maximum(net.piece_g[part, cls], TINY)
+    filament = np.floor(net.spool_g[0, who] / grams + TINY)
 
     def made(opened: Floats) -> float:
         free = np.maximum(opened - net.busy_min[who], 0.0)
         plates = np.floor(free / np.maximum(full, TINY) + TINY)
         rest = (free - plates * full - fixed) / np.maximum(each, TINY)
         copies = np.clip(np.floor(rest + TINY), 0, np.maximum(most - 1, 0))
-        return float((plates * most + copies).sum())
+        return float(np.minimum(plates * most + copies, filament).sum())
 
     low, high = 0, net.open_min.shape[0] - 1
     if made(net.open_min[high][by]) < pieces:

@@ -90,7 +90,7 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     )  # fmt: skip
     ideal = replace(
         net, most=plates.ideal_most, plate_min=plates.ideal_plate_min,
-        piece_min=plates.ideal_piece_min, calendar=weeks.bare[first].astype(np.int64),
+        piece_min=plates.ideal_piece_min, piece_g=plates.ideal_piece_g, calendar=weeks.bare[first].astype(np.int64),
         busy_min=weeks.least_busy_min,
     )  # fmt: skip
     return Arrays(
@@ -144,6 +144,7 @@ class _Plates:
     ideal_most: Ints
     ideal_plate_min: Floats
     ideal_piece_min: Floats
+    ideal_piece_g: Floats
 
 
 def _plates(
@@ -157,6 +158,7 @@ def _plates(
     most, ideal_most = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     plate_min, piece_min, piece_g = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     ideal_plate_min, ideal_piece_min = np.zeros(shape), np.zeros(shape)
+    ideal_piece_g = np.zeros(shape)
     for c, kind in enumerate(kinds):
         for q, fit in enumerate(kind):
             copies = full[c][q]
@@ -173,9 +175,11 @@ def _plates(
             piece_min[q, c] = longer * (minutes - fixed) / copies
             piece_g[q, c] = max(fit.grams(k) / k for k in range(1, copies + 1))
             ideal_plate_min[q, c], ideal_piece_min[q, c] = _affine(fit, fit.most)
+            ideal_piece_g[q, c] = min(fit.grams(k) / k for k in range(1, fit.most + 1))
     return _Plates(
         most=most, plate_min=plate_min, piece_min=piece_min, piece_g=piece_g,
         ideal_most=ideal_most, ideal_plate_min=ideal_plate_min, ideal_piece_min=ideal_piece_min,
+        ideal_piece_g=ideal_piece_g,
     )  # fmt: skip
 
 

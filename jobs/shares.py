@@ -90,8 +90,8 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     )  # fmt: skip
     ideal = replace(
         net, most=plates.ideal_most, plate_min=plates.ideal_plate_min,
-        piece_min=plates.ideal_piece_min, piece_g=plates.ideal_piece_g, calendar=weeks.bare[first].astype(np.int64),
-        busy_min=weeks.least_busy_min,
+        piece_min=plates.ideal_piece_min, piece_g=plates.ideal_piece_g,
+        calendar=weeks.bare[first].astype(np.int64), busy_min=weeks.least_busy_min,
     )  # fmt: skip
     return Arrays(
         needs=lines, parts=parts, printers=able, net=net, ideal=ideal,

@@ -20,7 +20,8 @@ from fabnet.cli.install import install, uninstall
 from fabnet.cli.leave import leave
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
-from fabnet.cli.reports import lot, plan
+from fabnet.cli.plans import plan
+from fabnet.cli.reports import lot
 from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
 from fabnet.cli.trial import test_print

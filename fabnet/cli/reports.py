@@ -1,4 +1,4 @@
-"""Commands that only read the ledger: plan, lot."""
+"""The command that traces a lot; it only reads the ledger."""
 
 from __future__ import annotations
 
@@ -9,27 +9,6 @@ from pathlib import Path
 import click
 
 from fabnet.cli.common import FILE, coordinator, open_ledger
-
-
-@click.command()
-@click.argument("order")
-@click.option("--explain", is_flag=True, help="Say of every printer why it got nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--config", type=FILE, default="coordinator.toml")
-def plan(order: str, explain: bool, as_json: bool, config: Path) -> None:
-    """Show who makes what of an order, by when, and why.
-
-    \b
-    Example: fabnet plan 4k2m9x1vnt --explain
-    """
-    from fabnet.reports import plan_lines, plan_report
-
-    with closing(open_ledger(config)) as ledger:
-        report = plan_report(ledger, order)
-    if as_json:
-        click.echo(json.dumps(report, ensure_ascii=False))
-    else:
-        click.echo("\n".join(plan_lines(report, explain=explain)))
 
 
 @click.group()

@@ -177,3 +177,48 @@ def test_the_pages_of_a_coordinator_are_in_its_time_zone(fabnet, world, planned)
         served.communicate(timeout=30)
     # The world's noon in UTC, where the network is.
     assert re.search(r"<dt>Counted</dt><dd><time[^>]*>24 Nov 21:00</time>", page)
+
+
+@pytest.fixture
+def waiting(world):
+    world.add_lab(A)
+    world.add_lab(B)
+    order_id = world.order(40)
+    world.plan()
+    return order_id
+
+
+def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
+    words = ["plan", waiting, "--config", fabnet.config]
+    before = fabnet(*words, "--json").stdout
+    rows = list(world.ledger.reading.execute("select * from job order by id"))
+    found = json.loads(fabnet(*words, "--without", B, "--plus", "3xprusa-mini", "--json").stdout)
+    assert set(found["now"]["pieces_of"]) == {A, B}
+    assert set(found["then"]["pieces_of"]) == {A, "plus-1", "plus-2", "plus-3"}
+    assert found["now"]["placed"] == found["then"]["placed"] == 40
+    assert B in found["labs_touched"]
+    assert "plus-1" in found["labs_touched"]
+    alone = fabnet(*words, "--without", B, "--due", "2026-11-25").stdout
+    assert re.search(r"pieces late +0 +[1-9]", alone)
+    assert "Nothing was changed." in alone
+    assert fabnet(*words, "--json").stdout == before
+    assert list(world.ledger.reading.execute("select * from job order by id")) == rows
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--without", "lab-x"], "lab-x"),
+        (["--plus", "2xnobodys-machine"], "nobodys-machine"),
+        (["--plus", "0xprusa-mini"], "write 3xprusa-mini"),
+    ],
+)
+def test_what_if_of_what_there_is_not_is_refused(fabnet, waiting, words, why):
+    done = fabnet("plan", waiting, "--config", fabnet.config, *words, status=1)
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_if_needs_pieces_that_are_in_no_hands(fabnet, planned):
+    done = fabnet("plan", planned, "--config", fabnet.config, "--without", B, status=1)
+    assert "no lab's hands" in done.stderr

@@ -1,0 +1,68 @@
+"""The command that shows a plan, and what it would be if things were otherwise."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fabnet.cli.common import FILE, coordinator, open_ledger
+
+
+@click.command()
+@click.argument("order")
+@click.option("--explain", is_flag=True, help="Say of every printer why it got nothing.")
+@click.option("--without", multiple=True, metavar="NODE", help="What if this lab were gone?")
+@click.option(
+    "--plus",
+    multiple=True,
+    metavar="[N x]PRESET",
+    help="What if there were printers more? 3xprusa-mini",
+)
+@click.option(
+    "--due", type=click.DateTime(["%Y-%m-%d"]), help="What if it were needed by another day?"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def plan(
+    order: str,
+    explain: bool,
+    without: tuple[str, ...],
+    plus: tuple[str, ...],
+    due: datetime | None,
+    as_json: bool,
+    config: Path,
+) -> None:
+    """Show who makes what of an order, by when, and why.
+
+    With --without, --plus or --due, show what would be otherwise; nothing is changed by asking.
+
+    \b
+    Example: fabnet plan 4k2m9x1vnt --explain
+    Example: fabnet plan 4k2m9x1vnt --without lab-b --plus 3xprusa-mini
+    """
+    from fabnet.reports import plan_lines, plan_report
+
+    if without or plus or due:
+        report, lines = _what_if(config, order, without, plus, None if due is None else due.date())
+    else:
+        with closing(open_ledger(config)) as ledger:
+            report = plan_report(ledger, order)
+        lines = list(plan_lines(report, explain=explain))
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def _what_if(
+    config: Path, order: str, without: tuple[str, ...], plus: tuple[str, ...], due: date | None
+) -> tuple[dict[str, Any], list[str]]:
+    from fabnet.what_if import difference, lines_of, report_of
+
+    with closing(open_ledger(config)) as ledger:
+        settings = coordinator(config)
+        files = Path(settings.data_dir) / "files"
+        found = difference(ledger, files, order, without, plus, due, settings.hub_place)
+    return report_of(found), list(lines_of(found))

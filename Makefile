@@ -60,6 +60,9 @@ bench-serial: $(VENV)/dev.stamp  ## the serial line against its physical limit a
 	@PYTHON=$(PYTHON) scripts/printrun || true
 	@$(BIN)/python -m tests.bench.bench_serial $(ARGS)
 
+bench-live: $(VENV)/dev.stamp  ## a printer's change to 50 open pages: streams, polling, bare broker; one JSON line at the end
+	@scripts/system-packages mosquitto >&2
+	@$(BIN)/python -m tests.bench.bench_live $(ARGS)
 schema: $(VENV)/dev.stamp  ## docs/protocol.schema.json anew, after a change of messages
 	@$(BIN)/python -m fabnet.schema > docs/protocol.schema.new
 	@mv docs/protocol.schema.new docs/protocol.schema.json
@@ -68,4 +71,4 @@ chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --
 	@scripts/system-packages mosquitto prusa-slicer libfaketime >&2
 	@$(BIN)/python -m tests.chaos.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-serial schema chaos
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-serial schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-live schema chaos

@@ -247,6 +247,7 @@ class Streams:
 
     def _round(self, selector: selectors.BaseSelector, begun_s: float) -> None:
         """Look at all feeds that somebody reads, and tell the readers what has changed."""
+        used_s = time.thread_time()
         for feed in {viewer.wants.feed for viewer in self._viewers}:
             told: dict[tuple[str, Reader], bytes] = {}
             readers = [viewer for viewer in self._viewers if viewer.wants.feed is feed]
@@ -259,9 +260,9 @@ class Streams:
                 _log.exception("a page cannot be followed; its streams end")
                 for viewer in readers:
                     self._drop(viewer, selector)
-        ended_s = time.monotonic()
+        used_s = time.thread_time() - used_s
         # Pages get at most half of the time of one core, however many are open.
-        self._rest_until_s = max(begun_s + _REST_S, 2 * ended_s - begun_s)
+        self._rest_until_s = max(begun_s + _REST_S, time.monotonic() + used_s)
 
     def _tell(
         self,

@@ -99,7 +99,8 @@ class Ledger:
         self._audit = audit
         self._local = threading.local()
         self._mark = Mark(path)
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = [self._count]
+        self._changes = 0
         self._all: list[Database] = []  # of every thread; list.append is atomic
         try:
             with immediate(self.database) as db:
@@ -136,6 +137,14 @@ class Ledger:
             yield db
             if self._audit is not None:
                 self._audit(db)
+
+    def _count(self) -> None:
+        self._changes += 1
+
+    @property
+    def changes(self) -> int:
+        """Another number than before when this process has changed something."""
+        return self._changes
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call `heard` after each transaction that has changed something: it must be quick."""

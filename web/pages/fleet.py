@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -28,6 +30,8 @@ pages = Blueprint("fleet", __name__)
 
 #: More of them make a page slow to build and to read.
 _A_PAGE = 100
+#: Another process may have written to the ledger.
+_KEEP_S = 1.0
 _PRINTING = (PrinterState.PRINTING, PrinterState.PAUSED)
 _ON_BED = TO_HARVEST | {AttemptState.PRINTING}
 
@@ -59,14 +63,29 @@ class _Lab:
     tele: tuple[PrinterTele | None, ...]  # of each printer, as far as it is shown
 
 
+class _Read(NamedTuple):
+    """What was read from the ledger."""
+
+    changes: int
+    at_s: float
+    whole: tuple[tuple[str, ...], int]  # the page's nodes, and how many pages there are
+    nodes: tuple[NodeView, ...]
+
+
 def _feed(page: int) -> Feed:
     context = here()
+    kept: _Read | None = None
 
     def look() -> dict[str, object]:
-        db = context.ledger.reading
-        ids, last = _page_of(db, page)
-        found: dict[str, object] = {WHOLE: (ids, last)}
-        for node in labs.fleet(db, ids):
+        nonlocal kept
+        # Telemetry comes all the time, and is not in the ledger.
+        changes, now_s = context.ledger.changes, time.monotonic()
+        if kept is None or kept.changes != changes or now_s - kept.at_s > _KEEP_S:
+            db = context.ledger.reading
+            ids, last = _page_of(db, page)
+            kept = _Read(changes, now_s, (ids, last), labs.fleet(db, ids))
+        found: dict[str, object] = {WHOLE: kept.whole}
+        for node in kept.nodes:
             told = (context.live.printer(node.id, p.facts.id) for p in node.printers)
             shown = tuple(_as_shown(tele) if node.online else None for tele in told)
             seen_at = None if node.online else node.seen_at

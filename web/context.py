@@ -21,6 +21,7 @@ from jobs.ledger.views import AttemptView
 from jobs.live import Live
 from printers.slices import Slice, SliceRequest
 from web.streams import Streams
+from web.titles import own_title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Context:
         """Return what a part is called; its id when the library has lost it."""
         revision = self.revision(revision_id)
         parts = () if revision is None else revision.parts
-        return next((part.title for part in parts if part.id == part_id), part_id)
+        return next((own_title(part.title) for part in parts if part.id == part_id), part_id)
 
     def gcode_of(self, attempt: AttemptView) -> Path | None:
         """Return the file that a person prints by hand; None while it is not sliced."""

@@ -86,9 +86,9 @@ def day_words(text: str) -> str:
     return str(format_date(date.fromisoformat(text), "EEEE d MMMM"))
 
 
-def month_words(text: str) -> str:
-    """Return a month, written as 2026-12, in words."""
-    return str(format_date(date.fromisoformat(f"{text}-01"), "MMMM y"))
+def month_words(text: str, form: str = "MMMM y") -> str:
+    """Return a month, written as 2026-12, in words; `form` is a pattern of Unicode's CLDR."""
+    return str(format_date(date.fromisoformat(f"{text}-01"), form))
 
 
 def moment_words(at: datetime) -> str:

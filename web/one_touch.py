@@ -54,7 +54,7 @@ STOP_WORDS: Words = MappingProxyType(
                 lazy_gettext("A tangle of threads"),
                 lazy_gettext("It smells, or smokes"),
                 lazy_gettext("It makes a strange noise"),
-                lazy_gettext("Printer is needed"),
+                lazy_gettext("I need the printer"),
             ),
             strict=True,
         )

@@ -30,6 +30,7 @@ from web.language import (
 )
 from web.language import gettext as _
 from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
+from web.titles import own_title
 
 Words = Mapping[str, Lazy]
 
@@ -310,6 +311,25 @@ def hours(text: str) -> str:
     return local_days(text, hours_of_week.DAYS)
 
 
+def counted(good: int, scrap: int) -> str:
+    """Return what a maker has counted, in pieces."""
+    one = ngettext("%(num)s good", "%(num)s good", good)
+    return ", ".join((one, ngettext("%(num)s scrap", "%(num)s scrap", scrap)))
+
+
+def inspected(accepted: int, rejected: int) -> str:
+    """Return what an inspection found, in pieces."""
+    one = ngettext("%(num)s accepted", "%(num)s accepted", accepted)
+    return ", ".join((one, ngettext("%(num)s rejected", "%(num)s rejected", rejected)))
+
+
+def received(good: int, refused: int, lost: int) -> str:
+    """Return what a requester has counted in, in pieces."""
+    one = ngettext("%(num)s received", "%(num)s received", good)
+    two = ngettext("%(num)s refused", "%(num)s refused", refused)
+    return ", ".join((one, two, ngettext("%(num)s lost", "%(num)s lost", lost)))
+
+
 def _event_figures(found: EventView) -> str:
     data = found.data
     match found.kind:
@@ -325,13 +345,9 @@ def _event_figures(found: EventView) -> str:
                 )
             return ngettext("%(num)s piece placed", "%(num)s pieces placed", int(data["pieces"]))
         case "harvested" | "counted-besides":
-            return _("%(good)s good, %(scrap)s scrap", good=data["good"], scrap=data["scrap"])
+            return counted(int(data["good"]), int(data["scrap"]))
         case "inspected":
-            return _(
-                "%(accepted)s accepted, %(rejected)s rejected",
-                accepted=data["accepted"],
-                rejected=data["rejected"],
-            )
+            return inspected(int(data["accepted"]), int(data["rejected"]))
         case (
             "packed"
             | "plate-claimed"
@@ -343,12 +359,7 @@ def _event_figures(found: EventView) -> str:
         ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":
-            return _(
-                "%(received)s received, %(refused)s refused, %(lost)s lost",
-                received=data["received"],
-                refused=data["refused"],
-                lost=data["lost"],
-            )
+            return received(int(data["received"]), int(data["refused"]), int(data["lost"]))
     return ""
 
 
@@ -379,6 +390,9 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         attempt_states=ATTEMPT_STATES,
         batch_states=BATCH_STATES,
+        counted_words=counted,
+        inspected_words=inspected,
+        received_words=received,
         link_words=LINKS,
         lot_states=LOT_STATES,
         no_words=NO_WORDS,
@@ -400,6 +414,7 @@ def register(app: Flask) -> None:
         event_words=event,
         hours_words=hours,
         month_words=month_words,
+        own_title=own_title,
         reason_words=reason,
         told_words=told,
     )

@@ -45,7 +45,7 @@ def test_the_gallery_shows_every_design_with_its_picture(site, kit):
     assert "2 × Strap clip" in text
     assert "CERN-OHL-S-2.0" in text
     assert "sur" not in text
-    assert "un kit : " in page(site, "/designs", "fr")
+    assert "un kit\u00a0: " in page(site, "/designs", "fr")
 
 
 def test_a_picture_is_a_png_that_is_kept_by_browsers(site, kit):

@@ -11,6 +11,7 @@ from jobs.ledger import labs
 from jobs.ledger.given import Month, months, thanks_to
 from web.auth import only_at
 from web.context import here
+from web.titles import own_title
 
 pages = Blueprint("given", __name__)
 
@@ -93,4 +94,4 @@ def show(node: str) -> str:
 
 def _design(revision_id: str) -> str:
     found = here().revision(revision_id)
-    return found.title if found else revision_id[:12]
+    return own_title(found.title) if found else revision_id[:12]

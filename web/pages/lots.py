@@ -14,6 +14,7 @@ from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import me
 from web.context import here
 from web.forms import Form, inspection_from
+from web.titles import own_title
 
 pages = Blueprint("lots", __name__)
 
@@ -49,7 +50,7 @@ def label(code: str) -> str:
 def _names(found: LotView) -> tuple[Revision | None, str]:
     """Return the revision, None when the library has lost it, and what the part is called."""
     revision = here().revision(found.revision_id)
-    parts = {} if revision is None else {part.id: part.title for part in revision.parts}
+    parts = {} if revision is None else {part.id: own_title(part.title) for part in revision.parts}
     return revision, parts.get(found.attempt.part_id, found.attempt.part_id)
 
 

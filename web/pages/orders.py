@@ -23,6 +23,7 @@ from web.forms import Form, attempt_ref
 from web.plans import late, shares
 from web.progress import steps
 from web.streaming import stream
+from web.titles import own_title
 
 pages = Blueprint("orders", __name__)
 
@@ -40,7 +41,7 @@ def index() -> str:
         rows=[
             (o, steps(o, lines), lines) for o in found for lines in [tuple(by_order.get(o.id, ()))]
         ],
-        titles={r.id: r.title for r in context.library.revisions()},
+        titles={r.id: own_title(r.title) for r in context.library.revisions()},
     )
 
 
@@ -92,7 +93,7 @@ def _page(order_id: str, refusal: Form) -> str:
         order=order,
         revision=revision,
         parts={p.id: p for p in revision.parts} if revision else {},
-        titles={p.id: p.title for p in revision.parts} if revision else {},
+        titles={p.id: own_title(p.title) for p in revision.parts} if revision else {},
         plan=shares(view),
         late=late,
         labs={node.id: node.lab for node in fleet.values()},

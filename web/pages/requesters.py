@@ -18,6 +18,7 @@ from web.forms import Form, new_request_key, receipt_from, request_from
 from web.language import language
 from web.progress import counts, expected, lab_count, steps
 from web.streaming import stream
+from web.titles import own_title
 
 pages = Blueprint("requesters", __name__)
 
@@ -113,7 +114,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         "follow.html",
         order=order,
         revision=revision,
-        titles={p.id: p.title for p in revision.parts} if revision else {},
+        titles={p.id: own_title(p.title) for p in revision.parts} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
         steps=() if order.state is OrderState.REFUSED else steps(order, all_books),

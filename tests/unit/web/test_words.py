@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from jinja2 import Environment
 
+import designs.catalogue
 import jobs.coordinator
 import web
 from designs.model import ReviewState
@@ -21,7 +23,7 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import PrinterState
-from web import language, words
+from web import language, titles, words
 from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
 
 HERE = Path(web.__file__).parent
@@ -122,7 +124,9 @@ def test_reasons_carry_their_figures():
         assert words.reason(bed) == "il faut 191,2 mm, le plateau en offre 176"
         loaded = Reason(code=ReasonCode.MATERIAL, text="PLA")
         assert words.reason(loaded) == "une autre matière est chargée (PLA)"
-        assert words.reason(loaded, ("PETG", "ABS")) == "PLA est chargé ; il faut du PETG ou ABS"
+        assert (
+            words.reason(loaded, ("PETG", "ABS")) == "PLA est chargé\u202f; il faut du PETG ou ABS"
+        )
 
 
 @pytest.mark.parametrize(
@@ -228,6 +232,32 @@ def test_history_in_words(event, said):
 def test_durations(seconds, said):
     with in_language("en"):
         assert words.duration(seconds) == said
+
+
+def test_our_own_designs_have_titles_in_both_languages():
+    named = set()
+    for path in Path(designs.catalogue.__file__).parent.glob("*/design.toml"):
+        told = tomllib.loads(path.read_text())
+        named |= {told["title"], *(part["title"] for part in told.get("part", told.get("parts")))}
+    assert named == set(titles.OWN)
+    with in_language("fr"):
+        assert titles.own_title("Ear saver") == "Protège-oreilles"
+        assert titles.own_title("Somebody else’s") == "Somebody else’s"
+
+
+def test_one_and_none_are_no_plural_in_french():
+    with in_language("fr"):
+        assert words.counted(1, 0) == "1 bonne, 0 ratée"
+        assert words.counted(2, 3) == "2 bonnes, 3 ratées"
+        assert words.inspected(1, 2) == "1 acceptée, 2 rejetées"
+        assert words.received(1, 0, 2) == "1 reçue, 0 refusée, 2 perdues"
+    with in_language("en"):
+        assert words.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
+
+
+def test_no_french_mark_begins_a_line(catalogue):
+    said = [s for m in catalogue if m.id for s in (m.string if m.pluralizable else (m.string,))]
+    assert [s for s in said if re.search(r" [?!:;»]|« ", s)] == []
 
 
 # --- nothing on a page is left in one language

@@ -1,0 +1,178 @@
+"""Pictures of every page: `make screenshots`. Two widths, two languages, into var/screenshots/.
+
+A network in the middle of its work, as the tests in a browser have it. Nothing is asserted: a person
+looks at them.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from jobs.coordinator import deliveries, enrolment, harvests, lots, nodes, orders, upkeep
+from jobs.coordinator.people import add_person
+from jobs.lifecycle import AttemptState
+from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, ReportState
+from jobs.model import Role
+from printers.model import PrinterState
+from tests.doubles.world import NODE, World, a_request, some_facts
+from tests.e2e.conftest import CHROMIUM, PASSWORD, Site
+from web.auth import hash_password
+
+WIDTHS = (360, 1440)
+OUT = Path("var/screenshots")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Site]:
+    """Serve a world until the block ends."""
+    site = Site(World(folder), folder / "world")
+    thread = threading.Thread(target=site.server.run)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.server.close()
+        thread.join(10)
+
+
+def live_through(site: Site) -> dict[str, str]:
+    """Let the network live; return the addresses of its pages by the name of their picture."""
+    world = site.world
+    hashed = hash_password(PASSWORD)
+    for login, name, role, node in (
+        ("nour", "Nour", Role.MAKER, NODE),
+        ("ines", "Inès", Role.INSPECTOR, ""),
+        ("leo", "Léo", Role.MAKER, "lab-new"),
+    ):
+        add_person(world.ledger, login, name, role, hashed, node, world.now)
+    order = site.busy_order()
+    _named(world, NODE, "Fablab Ancenis", "Prusa MK3S de gauche")
+    enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
+    site.joins("Atelier Nord")
+    add = replace(a_request(world.revision, 30), place="CHU de Nantes, réanimation chirurgicale")
+    asked = orders.place(world.ledger, add, world.revision, world.now)
+    counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
+    offer, by_hand = site.offer(), site.by_hand()
+    _named(world, "lab-asked", "Lycée Livet, atelier de productique", "Ender-3", asks=True,
+           preset="creality-ender-3")  # fmt: skip
+    for node, printer, text, out in (
+        (NODE, "p1", "Buse de 0,4 changée", None),
+        (
+            "lab-hand",
+            "p1",
+            "Courroie détendue",
+            OutOfService(printer="p1", out=True, until="2026-12-04"),
+        ),
+    ):
+        upkeep.note(world.ledger, node, printer, text, out, "nour", world.now)
+    nodes.configure(world.ledger, NODE, Config(weekly_h=40.0), "nour", world.now)
+    nodes.enrol(world.ledger, "lab-new", "Chez Léo", "", world.now)
+    world.says(
+        PrinterChange(printer="p1", state=PrinterState.FAULT, clear=False, fault="MINTEMP"),
+        "lab-asked",
+    )
+    received = _received(site)
+    lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
+    return {
+        "home": "/", "ask": "/ask", "sign-in": "/sign-in", "designs": "/designs",
+        "design": f"/designs/{world.revision.id}",
+        "follow": "/o/" + orders.link_of(world.ledger, order),
+        "follow-asked": "/o/" + asked.link,
+        "follow-received": "/o/" + orders.link_of(world.ledger, received),
+        "lot": f"/l/{counted.lot}", "nothing": "/nothing-here",
+        "steward:waiting": "/waiting", "steward:orders": "/orders",
+        "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",
+        "steward:order-received": f"/orders/{received}",
+        "steward:fleet": "/fleet", "steward:lab": f"/labs/{NODE}", "steward:members": "/members",
+        "steward:lot-to-inspect": f"/l/{lot}", "steward:offer": f"/offers/{offer}",
+        "steward:by-hand": f"/harvest/{by_hand}", "steward:lab-ender": "/labs/lab-asked",
+        "inspector:waiting": "/waiting", "inspector:orders": "/orders",
+        "maker:waiting": "/waiting", "maker:lab": "/my-lab", "maker:fleet": "/fleet",
+        "maker:upkeep": f"/labs/{NODE}/printers/p1/upkeep", "maker:given": f"/labs/{NODE}/given",
+        "maker:leave": "/leave", "maker:stop": f"/attempts/{site.attempt}/stop",
+        "maker:counted": f"/harvest/{counted.ref}", "maker:harvest": f"/harvest/{site.attempt}",
+        "new:waiting": "/waiting", "new:lab": "/my-lab", "new:given": "/labs/lab-new/given",
+        "new:leave": "/leave",
+    }  # fmt: skip
+
+
+def _named(
+    world: World, node: str, lab: str, title: str, *, asks: bool = False, **facts: str
+) -> None:
+    printer = replace(some_facts(), title=title, **facts)
+    told = Capabilities(
+        lab=lab, printers=(printer,), place=(47.35, -1.2), attended="Mon-Fri 08:00-22:00, Sat 09:00-17:00",
+        asks=asks,
+    )  # fmt: skip
+    world.says(told, node)
+
+
+def _received(site: Site) -> str:
+    world = site.world
+    order = world.order(2)
+    world.plan()
+    world.tick()
+    for found in [a for a in world.attempts() if a.order_id == order]:
+        world.take(found.ref)
+        world.ready(found.ref)
+        world.report(found.ref, ReportState.PRINTING)
+        world.report(found.ref, ReportState.PRINTED)
+        code = harvests.harvest(world.ledger, found.ref, 2, 1, "warped", "nour", world.now)
+        lots.inspect(world.ledger, str(code), 2, 0, "", "camille", world.now)
+    batch = deliveries.pack(world.ledger, order, "camille", world.now)
+    deliveries.dispatch(world.ledger, batch, "camille", world.now)
+    words = "Merci à vous tous, les visières sont arrivées juste à temps pour la garde de nuit.\nL’équipe"
+    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now, words)
+    return order
+
+
+LOGINS = {"": "", "steward": "camille", "inspector": "ines", "maker": "nour", "new": "leo"}
+
+
+def take(only: str = "") -> int:
+    """Take the pictures whose name holds `only`; return how many."""
+    taken = 0
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as site:
+        pages = live_through(site)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(**CHROMIUM)
+            visits = [(w, login, lang) for w, login in LOGINS.items() for lang in ("fr", "en")]
+            for who, login, language in visits:
+                mine = {n: p for n, p in pages.items() if n.rpartition(":")[0] == who and only in n}
+                if not mine:
+                    continue
+                locale = {"fr": "fr-FR", "en": "en-GB"}[language]
+                context = browser.new_context(base_url=site.url, locale=locale)
+                page = context.new_page()
+                if login:
+                    page.goto("/sign-in?lang=en")
+                    page.get_by_label("Login").fill(login)
+                    page.locator("#password").fill(PASSWORD)
+                    page.get_by_role("button", name="Sign in").click()
+                    page.wait_for_url("**/waiting")
+                for width in WIDTHS:
+                    page.set_viewport_size({"width": width, "height": 800})
+                    for name, path in mine.items():
+                        page.goto(f"{path}?lang={language}")
+                        file = f"{name.replace(':', '-')}-{width}-{language}.png"
+                        page.screenshot(path=OUT / file, full_page=True)
+                        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                        if wide > 0:
+                            print(f"{file}: {wide} px too wide", file=sys.stderr)  # noqa: T201
+                        taken += 1
+                context.close()
+            browser.close()
+    return taken
+
+
+if __name__ == "__main__":
+    print(f"{take(*sys.argv[1:2])} pictures in {OUT}/")  # noqa: T201

@@ -1,0 +1,25 @@
+"""Titles of our own designs in the reader's language; all others stand as their makers wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.language import Lazy, lazy_gettext
+
+#: By the titles in `designs/catalogue/*/design.toml`.
+OWN: Mapping[str, Lazy] = MappingProxyType(
+    {
+        "Visor frame": lazy_gettext("Visor frame"),
+        "Frame": lazy_gettext("Frame"),
+        "Visor with strap clips": lazy_gettext("Visor with strap clips"),
+        "Strap clip": lazy_gettext("Strap clip"),
+        "Ear saver": lazy_gettext("Ear saver"),
+        "Strap": lazy_gettext("Strap"),
+    }
+)
+
+
+def own_title(title: str) -> str:
+    """Return a design's or part's title; one of our own in the reader's language."""
+    return str(OWN.get(title, title))

@@ -49,7 +49,7 @@ def live_through(site: Site) -> dict[str, str]:
     hashed = hash_password(PASSWORD)
     for login, name, role, node in (
         ("nour", "Nour", Role.MAKER, NODE),
-        ("ines", "Inès", Role.INSPECTOR, ""),
+        ("noa", "Noa", Role.INSPECTOR, ""),
         ("leo", "Léo", Role.MAKER, "lab-new"),
     ):
         add_person(world.ledger, login, name, role, hashed, node, world.now)
@@ -134,7 +134,7 @@ def _received(site: Site) -> str:
     return order
 
 
-LOGINS = {"": "", "steward": "camille", "inspector": "ines", "maker": "nour", "new": "leo"}
+LOGINS = {"": "", "steward": "camille", "inspector": "noa", "maker": "nour", "new": "leo"}
 
 
 def take(only: str = "") -> int:

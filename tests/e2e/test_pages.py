@@ -9,12 +9,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from jobs.coordinator import deliveries, enrolment, harvests, lots, orders
+from jobs.coordinator.people import add_person
 from jobs.joining import read_code
 from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
 from jobs.messages import Config, Decide, PrinterChange
+from jobs.model import Role
 from printers.model import PrinterState
 from tests.doubles.world import NODE, PRINTER, a_request
+from tests.e2e.conftest import PASSWORD
+from web.auth import hash_password
 from web.letters import Reader, stop_token
 
 CAMILLE = Reader(login="camille", to="camille@example.org")
@@ -314,6 +318,30 @@ def test_the_keyboard_is_enough_to_pause(open_page, site):
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Cet atelier fait une pause")).to_be_visible()
     assert Config(paused=True) in world.told()
+
+
+def test_a_maker_leaves_on_her_telephone(open_page, site):
+    world = site.world
+    world.add_lab()
+    add_person(world.ledger, "nour", "Nour", Role.MAKER, hash_password(PASSWORD), NODE, world.now)
+    page = open_page("/sign-in?next=/leave", expect=["422"])
+    page.get_by_label("Identifiant").fill("nour")
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="Se connecter").click()
+    found = []
+    for button in ("Passer à la dernière question…", "Effacer définitivement", None):
+        found += [v["id"] for v in Axe().run(page, options=WCAG).response["violations"]]
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0
+        if button == "Effacer définitivement":
+            page.get_by_role("button", name=button).click()
+            expect(page.get_by_text("Dites que vous en êtes sûr")).to_be_visible()
+            page.get_by_label("Oui : effacer mon compte").check()
+            page.get_by_label("Votre mot de passe").fill(PASSWORD)
+        if button:
+            page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("heading", name="C’est fait. Merci.")).to_be_visible()
+    assert found == []
 
 
 def test_what_is_being_entered_outlives_the_nodes_answer(open_page, site):

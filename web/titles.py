@@ -20,6 +20,11 @@ OWN: Mapping[str, Lazy] = MappingProxyType(
 )
 
 
+def part_words(part_id: str) -> str:
+    """Return a part's id as a title, for who knows the id alone: a node out of reach of the library."""
+    return own_title(part_id.replace("-", " ").capitalize())
+
+
 def own_title(title: str) -> str:
     """Return a design's or part's title; one of our own in the reader's language."""
     return str(OWN.get(title, title))

@@ -30,7 +30,7 @@ from web.language import (
 )
 from web.language import gettext as _
 from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
-from web.titles import own_title
+from web.titles import own_title, part_words
 
 Words = Mapping[str, Lazy]
 
@@ -415,6 +415,7 @@ def register(app: Flask) -> None:
         hours_words=hours,
         month_words=month_words,
         own_title=own_title,
+        part_words=part_words,
         reason_words=reason,
         told_words=told,
     )

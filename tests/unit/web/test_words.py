@@ -242,6 +242,8 @@ def test_our_own_designs_have_titles_in_both_languages():
     assert named == set(titles.OWN)
     with in_language("fr"):
         assert titles.own_title("Ear saver") == "Protège-oreilles"
+        assert titles.part_words("frame") == "Serre-tête"
+        assert titles.part_words("door-hook") == "Door hook"
         assert titles.own_title("Somebody else’s") == "Somebody else’s"
 
 

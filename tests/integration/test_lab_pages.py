@@ -571,7 +571,7 @@ def test_a_maker_reads_her_own_yield_and_nobody_elses(site, hashed):
     assert "2 good, 1 scrap, 1 of the good ones was rejected at inspection" in text
     assert "33 %" in text  # one of three
     assert re.search(r"good pieces 1 plates 1 of printing 2 h of filament 33 g", text)
-    assert "November 2026" in text
+    assert "Nov 2026" in text
     assert (
         "Nothing has been counted yet."
         in site.person("steward").get(f"/labs/{B}/given?lang=en").text

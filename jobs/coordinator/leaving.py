@@ -96,7 +96,19 @@ def _forget(db: sqlite3.Connection, login: str, called: str, node: str, name: st
         " where a.job_id = harvest.job_id and a.number = harvest.number and a.node in (?3, ?1))",
         (name, called, node),
     )
-    db.execute("delete from person where login = ?", (login,))
+    for table in _tables_with(db, "login"):
+        if table != "node":  # there it is the broker's
+            db.execute(f"delete from {table} where login = ?", (login,))
+
+
+def _tables_with(db: sqlite3.Connection, column: str) -> list[str]:
+    """Return the tables with such a column, those that are added later too."""
+    rows = db.execute(
+        "select m.name from sqlite_master m join pragma_table_info(m.name) c"
+        " where m.type = 'table' and c.name = ?",
+        (column,),
+    )
+    return [row[0] for row in rows]
 
 
 def _close(db: sqlite3.Connection, node: str, name: str, now: datetime) -> None:
@@ -157,7 +169,7 @@ def _rename(db: sqlite3.Connection, node: str, lab: str, name: str) -> None:
         _rename_invited(db, str(row[0]), name)
     _rename_invited(db, lab, name)
     db.execute("update invite set lab = ? where node = ?", (name, node))
-    for table in ("invite", "printer", "job", "attempt", "plan_row"):
+    for table in _tables_with(db, "node"):
         db.execute(f"update {table} set node = ? where node = ?", (name, node))
     db.execute("update lot set place = ? where place = ?", (f"lab:{name}", f"lab:{node}"))
     db.execute("update harvest set by_person = ? where by_person = ?", (name, node))

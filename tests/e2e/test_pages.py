@@ -337,7 +337,7 @@ def test_a_maker_leaves_on_her_telephone(open_page, site):
             page.get_by_role("button", name=button).click()
             expect(page.get_by_text("Dites que vous en êtes sûr")).to_be_visible()
             page.get_by_label("Oui : effacer mon compte").check()
-            page.get_by_label("Votre mot de passe").fill(PASSWORD)
+            page.locator("#password").fill(PASSWORD)
         if button:
             page.get_by_role("button", name=button).click()
     expect(page.get_by_role("heading", name="C’est fait. Merci.")).to_be_visible()

@@ -816,7 +816,7 @@ def test_a_plate_is_printed_from_a_card_and_counted(card):
     assert f"/harvest/{ref}" in maker.get("/waiting").text
     page = maker.get(f"/harvest/{ref}?lang=en").text
     assert "Download the file" in page
-    name = f"FRAME-2x-{ref.job[-4:].upper()}-{ref.number}.gcode"
+    name = f"VISOR-FRAME-2x-{ref.job[-4:].upper()}-{ref.number}.gcode"
     assert f'<p class="card-name code">{name}</p>' in page
     assert "Checked for Generic printer, bed 250 x 210 mm" in page
     with maker.get(f"/attempts/{ref}/gcode") as file:

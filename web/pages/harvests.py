@@ -69,7 +69,7 @@ def gcode(ref: str) -> Response | tuple[str, int]:
         return _page(found, Form()), 404
     return send_file(
         path, mimetype="text/x.gcode", as_attachment=True,
-        download_name=_card_name(found, _part_title(found)), max_age=0,
+        download_name=_card_name(found), max_age=0,
     )  # fmt: skip
 
 
@@ -93,9 +93,14 @@ def card_name(attempt: AttemptView, part: str, others: Collection[str] = ()) -> 
     return f"{stem}-{attempt.pieces}x-{job[-tail:].upper()}-{attempt.ref.number}.gcode"
 
 
-def _card_name(found: AttemptView, part: str) -> str:
-    before = views.jobs_before(here().ledger.reading, found.ref, found.node)
-    return card_name(found, part, before)
+def _card_name(found: AttemptView) -> str:
+    """Name the file after the design where that has one part only: two designs may have a "frame"."""
+    context = here()
+    db = context.ledger.reading
+    revision = context.revision(views.order(db, found.order_id).request.revision_id)
+    alone = revision is not None and len(revision.parts) == 1
+    part = revision.title if revision is not None and alone else _part_title(found)
+    return card_name(found, part, views.jobs_before(db, found.ref, found.node))
 
 
 def _part_title(found: AttemptView) -> str:
@@ -134,7 +139,7 @@ def _page(found: AttemptView, form: Form) -> str:
         outlines=outlines(context.library, found, facts) if facts else "",
         by_hand=by_hand,
         sliced=by_hand and context.gcode_of(found) is not None,
-        card_name=_card_name(found, part),
+        card_name=_card_name(found),
         preset=_preset_title(facts),
         countable=found.state in _COUNTABLE or by_hand,
         form=form,

@@ -126,26 +126,27 @@ def waiting() -> str | AnyResponse:
         return redirect(url_for("newcomers.welcome"), 303)
     version = _feed().refresh()
     waits, hints = _waits(person, context), _hints(person, context)
+    idle = _idle(person, context)
     return render_template(
         "waiting.html",
         tasks=_tasks(waits),
         hints=hints,
         refusals=REFUSALS,
         version=version,
-        idle=_idle(person, context),
+        idle=idle,
     )
 
 
-def _idle(person: Person, context: Context) -> list[PrinterFacts]:
+def _idle(person: Person, context: Context) -> tuple[PrinterFacts, ...]:
     """Return a maker's printers that she feeds by hand, and that have no plate."""
     if person.role is not Role.MAKER:
-        return []
-    return [
+        return ()
+    return tuple(
         each.facts
         for node in labs.fleet(context.ledger.reading, [person.node])
         for each in node.printers
         if each.facts.link == MANUAL and each.attempt is None
-    ]
+    )
 
 
 @pages.get("/waiting/live")

@@ -178,6 +178,16 @@ def _over(older: Config, newer: Config) -> Config:
     )
 
 
+def jobs_before(db: sqlite3.Connection, ref: AttemptRef, node: str) -> tuple[str, ...]:
+    """Return the jobs of which a node was offered an attempt before this one."""
+    rows = db.execute(
+        "select distinct job_id from attempt where node = ?1 and job_id != ?2 and rowid <"
+        " (select rowid from attempt where job_id = ?2 and number = ?3)",
+        (node, ref.job, ref.number),
+    )
+    return tuple(row[0] for row in rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AloneWord:
     """Who said last on a page whether a printer may print while nobody is there, and when."""

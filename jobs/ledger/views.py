@@ -269,16 +269,6 @@ def attempts_at(db: sqlite3.Connection, node: str) -> tuple[AttemptView, ...]:
     return tuple(map(attempt_of, rows))
 
 
-def jobs_before(db: sqlite3.Connection, ref: AttemptRef, node: str) -> tuple[str, ...]:
-    """Return the jobs of which a node was offered an attempt before this one."""
-    rows = db.execute(
-        "select distinct job_id from attempt where node = ?1 and job_id != ?2 and rowid <"
-        " (select rowid from attempt where job_id = ?2 and number = ?3)",
-        (node, ref.job, ref.number),
-    )
-    return tuple(row[0] for row in rows)
-
-
 def attempts_of(db: sqlite3.Connection, order_id: str) -> tuple[AttemptView, ...]:
     """Return all attempts of an order in the order they were offered."""
     rows = db.execute(

@@ -100,7 +100,7 @@ def _card_name(found: AttemptView) -> str:
     revision = context.revision(views.order(db, found.order_id).request.revision_id)
     alone = revision is not None and len(revision.parts) == 1
     part = revision.title if revision is not None and alone else _part_title(found)
-    return card_name(found, part, views.jobs_before(db, found.ref, found.node))
+    return card_name(found, part, labs.jobs_before(db, found.ref, found.node))
 
 
 def _part_title(found: AttemptView) -> str:

@@ -29,6 +29,8 @@ from jobs.telling import is_address
 from printers.model import MANUAL
 
 _T = TypeVar("_T")
+#: An owner's own machine presets are in this folder of a node's data_dir, under machines/.
+OWN_PROFILES = "profiles"
 #: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.
 SLICERS = ("auto", "local", "coordinator")
 #: How a mail server is spoken to.

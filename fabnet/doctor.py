@@ -30,7 +30,7 @@ from fabnet.broker import (
 )
 from fabnet.broker_attacks import probe
 from fabnet.broker_probe import Login, Scene, Target, speaks_mqtt
-from fabnet.config import CoordinatorConfig, NodeConfig
+from fabnet.config import OWN_PROFILES, CoordinatorConfig, NodeConfig
 from fabnet.errors import BrokerError, MailError
 from fabnet.mail import Post
 from fabnet.wire import is_node_id
@@ -272,7 +272,7 @@ def _node(config: NodeConfig) -> Iterator[Finding]:
         )
         yield Finding(check="printers", ok=False, words=words)
     for printer in config.printers:
-        yield _preset(printer.id, printer.preset)
+        yield _preset(printer.id, printer.preset, Path(config.data_dir) / OWN_PROFILES)
         if printer.port:
             yield _serial(printer.id, Path(printer.port))
 
@@ -301,9 +301,9 @@ def _reach_broker(url: str, ca_file: str = "") -> Finding:
     return Finding(check="broker", ok=ok, words=words)
 
 
-def _preset(printer: str, preset: str) -> Finding:
+def _preset(printer: str, preset: str, own: Path) -> Finding:
     try:
-        found = load_machine(preset)
+        found = load_machine(preset, own)
     except FirmwareProfileError as error:
         return Finding(check=f"{printer}: preset", ok=False, words=str(error))
     return Finding(check=f"{printer}: preset", ok=True, words=found.title)

@@ -69,9 +69,10 @@ def all_machines() -> tuple[MachinePreset, ...]:
     return tuple(load_machine(name) for name in machine_names())
 
 
-def machine_names() -> tuple[str, ...]:
-    """Return the names of all machine presets that ship with fabnet."""
-    return tuple(_names("machines"))
+def machine_names(extra_dir: Path | None = None) -> tuple[str, ...]:
+    """Return the names of all machine presets that ship with fabnet, and of an owner's own."""
+    own = (extra_dir / "machines").glob("*.toml") if extra_dir else ()
+    return tuple(sorted({*_names("machines"), *(path.stem for path in own)}))
 
 
 def slicer_profile_path(name: str) -> Path:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from fabnet import wire
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import OWN_PROFILES, NodeConfig, PrinterConfig
 from fabnet.errors import ConfigError
 from fabnet.joining import Passwords, read_key
 from fabnet.link import Link
@@ -33,7 +33,7 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
     _secret(config.password_file)  # said now, not when the link fails
     folder = Path(config.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    presets = {p.id: _preset(p) for p in config.printers}
+    presets = {p.id: _preset(p, folder / OWN_PROFILES) for p in config.printers}
     boot = secrets.token_hex(16)
     will_topic = wire.topic(config.id, Channel.PRESENCE)
 
@@ -67,13 +67,13 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
     )
 
 
-def _preset(printer: PrinterConfig) -> MachinePreset:
-    known = machine_names()
+def _preset(printer: PrinterConfig, own: Path) -> MachinePreset:
+    known = machine_names(own)
     if printer.preset not in known:
         near = difflib.get_close_matches(printer.preset, known, 1, 0)
         why = f"{printer.preset!r} is no machine that fabnet knows; did you mean {near[0]!r}?"
         raise ConfigError("node.toml", f"printers.{printer.id}.preset", why)
-    return load_machine(printer.preset)
+    return load_machine(printer.preset, own)
 
 
 def _secret(path: str) -> str:

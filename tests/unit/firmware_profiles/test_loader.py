@@ -11,6 +11,7 @@ from firmware_profiles.loader import (
     all_machines,
     load_firmware,
     load_machine,
+    machine_names,
     slicer_profile_path,
 )
 
@@ -99,7 +100,10 @@ ships_without_protection = true
 
 
 def test_an_owners_own_preset_is_read(tmp_path):
-    assert load_machine("mine", write(tmp_path, GOOD)).bed_x_mm == 200.0
+    folder = write(tmp_path, GOOD)
+    assert load_machine("mine", folder).bed_x_mm == 200.0
+    assert set(machine_names(folder)) == {"mine", *machine_names()}
+    assert machine_names(tmp_path / "none") == machine_names()
 
 
 @pytest.mark.parametrize(

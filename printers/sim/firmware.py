@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timed", action="store_true", help="bytes take their time; rings overrun")
     parser.add_argument("--ok-ms", type=float, default=0.0, help="from a command's end to its ok")
     parser.add_argument("--rx-bytes", type=int, help="of its receive ring")
+    parser.add_argument("--nice", type=int, default=0, help="priority, as far as it is allowed")
     parser.add_argument("--tally", type=Path, help="file for figures, written at the end")
     parser.add_argument("--m115", default="", help="what it says of itself")
     for each in fields(Faults):
@@ -86,6 +88,8 @@ def main() -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     libc.prctl(_PR_SET_TIMERSLACK, 1)  # an ok after 1 ms is no ok after 1.05 ms
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, asked.nice)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     firmware, pace = build(asked)

@@ -45,7 +45,7 @@ class Desk:
         path.write_text("\n".join(lines) + "\n")
         self.driver.start(path, NAME)
 
-    def end(self, seconds=25):
+    def end(self, seconds=60):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             status = self.driver.poll(0.1)

@@ -27,7 +27,6 @@ _LONG = re.compile(
     rb"(?![0-9])"
 )
 _HOTTEST_JUMP_C_S = 50.0
-_BYTE = 8
 #: Done twice these end in the same state. A move does only while positions are absolute.
 _IDEMPOTENT = re.compile(
     rb"^(?:M105|M106|M107|M104|M109|M110|M140|M190|M114|M115|M11[78]|M155|M400|M8[234]|M20[1345]"
@@ -99,11 +98,9 @@ def takes_long(command: bytes) -> bool:
 
 def checksum(line: bytes) -> int:
     """Return the XOR of all bytes, which goes behind `*`."""
-    value = int.from_bytes(line)
-    half = 4 << (len(line) - 1).bit_length() if line else 0
-    while half >= _BYTE:  # fold the number in two until one byte is left
-        value = (value >> half) ^ (value & ((1 << half) - 1))
-        half >>= 1
+    value = 0
+    for byte in line:
+        value ^= byte
     return value
 
 

@@ -73,6 +73,11 @@ class Wire:
         """Whether more may be taken from the host."""
         return len(self._coming) < _MOST
 
+    @property
+    def lost_bytes(self) -> int:
+        """How many the ring had no room for."""
+        return self._firmware.tally.lost_bytes
+
     def take(self, data: bytes, now_s: float) -> None:
         """Take what the host has written."""
         if not self._coming:

@@ -258,12 +258,17 @@ def home() -> str:
 
 def _home(view: NodeView, asked: str = "", form: Form | None = None) -> str:
     """The page; with the form of the plate `asked` as it was typed."""
+    trying = {each.printer for each in view.trials if each.result is None}
     return render_template(
         "node_home.html",
         view=view,
         counts=[plate for plate in view.plates if plate.countable],
         opens=[plate for plate in view.plates if plate.opens_until is not None],
-        unclear=[bed for bed in view.beds if not bed.clear and bed.attempt is None],
+        unclear=[
+            bed
+            for bed in view.beds
+            if not (bed.clear or bed.attempt is not None or bed.printer in trying)
+        ],
         by_ref={plate.attempt: plate for plate in view.plates},
         titles={bed.printer: bed.title for bed in view.beds},
         refusals=REFUSALS,

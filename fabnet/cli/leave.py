@@ -6,6 +6,7 @@ team's to end, and is said aloud.
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 import threading
@@ -133,6 +134,13 @@ def _hand_back(config: NodeConfig, *, asks: bool) -> list[str]:
     """Give back, count, and wait until the network has heard all; return what stays undone."""
     if not (Path(config.data_dir) / "journal.db").exists():
         return []  # It has never run: there is nothing.
+    try:
+        return _hand_over(config, asks=asks)
+    except ERRORS as error:
+        return [f"its plates were not all handed back: {error}"]
+
+
+def _hand_over(config: NodeConfig, *, asks: bool) -> list[str]:
     with talk(config, linked=True) as ask:
         view = ask(Pause(paused=True))
         _say(f"{view.lab} takes a pause from now on")
@@ -158,7 +166,8 @@ def _count(ask: Ask, plate: PlateView) -> None:
     why = ""
     if scrap or good < plate.pieces:
         why = click.prompt("  What happened to those that are not good", err=True)
-    ask(Count(attempt=plate.attempt, good=good, scrap=scrap, reason=why))
+    by = getpass.getuser()
+    ask(Count(attempt=plate.attempt, good=good, scrap=scrap, reason=why, by=by))
 
 
 def _words(plate: PlateView) -> str:

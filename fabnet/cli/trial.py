@@ -6,6 +6,8 @@ the network. What may be printed and what is checked is decided by the node, see
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 import sys
 import threading
@@ -71,6 +73,7 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
         TrialError: it was not printed to its end.
         FabnetError, JobError, PrinterError, DesignError: it was not begun, with the reason.
     """
+    _need_owner(path)
     chosen = _chosen(config, path, printer)
     if chosen.manual:
         made = _made(config, chosen, chosen.material)
@@ -118,6 +121,20 @@ def _say(words: str) -> None:
 
 def _minutes(seconds: float) -> str:
     return f"about {max(1, round(seconds / 60))} min and the time to heat"
+
+
+def _need_owner(path: Path) -> None:
+    """Refuse root in somebody else's folder: what root made there, the node could not use any more.
+
+    Raises:
+        ConfigError: the folder is another user's.
+    """
+    owner = path.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        name = next((each.pw_name for each in pwd.getpwall() if each.pw_uid == owner), f"#{owner}")
+        raise ConfigError(
+            str(path), "", f"belongs to {name}: run this as that user (sudo -u {name})"
+        )
 
 
 def _chosen(config: NodeConfig, path: Path, printer: str | None) -> PrinterConfig:

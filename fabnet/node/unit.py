@@ -128,19 +128,21 @@ def text_here(config: NodeConfig, file: Path, unit: Unit) -> str:
     """Return the unit's text for this machine.
 
     Raises:
-        UnitError: the node's folder belongs to root, who should not run it.
+        UnitError: the node's folder belongs to root, who should not run it, or to nobody.
     """
     file = file.resolve()
     if not unit.system:
         return text_of(config, file, program())
-    owner = pwd.getpwuid(file.stat().st_uid)
-    if owner.pw_uid == 0:
+    uid = file.stat().st_uid
+    user = next((each.pw_name for each in pwd.getpwall() if each.pw_uid == uid), "")
+    if uid == 0 or not user:
         raise UnitError(
-            f"{file} belongs to root, and a node needs no such power. Give its folder to a user:"
+            f"{file} belongs to {'root' if uid == 0 else 'nobody'}: a node runs as a user without power"
+            " over the machine. Give its folder to one:"
             f" sudo chown -R fabnet: {file.parent}"
         )
     groups = [group.gr_name for group in grp.getgrall() if group.gr_name == _PORTS]
-    return text_of(config, file, program(), user=owner.pw_name, groups=groups)
+    return text_of(config, file, program(), user=user, groups=groups)
 
 
 def program() -> tuple[str, ...]:

@@ -1,19 +1,23 @@
 """`fabnet node test-print` on a simulated serial printer: with the node that runs, and with none."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import requests
 
 from fabnet.config import machine_id
 from fabnet.node.journal import COORDINATOR, Journal
 from jobs.ledger import streams
 from jobs.messages import Capabilities, PrinterChange, decode_up
 from tests.doubles.lone_node import REF, LoneNode
+from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
+from tests.integration.test_commands import a_port
 
 #: Slow enough to be looked at while it prints.
 SLOW = ("--lines-per-s", "100")
@@ -95,12 +99,19 @@ def test_a_node_that_runs_is_asked_and_the_port_stays_its_own(lone, sim):
     assert lone.do("ready", "p1")["beds"][0]["clear"] is True
 
 
-def test_meanwhile_the_bed_is_not_clear_whatever_is_said(lone, tmp_path):
-    sim = slow(tmp_path)
+def test_meanwhile_the_bed_is_not_clear_whatever_is_said(tmp_path):
+    sim, port = slow(tmp_path), a_port()
+    lone = LoneNode(tmp_path, f'port = "{sim.port}"', page_port=str(port))
     try:
         lone.start()
+        assert (
+            "It will not heat" in requests.get(f"http://127.0.0.1:{port}/?lang=en", timeout=9).text
+        )
         child = begin(lone)
         until(lambda: begins(sim))
+        assert (
+            "It will not" not in requests.get(f"http://127.0.0.1:{port}/?lang=en", timeout=9).text
+        )
         again = lone.ask("test-print", "--yes")
         assert again.returncode == 1
         assert "prints a test part already" in again.stderr
@@ -203,6 +214,31 @@ def test_what_cannot_be_tried_is_said(lone, sim, tmp_path):
     assert empty.returncode == 1
     assert "p1.material" in empty.stderr
     assert not begins(sim)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be asked not to be")
+def test_root_leaves_the_folder_of_another_user_alone(lone, sim):
+    sim.start()
+    os.chown(lone.file, 65534, 65534)
+    answer = lone.ask("test-print", "--yes")
+    assert answer.returncode == 1
+    assert "run this as that user" in answer.stderr
+    assert not (lone.data / "journal.db").exists()
+
+
+@pytest.mark.timeout(200)
+def test_an_octoprint_prints_it_too(tmp_path):
+    octo = OctoPrinter(tmp_path)
+    octo.start()
+    try:
+        (tmp_path / "octo.key").write_text(octo.key)
+        lone = LoneNode(tmp_path, f'octoprint = "{octo.url}"\napi_key_file = "octo.key"')
+        told = lone.do("test-print", "--yes")
+        assert told["result"] == "done"
+        assert "M190 S85" in octo.executed()
+        assert not said(lone)[1]
+    finally:
+        octo.stop()
 
 
 def test_who_feeds_a_printer_by_hand_gets_the_file(tmp_path):

@@ -26,37 +26,35 @@ def config_in(folder, data="data"):
     )  # fmt: skip
 
 
-def verify(text, tmp_path, *options):
-    """Let systemd read the unit; it also looks whether the program of ExecStart is there."""
-    file = tmp_path / "fabnet-node-lab-nord.service"
-    file.write_text(text)
+def verify(texts, tmp_path, *options):
+    """Let systemd read units; it also looks whether the program of ExecStart is there."""
+    files = []
+    for number, text in enumerate(texts):
+        files.append(tmp_path / f"fabnet-node-{number}.service")
+        files[-1].write_text(text)
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     return subprocess.run(
-        ["systemd-analyze", *options, "verify", str(file)], capture_output=True, text=True,
+        ["systemd-analyze", *options, "verify", *map(str, files)], capture_output=True, text=True,
         check=False, timeout=60, env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)},
     )  # fmt: skip
 
 
 @verifies
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("user", ["", "daemon"])
-def test_systemd_finds_the_program_in_any_folder(name, user, tmp_path):
-    folder = tmp_path / name
-    folder.mkdir()
-    fabnet = folder / "fabnet"
-    fabnet.write_text("#!/bin/sh\n")
-    fabnet.chmod(0o755)
-    text = text_of(config_in(folder), folder / "node.toml", [str(fabnet)], user=user)
-    done = verify(text, tmp_path, *([] if user else ["--user"]))
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@verifies
-@pytest.mark.parametrize("name", [*NAMES, *ODD])
-def test_systemd_reads_the_configuration_in_any_folder(name, tmp_path):
-    text = text_of(config_in(tmp_path), tmp_path / name / "node.toml", ["/bin/true"], user="daemon")
-    done = verify(text, tmp_path)
+def test_systemd_finds_program_and_configuration_in_any_folder(user, tmp_path):
+    texts = []
+    for name in NAMES:
+        folder = tmp_path / name
+        folder.mkdir()
+        fabnet = folder / "fabnet"
+        fabnet.write_text("#!/bin/sh\n")
+        fabnet.chmod(0o755)
+        texts.append(text_of(config_in(folder), folder / "node.toml", [str(fabnet)], user=user))
+    for name in ODD:
+        file = tmp_path / name / "node.toml"
+        texts.append(text_of(config_in(tmp_path), file, ["/bin/true"], user=user))
+    done = verify(texts, tmp_path, *([] if user else ["--user"]))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -68,11 +66,8 @@ def test_a_program_that_systemd_cannot_start_is_refused(name, tmp_path):
 
 @verifies
 def test_systemd_says_so_where_the_program_is_another(tmp_path):
-    done = verify(
-        text_of(config_in(tmp_path), tmp_path / "node.toml", [str(tmp_path / "none")]),
-        tmp_path,
-        "--user",
-    )
+    text = text_of(config_in(tmp_path), tmp_path / "node.toml", [str(tmp_path / "none")])
+    done = verify([text], tmp_path, "--user")
     assert done.returncode != 0
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from designs.model import Bed
 from jobs.coordinator import harvests
@@ -159,10 +161,10 @@ def upload(site, name, data, **fields):
     person = site.person("steward")
     form = person.form("/designs") | {"title": "", "licence": "", "per_kit": ""} | fields
     headers = {"Accept-Language": "en"}
-    sent = form | {"file": (io.BytesIO(data), name)}
-    return person.client.post(
-        "/designs", data=sent, headers=headers, content_type="multipart/form-data"
-    )
+    # The client itself would leave a large body's temporary file open.
+    boundary, body = encode_multipart(form | {"file": FileStorage(io.BytesIO(data), name)})
+    kind = f"multipart/form-data; boundary={boundary}"
+    return person.client.post("/designs", data=body, headers=headers, content_type=kind)
 
 
 def stl_of(mesh):
@@ -269,6 +271,7 @@ def test_a_steward_withdraws_a_design_and_releases_a_bag(site):
     steward = site.person("steward")
     path = f"{address}/withdraw"
     form = steward.form(address)
+    assert "tried out" in page(site, "/ask")
     assert steward.client.post(path, data=form | {"reason": " "}).status_code == 422
     assert steward.client.post(path, data=form | {"reason": "the hook breaks"}).status_code == 303
     text = page(site, address)

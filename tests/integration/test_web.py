@@ -571,7 +571,7 @@ def test_a_lot_is_inspected_by_those_who_may(site, order):
     [
         ("GET", "/nothing", 404),
         ("GET", "/l/NOPE", 404),
-        ("POST", "/designs", 405),
+        ("POST", "/fleet", 405),
         ("GET", "/sign-out", 405),
     ],
 )

@@ -78,6 +78,11 @@ def _allow_a_model(endpoint: str | None, _values: dict[str, object] | None) -> N
         request.max_content_length = MOST_BYTES + (1 << 20)
 
 
+@pages.app_context_processor
+def _for_templates() -> dict[str, object]:
+    return {"review_state": lambda revision: _review(revision).state}
+
+
 @pages.get("/designs")
 def index() -> str:
     """All revisions."""
@@ -90,7 +95,6 @@ def _gallery(form: Form, gaps: str = "") -> str:
     return render_template(
         "designs.html",
         revisions=revisions,
-        states={each.id: _review(each).state for each in revisions},
         kits={each.id: _kit(each) for each in revisions},
         unknown_licence=UNKNOWN_LICENCE,
         form=form,

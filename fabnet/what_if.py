@@ -1,4 +1,7 @@
-"""Asks what a plan would be if things were otherwise, on a copy of the ledger; in words and as JSON."""
+"""Looks ahead, in words and as JSON: a plan if things were otherwise, and the filament that plans take.
+
+What would be is asked on a copy of the ledger, which is thrown away.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from designs.library import Library
 from fabnet import clock
 from fabnet.errors import FabnetError
 from firmware_profiles.loader import load_machine
+from jobs.coordinator import planning
 from jobs.coordinator.whatif import Change, Difference, Outcome, compare
-from jobs.ledger import views
+from jobs.ledger import labs, views
 from jobs.ledger.store import Ledger
 from printers.model import PrinterFacts, Spool
 
@@ -116,3 +120,50 @@ def lines_of(found: Difference) -> Iterable[str]:
 
 def _time(outcome: Outcome) -> str:
     return "-" if outcome.done_at is None else clock.local(outcome.done_at)
+
+
+def stock_report(ledger: Ledger) -> dict[str, Any]:
+    """Return what plans use of the spools, as JSON can tell it."""
+    found = planning.stock(ledger, clock.now())
+    names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
+    return {
+        "materials": [
+            {"material": material, "grams": round(grams, 1), "missing_g": round(missing, 1)}
+            for material, grams, missing in found.materials
+        ],
+        "shortages": [
+            {
+                "day": each.day.isoformat(), "node": each.node, "lab": names[each.node],
+                "printer": each.printer, "material": each.material,
+                "missing_g": round(each.missing_g, 1),
+            }
+            for each in found.shortages
+        ],
+        "days": [
+            {
+                "day": each.day.isoformat(), "node": each.node, "lab": names[each.node],
+                "material": each.material, "grams": round(each.grams, 1),
+                "left_g": round(each.left_g, 1),
+            }
+            for each in found.days
+        ],
+    }  # fmt: skip
+
+
+def stock_lines(report: dict[str, Any]) -> Iterable[str]:
+    """Yield the report as lines for a person."""
+    if not report["materials"]:
+        yield "Nothing is planned that takes filament."
+    for each in report["materials"]:
+        missing = f"; {each['missing_g']:.0f} g are missing" if each["missing_g"] else ""
+        yield f"{each['material']}: {each['grams']:.0f} g to be printed{missing}"
+    for each in report["shortages"]:
+        yield (
+            f"  {each['day']} {each['lab']}, {each['printer']}: {each['missing_g']:.0f} g of"
+            f" {each['material']} missing"
+        )
+    for each in report["days"]:
+        yield (
+            f"{each['day']} {each['lab']}: {each['grams']:.0f} g of {each['material']},"
+            f" {each['left_g']:.0f} g left"
+        )

@@ -20,7 +20,7 @@ from fabnet.cli.install import install, uninstall
 from fabnet.cli.leave import leave
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
-from fabnet.cli.plans import plan
+from fabnet.cli.plans import plan, stock
 from fabnet.cli.reports import lot
 from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
@@ -63,6 +63,7 @@ for _command in (
     backup,
     restore,
 ):
+for _command in (serve, node, person, design, plan, stock, lot, doctor, demo, backup, restore):
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)

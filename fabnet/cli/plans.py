@@ -1,4 +1,4 @@
-"""The command that shows a plan, and what it would be if things were otherwise."""
+"""The commands that look ahead: a plan, what it would be otherwise, and the filament it takes."""
 
 from __future__ import annotations
 
@@ -66,3 +66,21 @@ def _what_if(
         files = Path(settings.data_dir) / "files"
         found = difference(ledger, files, order, without, plus, due, settings.hub_place)
     return report_of(found), list(lines_of(found))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--config", type=FILE, default="coordinator.toml")
+def stock(as_json: bool, config: Path) -> None:
+    """Show the filament that all plans use, by day and lab, and which spools do not reach.
+
+    \b
+    Example: fabnet stock --json
+    """
+    from fabnet.what_if import stock_lines, stock_report
+
+    with closing(open_ledger(config)) as ledger:
+        report = stock_report(ledger)
+    click.echo(
+        json.dumps(report, ensure_ascii=False) if as_json else "\n".join(stock_lines(report))
+    )

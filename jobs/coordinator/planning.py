@@ -27,6 +27,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState
 from jobs.planned import Plan, PlannedPlate, PrinterRow
 from jobs.split import split
+from jobs.stock import Forecast, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
@@ -163,23 +164,50 @@ def _open_s(db: sqlite3.Connection, node: str) -> float:
 
 def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[tuple[float, ...], float]]:
     """Return the plates (in seconds) and the grams that each printer is already bound to."""
+    found: dict[tuple[str, str], tuple[tuple[float, ...], float]] = {}
+    for row in _bound(db):
+        key = (row["node"], row["printer"])
+        queue_s, used_g = found.get(key, ((), 0.0))
+        found[key] = ((*queue_s, float(row["seconds"])), used_g + float(row["grams"]))
+    return found
+
+
+def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the plates that printers are bound to: what they hold, then what is planned for them."""
     states = ",".join(f"'{state}'" for state in _RESERVING)
-    rows = db.execute(
+    return db.execute(
         f"""
-        select a.node, a.printer, coalesce(a.seconds, j.seconds), coalesce(a.grams, j.grams),
-          0 as rank, a.created_at as at, j.id
+        select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
+          coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id
         from attempt a join job j on j.id = a.job_id where a.state in ({states})
         union all
-        select j.node, j.printer, j.seconds, j.grams, 1, j.created_at, j.id from job j
+        select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id from job j
         where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
-        order by rank, at, 7
+        order by rank, at, 8
         """
+    ).fetchall()
+
+
+def stock(ledger: Ledger, now: datetime) -> Forecast:
+    """Return what all that is planned will use of the spools, and where they do not reach."""
+    db = ledger.reading
+    plates: dict[tuple[str, str], list[Weight]] = {}
+    for row in _bound(db):
+        weight = Weight(
+            material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"])
+        )
+        plates.setdefault((row["node"], row["printer"]), []).append(weight)
+    fleet, facts = _fleet(db, None, now)
+    spools = {
+        key: 0.0 if about.spool is None else about.spool.grams for key, about in facts.items()
+    }
+    whole = [
+        replace(printer, grams=spools[printer.node, printer.printer], queue_s=())
+        for printer in fleet
+    ]
+    return forecast(
+        [(printer, plates.get((printer.node, printer.printer), ())) for printer in whole], now
     )
-    found: dict[tuple[str, str], tuple[tuple[float, ...], float]] = {}
-    for node, printer, seconds, grams, *_ in rows:
-        queue_s, used_g = found.get((node, printer), ((), 0.0))
-        found[node, printer] = ((*queue_s, float(seconds)), used_g + float(grams))
-    return found
 
 
 def make(facts: Snapshot, library: Library, now: datetime) -> Plan:

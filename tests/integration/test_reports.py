@@ -222,3 +222,16 @@ def test_what_if_of_what_there_is_not_is_refused(fabnet, waiting, words, why):
 def test_what_if_needs_pieces_that_are_in_no_hands(fabnet, planned):
     done = fabnet("plan", planned, "--config", fabnet.config, "--without", B, status=1)
     assert "no lab's hands" in done.stderr
+
+
+def test_stock_says_what_plans_take_and_where_it_is_missing(fabnet, world, waiting):
+    words = ["stock", "--config", fabnet.config]
+    found = json.loads(fabnet(*words, "--json").stdout)
+    (petg,) = found["materials"]
+    assert petg["material"] == "PETG"
+    assert petg["missing_g"] == 0
+    assert sum(day["grams"] for day in found["days"]) == pytest.approx(petg["grams"], abs=1)
+    world.can(A, grams=20.0)
+    told = fabnet(*words).stdout
+    assert re.search(r"PETG: \d+ g to be printed; [1-9]\d* g are missing", told)
+    assert re.search(r"  \d{4}-\d\d-\d\d Lab lab-a, p1: [1-9]\d* g of PETG missing", told)

@@ -1,0 +1,129 @@
+"""How much filament each lab will use on which day, and where and when it runs out. Pure.
+
+Plates are printed in the order in which they are passed, in the hours of their lab. Leaves what has
+no place at all, and why, to the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from jobs.fleet import FleetPrinter
+
+_CLOSE_G = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One plate that a printer is to make."""
+
+    material: str
+    seconds: float
+    grams: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUse:
+    """What one lab prints of one material on one day of its own calendar."""
+
+    day: date
+    node: str
+    material: str
+    grams: float
+    left_g: float  # on the spools of this material in its printers, by the end of the day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsOut:
+    """A printer whose spool does not hold what it is to print."""
+
+    day: date  # of the first plate that it cannot print
+    node: str
+    printer: str
+    material: str  # of that plate
+    missing_g: float  # of this material, for all its plates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Days in order, and the shortages, the first to come first."""
+
+    days: tuple[DayUse, ...]
+    shortages: tuple[RunsOut, ...]
+
+    @property
+    def materials(self) -> tuple[tuple[str, float, float], ...]:
+        """Return (material, grams to be printed, grams missing), by material."""
+        used: dict[str, float] = {}
+        missing: dict[str, float] = {}
+        for each in self.days:
+            used[each.material] = used.get(each.material, 0.0) + each.grams
+        for short in self.shortages:
+            missing[short.material] = missing.get(short.material, 0.0) + short.missing_g
+        return tuple(
+            (material, used.get(material, 0.0), missing.get(material, 0.0))
+            for material in sorted({*used, *missing})
+        )
+
+
+def forecast(printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]], now: datetime) -> Forecast:
+    """Print everything on the clock and on the scales.
+
+    Args:
+        printers: with `grams` of what is on the spool now, and their plates in order. A plate that
+            is in no hours of its lab counts on the day on which the one before it ends.
+        now: aware UTC.
+    """
+    used: dict[tuple[date, str, str], float] = {}
+    left: dict[tuple[str, str], float] = {}
+    shortages: list[RunsOut] = []
+    for printer, plates in sorted(printers, key=lambda each: (each[0].node, each[0].printer)):
+        if printer.material is not None:
+            where = (printer.node, printer.material)
+            left[where] = left.get(where, 0.0) + printer.grams
+        for (day, material), grams in _print(printer, plates, now, shortages).items():
+            key = (day, printer.node, material)
+            used[key] = used.get(key, 0.0) + grams
+    days = []
+    for (day, node, material), grams in sorted(used.items()):
+        left[node, material] = left.get((node, material), 0.0) - grams
+        days.append(
+            DayUse(
+                day=day, node=node, material=material, grams=grams,
+                left_g=max(0.0, left[node, material]),
+            )
+        )  # fmt: skip
+    shortages.sort(key=lambda each: (each.day, each.node, each.printer, each.material))
+    return Forecast(days=tuple(days), shortages=tuple(shortages))
+
+
+def _print(
+    printer: FleetPrinter, plates: Sequence[Weight], now: datetime, shortages: list[RunsOut]
+) -> dict[tuple[date, str], float]:
+    """Print one printer's plates; return the grams by day and material, and add what is missing."""
+    shift = timedelta(minutes=printer.utc_offset_min)
+    free, spool_g = now, printer.grams
+    used: dict[tuple[date, str], float] = {}
+    missing: dict[str, tuple[date, float]] = {}
+    for plate in plates:
+        done = printer.finish(free, plate.seconds)
+        day = ((done or free) + shift).date()
+        if plate.material != printer.material or plate.grams > spool_g + _CLOSE_G:
+            # What is left on the spool holds none of this plate: it cannot be begun.
+            first, grams = missing.get(plate.material, (day, 0.0))
+            missing[plate.material] = (first, grams + plate.grams)
+            continue
+        free, spool_g = done or free, spool_g - plate.grams
+        key = (day, plate.material)
+        used[key] = used.get(key, 0.0) + plate.grams
+    for material, (day, grams) in missing.items():
+        spare = spool_g if material == printer.material else 0.0
+        shortages.append(
+            RunsOut(
+                day=day, node=printer.node, printer=printer.printer, material=material,
+                missing_g=grams - spare,
+            )
+        )  # fmt: skip
+    return used

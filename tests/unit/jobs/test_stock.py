@@ -1,0 +1,55 @@
+"""Filament by day and lab: what the clock says of plates, and where a spool does not reach."""
+
+from datetime import date
+
+import pytest
+
+from jobs.hours import parse
+from jobs.stock import Weight, forecast
+from tests.unit.jobs.test_split import NOW, a_printer
+
+TUESDAY, WEDNESDAY = date(2026, 11, 24), date(2026, 11, 25)
+
+
+def a_plate(grams=40.0, seconds=6 * 3600.0, material="PETG"):
+    return Weight(material=material, seconds=seconds, grams=grams)
+
+
+def test_grams_are_counted_on_the_day_on_which_a_plate_is_done():
+    found = forecast([(a_printer(grams=500.0), [a_plate(), a_plate(), a_plate()])], NOW)
+    assert [(d.day, d.grams, d.left_g) for d in found.days] == [
+        (TUESDAY, 40.0, 460.0), (WEDNESDAY, 80.0, 380.0),
+    ]  # fmt: skip
+    assert found.shortages == ()
+    assert found.materials == (("PETG", 120.0, 0.0),)
+
+
+def test_the_hours_of_the_lab_move_plates_to_other_days():
+    printer = a_printer(attended=parse("08:00-20:00"), utc_offset_min=60)
+    found = forecast([(printer, [a_plate(), a_plate()])], NOW)
+    assert [d.day for d in found.days] == [WEDNESDAY, date(2026, 11, 26)]
+
+
+def test_a_spool_that_does_not_reach_is_told_with_its_day():
+    printer = a_printer(grams=50.0)
+    found = forecast([(printer, [a_plate(), a_plate(), a_plate()])], NOW)
+    (short,) = found.shortages
+    assert (short.day, short.material, short.missing_g) == (WEDNESDAY, "PETG", 70.0)
+    assert found.materials == (("PETG", 40.0, 70.0),)
+
+
+@pytest.mark.parametrize("loaded", ["PLA", None])
+def test_a_plate_of_another_material_is_missing_whole(loaded):
+    printer = a_printer(material=loaded, grams=900.0)
+    (short,) = forecast([(printer, [a_plate()])], NOW).shortages
+    assert (short.material, short.missing_g) == ("PETG", 40.0)
+
+
+def test_printers_of_a_lab_are_one_stock_in_whatever_order_they_come():
+    pair = [
+        (a_printer(printer="p1", grams=100.0), [a_plate()]),
+        (a_printer(printer="p2", grams=60.0), [a_plate()]),
+    ]
+    found = forecast(pair, NOW)
+    assert [(d.grams, d.left_g) for d in found.days] == [(80.0, 80.0)]
+    assert forecast(pair[::-1], NOW) == found

@@ -12,12 +12,13 @@ from typing import Any
 
 from designs.library import Library
 from fabnet import clock
+from jobs.chances import likely
 from jobs.errors import NotFoundError
 from jobs.ledger import labs, views
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView, PlanRow
 from jobs.model import Reason
-from web.plans import Shares, shares
+from web.plans import Shares, queues, shares
 from web.words import order_state
 from web.words import reason as reason_words
 
@@ -50,6 +51,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "kits": view.order.request.kits,
         "due": view.order.request.due.isoformat(),
         **_proof(shares(view)),
+        **_chances(ledger, view),
         "lines": [
             {
                 "part": line.part_id,
@@ -75,6 +77,16 @@ def _proof(told: Shares) -> dict[str, Any]:
         "done_at": _at(last, "minutes"),
         "not_before": _at(least, "minutes"),
         "gap_h": None if gap_h is None else round(gap_h, 2),
+    }
+
+
+def _chances(ledger: Ledger, view: OrderView) -> dict[str, Any]:
+    """By when half of all cases, and nine of ten, are printed."""
+    found = likely(queues(view, labs.yields(ledger.reading)), clock.now())
+    due = shares(view).last_at
+    return {
+        "p50_at": None if found is None or due is None else _at(found.p50, "minutes"),
+        "p90_at": None if found is None or due is None else _at(found.p90, "minutes"),
     }
 
 
@@ -143,6 +155,11 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
         yield (
             f"No plan could be done before {local(report['not_before'])};"
             f" this one is done {local(report['done_at'])}"
+        )
+    if report["p50_at"] is not None:
+        yield (
+            f"With what fails and how far estimates are off: as likely as not by"
+            f" {local(report['p50_at'])}, nine times of ten by {local(report['p90_at'])}"
         )
     for line in report["lines"]:
         yield (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from jobs.chances import Queue
 from jobs.ledger.views import OrderView, PlanRow
 from jobs.model import OrderState, ReasonCode
 
@@ -68,6 +69,21 @@ def shares(view: OrderView) -> Shares:
         labs=labs,
         nothing=nothing,
     )
+
+
+def queues(view: OrderView, yields: Mapping[tuple[str, str], tuple[int, int]]) -> tuple[Queue, ...]:
+    """Return what printers have still to print of an order; `yields` as of `labs.yields`."""
+    found = []
+    for row in view.plan:
+        good, scrap = yields.get((row.node, row.printer), (0, 0))
+        if row.pieces and row.plates_left and row.done_at is not None:
+            found.append(
+                Queue(
+                    node=row.node, printer=row.printer, plates=row.plates_left, pieces=row.pieces,
+                    done_at=row.done_at, good=good, scrap=scrap,
+                )
+            )  # fmt: skip
+    return tuple(found)
 
 
 def late(row: PlanRow) -> int:

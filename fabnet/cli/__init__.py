@@ -55,6 +55,7 @@ for _command in (
     person,
     design,
     plan,
+    stock,
     lot,
     doctor,
     mail_test,
@@ -63,7 +64,6 @@ for _command in (
     backup,
     restore,
 ):
-for _command in (serve, node, person, design, plan, stock, lot, doctor, demo, backup, restore):
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)

@@ -146,6 +146,15 @@ def printers(db: sqlite3.Connection) -> Mapping[tuple[str, str], PrinterFacts]:
     )
 
 
+def yields(db: sqlite3.Connection) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """Return the good pieces and the scrap that were counted of each printer, by node and printer."""
+    rows = db.execute(
+        "select a.node, a.printer, sum(h.good), sum(h.scrap) from harvest h join attempt a"
+        " on a.job_id = h.job_id and a.number = h.number group by a.node, a.printer"
+    )
+    return MappingProxyType({(r[0], r[1]): (int(r[2]), int(r[3])) for r in rows})
+
+
 def unheard(db: sqlite3.Connection, node_id: str) -> Config | None:
     """Return what was entered for a lab and its node has not acknowledged; None where all is heard.
 

@@ -68,6 +68,8 @@ def test_a_plan_says_who_makes_what_and_why_not(fabnet, planned):
     assert "lab-b" not in short
     assert report["not_before"] <= report["done_at"]
     assert 0 <= report["gap_h"] < 1
+    assert report["p50_at"] <= report["p90_at"]
+    assert re.search(r"as likely as not by .* JST, nine times of ten by .* JST", short)
     assert re.search(r"No plan could be done before .* JST; this one is done .* JST", short)
     explained = fabnet(*words, "--explain").stdout
     assert "Lab lab-b, Printer: nothing: needs" in explained

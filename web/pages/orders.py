@@ -7,6 +7,7 @@ import sqlite3
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, orders
 from jobs.law import Books
 from jobs.ledger import given, history, labs, views
@@ -20,7 +21,7 @@ from web.auth import me, safe_next
 from web.context import here
 from web.feeds import WHOLE, Feed
 from web.forms import Form, attempt_ref
-from web.plans import late, shares
+from web.plans import late, queues, shares
 from web.progress import steps
 from web.streaming import stream
 from web.titles import own_title
@@ -95,6 +96,7 @@ def _page(order_id: str, refusal: Form) -> str:
         parts={p.id: p for p in revision.parts} if revision else {},
         titles={p.id: own_title(p.title) for p in revision.parts} if revision else {},
         plan=shares(view),
+        sure=likely(queues(view, labs.yields(db)), context.now()),
         late=late,
         labs={node.id: node.lab for node in fleet.values()},
         steps=() if order.state is OrderState.REFUSED else steps(order, _books(view)),

@@ -63,11 +63,14 @@ bench-serial: $(VENV)/dev.stamp  ## the serial line against its physical limit a
 bench-live: $(VENV)/dev.stamp  ## a printer's change to 50 open pages: streams, polling, bare broker; one JSON line at the end
 	@scripts/system-packages mosquitto >&2
 	@$(BIN)/python -m tests.bench.bench_live $(ARGS)
+
 words: $(VENV)/dev.stamp  ## after a change of French: spaces that do not break, and the catalogue compiled
 	@$(BIN)/python scripts/words
+
 screenshots: $(VENV)/dev.stamp  ## a picture of every page, two widths, two languages, in var/screenshots/
 	@scripts/system-packages chromium >&2
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
+
 schema: $(VENV)/dev.stamp  ## docs/protocol.schema.json anew, after a change of messages
 	@$(BIN)/python -m fabnet.schema > docs/protocol.schema.new
 	@mv docs/protocol.schema.new docs/protocol.schema.json
@@ -76,4 +79,4 @@ chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --
 	@scripts/system-packages mosquitto prusa-slicer libfaketime >&2
 	@$(BIN)/python -m tests.chaos.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-serial schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split bench-live schema chaos | .PHONY: help setup demo check octoprint test bench-pack bench-ingest bench-split words screenshots schema chaos
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial bench-live words screenshots schema chaos

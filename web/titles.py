@@ -16,6 +16,12 @@ OWN: Mapping[str, Lazy] = MappingProxyType(
         "Strap clip": lazy_gettext("Strap clip"),
         "Ear saver": lazy_gettext("Ear saver"),
         "Strap": lazy_gettext("Strap"),
+        "Door hook": lazy_gettext("Door hook"),
+        "Hook": lazy_gettext("Hook"),
+        "Elastic, 20 mm wide, 40 cm": lazy_gettext("Elastic, 20 mm wide, 40 cm"),
+        "Clear A4 sheet, 0.2 mm, punched with four holes": lazy_gettext(
+            "Clear A4 sheet, 0.2 mm, punched with four holes"
+        ),
     }
 )
 

@@ -192,6 +192,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "recall-read": lazy_gettext("Recall read by the requester, pieces put aside"),
         "recall-waived": lazy_gettext("No others are needed instead"),
         "recall-ended": lazy_gettext("Recall ended"),
+        "design-withdrawn": lazy_gettext("Its design was withdrawn"),
+        "lot-released": lazy_gettext("Bag of a withdrawn design released"),
         "packed": lazy_gettext("Packed"),
         "dispatched": lazy_gettext("Dispatched"),
         "received": lazy_gettext("Received by the requester"),

@@ -32,6 +32,8 @@ WORDS: Mapping[str, str] = {
     "PrinterFacts.nozzle_mm": "its printers",
     "PrinterFacts.link": "its printers",
     "PrinterFacts.unattended": "its printers",
+    "PrinterFacts.out_of_service": "out of order",
+    "PrinterFacts.out_until": "out of order",
     "PrinterFacts.spool": "its spools",
     "Spool.id": "its spools",
     "Spool.material": "its spools",

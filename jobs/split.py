@@ -70,12 +70,14 @@ def split(
     for _, group in groupby(ordered, key=lambda n: (n.due, n.order_id)):
         lines = tuple(group)
         placed = {need.part_id: laid.get((need.order_id, need.part_id), []) for need in lines}
+        for part in placed.values():
+            plates += part
         for plate in table.place(lines, placed):
             placed[plate.part_id].append(plate)
+            plates.append(plate)
         for need in lines:
             mine = placed[need.part_id]
             left = need.pieces - sum(plate.copies for plate in mine)
-            plates += mine
             rows += table.rows(need, mine, left)
             if left:
                 shortfalls.append(table.shortfall(need, left))

@@ -64,7 +64,11 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
     able = tuple(
         sorted(
-            (p for p in fleet if p.online and not p.paused and not p.fault and p.material),
+            (
+                p
+                for p in fleet
+                if p.online and not p.paused and not p.fault and not p.out_of_service and p.material
+            ),
             key=lambda p: (p.node, p.printer),
         )
     )

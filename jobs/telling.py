@@ -39,6 +39,7 @@ class Kind(enum.StrEnum):
     ORDER_CONFIRMED = "order-confirmed"
     ORDER_REFUSED = "order-refused"
     ORDER_SENT = "order-sent"  # a parcel is on its way
+    ORDER_RECALLED = "order-recalled"  # pieces that they have are called back
 
 
 class Channel(enum.StrEnum):
@@ -49,7 +50,9 @@ class Channel(enum.StrEnum):
 
 
 #: Kinds that go to requesters, who have no account.
-TO_REQUESTERS = (Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT)
+TO_REQUESTERS = (
+    Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT, Kind.ORDER_RECALLED,
+)  # fmt: skip
 #: What people of a role can choose to be told, in the order of the page.
 CHOICES: Mapping[Role, tuple[Kind, ...]] = MappingProxyType(
     {
@@ -105,6 +108,10 @@ PACES: Mapping[Kind, Pace] = MappingProxyType(
             kind: Pace(patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=2))
             for kind in (Kind.HELLO, *TO_REQUESTERS)
         },
+        # However late it can be sent, it must be read.
+        Kind.ORDER_RECALLED: Pace(
+            patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=30)
+        ),
     }
 )
 #: A thing that still waits then may be told once more.

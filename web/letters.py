@@ -138,6 +138,16 @@ def _to_requester(
                 "The coordination team writes: %(reason)s\n\nYour request, and how to ask again:",
                 reason=facts["reason"],
             )
+        case Kind.ORDER_RECALLED:
+            subject = speech.ngettext(
+                "Please put %(num)s piece aside: it is called back",
+                "Please put %(num)s pieces aside: they are called back",
+                int(facts["pieces"]),
+            )
+            text = _(
+                "Do not use them: %(reason)s.\n\nWhich bags they came in, and where to say that you"
+                " have read this:", reason=str(facts["reason"]).rstrip("."),
+            )  # fmt: skip
         case _:
             subject = _("A parcel is on its way to you")
             text = _("When it has arrived, count it and say so here:")

@@ -22,7 +22,8 @@ from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, move
 from jobs.joining import Standing
 from jobs.ledger import labs, views
-from jobs.ledger.reviews import NOT_WITHDRAWN
+from jobs.ledger.recalls import CALLED_BACK
+from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
@@ -59,7 +60,7 @@ _OPEN = f"""
 select j.*, o.due,
  (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
 from job j join orders o on o.id = j.order_id
-where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}) and {NOT_WITHDRAWN}
+where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}) and {NOT_STOPPED}
 """
 
 
@@ -129,7 +130,7 @@ def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
            from attempt a join job j on j.id = a.job_id
            where a.node = p.node and a.printer = p.id and a.state in ({live})) as live_s
         from printer p join node n on n.id = p.node where n.online and not n.paused and n.standing = ?
-          and not coalesce(json_extract(p.facts, '$.out_of_service'), 0)
+          and not coalesce(json_extract(p.facts, '$.out_of_service'), 0) and not {CALLED_BACK}
         """,
         (Standing.CONFIRMED,),
     )
@@ -148,7 +149,7 @@ def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
 _HELD = f"""
 select j.id, j.order_id, j.part_id, j.pieces, j.node, j.printer, j.material, j.seconds, n.online, n.paused,
  n.weekly_h, n.seen_at, p.facts, p.state as printer_state, p.state_at, p.fault, a.state as attempt_state,
- a.number, a.reason
+ a.number, a.reason, {CALLED_BACK} as called_back
 from job j join node n on n.id = j.node
 left join printer p on p.node = j.node and p.id = j.printer
 left join attempt a on a.job_id = j.id
@@ -208,6 +209,6 @@ def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
         fault=row["fault"] or "",
         paused=bool(row["paused"]),
         loaded=None if facts is None or facts.spool is None else facts.spool.material,
-        out_of_service=facts is not None and facts.out_of_service,
+        out_of_service=bool(row["called_back"]) or (facts is not None and facts.out_of_service),
         over_ceiling=row["seconds"] > labs.week_left_s(row["weekly_h"], given_s),
     )

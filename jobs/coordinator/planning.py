@@ -18,9 +18,9 @@ from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
 from jobs.estimate import estimate
 from jobs.fleet import Fit, FleetPrinter, Need, km_between
-from jobs.ledger import labs, views
+from jobs.ledger import labs, recalls, views
 from jobs.ledger.figures import PlateFigures, PlateKind, known
-from jobs.ledger.reviews import NOT_WITHDRAWN
+from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
@@ -63,7 +63,7 @@ def snapshot(
     rows = db.execute(
         "select l.order_id, l.part_id, l.deficit, o.due, o.revision_id from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
-        f" and {NOT_WITHDRAWN}"
+        f" and {NOT_STOPPED}"
         " order by l.order_id, l.part_id",
         (OrderState.CONFIRMED,),
     ).fetchall()
@@ -120,7 +120,7 @@ def _fleet(
 ) -> tuple[tuple[FleetPrinter, ...], dict[tuple[str, str], PrinterFacts]]:
     fleet, facts = [], {}
     load = _load(db)
-    given = labs.given_s(db, now)
+    given, suspects = labs.given_s(db, now), recalls.suspects(db)
     for node in labs.fleet(db):
         bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
         for printer in node.printers:
@@ -136,7 +136,7 @@ def _fleet(
                     online=node.online,
                     paused=node.paused,
                     fault=(printer.fault or printer.state) if node.online and broken else "",
-                    out_of_service=printer.facts.out_of_service,
+                    out_of_service=printer.facts.out_of_service or key in suspects,
                     out_until=printer.facts.out_until,
                     material=None if spool is None else spool.material,
                     grams=0.0 if spool is None else max(0.0, spool.grams - grams),
@@ -374,7 +374,7 @@ def _add_job(
     taken = db.execute(
         "update line set deficit = deficit - ?1, reasons = '[]' where order_id = ?2"
         " and part_id = ?3 and deficit >= ?1 and exists"
-        f" (select 1 from orders o where o.id = ?2 and o.state = ?4 and {NOT_WITHDRAWN})",
+        f" (select 1 from orders o where o.id = ?2 and o.state = ?4 and {NOT_STOPPED})",
         (plate.copies, plate.order_id, plate.part_id, OrderState.CONFIRMED),
     )
     if taken.rowcount == 0:

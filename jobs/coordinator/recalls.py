@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from jobs.coordinator import telling
 from jobs.coordinator.deliveries import close_if_complete
+from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import recalls
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
+from jobs.model import Reason, ReasonCode
 from jobs.recall import Cause, RecallKind, need_reason
+from jobs.telling import Kind
 
 
 def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> str:
@@ -34,13 +38,22 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
             "insert into recall (id, kind, value, reason, by_person, at) values (?, ?, ?, ?, ?, ?)",
             (recall_id, cause.kind, cause.value, reason, by, now.isoformat()),
         )
-        told = {lot.order_id for lot in called if lot.sent and lot.batch_state != "packed"}
+        told: dict[str, int] = {}
+        for lot in called:
+            if lot.has_left:
+                told[lot.order_id] = told.get(lot.order_id, 0) + lot.sent
         db.executemany(
             "insert into recall_notice (recall, order_id, at) values (?, ?, ?)",
             [(recall_id, order_id, now.isoformat()) for order_id in sorted(told)],
         )
+        for order_id, pieces in sorted(told.items()):
+            telling.on_order(
+                db, order_id, Kind.ORDER_RECALLED, recall_id, now, pieces=pieces, reason=reason
+            )
         for order_id in sorted({lot.order_id for lot in called}):
             event(db, order_id, "recalled", by, recall_id, now, reason=reason)
+        if cause.kind is RecallKind.REVISION:
+            stop(db, cause.value, Reason(code=ReasonCode.RECALLED, text=reason), now)
         for lot in called:
             recalls.hold(db, lot.code, recall_id, now)
     return recall_id

@@ -75,8 +75,9 @@ def withdraw(ledger: Ledger, revision_id: str, reason: str, by: str, now: dateti
             "insert into withdrawal (revision_id, reason, by_person, at) values (?, ?, ?, ?)",
             (revision_id, reason.strip(), by.strip(), now.isoformat()),
         )
-        told = _stop(db, revision_id, reason.strip(), now)
-        waits = pack_reasons([Reason(code=ReasonCode.WITHDRAWN, text=reason.strip())])
+        why = Reason(code=ReasonCode.WITHDRAWN, text=reason.strip())
+        told = stop(db, revision_id, why, now)
+        waits = pack_reasons([why])
         for (order_id,) in db.execute(
             "select id from orders where revision_id = ? and state not in (?, ?)",
             (revision_id, *_CLOSED),
@@ -98,9 +99,9 @@ where o.revision_id = ? and j.state = '{JobState.OPEN}'
 """
 
 
-def _stop(db: sqlite3.Connection, revision_id: str, reason: str, now: datetime) -> int:
+def stop(db: sqlite3.Connection, revision_id: str, why: Reason, now: datetime) -> int:
+    """Stop all plates of a revision that can be stopped; return how many attempts were told."""
     told = 0
-    why = Reason(code=ReasonCode.WITHDRAWN, text=reason)
     for row in db.execute(_LIVE, (revision_id,)).fetchall():
         state = None if row["state"] is None else AttemptState(row["state"])
         if state in (AttemptState.GRANTED, AttemptState.PRINTING):

@@ -122,17 +122,26 @@ def trouble(
     notices.write(db, alarms(found, people, told, now), now)
 
 
-def on_order(db: sqlite3.Connection, order_id: str, kind: Kind, which: str, now: datetime) -> None:
+def on_order(
+    db: sqlite3.Connection,
+    order_id: str,
+    kind: Kind,
+    which: str,
+    now: datetime,
+    **facts: str | int,
+) -> None:
     """Write a letter to a requester down, if she gave an address of mail and has not ended them.
 
     `which` names the event, so that it is one letter. Nothing that a form was filled with goes into it
-    before a steward has verified her: anybody may write anybody's address there.
+    before a steward has verified her: anybody may write anybody's address there. Of a recall she reads
+    though she has ended all letters: she has pieces that may harm.
     """
     row = db.execute("select * from orders where id = ?", (order_id,)).fetchone()
     contact = row["contact"].strip()
-    if row["untold"] or row["sandbox"] or not is_address(contact):
+    ended = row["untold"] and kind is not Kind.ORDER_RECALLED
+    if ended or row["sandbox"] or not is_address(contact):
         return
-    facts: dict[str, str | int] = {"kits": row["kits"], "due": row["due"]}
+    facts |= {"kits": row["kits"], "due": row["due"]}
     if kind is Kind.ORDER_REFUSED:
         facts["reason"] = row["closed_reason"]
     letter = Notice(

@@ -36,6 +36,11 @@ class CalledLot:
     order_id: str
     recipient: str
 
+    @property
+    def has_left(self) -> bool:
+        """Whether its recipient has pieces of it, or soon will."""
+        return self.sent > 0 and self.batch_state is not BatchState.PACKED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -67,6 +72,20 @@ _SAME = {
     RecallKind.SPOOL: "a.node || '/' || a.spool = ?",
     RecallKind.REVISION: "o.revision_id = ?",
 }
+
+
+#: Of a query over printers `p`: it is called back, or the spool in it is. It makes nothing meanwhile.
+CALLED_BACK = (
+    "exists (select 1 from recall c where c.ended_at is null"
+    " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
+    " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id')))"
+)
+
+
+def suspects(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Return the printers (node, printer) that make nothing while a recall is open."""
+    rows = db.execute(f"select p.node, p.id from printer p where {CALLED_BACK}")
+    return frozenset((node, printer) for node, printer in rows)
 
 
 def lots_of(db: sqlite3.Connection, cause: Cause) -> tuple[CalledLot, ...]:

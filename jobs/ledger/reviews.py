@@ -9,8 +9,12 @@ from datetime import date, datetime
 from designs.model import ReviewState
 from jobs.ledger import views
 
-#: Of a query over orders `o`: none of a revision that was withdrawn.
-NOT_WITHDRAWN = "not exists (select 1 from withdrawal w where w.revision_id = o.revision_id)"
+#: Of a query over orders `o`: none of a revision that was withdrawn, or is called back.
+NOT_STOPPED = (
+    "not exists (select 1 from withdrawal w where w.revision_id = o.revision_id)"
+    " and not exists (select 1 from recall c where c.kind = 'revision' and c.value = o.revision_id"
+    " and c.ended_at is null)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

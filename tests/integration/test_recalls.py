@@ -147,10 +147,46 @@ def test_every_split_of_a_parcel_that_is_called_back_adds_up(lab, refused, lost)
 def test_what_is_counted_later_is_held_too(lab):
     order_id = lab.order(4)
     makes_a_lot(lab)
+    lab.plan()
+    lab.tick()
+    ref = lab.first(AttemptState.OFFERED)
+    lab.print(ref)
     calls_back(lab, PRINTER_OF_A)
-    later = makes_a_lot(lab)
+    later = harvests.harvest(lab.ledger, ref, 2, 0, "", "maker", lab.now)
     assert views.lot(lab.ledger.reading, later).recall
     assert lab.books(order_id).waiting == 0
+
+
+@pytest.mark.parametrize("kind", list(RecallKind))
+def test_what_may_have_the_fault_makes_nothing_meanwhile(lab, kind):
+    order_id = lab.order(4)
+    code = makes_a_lot(lab)
+    lab.plan()
+    lab.tick()
+    assert lab.first(AttemptState.OFFERED)
+    values = {
+        RecallKind.LOT: code, RecallKind.PRINTER: "lab-a/p1", RecallKind.SPOOL: "lab-a/s1",
+        RecallKind.REVISION: lab.revision.id,
+    }  # fmt: skip
+    recall_id = calls_back(lab, Cause(kind=kind, value=values[kind]))
+    lab.tick()
+    lab.plan()
+    lab.tick()
+    made = {a.ref: a.state for a in lab.attempts() if a.state is AttemptState.OFFERED}
+    books = lab.books(order_id)
+    if kind is RecallKind.LOT:
+        assert made
+        return
+    assert (made, books.deficit) == ({}, 4)
+    lab.add_lab("lab-b")
+    lab.plan()
+    lab.tick()
+    elsewhere = [a for a in lab.attempts() if a.node == "lab-b"]
+    assert bool(elsewhere) == (kind is not RecallKind.REVISION)
+    recalls.end(lab.ledger, recall_id, "looked at", "steward", lab.now, good=False)
+    lab.plan()
+    lab.tick()
+    assert any(a.state is AttemptState.OFFERED for a in lab.attempts())
 
 
 def test_what_is_bad_stays_out_of_the_count(lab):
@@ -230,6 +266,19 @@ def test_who_has_pieces_answers_and_may_correct_herself(lab):
         assert notice.set_aside == found
     recalls.end(lab.ledger, recall_id, "all came back", "steward", lab.now, good=False)
     assert called.told_to(lab.ledger.reading, order_id) == ()
+
+
+def test_who_has_pieces_gets_a_letter_even_if_she_ended_all_others(lab):
+    order_id = delivered(lab)
+    with lab.ledger.transaction() as db:
+        db.execute("update orders set contact = 'ada@chu.example', untold = 1")
+    calls_back(lab, PRINTER_OF_A)
+    calls_back(lab, PRINTER_OF_A)
+    (row,) = lab.ledger.reading.execute("select * from notice").fetchall()
+    assert (row["kind"], row["recipient"], row["ref"]) == (
+        "order-recalled", "ada@chu.example", order_id,
+    )  # fmt: skip
+    assert "sharp edge" in row["facts"]
 
 
 def test_twice_is_once_and_nothing_is_no_recall(lab):

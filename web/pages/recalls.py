@@ -47,13 +47,9 @@ def _reach(cause: Cause) -> Reach:
         lab=lab,
         bags=len(called),
         pieces=sum(lot.pieces for lot in called),
-        recipients=len({lot.order_id for lot in called if _has_left(lot)}),
+        recipients=len({lot.order_id for lot in called if lot.has_left}),
         begun=recalls.open_recall(db, cause),
     )
-
-
-def _has_left(lot: CalledLot) -> bool:
-    return lot.sent > 0 and lot.batch_state != "packed"
 
 
 def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
@@ -124,7 +120,7 @@ def _page(recall_id: str, form: Form) -> str:
         "recall.html",
         recall=found,
         reach=_reach(found.cause),
-        here=[lot for lot in called if not _has_left(lot)],
+        here=[lot for lot in called if not lot.has_left],
         notices=recalls.notices(db, recall_id),
         form=form,
     )

@@ -49,6 +49,7 @@ LETTERS = {
     Kind.ORDER_CONFIRMED: lazy_gettext("to a requester: confirmed"),
     Kind.ORDER_REFUSED: lazy_gettext("to a requester: refused"),
     Kind.ORDER_SENT: lazy_gettext("to a requester: a parcel is on its way"),
+    Kind.ORDER_RECALLED: lazy_gettext("to a requester: pieces are called back"),
 }
 STATES = {
     NoticeState.WAITING: lazy_gettext("waits"),

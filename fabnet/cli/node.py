@@ -137,6 +137,9 @@ def node_invite(lab: str, hours: int, config: Path) -> None:
     _warn_only_here(found, reach(found, clock.now()))
     told = f"send this code to {lab}; it is good once, for {hours} h. There they run:"
     click.echo(f'fabnet: {told} fabnet node join "CODE"', err=True)
+    click.echo(
+        f"fabnet: or this link, also for a phone alone: {code.url}/join/{code.token}", err=True
+    )
     click.echo(str(code))
 
 

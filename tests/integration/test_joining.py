@@ -405,7 +405,9 @@ def test_who_invites_on_loopback_is_warned(tmp_path):
     assert answer.returncode == 0
     assert "from this machine only" in answer.stderr
     assert "public_url" in answer.stderr
-    assert read_code(answer.stdout).pin == "none"
+    code = read_code(answer.stdout)
+    assert code.pin == "none"
+    assert f"{code.url}/join/{code.token}\n" in answer.stderr
 
 
 def test_who_invites_over_plain_http_is_told_what_to_change(tmp_path):

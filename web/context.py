@@ -16,6 +16,7 @@ from flask import current_app
 
 from designs.library import Library
 from designs.model import Revision
+from jobs.ledger import reviews
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.live import Live
@@ -73,6 +74,11 @@ class Context:
     def library(self) -> Library:
         """The library over this thread's connection."""
         return self.library_of()
+
+    def orderable(self) -> tuple[Revision, ...]:
+        """Return the revisions that may be asked for: all that nobody has withdrawn."""
+        db = self.ledger.reading
+        return tuple(r for r in self.library.revisions() if reviews.withdrawal(db, r.id) is None)
 
     def revision(self, revision_id: str) -> Revision | None:
         """Return a revision for display; None when the library has lost it."""

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from openpyxl import Workbook
 
+from jobs.coordinator import reviews
 from jobs.ledger import views
 from tests.doubles.pages import PASSWORD, Site
 from web.auth import hash_password
@@ -134,6 +135,14 @@ def test_no_cell_becomes_a_formula():
     assert read_sheet(write_csv([["=1+1", "+33 2", "-", "@x", "ok"]])) == [
         ["'=1+1", "'+33 2", "'-", "'@x", "ok"]
     ]
+
+
+def test_a_withdrawn_design_is_none_of_this_network(site):
+    world = site.world
+    reviews.withdraw(world.ledger, world.revision.id, "it breaks", "steward", world.now)
+    answer = sends(site, (HEADER + GOOD).encode())
+    assert "0 demande" in answer.text
+    assert placed(site) == []
 
 
 def test_only_a_steward_reads_lists(site):

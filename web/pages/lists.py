@@ -10,7 +10,6 @@ from types import MappingProxyType
 import msgspec
 from flask import Blueprint, Response, render_template, request
 
-from designs.model import ReviewState
 from jobs import intake
 from jobs.coordinator import orders
 from jobs.errors import InvalidFieldError, RefusedError
@@ -54,8 +53,7 @@ def _designs() -> dict[str, tuple[str, ...]]:
     """Return the names by which a list may call each revision."""
     return {
         r.id: (r.title, r.design, f"{r.title} {r.version}", f"{r.design} {r.version}", r.id[:12])
-        for r in here().library.revisions()
-        if r.review is not ReviewState.WITHDRAWN
+        for r in here().orderable()
     }
 
 

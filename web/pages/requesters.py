@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import deliveries, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.ledger import history, labs, reviews, views
+from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.given import thanks_of
 from jobs.ledger.recalls import told_to
@@ -43,11 +43,7 @@ def ask() -> str | AnyResponse | tuple[str, int]:
     """The request form."""
     context = here()
     secret = context.settings.secret_key
-    choices = [
-        r
-        for r in context.library.revisions()
-        if reviews.withdrawal(context.ledger.reading, r.id) is None
-    ]
+    choices = context.orderable()
     if request.method == "GET":
         form = Form({"request_key": new_request_key(secret)})
         if len(choices) == 1:

@@ -416,7 +416,7 @@ def test_a_page_says_since_when_it_is_offline_and_recovers(open_page, site):
     notice = page.locator("#offline")
     expect(notice).to_be_hidden()
     site.stop()
-    expect(notice).to_contain_text(re.compile(r"Hors ligne depuis \d\d:\d\d : "))
+    expect(notice).to_contain_text(re.compile(r"Hors ligne depuis \d\d:\d\d\s: "))
     expect(page.get_by_role("status")).to_contain_text("Hors ligne")
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0

@@ -339,10 +339,10 @@ def test_a_machine_that_nobody_knows_is_said_with_file_printer_and_the_nearest(t
     assert fabnet("node", "create", "lab-a", "--lab", "A", "--out", folder, "--config", config
                   ).returncode == 0  # fmt: skip
     with (folder / "node.toml").open("a") as file:
-        file.write('[[printers]]\nid = "left"\npreset = "prusa-mk3"\nport = "/dev/none"\n')
+        file.write('[[printers]]\nid = "left"\npreset = "prusa-mk3ss"\nport = "/dev/none"\n')
     one_sentence(
         fabnet("node", "run", folder / "node.toml"),
-        "node.toml: printers.left.preset", "'prusa-mk3' is no machine", "'prusa-mk3s'",
+        "node.toml: printers.left.preset", "'prusa-mk3ss' is no machine", "'prusa-mk3s'",
     )  # fmt: skip
 
 

@@ -196,11 +196,6 @@ def impostor(tmp_path, coordinator):
     app.seen = []
     app.shown = ""
 
-    class Stopping:
-        stopping = threading.Event()
-
-    app.extensions["fabnet"] = Stopping()
-
     @app.route("/api/<path:what>", methods=["GET", "POST"])
     def anything(what):
         app.seen.append((request.method, what, request.get_data()))
@@ -234,14 +229,10 @@ def test_somebody_in_between_sees_no_secret(coordinator, impostor, tmp_path, sho
 def test_a_wrong_clock_is_said(tmp_path):
     """A certificate that ended, and one that has not begun: to openssl a wrong clock looks like them."""
 
-    class Stopping:
-        stopping = threading.Event()
-
     for shift in (timedelta(days=-4000), timedelta(days=4000)):
         files = own_certificate(tmp_path / str(shift.days), ("127.0.0.1",), now() + shift)
         pem = Path(files.ca).read_text()
         late = Flask("late")
-        late.extensions["fabnet"] = Stopping()
         late.add_url_rule("/api/authority", "authority", lambda pem=pem: Response(pem))
         server = make_server(late, "127.0.0.1", 0, (files.certificate, files.key))
         thread = threading.Thread(target=server.run)

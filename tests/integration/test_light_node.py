@@ -18,7 +18,7 @@ from tests.doubles.sim_printer import SimPrinter
 # Not numpy: sqlite-utils imports it where it happens to be installed; fabnet[node] does not bring it.
 HEAVY = ("trimesh", "scipy", "shapely", "manifold3d", "flask", "lxml", "PIL")
 #: Flask is made of the first three, requests of the last.
-COMES_ALONG = {"itsdangerous", "jinja2", "werkzeug", "urllib3"}
+COMES_ALONG = {"itsdangerous", "jinja2", "markupsafe", "werkzeug", "urllib3"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -61,7 +61,7 @@ def asked_for(extra):
             if own := re.fullmatch(r"fabnet\[(\w+)\]", line.strip()):
                 todo.append(setup["options.extras_require"][own[1]])
             elif line.strip():
-                found.add(re.match(r"[\w-]+", line.strip())[0].lower())
+                found.add(re.match(r"[\w.-]+", line.strip())[0].lower())
     return found
 
 

@@ -302,8 +302,9 @@ def test_a_slow_reader_holds_nobody_up_and_gets_the_newest(serve, *, tls):
         )
         served.site.live.tell(A, Telemetry(printers=tuple(told)), world.now)
         assert quick.event("shown", 5)
-    (held,) = [viewer for viewer in served.streams._viewers if viewer.out]
-    assert len(held.out) < 200_000, "what she has not read does not pile up"
+    held = [len(viewer.out) for viewer in served.streams._viewers if viewer.out]
+    assert held
+    assert max(held) < 200_000, "what she has not read does not pile up"
     told = []
     while event := slow.event("part", 1.5):
         told.append(json.loads(event.data)[1])

@@ -113,3 +113,13 @@ class OctoPrintLostError(OctoPrintError):
         )
         super().__init__(url, why)
         self.refused = refused  # its machine answers that no program listens there
+
+
+class SpoolmanError(PrinterError):
+    """Spoolman is away, says no, or has a spool that cannot be printed from."""
+
+    def __init__(self, url: str, why: str, status: int = 0) -> None:
+        super().__init__(f"Spoolman at {url}: {why}")
+        self.url = url
+        self.why = why
+        self.status = status  # of HTTP, 0 where there was no answer

@@ -31,6 +31,8 @@ from printers.model import MANUAL
 _T = TypeVar("_T")
 #: An owner's own machine presets are in this folder of a node's data_dir, under machines/.
 OWN_PROFILES = "profiles"
+#: What a spool's id begins with that Spoolman keeps; its number there follows.
+SPOOLMAN = "spoolman-"
 #: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.
 SLICERS = ("auto", "local", "coordinator")
 #: How a mail server is spoken to.
@@ -108,10 +110,16 @@ class PrinterConfig:
     grams: float = 0.0  # on the loaded spool when it was put on
     spool: str = ""  # its id; "" means <printer>-1
     spool_lot: str = ""  # the filament maker's lot number
+    spoolman_spool: int = 0  # its number in Spoolman, which then says the four above; 0: not there
     unattended: bool = False  # may print while nobody is there; needs the next three
     protection_tested: bool = False  # its thermal protection
     smoke_alarm: bool = False
     surroundings_clear: bool = False
+
+    @property
+    def spool_name(self) -> str:
+        """The id of the spool that this file names, "" where it names none."""
+        return f"{SPOOLMAN}{self.spoolman_spool}" if self.spoolman_spool else self.spool
 
     @property
     def link(self) -> str:
@@ -147,6 +155,7 @@ class NodeConfig:
     page_host: str = "127.0.0.1"  # an address of this machine, so that a phone reaches the page
     page_password_file: str = ""  # asked for on the page; needed for any host but this machine
     slicer: str = "auto"  # auto | local | coordinator; see docs/slicing.md
+    spoolman: str = ""  # http(s)://host:port of the Spoolman that keeps this lab's spools; "": none
     printers: tuple[PrinterConfig, ...] = ()
 
 
@@ -230,6 +239,7 @@ def load_node(path: Path) -> NodeConfig:
             raise ConfigError(str(path), f"printers.{printer.id}.grams", "cannot be below 0")
         _check_link(path, printer)
         _check_alone(path, printer)
+    _check_spools(path, found)
     here = path.resolve().parent
     return replace(
         found,
@@ -282,6 +292,25 @@ def _check_alone(path: Path, printer: PrinterConfig) -> None:
             " thermal protection was tested, a smoke alarm is near, nothing that burns is around it"
         )
         raise ConfigError(str(path), f"printers.{printer.id}.unattended", why)
+
+
+def _check_spools(path: Path, found: NodeConfig) -> None:
+    if found.spoolman and not found.spoolman.startswith(("http://", "https://")):
+        raise ConfigError(str(path), "spoolman", 'write it as "http://host:port"')
+    numbers = [printer.spoolman_spool for printer in found.printers]
+    for printer in found.printers:
+        number, where = printer.spoolman_spool, f"printers.{printer.id}"
+        if number and not found.spoolman:
+            why = 'needs spoolman = "http://host:port" at the top: where is your Spoolman?'
+            raise ConfigError(str(path), f"{where}.spoolman_spool", why)
+        if number < 0 or (number and numbers.count(number) > 1):
+            why = f"{number} is no number of a spool, or is in two printers"
+            raise ConfigError(str(path), f"{where}.spoolman_spool", why)
+        if printer.spool.startswith(SPOOLMAN) or (number and printer.spool):
+            why = (
+                f"leave it out: a spool of Spoolman is called {SPOOLMAN}{number or '12'} by itself"
+            )
+            raise ConfigError(str(path), f"{where}.spool", why)
 
 
 def _check_link(path: Path, printer: PrinterConfig) -> None:

@@ -110,6 +110,7 @@ class BedView:
     material: str  # "" without a spool
     grams: float
     waits_to_heat: bool = False  # it could start now, and others heat up first
+    spool_fault: str = ""  # why the spool is not as Spoolman has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

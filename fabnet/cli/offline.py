@@ -138,6 +138,9 @@ def _lines(view: NodeView) -> list[str]:
     plates = {plate.attempt: plate for plate in view.plates}
     for bed in view.beds:
         lines.append(_bed_line(bed))
+        if bed.spool_fault:
+            holds = f"{bed.material}, {bed.grams:.0f} g left" if bed.material else "no spool"
+            lines.append(f"    {bed.spool_fault}; printed from here meanwhile: {holds}")
         if bed.attempt in plates:
             lines.append(f"    {_plate_line(plates.pop(bed.attempt))}")
         lines += [

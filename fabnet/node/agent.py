@@ -28,6 +28,7 @@ from fabnet.node.lab import Lab
 from fabnet.node.owner import Desk, Owner
 from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
+from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
 from fabnet.node.trial import TRIALS, Trials
 from fabnet.node.uplink import After, Uplink
@@ -103,6 +104,7 @@ class Agent:
         self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir) / "slices")
         self._recovering: set[str] = set()
         self._lab = Lab(config, presets, journal)
+        self._stock = Stock(config, journal, self._lab)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
         self._uplink = Uplink(config.id, boot, journal, link, self._apply, self._forgot)
         self._trials = Trials(
@@ -112,7 +114,7 @@ class Agent:
         self.desk = Desk()
         self._owner = Owner(
             config.id, journal, self._lab, self._grants, self._benches, self._uplink,
-            self._trials, self._on_harvested, self._on_printer_ready,
+            self._trials, self._stock, self._on_harvested, self._on_printer_ready,
         )  # fmt: skip
 
     def run(self, stop: threading.Event, *, linked: bool = True) -> None:
@@ -149,6 +151,7 @@ class Agent:
         for bench in self._benches.values():
             bench.stop()
         self._preparer.stop()
+        self._stock.stop()
         self._uplink.stop()
         self._journal.close()
 
@@ -158,6 +161,7 @@ class Agent:
         self._preparer.take_done()
         self._preparer.start_next()
         self._grants.work()
+        self._stock.work()
         self._owner.serve(self.desk)
         self._uplink.send(self._telemetry)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from fabnet.errors import JournalError
+from fabnet.node import telling
 from fabnet.node.duty import Kept
 from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
@@ -154,6 +155,7 @@ class Journal:
         live = ",".join(f"'{state}'" for state in sorted(UNGRANTED | {AttemptState.GRANTED}))
         db.execute(f"update attempt set state = '{AttemptState.WITHDRAWN}' where state in ({live})")
         db.execute("update bed set clear = 0")
+        telling.forget(db)
         streams.restart(db, COORDINATOR)
         streams.read_no_more(db, COORDINATOR)
 

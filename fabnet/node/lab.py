@@ -14,7 +14,8 @@ from datetime import date
 import msgspec
 
 from fabnet import clock
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import SPOOLMAN, NodeConfig, PrinterConfig
+from fabnet.node import telling
 from fabnet.node.journal import Journal
 from fabnet.node.policy import Rules
 from firmware_profiles.profile import MachinePreset
@@ -116,7 +117,9 @@ class Lab:
                 self._journal.set_setting(db, f"out_of_service:{out.printer}", text)
         for spool in told.loaded:
             if spool.printer in self._presets:
-                self._journal.load(db, _named(spool))
+                named = _named(spool)
+                self._journal.load(db, named)
+                telling.weigh(db, named)
 
     def _configure_week(self, db: sqlite3.Connection, told: Config) -> None:
         if told.paused is not None:
@@ -146,9 +149,16 @@ class Lab:
         return next(p for p in self._config.printers if p.id == printer)
 
     def _loaded(self, printer: PrinterConfig) -> Loaded:
-        told = self._journal.loaded(printer.id) or Loaded(
+        told = self._journal.loaded(printer.id)
+        if (
+            told is not None
+            and told.spool.startswith(SPOOLMAN)
+            and told.spool != printer.spool_name
+        ):
+            told = None  # The file names another one since.
+        told = told or Loaded(
             printer=printer.id,
-            spool=printer.spool,
+            spool=printer.spool_name,
             material=printer.material,
             grams=printer.grams,
             maker_lot=printer.spool_lot,

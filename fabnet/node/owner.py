@@ -18,6 +18,7 @@ from fabnet.node.bench import Bench
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
+from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
 from fabnet.node.trial import Trials
 from fabnet.node.uplink import After, Uplink
@@ -97,6 +98,7 @@ class Owner:
         benches: Mapping[str, Bench],
         uplink: Uplink,
         trials: Trials,
+        stock: Stock,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
         cleared: Callable[[sqlite3.Connection, str, datetime], None],
     ) -> None:
@@ -107,6 +109,7 @@ class Owner:
         self._benches = benches
         self._uplink = uplink
         self._trials = trials
+        self._stock = stock
         self._counted = counted
         self._cleared = cleared
         self._resting = lab.resting
@@ -276,6 +279,7 @@ class Owner:
             material="" if facts.spool is None else facts.spool.material,
             grams=0.0 if facts.spool is None else facts.spool.grams,
             waits_to_heat=self._waits_to_heat(name),
+            spool_fault=self._stock.fault(name),
         )
 
     def _waits_to_heat(self, name: str) -> bool:

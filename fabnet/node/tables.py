@@ -83,6 +83,20 @@ def m004_granted(db: Database) -> None:
     )
 
 
+@journal_migrations()
+def m005_telling(db: Database) -> None:
+    """What Spoolman is being told of a spool: written before it is sent, gone when it has arrived."""
+    run_script(
+        db,
+        """
+        create table telling (
+            spool text primary key, from_g real not null, to_g real not null, full_g real,
+            told_g real not null, weighed integer not null
+        ) strict;
+        """,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One attempt as the journal holds it."""

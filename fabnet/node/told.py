@@ -86,7 +86,10 @@ def _printer(printer: PrinterConfig) -> str:
         "may print while nobody is there" if printer.unattended else "prints only in those hours"
     )
     spool = "no spool"
-    if printer.material:
+    if printer.spoolman_spool:
+        number = printer.spoolman_spool
+        spool = f"material, grams left and lot of spool {number}, as Spoolman has them"
+    elif printer.material:
         lot = f", lot {printer.spool_lot}" if printer.spool_lot else ""
         spool = f"{printer.material}, grams left of {printer.grams:g}{lot}"
     return (

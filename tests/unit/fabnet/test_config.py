@@ -17,6 +17,7 @@ key_file = "node.key"
 PRINTER = '[[printers]]\nid = "p1"\npreset = "generic-250x210"\nport = "/dev/ttyUSB0"\n'
 UNTIED = '[[printers]]\nid = "p2"\npreset = "generic-250x210"\n'
 OCTOPRINT = 'octoprint = "http://octopi.local"\n'
+SPOOLMAN = 'spoolman = "http://octopi.local:7912"\n'
 KEY = '\napi_key_file = "octopi.key"\n'
 
 
@@ -36,6 +37,13 @@ def test_a_nodes_file_with_a_printer(tmp_path):
     assert config.printers[0].preset == "generic-250x210"
     assert not config.printers[0].unattended
     assert config.slicer == "auto"
+
+
+def test_a_spool_of_spoolman_is_named_by_its_number(tmp_path):
+    text = 'spoolman = "http://octopi.local:7912"\n' + PRINTER + "spoolman_spool = 12"
+    config = load_node(write(tmp_path, NODE + text))
+    assert config.spoolman == "http://octopi.local:7912"
+    assert config.printers[0].spool_name == "spoolman-12"
 
 
 def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
@@ -77,6 +85,29 @@ def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
         (load_node, NODE.replace("lab-nord", "Lab Nord"), ["id", "a-z"]),
         (load_node, NODE + 'attended = "8-20"', ["attended", "08:00-20:00"]),
         (load_node, NODE + 'slicer = "cura"', ["slicer", "auto, local, coordinator"]),
+        (load_node, NODE + 'spoolman = "octopi.local"', ["spoolman", "http://host:port"]),
+        (load_node, NODE + PRINTER + "spoolman_spool = 12", ["p1.spoolman_spool", "where is"]),
+        (
+            load_node,
+            NODE + SPOOLMAN + PRINTER + "spoolman_spool = -1",
+            ["p1.spoolman_spool", "-1 is no number"],
+        ),
+        (
+            load_node,
+            NODE
+            + SPOOLMAN
+            + PRINTER
+            + "spoolman_spool = 1\n"
+            + UNTIED
+            + "manual = true\nspoolman_spool = 1",
+            ["p1.spoolman_spool", "in two printers"],
+        ),
+        (
+            load_node,
+            NODE + SPOOLMAN + PRINTER + 'spoolman_spool = 12\nspool = "p1-1"',
+            ["p1.spool", "spoolman-12"],
+        ),
+        (load_node, NODE + PRINTER + 'spool = "spoolman-3"', ["p1.spool", "leave it out"]),
         (load_node, NODE + PRINTER + 'colour = "red"', ["printers.colour"]),
         (load_node, NODE + PRINTER + PRINTER, ["printers.id", "twice"]),
         (load_node, NODE + PRINTER + "grams = -1", ["grams", "below 0"]),

@@ -1,6 +1,6 @@
 """What a node says that the network learns: all that it sends, and with this lab's own values."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_args
 
 from fabnet.config import NodeConfig, PrinterConfig
@@ -45,3 +45,9 @@ def test_this_labs_own_values_stand_there_and_what_is_not_sent_does_not():
         assert value in text
     for value in ("47.21837", "/dev/ttyACM0", "octopi"):
         assert value not in text
+
+
+def test_a_spool_of_spoolman_is_said_to_be_told_on():
+    left = replace(CONFIG.printers[0], material="", spool_lot="", spoolman_spool=12)
+    text = "\n".join(lines(replace(CONFIG, printers=(left,))))
+    assert "its spools: material, grams left and lot of spool 12, as Spoolman has them" in text

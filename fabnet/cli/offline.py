@@ -139,8 +139,8 @@ def _lines(view: NodeView) -> list[str]:
     for bed in view.beds:
         lines.append(_bed_line(bed))
         if bed.spool_fault:
-            holds = f"{bed.material}, {bed.grams:.0f} g left" if bed.material else "no spool"
-            lines.append(f"    {bed.spool_fault}; printed from here meanwhile: {holds}")
+            holds = f"{bed.material}, {bed.grams:.0f} g left" if bed.material else "none"
+            lines.append(f"    spool: {holds}; {bed.spool_fault}")
         if bed.attempt in plates:
             lines.append(f"    {_plate_line(plates.pop(bed.attempt))}")
         lines += [

@@ -278,7 +278,7 @@ def test_a_node_goes_on_without_spoolman_and_catches_up(open_node, spoolman):
     failed.agent._owner.do(Look())
     view = failed.agent._owner.view()
     assert "does not answer" in view.beds[0].spool_fault
-    assert "printed from here meanwhile: PETG, 890 g left" in "\n".join(_lines(view))
+    assert "    spool: PETG, 890 g left; Spoolman at" in "\n".join(_lines(view))
     spoolman.before = lambda *_: None
     alike(failed)
     assert spoolman.spools[12]["used_weight"] == 110.0

@@ -31,6 +31,20 @@ class MeshRefusedError(DesignError):
         self.reason = reason
 
 
+class PatternRefusedError(DesignError):
+    """A pattern cannot be shown to makers as it is.
+
+    Attributes:
+        file: the file's name.
+        reason: what must not be in it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file} {reason}")
+        self.file = file
+        self.reason = reason
+
+
 class ManifestError(DesignError):
     """A design's `design.toml` is missing or wrong; names the key."""
 

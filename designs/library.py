@@ -29,7 +29,6 @@ from designs.errors import (
 )
 from designs.manifest import (
     DEFAULT_MATERIALS,
-    PRINTED,
     UNKNOWN_LICENCE,
     Manifest,
     PartRow,
@@ -40,9 +39,10 @@ from designs.manifest import (
     read_manifest,
 )
 from designs.mesh import check, measure, read_canonical
-from designs.model import Bed, Layout, OtherPart, Part, PartFacts, Revision, Verdict
+from designs.model import PRINTED, Bed, Layout, OtherPart, Part, PartFacts, Revision, Verdict
 from designs.okh import Document, read
 from designs.packing import Shadow, centred, footprint, hull, pack
+from designs.pattern import check_pattern
 from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
 from designs.tables import design_migrations
@@ -124,6 +124,8 @@ class Library:
     def add_design(self, folder: Path, manifest: Path | None = None) -> Revision:
         """Read a design's manifest, pass every printed part through the mesh gate, keep the revision.
 
+        The pattern of a part that people make is looked at for what may not be in it.
+
         The same manifest and the same bodies give the same revision, and are kept once.
 
         Args:
@@ -133,6 +135,7 @@ class Library:
         Raises:
             ManifestError: names the file and the key.
             MeshRefusedError: names the part's file and what was measured.
+            PatternRefusedError: names the pattern's file and what it must not have.
             UnknownMaterialError: a part names one that is not in the vocabulary.
         """
         document = read_manifest(manifest or find_manifest(folder))
@@ -142,13 +145,14 @@ class Library:
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="design-") as work:
             mesh = Path(work) / "mesh.stl"
             facts = [self._measure(folder, row, mesh) for row in printed]
-        files = {row.file: self.add_file(folder / row.file) for row in printed}
+        sewn = [row for row in checked.part if row.has_pattern]
+        for row in sewn:
+            check_pattern(_inside(folder, row))
+        files = {row.file: self.add_file(folder / row.file) for row in (*printed, *sewn)}
         return self._keep(document, checked, facts, files)
 
     def _measure(self, folder: Path, row: PartRow, mesh: Path) -> PartFacts:
-        source = (folder / row.file).resolve()
-        if not source.is_relative_to(folder.resolve()):
-            raise ManifestError("design.toml", f"part.{row.id}.file", "leads out of the folder")
+        source = _inside(folder, row)
         facts = measure(source, mesh, row.object)
         self.add_file(mesh)
         return facts
@@ -206,8 +210,12 @@ class Library:
         self, document: Document, manifest: Manifest, facts: list[PartFacts], files: dict[str, str]
     ) -> Revision:
         meshes = [each.mesh_sha256 for each in facts]
+        made_from: dict[str, object] = {"manifest": document.data, "meshes": meshes}
+        patterns = {row.id: files[row.file] for row in manifest.part if row.has_pattern}
+        if patterns:
+            made_from["patterns"] = patterns
         text = json.dumps(
-            {"manifest": document.data, "meshes": meshes},
+            made_from,
             sort_keys=True,
             separators=(",", ":"),
             default=str,
@@ -232,7 +240,12 @@ class Library:
             ),
             others=tuple(
                 OtherPart(
-                    id=row.id, title=row.title or row.id, per_kit=row.per_kit, process=row.tsdc
+                    id=row.id,
+                    title=row.title or row.id,
+                    per_kit=row.per_kit,
+                    process=row.tsdc,
+                    pattern_sha256=patterns.get(row.id, ""),
+                    pattern_kind=Path(row.file).suffix.lower().lstrip("."),
                 )
                 for row in manifest.part
                 if row.tsdc != PRINTED
@@ -364,6 +377,13 @@ class Library:
             out = Path(work) / "plate.3mf"
             write_plate(mesh, chosen, out)
             return Plate(sha256=self.add_file(out), bytes=out.stat().st_size)
+
+
+def _inside(folder: Path, row: PartRow) -> Path:
+    source = (folder / row.file).resolve()
+    if not source.is_relative_to(folder.resolve()):
+        raise ManifestError("design.toml", f"part.{row.id}.file", "leads out of the folder")
+    return source
 
 
 def _key(bed: Bed) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from designs.errors import ManifestError
 from designs.materials import material, materials
 from designs.mesh import KINDS
-from designs.model import CheckedPart, ReviewState
+from designs.model import BY_PEOPLE, PRINTED, CheckedPart, ReviewState
 from designs.okh import (
     MOST_BYTES,
     Document,
@@ -30,6 +30,7 @@ from designs.okh import (
     version,
 )
 from designs.okh_versions import to_toml
+from designs.pattern import is_pattern
 
 #: What may be made of, where nobody has said otherwise.
 DEFAULT_MATERIALS = ("PETG", "PLA")
@@ -39,8 +40,6 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_SLUG = 60
 _FILE = "design.toml"
-#: The process of parts that printers make; parts of all others are shown, and not planned.
-PRINTED = "3DP"
 _PROCESS = re.compile(r"[A-Z0-9]{2,5}")
 
 
@@ -48,12 +47,17 @@ class PartRow(msgspec.Struct, kw_only=True):
     """One `[[part]]`."""
 
     id: str
-    file: str = ""
+    file: str = ""  # a model; the pattern of a part that people make
     object: str = ""  # which part of a 3MF with several
     title: str = ""
     per_kit: int = 1
     tsdc: str = PRINTED  # Open Know-How's code of its process; BUY is bought
     materials: tuple[str, ...] = ()
+
+    @property
+    def has_pattern(self) -> bool:
+        """Whether people make it from a file."""
+        return self.tsdc != PRINTED and bool(self.file)
 
 
 class Own(msgspec.Struct, kw_only=True):
@@ -179,6 +183,9 @@ def _okh_part(document: Document, row: dict[str, Any]) -> dict[str, Any]:
             "names no STL, OBJ or 3MF file in this folder; a part that is bought has tsdc = 'BUY'",
         )
     made = {"id": slug(name), "title": name, "tsdc": process, **own}
+    if process in BY_PEOPLE:
+        pattern = next((path for path in files if is_pattern(path)), "")
+        made.setdefault("file", pattern)
     if process == PRINTED:
         made["file"] = model
         made.setdefault(
@@ -234,6 +241,12 @@ def _check_part(row: PartRow) -> None:
     if not _PROCESS.fullmatch(row.tsdc):
         raise ManifestError(_FILE, f"{where}.tsdc", "must be a code as 3DP, LAS, SEW, ASM or BUY")
     if row.tsdc != PRINTED:
+        if row.file and row.tsdc not in BY_PEOPLE:
+            why = f"is of no use: a part with tsdc = {row.tsdc!r} is not made here"
+            raise ManifestError(_FILE, f"{where}.file", why)
+        if row.file and not is_pattern(row.file):
+            why = "must be SVG, PNG or TXT; save a PDF as one of them, it can hold what runs"
+            raise ManifestError(_FILE, f"{where}.file", why)
         return
     if not row.file:
         raise ManifestError(_FILE, f"{where}.file", "is missing: the part is to be printed")

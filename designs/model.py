@@ -74,6 +74,12 @@ class MeshReport:
     gaps: OpenSurface | None = None  # of a file that was refused for them
 
 
+#: The process of parts that printers make.
+PRINTED = "3DP"
+#: Processes by which people make parts from a pattern, at a rate.
+BY_PEOPLE = ("LAS", "SEW", "ASM")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One printable body of a design."""
@@ -84,15 +90,40 @@ class Part:
     materials: tuple[str, ...]  # allowed codes, best first
     facts: PartFacts
 
+    @property
+    def process(self) -> str:
+        """How it is made."""
+        return PRINTED
+
+    @property
+    def source_sha256(self) -> str:
+        """What it is made from: its mesh."""
+        return self.facts.mesh_sha256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherPart:
-    """A part of a kit that no printer makes: bought, cut, sewn. Shown, and not planned."""
+    """A part of a kit that no printer makes: bought, cut, sewn, put together.
+
+    One with a pattern is ordered, planned and counted as printed parts are. Others are shown only.
+    """
 
     id: str
     title: str
     per_kit: int
     process: str  # Open Know-How's tsdc code: BUY, LAS, SEW, ASM
+    pattern_sha256: str = ""  # of the file that says how, "" where there is none
+    pattern_kind: str = ""  # its ending: "svg", "png" or "txt"
+
+    @property
+    def materials(self) -> tuple[str, ...]:
+        """What a machine must work in; its pattern says what it is made of."""
+        return (self.process,)
+
+    @property
+    def source_sha256(self) -> str:
+        """What it is made from: its pattern."""
+        return self.pattern_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +138,11 @@ class Revision:
     review: ReviewState
     parts: tuple[Part, ...]  # printed, at least one
     others: tuple[OtherPart, ...] = ()
+
+    @property
+    def made(self) -> tuple[Part | OtherPart, ...]:
+        """All parts that the network makes: printed, or by people from a pattern."""
+        return (*self.parts, *(part for part in self.others if part.pattern_sha256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

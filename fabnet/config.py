@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from designs.model import BY_PEOPLE, PRINTED
 from fabnet import clock
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
@@ -26,7 +27,7 @@ from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, parse
 from jobs.joining import is_loopback
 from jobs.telling import is_address
-from printers.model import MANUAL
+from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H
 
 _T = TypeVar("_T")
 #: An owner's own machine presets are in this folder of a node's data_dir, under machines/.
@@ -98,7 +99,7 @@ class PrinterConfig:
     """One printer of a node."""
 
     id: str
-    preset: str  # name of a machine preset
+    preset: str = ""  # name of a machine preset; a machine with another process has none
     # One way to it: a serial port, an OctoPrint with its key, or a person.
     port: str = ""  # /dev/serial/by-id/...
     baudrate: int = 115200  # of that port; boards with native USB do not care
@@ -115,6 +116,8 @@ class PrinterConfig:
     protection_tested: bool = False  # its thermal protection
     smoke_alarm: bool = False
     surroundings_clear: bool = False
+    process: str = PRINTED  # 3DP; LAS, SEW or ASM: a machine, or hands, that a person works
+    rate_per_h: float = 0.0  # pieces an hour that she makes, of such a machine
 
     @property
     def spool_name(self) -> str:
@@ -238,6 +241,7 @@ def load_node(path: Path) -> NodeConfig:
         if printer.grams < 0:
             raise ConfigError(str(path), f"printers.{printer.id}.grams", "cannot be below 0")
         _check_link(path, printer)
+        _check_process(path, printer)
         _check_alone(path, printer)
     _check_spools(path, found)
     here = path.resolve().parent
@@ -327,6 +331,31 @@ def _check_link(path: Path, printer: PrinterConfig) -> None:
     if bool(printer.octoprint) != bool(printer.api_key_file):
         why = "belongs to octoprint: a file with an API key in it, beside this one"
         raise ConfigError(str(path), f"{where}.api_key_file", why)
+
+
+def _check_process(path: Path, printer: PrinterConfig) -> None:
+    where = f"printers.{printer.id}"
+    if printer.process == PRINTED:
+        if not printer.preset:
+            why = "is needed: the machine preset of this printer, see docs/printers.md"
+            raise ConfigError(str(path), f"{where}.preset", why)
+        if printer.rate_per_h:
+            why = "is for machines with process LAS, SEW or ASM: a printer's time is its slicer's"
+            raise ConfigError(str(path), f"{where}.rate_per_h", why)
+        return
+    if printer.process not in BY_PEOPLE:
+        why = f"write one of {', '.join((PRINTED, *BY_PEOPLE))}"
+        raise ConfigError(str(path), f"{where}.process", why)
+    if not printer.manual:
+        why = f"needs manual = true beside it: a person works a machine with {printer.process}"
+        raise ConfigError(str(path), f"{where}.process", why)
+    if not LEAST_RATE_PER_H <= printer.rate_per_h <= MOST_RATE_PER_H:
+        why = f"between {LEAST_RATE_PER_H:g} and {MOST_RATE_PER_H:g} pieces an hour"
+        raise ConfigError(str(path), f"{where}.rate_per_h", why)
+    for name in ("preset", "material", "grams", "spool", "spool_lot", "unattended"):
+        if getattr(printer, name):
+            why = f"is for printers, and {printer.id} has process {printer.process}"
+            raise ConfigError(str(path), f"{where}.{name}", why)
 
 
 def is_node_file(path: Path) -> bool:

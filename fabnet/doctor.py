@@ -18,6 +18,7 @@ from pathlib import Path
 
 import requests
 
+from designs.model import PRINTED
 from fabnet import clock
 from fabnet.broker import (
     COORDINATOR_USER,
@@ -272,6 +273,10 @@ def _node(config: NodeConfig) -> Iterator[Finding]:
         )
         yield Finding(check="printers", ok=False, words=words)
     for printer in config.printers:
+        if printer.process != PRINTED:
+            words = f"{printer.process}, {printer.rate_per_h:g} pieces an hour"
+            yield Finding(check=printer.id, ok=True, words=words)
+            continue
         yield _preset(printer.id, printer.preset, Path(config.data_dir) / OWN_PROFILES)
         if printer.port:
             yield _serial(printer.id, Path(printer.port))

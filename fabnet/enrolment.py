@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from designs.model import BY_PEOPLE, PRINTED
 from fabnet.authority import Reach, reach
 from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
@@ -21,6 +22,7 @@ from jobs.coordinator import enrolment, nodes
 from jobs.joining import Enrolled, HandPrinter, JoinCode, Standing, may_join
 from jobs.ledger.members import HostedNode
 from jobs.ledger.store import Ledger
+from printers.model import LEAST_RATE_PER_H, MOST_RATE_PER_H
 
 _OLD_LOGINS = "logins"
 #: In the folder of a node that joined by phone: when it did.
@@ -81,14 +83,14 @@ def create_node(
     """Enrol a node by hand and write its folder with node.toml and secrets; return node.toml's path.
 
     `by_hand` are machine presets of printers that its maker feeds by hand, from an SD card; the
-    coordinator slices for them.
+    coordinator slices for them. "SEW=12" is a machine that she works, with its pieces an hour.
 
     Raises:
-        ConfigError: the name is none, or the folder is there already.
+        ConfigError: the name is none, the folder is there already, or a rate is no number.
         FirmwareProfileError: a preset is unknown.
         RefusedError: the name is not to be had.
     """
-    presets = [load_machine(preset) for preset in by_hand]
+    machines = [_machine(told) for told in by_hand]
     if not is_node_id(name):
         raise ConfigError(str(out), "name", "1 to 32 of a-z, 0-9 and inner hyphens")
     if out.exists():
@@ -110,11 +112,28 @@ def create_node(
         broker=how.broker_url,
         authority=how.authority,
     )
-    bare = [HandPrinter(preset=preset.name, material="", grams=0) for preset in presets]
-    printers = _by_hand(bare) if presets else PRINTER_HINT
+    printers = _by_hand(machines) if machines else PRINTER_HINT
     write_config(fresh, answer, coordinator_ca=_own_ca(how), printers=printers)
     fresh.rename(out)
     return out / "node.toml"
+
+
+#: What a machine is called that its maker has not named: her language is not known here.
+_MACHINES = {"LAS": "Laser", "SEW": "Couture · sewing", "ASM": "Assemblage · assembly"}
+
+
+def _machine(told: str) -> HandPrinter:
+    process, _, rate = told.partition("=")
+    if process not in BY_PEOPLE:
+        return HandPrinter(preset=load_machine(told).name, material="", grams=0)
+    try:
+        rate_per_h = float(rate)
+    except ValueError:
+        rate_per_h = 0.0
+    if not LEAST_RATE_PER_H <= rate_per_h <= MOST_RATE_PER_H:
+        why = f'{told!r}: write it as "{process}=12", from {LEAST_RATE_PER_H:g} to {MOST_RATE_PER_H:g}'
+        raise ConfigError("--hosted", process, f"{why} pieces an hour")
+    return HandPrinter(preset="", material="", grams=0, process=process, rate_per_h=rate_per_h)
 
 
 def make_hosted(ledger: Ledger, found: HostedNode, how: Reach, folder: Path) -> None:
@@ -179,6 +198,13 @@ def _own_ca(how: Reach) -> bool:
 def _by_hand(printers: Sequence[HandPrinter]) -> str:
     lines = ['slicer = "coordinator"']
     for number, printer in enumerate(printers, 1):
+        if printer.process != PRINTED:
+            lines += [
+                "", "[[printers]]", f'id = "machine-{number}"', "manual = true",
+                f'title = "{_MACHINES[printer.process]}"', f'process = "{printer.process}"',
+                f"rate_per_h = {float(printer.rate_per_h)!r}",
+            ]  # fmt: skip
+            continue
         title = json.dumps(load_machine(printer.preset).title, ensure_ascii=False)
         lines += [
             "", "[[printers]]", f'id = "printer-{number}"', f'preset = "{printer.preset}"',

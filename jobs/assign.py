@@ -59,7 +59,7 @@ class HeldJob:
     )  # since when node or printer is out of reach; None while both are there
     fault: str  # the printer's own words
     paused: bool
-    loaded: str | None  # material in it; None without a spool, or where there is no such printer
+    loaded: str | None  # what it works in; None without a spool, or where there is no such printer
     out_of_service: bool = False  # the printer
     #: It is longer than what its lab still gives this week.
     over_ceiling: bool = False

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from designs.model import PRINTED
 from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, starts
 from jobs.model import Reason, ReasonCode
 
@@ -26,8 +27,9 @@ class Need:
     per_kit: int
     due: date
     materials: tuple[str, ...]  # allowed codes
-    mesh_sha256: str
+    mesh_sha256: str  # of what it is made from: its mesh, or its pattern
     declined: tuple[tuple[str, str], ...] = ()  # (node, its words): not asked again for now
+    process: str = PRINTED  # by which it is made
 
     @property
     def print_by(self) -> datetime:
@@ -43,7 +45,7 @@ class FleetPrinter:
     printer: str
     online: bool
     paused: bool
-    material: str | None  # loaded; None without a spool
+    material: str | None  # loaded; None without a spool; the process of a machine that has none
     grams: float  # on the spool, less what live attempts and planned jobs will use
     queue_s: tuple[float, ...] = ()  # plates that it has, in seconds, one after another
     fault: str = ""  # the printer's own words when it cannot print
@@ -55,6 +57,7 @@ class FleetPrinter:
     km: float | None = None  # to the hub, None where the owner does not say
     weekly_h: float = 0.0  # of printing that its lab gives in a calendar week; 0: no ceiling
     week_left_s: float = math.inf  # of them: what its lab's printers together may still be given
+    process: str = PRINTED
 
     @property
     def week(self) -> Week:
@@ -159,6 +162,8 @@ def _rule(
     need: Need, printer: FleetPrinter, fit: Fit
 ) -> tuple[ReasonCode | None, float | None, float | None, str]:
     """What never changes comes first: it is what helps most to know."""
+    if printer.process != need.process:
+        return ReasonCode.PROCESS, None, None, printer.process
     if fit.most < 1:
         return ReasonCode.BED, fit.needed_mm, fit.bed_mm, ""
     if printer.material is None:

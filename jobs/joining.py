@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from designs.model import PRINTED
 from jobs.errors import JobError, RefusedError
 
 #: 128 bits in URL-safe base64 without padding.
@@ -167,11 +168,13 @@ def signed_post(path: str, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandPrinter:
-    """A printer that a newcomer feeds from an SD card."""
+    """A printer that a newcomer feeds from an SD card, or a machine that she works at a rate."""
 
-    preset: str  # name of a machine preset
+    preset: str  # name of a machine preset; "" for a machine that does not print
     material: str  # code, "" where nothing is loaded
     grams: float  # that are left of it
+    process: str = PRINTED
+    rate_per_h: float = 0.0  # pieces an hour, of a machine that does not print
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ class ReasonCode(enum.StrEnum):
     PAUSED = "paused"
     NO_SPOOL = "no-spool"
     MATERIAL = "material"
+    PROCESS = "process"
     BED = "bed"
     STOCK = "stock"
     HOURS = "hours"

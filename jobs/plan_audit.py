@@ -29,7 +29,7 @@ _CLOCK_S = 0.01
 class Finding:
     """One broken rule: what was found, and the bound that it breaks."""
 
-    rule: str  # count, unknown, bed, overlap, hours, late, stock, material, cannot, time
+    rule: str  # count, unknown, bed, overlap, hours, late, stock, process, material, cannot, time
     where: str  # order and part, or lab and printer
     found: float
     bound: float
@@ -150,6 +150,8 @@ def _plate(
     found: list[Finding] = []
     if not 1 <= plate.copies <= fit.most:
         found.append(Finding(rule="bed", where=where, found=plate.copies, bound=fit.most))
+    if printer.process != need.process:
+        found.append(Finding(rule="process", where=where, found=1, bound=0))
     if plate.material != printer.material or plate.material not in need.materials:
         found.append(Finding(rule="material", where=where, found=1, bound=0))
     if printer.node in dict(need.declined):

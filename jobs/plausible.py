@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from designs.model import BY_PEOPLE, PRINTED
 from jobs import hours
 from jobs.errors import InvalidFieldError
 from jobs.messages import (
@@ -25,7 +26,7 @@ from jobs.messages import (
     Up,
 )
 from jobs.model import AttemptRef
-from printers.model import PrinterFacts
+from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H, PrinterFacts
 
 MOST_PRINTERS = 500
 MOST_ATTEMPTS = 5000
@@ -114,15 +115,36 @@ def _facts(printer: PrinterFacts) -> None:
         _text(name, getattr(printer, name), _NAME)
     if not printer.id:
         raise InvalidFieldError("id", "a printer has no id")
+    _day("out_until", printer.out_until)
+    if printer.process == PRINTED:
+        _prints(printer)
+    elif printer.process in BY_PEOPLE:
+        _by_rate(printer)
+    else:
+        raise InvalidFieldError("process", f"is none of {', '.join((PRINTED, *BY_PEOPLE))}")
+
+
+def _prints(printer: PrinterFacts) -> None:
     for name in ("bed_x_mm", "bed_y_mm", "height_mm"):
         _number(name, getattr(printer, name), 1.0, MOST_MM)
     _number("margin_mm", printer.margin_mm, 0.0, min(printer.bed_x_mm, printer.bed_y_mm) / 2)
     _number("nozzle_mm", printer.nozzle_mm, 0.0, 100.0)
-    _day("out_until", printer.out_until)
+    _number("rate_per_h", printer.rate_per_h, 0.0, 0.0)
     if printer.spool is not None:
         for name in ("id", "material", "maker_lot"):
             _text(name, getattr(printer.spool, name), _NAME)
         _number("grams", printer.spool.grams, 0.0, MOST_G)
+
+
+def _by_rate(printer: PrinterFacts) -> None:
+    """A machine that a person works has no bed and no spool; nothing can be divided by its rate else."""
+    _number("rate_per_h", printer.rate_per_h, LEAST_RATE_PER_H, MOST_RATE_PER_H)
+    if printer.link != MANUAL:
+        raise InvalidFieldError("link", "a machine that a person works is told by hand")
+    if printer.spool is not None:
+        raise InvalidFieldError("spool", "a machine that does not print has none")
+    for name in ("bed_x_mm", "bed_y_mm", "height_mm", "margin_mm", "nozzle_mm"):
+        _number(name, getattr(printer, name), 0.0, 0.0)
 
 
 def _ready(message: Ready) -> None:

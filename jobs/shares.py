@@ -15,6 +15,7 @@ from datetime import datetime
 
 import numpy as np
 
+from designs.model import PRINTED
 from jobs.certificate import earliest_min
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import Week
@@ -67,7 +68,12 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
             (
                 p
                 for p in fleet
-                if p.online and not p.paused and not p.fault and not p.out_of_service and p.material
+                if p.online
+                and not p.paused
+                and not p.fault
+                and not p.out_of_service
+                and p.material
+                and p.process == PRINTED
             ),
             key=lambda p: (p.node, p.printer),
         )

@@ -22,6 +22,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
+from designs.model import PRINTED
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Plan, PlannedPlate, PrinterRow, Shortfall
@@ -60,10 +61,13 @@ def split(
     """
     fleet = tuple(fleet)
     ordered = sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id))
-    table, given = _Table(fleet, fits, now), arrays(ordered, fleet, fits, now)
+    table = _Table(fleet, fits, now)
+    # What people make is placed batch by batch: shares and proofs speak of printers.
+    printed = [need for need in ordered if need.process == PRINTED]
+    given = arrays(printed, fleet if printed else (), fits, now)
     laid: dict[_Line, list[PlannedPlate]] = {}
     if _plates_at_least(ordered, fits) > few_plates:
-        laid = table.lay_out(ordered, shares(given))
+        laid = table.lay_out(printed, shares(given))
     plates: list[PlannedPlate] = []
     shortfalls: list[Shortfall] = []
     rows: list[PrinterRow] = []
@@ -385,9 +389,11 @@ class _Table:
 
     def shortfall(self, need: Need, left: int) -> Shortfall:
         """Say why pieces have no place."""
+        # What makes other parts is of no interest, where there is who makes such.
+        able = [key for key in self._sorted if self._printers[key].process == need.process]
         reasons = [
             why
-            for key in self._sorted
+            for key in able or self._sorted
             if self._fit(need, key) is not None and (why := self._stand(need, key)[0]) is not None
         ]
         if not self._printers:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from designs.model import PRINTED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spool:
@@ -19,6 +21,8 @@ class Spool:
     maker_lot: str = ""  # the filament maker's lot number, "" where unknown
 
 
+#: Pieces an hour that a person can state.
+LEAST_RATE_PER_H, MOST_RATE_PER_H = 0.1, 1000.0
 #: `PrinterFacts.link` of a printer that a person feeds by hand, from an SD card.
 MANUAL = "manual"
 
@@ -29,7 +33,7 @@ class PrinterFacts:
 
     id: str  # unique within its node: "mk3-left"
     title: str
-    preset: str  # name of a machine preset
+    preset: str  # name of a machine preset; "" and no bed where a person works it at a rate
     bed_x_mm: float
     bed_y_mm: float
     height_mm: float
@@ -40,6 +44,22 @@ class PrinterFacts:
     unattended: bool = False  # its owner lets it print while nobody is there
     out_of_service: bool = False  # its owner has taken it out: nothing new is printed on it
     out_until: str = ""  # the day on which that ends by itself, "" for without an end
+    process: str = PRINTED  # how it makes things: "3DP", or one of `designs.model.BY_PEOPLE`
+    rate_per_h: float = 0.0  # pieces an hour, as the person who works it says; 0: it prints
+
+    @property
+    def works_in(self) -> str | None:
+        """What a plate for it must name as its material: the spool's, None without a spool.
+
+        A machine that has no spool works in its process: "SEW".
+        """
+        if self.process != PRINTED:
+            return self.process
+        return None if self.spool is None else self.spool.material
+
+    def pieces_s(self, pieces: int) -> float:
+        """Return the seconds of so many pieces on a machine with a rate."""
+        return pieces * 3600.0 / self.rate_per_h
 
 
 class PrinterState(enum.StrEnum):

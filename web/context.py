@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 
 from designs.library import Library
-from designs.model import Revision
+from designs.model import BY_PEOPLE, Revision
 from jobs.ledger import reviews
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -87,11 +87,13 @@ class Context:
     def part_title(self, revision_id: str, part_id: str) -> str:
         """Return what a part is called; its id when the library has lost it."""
         revision = self.revision(revision_id)
-        parts = () if revision is None else revision.parts
+        parts = () if revision is None else revision.made
         return next((own_title(part.title) for part in parts if part.id == part_id), part_id)
 
     def gcode_of(self, attempt: AttemptView) -> Path | None:
-        """Return the file that a person prints by hand; None while it is not sliced."""
+        """Return the file that a person works from; None while it is not sliced."""
+        if attempt.material in BY_PEOPLE:
+            return self.library.file(attempt.plate_sha256)
         if self.slices is None or not attempt.gcode_key:
             return None
         return self.slices.gcode_of(attempt.gcode_key)

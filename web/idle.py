@@ -44,7 +44,7 @@ def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
     if node.paused:
         found.append(Hint(kind="paused", key=node.paused_until))
     for each in node.printers:
-        if each.facts.out_of_service or each.facts.spool is None:
+        if each.facts.out_of_service or each.facts.works_in is None:
             kind = "out" if each.facts.out_of_service else "load"
             found.append(Hint(kind=kind, key=each.facts.id, name=each.facts.title))
     begins = None if node.paused else _next_hours(node, now)

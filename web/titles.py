@@ -17,6 +17,8 @@ OWN: Mapping[str, Lazy] = MappingProxyType(
         "Ear saver": lazy_gettext("Ear saver"),
         "Strap": lazy_gettext("Strap"),
         "Door hook": lazy_gettext("Door hook"),
+        "Door hook with a pouch": lazy_gettext("Door hook with a pouch"),
+        "Cloth pouch": lazy_gettext("Cloth pouch"),
         "Hook": lazy_gettext("Hook"),
         "Elastic, 20 mm wide, 40 cm": lazy_gettext("Elastic, 20 mm wide, 40 cm"),
         "Clear A4 sheet, 0.2 mm, punched with four holes": lazy_gettext(

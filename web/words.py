@@ -89,9 +89,10 @@ PRINTER_STATES: Words = MappingProxyType(
     }
 )
 
-#: How parts are made that no printer makes.
+#: How parts are made, by Open Know-How's codes.
 PROCESSES: Words = MappingProxyType(
     {
+        "3DP": lazy_gettext("printed"),
         "BUY": lazy_gettext("bought"),
         "LAS": lazy_gettext("laser-cut"),
         "SEW": lazy_gettext("sewn"),
@@ -153,6 +154,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.PAUSED: lazy_gettext("has paused"),
         ReasonCode.NO_SPOOL: lazy_gettext("no spool is loaded"),
         ReasonCode.MATERIAL: lazy_gettext("another material is loaded"),
+        ReasonCode.PROCESS: lazy_gettext("its parts are made in another way"),
         ReasonCode.BED: lazy_gettext("the part is too big for the bed"),
         ReasonCode.STOCK: lazy_gettext("too little filament"),
         ReasonCode.HOURS: lazy_gettext("nobody is there for long enough"),
@@ -237,6 +239,11 @@ def told(reason: str) -> str:
     return reason
 
 
+def made_of(material: str) -> str:
+    """Return what a plate is made of; how, where its material is a person's process."""
+    return str(PROCESSES.get(material, material))
+
+
 def _figure(value: float | None) -> str:
     return "?" if value is None else number(round(value, 1))
 
@@ -258,6 +265,8 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
             loaded=found.text,
             asked=_(" or ").join(asked),
         )
+    if found.code is ReasonCode.PROCESS and found.text in PROCESSES:
+        return f"{PLAIN_REASONS[found.code]}: {PROCESSES[found.text]}"
     if found.code is ReasonCode.SERVICE and found.text:
         return _("out of service until %(day)s", day=day_words(found.text))
     words = str(PLAIN_REASONS[found.code])
@@ -415,6 +424,7 @@ def register(app: Flask) -> None:
         day_words=day_words,
         event_words=event,
         hours_words=hours,
+        made_of=made_of,
         month_words=month_words,
         own_title=own_title,
         part_words=part_words,

@@ -72,9 +72,10 @@ def node_adopt(config: Path) -> None:
     "--hosted",
     "presets",
     multiple=True,
-    metavar="PRESET",
+    metavar="PRESET|PROCESS=RATE",
     help="Run the node beside the coordinator, with a printer of this preset that its maker feeds"
-    " from an SD card. May be repeated.",
+    " from an SD card, or a machine that she works: SEW=12 sews 12 pieces an hour (LAS cuts, ASM"
+    " puts together). May be repeated.",
 )
 def node_create(
     name: str, lab: str, config: Path, out: Path | None, presets: tuple[str, ...]
@@ -87,6 +88,7 @@ def node_create(
     \b
     Example: fabnet node create lab-nord --lab "Atelier Nord" --out lab-nord
              fabnet node create chez-awa --lab "Chez Awa" --hosted creality-ender-3
+             fabnet node create chez-lea --lab "Chez Léa" --hosted SEW=12
     """
     from fabnet.authority import reach
     from fabnet.enrolment import create_node, hosted_folder

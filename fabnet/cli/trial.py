@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from designs.model import PRINTED
 from fabnet.cli.common import ERRORS, FILE, stop_on_signals, talk
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
@@ -154,6 +155,9 @@ def _made(config: NodeConfig, printer: PrinterConfig, material: str) -> Slice:
     from fabnet.node.trial import TRIALS
     from printers.trial_part import make_trial_part
 
+    if printer.process != PRINTED:
+        why = f"is {printer.process}: only a printer makes a trial part"
+        raise ConfigError("node.toml", f"printers.{printer.id}.process", why)
     if not material:
         why = "is empty: say what is on its spool, or load one on the lab's page"
         raise ConfigError("node.toml", f"printers.{printer.id}.material", why)

@@ -107,12 +107,14 @@ class Lab:
         self._configure_printers(db, told)
 
     def _configure_printers(self, db: sqlite3.Connection, told: Config) -> None:
+        names = [printer.id for printer in self._config.printers]
+        # A machine without a preset has no spool, and a person is always at it.
         for each in told.alone:
             if each.printer in self._presets and (each.holds or not each.allowed):
                 text = msgspec.json.encode(each).decode()
                 self._journal.set_setting(db, f"alone:{each.printer}", text)
         for out in told.out_of_service:
-            if out.printer in self._presets and (not out.until or _is_day(out.until)):
+            if out.printer in names and (not out.until or _is_day(out.until)):
                 text = msgspec.json.encode(out).decode()
                 self._journal.set_setting(db, f"out_of_service:{out.printer}", text)
         for spool in told.loaded:
@@ -167,9 +169,16 @@ class Lab:
 
     def facts(self, printer: PrinterConfig) -> PrinterFacts:
         """Return what the network may know of a printer."""
-        preset = self._presets[printer.id]
-        told = self._loaded(printer)
         out = self._out_of_service(printer.id)
+        preset = self._presets.get(printer.id)
+        if preset is None:
+            return PrinterFacts(
+                id=printer.id, title=printer.title or printer.id, preset="", bed_x_mm=0.0,
+                bed_y_mm=0.0, height_mm=0.0, margin_mm=0.0, nozzle_mm=0.0, spool=None,
+                link=printer.link, out_of_service=out.out, out_until=out.until,
+                process=printer.process, rate_per_h=printer.rate_per_h,
+            )  # fmt: skip
+        told = self._loaded(printer)
         spool = None
         if told.material:
             left = max(0.0, told.grams - self._journal.used_g(told.spool))

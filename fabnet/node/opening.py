@@ -7,6 +7,7 @@ import secrets
 from functools import partial
 from pathlib import Path
 
+from designs.model import PRINTED
 from fabnet import wire
 from fabnet.config import OWN_PROFILES, NodeConfig, PrinterConfig
 from fabnet.errors import ConfigError
@@ -33,7 +34,9 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
     _secret(config.password_file)  # said now, not when the link fails
     folder = Path(config.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    presets = {p.id: _preset(p, folder / OWN_PROFILES) for p in config.printers}
+    presets = {
+        p.id: _preset(p, folder / OWN_PROFILES) for p in config.printers if p.process == PRINTED
+    }
     boot = secrets.token_hex(16)
     will_topic = wire.topic(config.id, Channel.PRESENCE)
 

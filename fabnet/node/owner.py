@@ -276,7 +276,7 @@ class Owner:
             fraction_done=status.fraction_done,
             nozzle_c=status.nozzle_c,
             bed_c=status.bed_c,
-            material="" if facts.spool is None else facts.spool.material,
+            material=facts.works_in or "",
             grams=0.0 if facts.spool is None else facts.spool.grams,
             waits_to_heat=self._waits_to_heat(name),
             spool_fault=self._stock.fault(name),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from designs.model import PRINTED
 from jobs.hours import Week, earliest_start, fits
 from jobs.messages import OfferedAttempt
 from printers.model import PrinterFacts
@@ -93,8 +94,10 @@ def refusal(printer: str, material: str, rules: Rules) -> str:
         return f"there is no printer {printer} here"
     if facts.out_of_service:
         return f"{facts.title} is out of service"
-    if facts.spool is None:
+    if facts.works_in is None:
         return f"no spool is loaded on {facts.title}"
-    if facts.spool.material != material:
-        return f"{facts.title} has {facts.spool.material} loaded, not {material}"
+    if facts.works_in != material and facts.process != PRINTED:
+        return f"{facts.title} is for {facts.process}, not for {material}"
+    if facts.works_in != material:
+        return f"{facts.title} has {facts.works_in} loaded, not {material}"
     return ""

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.errors import FileFetchError
-from fabnet.node.files import FileStore, Wanted, prepare
+from fabnet.node.files import FileStore, Wanted, fetch_pattern, prepare
 from fabnet.node.journal import Journal
+from fabnet.node.tables import Entry
 from firmware_profiles.profile import MachinePreset
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.messages import Report, ReportState
@@ -64,25 +65,30 @@ class Preparer:
         for entry in self._journal.entries(waiting):
             if entry.gcode or now_s < self._not_before.get(entry.ref, 0.0):
                 continue
-            preset = self._presets[entry.printer]
             if entry.state is AttemptState.TAKEN:
                 with self._journal.transaction() as db:
                     self._journal.move(db, entry.ref, AttemptState.PREPARING)
                     report = Report(attempt=entry.ref, state=ReportState.PREPARING)
                     self._journal.say(db, report, clock.now())
-            wanted = Wanted(
-                plate_sha256=entry.plate_sha256,
-                mesh_sha256=entry.mesh_sha256,
-                copies=entry.pieces,
-                material=entry.material,
-                preset=preset,
-            )
             # Nobody slices meanwhile: the pool is idle, and has one thread.
             live = self._journal.entries(UNGRANTED | {AttemptState.GRANTED, AttemptState.PRINTING})
             prune(self._slices, {each.gcode_key for each in live})
-            future = self._pool.submit(prepare, wanted, self._store, self._slicer, self._slices)
-            self._preparing = (entry.ref, future)
+            self._preparing = (entry.ref, self._begin(entry))
             return
+
+    def _begin(self, entry: Entry) -> Future[Slice]:
+        preset = self._presets.get(entry.printer)
+        if preset is None:
+            # The offer's seconds are at the rate that this lab has stated.
+            return self._pool.submit(fetch_pattern, entry.plate_sha256, entry.seconds, self._store)
+        wanted = Wanted(
+            plate_sha256=entry.plate_sha256,
+            mesh_sha256=entry.mesh_sha256,
+            copies=entry.pieces,
+            material=entry.material,
+            preset=preset,
+        )
+        return self._pool.submit(prepare, wanted, self._store, self._slicer, self._slices)
 
     def take_done(self) -> None:
         """Take what has been prepared: ready, to be tried again, or handed back with the reason."""

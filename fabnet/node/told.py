@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from designs.model import PRINTED
 from fabnet.config import NodeConfig, PrinterConfig
 from firmware_profiles.loader import load_machine
 
@@ -34,6 +35,8 @@ WORDS: Mapping[str, str] = {
     "PrinterFacts.unattended": "its printers",
     "PrinterFacts.out_of_service": "out of order",
     "PrinterFacts.out_until": "out of order",
+    "PrinterFacts.process": "its printers",
+    "PrinterFacts.rate_per_h": "its printers",
     "PrinterFacts.spool": "its spools",
     "Spool.id": "its spools",
     "Spool.material": "its spools",
@@ -81,6 +84,11 @@ def lines(config: NodeConfig) -> list[str]:
 
 
 def _printer(printer: PrinterConfig) -> str:
+    if printer.process != PRINTED:
+        return (
+            f"its printers: {printer.id}, {printer.title or printer.id}, worked by hand:"
+            f" {printer.process}, {printer.rate_per_h:g} pieces an hour"
+        )
     machine = load_machine(printer.preset)
     alone = (
         "may print while nobody is there" if printer.unattended else "prints only in those hours"

@@ -36,15 +36,15 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
         found = next((each for each in lab.printers if each.facts.id == printer), None)
         if found is None:
             raise NotFoundError("printer", f"{node}/{printer}")
-        spool = found.facts.spool
-        if spool is None or _busy(db, lab, found, now) or restoring.unheard(db):
+        works_in, spool = found.facts.works_in, found.facts.spool
+        if works_in is None or _busy(db, lab, found, now) or restoring.unheard(db):
             return False
         given = labs.given_s(db, now).get(node, 0.0)
         bed = FreeBed(
             node=node,
             printer=printer,
-            material=spool.material,
-            grams=spool.grams,
+            material=works_in,
+            grams=0.0 if spool is None else spool.grams,
             attended=hours.parse(lab.attended),
             unattended=found.facts.unattended,
             week_left_s=labs.week_left_s(lab.weekly_h, given),

@@ -208,7 +208,7 @@ def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
         gone_since=views.when(gone if row["online"] else row["seen_at"]),
         fault=row["fault"] or "",
         paused=bool(row["paused"]),
-        loaded=None if facts is None or facts.spool is None else facts.spool.material,
+        loaded=None if facts is None else facts.works_in,
         out_of_service=bool(row["called_back"]) or (facts is not None and facts.out_of_service),
         over_ceiling=row["seconds"] > labs.week_left_s(row["weekly_h"], given_s),
     )

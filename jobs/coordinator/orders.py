@@ -70,7 +70,7 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
             "insert into line (order_id, part_id, pieces, deficit, reasons) values (?, ?, ?, ?, ?)",
             [
                 (order_id, part.id, pieces, pieces, waits)
-                for part in revision.parts
+                for part in revision.made
                 for pieces in (part.per_kit * request.kits,)
             ],
         )

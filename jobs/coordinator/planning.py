@@ -13,7 +13,7 @@ from datetime import datetime
 
 from designs.library import Library
 from designs.materials import material as material_of
-from designs.model import Bed, Part, PartFacts
+from designs.model import Bed, OtherPart, Part, PartFacts
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
 from jobs.estimate import estimate
@@ -48,7 +48,7 @@ class Snapshot:
     needs: tuple[Need, ...]
     fleet: tuple[FleetPrinter, ...]
     printers: Mapping[tuple[str, str], PrinterFacts]
-    parts: Mapping[tuple[str, str], Part]  # by (order, part)
+    parts: Mapping[tuple[str, str], Part | OtherPart]  # by (order, part)
     figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
 
 
@@ -71,7 +71,7 @@ def snapshot(
     needs, parts = [], {}
     for row in rows:
         revision = library.revision(row["revision_id"])
-        part = next(p for p in revision.parts if p.id == row["part_id"])
+        part = next(p for p in revision.made if p.id == row["part_id"])
         parts[row["order_id"], row["part_id"]] = part
         needs.append(
             Need(
@@ -82,7 +82,8 @@ def snapshot(
                 due=views.day(row["due"]),
                 declined=tuple(sorted(declined.get((row["order_id"], row["part_id"]), {}).items())),
                 materials=part.materials,
-                mesh_sha256=part.facts.mesh_sha256,
+                mesh_sha256=part.source_sha256,
+                process=part.process,
             )
         )
     # Who could make it is asked only where there is something to make.
@@ -138,7 +139,7 @@ def _fleet(
                     fault=(printer.fault or printer.state) if node.online and broken else "",
                     out_of_service=printer.facts.out_of_service or key in suspects,
                     out_until=printer.facts.out_until,
-                    material=None if spool is None else spool.material,
+                    material=printer.facts.works_in,
                     grams=0.0 if spool is None else max(0.0, spool.grams - grams),
                     queue_s=queue_s,
                     attended=hours.parse(node.attended),
@@ -147,6 +148,7 @@ def _fleet(
                     km=km_between(node.place, hub) if node.place and hub else None,
                     weekly_h=node.weekly_h,
                     week_left_s=labs.week_left_s(node.weekly_h, bound),
+                    process=printer.facts.process,
                 )
             )
     return tuple(fleet), facts
@@ -234,13 +236,39 @@ def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit
         for printer in facts.fleet:
             key = (printer.node, printer.printer)
             about = facts.printers[key]
-            kind = (about.preset, bed_of(about), about.height_mm, printer.material)
+            kind = (
+                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h
+            )  # fmt: skip
             if kind not in known:
-                fit = _fit(part, printer.material, about, library)
-                sliced = _sliced(part, printer.material, about, fit.most, facts.figures)
-                known[kind] = replace(fit, sliced=sliced)
+                known[kind] = _fit_of(part, printer.material, about, library, facts.figures)
             found[mesh, *key] = known[kind]
     return found
+
+
+def _fit_of(
+    part: Part | OtherPart,
+    loaded: str | None,
+    about: PrinterFacts,
+    library: Library,
+    figures: Mapping[PlateKind, PlateFigures],
+) -> Fit:
+    if isinstance(part, OtherPart) or about.process != part.process:
+        return _by_hand(part, about)
+    fit = _fit(part, loaded, about, library)
+    return replace(fit, sliced=_sliced(part, loaded, about, fit.most, figures))
+
+
+def _by_hand(part: Part | OtherPart, facts: PrinterFacts) -> Fit:
+    """Return what a person makes in one go: up to an hour's pieces, at her rate; none by another process."""
+    if part.process != facts.process:
+        return Fit(
+            most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
+        )
+    each_s = facts.pieces_s(1)
+    return Fit(
+        most=max(1, int(facts.rate_per_h)), needed_mm=0.0, bed_mm=0.0, seconds_first=each_s,
+        seconds_more=each_s, grams_each=0.0,
+    )  # fmt: skip
 
 
 def _sliced(
@@ -359,8 +387,11 @@ def _keep_row(db: sqlite3.Connection, row: PrinterRow, now: datetime) -> None:
 def _plate_sha(
     library: Library, facts: Snapshot, plate: PlannedPlate, known: dict[tuple[str, Bed, int], str]
 ) -> str:
+    part = facts.parts[plate.order_id, plate.part_id]
+    if isinstance(part, OtherPart):
+        return part.pattern_sha256
     bed = bed_of(facts.printers[plate.node, plate.printer])
-    mesh = facts.parts[plate.order_id, plate.part_id].facts.mesh_sha256
+    mesh = part.facts.mesh_sha256
     kind = (mesh, bed, plate.copies)
     if kind not in known:
         layout = library.max_layout(mesh, bed)
@@ -388,7 +419,7 @@ def _add_job(
             plate.part_id,
             plate.copies,
             plate.material,
-            facts.parts[plate.order_id, plate.part_id].facts.mesh_sha256,
+            facts.parts[plate.order_id, plate.part_id].source_sha256,
             sha256,
             plate.node,
             plate.printer,

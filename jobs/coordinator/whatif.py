@@ -113,7 +113,8 @@ def _changed(facts: Snapshot, order_id: str, change: Change) -> Snapshot:
         fleet.append(
             FleetPrinter(
                 node=node, printer=about.id, online=True, paused=False,
-                material=None if spool is None else spool.material,
+                material=about.works_in,
+                process=about.process,
                 grams=0.0 if spool is None else spool.grams,
             )
         )  # fmt: skip

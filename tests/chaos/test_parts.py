@@ -277,7 +277,14 @@ def test_the_laws_are_counted_on_the_ledger_as_it_is(tmp_path):
         db.row_factory = sqlite3.Row
         assert judge.read(db).law == ""
         columns = [row["name"] for row in db.execute("pragma table_info(orders)")]
-        values = {"id": ORDER, "link_hash": LINK, "state": "confirmed", "kits": 2, "sandbox": 0, "untold": 0}
+        values = {
+            "id": ORDER,
+            "link_hash": LINK,
+            "state": "confirmed",
+            "kits": 2,
+            "sandbox": 0,
+            "untold": 0,
+        }
         names = ", ".join(columns)
         marks = ", ".join("?" for _ in columns)
         db.execute(

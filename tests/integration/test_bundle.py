@@ -101,6 +101,15 @@ def test_our_own_designs_go_out_as_open_know_how(library, tmp_path):
     assert again.others == revision.others
 
 
+def test_a_pattern_goes_out_and_in_with_its_design(library, tmp_path):
+    revision = bundle.add(library, CATALOGUE / "door-hook-pouch")
+    bundle.export(library, revision, tmp_path / "out", Format.TOML, "https://example.org/pouch")
+    again = bundle.add(library, tmp_path / "out")
+    assert again.made[1] == revision.made[1]
+    pattern = (CATALOGUE / "door-hook-pouch" / "pouch.svg").read_bytes()
+    assert (tmp_path / "out" / "pouch.svg").read_bytes() == pattern
+
+
 def test_a_bare_model_goes_out_with_the_manifest_that_was_made_for_it(library, tmp_path):
     revision = bundle.add(library, CLIP, title="Clip", licence="CC-BY-4.0", per_kit=2)
     bundle.export(library, revision, tmp_path / "out")

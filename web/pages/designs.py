@@ -18,7 +18,7 @@ from designs.library import Library
 from designs.manifest import UNKNOWN_LICENCE
 from designs.materials import material
 from designs.mesh import KINDS, MOST_BYTES, check, read_canonical
-from designs.model import Bed, Layout, Part, Revision
+from designs.model import PRINTED, Bed, Layout, Part, Revision
 from designs.packing import centred
 from designs.picture import bed_path, draw
 from jobs.coordinator import reviews
@@ -275,6 +275,7 @@ def _beds(revision: Revision) -> tuple[BedView, ...]:
         (each.facts.bed_x_mm, each.facts.bed_y_mm, each.facts.margin_mm, each.facts.height_mm)
         for node in labs.fleet(context.ledger.reading)
         for each in node.printers
+        if each.facts.process == PRINTED
     )
     nester = _Nester(context.library)
     found = []

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from designs.model import BY_PEOPLE
 from firmware_profiles.loader import load_machine, machine_names
 from jobs.coordinator import harvests
 from jobs.errors import InvalidFieldError, RefusedError
@@ -25,6 +26,13 @@ pages = Blueprint("harvests", __name__)
 
 #: Letters of the part's name, and of the job's id, in the name of a file on a card.
 _CARD_STEM, _CARD_TAIL = 12, 4
+#: What a person works from: by ending, as browsers call it.
+_FILES = {
+    "gcode": "text/x.gcode",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "txt": "text/plain; charset=utf-8",
+}
 _COUNTABLE = TO_HARVEST | {AttemptState.WRITTEN_OFF}
 
 
@@ -58,27 +66,30 @@ def count(ref: str) -> str | AnyResponse | tuple[str, int]:
 
 @pages.get("/attempts/<ref>/gcode")
 def gcode(ref: str) -> Response | tuple[str, int]:
-    """The file for an SD card, under a name that a person finds on it."""
+    """The file for an SD card, or the pattern, under a name that a person finds again."""
     context = here()
     found = views.attempt(context.ledger.reading, attempt_ref(ref))
     only_at(found.node)
     if not _by_hand(found, _facts(found)):
-        raise RefusedError(f"{found.ref} is {found.state}; no file of it is printed by hand now.")
+        raise RefusedError(f"{found.ref} is {found.state}; nobody works from a file of it now.")
     path = context.gcode_of(found)
     if path is None:
         return _page(found, Form()), 404
     return send_file(
-        path, mimetype="text/x.gcode", as_attachment=True,
+        path, mimetype=_FILES[_kind(found)], as_attachment=True,
         download_name=_card_name(found), max_age=0,
     )  # fmt: skip
 
 
-def card_name(attempt: AttemptView, part: str, others: Collection[str] = ()) -> str:
+def card_name(
+    attempt: AttemptView, part: str, others: Collection[str] = (), kind: str = "gcode"
+) -> str:
     """Return the name of an attempt's file on an SD card: `VISOR-12x-B7K2-1.gcode`.
 
     ASCII, no longer than the display of a printer, and good on a FAT file system: part, copies, the
     end of the job's id, the attempt's number. `others` are the ids of the jobs that the same lab got
-    before this one: so much of the id is in the name that none of them has the same.
+    before this one: so much of the id is in the name that none of them has the same. `kind` is the
+    file's ending.
     """
     plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode().upper()
     words = re.findall("[A-Z0-9]+", plain) or ["PART"]
@@ -90,7 +101,7 @@ def card_name(attempt: AttemptView, part: str, others: Collection[str] = ()) -> 
     job, tail = attempt.ref.job, _CARD_TAIL
     while any(other != job and other.endswith(job[-tail:]) for other in others) and tail < len(job):
         tail += 1
-    return f"{stem}-{attempt.pieces}x-{job[-tail:].upper()}-{attempt.ref.number}.gcode"
+    return f"{stem}-{attempt.pieces}x-{job[-tail:].upper()}-{attempt.ref.number}.{kind}"
 
 
 def _card_name(found: AttemptView) -> str:
@@ -98,9 +109,20 @@ def _card_name(found: AttemptView) -> str:
     context = here()
     db = context.ledger.reading
     revision = context.revision(views.order(db, found.order_id).request.revision_id)
-    alone = revision is not None and len(revision.parts) == 1
+    alone = revision is not None and len(revision.made) == 1
     part = revision.title if revision is not None and alone else _part_title(found)
-    return card_name(found, part, labs.jobs_before(db, found.ref, found.node))
+    return card_name(found, part, labs.jobs_before(db, found.ref, found.node), _kind(found))
+
+
+def _kind(found: AttemptView) -> str:
+    """Return the ending of the file that a person works from; "txt" where the design is lost."""
+    if found.material not in BY_PEOPLE:
+        return "gcode"
+    context = here()
+    order = views.order(context.ledger.reading, found.order_id)
+    revision = context.revision(order.request.revision_id)
+    others = () if revision is None else revision.others
+    return next((part.pattern_kind for part in others if part.id == found.part_id), "txt")
 
 
 def _part_title(found: AttemptView) -> str:
@@ -120,7 +142,7 @@ def _facts(found: AttemptView) -> PrinterFacts | None:
 
 
 def _by_hand(found: AttemptView, facts: PrinterFacts | None) -> bool:
-    """Whether a person prints this plate now, from an SD card."""
+    """Whether a person makes this plate now, from an SD card or a pattern."""
     manual = facts is not None and facts.link == MANUAL
     return manual and found.state is AttemptState.PRINTING
 
@@ -141,6 +163,8 @@ def _page(found: AttemptView, form: Form) -> str:
         sliced=by_hand and context.gcode_of(found) is not None,
         card_name=_card_name(found),
         preset=_preset_title(facts),
+        printed=found.material not in BY_PEOPLE,
+        drawn=_kind(found) in ("svg", "png"),
         countable=found.state in _COUNTABLE or by_hand,
         form=form,
         reasons=SCRAP_REASONS,

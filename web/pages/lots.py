@@ -50,7 +50,7 @@ def label(code: str) -> str:
 def _names(found: LotView) -> tuple[Revision | None, str]:
     """Return the revision, None when the library has lost it, and what the part is called."""
     revision = here().revision(found.revision_id)
-    parts = {} if revision is None else {part.id: own_title(part.title) for part in revision.parts}
+    parts = {} if revision is None else {part.id: own_title(part.title) for part in revision.made}
     return revision, parts.get(found.attempt.part_id, found.attempt.part_id)
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from designs.model import PRINTED
 from jobs.coordinator.people import Person
 from jobs.ledger import labs, members, views
 from jobs.ledger.books import books
@@ -62,6 +63,7 @@ class Task:
     by_hand: bool  # the printer is fed from an SD card
     plate: AttemptView | None  # that is offered, to be printed or to be counted
     part: str  # what the plate is made of
+    printed: bool  # a printer makes it; else a person, by another process
 
 
 def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
@@ -87,6 +89,7 @@ def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
                 printer=facts.title if facts else each.printer,
                 lab=lab,
                 by_hand=facts is not None and facts.link == MANUAL,
+                printed=facts is None or facts.process == PRINTED,
                 plate=plate,
                 part=context.part_title(asked.revision_id, plate.part_id)
                 if asked and plate

@@ -110,7 +110,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         "follow.html",
         order=order,
         revision=revision,
-        titles={p.id: own_title(p.title) for p in revision.parts} if revision else {},
+        titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
         steps=() if order.state is OrderState.REFUSED else steps(order, all_books),

@@ -28,6 +28,7 @@ MESHES = {
     "visor-kit/clip.stl": strap_clip.build,
     "ear-saver/strap.stl": ear_saver.build,
     "door-hook/hook.stl": door_hook.build,
+    "door-hook-pouch/hook.stl": door_hook.build,
 }
 
 

@@ -21,6 +21,9 @@ SPOOLMAN = 'spoolman = "http://octopi.local:7912"\n'
 KEY = '\napi_key_file = "octopi.key"\n'
 
 
+SEWS = '\n[[printers]]\nid = "m1"\nmanual = true\nprocess = "SEW"\nrate_per_h = 12\n'
+
+
 def write(tmp_path, text):
     path = tmp_path / "file.toml"
     path.write_text(text)
@@ -44,6 +47,12 @@ def test_a_spool_of_spoolman_is_named_by_its_number(tmp_path):
     config = load_node(write(tmp_path, NODE + text))
     assert config.spoolman == "http://octopi.local:7912"
     assert config.printers[0].spool_name == "spoolman-12"
+
+
+def test_a_machine_that_a_person_works_has_a_rate_and_no_preset(tmp_path):
+    (machine,) = load_node(write(tmp_path, NODE + SEWS)).printers
+    assert (machine.process, machine.rate_per_h, machine.preset) == ("SEW", 12, "")
+    assert machine.link == "manual"
 
 
 def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
@@ -117,6 +126,17 @@ def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
         (load_node, NODE + UNTIED + OCTOPRINT, ["printers.p2.api_key_file", "a file with"]),
         (load_node, NODE + PRINTER + KEY, ["printers.p1.api_key_file", "belongs to octoprint"]),
         (load_node, NODE + UNTIED + 'octoprint = "octopi.local"' + KEY, ["p2.octoprint", "http"]),
+        (load_node, NODE + SEWS.replace("SEW", "BUY"), ["m1.process", "3DP, LAS, SEW, ASM"]),
+        (load_node, NODE + SEWS.replace("12", "0"), ["m1.rate_per_h", "between 0.1 and 1000"]),
+        (
+            load_node,
+            NODE + SEWS.replace("manual = true", 'port = "/dev/x"'),
+            ["m1.process", "manual"],
+        ),
+        (load_node, NODE + SEWS + 'material = "PLA"', ["m1.material", "is for printers"]),
+        (load_node, NODE + SEWS + "unattended = true", ["m1.unattended", "is for printers"]),
+        (load_node, NODE + SEWS.replace('process = "SEW"', ""), ["m1.preset", "is needed"]),
+        (load_node, NODE + PRINTER + "rate_per_h = 3", ["p1.rate_per_h", "LAS, SEW or ASM"]),
     ],
 )
 def test_a_bad_file_is_one_clear_error(tmp_path, load, text, words):

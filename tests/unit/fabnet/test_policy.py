@@ -21,6 +21,9 @@ def a_printer(spool=SPOOL):
     )  # fmt: skip
 
 
+SEWS = replace(a_printer(spool=None), link="manual", process="SEW", rate_per_h=12.0)
+
+
 def some_rules(printer=None, **changes):
     facts = {
         "paused": False, "attended": parse("08:00-20:00"), "unattended": frozenset(),
@@ -39,6 +42,7 @@ def an_offer(**changes):
 
 def test_what_fits_is_taken():
     assert decide(an_offer(), some_rules()).taken
+    assert decide(an_offer(material="SEW", grams=0.0), some_rules(SEWS)).taken
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,10 @@ def test_what_fits_is_taken():
         (an_offer(printer="p9"), some_rules(), "no printer p9"),
         (an_offer(), some_rules(a_printer(spool=None)), "no spool"),
         (an_offer(material="PLA"), some_rules(), "PETG loaded, not PLA"),
+        (an_offer(material="SEW"), some_rules(), "PETG loaded, not SEW"),
+        (an_offer(grams=0.0), some_rules(SEWS), "is for SEW, not for PETG"),
+        (an_offer(material="LAS", grams=0.0), some_rules(SEWS), "is for SEW, not for LAS"),
+        (an_offer(material="SEW", grams=1.0), some_rules(SEWS), "needs 1 g"),
         (an_offer(grams=101.0), some_rules(), "needs 101 g, the spool has 100 g"),
         (an_offer(), some_rules(reserved_g={"p1": 70.0}), "has 30 g left"),
         (an_offer(seconds=10 * 3600.0), some_rules(), "longer than anybody is here"),

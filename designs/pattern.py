@@ -1,0 +1,135 @@
+"""What tells a person how to make a part by hand: one SVG, PNG or plain text file.
+
+Patterns are shown to makers as they came, so one that a reader could run, or that would fetch
+something from elsewhere, is refused in words. Leaves meshes to `designs.mesh`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import unicodedata
+from pathlib import Path
+
+import lxml.etree
+
+from designs.errors import PatternRefusedError
+
+#: Endings of pattern files.
+PATTERNS = (".svg", ".png", ".txt")
+MOST_BYTES = 10 * 1024 * 1024
+_MOST_PIXELS = 50_000_000
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+_SVG = "http://www.w3.org/2000/svg"
+#: What drawing programs write beside the drawing; no browser does anything with it.
+_NOTES = (
+    "http://www.inkscape.org/namespaces/inkscape",
+    "http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "http://creativecommons.org/ns#",
+    "http://purl.org/dc/elements/1.1/",
+)
+_WORDS = (
+    "svg g path rect circle ellipse line polyline polygon text tspan textPath title desc defs use"
+    " symbol clipPath mask marker pattern linearGradient radialGradient stop style metadata"
+)
+_DRAWN = frozenset(_WORDS.split())
+#: What makes a style sheet fetch or run something; `url(#...)` stays within the drawing.
+_FETCHES = re.compile(
+    r"@import|expression\s*\(|javascript:|url\s*\(\s*['\"]?\s*(?!#)", re.IGNORECASE
+)
+
+
+def is_pattern(path: str) -> bool:
+    """Return whether a file is called as patterns are."""
+    return path.lower().endswith(PATTERNS) and "://" not in path
+
+
+def check_pattern(path: Path) -> None:
+    """Look at a pattern before anybody is shown it.
+
+    Raises:
+        PatternRefusedError: names the file, and what must not be in it.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise PatternRefusedError(path.name, f"cannot be read: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise PatternRefusedError(path.name, "is larger than 10 MiB")
+    kinds = {".svg": _svg, ".png": _png, ".txt": _text}
+    check = kinds.get(path.suffix.lower())
+    why = "is no SVG, PNG or TXT file" if check is None else check(content)
+    if why:
+        raise PatternRefusedError(path.name, why)
+
+
+def _svg(content: bytes) -> str:
+    parser = lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = lxml.etree.fromstring(content, parser)
+    except (lxml.etree.LxmlError, ValueError) as error:
+        return f"is no SVG drawing: {error}"
+    if root.tag != f"{{{_SVG}}}svg":
+        return "is no SVG drawing"
+    if root.getroottree().docinfo.internalDTD is not None:
+        return "has a document type of its own (<!DOCTYPE>): save it as plain SVG"
+    for each in (*root.itersiblings(preceding=True), *root.itersiblings(), *root.iter()):
+        if each.tag is lxml.etree.Comment:
+            continue
+        if not isinstance(each.tag, str):
+            return "names a style sheet or entity from elsewhere: save it as plain SVG"
+        if why := _element(each):
+            return why
+    return ""
+
+
+def _element(each: lxml.etree._Element) -> str:
+    name = lxml.etree.QName(each.tag)
+    if name.namespace not in (_SVG, *_NOTES) or (
+        name.namespace == _SVG and name.localname not in _DRAWN
+    ):
+        return f"has <{name.localname}>, which is no line, shape or words: only those are taken"
+    if name.localname == "style" and _FETCHES.search(_plain("".join(each.itertext()))):
+        return "has a style sheet that fetches something: only what is in the file is taken"
+    for key, value in each.attrib.items():
+        attribute = lxml.etree.QName(key).localname.lower()
+        if attribute.startswith("on"):
+            return f"has a script ({attribute}=...): save it without"
+        if attribute in ("href", "src") and not value.strip().startswith("#"):
+            return (
+                f"names something outside the file ({attribute}=...): only what is in it is taken"
+            )
+        if _FETCHES.search(_plain(value)) and name.namespace == _SVG:
+            return (
+                f"fetches something from elsewhere ({attribute}=...): only what is in it is taken"
+            )
+    return ""
+
+
+def _plain(style: str) -> str:
+    """Return a style as a browser reads it: without comments; an escape counts as a fetch."""
+    return "@import" if "\\" in style else re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+
+
+def _png(content: bytes) -> str:
+    if not content.startswith(_PNG + b"\0\0\0\rIHDR") or _PNG_END not in content:
+        return "is no PNG picture, or not a whole one"
+    if not content.endswith(_PNG_END):
+        return "has something behind the end of its picture: save it anew"
+    width, height = struct.unpack(">II", content[16:24])
+    if width * height > _MOST_PIXELS or not width * height:
+        return f"has {width} × {height} points: between 1 and 50 million are taken"
+    return ""
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "is no plain text in UTF-8"
+    if any(unicodedata.category(sign) == "Cc" for sign in text if sign not in "\n\r\t"):
+        return "has characters that are no text"
+    return "" if text.strip() else "is empty"

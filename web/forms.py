@@ -27,6 +27,8 @@ from web.language import gettext as _
 
 #: What a maker can say in one touch of parts that are not good; anything else is her own words.
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
+#: Of them, what can be said of pieces that no printer made.
+HAND_REASONS = ("stopped-halfway", "never-started")
 
 #: What a maker can say in one touch when she does not take a plate.
 REFUSALS = ("no-time", "no-filament", "too-long", "needed-here", "not-well")

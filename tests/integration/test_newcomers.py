@@ -105,6 +105,46 @@ def test_with_a_phone_only_a_node_waits_here_to_be_let_in(site, hosting, tmp_pat
     assert [w.kind for w in waiting(site.world.ledger.reading, Role.STEWARD)] == ["admit"]
 
 
+HANDS = {
+    **{key: SAID[key] for key in ("lab", "town", "place", "login", "password", "mode", "from", "to")},
+    "way": "hands", "process": "SEW", "rate": "12", "stays": "",
+}  # fmt: skip
+
+
+def with_hands(site, **changes):
+    link, phone = invited(site), site.person()
+    return phone.send(link, at=f"{link}?with=hands", **(HANDS | changes))
+
+
+def test_who_sews_joins_with_her_pieces_an_hour(site, hosting, tmp_path):
+    assert with_hands(site).headers["Location"] == "/welcome"
+    hosting.look()
+    found = load_node(tmp_path / "hosted" / "chez-awa" / "node.toml")
+    (machine,) = found.printers
+    assert (machine.process, machine.rate_per_h, machine.manual) == ("SEW", 12, True)
+    assert machine.preset == ""
+    assert "12 pieces an hour" in site.person("steward").get("/members?lang=en").text
+
+
+def test_who_cuts_says_that_she_stays_with_the_laser(site):
+    answer = with_hands(site, process="LAS")
+    assert answer.status_code == 422
+    assert 'id="stays-error"' in answer.text
+    assert "PVC" in answer.text
+    assert with_hands(site, process="LAS", stays="yes").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("process", ""), ("process", "BUY"), ("rate", "0"), ("rate", "many"), ("rate", "1001")],
+)
+def test_hands_that_say_too_little_make_nothing(site, field, typed):
+    answer = with_hands(site, **{field: typed})
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert members.members(site.world.ledger.reading) == ()
+
+
 def test_nobody_is_let_in_before_her_node_has_a_key(site):
     joined(site)
     with pytest.raises(RefusedError, match="being set up"):

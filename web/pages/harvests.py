@@ -20,7 +20,7 @@ from printers.model import MANUAL, PrinterFacts
 from web.auth import me, only_at
 from web.beds import outlines
 from web.context import here
-from web.forms import SCRAP_REASONS, Form, attempt_ref, harvest_from
+from web.forms import HAND_REASONS, SCRAP_REASONS, Form, attempt_ref, harvest_from
 
 pages = Blueprint("harvests", __name__)
 
@@ -167,6 +167,6 @@ def _page(found: AttemptView, form: Form) -> str:
         drawn=_kind(found) in ("svg", "png"),
         countable=found.state in _COUNTABLE or by_hand,
         form=form,
-        reasons=SCRAP_REASONS,
+        reasons=HAND_REASONS if found.material in BY_PEOPLE else SCRAP_REASONS,
         most=found.pieces * 10,
     )

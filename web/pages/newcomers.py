@@ -1,8 +1,8 @@
 """A maker who was invited: with a computer of her own, or with a phone only.
 
 An invitation opens here. With a computer she gets the one line to paste; with a phone a short form,
-of which a hosted node comes. Leaves making the invitation, and letting the node in, to
-`web.pages.members`.
+of printers that she feeds or of what she does by hand, of which a hosted node comes. Leaves making
+the invitation, and letting the node in, to `web.pages.members`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.materials import materials
+from designs.model import BY_PEOPLE
 from firmware_profiles.loader import all_machines
 from firmware_profiles.profile import MachinePreset
 from jobs.coordinator import enrolment
@@ -20,6 +21,7 @@ from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.joining import HandPrinter, Hosted, JoinCode, Newcomer, Standing, UsedCodeError, rounded
 from jobs.ledger import members
+from printers.model import MOST_RATE_PER_H
 from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
 from web.context import here
 from web.errors import Trouble, answer
@@ -34,7 +36,7 @@ pages = Blueprint("newcomers", __name__)
 _MOST_PRINTERS = 3
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 _PLACE = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)[,; ]+(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)")
-_WITH_COMPUTER, _BY_HAND = "computer", "phone"
+_WITH_COMPUTER, _BY_HAND, _HANDS = "computer", "phone", "hands"
 _FIRST = {"mode": "same", "from": "08:00", "to": "20:00"}
 
 
@@ -58,7 +60,7 @@ def join(token: str) -> str | AnyResponse | tuple[str, int]:
         form.wrong(error.field, _("Somebody has this login already: please choose another one."))
     except RefusedError:
         return _closed()
-    return _page(token, form, _BY_HAND), 422
+    return _page(token, form, _HANDS if form["way"] == _HANDS else _BY_HAND), 422
 
 
 def _come_in(login: str, password: str, node: str) -> AnyResponse:
@@ -135,8 +137,10 @@ def _newcomer(form: Form) -> Newcomer | None:
     if len(form["password"]) < LEAST_PASSWORD:
         least = _("At least %(least)s characters, please.", least=LEAST_PASSWORD)
         form.wrong("password", least)
-    place, printers, attended = _place(form), _printers(form), hours_from(form)
-    if form["stays"] != "yes":
+    hands = form["way"] == _HANDS
+    printers = _hands(form) if hands else _printers(form)
+    place, attended = _place(form), hours_from(form)
+    if form["stays"] != "yes" and (not hands or form["process"] == "LAS"):
         form.wrong("stays", _("Without this nobody may print for the network."))
     if not form.good:
         return None
@@ -158,6 +162,15 @@ def _place(form: Form) -> tuple[float, float] | None:
         form.wrong("place", _("Please write two numbers like 48.40, -4.50, or leave it empty."))
         return None
     return rounded(place)
+
+
+def _hands(form: Form) -> tuple[HandPrinter, ...]:
+    """Read what a person does without a printer, and how many pieces an hour."""
+    process = form["process"]
+    if process not in BY_PEOPLE:
+        form.wrong("process", _("Please say what you do."))
+    rate = form.whole("rate", 1, int(MOST_RATE_PER_H))
+    return (HandPrinter(preset="", material="", grams=0.0, process=process, rate_per_h=rate),)
 
 
 def _printers(form: Form) -> tuple[HandPrinter, ...]:

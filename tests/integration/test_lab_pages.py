@@ -257,6 +257,22 @@ def test_a_page_draws_what_is_nested_and_never_nests(world):
     assert world.ledger.reading.execute(nests).fetchone()[0] == before
 
 
+def test_a_bed_is_cleared_on_the_fleet_page_though_the_next_plate_is_granted(site):
+    world = site.world
+    world.add_lab(A)
+    world.order(4)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.ready(ref)
+    assert world.state(ref) is AttemptState.GRANTED
+    world.says(PrinterChange(printer="p1", state=PrinterState.IDLE, clear=False), A)
+    maker = site.person("maker")
+    assert f'action="/fleet/{A}/p1/ready"' in maker.get("/fleet").text
+    assert maker.send(f"/fleet/{A}/p1/ready", at="/fleet").status_code == 303
+
+
 def test_a_maker_touches_her_own_lab_only_on_the_fleet_page(site):
     world = site.world
     world.add_lab(A)

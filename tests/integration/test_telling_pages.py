@@ -216,6 +216,7 @@ def test_letters_are_short_and_have_one_thing_to_do(site, kind, count, language)
         "kits": 400,
         "due": "2026-12-01",
         "reason": "100 % full",
+        "pieces": count,
     }
     if kind is Kind.DIGEST:
         facts = {Kind.OFFERS: count, Kind.BEDS: 1, Kind.HUB: 2, Kind.TEAM: 3}

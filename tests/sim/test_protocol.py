@@ -50,7 +50,7 @@ def test_a_mutant_is_found(mutant):
             finally:
                 self._patch.undo()
 
-    tried = settings(SETTINGS, max_examples=600, derandomize=True)
+    tried = settings(SETTINGS, max_examples=1200, derandomize=True)
     # A broken law is an assertion; which of the laws, is chance.
     with pytest.raises((AssertionError, LawBrokenError, FlakyFailure)):
         run_state_machine_as_test(Mutated, settings=tried)

@@ -35,7 +35,7 @@ def sim_printer(port: Path, firmware: str, hurry: float, unprotected: bool) -> N
 
     \b
     Example: fabnet sim-printer
-             fabnet sim-printer --port /tmp/left.tty --firmware prusa-mk3
+             fabnet sim-printer --port left.tty --firmware prusa-mk3
     """
     from printers.sim.board import Board
     from printers.sim.dialect import DIALECTS

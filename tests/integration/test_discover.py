@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import requests
@@ -111,12 +112,12 @@ def test_an_octoprint_in_the_network_is_seen():
         properties={"path": "/", "version": "1.11.8", "uuid": "u-7"},
     )  # fmt: skip
     with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as network:
-        network.register_service(info)
+        until = time.monotonic() + 60
+        with suppress(zeroconf.EventLoopBlocked):  # a busy machine: it is told all the same, later
+            network.register_service(info)
         found = ()
-        until = time.monotonic() + 30
         while not found and time.monotonic() < until:
             found = octoprints(4.0, ["127.0.0.1"])
-        network.unregister_service(info)
     assert [(each.url, each.name, each.uuid) for each in found] == [
         ("http://127.0.0.1:5123", "Shelf left", "u-7")
     ]

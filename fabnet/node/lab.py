@@ -21,14 +21,12 @@ from fabnet.node.policy import Rules
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse
+from jobs.joining import rounded
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService
 from printers.model import MANUAL, PrinterFacts, Spool
 
 _log = logging.getLogger(__name__)
-
-#: A twentieth of a degree, some 4 to 5 km: a commune rather than a street.
-_PLACES_A_DEGREE = 20
 
 
 class Lab:
@@ -212,7 +210,7 @@ class Lab:
             lab=self._config.lab,
             printers=tuple(self.facts(printer) for printer in self._config.printers),
             paused=self.paused,
-            place=None if place is None else (_rounded(place[0]), _rounded(place[1])),
+            place=None if place is None else rounded(place),
             attended=self.attended,
             utc_offset_min=0 if offset is None else round(offset.total_seconds() / 60),
             asks=self.asks,
@@ -256,7 +254,3 @@ def _is_day(text: str) -> bool:
 def _named(told: Loaded) -> Loaded:
     """A spool without an id is the printer's first; what was printed from it is kept under that."""
     return told if told.spool else replace(told, spool=f"{told.printer}-1")
-
-
-def _rounded(degrees: float) -> float:
-    return round(degrees * _PLACES_A_DEGREE) / _PLACES_A_DEGREE

@@ -196,11 +196,7 @@ def octoprints(
         threading.Event().wait(seconds)
         browser.cancel()
         for name in sorted(names):
-            info = None
-            with suppress(
-                zeroconf.EventLoopBlocked
-            ):  # a machine too busy to listen has heard nothing
-                info = network.get_service_info(_MDNS, name, timeout=_MDNS_ASK_MS)
+            info = network.get_service_info(_MDNS, name, timeout=_MDNS_ASK_MS)
             if info is not None and info.port:
                 seen = seen_octoprint(name, info.parsed_addresses(), info.port, info.properties)
                 if seen is not None:

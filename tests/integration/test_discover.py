@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -111,13 +111,20 @@ def test_an_octoprint_in_the_network_is_seen():
         addresses=[b"\x7f\x00\x00\x01"], server="fabnet-test.local.",
         properties={"path": "/", "version": "1.11.8", "uuid": "u-7"},
     )  # fmt: skip
-    with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as network:
-        until = time.monotonic() + 60
-        with suppress(zeroconf.EventLoopBlocked):  # a busy machine: it is told all the same, later
+
+    def seen():
+        with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as network:
             network.register_service(info)
-        found = ()
-        while not found and time.monotonic() < until:
-            found = octoprints(4.0, ["127.0.0.1"])
+            found = ()
+            until = time.monotonic() + 60
+            while not found and time.monotonic() < until:
+                found = octoprints(4.0, ["127.0.0.1"])
+        return found
+
+    # A browser of another test leaves a running asyncio loop on this thread, and zeroconf joins it:
+    # then it hears nothing. A thread of its own has none.
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(seen).result()
     assert [(each.url, each.name, each.uuid) for each in found] == [
         ("http://127.0.0.1:5123", "Shelf left", "u-7")
     ]

@@ -23,7 +23,7 @@ import msgspec
 
 from fabnet.errors import BackupError
 from fabnet.node.files import sha256_of
-from fabnet.node.journal import adopt
+from fabnet.node.home import adopt
 from jobs.ledger.store import Ledger
 
 _FORMAT = 1

@@ -6,27 +6,18 @@ knows no ledger. One owner, one password, no JavaScript.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import ipaddress
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Literal, Protocol
 
 from flask import (
     Flask,
     Response,
-    abort,
-    current_app,
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask_wtf import CSRFProtect
@@ -36,36 +27,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.errors import InvalidFieldError, JobError, NotFoundError
 from jobs.lifecycle import AttemptState
-from jobs.owner import Begin, Clear, Count, GiveBack, Look, NodeView, Pause, PlateView, Wish
+from jobs.owner import Begin, Clear, Count, GiveBack, Look, NodeView, Pause, PlateView
 from web import language, words
 from web.forms import REFUSALS, SCRAP_REASONS, Form, attempt_ref, harvest_from, refusal_from
 from web.language import gettext as _
+from web.node_door import Desk, NodeContext, NodeSettings, guard, here, is_owner, sign_in, sign_out
 from web.serving import Server, make_server
 
 __all__ = ["NodeSettings", "create_node_app", "secret_key", "serve_node"]
 
-PUBLIC: Final = "public"
-OWNER: Final = "owner"
-#: Every endpoint has a line; one without is refused.
-NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
-    {
-        "static": PUBLIC,
-        "healthz": PUBLIC,
-        "sign_in": PUBLIC,
-        "sign_out": OWNER,
-        "home": OWNER,
-        "count": OWNER,
-        "clear": OWNER,
-        "start": OWNER,
-        "give_back": OWNER,
-        "pause": OWNER,
-    }
-)
 _THREADS = 4
 _MOST_BYTES = 64 * 1024
 _SESSION = timedelta(hours=12)
-_MOST_FAILURES = 10
-_FAILURE_LIFE = timedelta(minutes=10)
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -74,36 +47,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Desk(Protocol):
-    """Where wishes are answered."""
-
-    def ask(self, wish: Wish) -> NodeView:
-        """Return how things stand after the wish.
-
-        Raises:
-            JobError: it is refused, with a sentence why.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings:
-    """What the node's configuration says of its page."""
-
-    secret_key: bytes
-    lab: str
-    password: str = ""  # "": nobody is asked; for a page that only this machine can reach
-    host: str = "127.0.0.1"  # address that it listens on
-
-
-@dataclass(slots=True, kw_only=True)
-class _Context:
-    desk: Desk
-    clock: Callable[[], datetime]
-    settings: NodeSettings
-    lock: threading.Lock
-    failures: list[datetime]
 
 
 def secret_key(path: Path) -> bytes:
@@ -136,14 +79,14 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
-    app.extensions["fabnet-node"] = _Context(
+    app.extensions["fabnet-node"] = NodeContext(
         desk=desk, clock=clock, settings=settings, lock=threading.Lock(), failures=[]
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     language.register(app, "UTC")
     words.register(app)
-    app.before_request(_guard)
+    app.before_request(guard)
     CSRFProtect(app)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(JobError, _on_refused)
@@ -165,87 +108,8 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
     return app
 
 
-def _here() -> _Context:
-    found: _Context = current_app.extensions["fabnet-node"]
-    return found
-
-
 def _look() -> NodeView:
-    return _here().desk.ask(Look())
-
-
-# --- who may ask --------------------------------------------------------------------------------
-
-
-def _stamp() -> str:
-    """Return what ties a session to the password: it ends when that changes."""
-    return hashlib.sha256(_here().settings.password.encode()).hexdigest()[:16]
-
-
-def _is_owner() -> bool:
-    return not _here().settings.password or session.get("owner") == _stamp()
-
-
-def _guard() -> AnyResponse | None:
-    if not _is_our_name(request.host, _here().settings.host):
-        abort(403)
-    if request.endpoint is None:
-        return None
-    rule = NODE_PERMISSIONS.get(request.endpoint)
-    if rule == PUBLIC or (rule == OWNER and _is_owner()):
-        return None
-    if rule is None:
-        abort(403)
-    return redirect(url_for("sign_in"), 303)
-
-
-def _is_our_name(host: str, listens: str) -> bool:
-    """Whether a page that only this machine reaches was asked for by a name of this machine.
-
-    Else any site could give its own name this machine's address, and read the page.
-    """
-    if not _is_loopback(listens):
-        return True
-    return _is_loopback(
-        host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host[1:-1]
-    )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def sign_in() -> str | AnyResponse | tuple[str, int]:
-    """Sign in with the page's password."""
-    context, form = _here(), Form(request.form)
-    if request.method == "GET":
-        return render_template("node_sign_in.html", form=form)
-    now = context.clock()
-    with context.lock:
-        context.failures[:] = [at for at in context.failures if now - at < _FAILURE_LIFE]
-        if len(context.failures) >= _MOST_FAILURES:
-            abort(429)
-        typed = form["password"].encode()
-        good = hmac.compare_digest(typed, context.settings.password.encode())
-        if not good:
-            context.failures.append(now)
-    if not good:
-        form.typed.clear()
-        form.wrong("password", _("This is not the password."))
-        return render_template("node_sign_in.html", form=form), 422
-    session.clear()
-    session.permanent = True
-    session["owner"] = _stamp()
-    return redirect(url_for("home"), 303)
-
-
-def sign_out() -> AnyResponse:
-    """Sign out."""
-    session.clear()
-    return redirect(url_for("sign_in"), 303)
+    return here().desk.ask(Look())
 
 
 # --- pages --------------------------------------------------------------------------------------
@@ -296,7 +160,7 @@ def count(ref: str) -> str | AnyResponse | tuple[str, int]:
     good, scrap, reason = harvest_from(form, plate.pieces)
     if form.good:
         try:
-            _here().desk.ask(Count(attempt=plate.attempt, good=good, scrap=scrap, reason=reason))
+            here().desk.ask(Count(attempt=plate.attempt, good=good, scrap=scrap, reason=reason))
         except InvalidFieldError as error:
             form.refused(error)
     if not form.good:
@@ -319,13 +183,13 @@ def _count_page(view: NodeView, plate: PlateView, form: Form) -> str:
 
 def clear(printer: str) -> AnyResponse:
     """The bed is clear."""
-    _here().desk.ask(Clear(printer=printer))
+    here().desk.ask(Clear(printer=printer))
     return redirect(url_for("home"), 303)
 
 
 def start(ref: str) -> AnyResponse:
     """Print what was granted before the node was started again."""
-    _here().desk.ask(Begin(attempt=attempt_ref(ref)))
+    here().desk.ask(Begin(attempt=attempt_ref(ref)))
     return redirect(url_for("home"), 303)
 
 
@@ -335,13 +199,13 @@ def give_back(ref: str) -> AnyResponse | tuple[str, int]:
     reason = refusal_from(form)
     if not form.good:
         return _home(_look(), ref, form), 422
-    _here().desk.ask(GiveBack(attempt=attempt_ref(ref), reason=reason))
+    here().desk.ask(GiveBack(attempt=attempt_ref(ref), reason=reason))
     return redirect(url_for("home"), 303)
 
 
 def pause() -> AnyResponse:
     """Take no new work, or take it again."""
-    _here().desk.ask(Pause(paused=request.form.get("paused") == "yes"))
+    here().desk.ask(Pause(paused=request.form.get("paused") == "yes"))
     return redirect(url_for("home"), 303)
 
 
@@ -350,16 +214,16 @@ def pause() -> AnyResponse:
 
 def _clock(at: datetime) -> str:
     """Return a time as the clock beside the printers shows it, with the day where it is another."""
-    local, now = at.astimezone(), _here().clock().astimezone()
+    local, now = at.astimezone(), here().clock().astimezone()
     return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%d.%m. %H:%M}"
 
 
 def _frame() -> dict[str, object]:
-    settings = _here().settings
+    settings = here().settings
     return {
         "language": language.language(),
         "lab_name": settings.lab,
-        "signed_in_owner": bool(settings.password) and _is_owner(),
+        "signed_in_owner": bool(settings.password) and is_owner(),
     }
 
 

@@ -57,7 +57,7 @@ def node_adopt(config: Path) -> None:
     \b
     Example: fabnet node adopt node.toml
     """
-    from fabnet.node.journal import adopt
+    from fabnet.node.home import adopt
 
     adopt(Path(load_node(config).data_dir) / "journal.db", machine_id())
     click.echo("fabnet: this machine holds the journal now", err=True)

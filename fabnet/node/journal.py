@@ -8,18 +8,17 @@ transaction.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO
 
 from fabnet.errors import JournalError
 from fabnet.node import telling
 from fabnet.node.duty import Kept
+from fabnet.node.home import held_alone, home_of
 from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
 from jobs.ledger import streams
@@ -63,9 +62,9 @@ class Journal:
     """
 
     def __init__(self, path: Path, machine: str) -> None:
-        self._lock = _lock(path)
+        self._lock = held_alone(path)
         self._mark = Mark(path)
-        home = _home(path, machine)
+        home = home_of(path, machine)
         try:
             self._db = connect(path)
         except LedgerError as error:
@@ -392,45 +391,3 @@ class Journal:
             " on conflict (id) do update set used_g = used_g + excluded.used_g",
             (spool, grams),
         )
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold a journal for one node alone: two with the same grants would print the same thing twice.
-
-    Linux lets go of it when the process ends.
-
-    Raises:
-        JournalError: another node holds it.
-    """
-    try:
-        handle = path.with_suffix(".lock").open("w")
-    except OSError as error:
-        raise JournalError(f"The journal {path} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise JournalError(
-            f"Another node works with {path.parent} already; only one may. Stop it first."
-        ) from error
-    return handle
-
-
-def _home(path: Path, machine: str) -> str:
-    return f"{machine} {path.resolve()}"
-
-
-def adopt(path: Path, machine: str) -> None:
-    """Move a journal to this machine on purpose.
-
-    Raises:
-        JournalError: there is no journal here.
-    """
-    if not path.exists():
-        raise JournalError(f"There is no journal at {path} to adopt.")
-    db = connect(path)
-    with immediate(db) as connection:
-        connection.execute(
-            "update meta set value = ? where key = 'machine'", (_home(path, machine),)
-        )
-    db.conn.close()

@@ -19,7 +19,8 @@ from fabnet.config import NodeConfig, PrinterConfig
 from fabnet.errors import JournalError, SupersededError, WireError
 from fabnet.link import Connected, Incoming
 from fabnet.node.bench import Ended, Start, Started, Stop
-from fabnet.node.journal import COORDINATOR, Journal, adopt
+from fabnet.node.home import adopt
+from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.opening import open_node
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState

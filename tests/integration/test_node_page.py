@@ -20,7 +20,8 @@ from jobs.messages import Capabilities, Counted, OfferedAttempt, Report, ReportS
 from jobs.model import AttemptRef
 from jobs.owner import Begin, Clear, Count, GiveBack, Look, Pause
 from printers.model import PrinterState
-from web.node_app import NODE_PERMISSIONS, OWNER, NodeSettings, create_node_app
+from web.node_app import NodeSettings, create_node_app
+from web.node_door import NODE_PERMISSIONS, OWNER
 
 FIRST = AttemptRef(job="aaaaaaaaaa", number=1)
 SECOND = AttemptRef(job="bbbbbbbbbb", number=1)

@@ -9,7 +9,8 @@ import sqlite_utils
 
 from designs.library import Library
 from fabnet.errors import JournalError
-from fabnet.node.journal import COORDINATOR, Journal, adopt
+from fabnet.node.home import adopt
+from fabnet.node.journal import COORDINATOR, Journal
 from jobs.errors import LedgerError
 from jobs.ledger import labs, streams, views
 from jobs.ledger.books import audit, books

@@ -109,7 +109,8 @@ class People:
         """All go home."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(25)
+            if thread.ident is not None:  # a network that did not come up has no people yet
+                thread.join(25)
 
     def _guard(self, job: Callable[[], None]) -> None:
         try:

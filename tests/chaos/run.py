@@ -35,7 +35,7 @@ SETTLE_S = 120.0
 _SAY_S = 10.0
 _LOOK_S = 0.4
 _STEP_S = 0.05
-_UP_S = 60.0
+_UP_S = 180.0
 
 
 def say(text: str) -> None:

@@ -55,6 +55,16 @@ class ManifestError(DesignError):
         self.why = why
 
 
+class ProfileError(DesignError):
+    """A regulatory profile is missing or wrong; names the file and the key."""
+
+    def __init__(self, file: str, key: str, why: str) -> None:
+        super().__init__(f"{file}: {key}: {why}" if key else f"{file}: {why}")
+        self.file = file
+        self.key = key
+        self.why = why
+
+
 class ArchiveError(DesignError):
     """A ZIP archive is not unpacked; says why."""
 

@@ -51,6 +51,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.add": _STEWARD,
         "designs.gaps": _STEWARD,
         "designs.withdraw": _STEWARD,
+        "designs.choose_profile": _STEWARD,
         "designs.release": _STEWARD,
         "lots.show": PUBLIC,
         "lots.label": PUBLIC,  # it says less than the lot's page

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from datetime import date, datetime
 
+from designs.model import Revision
+from designs.regulation import Profile, profiles
 from jobs.coordinator.moves import move
 from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, RefusedError
@@ -51,6 +53,39 @@ def accept(
             (revision_id, body.strip(), use.strip(), document, document_sha256, until.isoformat(),
              by.strip(), now.isoformat()),
         )  # fmt: skip
+
+
+def choose_profile(
+    ledger: Ledger, revision: Revision, profile: str, by: str, now: datetime
+) -> None:
+    """A steward says by which regulatory profile a revision goes; "" is none. The last word counts.
+
+    Parcels that have left keep the profile under which they left.
+
+    Raises:
+        InvalidFieldError: there is no such profile, it is over, or the revision's title or that of a
+            part has a word that the profile forbids.
+    """
+    if profile:
+        found = profiles().get(profile)
+        if found is None:
+            raise InvalidFieldError("profile", "there is no such profile")
+        if found.is_over(now.date()):
+            raise InvalidFieldError("profile", f"it has run out on {found.valid_to}")
+        words = forbidden_titles(revision, found)
+        if words:
+            why = f"it forbids “{words[0]}” in a title: add this design again under another title"
+            raise InvalidFieldError("profile", why)
+    with ledger.transaction() as db:
+        db.execute(
+            "insert into revision_profile (revision_id, profile, by_person, at) values (?, ?, ?, ?)",
+            (revision.id, profile, by.strip(), now.isoformat()),
+        )
+
+
+def forbidden_titles(revision: Revision, profile: Profile) -> tuple[str, ...]:
+    """Return the words that a profile forbids in the titles of a revision and of its parts."""
+    return profile.forbidden_in(" / ".join([revision.title, *(p.title for p in revision.made)]))
 
 
 def withdraw(ledger: Ledger, revision_id: str, reason: str, by: str, now: datetime) -> int:

@@ -380,3 +380,19 @@ def m028_reviews(db: Database) -> None:
 def m014_plans(db: Database) -> None:
     """What no plan could have beaten, as the last plan of an order proved it."""
     run_script(db, "alter table orders add column not_before text;")
+
+
+@ledger_migrations()
+def m033_parcels(db: Database) -> None:
+    """By which regulatory profile a revision goes, the last row counts; and a batch went."""
+    run_script(
+        db,
+        """
+        create table revision_profile (
+            id integer primary key, revision_id text not null, profile text not null,
+            by_person text not null, at text not null
+        ) strict;
+        create index profile_by_revision on revision_profile(revision_id, id);
+        alter table batch add column profile text not null default '';
+        """,
+    )

@@ -40,6 +40,15 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChoice:
+    """By which regulatory profile a revision goes."""
+
+    profile: str  # its id; "" for none
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """How far a revision has been looked at, on a day."""
 
@@ -47,6 +56,7 @@ class Review:
     labs: int  # that have made at least one good piece of it
     acceptances: tuple[Acceptance, ...]  # also those that have run out, the latest first
     withdrawal: Withdrawal | None
+    profile: ProfileChoice | None = None  # None: nobody has chosen
 
 
 def review(db: sqlite3.Connection, revision_id: str, today: date) -> Review:
@@ -83,7 +93,19 @@ def review(db: sqlite3.Connection, revision_id: str, today: date) -> Review:
         labs=labs,
         acceptances=accepted,
         withdrawal=stopped,
+        profile=profile_choice(db, revision_id),
     )
+
+
+def profile_choice(db: sqlite3.Connection, revision_id: str) -> ProfileChoice | None:
+    """Return the last choice of a profile for a revision; None where nobody has chosen."""
+    row = db.execute(
+        "select * from revision_profile where revision_id = ? order by id desc limit 1",
+        (revision_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return ProfileChoice(profile=row["profile"], by=row["by_person"], at=views.moment(row["at"]))
 
 
 def withdrawal(db: sqlite3.Connection, revision_id: str) -> Withdrawal | None:

@@ -21,6 +21,7 @@ from designs.mesh import KINDS, MOST_BYTES, check, read_canonical
 from designs.model import PRINTED, Bed, Layout, Part, Revision
 from designs.packing import centred
 from designs.picture import bed_path, draw
+from designs.regulation import profiles
 from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
 from jobs.estimate import Estimate, estimate
@@ -39,6 +40,8 @@ _TURN_TRIANGLES = 150_000
 _MOST_INT16 = 32767
 _PNG = b"\x89PNG"
 _KINDS = (*KINDS, ".zip")
+#: Of a manifest: what a thing is and is for, in its author's words.
+_DESCRIBE = ("description", "function", "intended-use")
 _GAPS_SIZE = (640, 480)
 
 #: A page nests at most so many plates that nobody has nested yet, some 2 s each, and only small ones;
@@ -188,7 +191,39 @@ def _page(revision: Revision, form: Form) -> str:
         turns=_TURN_TRIANGLES,
         today=here().today(),
         form=form,
+        profiles=profiles(),
+        doubtful=_doubtful(revision),
     )
+
+
+def _doubtful(revision: Revision) -> dict[str, tuple[str, ...]]:
+    """Return the words of its description that each profile forbids, by profile."""
+    source = here().library.source(revision.id)
+    if source is None:
+        return {}
+    text = " ".join(str(source.manifest.data.get(key, "")) for key in _DESCRIBE)
+    found = {each.id: each.forbidden_in(text) for each in profiles().values()}
+    return {profile: words for profile, words in found.items() if words}
+
+
+@pages.post("/designs/<revision_id>/profile")
+def choose_profile(revision_id: str) -> AnyResponse | tuple[str, int]:
+    """Say by which regulatory profile a revision goes."""
+    context, revision, form = here(), _known(revision_id), Form(request.form)
+    profile = form.choice("profile", {"", *profiles()})
+    if form.good:
+        try:
+            reviews.choose_profile(context.ledger, revision, profile, me().name, context.now())
+        except InvalidFieldError:
+            words = reviews.forbidden_titles(revision, profiles()[profile])
+            form.wrong(
+                "profile",
+                _("It forbids “%(word)s” in a title: add this design again under another title.",
+                  word=words[0]) if words else _("It has run out."),
+            )  # fmt: skip
+    if not form.good:
+        return _page(revision, form), 422
+    return redirect(url_for(".show", revision_id=revision.id) + "#rule", 303)
 
 
 @pages.post("/designs/<revision_id>/withdraw")

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import Revision
+from designs.regulation import Profile, profiles
 from jobs.coordinator import lots
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, reviews, views
@@ -44,7 +45,13 @@ def label(code: str) -> str:
         paper=paper if paper in _PAPERS else _PAPERS[0],
         url=context.settings.public_url + url_for(".show", code=found.code),
         hub_address=context.settings.hub_address,
+        rule=_rule(found.revision_id),
     )
+
+
+def _rule(revision_id: str) -> Profile | None:
+    chosen = reviews.profile_choice(here().ledger.reading, revision_id)
+    return None if chosen is None else profiles().get(chosen.profile)
 
 
 def _names(found: LotView) -> tuple[Revision | None, str]:

@@ -85,6 +85,7 @@ def test_every_endpoint_has_a_line(app):
         ("designs.add", {STEWARD}),
         ("designs.gaps", {STEWARD}),
         ("designs.withdraw", {STEWARD}),
+        ("designs.choose_profile", {STEWARD}),
         ("designs.release", {STEWARD}),
         ("lots.show", EVERYBODY),
         ("lots.label", EVERYBODY),

@@ -13,6 +13,7 @@ import hashlib
 import json
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def _peak_kb() -> int:
 
 def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None:
     """Fill `found` as far as the file lets itself be measured."""
-    bodies = read(source, kind)
+    bodies = _together(read(source, kind))
     if len(bodies) > MOST_PARTS:
         raise RefusedError(
             f"its plate holds {len(bodies)} different parts: export one part alone, fabnet fills the bed"
@@ -95,12 +96,28 @@ def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None
     ).tolist()
     parts: dict[str, dict[str, Any]] = {}
     for body in bodies:
-        part = _measure(body, folder, found)
+        part = _measure(body, folder, found, alone=len(bodies) == 1)
         kept = parts.setdefault(part["mesh_sha256"], part)
         if kept is not part:
             kept["copies"] += part["copies"]
     found["parts"] = list(parts.values())
     found["watertight"] = not any(part["shared_edges"] for part in parts.values())
+
+
+def _together(bodies: tuple[Body, ...]) -> list[Body]:
+    """Take bodies of the same triangles for copies of one: some programs write each one anew."""
+    if len(bodies) == 1:
+        return list(bodies)
+    found: dict[bytes, Body] = {}
+    for body in bodies:
+        lowest = body.soup.reshape(-1, 3).min(axis=0, initial=np.inf)
+        with np.errstate(invalid="ignore", over="ignore"):
+            moved = np.round((body.soup - lowest) * _ROUND)
+        key = hashlib.sha256(moved.tobytes()).digest()
+        same = found.setdefault(key, body)
+        if same is not body:
+            found[key] = replace(same, copies=same.copies + body.copies)
+    return list(found.values())
 
 
 def _check_soup(soup: NDArray[np.float64]) -> None:
@@ -114,7 +131,7 @@ def _check_soup(soup: NDArray[np.float64]) -> None:
         raise RefusedError("some of its coordinates are no numbers (NaN or infinite): export again")
 
 
-def _measure(body: Body, folder: Path, found: dict[str, Any]) -> dict[str, Any]:
+def _measure(body: Body, folder: Path, found: dict[str, Any], *, alone: bool) -> dict[str, Any]:
     """Check one body, write its mesh, return its facts; count it in `found`."""
     warnings = [*body.warnings, *_check_size(np.ptp(body.soup.reshape(-1, 3), axis=0))]
     vertices, faces = surface.weld(body.soup)
@@ -126,11 +143,13 @@ def _measure(body: Body, folder: Path, found: dict[str, Any]) -> dict[str, Any]:
         faces, normals, wedges = faces[:, ::-1], -normals, -wedges
         warnings.append("its surface was inside out and has been turned round")
     edges = surface.look_at_edges(faces, len(vertices))
-    found["watertight"] = False
+    # True only when all are measured: what is told of a refused file is told of the whole of it.
+    found["watertight"] = closed = not (edges.gaps or edges.shared)
     if edges.gaps:
         found["gaps"] = _show_gaps(vertices, faces, edges, folder)
     _refuse_open(edges)
-    del found["watertight"]  # nothing is told of it until all bodies are measured
+    if closed and not alone:
+        del found["watertight"]
     if edges.shared:
         warnings.append(
             f"{edges.shared} edges are shared by more than two triangles, which slicers may read in"
@@ -160,6 +179,8 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
         raise RefusedError(
             f"it measures {shown} mm, more than {LARGEST_MM:.0f}: export it in millimetres"
         )
+    if largest * 1000.0 < SMALLEST_MM:
+        raise RefusedError(f"it measures {shown} mm, which is nothing: export it in millimetres")
     if largest < SMALLEST_MM:
         metres = largest * 1000.0
         guess = (

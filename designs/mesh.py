@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ _WALL_S = 2 * CPU_S
 _STL_HEADER = 84
 _STL_TRIANGLE = 50
 _HEAD = 1024
+_BOM = b"\xef\xbb\xbf"
 
 #: What files that are called .stl have been found to be.
 _MAGIC = {
@@ -41,6 +43,28 @@ _MAGIC = {
     b"<!DOC": "a web page",
     b"<html": "a web page",
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"ISO-10303-21": "a STEP file",
+    b"BLENDER": "a Blender file",
+    b"ply\n": "a PLY file",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML file",
+}
+#: Lines as a printer is sent them.
+_GCODE = re.compile(rb"^[GM]\d+(\s|;|$)", re.MULTILINE)
+_NO_TEXT = re.compile(rb"[^\t\n\r\x20-\xff]")
+
+#: What is brought in the place of a model, and what to do with it.
+_OTHERS = {
+    ".amf": "AMF is not read, as hardly a program writes it any more: export it as 3MF or STL",
+    ".gcode": "G-code is for one printer only: bring the model that it was sliced from",
+    ".gco": "G-code is for one printer only: bring the model that it was sliced from",
+    ".zip": "an archive is a design with its manifest: unpack it, or bring it with"
+    " `fabnet design add`",
 }
 
 
@@ -156,9 +180,10 @@ def _sniff(path: Path) -> str:
     """Return the kind of file, for the loader; refuse what no loader should see."""
     kind = path.suffix.lower().removeprefix(".")
     if f".{kind}" not in KINDS:
-        raise MeshRefusedError(
-            path.name, "only STL, OBJ and 3MF files can be read: export one of them"
-        )
+        why = "only STL, OBJ and 3MF files can be read: export one of them"
+        raise MeshRefusedError(path.name, _OTHERS.get(f".{kind}", why))
+    if path.exists() and not path.is_file():
+        raise MeshRefusedError(path.name, "it is a folder or a device, and no file")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -188,11 +213,11 @@ def _sniff_stl(name: str, size: int, head: bytes) -> None:
         if told == 0:
             raise MeshRefusedError(name, "there is no triangle in it: export it again")
         return
-    if head.lstrip()[:5].lower() == b"solid" and b"\0" not in head:
-        if b"facet" in head:
-            return
-        raise MeshRefusedError(name, "there is no triangle in it: export it again")
+    if head.removeprefix(_BOM).lstrip()[:5].lower() == b"solid" and b"\0" not in head:
+        return
     really = _really(head)
+    if not really and not _NO_TEXT.search(head):
+        really = " but text of another kind"
     if really or size < _STL_HEADER:
         raise MeshRefusedError(name, f"it is no STL file{really}: export it again")
     holds = (size - _STL_HEADER) / _STL_TRIANGLE
@@ -205,8 +230,10 @@ def _sniff_stl(name: str, size: int, head: bytes) -> None:
 
 def _really(head: bytes) -> str:
     for magic, name in _MAGIC.items():
-        if head.lstrip().startswith(magic):
+        if head.removeprefix(_BOM).lstrip().startswith(magic):
             return f" but {name}"
+    if _GCODE.search(head):
+        return " but G-code, which is for one printer only"
     return ""
 
 

@@ -6,6 +6,7 @@ the surface to `designs.measuring`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,17 @@ from designs.bodies import MOST_TRIANGLES, Body, RefusedError
 
 _STL_HEADER = 84
 _STL_RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_BOM = b"\xef\xbb\xbf"
+#: A name may say anything, "vertex" too.
+_NAME = re.compile(rb"^[ \t]*(?:end)?solid\b[^\r\n]*", re.IGNORECASE | re.MULTILINE)
+_CORNER = rb"\s+vertex" + 3 * rb"\s+([^\s]{1,40})"
+_FACET = re.compile(
+    rb"\bfacet(?:\s+normal(?:\s+[^\s]{1,40}){3})?\s+outer\s+loop"
+    + 3 * _CORNER
+    + rb"\s+endloop\s+endfacet\b",
+    re.IGNORECASE,
+)
+_VERTEX = re.compile(rb"\bvertex\b", re.IGNORECASE)
 #: Of an OBJ; a face of more is a drawing, not a model.
 _MOST_CORNERS = 10_000
 
@@ -45,10 +57,41 @@ def _read_stl(source: Path) -> NDArray[np.float64]:
             _refuse_many(told)
             corners = np.fromfile(file, dtype=_STL_RECORD, count=told)["corners"]
             return corners.astype(np.float64)
-    import trimesh  # noqa: PLC0415  # takes longer to import than most files to read
+    return _read_stl_text(source.read_bytes().removeprefix(_BOM))
 
-    mesh = trimesh.load_mesh(source, file_type="stl", process=False)
-    return np.asarray(mesh.triangles, dtype=np.float64).reshape(-1, 3, 3)
+
+def _read_stl_text(content: bytes) -> NDArray[np.float64]:
+    """Read every facet of a text STL, of however many solids; one that is not whole is refused."""
+    text = _NAME.sub(b"", content.replace(b"\r", b"\n"))
+    corners = sum(1 for _ in _VERTEX.finditer(text))
+    _refuse_many(corners // 3)
+    facets = _FACET.findall(text)
+    if corners != 3 * len(facets):
+        raise RefusedError(
+            f"{len(facets)} of its triangles are whole, and there are {corners} corners:"
+            " it was cut short or is broken; fetch or export it again"
+        )
+    if not facets:
+        return np.zeros((0, 3, 3))
+    if b"," in b"".join(facets[0]):
+        raise RefusedError(
+            "its numbers are written with commas: export it with a point as the decimal sign"
+        )
+    words = np.asarray(facets, dtype=np.bytes_)
+    try:
+        return words.astype(np.float64).reshape(-1, 3, 3)
+    except ValueError:
+        wrong = next(word for word in words.ravel().tolist() if not _is_number(word))
+        shown = wrong.decode("ascii", "replace")
+        raise RefusedError(f"{shown!r} stands where a number should: export it again") from None
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_many(triangles: int) -> None:
@@ -62,12 +105,14 @@ def _read_obj(source: Path) -> NDArray[np.float64]:
     """Read corners and faces, whatever their groups; materials and all other files are left alone."""
     points: list[tuple[float, float, float]] = []
     faces: list[tuple[int, int, int]] = []
-    with source.open(encoding="utf-8", errors="replace") as file:
+    with source.open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
             key, *words = line.split()[: _MOST_CORNERS + 2] or [""]
             if key == "v":
                 if len(words) < 3:  # noqa: PLR2004
                     raise ValueError(f"line {number}: a corner needs three numbers")
+                if "," in words[0]:
+                    raise ValueError(f"line {number}: numbers need a point as the decimal sign")
                 points.append((float(words[0]), float(words[1]), float(words[2])))
             elif key == "f":
                 corners = [_corner(word, len(points), number) for word in words]

@@ -24,6 +24,8 @@ from designs.bodies import MOST_TRIANGLES, Body, RefusedError
 _MOST_ZIP_PARTS = 200
 _MOST_UNZIPPED = 128 << 20
 _MOST_ZIP_RATIO = 100
+#: However well it was packed.
+_HARMLESS_UNZIPPED = 4 << 20
 _MOST_ITEMS = 500
 _DEEPEST = 20
 _LONGEST_NAME = 80
@@ -37,6 +39,8 @@ _UNIT_MM = {
     "foot": 304.8,
     "meter": 1000.0,
 }
+#: Extensions of which nothing changes a part's shape, beside that of files in several pieces.
+_KNOWN_EXTENSIONS = ("production", "material", "trianglesets", "slice")
 #: What Cura calls a mesh of a project that is not the part.
 _NO_PART_CURA = frozenset(
     f"cura:{what}_mesh" for what in ("support", "infill", "cutting", "anti_overhang")
@@ -87,11 +91,13 @@ def _sniff(archive: zipfile.ZipFile, size: int) -> None:
     unzipped = sum(entry.file_size for entry in entries)
     if len(entries) > _MOST_ZIP_PARTS:
         raise RefusedError(f"its archive has {len(entries)} parts: export the part alone")
-    if unzipped > min(_MOST_UNZIPPED, _MOST_ZIP_RATIO * size):
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise RefusedError("its archive is locked with a password: export it without")
+    if unzipped > min(_MOST_UNZIPPED, max(_MOST_ZIP_RATIO * size, _HARMLESS_UNZIPPED)):
         raise RefusedError(f"its archive would grow to {unzipped >> 20} MiB: simplify the model")
     for entry in entries:
         name = entry.filename.lower()
-        if not name.endswith((".model", ".config")):
+        if not name.endswith((".model", ".config", ".rels")):
             continue
         text = archive.read(entry)
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
@@ -105,13 +111,13 @@ class _Plate:
         self._objects: dict[_Key, _Object] = {}
         self._items: list[tuple[_Key, NDArray[np.float64]]] = []
         self._scale_mm = 1.0
-        models = [name for name in archive.namelist() if name.lower().endswith(".model")]
-        self._root = next((name for name in models if name.lower() == "3d/3dmodel.model"), "")
-        if not self._root:
-            raise RefusedError("it has no 3D/3dmodel.model: export it again")
-        for name in models:
+        models = {
+            _inner(name): name for name in archive.namelist() if name.lower().endswith(".model")
+        }
+        self._root = _root(archive, tuple(models))
+        for path, name in models.items():
             with archive.open(name) as file:
-                self._read_model(name, file)
+                self._read_model(path, file)
         self._read_projects(archive)
 
     def _read_model(self, path: str, file: Any) -> None:
@@ -129,7 +135,10 @@ class _Plate:
                     if unit not in _UNIT_MM:
                         raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
                     self._scale_mm = _UNIT_MM[unit]
+                    _refuse_extensions(element)
                 continue
+            if tag == "beamlattice":
+                raise RefusedError("it has a lattice of beams, which is not read: export it as STL")
             if tag == "metadata" and element.get("name") in _NO_PART_CURA:
                 current.part &= (element.text or "").strip().lower() != "true"
             self._take(path, current, tag, element.attrib)
@@ -256,20 +265,29 @@ class _Plate:
         for item, matrix in self._items:
             key, moved = item, matrix
             for _ in range(_DEEPEST):
-                shown = self._objects[key]
+                shown = self._object(key)
                 if not shown.part or shown.triangles or len(shown.components) != 1:
                     break
                 key, inner = shown.components[0]
                 moved = moved @ inner
-            if self._objects[key].part:
+            if self._object(key).part:
                 found.append((key, moved))
         return found
 
+    def _object(self, key: _Key) -> _Object:
+        if key not in self._objects:
+            raise RefusedError(
+                f"its plate names an object {key[1][:20]!r} that is not in it: export it again"
+            )
+        return self._objects[key]
+
     def _count(self, key: _Key, counted: dict[_Key, int], depth: int) -> int:
         if depth > _DEEPEST:
-            raise RefusedError("its components hold one another: export the part again")
+            raise RefusedError(
+                "its components hold one another, or lie too deep in one another: export the part again"
+            )
         if key not in counted:
-            shown = self._objects[key]
+            shown = self._object(key)
             inner = sum(self._count(k, counted, depth + 1) for k, _ in shown.components)
             # One for the object itself: a tree of a million empty ones is as bad.
             counted[key] = 1 + len(shown.triangles) + inner
@@ -292,6 +310,37 @@ class _Plate:
                 faces = faces[:, ::-1]  # a mirror turns the surface inside out
             soups.append(moved[faces])
         return np.concatenate(soups) if soups else np.zeros((0, 3, 3))
+
+
+def _inner(name: str) -> str:
+    """Return a name in the archive as the files of a 3MF call one another."""
+    return name.replace("\\", "/").lstrip("/")
+
+
+def _root(archive: zipfile.ZipFile, models: tuple[str, ...]) -> str:
+    """Return which model is the plate: the one that the archive's relations start with."""
+    rels = next((n for n in archive.namelist() if _inner(n).lower() == "_rels/.rels"), "")
+    told = ""
+    if rels:
+        parser = lxml.etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+        root = lxml.etree.fromstring(archive.read(rels), parser)
+        for each in () if root is None else root.iter("{*}Relationship"):
+            if each.get("Type", "").endswith("/3dmodel"):
+                told = _inner(each.get("Target", ""))
+    for name in (told.lower(), "3d/3dmodel.model"):
+        if found := next((each for each in models if each.lower() == name), ""):
+            return found
+    raise RefusedError("it has no 3D/3dmodel.model: export it again")
+
+
+def _refuse_extensions(model: Any) -> None:
+    """Refuse a file of which it is said that it is not understood without an extension."""
+    for prefix in (model.get("requiredextensions") or "").split():
+        needed = model.nsmap.get(prefix) or prefix
+        if not any(f"/{known}/" in needed for known in _KNOWN_EXTENSIONS):
+            raise RefusedError(
+                f"it needs the 3MF extension {needed[:80]}, which is not read: export it as STL"
+            )
 
 
 def _clean(name: str) -> str:

@@ -11,10 +11,10 @@ from designs.model import MeshReport
 
 
 def model_files(path: Path) -> list[Path]:
-    """Return a file as it is, and of a folder all model files in it, sorted."""
+    """Return a file as it is, and of a folder all model files in it, sorted; AMF, to be refused."""
     if not path.is_dir():
         return [path]
-    found = (each for each in path.rglob("*") if each.suffix.lower() in KINDS)
+    found = (each for each in path.rglob("*") if each.suffix.lower() in (*KINDS, ".amf"))
     return sorted(each for each in found if each.is_file())
 
 

@@ -139,8 +139,8 @@ GOOD = stl(block().triangles)
         (HEADER + struct.pack("<I", 50_000_000) + GOOD[84:], "50000000 triangles"),
         (HEADER + struct.pack("<I", 0), "no triangle"),
         (b"solid nothing\nendsolid nothing\n", "no triangle"),
-        (b"solid x\n facet normal 0 0 1\n outer loop\n vertex a b c\n", "no triangle"),
-        (b"solid x\n facet\n" + b"vertex 1 2\n" * 50, "no triangle"),
+        (b"solid x\n facet normal 0 0 1\n outer loop\n vertex a b c\n", "cut short"),
+        (b"solid x\n facet\n" + b"vertex 1 2\n" * 50, "cut short"),
         (stl(np.where(block().triangles == 5.0, np.nan, block().triangles)), "no numbers"),
         (stl(np.where(block().triangles == 5.0, np.inf, block().triangles)), "no numbers"),
         (stl(np.where(block().triangles == 5.0, 1e30, block().triangles)), "millimetres"),
@@ -205,7 +205,7 @@ def plate(tmp_path, resources, items, **others):
     [
         ("this is no XML", "cannot be read"),
         (MODEL.format("", ""), "nothing that is a part lies"),
-        (MODEL.format("", '<item objectid="7"/>'), "cannot be read as 3MF"),
+        (MODEL.format("", '<item objectid="7"/>'), "object '7' that is not in it"),
         (MODEL.format(OBJECT.format(1, "") + OBJECT.format(2, ""), '<item objectid="1"/>'), "no triangle"),
         (
             MODEL.format(

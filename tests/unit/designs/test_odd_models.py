@@ -1,0 +1,182 @@
+"""Odd model files, as they are found in the wild: each gets a verdict, and the right one."""
+
+import io
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import trimesh
+
+from designs.bodies import RefusedError
+from designs.mesh import check
+from designs.model import Verdict
+from designs.reading import read
+
+BLOCK = trimesh.creation.box((21.5, 21.5, 21.5))
+BLOCK.apply_translation((0.25, 0.5, 0.75))
+
+
+def text_stl(name="part", *, end=True):
+    lines = [f"solid {name}"]
+    for corners in BLOCK.triangles:
+        lines += ["facet normal 0 0 1", " outer loop"]
+        lines += ["  vertex {:g} {:g} {:g}".format(*corner) for corner in corners]
+        lines += [" endloop", "endfacet"]
+    return "\n".join([*lines, f"endsolid {name}" if end else ""]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        text_stl().upper(),
+        text_stl().replace("\n", "\r\n"),
+        text_stl().replace("\n", "\r"),
+        text_stl().replace("\n", "\n\n"),
+        text_stl(name="pièce 测试 vertex facet normal"),
+        text_stl(name="x" * 3000),
+        text_stl(end=False),
+        "\ufeff" + text_stl(),
+    ],
+    ids=["upper", "crlf", "cr", "blank lines", "name", "long name", "no end", "byte order mark"],
+)
+def test_a_text_stl_of_any_dialect_is_the_same_body(tmp_path, text):
+    path = tmp_path / "odd.stl"
+    path.write_bytes(text.encode())
+    (body,) = read(path, "stl")
+    assert np.allclose(body.soup, BLOCK.triangles, atol=1e-4)
+
+
+def test_several_solids_of_a_text_stl_are_one_body(tmp_path):
+    path = tmp_path / "odd.stl"
+    path.write_text(text_stl("one") + text_stl("two"))
+    (body,) = read(path, "stl")
+    assert len(body.soup) == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (text_stl().replace(".", ","), "commas"),
+        (text_stl()[:-200], "cut short"),
+        (text_stl().replace("vertex", "vortex", 1), "cut short"),
+        (text_stl().replace(" endloop", "  vertex 1 2 3\n endloop", 1), "cut short"),
+        (text_stl().replace("11", "eleven", 1), "'eleven.5' stands where a number should"),
+    ],
+)
+def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
+    path = tmp_path / "odd.stl"
+    path.write_text(text)
+    with pytest.raises(RefusedError, match=says):
+        read(path, "stl")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.amf", b"<amf/>", "AMF is not read"),
+        ("a.gcode", b"G28\n", "G-code is for one printer only"),
+        ("a.stl", b"; by a slicer\nG28 ; home\nG1 X10 Y10\n" * 9, "but G-code"),
+        ("a.stl", b"ISO-10303-21;\nHEADER;\n" * 9, "but a STEP file"),
+        ("a.stl", b"cube([20, 20, 20]);\n" * 9, "but text of another kind"),
+        ("a.stl", text_stl().encode("utf-16"), "but text in UTF-16"),
+        ("a.3mf", b"\x1f\x8b" + b"\0" * 99, "but a gzip archive"),
+    ],
+)
+def test_what_is_no_model_is_called_by_its_name(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    report = check(tmp_path / name)
+    assert report.verdict is Verdict.REFUSED
+    assert says in report.reasons[0]
+
+
+def test_what_is_no_file_is_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.stl")
+    assert "no file" in check(tmp_path / "pipe.stl").reasons[0]
+    (tmp_path / "folder.stl").mkdir()
+    assert "no file" in check(tmp_path / "folder.stl").reasons[0]
+
+
+CORE = "http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
+BEAMS = "http://schemas.microsoft.com/3dmanufacturing/beamlattice/2017/02"
+RELS = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Target="/3D/clip.model" Id="r"'
+    ' Type="http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"/></Relationships>'
+)
+
+
+def model(attributes="", item='<item objectid="1"/>', title=""):
+    corners = "".join('<vertex x="{:g}" y="{:g}" z="{:g}"/>'.format(*v) for v in BLOCK.vertices)
+    faces = "".join('<triangle v1="{}" v2="{}" v3="{}"/>'.format(*f) for f in BLOCK.faces)
+    return (
+        f'<model xmlns="{CORE}" {attributes}><resources><object id="1" name="{title}"><mesh>'
+        f"<vertices>{corners}</vertices><triangles>{faces}</triangles></mesh></object></resources>"
+        f"<build>{item}</build></model>"
+    )
+
+
+def archive(path, files, *, lock=False):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in files.items():
+            zipped.writestr(name, content)
+    content = bytearray(buffer.getvalue())
+    if lock:
+        content[content.rfind(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"/3D/3dmodel.model": model()},
+        {"3D\\3dmodel.model": model()},
+        {"_rels/.rels": RELS, "3D/clip.model": model(), "3D/other.model": model(item="")},
+        {"3D/3dmodel.model": model(title="n" * 100_000)},
+        {"3D/3dmodel.model": model(), "../../etc/cron.d/x": "left alone", "/etc/x": ""},
+    ],
+    ids=["slash", "backslash", "relations", "long name", "paths that lead out"],
+)
+def test_a_3mf_of_any_dialect_is_the_same_body(tmp_path, files):
+    (body,) = read(archive(tmp_path / "odd.3mf", files), "3mf")
+    assert np.allclose(body.soup, BLOCK.triangles, atol=1e-4)
+    assert len(body.name) < 100
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (model(f'requiredextensions="b" xmlns:b="{BEAMS}"'), "needs the 3MF extension"),
+        (model().replace("</mesh>", "<beamlattice/></mesh>"), "lattice of beams"),
+        (model(item='<item objectid="77"/>'), "object '77' that is not in it"),
+    ],
+)
+def test_a_3mf_that_would_lose_something_is_refused(tmp_path, content, says):
+    path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": content})
+    with pytest.raises(RefusedError, match=says):
+        read(path, "3mf")
+
+
+def test_a_locked_3mf_is_refused_in_words(tmp_path):
+    path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": model()}, lock=True)
+    with pytest.raises(RefusedError, match="password"):
+        read(path, "3mf")
+
+
+def test_watertight_is_told_as_trimesh_tells_it_and_many_copies_are_one_part(tmp_path):
+    turned = BLOCK.copy()
+    turned.faces[:5] = turned.faces[:5, ::-1]
+    turned.export(tmp_path / "turned.stl")
+    assert turned.is_watertight
+    report = check(tmp_path / "turned.stl")
+    assert (report.verdict, report.watertight) == (Verdict.REFUSED, True)
+
+    body = model().split("<resources>")[1].split("</resources>")[0]
+    many = range(1, 41)
+    objects = "".join(body.replace('id="1"', f'id="{n}"') for n in many)
+    items = "".join(f'<item objectid="{n}"/>' for n in many)
+    text = f'<model xmlns="{CORE}"><resources>{objects}</resources><build>{items}</build></model>'
+    report = check(archive(tmp_path / "many.3mf", {"3D/3dmodel.model": text}))
+    assert [part.copies for part in report.parts] == [40]

@@ -24,6 +24,7 @@ from designs.okh import (
     Document,
     Format,
     check_path,
+    in_folder,
     licence,
     paths,
     read,
@@ -153,7 +154,7 @@ def _okh_parts(document: Document) -> list[dict[str, Any]]:
         else ("manufacturing-files", "design-files")
     )
     for key in keys:
-        if files := [path for path in paths(data.get(key)) if _is_model(path)]:
+        if files := [in_folder(path) for path in paths(data.get(key)) if _is_model(path)]:
             return [
                 {"id": slug(_stem(Path(file).name)), "file": file, "title": _title(Path(file).stem)}
                 | {"materials": _materials(data)}
@@ -173,6 +174,7 @@ def _okh_part(document: Document, row: dict[str, Any]) -> dict[str, Any]:
     files = [*paths(row.get("export")), *paths(row.get("source"))]
     for path in files:
         check_path(document.name, f"part.{name}", path)
+    files = [in_folder(path) for path in files]
     codes = [str(code) for code in _listed(row.get("tsdc"))]
     model = next((path for path in files if _is_model(path)), "")
     process = codes[0] if codes and PRINTED not in codes else PRINTED

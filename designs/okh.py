@@ -113,6 +113,10 @@ def read(name: str, content: bytes) -> Document:
         raise ManifestError(name, "", f"is no UTF-8 text: {error}") from error
     if name.lower().endswith((".yml", ".yaml")):
         found, data = Format.YAML, _from_yaml(name, text)
+        if "okhv" in data and "title" not in data:
+            # Version 2 is TOML; some write its keys as YAML. Comments are lost, no key is.
+            found, data = Format.TOML, without_none(data)
+            text = tomlkit.dumps(data)
     else:
         data = _from_toml(name, text)
         found = Format.TOML if "okhv" in data else Format.OWN
@@ -132,7 +136,7 @@ def _from_toml(name: str, text: str) -> dict[str, Any]:
 
 def _from_yaml(name: str, text: str) -> dict[str, Any]:
     try:
-        data = ruamel.yaml.YAML(typ="rt").load(text)
+        data = yaml_of().load(text)
     except (ruamel.yaml.error.YAMLError, ValueError, RecursionError) as error:
         where = " ".join(str(error).split())
         raise ManifestError(name, "", f"is no YAML: {where[:200]}") from error
@@ -220,11 +224,19 @@ def check_path(name: str, key: str, path: str) -> None:
 
 
 def leads_out(path: str) -> bool:
-    """Return whether a path is neither an address on the Web nor inside its folder."""
+    """Return whether a path is neither an address on the Web nor inside its folder.
+
+    One that begins with a slash begins at the folder of the manifest, says Open Know-How.
+    """
     if path.startswith(("http://", "https://")):
         return False
-    parts = path.replace("\\", "/").split("/")
-    return ".." in parts or path.startswith(("/", "\\")) or _SCHEME.match(path) is not None
+    plain = path.replace("\\", "/")
+    return ".." in plain.split("/") or plain.startswith("//") or _SCHEME.match(path) is not None
+
+
+def in_folder(path: str) -> str:
+    """Return a path of a manifest as one below its folder."""
+    return path if "://" in path else path.replace("\\", "/").lstrip("/").removeprefix("./")
 
 
 def version(document: Document) -> str:
@@ -256,6 +268,8 @@ def yaml_of() -> ruamel.yaml.YAML:
     yaml = ruamel.yaml.YAML(typ="rt")
     yaml.width = 4096
     yaml.preserve_quotes = True
+    # Found in the wild: `project-link` twice. The text is kept as it came, the first one holds.
+    yaml.allow_duplicate_keys = True
     return yaml
 
 

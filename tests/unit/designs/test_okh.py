@@ -137,7 +137,7 @@ def test_model_files_of_a_manifest_without_parts_are_its_parts():
         (b"stl/band.stl", b"../band.stl", "part.Head band: '../band.stl' leads out"),
         (b"stl/band.stl", b"band.wrl", "part.Head band: names no STL"),
         (b'version = "1.10"', b'bom = "file:///etc/passwd"', "bom: 'file:///etc/passwd' leads out"),
-        (b'version = "1.10"', b'bom = "/etc/passwd"', "leads out"),
+        (b'version = "1.10"', b'bom = "//host/share"', "leads out"),
         (b'version = "1.10"', b'readme = "a\\\\..\\\\b"', "leads out"),
         (b"per_kit = 2", b"per_kit = 0", "per_kit: must be 1 or more"),
         (b'tsdc = ["BUY"]', b'tsdc = ["buy it"]', "must be a code"),
@@ -189,3 +189,82 @@ def test_licensors_of_every_form_become_one_of_version_1():
         assert made.data["licensor"] == {"name": "A Lab"}
         assert ruamel.yaml.YAML(typ="safe").load(made.text.split("---\n", 1)[1]) == made.data
     assert made.format is Format.YAML
+
+
+MINIMAL_1 = """title: OttoDIY   # required | text
+description: |
+  A robot for education; easily made.
+project-link: https://example.org/robot
+license:
+  documentation: Creative Commons Attribution-ShareAlike 4.0
+"""
+MINIMAL_2 = """okhv = "OKH-LOSHv1.0"
+name = "Scope"
+repo = "https://example.org/scope"
+license = "CERN-OHL-S-2.0"
+licensor = "A. Pollina, B. Bazile"
+function = "Looks at plankton."
+"""
+
+#: As manifests of 25 public projects are written; the words are ours.
+FOUND_1 = [
+    "",
+    "version: 2.02\nimage: ''\nsub:\n- {title: A printer, web: https://example.org}\n",
+    "contact: https://example.org/issues\nmanifest-author: somebody\nderivative-of: https://example.org\n",
+    "project-link: https://example.org/another\n",  # a second time
+    "documentation-home: 'https://example.org/docs '\nversion:\nmade: false\n",
+    "manufacturing-files:\n  - path: https://example.org/Build_Files\n    title: 3D\n",
+    "design-files:\n  - path: ./Design_Files/\nsoftware:\n  - path: /firmware\n",
+    "standards-used:\n  - standard-title: ISO\n    certification:\n      - {certifier: Self}\n",
+    "keywords: [a, 3D-printer; making, 'yes', on, 1_000, 0x1F, 2e3, ~]\n",
+    "date-created: 2019-10-05\ndate-updated: 2024-05-27T10:00:00Z\n",
+    "intended-use: >-\n  Long words\n  over lines\nunknown-key: {a: {b: [1, {c: d}]}}\n",
+    "contributors:\n  - &one {name: A}\n  - *one\n  - name: B\n    affiliation: C\n",
+]
+FOUND_2 = [
+    "",
+    'readme = "/README.md"\nimage = "/docs/images/x.webp"\nbom = "/hardware/bom.csv"\n',
+    'image = ""\n[[software]]\nrelease = "0.1"\ninstallation-guide = "/README.md"\n',
+    'outer-dimension-dim = "mm"\nouter-dimension = "cube(size = [165,140,30])"\n',
+    'bom = ["bom/cube.csv", "bom/slider.csv"]\nuser-manual = ["docs/cube.md"]\n',
+    'tsdc = ["CNC", "PCB"]\n[[part]]\nname = "Hat"\ntsdc = "PCB"\nsource = "/hat/Hat.brd"\n',
+    'organisation = "X e.V."\ndocumentation-readiness-level = "ODRL-3*"\nmass = 62\n',
+    '[outer-dimensions]\nopenSCAD = "cube(size = [400,350,150])"\nunit = "mm"\n',
+    'standard-compliance = "DIN EN 1335"\n[[image]]\nlocation = "a.jpg"\nslots = ["model-main"]\n',
+    'forkOf = "https://example.org"\nx.y.z = 1\nwhen = 2020-04-02T10:00:00Z\nnan = inf\n',
+]
+
+
+@pytest.mark.parametrize("more", FOUND_1)
+@pytest.mark.parametrize("first", ["", "%Open know-how manifest 0.1\n---\n", "\ufeff# Words\n"])
+def test_manifests_of_version_1_as_they_are_found_lose_no_key(first, more):
+    text = first + MINIMAL_1 + more
+    document = okh.read("okh-x.yml", text.encode())
+    again = okh.read("okh-x.yml", okh.with_fabnet(document, {"revision": "ab"}).encode())
+    assert {k: v for k, v in again.data.items() if k != "fabnet"} == document.data
+    back = to_yaml(to_toml(document))
+    assert back.data == okh.without_none(document.data) | (
+        {"version": okh.version(document)} if "version" in document.data else {}
+    )
+
+
+@pytest.mark.parametrize("more", FOUND_2)
+def test_manifests_of_version_2_as_they_are_found_lose_no_key(more):
+    document = okh.read("okh.toml", (MINIMAL_2 + more).encode())
+    again = okh.read("okh.toml", okh.with_fabnet(document, {"revision": "ab"}).encode())
+    assert {k: v for k, v in again.data.items() if k != "fabnet"} == document.data
+    assert to_toml(to_yaml(document)).data == document.data
+
+
+def test_version_2_written_as_yaml_is_read_and_a_path_from_the_root_is_one_in_the_folder():
+    text = (
+        "okhv: OKH-LOSHv1.0\nname: 'Click Me: a switch'\nrepo: https://example.org/click\n"
+        "license: {hardware: CERN-OHL-W-2.0}\nlicensor: {name: B. J.}\nfunction: Clicks.\nempty:\n"
+        "export: [/stl/case.stl, ./stl/cap.stl]\n"
+    )
+    document = okh.read("okh.yml", text.encode())
+    assert document.format is Format.TOML
+    assert document.data["empty"] == ""
+    manifest = check_manifest(own_keys(document))
+    assert [row.file for row in manifest.part] == ["stl/case.stl", "stl/cap.stl"]
+    assert manifest.license == "CERN-OHL-W-2.0"

@@ -8,7 +8,6 @@ and whether its lab makes this already. A score is an order only; it forbids not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,8 @@ from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Ro
 #: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
 _FINE = 1e4
 _MOST = 65_535
+#: So many printers are looked at first for a line, then twice as many: few of ten thousand get any.
+_FIRST = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Book:
         self._makers: dict[int, _Makers] = {}
         self._knows: dict[int, Bools] = {}
         self._rows: list[Rows] = []
+        self._put: dict[tuple[int, int], list[int]] = {}  # where in `_rows`, by line and bucket
 
     @property
     def rows(self) -> Rows:
@@ -101,8 +103,8 @@ class Book:
                 self._slack[bucket:] -= taken
                 self._used += taken
         if self._bounded:
-            for turn in _turns(rows.printer):
-                self._draw(rows.only(turn))
+            for turn in rows.turns():
+                self._draw(turn)
         self._rows.append(rows)
 
     def insert(
@@ -118,17 +120,29 @@ class Book:
             least: a printer gets at least so many pieces, or all that are left.
         """
         made = self.makers(int(self.lines.part[line]))
-        room, who = self._room(line, bucket, made)
-        plates = self._plates(made, who, room)
+        who = self._may(line, made)
+        by = np.clip(score[made.printer[who]] * _FINE, 0, _MOST).astype(np.uint16)
+        who = who[np.argsort(by, kind="stable")]
+        enough, begin, count = max(min(least, pieces), TINY), 0, _FIRST
+        while begin < len(who) and pieces > TINY:
+            some = who[begin : begin + count]
+            begin, count = begin + count, 2 * count
+            pieces = self._some(line, pieces, bucket, made, some, enough)
+        return self._corners(line, pieces, bucket, score, made) if pieces > TINY else 0.0
+
+    def _some(
+        self, line: int, pieces: float, bucket: int, made: _Makers, who: Ints, enough: float
+    ) -> float:
+        """Put pieces on these makers, one after another, if it holds enough; return what is left."""
+        plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
         capacity = plates * made.pieces[who]
-        some = np.flatnonzero(capacity >= max(min(least, pieces), TINY))
-        order = np.clip(score[made.printer[who[some]]] * _FINE, 0, _MOST).astype(np.uint16)
-        some = some[np.argsort(order, kind="stable")]
+        some = np.flatnonzero(capacity >= enough)
+        if not len(some):
+            return pieces
         sums = np.cumsum(capacity[some])
-        if not len(some) or sums[-1] < pieces - TINY:
-            left = pieces - (float(sums[-1]) if len(some) else 0.0)
+        if sums[-1] < pieces - TINY:
             self._add(line, bucket, made, who[some], plates[some], np.zeros(len(some), np.int64))
-            return self._corners(line, left, bucket, score, made) if left > TINY else 0.0
+            return pieces - float(sums[-1])
         last = int(np.searchsorted(sums, pieces - TINY))
         some = some[: last + 1]
         full, part = plates[some], np.zeros(last + 1, np.int64)
@@ -144,12 +158,14 @@ class Book:
         copies = int(np.ceil((pieces - full * made.pieces[maker]) / good - TINY))
         return (full + 1, 0) if copies >= made.copies[maker] else (full, max(0, copies))
 
-    def gather(self, line: int, least: float, score: Floats) -> None:
-        """Put what small lots (of one lab) have of a line on labs that make more of it."""
-        rows = self.rows
+    def gather(self, line: int, least: float, regret: Floats, weights: Weights) -> None:
+        """Put what small lots (of one lab) have of a line on labs that make more of it.
+
+        Arguments as of `score`; a lot of fewer than `least` pieces is small.
+        """
         net, bucket = self.net, self.bucket(line)
-        mine = (rows.line == line) & (rows.bucket == bucket)
-        some = rows.only(mine)
+        where = self._put.get((line, bucket), [])
+        some = joined([self._rows[n] for n in where])
         good = some.copies(net, self.lines) * net.good[some.printer]
         lots = np.bincount(net.node[some.printer], good, self._nodes)
         small = (lots > 0) & (lots < least)
@@ -157,6 +173,7 @@ class Book:
         fixed = self.lines.release_min.any() or (self._bounded and len(self._spool_g) > 1)
         if fixed or not small.any() or not (lots >= least).any():
             return
+        score = self.score(line, regret, weights)
         moved = small[net.node[some.printer]]
         out = some.only(moved)
         minutes = out.minutes(net, self.lines)
@@ -164,9 +181,8 @@ class Book:
         self._slack[bucket:] += np.bincount(out.printer, minutes, net.printers)
         if self._bounded:
             self._spool_g[0] += np.bincount(out.printer, self._grams(out), net.printers)
-        keep = np.ones(len(rows.line), dtype=np.bool_)
-        keep[np.flatnonzero(mine)[moved]] = False
-        self._rows = [rows.only(keep)]
+        for n in where:
+            self._rows[n] = self._rows[n].only(~small[net.node[self._rows[n].printer]])
         know = self._know(line)
         know[small] = False
         left = self.insert(line, float(good[moved].sum()), bucket, score + ~know[net.node])
@@ -177,17 +193,19 @@ class Book:
         """Return the bucket of a line."""
         return int(np.searchsorted(self.ends_min, self.lines.due_min[self.lines.order[line]]))
 
-    def _room(self, line: int, bucket: int, made: _Makers) -> tuple[Floats, Ints]:
-        """Return the minutes that can be put in, and of which makers (indices into `made`)."""
-        who = np.arange(len(made.printer))
+    def _may(self, line: int, made: _Makers) -> Ints:
+        """Return which makers (indices into `made`) may make a line."""
         if (barred := self.lines.barred.get(line)) is not None:
-            who = who[~barred[made.printer]]
-        printer = made.printer[who]
+            return np.flatnonzero(~barred[made.printer])
+        return np.arange(len(made.printer))
+
+    def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
+        """Return the minutes that can be put on these printers."""
         room: Floats = self._slack[bucket:, printer].min(axis=0)
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
             room = room - self._gap(bucket, printer, release)
-        return room, who
+        return room
 
     def _gap(self, bucket: int, printer: Ints, release_min: float) -> Floats:
         """How long a printer would stand still before a line that may not start yet."""
@@ -211,8 +229,9 @@ class Book:
     ) -> float:
         """Put part plates where a full one has no room any more; return what has none either."""
         net, part = self.net, int(self.lines.part[line])
-        room, who = self._room(line, bucket, made)
+        who = self._may(line, made)
         printer = made.printer[who]
+        room = self._room(line, bucket, printer)
         cls = net.cls[printer]
         each = np.maximum(net.piece_min[part, cls], TINY)
         copies = np.floor((room * net.speed[printer] - net.plate_min[part, cls]) / each + TINY)
@@ -256,6 +275,7 @@ class Book:
         self._know(line)[self.net.node[printer]] = True
         if self._bounded:
             self._draw(rows)
+        self._put.setdefault((line, bucket), []).append(len(self._rows))
         self._rows.append(rows)
 
     def _grams(self, rows: Rows) -> Floats:
@@ -291,11 +311,13 @@ class Book:
         printer = made.printer
         cls = self.net.cls[printer]
         overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
-        room, who = self._room(line, 0, made)
+        who = self._may(line, made)
         width = np.maximum(past - first, 1e-12)[printer[who]]
         owned = free[printer[who]] * np.clip(overlap[who] / width, 0.0, 1.0)
         wanted = np.maximum(np.round(owned / made.minutes[who] - 0.1), 0)
-        plates: Ints = np.minimum(wanted.astype(np.int64), self._plates(made, who, room))
+        plates: Ints = np.minimum(
+            wanted.astype(np.int64), self._plates(made, who, self._room(line, 0, printer[who]))
+        )
         sums = np.cumsum(plates * made.pieces[who])
         plates[sums > pieces + TINY] = 0
         self._add(line, 0, made, who, plates, np.zeros(len(who), np.int64))
@@ -320,13 +342,15 @@ class Book:
         return self._knows.setdefault(line, np.zeros(self._nodes, dtype=np.bool_))
 
     def score(self, line: int, regret: Floats, weights: Weights) -> Floats:
-        """Return [P]: who should make a line first. `regret` is [Q, C]."""
+        """Return [P]: who should make a line first. `regret` is [Q, P]."""
         part, order = int(self.lines.part[line]), int(self.lines.order[line])
-        found: Floats = regret[part][self.net.cls]
-        found = found + weights.km * self.net.km[int(self.lines.site[order])]
+        found: Floats = weights.km * self.net.km[int(self.lines.site[order])]
+        found += regret[part]
         found += weights.load * self.load()
         if weights.new:
-            found += weights.new * ~self._know(line)[self.net.node]
+            # Where nobody knows it, it is new to all.
+            know = self._knows.get(line)
+            found += weights.new if know is None else weights.new * ~know[self.net.node]
         return found
 
     # --- as soon as can be --------------------------------------------------------------------
@@ -339,7 +363,7 @@ class Book:
         """
         made = self.makers(int(self.lines.part[line]))
         late = len(self.ends_min)
-        _, who = self._room(line, late, made)
+        who = self._may(line, made)
         release = float(self.lines.release_min[self.lines.order[line]])
         printer = made.printer[who]
         start = np.maximum(self._used[printer], self._after(release)[printer])
@@ -371,13 +395,3 @@ class Book:
         if pieces > TINY:
             pieces = self._corners(line, pieces, late, self._used / self._offered, made)
         return max(0.0, pieces)
-
-
-def _turns(printer: Ints) -> Iterator[Bools]:
-    """Cut rows into sets with at most one row for each printer, in their order."""
-    by = np.argsort(printer, kind="stable")
-    first = np.searchsorted(printer[by], printer[by])
-    rank = np.empty(len(printer), np.int64)
-    rank[by] = np.arange(len(printer)) - first
-    for turn in range(int(rank.max(initial=-1)) + 1):
-        yield rank == turn

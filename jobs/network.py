@@ -8,7 +8,7 @@ by the end of every slot. Pure. Leaves whether a printer can make a part to `job
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -145,6 +145,15 @@ class Rows:
         """Return how many copies each row prints, good ones and others."""
         part, cls = lines.part[self.line], net.cls[self.printer]
         return self.plates * net.most[part, cls] + self.last
+
+    def turns(self) -> Iterator[Rows]:
+        """Cut them into sets with at most one row for each printer, in their order."""
+        by = np.argsort(self.printer, kind="stable")
+        first = np.searchsorted(self.printer[by], self.printer[by])
+        rank = np.empty(len(by), np.int64)
+        rank[by] = np.arange(len(by)) - first
+        for turn in range(int(rank.max(initial=-1)) + 1):
+            yield self.only(rank == turn)
 
 
 def joined(rows: Sequence[Rows]) -> Rows:

@@ -115,7 +115,7 @@ def _fill(
 ) -> tuple[float, Book, Floats]:
     """Put in what can be in time; return its share, the book and what is left of each line."""
     net, lines = book.net, book.lines
-    regret = found.regret(net)
+    regret = found.regret(net)[:, net.cls]
     if kept is None:
         left = lines.pieces.copy()
         shares = shares_in_time(net, lines, found, loss=loss)
@@ -133,7 +133,7 @@ def _fill(
             left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
     if least > 0 and kept is None:
         for line in range(lines.count):
-            book.gather(line, least, book.score(line, regret, weights))
+            book.gather(line, least, regret, weights)
     return _in_time(lines, left), book, left
 
 

@@ -36,7 +36,7 @@ class Trouble:
     status: int
     title: str
     advice: str
-    detail: str = ""  # a sentence of the ledger, in English
+    detail: str = ""  # a sentence of the ledger, as it says it: in English
     retry_after_s: int | None = None
 
 

@@ -24,6 +24,7 @@ from jobs.telling import CHOICES, Listener, clock_of
 from printers.model import Spool
 from web.language import LANGUAGES, local_days, plain_days
 from web.language import gettext as _
+from web.sentences import said_here
 
 #: What a maker can say in one touch of parts that are not good; anything else is her own words.
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
@@ -65,7 +66,7 @@ class Form:
 
     def refused(self, error: InvalidFieldError) -> None:
         """Put what a use case says beside the field that it names."""
-        self.wrong(error.field, error.why)
+        self.wrong(error.field, said_here(error.why))
 
     def text(self, name: str, most: int = _MOST_TEXT, *, needed: bool = True) -> str:
         """Return a field's text without white space around it."""

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from babel import dates
+from babel import dates, numbers
 from babel.support import Translations
 from flask import Flask, request
 from flask_babel import (  # type: ignore[import-untyped]
@@ -44,6 +44,7 @@ class Lazy:
     """Words that are translated when they are shown, not when they are written down."""
 
     def __init__(self, words: str) -> None:
+        self.source = words  # as it stands in the code, in English
         self._words = _lazy_gettext(words)
 
     def __str__(self) -> str:
@@ -59,7 +60,7 @@ class Speech:
     """One language without a reader at hand, for letters: the same catalogues as the pages."""
 
     def __init__(self, language: str) -> None:
-        self._language = language
+        self.language = language
         folder = Path(__file__).parent / "translations"
         self._catalogue = Translations.load(str(folder), [language])
 
@@ -71,9 +72,13 @@ class Speech:
         """As `ngettext`."""
         return str(self._catalogue.ngettext(one, many, num)) % (figures | {"num": num})
 
+    def number(self, value: float) -> str:
+        """As `number`."""
+        return str(numbers.format_decimal(value, locale=self.language))
+
     def day(self, text: str) -> str:
         """As `day_words`."""
-        return str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self._language))
+        return str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self.language))
 
 
 def number(value: float) -> str:

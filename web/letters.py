@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from jobs.telling import TO_REQUESTERS, Kind
 from web.language import Speech
+from web.sentences import say
 
 #: Pages that letters lead to.
 WAITING_PATH, CHOICE_PATH, STOP_PATH = "/waiting", "/told", "/told/stop"
@@ -211,7 +212,7 @@ def _alarm(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, str]:
         _("The printer may still be hot. Go there now and switch it off."),
     ]
     if words:
-        lines.append(_("Its computer says: %(words)s", words=words))
+        lines.append(_("Its computer says: %(words)s", words=say(str(words), speech)))
     lines.append(_("When it is safe, say here what is on the bed:"))
     return subject, "\n\n".join(lines)
 

@@ -10,14 +10,12 @@ from types import MappingProxyType
 
 from flask import Flask
 
-from designs.model import ReviewState
 from jobs import hours as hours_of_week
 from jobs.errors import InvalidFieldError
 from jobs.law import Books
 from jobs.ledger.history import EventView
-from jobs.lifecycle import STOPPABLE, AttemptState
-from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
-from printers.model import MANUAL, PrinterState
+from jobs.lifecycle import STOPPABLE
+from jobs.model import OrderState, Reason, ReasonCode
 from web.language import (
     Lazy,
     day_words,
@@ -30,109 +28,22 @@ from web.language import (
 )
 from web.language import gettext as _
 from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
+from web.sentences import said, said_here
+from web.states import (
+    ATTEMPT_STATES,
+    BATCH_STATES,
+    LINKS,
+    LOT_STATES,
+    ORDER_STATES,
+    PRINTER_STATES,
+    PROCESSES,
+    REVIEW_STATES,
+    ROLES,
+    STEPS,
+)
 from web.titles import own_title, part_words
 
 Words = Mapping[str, Lazy]
-
-ORDER_STATES: Words = MappingProxyType(
-    {
-        OrderState.ASKED: lazy_gettext("to be confirmed"),
-        OrderState.CONFIRMED: lazy_gettext("being made"),
-        OrderState.REFUSED: lazy_gettext("turned down"),
-        OrderState.DELIVERED: lazy_gettext("delivered"),
-    }
-)
-
-ATTEMPT_STATES: Words = MappingProxyType(
-    {
-        AttemptState.OFFERED: lazy_gettext("offered"),
-        AttemptState.TAKEN: lazy_gettext("taken"),
-        AttemptState.PREPARING: lazy_gettext("being prepared"),
-        AttemptState.READY: lazy_gettext("ready to start"),
-        AttemptState.GRANTED: lazy_gettext("may be started"),
-        AttemptState.PRINTING: lazy_gettext("printing"),
-        AttemptState.PRINTED: lazy_gettext("printed, to be counted"),
-        AttemptState.HARVESTED: lazy_gettext("counted"),
-        AttemptState.DECLINED: lazy_gettext("declined"),
-        AttemptState.LAPSED: lazy_gettext("lapsed"),
-        AttemptState.WITHDRAWN: lazy_gettext("withdrawn"),
-        AttemptState.RETURNED: lazy_gettext("given back"),
-        AttemptState.CANCELLED: lazy_gettext("stopped, to be counted"),
-        AttemptState.FAILED: lazy_gettext("failed, to be counted"),
-        AttemptState.INTERRUPTED: lazy_gettext("interrupted, to be counted"),
-        AttemptState.WRITTEN_OFF: lazy_gettext("written off"),
-    }
-)
-
-LOT_STATES: Words = MappingProxyType(
-    {
-        LotState.WAITING: lazy_gettext("waits for inspection"),
-        LotState.INSPECTED: lazy_gettext("inspected"),
-    }
-)
-
-BATCH_STATES: Words = MappingProxyType(
-    {
-        BatchState.PACKED: lazy_gettext("packed"),
-        BatchState.DISPATCHED: lazy_gettext("on its way"),
-        BatchState.RECEIVED: lazy_gettext("has arrived"),
-    }
-)
-
-PRINTER_STATES: Words = MappingProxyType(
-    {
-        PrinterState.OFFLINE: lazy_gettext("not connected"),
-        PrinterState.IDLE: lazy_gettext("idle"),
-        PrinterState.PRINTING: lazy_gettext("printing"),
-        PrinterState.PAUSED: lazy_gettext("paused"),
-        PrinterState.FAULT: lazy_gettext("out of order"),
-    }
-)
-
-#: How parts are made, by Open Know-How's codes.
-PROCESSES: Words = MappingProxyType(
-    {
-        "3DP": lazy_gettext("printed"),
-        "BUY": lazy_gettext("bought"),
-        "LAS": lazy_gettext("laser-cut"),
-        "SEW": lazy_gettext("sewn"),
-        "ASM": lazy_gettext("put together by hand"),
-    }
-)
-REVIEW_STATES: Words = MappingProxyType(
-    {
-        ReviewState.DRAFT: lazy_gettext("draft"),
-        ReviewState.TRIED: lazy_gettext("tried out"),
-        ReviewState.ACCEPTED: lazy_gettext("accepted for use"),
-        ReviewState.WITHDRAWN: lazy_gettext("withdrawn"),
-    }
-)
-
-ROLES: Words = MappingProxyType(
-    {
-        Role.MAKER: lazy_gettext("maker"),
-        Role.INSPECTOR: lazy_gettext("inspection"),
-        Role.STEWARD: lazy_gettext("coordination"),
-    }
-)
-
-STEPS: Words = MappingProxyType(
-    {
-        "asked": lazy_gettext("Asked"),
-        "making": lazy_gettext("Being made"),
-        "inspection": lazy_gettext("Inspection"),
-        "way": lazy_gettext("On its way"),
-        "received": lazy_gettext("Received"),
-    }
-)
-
-LINKS: Words = MappingProxyType(
-    {
-        "serial": lazy_gettext("USB"),
-        "octoprint": lazy_gettext("OctoPrint"),
-        MANUAL: lazy_gettext("by hand"),
-    }
-)
 
 #: What coordinator and nodes write beside a change of state, in words that never vary.
 _TOLD: Words = MappingProxyType(
@@ -229,14 +140,14 @@ def order_state(state: OrderState, books: Iterable[Books]) -> str:
 
 
 def told(reason: str) -> str:
-    """Return why something was so: one of the words that the network knows, or a person's own."""
+    """Return why something was so: in words that the network knows, or a person's own as they are."""
     why = reason.removeprefix(_TAKEN_BACK)
     if why != reason:
         return _("taken back: %(why)s", why=PLAIN_REASONS.get(why, why))
     for table in (SCRAP, NO_WORDS, STOP_WORDS, _TOLD, PRINTER_STATES):
         if reason in table:
             return str(table[reason])
-    return reason
+    return said_here(reason)
 
 
 def made_of(material: str) -> str:
@@ -429,5 +340,6 @@ def register(app: Flask) -> None:
         own_title=own_title,
         part_words=part_words,
         reason_words=reason,
+        said=said,
         told_words=told,
     )

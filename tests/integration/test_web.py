@@ -420,7 +420,9 @@ def test_a_steward_refuses_with_a_reason(site):
 def test_what_the_ledger_refuses_is_said_with_its_reason(site, order):
     answer = site.person("steward").send(f"/orders/{order}/confirm", at="/waiting")
     assert answer.status_code == 409
-    assert "is confirmed already; nothing was changed." in answer.text
+    assert f"la commande {order} est déjà dans cet état" in answer.text
+    english = site.person("steward").send(f"/orders/{order}/confirm?lang=en", at="/waiting")
+    assert "is confirmed already; nothing was changed." in english.text
 
 
 def test_only_the_steward_sees_who_asked(site, order):

@@ -32,6 +32,7 @@ from web.auth import me
 from web.context import here
 from web.forms import Form
 from web.language import gettext as _
+from web.sentences import said_here
 
 pages = Blueprint("designs", __name__)
 
@@ -136,7 +137,7 @@ def add() -> AnyResponse | tuple[str, int]:
         try:
             revision = bundle.add(library, path, title=title, per_kit=per_kit, licence=licence)
         except DesignError as error:
-            form.wrong("file", str(error))
+            form.wrong("file", said_here(str(error)))
             return _gallery(form, _draw_gaps(library, path)), 422
     return redirect(url_for(".show", revision_id=revision.id), 303)
 

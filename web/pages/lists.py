@@ -18,6 +18,7 @@ from jobs.ledger import views
 from web.context import here
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
+from web.sentences import said_here
 from web.sheets import UnreadableSheetError, read_sheet, write_csv
 
 pages = Blueprint("lists", __name__)
@@ -120,7 +121,7 @@ def _place(found: Listed) -> tuple[list[object], list[object], list[tuple[Line, 
                 context.ledger, line.request, revisions[line.request.revision_id], now
             )
         except (InvalidFieldError, RefusedError) as error:
-            wrong.append((line, str(error)))
+            wrong.append((line, said_here(str(error))))
             continue
         order = views.order(context.ledger.reading, placed.order_id)
         (made if order.created_at == now else known).append(order)

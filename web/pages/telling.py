@@ -20,6 +20,7 @@ from web.forms import Form, telling_form, telling_from
 from web.language import gettext as _
 from web.language import language, lazy_gettext
 from web.letters import is_sent_to, read_stop_token
+from web.sentences import said_here
 
 pages = Blueprint("telling", __name__)
 
@@ -89,7 +90,7 @@ def _wrong(error: InvalidFieldError) -> str:
         return _("Please write an address like awa@example.org.")
     if error.field == "webhook":
         return _("Please write an address like https://ntfy.example/topic.")
-    return error.why
+    return said_here(error.why)
 
 
 def _page(before: Listener, form: Form) -> str:

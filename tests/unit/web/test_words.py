@@ -23,7 +23,7 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
 from printers.model import PrinterState
-from web import language, titles, words
+from web import language, states, titles, words
 from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
 
 HERE = Path(web.__file__).parent
@@ -92,13 +92,13 @@ def test_a_missing_translation_would_be_found(catalogue):
 @pytest.mark.parametrize(
     ("table", "keys"),
     [
-        (words.ORDER_STATES, OrderState),
-        (words.ATTEMPT_STATES, AttemptState),
-        (words.LOT_STATES, LotState),
-        (words.BATCH_STATES, BatchState),
-        (words.PRINTER_STATES, PrinterState),
-        (words.REVIEW_STATES, ReviewState),
-        (words.ROLES, Role),
+        (states.ORDER_STATES, OrderState),
+        (states.ATTEMPT_STATES, AttemptState),
+        (states.LOT_STATES, LotState),
+        (states.BATCH_STATES, BatchState),
+        (states.PRINTER_STATES, PrinterState),
+        (states.REVIEW_STATES, ReviewState),
+        (states.ROLES, Role),
         (words.SCRAP, SCRAP_REASONS),
         (words.NO_WORDS, REFUSALS),
         (words.STOP_WORDS, STOP_REASONS),

@@ -1,0 +1,170 @@
+"""What the gate for designs says of a file, as it says it: in English.
+
+A figure is written as `%(name)s`; `web.sentences` says what each name stands for.
+"""
+
+from __future__ import annotations
+
+from web.language import lazy_gettext as _
+
+SENTENCES = (
+    # of a mesh
+    _("only STL, OBJ and 3MF files can be read: export one of them"),
+    _("it is empty: export it again"),
+    _("%(size)s MiB are more than %(most)s: simplify the model"),
+    _("it is no 3MF file%(what)s: export it again"),
+    _("it is no OBJ file%(what)s: export it again"),
+    _("it is no STL file%(what)s: export it again"),
+    _(" but a JPEG picture"),
+    _(" but a PNG picture"),
+    _(" but a GIF picture"),
+    _(" but a PDF document"),
+    _(" but a ZIP archive"),
+    _(" but a web page"),
+    _(" but a Git LFS pointer, not the file itself"),
+    _("there is no triangle in it: export it again"),
+    _(
+        "it says %(told)s triangles and has room for %(holds)s: it was cut short or is broken;"
+        " fetch or export it again"
+    ),
+    _("it cannot be read: %(what)s"),
+    _("it cannot be kept: %(what)s"),
+    _("it cannot be read or kept: %(what)s"),
+    _("it cannot be read (%(what)s): export it again"),
+    _("it cannot be read as %(kind)s: %(what)s"),
+    _("reading it takes more than %(most)s s: simplify the model"),
+    _("reading it gave nonsense: export it again"),
+    _("it needs more than 2 GiB of memory to read: simplify the model"),
+    _("there is no part %(part)s in it; it has %(names)s"),
+    _("it holds %(many)s different parts (%(names)s): name one of them, or export it alone"),
+    _("its plate holds %(many)s different parts: export one part alone, fabnet fills the bed"),
+    _("%(many)s triangles are more than %(most)s: simplify the model"),
+    _("some of its coordinates are no numbers (NaN or infinite): export again"),
+    _("all of its triangles have no area: export it again"),
+    _("it measures %(dims)s mm, more than %(most)s: export it in millimetres"),
+    _(
+        "it measures %(dims)s mm. Was it drawn in metres? That would be %(long)s mm; export it in"
+        " millimetres"
+    ),
+    _(
+        "it measures %(dims)s mm. Was it drawn in inches? That would be %(long)s mm; export it in"
+        " millimetres"
+    ),
+    _("it is only %(size_mm)s mm long; in inches it would be %(long)s mm"),
+    _(
+        "its surface is not closed: %(gaps)s edges of %(all)s have a gap beside them; close the"
+        " holes in the program it was drawn with"
+    ),
+    _(
+        "some triangles face inwards (%(edges)s edges disagree): recalculate the normals in the"
+        " program it was drawn with"
+    ),
+    _("it is no solid body: repair it in the program it was drawn with"),
+    _("it is no solid body (%(why)s): repair it in the program it was drawn with"),
+    _(
+        "its volume cannot be told: %(one_cm3)s or %(other_cm3)s cm3; repair it in the program it"
+        " was drawn with"
+    ),
+    _(
+        "it falls apart into %(many)s bodies, more than %(most)s: join them in the program it was"
+        " drawn with"
+    ),
+    _(
+        "one of its %(many)s bodies hangs %(high_mm)s mm above the bed with nothing under it: put"
+        " it on the bed, or export the part alone"
+    ),
+    _("its surface was inside out and has been turned round"),
+    _(
+        "%(many)s edges are shared by more than two triangles, which slicers may read in two ways:"
+        " look at the first print closely"
+    ),
+    _("%(many)s bodies overlap; what they share is counted once"),
+    _(
+        "it has %(many)s separate bodies, which are printed and counted as one piece; if they are"
+        " parts laid out on a plate, export one part alone: fabnet fills the bed"
+    ),
+    _("it is a plate with %(counted)s: a kit of different parts, each laid on plates of its own"),
+    _("it is a plate with %(counted)s: one is taken, fabnet fills the bed itself"),
+    _("modifiers and supports of a slicer's project are left out: %(many)s of them"),
+    _("a face of %(many)s corners is too bent: triangulate the model"),
+    _("there is no corner %(number)s"),
+    _("a corner needs three numbers"),
+    _("a transform is no number"),
+    # of a 3MF
+    _("its archive has %(many)s parts: export the part alone"),
+    _("its archive would grow to %(size)s MiB: simplify the model"),
+    _("it defines XML entities, which no 3MF needs: export it again"),
+    _("it has no 3D/3dmodel.model: export it again"),
+    _("its slicer's project cuts one volume out of another: export the finished part as STL"),
+    _("nothing that is a part lies on its plate: export it again"),
+    _("its components make more than %(most)s triangles: simplify the model"),
+    _("its components hold one another: export the part again"),
+    _("its triangles name corners that are not there: export it again"),
+    _("it is put together from too many components: export one part alone"),
+    _("its unit %(unit)s is unknown: export it in mm"),
+    _("its plate holds more than %(most)s items: export one part alone"),
+    # of an archive
+    _("%(file)s holds no file"),
+    _("%(file)s holds %(many)s files, more than %(most)s"),
+    _("%(file)s would grow to %(size)s MiB"),
+    _("%(file)s cannot be unpacked: %(what)s"),
+    _("%(file)s is locked with a password"),
+    _("%(file)s leads out of the archive"),
+    _("%(file)s is a link, or no file at all"),
+    _("%(file)s is there twice"),
+    # of a manifest
+    _("%(name)s cannot be read: there is none, nor an okh.toml or okh.yml"),
+    _("was added before manifests were kept: add it again"),
+    _("an Open Know-How manifest stays one"),
+    _("leads out of the folder"),
+    _("%(path)s leads out of the folder"),
+    _("names no STL, OBJ or 3MF file in this folder: there is nothing to print"),
+    _("names no STL, OBJ or 3MF file in this folder; a part that is bought has tsdc = 'BUY'"),
+    _("has %(many)s manifests (%(names)s): name one"),
+    _("must be small letters, digits and hyphens"),
+    _("must not be empty"),
+    _("the design has no part"),
+    _("the design has no part that is printed"),
+    _("must be 1 or more"),
+    _("must be a code as 3DP, LAS, SEW, ASM or BUY"),
+    _("is missing: the part is to be printed"),
+    _("names no material"),
+    _("cannot be read: there is none, nor an okh.toml or okh.yml"),
+    _("cannot be read: %(what)s"),
+    _("is of no use: a part with tsdc = %(code)s is not made here"),
+    _("must be SVG, PNG or TXT; save a PDF as one of them, it can hold what runs"),
+    _("is there twice"),
+    _("has more than %(size)s MiB"),
+    _("is no list of keys and values"),
+    _("must be an address that begins with https://"),
+    _("names no licence"),
+    _("is no UTF-8 text: %(what)s"),
+    _("is no TOML: %(what)s"),
+    _("is no YAML: %(what)s"),
+    _("holds more than %(most)s values, or too deep"),
+    _("is missing"),
+    _("there is no material %(code)s"),
+    _("there is no material %(code)s; did you mean %(near)s?"),
+    _("there is no revision %(revision)s here; add the design first"),
+    _("the file %(sha)s is gone from the library's folder; add its design again"),
+    _("%(copies)s copies were asked for, and %(most)s fit on this bed"),
+    # of a pattern
+    _("%(file)s is larger than %(size)s MiB"),
+    _("%(file)s cannot be read: %(what)s"),
+    _("%(file)s is no SVG, PNG or TXT file"),
+    _("%(file)s is no SVG drawing: %(what)s"),
+    _("%(file)s is no SVG drawing"),
+    _("%(file)s has a document type of its own (<!DOCTYPE>): save it as plain SVG"),
+    _("%(file)s names a style sheet or entity from elsewhere: save it as plain SVG"),
+    _("%(file)s has <%(tag)s>, which is no line, shape or words: only those are taken"),
+    _("%(file)s has a style sheet that fetches something: only what is in the file is taken"),
+    _("%(file)s has a script (%(attribute)s=...): save it without"),
+    _("%(file)s names something outside the file (%(attribute)s=...): only what is in it is taken"),
+    _("%(file)s fetches something from elsewhere (%(attribute)s=...): only what is in it is taken"),
+    _("%(file)s is no PNG picture, or not a whole one"),
+    _("%(file)s has something behind the end of its picture: save it anew"),
+    _("%(file)s has %(wide)s × %(high)s points: between 1 and 50 million are taken"),
+    _("%(file)s is no plain text in UTF-8"),
+    _("%(file)s has characters that are no text"),
+    _("%(file)s is empty"),
+)

@@ -1,0 +1,129 @@
+"""What the ledger and a node say when they refuse something, as they say it: in English.
+
+A figure is written as `%(name)s`; `web.sentences` says what each name stands for.
+"""
+
+from __future__ import annotations
+
+from web.language import lazy_gettext as _
+
+SENTENCES = (
+    # the ledger's
+    _("There is no %(kind)s %(key)s here."),
+    _("%(ref)s belongs to %(owner)s; %(node)s cannot speak for it."),
+    _("%(node)s asks and does not read the answers."),
+    _("All of its lots are held: their design was withdrawn."),
+    _("There is no inspected lot of this order to pack."),
+    _("Batch %(batch)s is %(batch_state)s already."),
+    _("Batch %(batch)s is %(batch_state)s: it cannot be received now."),
+    _("Lot %(lot)s in it is held: its design was withdrawn, and nobody has released it."),
+    _("The coordinator does not know this code: copy it again, or ask for a new one."),
+    _("This code was good until %(until)s UTC: ask for a new one."),
+    _(
+        "This code was used already, at %(at)s UTC by a node that is called %(node)s now. If that"
+        " was not you, tell the coordination team at once; ask for a new code."
+    ),
+    _("The key in this folder belongs to node %(node)s already: join into a new folder."),
+    _("%(node)s is %(standing)s already."),
+    _("%(node)s is being set up here: look again in a minute."),
+    _(
+        "The fingerprint of %(node)s is %(fingerprint)s, not %(seen)s. If the lab shows another"
+        " one, do not confirm: somebody else has used its code."
+    ),
+    _("%(node)s was revoked already: %(reason)s."),
+    _("%(node)s does not belong to the network any more."),
+    _("Login %(number)s is not the next of %(node)s: it has %(has)s. Try again."),
+    _("%(node)s is %(standing)s: only a confirmed node can be asked."),
+    _("%(ref)s was counted already: %(good)s good, %(scrap)s scrap."),
+    _("%(ref)s was counted already."),
+    _("%(ref)s is %(attempt_state)s: there is nothing to count yet."),
+    _("%(ref)s was never granted: take it back instead."),
+    _(
+        "The grant of %(ref)s is good until %(until)s UTC: the node may start it till then. Ask"
+        " the maker first."
+    ),
+    _("Only a maker leaves by herself; ask the one who runs the network."),
+    _(
+        "Plates at your lab are not over: %(refs)s. Count them first, or let the coordination team"
+        " give them up."
+    ),
+    _("Lot %(lot)s is called back: keep it apart, it is not inspected."),
+    _("Lot %(lot)s was inspected already: %(accepted)s accepted, %(rejected)s rejected."),
+    _("%(node)s cannot be the name of a node: choose another one."),
+    _("%(ref)s is %(attempt_state)s already; there is nothing to answer."),
+    _("Count the parts of %(ref)s first: they are on this bed."),
+    _("%(ref)s is %(attempt_state)s: there is no print to stop."),
+    _("This design was withdrawn: %(reason)s"),
+    _("Order %(order)s is %(order_state)s already; nothing was changed."),
+    _("This recall was ended by %(who)s: %(reason)s"),
+    _("This was settled before."),
+    _("This revision was withdrawn: another one has to be accepted."),
+    _("It was withdrawn already, by %(who)s: %(reason)s"),
+    _("Lot %(lot)s is not held."),
+    _("%(event)s cannot happen to an attempt that is %(attempt_state)s"),
+    # the node's own, on its page
+    _("%(printer)s prints %(ref)s now."),
+    _("%(ref)s lies on %(printer)s: count it, that clears the bed too."),
+    _("%(printer)s prints a test part now."),
+    _("%(ref)s is %(attempt_state)s: it cannot be started from here."),
+    _(
+        "The time in which %(ref)s may be started is over; it is asked for anew as soon as the"
+        " network is within reach."
+    ),
+    _("%(ref)s is %(attempt_state)s: only what has not begun can be given back."),
+    _("The node did not answer. Please try again."),
+    _("The node failed; its log says why."),
+    _("%(printer)s is fed by a person: print the test part from its card."),
+    _("%(printer)s prints a test part already."),
+    _("%(ref)s is on %(printer)s: its print ends and is counted first."),
+    _("%(printer)s is %(printer_state)s: it cannot print now."),
+    _("%(printer)s is %(printer_state)s (%(what)s): it cannot print now."),
+    _(
+        "Another printer heats up now, and node.toml lets no more at once (heaters_at_once): try"
+        " again in a few minutes."
+    ),
+    _("No spool is loaded on %(printer)s: say in node.toml what is on it."),
+    _("%(printer)s prints no test part."),
+    # what is wrong with a value that was entered
+    _("accepted and rejected must make %(pieces)s"),
+    _("say why pieces were rejected"),
+    _("say what happened to the missing pieces"),
+    _("between %(least)s and %(most)s"),
+    _("from %(least)s to %(most)s"),
+    _("%(value)s is not between %(least)s and %(most)s"),
+    _("is needed"),
+    _("is needed: the network plans by it"),
+    _("is needed: the requester will read it"),
+    _("say what is wrong, in words that a nurse understands"),
+    _("all three have to be so before it prints alone"),
+    _("%(material)s is not in the vocabulary"),
+    _("is no day"),
+    _("this day has passed"),
+    _("is no address of mail"),
+    _("write it as https://ntfy.example/topic"),
+    _("is not told to this role"),
+    _("is no time of day"),
+    _("write its name, at most %(most)s letters"),
+    _("is none: update fabnet on the node"),
+    _("is none"),
+    _("is somebody else's already: choose another one"),
+    _("at most %(most)s characters"),
+    _("refused and lost together are at most %(most)s"),
+    _("may not be empty"),
+    _("a maker belongs to a node"),
+    _("is another revision"),
+    _("two have the same id"),
+    _("a printer has no id"),
+    _("is none of %(codes)s"),
+    _("a machine that a person works is told by hand"),
+    _("a machine that does not print has none"),
+    _("%(many)s characters are more than %(most)s"),
+    _("more than %(most)s of them"),
+    _(
+        '%(part)s cannot be read; write it as "08:00-20:00" or "Mon-Fri 18:00-23:00, Sat'
+        ' 09:00-17:00"'
+    ),
+    _("somebody has to be there at some time; or pause"),
+    _("a lot has at least one piece"),
+    _("one of %(codes)s"),
+)

@@ -1,0 +1,114 @@
+"""What states, roles and processes are called on pages: tables, translated when they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from designs.model import ReviewState
+from jobs.lifecycle import AttemptState
+from jobs.model import BatchState, LotState, OrderState, Role
+from printers.model import MANUAL, PrinterState
+from web.language import Lazy, lazy_gettext
+
+Words = Mapping[str, Lazy]
+
+ORDER_STATES: Words = MappingProxyType(
+    {
+        OrderState.ASKED: lazy_gettext("to be confirmed"),
+        OrderState.CONFIRMED: lazy_gettext("being made"),
+        OrderState.REFUSED: lazy_gettext("turned down"),
+        OrderState.DELIVERED: lazy_gettext("delivered"),
+    }
+)
+
+ATTEMPT_STATES: Words = MappingProxyType(
+    {
+        AttemptState.OFFERED: lazy_gettext("offered"),
+        AttemptState.TAKEN: lazy_gettext("taken"),
+        AttemptState.PREPARING: lazy_gettext("being prepared"),
+        AttemptState.READY: lazy_gettext("ready to start"),
+        AttemptState.GRANTED: lazy_gettext("may be started"),
+        AttemptState.PRINTING: lazy_gettext("printing"),
+        AttemptState.PRINTED: lazy_gettext("printed, to be counted"),
+        AttemptState.HARVESTED: lazy_gettext("counted"),
+        AttemptState.DECLINED: lazy_gettext("declined"),
+        AttemptState.LAPSED: lazy_gettext("lapsed"),
+        AttemptState.WITHDRAWN: lazy_gettext("withdrawn"),
+        AttemptState.RETURNED: lazy_gettext("given back"),
+        AttemptState.CANCELLED: lazy_gettext("stopped, to be counted"),
+        AttemptState.FAILED: lazy_gettext("failed, to be counted"),
+        AttemptState.INTERRUPTED: lazy_gettext("interrupted, to be counted"),
+        AttemptState.WRITTEN_OFF: lazy_gettext("written off"),
+    }
+)
+
+LOT_STATES: Words = MappingProxyType(
+    {
+        LotState.WAITING: lazy_gettext("waits for inspection"),
+        LotState.INSPECTED: lazy_gettext("inspected"),
+    }
+)
+
+BATCH_STATES: Words = MappingProxyType(
+    {
+        BatchState.PACKED: lazy_gettext("packed"),
+        BatchState.DISPATCHED: lazy_gettext("on its way"),
+        BatchState.RECEIVED: lazy_gettext("has arrived"),
+    }
+)
+
+PRINTER_STATES: Words = MappingProxyType(
+    {
+        PrinterState.OFFLINE: lazy_gettext("not connected"),
+        PrinterState.IDLE: lazy_gettext("idle"),
+        PrinterState.PRINTING: lazy_gettext("printing"),
+        PrinterState.PAUSED: lazy_gettext("paused"),
+        PrinterState.FAULT: lazy_gettext("out of order"),
+    }
+)
+
+#: How parts are made, by Open Know-How's codes.
+PROCESSES: Words = MappingProxyType(
+    {
+        "3DP": lazy_gettext("printed"),
+        "BUY": lazy_gettext("bought"),
+        "LAS": lazy_gettext("laser-cut"),
+        "SEW": lazy_gettext("sewn"),
+        "ASM": lazy_gettext("put together by hand"),
+    }
+)
+REVIEW_STATES: Words = MappingProxyType(
+    {
+        ReviewState.DRAFT: lazy_gettext("draft"),
+        ReviewState.TRIED: lazy_gettext("tried out"),
+        ReviewState.ACCEPTED: lazy_gettext("accepted for use"),
+        ReviewState.WITHDRAWN: lazy_gettext("withdrawn"),
+    }
+)
+
+ROLES: Words = MappingProxyType(
+    {
+        Role.MAKER: lazy_gettext("maker"),
+        Role.INSPECTOR: lazy_gettext("inspection"),
+        Role.STEWARD: lazy_gettext("coordination"),
+    }
+)
+
+STEPS: Words = MappingProxyType(
+    {
+        "asked": lazy_gettext("Asked"),
+        "making": lazy_gettext("Being made"),
+        "inspection": lazy_gettext("Inspection"),
+        "way": lazy_gettext("On its way"),
+        "received": lazy_gettext("Received"),
+    }
+)
+
+LINKS: Words = MappingProxyType(
+    {
+        "serial": lazy_gettext("USB"),
+        "octoprint": lazy_gettext("OctoPrint"),
+        MANUAL: lazy_gettext("by hand"),
+    }
+)

@@ -15,6 +15,13 @@ from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, starts
 from jobs.model import Reason, ReasonCode
 
 _EARTH_KM = 6371.0
+#: A lab that prints is told to be out of reach after this: shorter cuts mend themselves.
+SILENT_AFTER = timedelta(minutes=15)
+
+
+def is_silent(seen_at: datetime | None, now: datetime, *, online: bool) -> bool:
+    """Return whether a lab that was there has been out of reach for long; `seen_at` is when it went."""
+    return not online and seen_at is not None and now - seen_at >= SILENT_AFTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

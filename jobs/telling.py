@@ -184,6 +184,8 @@ class Trouble:
     title: str  # the printer's name for people
     lab: str
     words: str  # of the node or its driver, "" where it says nothing
+    #: Since when the lab is out of reach while this printer prints on; None: the trouble is another.
+    silent_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +323,7 @@ def alarms(
             continue
         hers = [each for each in recent if each.login == listener.login]
         same = [each for each in hers if at in each.keys and each.at > now - PACES[Kind.ALARM].gap]
+        same += [each for each in hers if trouble.key in each.keys]
         of_lab = [each for each in hers if any(k.startswith(f"{trouble.node}/") for k in each.keys)]
         if same or len(of_lab) >= MOST_ALARMS:
             continue
@@ -328,7 +331,9 @@ def alarms(
             "printer": trouble.title or trouble.printer, "lab": trouble.lab, "words": trouble.words,
             "node": trouble.node,
         }  # fmt: skip
-        letters = _letters(Kind.ALARM, listener, (at,), facts, now, trouble.key)
+        if trouble.silent_since is not None:
+            facts["silent_min"] = int((now - trouble.silent_since).total_seconds() // 60)
+        letters = _letters(Kind.ALARM, listener, (at, trouble.key), facts, now, trouble.key)
         found += [replace(each, urgent=True, ref=at) for each in letters]
     return tuple(found)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from jobs.errors import InvalidFieldError
 from jobs.hours import earliest_start, parse
 from jobs.law import Books
-from jobs.ledger.labs import NodeView
+from jobs.ledger.labs import NodeView, PrinterView
 from jobs.lifecycle import UNGRANTED
 from jobs.model import Order, OrderState
 
@@ -24,7 +24,8 @@ _SHORTEST_S = 60.0
 class Hint:
     """One reason why work stands still.
 
-    `kind` is one of: "offline" and "paused" (the lab), "out" (a printer out of service), "load" (a
+    `kind` is one of: "silent" (a printer prints on at a lab that is out of reach since `at`), "offline"
+    and "paused" (the lab), "out" (a printer out of service), "load" (a
     printer without a spool), "hours" (nobody is there before `at`), "placeless" (pieces of an order
     that no printer has).
     """
@@ -32,8 +33,17 @@ class Hint:
     kind: str
     key: str = ""  # the printer's or the order's id; "paused": the day on which that ends
     name: str = ""  # the printer's title, or the order's place
+    lab: str = ""  # "silent": where it stands
     count: int = 0  # "hours": plates that wait for it; "placeless": pieces
     at: datetime | None = None  # aware
+
+
+def of_silence(printers: Iterable[tuple[NodeView, PrinterView]]) -> tuple[Hint, ...]:
+    """Return the printers that nobody sees from here, and that print on."""
+    return tuple(
+        Hint(kind="silent", key=each.facts.id, name=each.facts.title, lab=node.lab, at=node.seen_at)
+        for node, each in printers
+    )
 
 
 def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:

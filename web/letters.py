@@ -206,6 +206,22 @@ def _words(
 def _alarm(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, str]:
     _ = speech.gettext
     printer, lab, words = (facts.get(name, "") for name in ("printer", "lab", "words"))
+    if "silent_min" in facts:
+        subject = _("%(printer)s prints on out of sight, and may be hot", printer=printer)
+        return subject, "\n\n".join(
+            [
+                _(
+                    "%(lab)s has been out of reach for %(minutes)s min, and %(printer)s was printing there."
+                    " It prints on by itself, and may still be hot: nobody sees it from here.",
+                    lab=lab, printer=printer, minutes=facts["silent_min"],
+                ),
+                _(
+                    "If you can, go and look. Most often only the Internet is gone: then leave it printing."
+                    " Switch it off if something is wrong."
+                ),
+                _("This ends by itself when the workshop’s computer is back. How things stand:"),
+            ]
+        )  # fmt: skip
     subject = _("%(printer)s may still be hot: switch it off", printer=printer)
     lines = [
         _("Something went wrong at %(printer)s (%(lab)s).", printer=printer, lab=lab),

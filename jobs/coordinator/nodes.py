@@ -14,7 +14,7 @@ from jobs.coordinator import telling
 from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Standing
-from jobs.ledger import streams, views
+from jobs.ledger import notices, streams, views
 from jobs.ledger.members import is_confirmed, member
 from jobs.ledger.rows import event, tell
 from jobs.ledger.store import Ledger
@@ -95,6 +95,8 @@ def presence(
         "update node set online = ?, boot = ?, conn = ?, seen_at = ? where id = ?",
         (int(online), boot, conn, now.isoformat(), node),
     )
+    if online:
+        notices.drop_silence(db, node, now)
 
 
 def capabilities(db: sqlite3.Connection, node: str, told: Capabilities, now: datetime) -> None:

@@ -171,10 +171,38 @@ def tell(ledger: Ledger, now: datetime, zone: tzinfo) -> int:
     if not people:
         return 0
     found = due(_things(db), people, notices.told_since(db, now - AGAIN_AFTER), now, zone)
+    found += _silences(db, now)
     if not found:
         return 0
     with ledger.transaction() as writing:
         return notices.write(writing, found, now)
+
+
+def _silences(db: sqlite3.Connection, now: datetime) -> tuple[Notice, ...]:
+    """Return the alarms on printers that print on at silent labs."""
+    printers = labs.out_of_sight(db, now)
+    # Where every lab is silent, it is not they who are cut off.
+    alone = not db.execute("select 1 from node where online = 1").fetchone()
+    if alone and len({node.id for node, _ in printers}) > 1:
+        return ()
+    found: list[Notice] = []
+    for node, printer in printers:
+        attempt, seen_at = printer.attempt, node.seen_at
+        if attempt is None or seen_at is None:
+            continue
+        trouble = Trouble(
+            key=f"silent-{attempt.ref}@{seen_at.isoformat()}",
+            node=node.id,
+            printer=printer.facts.id,
+            title=printer.facts.title,
+            lab=node.lab,
+            words="",
+            silent_since=seen_at,
+        )
+        people = notices.listeners_at(db, node.id)
+        told = notices.alarms_since(db, node.id, now - timedelta(days=1))
+        found += alarms(trouble, people, told, now)
+    return tuple(found)
 
 
 def _things(db: sqlite3.Connection) -> list[Thing]:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 import msgspec
 
 from jobs.errors import NotFoundError
+from jobs.fleet import SILENT_AFTER, is_silent
 from jobs.hours import in_week_s
 from jobs.joining import Standing
 from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of, when
-from jobs.lifecycle import LIVE, MAY_HAVE_STARTED
+from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
 from jobs.messages import Config
 from jobs.model import AttemptRef
-from printers.model import PrinterFacts, PrinterState
+from printers.model import MANUAL, PrinterFacts, PrinterState
 
 #: SQL: whether a person has answered the offer of attempt `a` on a page; by the index event_answer.
 ANSWERED = (
@@ -123,6 +124,32 @@ def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
         printers=tuple(printers),
         paused_until=row["paused_until"],
         weekly_h=row["weekly_h"],
+    )
+
+
+def out_of_sight(db: sqlite3.Connection, now: datetime) -> tuple[tuple[NodeView, PrinterView], ...]:
+    """Return the printers that print on at labs that fell silent, and may be hot, with their labs."""
+    silent = db.execute(
+        "select distinct n.id from node n join attempt a on a.node = n.id"
+        " where a.state = ? and n.online = 0 and n.seen_at <= ?",
+        (AttemptState.PRINTING, (now - SILENT_AFTER).isoformat()),
+    ).fetchall()
+    return tuple(
+        (node, each)
+        for node in fleet(db, [row[0] for row in silent])
+        for each in node.printers
+        if prints_on(node, each, now)
+    )
+
+
+def prints_on(node: NodeView, printer: PrinterView, now: datetime) -> bool:
+    """Whether a printer prints on with nobody to see it from here; what people feed, they see."""
+    attempt = printer.attempt
+    return (
+        is_silent(node.seen_at, now, online=node.online)
+        and attempt is not None
+        and attempt.state is AttemptState.PRINTING
+        and printer.facts.link != MANUAL
     )
 
 

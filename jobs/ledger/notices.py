@@ -269,6 +269,15 @@ def drop_about(db: sqlite3.Connection, ref: str, now: datetime) -> None:
     )
 
 
+def drop_silence(db: sqlite3.Connection, node: str, now: datetime) -> None:
+    """A lab is back: what still waits on its silence is not sent."""
+    db.execute(
+        "update notice set state = ?, ended_at = ? where ref > ? || '/' and ref < ? || '0' and kind = ?"
+        " and state = 'waiting' and json_extract(facts, '$.silent_min') is not null",
+        (NoticeState.DROPPED, now.isoformat(), node, node, Kind.ALARM),
+    )
+
+
 def tidy(db: sqlite3.Connection, now: datetime) -> None:
     """Letters that are of no use any more are late; old ones are forgotten."""
     db.execute(

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,10 +18,10 @@ from fabnet import clock
 from fabnet.broker import free_port
 from fabnet.config import MailConfig
 from fabnet.telling_service import TellingService
-from jobs.coordinator import attempts, deliveries, harvests, lots, orders, telling
+from jobs.coordinator import attempts, deliveries, harvests, lots, nodes, orders, telling
 from jobs.coordinator.people import add_person
 from jobs.errors import InvalidFieldError
-from jobs.ledger import notices
+from jobs.ledger import labs, notices
 from jobs.ledger.notices import NoticeState
 from jobs.lifecycle import AttemptState
 from jobs.messages import PrinterChange, Report, ReportState
@@ -146,6 +147,81 @@ def test_a_printer_that_is_switched_off_in_the_evening_is_no_alarm(people, befor
     assert bool(rows(people)) is alarm
     people.says(PrinterChange(printer=PRINTER, state=after, clear=True, fault="gone"))
     assert len(rows(people)) == 2 * alarm
+
+
+def another_lab(world):
+    nodes.enrol(world.ledger, "lab-b", "Lab B", "", world.now)
+    world.is_there("lab-b")
+
+
+def falls_silent(world, minutes):
+    world.is_there(online=False)
+    world.now += timedelta(minutes=minutes)
+
+
+def out_of_sight(world):
+    found = labs.out_of_sight(world.ledger.reading, world.now)
+    return [(node.id, printer.facts.id) for node, printer in found]
+
+
+def test_a_lab_that_stays_silent_while_it_prints_is_told_once_and_it_ends_by_itself(people):
+    printing(people)
+    another_lab(people)
+    falls_silent(people, minutes=14)
+    assert telling.tell(people.ledger, people.now, PARIS) == 0
+    people.now += timedelta(minutes=1)
+    assert telling.tell(people.ledger, people.now, PARIS) == 2
+    people.now += timedelta(minutes=45)
+    assert telling.tell(people.ledger, people.now, PARIS) == 0
+    assert out_of_sight(people) == [(NODE, PRINTER)]
+    assert rows(people) == [("awa", "alarm", "waiting"), ("camille", "alarm", "waiting")]
+    people.is_there()
+    assert rows(people) == [("awa", "alarm", "dropped"), ("camille", "alarm", "dropped")]
+    assert out_of_sight(people) == []
+    falls_silent(people, minutes=20)
+    assert telling.tell(people.ledger, people.now, PARIS) == 2  # another silence
+
+
+def test_what_a_person_feeds_and_what_is_printed_is_no_alarm(people):
+    ref = printing(people)
+    with people.ledger.transaction() as db:
+        db.execute("update printer set facts = json_set(facts, '$.link', 'manual')")
+    falls_silent(people, minutes=60)
+    assert out_of_sight(people) == []
+    with people.ledger.transaction() as db:
+        db.execute("update printer set facts = json_set(facts, '$.link', 'serial')")
+    assert out_of_sight(people) == [(NODE, PRINTER)]
+    people.report(ref, ReportState.PRINTED)
+    assert out_of_sight(people) == []
+
+
+def test_where_every_lab_is_silent_at_once_nobody_is_told(people):
+    people.add_lab()
+    people.add_lab("lab-b")
+    people.order(40)
+    people.plan()
+    people.tick()
+    for each in people.attempts():
+        people.take(each.ref)
+        people.ready(each.ref)
+        people.report(each.ref, ReportState.PRINTING)
+    people.is_there("lab-b", online=False)
+    falls_silent(people, minutes=20)
+    assert {node for node, _ in out_of_sight(people)} == {NODE, "lab-b"}
+    assert telling.tell(people.ledger, people.now, PARIS) == 0
+    people.is_there("lab-b")
+    assert telling.tell(people.ledger, people.now, PARIS) == 2
+
+
+def test_a_silence_is_written_in_words_that_stop_no_good_print(people, server):
+    printing(people)
+    people.now = clock.now() - timedelta(minutes=20)
+    falls_silent(people, minutes=20)
+    with told(people, server):
+        letters = server.wait(2)
+    french = next(m for m in letters if m["To"] == AWA).get_content()
+    assert "Elle continue toute seule" in french
+    assert "laissez-la alors imprimer" in french
 
 
 def test_a_print_that_a_person_cancels_is_no_alarm(people):

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -415,6 +416,33 @@ def test_a_steward_refuses_with_a_reason(site):
     assert person.send(f"{path}/refuse", at=path, reason=" ").status_code == 422
     assert person.send(f"{path}/refuse", at=path, reason="No such ward").status_code == 303
     assert views.order(world.ledger.reading, placed.order_id).closed_reason == "No such ward"
+
+
+def test_a_printer_out_of_sight_is_an_alarm_on_the_pages_until_its_lab_is_back(site):
+    world = site.world
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    (ref,) = (each.ref for each in world.attempts())
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.PRINTING)
+    world.says(
+        PrinterChange(
+            printer=PRINTER, state=PrinterState.PRINTING, clear=False, fault="not opened yet"
+        )
+    )
+    world.is_there(online=False)
+    maker, steward = site.person("maker"), site.person("steward")
+    assert "hors de vue" not in maker.get("/waiting").text
+    world.now += timedelta(minutes=15)
+    for person, path in ((maker, "/waiting"), (steward, "/waiting"), (maker, "/fleet")):
+        assert "hors de vue" in person.get(path).text
+    assert "L’imprimante dit\xa0: pas encore ouverte" in maker.get("/fleet").text
+    world.is_there()
+    for person, path in ((maker, "/waiting"), (steward, "/waiting"), (maker, "/fleet")):
+        assert "hors de vue" not in person.get(path).text
 
 
 def test_what_the_ledger_refuses_is_said_with_its_reason(site, order):

@@ -47,6 +47,7 @@ class Bed:
     fraction: float | None  # printed of the plate on the bed; 1.0 when it waits to be counted
     outlines: str  # of that plate, see `web.beds`
     ends_at: datetime | None  # about when it is printed
+    silent: bool  # it prints on at a lab that fell silent, and may be hot
 
     @property
     def lies(self) -> bool:
@@ -61,6 +62,7 @@ class _Lab:
 
     node: NodeView
     tele: tuple[PrinterTele | None, ...]  # of each printer, as far as it is shown
+    silent: tuple[bool, ...]  # of each printer, see `jobs.ledger.labs.prints_on`
 
 
 class _Read(NamedTuple):
@@ -89,7 +91,11 @@ def _feed(page: int) -> Feed:
             told = (context.live.printer(node.id, p.facts.id) for p in node.printers)
             shown = tuple(_as_shown(tele) if node.online else None for tele in told)
             seen_at = None if node.online else node.seen_at
-            found[node.id] = _Lab(node=replace(node, seen_at=seen_at, changed_at=None), tele=shown)
+            found[node.id] = _Lab(
+                node=replace(node, seen_at=seen_at, changed_at=None),
+                tele=shown,
+                silent=tuple(labs.prints_on(node, p, context.now()) for p in node.printers),
+            )
         return found
 
     def show(_node: str, lab: _Lab, own: bool) -> str:  # noqa: FBT001
@@ -174,6 +180,7 @@ def _bed(
         fraction=fraction,
         outlines=drawing,
         ends_at=ends_at,
+        silent=labs.prints_on(node, each, now),
     )
 
 

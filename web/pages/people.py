@@ -21,7 +21,7 @@ from web.auth import begin_session, check_password, end_session, me, safe_next
 from web.context import Context, here
 from web.feeds import WHOLE, Feed
 from web.forms import REFUSALS, Form, attempt_ref
-from web.idle import Hint, of_maker, of_steward
+from web.idle import Hint, of_maker, of_silence, of_steward
 from web.language import gettext as _
 from web.streaming import stream
 
@@ -105,11 +105,15 @@ def _waits(person: Person, context: Context) -> tuple[Waiting, ...]:
 
 def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
     db = context.ledger.reading
+    silent = labs.out_of_sight(db, context.now())
     if person.role is Role.STEWARD:
-        return of_steward(views.orders(db), books(db))
+        return of_silence(silent) + of_steward(views.orders(db), books(db))
     node = next(iter(labs.fleet(db, (person.node,))), None)
     # A maker may have an account before her node is let in.
-    return of_maker(node, context.now()) if node is not None else ()
+    if node is None:
+        return ()
+    hers = of_silence((lab, each) for lab, each in silent if lab.id == node.id)
+    return hers + of_maker(node, context.now())
 
 
 def _feed() -> Feed:

@@ -288,3 +288,12 @@ def test_tries_come_at_growing_distances():
     rests = [(next_try(n, NOON) - NOON).total_seconds() for n in range(1, 9)]
     assert rests == sorted(rests)
     assert (rests[0], rests[-1]) == (30, 900)
+
+
+def test_a_silence_is_told_once_however_long_it_lasts():
+    silence = replace(trouble("silent-j1-a1@x"), silent_since=NOON - timedelta(minutes=17))
+    found = alarms(silence, [AWA], [], NOON)
+    assert found[0].facts["silent_min"] == 17
+    known = told_of(found, NOON)
+    assert alarms(silence, [AWA], known, NOON + timedelta(hours=5)) == ()
+    assert alarms(trouble("j1-a1-failed"), [AWA], known, NOON + timedelta(hours=5)) != ()

@@ -10,7 +10,7 @@ from jobs.lifecycle import AttemptState
 from printers.model import PrinterState
 from tests.doubles.world import some_facts
 from tests.unit.web.test_progress import a_view
-from web.idle import Hint, of_maker, of_steward
+from web.idle import Hint, of_maker, of_silence, of_steward
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 
@@ -97,3 +97,10 @@ def test_a_steward_reads_what_has_no_place():
     assert hint == Hint(kind="placeless", key=short.order.id, name="CHU", count=4)
     assert of_steward([whole.order], books[1:]) == ()
     assert of_steward([], books) == ()
+
+
+def test_a_printer_out_of_sight_is_named_with_its_lab():
+    (hint,) = of_silence([(a_node(online=False, seen_at=NOON), a_printer(title="MK3S"))])
+    assert (hint.kind, hint.key, hint.name, hint.lab, hint.at) == (
+        "silent", "p1", "MK3S", "Lab", NOON
+    )  # fmt: skip

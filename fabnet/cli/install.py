@@ -62,17 +62,20 @@ def install(config: Path, system: bool, only_print: bool) -> None:
     _say(f"fabnet: {mine.path} {'is written' if fresh else 'is as it was'}")
     if not unit.reachable(mine):
         raise UnitError(_by_hand(mine))
-    held = runs_by_hand(found, mine)
+    active = unit.is_active(mine)
+    held = not active and answers(found)
     unit.enable(mine, start=not held)
     if held:
         _say("A node runs by hand already. Stop it with Ctrl-C between two prints, then:")
         _say(" ".join(mine.systemctl("start", mine.name)))
-    elif fresh:
-        _say("What runs already takes the new unit up between two prints by:")
+    elif active and fresh:
+        _say("It ran already, and takes the new unit up between two prints by:")
         _say(" ".join(mine.systemctl("restart", mine.name)))
     if not system and not unit.lingers(getpass.getuser()):
         _say("Without this it ends when you sign out, and a reboot does not bring it back:")
         _say(f"sudo loginctl enable-linger {getpass.getuser()}")
+    elif not held:
+        _say("fabnet: it runs now, and from every start of the machine on")
     log = f"journalctl {'' if system else '--user '}-u {mine.name} -f"
     _say(f"Its log: {log}. How it is: fabnet node status --config {shlex.quote(str(config))}")
 
@@ -88,16 +91,15 @@ def _by_hand(mine: Unit) -> str:
     return words + (". As root, --system is the better way" if os.geteuid() == 0 else "")
 
 
-def runs_by_hand(config: NodeConfig, mine: Unit) -> bool:
-    """Whether the node runs, and not as this service."""
-    from fabnet.node import unit
+def answers(config: NodeConfig) -> bool:
+    """Whether the node runs here, however it was started."""
     from fabnet.node.door import ask
 
     try:
         ask(config, Look())
     except NodeAwayError:
         return False
-    return not unit.is_active(mine)
+    return True
 
 
 @click.command("uninstall")

@@ -99,7 +99,9 @@ def text_of(
         "StartLimitIntervalSec=0",
     ]
     if user:
-        lines += ["After=network-online.target", "Wants=network-online.target"]
+        # Not network-online.target: without a network it would keep the node waiting for minutes,
+        # and the node needs none to go on with what it was granted.
+        lines.append("After=network.target")
     lines += ["", "[Service]"]
     if user:
         lines.append(f"User={user}")

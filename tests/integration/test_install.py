@@ -54,9 +54,10 @@ def unit(tmp_path):
 
 
 def test_it_is_written_switched_on_and_started_and_again_changes_nothing(machine, tmp_path):
-    first = machine("install")
+    first = machine("install", systemctl='case "$*" in *is-active*) exit 3;; esac')
     assert first.returncode == 0, first.stderr
-    assert told(tmp_path)[:2] == [
+    assert "restart" not in first.stderr, "what has just begun need not begin anew"
+    assert [line for line in told(tmp_path) if "is-active" not in line][:2] == [
         "systemctl --user daemon-reload",
         f"systemctl --user enable --now {UNIT}",
     ]
@@ -64,6 +65,8 @@ def test_it_is_written_switched_on_and_started_and_again_changes_nothing(machine
     before = unit(tmp_path).read_text()
     assert machine("install").returncode == 0
     assert unit(tmp_path).read_text() == before
+    unit(tmp_path).write_text("of an older fabnet")
+    assert f"systemctl --user restart {UNIT}" in machine("install").stderr
     assert machine("uninstall").returncode == 0
     assert f"systemctl --user disable --now {UNIT}" in told(tmp_path)
     assert not unit(tmp_path).exists()

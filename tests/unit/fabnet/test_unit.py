@@ -138,3 +138,8 @@ def test_writing_again_changes_nothing_and_removing_twice_is_no_error(tmp_path):
     for _ in range(2):
         remove(unit)
         assert [p.name for p in unit.path.parent.rglob("*")] == ["default.target.wants"]
+
+
+def test_no_network_keeps_the_node_waiting(tmp_path):
+    text = text_of(config_in(tmp_path), tmp_path / "node.toml", ["/bin/true"], user="fabnet")
+    assert "network-online" not in text

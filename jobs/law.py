@@ -35,6 +35,8 @@ class Books:
     recalled: int = 0  # accepted, called back, and to be made again
     recalled_there: int = 0  # of them, those that were delivered
     recalled_here: int = 0  # of them, those that lie at the hub
+    incoming: int = 0  # in transit from a lab to the hub
+    mislaid: int = 0  # lost on that way, before anybody inspected them
 
     @property
     def usable(self) -> int:
@@ -63,8 +65,8 @@ def check(books: Books) -> None:
     if need != books.ordered + books.surplus:
         raise LawBrokenError("the law of need", subject, need, books.ordered + books.surplus)
     found = (
-        books.at_lab + books.at_hub + books.in_transit + books.delivered
-        + books.scrap + books.refused + books.lost
+        books.at_lab + books.incoming + books.at_hub + books.in_transit + books.delivered
+        + books.scrap + books.refused + books.lost + books.mislaid
     )  # fmt: skip
     if books.harvested != found:
         raise LawBrokenError("the law of places", subject, books.harvested, found)

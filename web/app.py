@@ -30,6 +30,7 @@ from web.pages import (
     fleet,
     given,
     harvests,
+    hub,
     labs,
     leaving,
     lists,
@@ -39,6 +40,7 @@ from web.pages import (
     offers,
     orders,
     people,
+    pickups,
     recalls,
     requesters,
     stops,
@@ -59,6 +61,8 @@ _PAGES = (
     harvests,
     claims,
     lots,
+    pickups,
+    hub,
     recalls,
     lists,
     fleet,
@@ -226,7 +230,7 @@ def _register_frame(app: Flask) -> None:
         if here().settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
         if request.endpoint not in ("static", "api.file", "designs.picture", "designs.mesh"):
-            open_page = not session.get("login") and not request.path.startswith("/o/")
+            open_page = not session.get("login") and not request.path.startswith(("/o/", "/run/"))
             # Going back to an open form shows again what was typed into it.
             response.headers["Cache-Control"] = "no-cache, private" if open_page else "no-store"
         chosen = request.args.get("lang")

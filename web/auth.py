@@ -55,6 +55,18 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.release": _STEWARD,
         "lots.show": PUBLIC,
         "lots.label": PUBLIC,  # it says less than the lot's page
+        "lots.take": PUBLIC,  # a telephone that has the run's link
+        "lots.arrive": _HUB,
+        "lots.count": _HUB,
+        "pickups.of_lab": _BEDS,  # a maker at her own node only, here and below
+        "pickups.show": _ALL,
+        "pickups.give": _ALL,
+        "pickups.goods": _ALL,
+        "pickups.cancel": _ALL,
+        "pickups.arrived": _HUB,
+        "pickups.run": PUBLIC,  # whoever holds the driver's link
+        "pickups.take": PUBLIC,
+        "hub.index": _HUB,
         "newcomers.join": PUBLIC,  # whoever holds an invitation
         "newcomers.welcome": _MAKER,
         "newcomers.welcome_live": _MAKER,

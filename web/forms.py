@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -18,6 +19,7 @@ from designs.materials import materials
 from jobs import hours
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
@@ -30,6 +32,9 @@ from web.sentences import said_here
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
 #: Of them, what can be said of pieces that no printer made.
 HAND_REASONS = ("stopped-halfway", "never-started")
+
+#: What the hub can say in one touch of pieces that did not come.
+LOSSES = ("bag-missing", "bag-torn", "fewer-than-said", "broken-on-the-way")
 
 #: What a maker can say in one touch when she does not take a plate.
 REFUSALS = ("no-time", "no-filament", "too-long", "needed-here", "not-well")
@@ -344,3 +349,42 @@ def receipt_from(form: Form, sent: int) -> tuple[int, int]:
     if form.good and refused + lost > sent:
         form.wrong("refused", _("Together they cannot be more than the %(sent)s sent.", sent=sent))
     return refused, lost
+
+
+def bags_from(form: Form, codes: Collection[str]) -> tuple[str, ...]:
+    """Read which bags are ticked; use them only if the form is good."""
+    chosen = tuple(code for code in codes if form[f"bag_{code}"] == "yes")
+    if not chosen:
+        form.wrong("bags", _("Please tick at least one bag."))
+    return chosen
+
+
+def moment_from(form: Form, day: str, clock: str, zone: ZoneInfo) -> datetime | None:
+    """Read a day and a time by the clock on the wall; None, with an error, where it is none."""
+    minutes = _minutes(form, clock)
+    try:
+        at = date.fromisoformat(form[day].strip())
+    except ValueError:
+        form.wrong(day, _("Please choose a day."))
+        return None
+    return datetime(at.year, at.month, at.day, minutes // 60, minutes % 60, tzinfo=zone)
+
+
+def goods_from(form: Form, codes: Collection[str]) -> Goods:
+    """Read one line of what travels to a workshop; use it only if the form is good."""
+    grams = form.whole("grams", 0, int(MOST_GRAMS)) if form["grams"].strip() else 0
+    return Goods(
+        text=form.text("goods", MOST_GOODS),
+        quantity=form.whole("quantity", 1, MOST_QUANTITY),
+        material=form.choice("material", ("", *codes)),
+        grams=float(grams),
+    )
+
+
+def loss_from(form: Form, good: int) -> tuple[int, str]:
+    """Read how many pieces of a bag have come, and what happened to the others."""
+    pieces = form.whole("pieces", 0, good)
+    reason = form["loss"] if form["loss"] in LOSSES else form.text("loss_other", needed=False)
+    if form.good and pieces < good and not reason:
+        form.wrong("loss", _("Say what happened to the pieces that did not come."))
+    return pieces, reason if pieces < good else ""

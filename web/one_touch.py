@@ -1,11 +1,14 @@
-"""What a maker says in one touch, in the reader's language: of scrap, of a plate, of a print."""
+"""What a maker says in one touch, in the reader's language: of scrap, of a plate, of a print.
+
+And what the hub says of pieces that did not come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
+from web.forms import LOSSES, REFUSALS, SCRAP_REASONS, STOP_REASONS
 from web.language import Lazy, lazy_gettext
 
 Words = Mapping[str, Lazy]
@@ -55,6 +58,22 @@ STOP_WORDS: Words = MappingProxyType(
                 lazy_gettext("It smells, or smokes"),
                 lazy_gettext("It makes a strange noise"),
                 lazy_gettext("I need the printer"),
+            ),
+            strict=True,
+        )
+    )
+)
+
+#: What happened to pieces that did not come to the hub.
+LOSS_WORDS: Words = MappingProxyType(
+    dict(
+        zip(
+            LOSSES,
+            (
+                lazy_gettext("The whole bag is missing"),
+                lazy_gettext("The bag is torn"),
+                lazy_gettext("Fewer than the label says"),
+                lazy_gettext("Broken on the way"),
             ),
             strict=True,
         )

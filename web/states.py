@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from designs.model import ReviewState
+from jobs.first_mile import PickupState
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Role
 from printers.model import MANUAL, PrinterState
@@ -47,6 +48,15 @@ LOT_STATES: Words = MappingProxyType(
     {
         LotState.WAITING: lazy_gettext("waits for inspection"),
         LotState.INSPECTED: lazy_gettext("inspected"),
+    }
+)
+
+PICKUP_STATES: Words = MappingProxyType(
+    {
+        PickupState.ANNOUNCED: lazy_gettext("to be fetched"),
+        PickupState.ON_WAY: lazy_gettext("on its way to the hub"),
+        PickupState.ARRIVED: lazy_gettext("has arrived"),
+        PickupState.CANCELLED: lazy_gettext("called off"),
     }
 )
 

@@ -27,7 +27,7 @@ from web.language import (
     weekday,
 )
 from web.language import gettext as _
-from web.one_touch import NO_WORDS, SCRAP, STOP_WORDS
+from web.one_touch import LOSS_WORDS, NO_WORDS, SCRAP, STOP_WORDS
 from web.sentences import said, said_here
 from web.states import (
     ATTEMPT_STATES,
@@ -35,6 +35,7 @@ from web.states import (
     LINKS,
     LOT_STATES,
     ORDER_STATES,
+    PICKUP_STATES,
     PRINTER_STATES,
     PROCESSES,
     REVIEW_STATES,
@@ -98,6 +99,12 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
         "not-booked": lazy_gettext("Said by a workshop after a backup was put back, and not added"),
         "written-off": lazy_gettext("Written off"),
+        "bag-announced": lazy_gettext("Bag announced to the hub"),
+        "run-given": lazy_gettext("A driver has the run"),
+        "pickup-cancelled": lazy_gettext("Run called off"),
+        "bag-taken": lazy_gettext("Bag taken by the driver"),
+        "bag-arrived": lazy_gettext("Bag arrived at the hub"),
+        "bag-counted": lazy_gettext("Bag counted at the hub"),
         "inspected": lazy_gettext("Inspected"),
         "recalled": lazy_gettext("Called back"),
         "called-back": lazy_gettext("Bag held"),
@@ -144,7 +151,7 @@ def told(reason: str) -> str:
     why = reason.removeprefix(_TAKEN_BACK)
     if why != reason:
         return _("taken back: %(why)s", why=PLAIN_REASONS.get(why, why))
-    for table in (SCRAP, NO_WORDS, STOP_WORDS, _TOLD, PRINTER_STATES):
+    for table in (SCRAP, NO_WORDS, STOP_WORDS, LOSS_WORDS, _TOLD, PRINTER_STATES):
         if reason in table:
             return str(table[reason])
     return said_here(reason)
@@ -272,6 +279,10 @@ def _event_figures(found: EventView) -> str:
             return inspected(int(data["accepted"]), int(data["rejected"]))
         case (
             "packed"
+            | "bag-announced"
+            | "bag-taken"
+            | "bag-arrived"
+            | "bag-counted"
             | "plate-claimed"
             | "written-off"
             | "taken-back"
@@ -316,9 +327,11 @@ def register(app: Flask) -> None:
         inspected_words=inspected,
         received_words=received,
         link_words=LINKS,
+        loss_words=LOSS_WORDS,
         lot_states=LOT_STATES,
         no_words=NO_WORDS,
         order_state=order_state,
+        pickup_states=PICKUP_STATES,
         plain_reasons=PLAIN_REASONS,
         printer_states=PRINTER_STATES,
         processes=PROCESSES,

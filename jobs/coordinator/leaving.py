@@ -34,6 +34,9 @@ _WHO = {
     "invite": "invited_by",
     "node": "standing_by",
     "event": "actor",
+    "pickup": "announced_by",
+    "goods": "by_person",
+    "handover": "by_person",
 }
 
 
@@ -123,6 +126,8 @@ def _close(db: sqlite3.Connection, node: str, name: str, now: datetime) -> None:
         " clear = 1, fault = '' where node = ?",
         (node,),
     )
+    # Where her bags stood is nobody's business any more; those on their way still arrive.
+    db.execute("update pickup set spot = '' where node = ?", (node,))
     for table in ("alone_word", "upkeep"):
         db.execute(f"delete from {table} where node = ?", (node,))
     for table in ("outbox", "stream_out", "stream_in", "stream_retired", "dead_letter"):

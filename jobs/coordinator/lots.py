@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import views
+from jobs.ledger import first_mile, views
 from jobs.ledger.rows import add_deficit, event
 from jobs.ledger.store import Ledger
 from jobs.model import LotState, Reason, ReasonCode
@@ -43,20 +43,25 @@ def inspect(
                 f"Lot {lot.code} was inspected already: {lot.accepted} accepted,"
                 f" {lot.rejected} rejected."
             )
-        if accepted < 0 or rejected < 0 or accepted + rejected != lot.good:
-            raise InvalidFieldError("accepted", f"accepted and rejected must make {lot.good}")
+        if accepted < 0 or rejected < 0 or accepted + rejected != lot.pieces:
+            raise InvalidFieldError("accepted", f"accepted and rejected must make {lot.pieces}")
         if rejected and not reason.strip():
             raise InvalidFieldError("reason", "say why pieces were rejected")
+        if not lot.pieces:
+            raise RefusedError(f"Lot {lot.code} was lost on the way: count it first if it is here.")
+        if not lot.place.startswith("hub:"):
+            first_mile.arrived(db, lot.code, HUB, by, now)
         db.execute(
-            "update lot set state = ?, place = ?, accepted = ?, rejected = ?, reject_reason = ?,"
-            " inspected_by = ?, inspected_at = ? where code = ?",
+            "update lot set state = ?, accepted = ?, rejected = ?, reject_reason = ?,"
+            " inspected_by = ?, inspected_at = ?, counted_at = coalesce(counted_at, ?)"
+            " where code = ?",
             (
                 LotState.INSPECTED,
-                HUB,
                 accepted,
                 rejected,
                 reason.strip(),
                 by,
+                now.isoformat(),
                 now.isoformat(),
                 lot.code,
             ),

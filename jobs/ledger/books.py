@@ -24,16 +24,19 @@ select n.order_id, n.part_id, n.pieces as ordered, n.surplus, n.deficit,
    and j.state = '{JobState.OPEN}' and not exists ({_COMING})) as jobs,
  (select coalesce(sum(h.good), 0) from harvest h join job j on j.id = h.job_id
    where j.order_id = n.order_id and j.part_id = n.part_id) as harvested,
- l.waiting, l.accepted, l.scrap, l.recalled, l.recalled_here, l.at_lab, l.hub_pieces, b.*
+ l.waiting, l.accepted, l.scrap, l.recalled, l.recalled_here, l.at_lab, l.incoming, l.mislaid,
+ l.hub_pieces, b.*
 from line n
 left join (select order_id, part_id,
-   sum(case when state = '{LotState.WAITING}' then good - recalled else 0 end) as waiting,
+   sum(case when state = '{LotState.WAITING}' then good - mislaid - recalled else 0 end) as waiting,
    sum(case when state = '{LotState.WAITING}' then 0 else recalled end) as recalled,
    sum(case when place like 'hub:%' and not exists
      (select 1 from batch_lot bl where bl.lot_code = lot.code) then recalled else 0 end) as recalled_here,
    sum(accepted) as accepted, sum(rejected) as scrap,
-   sum(case when place like 'lab:%' then good - rejected else 0 end) as at_lab,
-   sum(case when place like 'hub:%' then good - rejected else 0 end) as hub_pieces
+   sum(case when place like 'lab:%' then good - rejected - mislaid else 0 end) as at_lab,
+   sum(case when place like 'way:%' then good - rejected - mislaid else 0 end) as incoming,
+   sum(case when place like 'hub:%' then good - rejected - mislaid else 0 end) as hub_pieces,
+   sum(mislaid) as mislaid
    from lot group by order_id, part_id) l on l.order_id = n.order_id and l.part_id = n.part_id
 left join (select lo.order_id as b_order, lo.part_id as b_part,
    sum(bl.pieces) as packed,
@@ -72,6 +75,8 @@ def _books(row: sqlite3.Row) -> Books:
         accepted=count("accepted"),
         scrap=count("scrap"),
         at_lab=count("at_lab"),
+        incoming=count("incoming"),
+        mislaid=count("mislaid"),
         at_hub=count("hub_pieces") - count("packed") + count("packed_here"),
         in_transit=count("in_transit"),
         delivered=count("delivered"),

@@ -211,7 +211,7 @@ def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> No
         return
     pieces = counting(
         inspected=row["state"] == LotState.INSPECTED,
-        good=row["good"],
+        good=row["good"] - row["mislaid"],
         accepted=row["accepted"],
         refused=row["refused"],
         lost=row["lost"],
@@ -271,7 +271,7 @@ def let_go(db: sqlite3.Connection, recall_id: str, now: datetime) -> None:
 def scrap(db: sqlite3.Connection, recall_id: str, reason: str, by: str, now: datetime) -> None:
     """What a recall holds and has not left is thrown away; what has left stays called back."""
     db.execute(
-        "update lot set state = ?1, rejected = good, accepted = 0, recalled = 0,"
+        "update lot set state = ?1, rejected = good - mislaid, accepted = 0, recalled = 0,"
         " reject_reason = ?2, inspected_by = ?3, inspected_at = ?4 where recall = ?5"
         " and not exists (select 1 from batch_lot b where b.lot_code = lot.code)",
         (LotState.INSPECTED, reason, by, now.isoformat(), recall_id),

@@ -94,8 +94,11 @@ class LotView:
 
     code: str
     state: LotState
-    place: str  # "lab:<node>" or "hub:<name>"
-    good: int
+    place: str  # "lab:<node>", "way:<pick-up>" or "hub:<name>"
+    good: int  # that its maker counted
+    mislaid: int  # of them, lost on the way to the hub
+    arrived_at: datetime | None  # at the hub
+    counted_at: datetime | None  # there
     accepted: int
     rejected: int
     reject_reason: str
@@ -107,6 +110,11 @@ class LotView:
     attempt: AttemptView
     revision_id: str
     batches: tuple[str, ...]
+
+    @property
+    def pieces(self) -> int:
+        """Good ones that are still in the bag, as far as is known."""
+        return self.good - self.mislaid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +297,9 @@ def _lot(db: sqlite3.Connection, row: sqlite3.Row) -> LotView:
         state=LotState(row["state"]),
         place=row["place"],
         good=row["good"],
+        mislaid=row["mislaid"],
+        arrived_at=when(row["arrived_at"]),
+        counted_at=when(row["counted_at"]),
         accepted=row["accepted"],
         rejected=row["rejected"],
         reject_reason=row["reject_reason"],

@@ -135,11 +135,13 @@ def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
             kind="inspect",
             key=r["code"],
             order_id=r["order_id"],
-            text=str(r["good"]),
+            text=str(r["good"] - r["mislaid"]),
             since=views.moment(r["created_at"]),
         )
         for r in db.execute(
-            "select * from lot where state = ? and recall = ''", (LotState.WAITING,)
+            "select * from lot where state = ? and recall = '' and place not like 'way:%'"
+            " and good > mislaid",
+            (LotState.WAITING,),
         )
     ]
     packable = db.execute(

@@ -12,12 +12,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from jobs.coordinator import deliveries, enrolment, harvests, lots, nodes, orders, upkeep
+from jobs.coordinator import (
+    deliveries,
+    enrolment,
+    first_mile,
+    harvests,
+    lots,
+    nodes,
+    orders,
+    upkeep,
+)
 from jobs.coordinator.people import add_person
+from jobs.first_mile import Goods
+from jobs.ledger import first_mile as bags
 from jobs.lifecycle import AttemptState
 from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, ReportState
 from jobs.model import Role
@@ -81,7 +93,10 @@ def live_through(site: Site) -> dict[str, str]:
     )
     received = _received(site)
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
+    pickup, run = _fetched(site)
     return {
+        "run": run, "steward:pickup": f"/pickups/{pickup}", "inspector:hub": "/hub",
+        "maker:pickups": f"/labs/{NODE}/pickups", "maker:pickup": f"/pickups/{pickup}",
         "home": "/", "ask": "/ask", "sign-in": "/sign-in", "designs": "/designs",
         "design": f"/designs/{world.revision.id}",
         "follow": "/o/" + orders.link_of(world.ledger, order),
@@ -132,6 +147,24 @@ def _received(site: Site) -> str:
     words = "Merci à vous tous, les visières sont arrivées juste à temps pour la garde de nuit.\nL’équipe"
     deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now, words)
     return order
+
+
+def _fetched(site: Site) -> tuple[str, str]:
+    """Bags wait at two doors, one of them since the day before yesterday; return a pick-up and its run."""
+    world = site.world
+    found = []
+    for node in ("lab-asked", "lab-hand", NODE):
+        for bag in bags.bags_at(world.ledger.reading, node)[:1]:
+            at = world.now + timedelta(hours=6)
+            spot = "12 rue des Lilas, 2e étage, code A1B2\n06 00 00 00 00"
+            found.append(
+                first_mile.announce(world.ledger, node, [bag.code], at, spot, "nour", world.now)
+            )
+    elastic = Goods(text="Élastique, 20 mm", quantity=40)
+    petg = Goods(text="Filament", quantity=1, material="PETG", grams=750)
+    for goods in (elastic, petg):
+        first_mile.add_goods(world.ledger, found[-1], goods, "camille", world.now)
+    return found[-1], "/run/" + first_mile.give(world.ledger, found[-1], "Sam", world.now)
 
 
 LOGINS = {"": "", "steward": "camille", "inspector": "noa", "maker": "nour", "new": "leo"}

@@ -20,7 +20,7 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import history, labs, upkeep, views
+from jobs.ledger import first_mile, history, labs, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
@@ -111,6 +111,7 @@ def _page(
         sent=sent,
         paused=found.paused if sent.paused is None else sent.paused,
         asks=found.asks if sent.asks is None else sent.asks,
+        bags=len(first_mile.bags_at(db, node)),
         hours=hours or Form(hours_form(attended)),
         week=week or Form({"weekly_h": f"{weekly_h:g}" if weekly_h else ""}),
         weekly_h=weekly_h,

@@ -7,14 +7,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import Revision
 from designs.regulation import Profile, profiles
-from jobs.coordinator import lots
+from jobs.coordinator import first_mile, lots
 from jobs.errors import InvalidFieldError
+from jobs.ledger import first_mile as rows
 from jobs.ledger import labs, reviews, views
 from jobs.ledger.views import LotView
 from jobs.quality import MAJOR, WHOLE, sampling_plan
-from web.auth import me
+from web.auth import can, me
 from web.context import here
-from web.forms import Form, inspection_from
+from web.forms import LOSSES, Form, inspection_from, loss_from
+from web.runs import DRIVER, run_for
 from web.titles import own_title
 
 pages = Blueprint("lots", __name__)
@@ -27,7 +29,7 @@ _PAPERS = ("62", "a4")
 def show(code: str) -> str:
     """A lot without any personal data."""
     found = views.lot(here().ledger.reading, code)
-    return _page(found, Form({"accepted": str(found.good), "rejected": "0"}))
+    return _page(found, Form({"accepted": str(found.pieces), "rejected": "0"}))
 
 
 @pages.get("/l/<code>/label")
@@ -67,7 +69,7 @@ def inspect(code: str) -> AnyResponse | tuple[str, int]:
     context = here()
     found = views.lot(context.ledger.reading, code)
     form = Form(request.form)
-    accepted, rejected, reason = inspection_from(form, found.good)
+    accepted, rejected, reason = inspection_from(form, found.pieces)
     if form.good:
         try:
             lots.inspect(
@@ -80,28 +82,78 @@ def inspect(code: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for(".show", code=found.code), 303)
 
 
-def _page(found: LotView, form: Form) -> str:
+def _back(code: str) -> AnyResponse:
+    return redirect(url_for(".show", code=code), 303)
+
+
+@pages.post("/l/<code>/taken")
+def take(code: str) -> AnyResponse:
+    """The driver has scanned the label of a bag, and takes it."""
     context = here()
+    found = views.lot(context.ledger.reading, code)
+    run = run_for(found.code)
+    if run is not None:  # pressed twice: she has it since the first time
+        first_mile.take(context.ledger, run.id, [found.code], DRIVER, context.now())
+    return _back(found.code)
+
+
+@pages.post("/l/<code>/arrived")
+def arrive(code: str) -> AnyResponse:
+    """The bag is at the hub."""
+    context = here()
+    first_mile.arrive(context.ledger, code, me().login, context.now())
+    return _back(code)
+
+
+@pages.post("/l/<code>/counted")
+def count(code: str) -> AnyResponse | tuple[str, int]:
+    """How many pieces of the bag have come."""
+    context = here()
+    found = views.lot(context.ledger.reading, code)
+    form = Form(request.form)
+    pieces, reason = loss_from(form, found.good)
+    if form.good:
+        try:
+            first_mile.count_in(
+                context.ledger, found.code, pieces, reason, me().login, context.now()
+            )
+        except InvalidFieldError as error:
+            form.refused(error)
+    if not form.good:
+        form.typed |= {"accepted": str(found.pieces), "rejected": "0"}
+        return _page(found, form, counting=True), 422
+    return _back(found.code)
+
+
+def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
+    context = here()
+    db = context.ledger.reading
+    at_hub = can("lots.count")
     revision, part = _names(found)
     title = next(
         (
             printer.facts.title
-            for node in labs.fleet(context.ledger.reading)
+            for node in labs.fleet(db)
             for printer in node.printers
             if (node.id, printer.facts.id) == (found.attempt.node, found.attempt.printer)
         ),
         found.attempt.printer,
     )
     order_id = found.attempt.order_id
-    held = found.code in reviews.held_lots(context.ledger.reading, order_id)
+    held = found.code in reviews.held_lots(db, order_id)
     return render_template(
         "lot.html",
-        held=reviews.withdrawal(context.ledger.reading, found.revision_id) if held else None,
-        released=reviews.released(context.ledger.reading, found.code),
+        held=reviews.withdrawal(db, found.revision_id) if held else None,
+        released=reviews.released(db, found.code),
         lot=found,
-        sample=sampling_plan(found.good, MAJOR) if found.good > WHOLE else None,
+        sample=sampling_plan(found.pieces, MAJOR) if found.pieces > WHOLE else None,
         revision=revision,
         part=part,
         printer=title,
         form=form,
+        counting=counting,
+        losses=LOSSES,
+        run=run_for(found.code),
+        pickup=rows.of_lot(db, found.code) if at_hub else None,
+        trail=rows.handovers(db, found.code) if at_hub else (),
     )

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import PRINTED
 from jobs.coordinator.people import Person
-from jobs.ledger import labs, members, views
+from jobs.ledger import first_mile, labs, members, views
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView
 from jobs.ledger.waiting import Waiting
@@ -121,7 +121,14 @@ def _feed() -> Feed:
     # Who may do the same, at the same lab, waits for the same.
     return context.streams.feed(
         ("waiting", person.role, person.node),
-        lambda: {WHOLE: (_waits(person, context), _hints(person, context), _idle(person, context))},
+        lambda: {
+            WHOLE: (
+                _waits(person, context),
+                _hints(person, context),
+                _idle(person, context),
+                _bags(person, context),
+            )
+        },
     )
 
 
@@ -141,7 +148,15 @@ def waiting() -> str | AnyResponse:
         refusals=REFUSALS,
         version=version,
         idle=idle,
+        bags=_bags(person, context),
     )
+
+
+def _bags(person: Person, context: Context) -> int:
+    """Return how many bags lie at a maker's, and are not announced."""
+    if person.role is not Role.MAKER:
+        return 0
+    return len(first_mile.bags_at(context.ledger.reading, person.node))
 
 
 def _idle(person: Person, context: Context) -> tuple[PrinterFacts, ...]:

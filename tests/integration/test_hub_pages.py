@@ -1,0 +1,179 @@
+"""The hub and the first mile on pages alone: maker, driver, inspector."""
+
+import html
+import re
+import shutil
+from datetime import timedelta
+
+import pytest
+
+from jobs.coordinator import first_mile, nodes
+from jobs.ledger import first_mile as rows
+from jobs.ledger import views
+from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.world import NODE, World
+from tests.integration.test_recalls import makes_a_lot
+from web.auth import hash_password
+
+SPOT = "12 rue des Lilas, code A1B2"
+
+
+@pytest.fixture(scope="module")
+def site(fresh_world, tmp_path_factory):
+    """One network for all tests of this file: each makes bags of its own."""
+    folder = tmp_path_factory.mktemp("hub")
+    shutil.copytree(fresh_world, folder / "world")
+    world = World(folder / "world")
+    world.add_lab()
+    nodes.enrol(world.ledger, "lab-b", "Lab lab-b", "", world.now)
+    yield Site(world, hash_password(PASSWORD), hub_address="Tiers-lieu, 3 place du Port")
+    world.ledger.close()
+
+
+@pytest.fixture
+def codes(site):
+    """Two bags that lie at the lab."""
+    site.world.order(4)
+    return makes_a_lot(site.world), makes_a_lot(site.world)
+
+
+def announced(site, *codes, **fields):
+    maker = site.person("maker")
+    page = f"/labs/{NODE}/pickups"
+    typed = {"day": "2026-11-26", "clock": "18:00", "spot": SPOT, **fields}
+    answer = maker.send(page, **{f"bag_{code}": "yes" for code in codes}, **typed)
+    assert answer.status_code == 303, answer.text
+    return answer.location
+
+
+def given(site, path, driver="Sam"):
+    """The run is given to a driver; return the path of her link."""
+    steward = site.person("steward")
+    assert steward.send(f"{path}/driver", at=path, driver=driver).status_code == 303
+    return re.search(r"https://fabnet\.example(/run/[\w-]+)", steward.get(path).text)[1]
+
+
+def test_a_bag_goes_from_her_door_to_the_hub(site, codes):
+    maker = site.person("maker")
+    lying = len(rows.bags_at(site.world.ledger.reading, NODE))
+    assert f"{lying} bags are with you." in maker.get("/waiting?lang=en").text
+    path = announced(site, *codes)
+    assert len(rows.bags_at(site.world.ledger.reading, NODE)) == lying - 2
+    assert f"{lying} bags are with you." not in maker.get("/waiting?lang=en").text
+    run = given(site, path)
+    driver = site.person()
+    page = driver.get(f"{run}?lang=en").text
+    assert SPOT in html.unescape(page)
+    assert "Thursday, 26 November, 18:00" in page or "Thursday 26 November, 18:00" in page
+    # One label is scanned with the same telephone, the other bag is ticked on the run's page.
+    lot = f"/l/{codes[0]}"
+    assert "I took this bag" in driver.get(f"{lot}?lang=en").text
+    assert driver.send(f"{lot}/taken", at=lot).status_code == 303
+    assert "I took this bag" not in driver.get(f"{lot}?lang=en").text
+    assert driver.send(f"{run}/taken", at=run, **{f"bag_{codes[1]}": "yes"}).status_code == 303
+    page = driver.get(f"{run}?lang=en").text
+    assert "You have 2 bags." in page
+    assert "Tiers-lieu, 3 place du Port" in page
+    assert "/pickups/" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    hub = site.person("inspector")
+    assert "Sam does the run." in hub.get("/hub?lang=en").text
+    assert "on its way to the hub" in site.person().get(f"{lot}?lang=en").text
+    answer = hub.send(f"{path}/arrived", at=path, **{f"bag_{code}": "yes" for code in codes})
+    assert answer.status_code == 303
+    assert "The hub has the bags." in driver.get(f"{run}?lang=en").text
+    page = hub.get(f"{lot}?lang=en").text
+    assert re.findall(r"<span>(Sam|Inspector)</span>", page) == ["Sam", "Inspector"]
+    assert "Sam" not in site.person().get(f"{lot}?lang=en").text
+
+
+def test_only_the_page_of_the_run_says_where_the_bags_stand(site, codes):
+    path = announced(site, *codes)
+    first = given(site, path, "Sam")
+    second = given(site, path, "Lou")
+    pages = [path, "/hub", f"/labs/{NODE}/pickups", f"/labs/{NODE}", f"/l/{codes[0]}", "/waiting"]
+    for who in ("maker", "steward"):
+        person = site.person(who)
+        for page in pages:
+            assert "Lilas" not in person.get(page).text, (who, page)
+    assert site.person().get(first).status_code == 404
+    answer = site.person().get(second)
+    assert "Lilas" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    driver = site.person()
+    driver.get(second)
+    driver.send(f"{second}/taken", at=second, **{f"bag_{codes[0]}": "yes"})
+    assert "Lilas" not in driver.get(second).text
+
+
+def test_a_stranger_takes_nothing(site, codes):
+    path = announced(site, *codes)
+    given(site, path)
+    lot = f"/l/{codes[0]}"
+    stranger = site.person()
+    page = stranger.get("/ask")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    stranger.client.post(f"{lot}/taken", data={"csrf_token": token})
+    assert views.lot(site.world.ledger.reading, codes[0]).place == f"lab:{NODE}"
+    assert stranger.get(path).status_code == 303
+    assert stranger.get("/run/nonsense").status_code == 404
+
+
+def test_a_maker_sees_her_own_pickups_only(site, codes):
+    path = announced(site, *codes)
+    assert site.person("maker").get("/labs/lab-b/pickups").status_code == 403
+    assert site.person("maker").get(path).status_code == 200
+    with site.world.ledger.transaction() as db:
+        db.execute("update pickup set node = 'lab-b' where id = ?", (path.rsplit("/", 1)[1],))
+    assert site.person("maker").get(path).status_code == 403
+
+
+def test_what_is_wrong_in_a_form_stands_beside_its_field(site, codes):
+    maker = site.person("maker")
+    page = f"/labs/{NODE}/pickups"
+    typed = {f"bag_{codes[0]}": "yes", "day": "2026-11-26", "clock": "18:00", "spot": SPOT}
+    for name, value in (("spot", " "), ("day", "soon"), ("clock", "25:00"), ("day", "2029-01-01")):
+        answer = maker.send(page, **(typed | {name: value}))
+        assert answer.status_code == 422, name
+    answer = maker.send(f"{page}?lang=en", at=page, **(typed | {f"bag_{codes[0]}": ""}))
+    assert "Please tick at least one bag." in answer.text
+    path = announced(site, codes[0])
+    assert maker.send(f"{path}/driver", at=path, driver="").status_code == 422
+    for goods in ({"goods": ""}, {"quantity": "0"}, {"grams": "x"}, {"material": "wood"}):
+        line = {"goods": "foil", "quantity": "3", "material": "", "grams": ""} | goods
+        assert maker.send(f"{path}/goods", at=path, **line).status_code == 422, goods
+    line = {"goods": "filament", "quantity": "1", "material": "PETG", "grams": "750"}
+    assert maker.send(f"{path}/goods", at=path, **line).status_code == 303
+    assert "PETG · 750 g" in re.sub(r"<[^>]+>", "", maker.get(path).text)
+    assert maker.send(f"{path}/cancel", at=path).status_code == 303
+    assert maker.send(f"{path}/cancel", at=page).status_code == 303
+
+
+def test_a_bag_that_holds_fewer_pieces_is_counted_with_a_reason(site, codes):
+    hub, code = site.person("inspector"), codes[0]
+    lot = f"/l/{code}"
+    good = views.lot(site.world.ledger.reading, code).good
+    assert hub.send(f"{lot}/arrived", at=lot).status_code == 303
+    assert hub.send(f"{lot}/counted", at=lot, pieces=str(good - 1)).status_code == 422
+    said = {"pieces": str(good - 1), "loss": "bag-torn"}
+    assert hub.send(f"{lot}/counted", at=lot, **said).status_code == 303
+    assert "1 lost on the way to the hub" in hub.get(f"{lot}?lang=en").text
+    answer = hub.send(lot, accepted=str(good - 1), rejected="0", reason="")
+    assert answer.status_code == 303
+    order = views.lot(site.world.ledger.reading, code).attempt.order_id
+    page = hub.get(f"/orders/{order}?lang=en").text
+    assert "Bag counted at the hub" in page
+    assert "The bag is torn" in page
+
+
+def test_what_should_have_come_is_late(site, codes):
+    world = site.world
+    announced(site, *codes)
+    (found,) = [p for p in rows.open_pickups(world.ledger.reading) if p.bags[0].code in codes]
+    assert '<h2 id="late">' not in site.person("inspector").get("/hub?lang=en").text
+    before = world.now
+    world.now = found.ready_at + timedelta(hours=25)
+    try:
+        assert '<h2 id="late">' in site.person("inspector").get("/hub?lang=en").text
+        first_mile.give(world.ledger, found.id, "Sam", world.now)
+    finally:
+        world.now = before

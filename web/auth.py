@@ -66,7 +66,9 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "pickups.arrived": _HUB,
         "pickups.run": PUBLIC,  # whoever holds the driver's link
         "pickups.take": PUBLIC,
+        "lots.sign": _HUB,
         "hub.index": _HUB,
+        "hub.rules": _STEWARD,
         "newcomers.join": PUBLIC,  # whoever holds an invitation
         "newcomers.welcome": _MAKER,
         "newcomers.welcome_live": _MAKER,

@@ -20,6 +20,7 @@ from jobs import hours
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
+from jobs.hub import MOST_HOLD_H, Rule, Scope
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
@@ -388,3 +389,19 @@ def loss_from(form: Form, good: int) -> tuple[int, str]:
     if form.good and pieces < good and not reason:
         form.wrong("loss", _("Say what happened to the pieces that did not come."))
     return pieces, reason if pieces < good else ""
+
+
+def rule_from(form: Form, scopes: Collection[str]) -> Rule:
+    """Read what the hub asks of lots; use it only if the form is good.
+
+    `scopes` are what a rule may be for, as "<scope>:<value>".
+    """
+    scope, _colon, value = form.choice("for", scopes).partition(":")
+    second = form.choice("second", ("", "yes", "no"))
+    hold = form["hold_h"].strip()
+    return Rule(
+        scope=Scope(scope) if form.good else Scope.ALL,
+        value=value,
+        hold_h=float(form.whole("hold_h", 0, MOST_HOLD_H)) if hold else None,
+        second={"yes": True, "no": False}.get(second),
+    )

@@ -104,6 +104,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "pickup-cancelled": lazy_gettext("Run called off"),
         "bag-taken": lazy_gettext("Bag taken by the driver"),
         "bag-arrived": lazy_gettext("Bag arrived at the hub"),
+        "hub-rule": lazy_gettext("What the hub asks of lots was changed"),
+        "lot-signed": lazy_gettext("Bag released by a second person"),
         "bag-counted": lazy_gettext("Bag counted at the hub"),
         "inspected": lazy_gettext("Inspected"),
         "recalled": lazy_gettext("Called back"),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import recalls, reviews, views
+from jobs.ledger import hub, recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
@@ -37,6 +37,9 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
             raise RefusedError("All of its lots are held: their design was withdrawn.")
         if not lots:
             raise RefusedError("There is no inspected lot of this order to pack.")
+        shut = hub.shut(db, order_id, now)
+        if not (lots := [lot for lot in lots if lot["code"] not in shut]):
+            raise RefusedError("All of its lots are held, or wait for a second person's release.")
         batch_id = new_id(8)
         db.execute(
             "insert into batch (id, order_id, state, packed_at) values (?, ?, ?, ?)",

@@ -37,6 +37,7 @@ _WHO = {
     "pickup": "announced_by",
     "goods": "by_person",
     "handover": "by_person",
+    "lot_signature": "by_person",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import first_mile, views
+from jobs.ledger import first_mile, hub, views
 from jobs.ledger.rows import add_deficit, event
 from jobs.ledger.store import Ledger
 from jobs.model import LotState, Reason, ReasonCode
@@ -29,7 +29,8 @@ def inspect(
 
     Raises:
         NotFoundError: there is no such lot.
-        RefusedError: it was inspected before.
+        RefusedError: it was inspected before, is called back, or pieces are accepted of a lot
+            that is held.
         InvalidFieldError: the counts do not add up to the lot, or a rejection has no reason.
     """
     with ledger.transaction() as db:
@@ -49,6 +50,13 @@ def inspect(
             raise InvalidFieldError("reason", "say why pieces were rejected")
         if not lot.pieces:
             raise RefusedError(f"Lot {lot.code} was lost on the way: count it first if it is here.")
+        if accepted and (gate := hub.gate_of(db, lot.code)).is_held(now):
+            if gate.held_until is None:
+                raise RefusedError(f"Lot {lot.code} has a hold: say first that it is here.")
+            raise RefusedError(
+                f"Lot {lot.code} is held until {gate.held_until:%Y-%m-%d %H:%M} UTC: nothing of it"
+                " is accepted before."
+            )
         if not lot.place.startswith("hub:"):
             first_mile.arrived(db, lot.code, HUB, by, now)
         db.execute(

@@ -430,5 +430,12 @@ def m032_hubs(db: Database) -> None:
             holder text not null, by_person text not null, pickup text not null default ''
         ) strict;
         create index handover_by_lot on handover(lot_code, id);
+        create table hub_rule (
+            scope text not null, value text not null, hold_h real check (hold_h >= 0),
+            second integer, by_person text not null, at text not null, primary key (scope, value)
+        ) strict;
+        create table lot_signature (
+            lot_code text primary key references lot(code), by_person text not null, at text not null
+        ) strict;
         """,
     )

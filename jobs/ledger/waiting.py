@@ -6,8 +6,10 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from jobs.joining import Standing
-from jobs.ledger import views
+from jobs.ledger import hub, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
 from jobs.lifecycle import TO_HARVEST, AttemptState
@@ -22,8 +24,8 @@ class Waiting:
     `kind` is one of: "admit" (node whose fingerprint is to be compared), "unheard" (node
     that has not said what it holds since the ledger was put back), "confirm" (order), "offer"
     (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
-    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "pack" (order), "dispatch"
-    (batch).
+    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "release" (lot that a second
+    person signs), "pack" (order), "dispatch" (batch).
     """
 
     kind: str
@@ -37,14 +39,18 @@ class Waiting:
 
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
 _URGENCY = (
-    "unheard", "admit", "confirm", "offer", "clear", "harvest", "print", "inspect", "pack", "dispatch",
+    "unheard", "admit", "confirm", "offer", "clear", "harvest", "print", "inspect", "release", "pack",
+    "dispatch",
 )  # fmt: skip
 
 
-def waiting(db: sqlite3.Connection, role: Role, node: str = "") -> tuple[Waiting, ...]:
+def waiting(
+    db: sqlite3.Connection, role: Role, node: str = "", now: datetime | None = None
+) -> tuple[Waiting, ...]:
     """Return what waits for a person of this role, the most urgent first.
 
-    A maker sees her own node's things only.
+    A maker sees her own node's things only. Lots that are held by then are left out; without a time
+    they are not.
     """
     found: list[Waiting] = []
     if role is Role.STEWARD:
@@ -72,7 +78,7 @@ def waiting(db: sqlite3.Connection, role: Role, node: str = "") -> tuple[Waiting
     if role in (Role.MAKER, Role.STEWARD):
         found += _on_beds(db, mine)
     if role in (Role.INSPECTOR, Role.STEWARD):
-        found += _at_hub(db)
+        found += _at_hub(db, now)
     return tuple(
         sorted(found, key=lambda w: (_URGENCY.index(w.kind), w.since is not None, w.since, w.key))
     )
@@ -129,7 +135,11 @@ def _with_people(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
     ]  # fmt: skip
 
 
-def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
+def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
+    gates = hub.gates(db)
+    held = {code for code, each in gates.items() if now is not None and each.is_held(now)}
+    # One that is not here yet is shown: somebody has to say that it is.
+    held -= {code for code in held if gates[code].held_until is None}
     found = [
         Waiting(
             kind="inspect",
@@ -143,11 +153,28 @@ def _at_hub(db: sqlite3.Connection) -> list[Waiting]:
             " and good > mislaid",
             (LotState.WAITING,),
         )
+        if r["code"] not in held
     ]
+    found += [
+        Waiting(
+            kind="release",
+            key=r["code"],
+            order_id=r["order_id"],
+            text=str(r["accepted"]),
+            since=views.moment(r["inspected_at"]),
+        )
+        for r in db.execute(
+            "select * from lot where accepted > 0 and recall = '' and not exists"
+            " (select 1 from batch_lot b where b.lot_code = lot.code)"
+        )
+        if gates[r["code"]].unsigned
+    ]
+    shut = msgspec.json.encode(sorted(hub.shut(db, None, now))).decode()
     packable = db.execute(
         "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l"
-        " where accepted > 0 and recall = ''"
-        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id"
+        " where accepted > 0 and recall = '' and code not in (select value from json_each(?))"
+        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id",
+        (shut,),
     )
     found += [
         Waiting(

@@ -177,3 +177,40 @@ def test_what_should_have_come_is_late(site, codes):
         first_mile.give(world.ledger, found.id, "Sam", world.now)
     finally:
         world.now = before
+
+
+def test_rules_are_a_stewards_and_bags_say_what_they_wait_for(site, codes):
+    world, code = site.world, codes[0]
+    steward, inspector = site.person("steward"), site.person("inspector")
+    page, lot = "/hub/rules", f"/l/{code}"
+    assert inspector.get(page).status_code == 403
+    for wrong in ({"for": "all"}, {"hold_h": "721"}, {"second": "maybe"}):
+        said = {"for": "material:PETG", "hold_h": "48", "second": ""} | wrong
+        assert steward.send(page, **said).status_code == 422, wrong
+    said = {"for": "material:PETG", "hold_h": "48", "second": "yes"}
+    assert steward.send(page, **said).status_code == 303
+    assert "lies 48 h at the hub" in steward.get(f"{page}?lang=en").text
+    before = world.now
+    try:
+        assert "Held for 48 h" in inspector.get(f"{lot}?lang=en").text
+        inspector.send(f"{lot}/arrived", at=lot)
+        at = inspector.get(f"{lot}?lang=en").text
+        assert re.search(r"Held until Thursday,? 26 November, 13:00\.", at)
+        good = views.lot(world.ledger.reading, code).good
+        counted = {"accepted": str(good), "rejected": "0", "reason": ""}
+        answer = inspector.send(f"{lot}?lang=en", at=lot, **counted)
+        assert answer.status_code == 422
+        assert "nothing of it can be accepted yet" in answer.text
+        world.now += timedelta(hours=48)
+        assert site.person("inspector").send(lot, **counted).status_code == 303
+        inspector, steward = site.person("inspector"), site.person("steward")
+        assert "You have inspected it yourself." in inspector.get(f"{lot}?lang=en").text
+        assert "Release lot" in steward.get("/waiting?lang=en").text
+        assert steward.send(f"{lot}/sign", at=lot).status_code == 303
+        page = re.sub(r"<[^>]+>", "", inspector.get(f"{lot}?lang=en").text)
+        assert "Inspected by Inspector · released by Steward" in page
+        assert "released by" not in site.person().get(f"{lot}?lang=en").text
+    finally:
+        world.now = before
+        taken = {"for": "material:PETG", "hold_h": "", "second": ""}
+        site.person("steward").send("/hub/rules", **taken)

@@ -7,15 +7,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import Revision
 from designs.regulation import Profile, profiles
-from jobs.coordinator import first_mile, lots
-from jobs.errors import InvalidFieldError
+from jobs.coordinator import first_mile, hub, lots
+from jobs.coordinator.people import person
+from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import first_mile as rows
+from jobs.ledger import hub as gates
 from jobs.ledger import labs, reviews, views
 from jobs.ledger.views import LotView
 from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import can, me
 from web.context import here
 from web.forms import LOSSES, Form, inspection_from, loss_from
+from web.language import gettext as _
 from web.runs import DRIVER, run_for
 from web.titles import own_title
 
@@ -70,6 +73,9 @@ def inspect(code: str) -> AnyResponse | tuple[str, int]:
     found = views.lot(context.ledger.reading, code)
     form = Form(request.form)
     accepted, rejected, reason = inspection_from(form, found.pieces)
+    gate = gates.gate_of(context.ledger.reading, found.code)
+    if accepted and gate.is_held(context.now()):
+        form.wrong("accepted", _("It is held: nothing of it can be accepted yet."))
     if form.good:
         try:
             lots.inspect(
@@ -125,6 +131,22 @@ def count(code: str) -> AnyResponse | tuple[str, int]:
     return _back(found.code)
 
 
+@pages.post("/l/<code>/sign")
+def sign(code: str) -> AnyResponse:
+    """A second person releases an inspected lot."""
+    context = here()
+    hub.sign(context.ledger, code, me().login, context.now())
+    return _back(code)
+
+
+def _name(login: str) -> str:
+    """Return what a person is called; what stands in her place when she has left."""
+    try:
+        return person(here().ledger, login).name
+    except NotFoundError:
+        return login
+
+
 def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
     context = here()
     db = context.ledger.reading
@@ -152,6 +174,11 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         printer=title,
         form=form,
         counting=counting,
+        gate=(gate := gates.gate_of(db, found.code)),
+        is_held=gate.is_held(context.now()),
+        inspector=_name(found.inspected_by),
+        signer=_name(gate.signed_by),
+        mine=at_hub and me().login == found.inspected_by,
         losses=LOSSES,
         run=run_for(found.code),
         pickup=rows.of_lot(db, found.code) if at_hub else None,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, orders
 from jobs.law import Books
-from jobs.ledger import given, history, labs, views
+from jobs.ledger import given, history, hub, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
@@ -88,6 +88,7 @@ def _page(order_id: str, refusal: Form) -> str:
         link = context.settings.public_url + path
     db = context.ledger.reading
     fleet = {node.id: node for node in labs.fleet(db)}
+    shut = hub.shut(db, order_id, context.now())
     return render_template(
         "order.html",
         view=view,
@@ -110,7 +111,7 @@ def _page(order_id: str, refusal: Form) -> str:
             for node in fleet.values()
             for printer in node.printers
         },
-        to_pack=sum(lot.accepted for lot in view.lots if not lot.batches),
+        to_pack=sum(lot.accepted for lot in view.lots if not lot.batches and lot.code not in shut),
         link=link,
         thanks=given.thanks_of(db, order_id),
         refusal=refusal,

@@ -100,7 +100,7 @@ def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
 
 
 def _waits(person: Person, context: Context) -> tuple[Waiting, ...]:
-    return waiting_of(context.ledger.reading, person.role, person.node)
+    return waiting_of(context.ledger.reading, person.role, person.node, context.now())
 
 
 def _hints(person: Person, context: Context) -> tuple[Hint, ...]:

@@ -1,0 +1,59 @@
+"""The hub's rules, and the signature of a second person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.errors import RefusedError
+from jobs.hub import Rule, check
+from jobs.ledger import hub, views
+from jobs.ledger.rows import event
+from jobs.ledger.store import Ledger
+from jobs.model import LotState
+
+
+def set_rule(ledger: Ledger, rule: Rule, by: str, now: datetime) -> None:
+    """Ask something of lots from now on; a rule that says nothing is taken back.
+
+    It counts for lots that are at the hub already, and not for those in a parcel.
+
+    Raises:
+        InvalidFieldError: it cannot be kept.
+    """
+    check(rule)
+    with ledger.transaction() as db:
+        db.execute("delete from hub_rule where scope = ? and value = ?", (rule.scope, rule.value))
+        if rule.hold_h is not None or rule.second is not None:
+            db.execute(
+                "insert into hub_rule (scope, value, hold_h, second, by_person, at)"
+                " values (?, ?, ?, ?, ?, ?)",
+                (rule.scope, rule.value, rule.hold_h, rule.second, by, now.isoformat()),
+            )
+        event(
+            db, "", "hub-rule", by, f"{rule.scope}:{rule.value}", now,
+            hold_h="" if rule.hold_h is None else rule.hold_h, second=str(rule.second),
+        )  # fmt: skip
+
+
+def sign(ledger: Ledger, code: str, by: str, now: datetime) -> None:
+    """A second person releases an inspected lot. Said twice, the first name stays.
+
+    Raises:
+        NotFoundError: there is no such lot.
+        RefusedError: it was not inspected, is called back, or she inspected it herself.
+    """
+    with ledger.transaction() as db:
+        lot = views.lot(db, code)
+        if hub.gate_of(db, lot.code).signed_by:
+            return
+        if lot.state is not LotState.INSPECTED or lot.recall:
+            raise RefusedError(f"Lot {lot.code} is not inspected, or is called back.")
+        if lot.inspected_by == by:
+            raise RefusedError(
+                f"You have inspected lot {lot.code} yourself: a second person releases it."
+            )
+        db.execute(
+            "insert into lot_signature (lot_code, by_person, at) values (?, ?, ?)",
+            (lot.code, by, now.isoformat()),
+        )
+        event(db, lot.attempt.order_id, "lot-signed", by, lot.code, now)

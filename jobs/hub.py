@@ -1,0 +1,104 @@
+"""What the hub asks of a lot before it may leave: a time to lie, a second person's signature. Pure.
+
+A rule says it for everything, for a material, or for a revision of a design; of rules that say
+something the narrowest counts. Leaves rows to `jobs.ledger.hub`, sampling to `jobs.quality`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs.errors import InvalidFieldError
+
+MOST_HOLD_H: Final = 30 * 24
+
+
+class Scope(enum.StrEnum):
+    """What a rule is for; each is narrower than the one before."""
+
+    ALL = "all"
+    MATERIAL = "material"
+    REVISION = "revision"
+
+
+_NARROW = tuple(Scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a steward asks of lots."""
+
+    scope: Scope
+    value: str = ""  # a material's code, a revision's id
+    hold_h: float | None = None  # from the arrival at the hub; None: this rule does not say
+    second: bool | None = None  # a second person signs the release; None: this rule does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What one lot has to pass, and how far it is."""
+
+    hold: timedelta
+    held_until: datetime | None  # None where it has no hold, or is not at the hub yet
+    second: bool
+    inspected_by: str
+    signed_by: str  # "" while nobody has released it
+    signed_at: datetime | None
+
+    def is_held(self, now: datetime) -> bool:
+        """Whether nothing of it may be accepted or packed yet; one that is not here is held."""
+        return bool(self.hold) and (self.held_until is None or now < self.held_until)
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether it waits for a second person once it is inspected."""
+        return self.second and not self.signed_by
+
+
+def check(rule: Rule) -> None:
+    """Do nothing if a rule can be kept.
+
+    Raises:
+        InvalidFieldError: a hold that cannot be, or a rule without what it is for.
+    """
+    if rule.hold_h is not None and not 0 <= rule.hold_h <= MOST_HOLD_H:
+        raise InvalidFieldError("hold_h", f"from 0 to {MOST_HOLD_H} hours")
+    if (rule.scope is Scope.ALL) != (not rule.value):
+        raise InvalidFieldError("value", "names what the rule is for")
+
+
+def gate(
+    rules: Iterable[Rule],
+    *,
+    material: str,
+    revision: str,
+    arrived_at: datetime | None,
+    inspected_by: str = "",
+    signed_by: str = "",
+    signed_at: datetime | None = None,
+) -> Gate:
+    """Return what a lot has to pass.
+
+    >>> hold = Rule(scope=Scope.MATERIAL, value="PLA", hold_h=72)
+    >>> gate([hold], material="PLA", revision="r", arrived_at=None).hold.days
+    3
+    """
+    named = {Scope.ALL: "", Scope.MATERIAL: material, Scope.REVISION: revision}
+    hold_h, second = 0.0, False
+    for rule in sorted(rules, key=lambda each: _NARROW.index(each.scope)):
+        if rule.value == named[rule.scope]:
+            hold_h = hold_h if rule.hold_h is None else rule.hold_h
+            second = second if rule.second is None else rule.second
+    hold = timedelta(hours=hold_h)
+    return Gate(
+        hold=hold,
+        held_until=arrived_at + hold if hold and arrived_at is not None else None,
+        second=second,
+        inspected_by=inspected_by,
+        signed_by=signed_by,
+        signed_at=signed_at,
+    )

@@ -1,0 +1,71 @@
+"""The hub's rules in the ledger, and what each lot has still to pass."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from jobs.hub import Gate, Rule, Scope, gate
+from jobs.ledger.views import when
+
+
+def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
+    """Return what stewards ask of lots."""
+    rows = db.execute("select scope, value, hold_h, second from hub_rule order by scope, value")
+    return tuple(
+        Rule(
+            scope=Scope(r["scope"]),
+            value=r["value"],
+            hold_h=r["hold_h"],
+            second=None if r["second"] is None else bool(r["second"]),
+        )
+        for r in rows
+    )
+
+
+_GATES = """
+select l.code, l.arrived_at, l.inspected_by, j.material, o.revision_id, s.by_person as signed_by,
+ s.at as signed_at
+from lot l join job j on j.id = l.job_id join orders o on o.id = l.order_id
+left join lot_signature s on s.lot_code = l.code
+"""
+
+
+def gates(db: sqlite3.Connection, order_id: str | None = None) -> Mapping[str, Gate]:
+    """Return what the lots have to pass that are in no parcel, by code; of one order, or of all."""
+    where = (
+        "where (?1 is null or l.order_id = ?1)"
+        " and not exists (select 1 from batch_lot b where b.lot_code = l.code)"
+    )
+    known = rules(db)
+    return {r["code"]: _gate(known, r) for r in db.execute(_GATES + where, (order_id,))}
+
+
+def gate_of(db: sqlite3.Connection, code: str) -> Gate:
+    """Return what one lot has to pass."""
+    return _gate(rules(db), db.execute(_GATES + "where l.code = ?", (code,)).fetchone())
+
+
+def _gate(known: tuple[Rule, ...], row: sqlite3.Row) -> Gate:
+    return gate(
+        known,
+        material=row["material"],
+        revision=row["revision_id"],
+        arrived_at=when(row["arrived_at"]),
+        inspected_by=row["inspected_by"],
+        signed_by=row["signed_by"] or "",
+        signed_at=when(row["signed_at"]),
+    )
+
+
+def shut(db: sqlite3.Connection, order_id: str | None, now: datetime | None) -> frozenset[str]:
+    """Return the lots that no parcel may take along yet: held, or not released by a second person.
+
+    Without a time holds are left out.
+    """
+    return frozenset(
+        code
+        for code, each in gates(db, order_id).items()
+        if each.unsigned or (now is not None and each.is_held(now))
+    )

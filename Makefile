@@ -21,7 +21,7 @@ $(VENV)/dev.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/demo.stamp
 
 setup: $(VENV)/dev.stamp  ## a virtual environment with everything for development
-	@scripts/system-packages mosquitto prusa-slicer chromium libatomic1 libfaketime
+	@scripts/system-packages mosquitto prusa-slicer chromium libatomic1 libfaketime fonts-dejavu-core
 
 demo: $(VENV)/demo.stamp  ## a whole network on this machine; ARGS="--once --kits 6" for one order
 	@scripts/system-packages mosquitto prusa-slicer >&2

@@ -88,6 +88,7 @@ class CoordinatorConfig:
     broker_password_file: str = ""  # of the user "coordinator" on an own broker
     hub_place: tuple[float, float] | None = None  # latitude, longitude of where lots are gathered
     hub_address: str = ""  # of the place where lots are gathered, as labels show it
+    hub_contact: str = ""  # whom a hospital calls, as delivery notes show it
     timezone: str = ""  # of pages, hours and commands, as "Europe/Paris"; "" is this machine's
     look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
     silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others

@@ -150,6 +150,7 @@ class Service:
             secure_cookies=self.url.startswith("https:"),
             hub_place=self._config.hub_place,
             hub_address=self._config.hub_address,
+            hub_contact=self._config.hub_contact,
             timezone=self._config.timezone or clock.zone(),
             broker_url=self._reach.broker_url,
             authority=self._reach.authority,

@@ -91,6 +91,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,
         "orders.hide_thanks": _STEWARD,
+        "deliveries.note": _HUB,
+        "deliveries.parcel": PUBLIC,  # whoever holds the parcel's address, here and below
+        "deliveries.parcel_note": PUBLIC,
+        "deliveries.receive": PUBLIC,
         "lots.inspect": _HUB,
         "recalls.index": _HUB,
         "recalls.ask": _HUB,

@@ -38,6 +38,7 @@ class WebSettings:
     timezone: str = "Europe/Paris"  # in which pages show times
     hub_place: tuple[float, float] | None = None  # latitude, longitude; None leaves distances out
     hub_address: str = ""  # where bags go, as labels show it
+    hub_contact: str = ""  # whom a hospital calls, as delivery notes show it
     broker_url: str = ""  # for nodes that join
     authority: str = ""  # PEM of the network's own certificate authority, "" where it has none
     tells: bool = False  # there is a mail server, so that people are told things

@@ -17,6 +17,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from designs.materials import materials
 from jobs import hours
+from jobs.coordinator.deliveries import MOST_REASON, MOST_THANKS, Count
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
@@ -343,13 +344,19 @@ def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
     return accepted, rejected, reason
 
 
-def receipt_from(form: Form, sent: int) -> tuple[int, int]:
-    """Read how many pieces of a delivery were refused and lost."""
-    refused = form.whole("refused", 0, sent)
-    lost = form.whole("lost", 0, sent)
-    if form.good and refused + lost > sent:
+def receipt_from(form: Form, sent: int) -> Count:
+    """Read what has become of a delivery's pieces; use it only if the form is good."""
+    damaged, refused, lost = (
+        form.whole(name, 0, sent) if form[name].strip() else 0
+        for name in ("damaged", "refused", "lost")
+    )
+    if form.good and damaged + refused + lost > sent:
         form.wrong("refused", _("Together they cannot be more than the %(sent)s sent.", sent=sent))
-    return refused, lost
+    reason = form.text("reason", MOST_REASON, needed=False)
+    if refused and not reason:
+        form.wrong("reason", _("Say why pieces are refused: whoever made them learns from it."))
+    thanks = form.text("thanks", MOST_THANKS, needed=False)
+    return Count(damaged=damaged, refused=refused, lost=lost, reason=reason, thanks=thanks)
 
 
 def bags_from(form: Form, codes: Collection[str]) -> tuple[str, ...]:

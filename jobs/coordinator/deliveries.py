@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from datetime import datetime
 
+from designs.regulation import Profile, profiles
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import hub, recalls, reviews, views
@@ -16,6 +18,8 @@ from jobs.telling import Kind
 
 #: Characters of a requester's word to those who made a delivery.
 MOST_THANKS = 500
+#: Characters of why pieces are refused.
+MOST_REASON = 200
 
 
 def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
@@ -42,8 +46,8 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
             raise RefusedError("All of its lots are held, or wait for a second person's release.")
         batch_id = new_id(8)
         db.execute(
-            "insert into batch (id, order_id, state, packed_at) values (?, ?, ?, ?)",
-            (batch_id, order_id, BatchState.PACKED, now.isoformat()),
+            "insert into batch (id, order_id, state, packed_at, packed_by) values (?, ?, ?, ?, ?)",
+            (batch_id, order_id, BatchState.PACKED, now.isoformat(), by),
         )
         db.executemany(
             "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
@@ -70,43 +74,66 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
             raise RefusedError(
                 f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
             )
+        rule = _rule(db, batch.order_id, now)
         db.execute(
-            "update batch set state = ?, dispatched_at = ? where id = ?",
-            (BatchState.DISPATCHED, now.isoformat(), batch_id),
+            "update batch set state = ?, dispatched_at = ?, profile = ? where id = ?",
+            (BatchState.DISPATCHED, now.isoformat(), rule.id if rule else "", batch_id),
         )
         event(db, batch.order_id, "dispatched", by, batch_id, now)
         telling.on_order(db, batch.order_id, Kind.ORDER_SENT, batch_id, now)
 
 
-def receive(
-    ledger: Ledger, batch_id: str, refused: int, lost: int, by: str, now: datetime, thanks: str = ""
-) -> None:
-    """The requester has counted a batch in: refused and lost pieces are made again.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What a requester says of a batch, in pieces; damaged ones are not among the refused."""
 
-    `thanks` is a word to the labs whose pieces were in it.
+    damaged: int = 0
+    refused: int = 0
+    lost: int = 0
+    reason: str = ""  # why pieces were refused
+    thanks: str = ""  # a word to the labs whose pieces were in it
+
+    @property
+    def not_good(self) -> int:
+        """Pieces that were there and are not taken."""
+        return self.damaged + self.refused
+
+
+def receive(ledger: Ledger, batch_id: str, count: Count, by: str, now: datetime) -> None:
+    """The requester has counted a batch in: damaged, refused and lost pieces are made again.
 
     Raises:
         NotFoundError: there is no such batch.
         RefusedError: it was not dispatched, or was received before.
-        InvalidFieldError: more refused or lost than were sent, or too many words.
+        InvalidFieldError: more than were sent, pieces refused without a reason, or too many words.
     """
-    if len(thanks) > MOST_THANKS:
-        raise InvalidFieldError("thanks", f"at most {MOST_THANKS} characters")
+    for name, text, most in (
+        ("thanks", count.thanks, MOST_THANKS),
+        ("reason", count.reason, MOST_REASON),
+    ):
+        if len(text) > most:
+            raise InvalidFieldError(name, f"at most {most} characters")
+    if count.refused and not count.reason.strip():
+        raise InvalidFieldError("reason", "say why pieces are refused")
     with ledger.transaction() as db:
         batch = views.batch(db, batch_id)
         if batch.state is not BatchState.DISPATCHED:
             raise RefusedError(f"Batch {batch_id} is {batch.state}: it cannot be received now.")
         sent = sum(lot.pieces for lot in batch.lots)
-        if refused < 0 or lost < 0 or refused + lost > sent:
-            raise InvalidFieldError("refused", f"refused and lost together are at most {sent}")
-        _count_in(db, batch, refused, lost)
+        bad, lost = count.not_good, count.lost
+        if min(count.damaged, count.refused, lost) < 0 or bad + lost > sent:
+            why = f"damaged, refused and lost together are at most {sent}"
+            raise InvalidFieldError("refused", why)
+        _count_in(db, batch, bad, lost)
         db.execute(
-            "update batch set state = ?, received_at = ?, received_by = ?, thanks = ? where id = ?",
-            (BatchState.RECEIVED, now.isoformat(), by, thanks.strip(), batch_id),
-        )
+            "update batch set state = ?, received_at = ?, received_by = ?, thanks = ?, damaged = ?,"
+            " refuse_reason = ? where id = ?",
+            (BatchState.RECEIVED, now.isoformat(), by, count.thanks.strip(), count.damaged,
+             count.reason.strip(), batch_id),
+        )  # fmt: skip
         event(
             db, batch.order_id, "received", by, batch_id, now,
-            received=sent - refused - lost, refused=refused, lost=lost,
+            received=sent - bad - lost, refused=bad, lost=lost, reason=count.reason.strip(),
         )  # fmt: skip
         close_if_complete(db, batch.order_id, now)
 
@@ -121,6 +148,22 @@ def hide_thanks(ledger: Ledger, batch_id: str, by: str, now: datetime, *, hidden
         batch = views.batch(db, batch_id)
         db.execute("update batch set thanks_hidden = ? where id = ?", (int(hidden), batch_id))
         event(db, batch.order_id, "thanks-hidden" if hidden else "thanks-shown", by, batch_id, now)
+
+
+def _rule(db: sqlite3.Connection, order_id: str, now: datetime) -> Profile | None:
+    """Return the regulatory profile of an order's revision, None where it goes by none.
+
+    Raises:
+        RefusedError: the revision has not been looked at as far as the profile asks.
+    """
+    found = reviews.review(db, views.order(db, order_id).request.revision_id, now.date())
+    rule = profiles().get(found.profile.profile) if found.profile else None
+    if rule is not None and not rule.is_reached(found.state):
+        raise RefusedError(
+            f"Its design is {found.state}: under “{rule.title}” it must be at least"
+            f" {rule.required_acceptance} before a parcel leaves."
+        )
+    return rule
 
 
 def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost: int) -> None:

@@ -384,7 +384,7 @@ def m014_plans(db: Database) -> None:
 
 @ledger_migrations()
 def m033_parcels(db: Database) -> None:
-    """By which regulatory profile a revision goes, the last row counts; and a batch went."""
+    """By which profile a revision goes, the last row counts; how a batch leaves and arrives."""
     run_script(
         db,
         """
@@ -394,6 +394,9 @@ def m033_parcels(db: Database) -> None:
         ) strict;
         create index profile_by_revision on revision_profile(revision_id, id);
         alter table batch add column profile text not null default '';
+        alter table batch add column packed_by text not null default '';
+        alter table batch add column damaged integer not null default 0;
+        alter table batch add column refuse_reason text not null default '';
         """,
     )
 

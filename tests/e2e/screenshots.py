@@ -145,7 +145,7 @@ def _received(site: Site) -> str:
     batch = deliveries.pack(world.ledger, order, "camille", world.now)
     deliveries.dispatch(world.ledger, batch, "camille", world.now)
     words = "Merci à vous tous, les visières sont arrivées juste à temps pour la garde de nuit.\nL’équipe"
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now, words)
+    deliveries.receive(world.ledger, batch, deliveries.Count(thanks=words), "requester", world.now)
     return order
 
 

@@ -62,7 +62,7 @@ def test_from_the_form_to_the_hospital(world):
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)
     assert world.books(order_id).in_transit == 6
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     assert world.books(order_id).delivered == 6
     assert views.order(world.ledger.reading, order_id).state is OrderState.DELIVERED
 
@@ -282,11 +282,15 @@ def test_refused_and_lost_pieces_are_made_again_and_the_order_stays_open(world):
         lots.inspect(world.ledger, code, 2, 0, "", "inspector", world.now)
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     with pytest.raises(RefusedError):
-        deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+        deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)
     with pytest.raises(InvalidFieldError):
-        deliveries.receive(world.ledger, batch, 4, 3, "requester", world.now)
-    deliveries.receive(world.ledger, batch, 2, 1, "requester", world.now)
+        deliveries.receive(
+            world.ledger, batch, deliveries.Count(damaged=4, lost=3), "requester", world.now
+        )
+    deliveries.receive(
+        world.ledger, batch, deliveries.Count(damaged=2, lost=1), "requester", world.now
+    )
     books = world.books(order_id)
     assert (books.delivered, books.refused, books.lost, books.deficit) == (3, 2, 1, 3)
     assert views.order(world.ledger.reading, order_id).state is OrderState.CONFIRMED

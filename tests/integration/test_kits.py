@@ -31,7 +31,7 @@ def test_a_kit_of_two_parts_is_made_whole_by_two_labs(world):
         lots.inspect(world.ledger, code, attempt.pieces, 0, "", "inspector", world.now)
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     view = views.order_view(world.ledger.reading, order_id)
     assert view.order.state is OrderState.DELIVERED
     assert {line.part_id: line.books.delivered for line in view.lines} == ordered

@@ -93,7 +93,7 @@ def test_each_part_goes_to_who_makes_it_and_all_is_delivered(world):
     lots.inspect(world.ledger, code, 1, 0, "", "inspector", world.now)
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     view = views.order_view(world.ledger.reading, order_id)
     assert view.order.state is OrderState.DELIVERED
     assert {line.part_id: line.books.delivered for line in view.lines} == {"hook": 6, "pouch": 6}
@@ -256,7 +256,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
         lots.inspect(ledger, lot, 3, 0, "", "camille", clock.now())
     batch = deliveries.pack(ledger, order_id, "camille", clock.now())
     deliveries.dispatch(ledger, batch, "camille", clock.now())
-    deliveries.receive(ledger, batch, 0, 0, "requester", clock.now())
+    deliveries.receive(ledger, batch, deliveries.Count(), "requester", clock.now())
     assert views.order(ledger.reading, order_id).state is OrderState.DELIVERED
     assert members.not_members(ledger.reading) == set()
     audit(ledger.reading)

@@ -54,7 +54,7 @@ def delivered(world, kits=1):
     while world.books(order_id).to_make:
         accepts(world, makes_a_lot(world))
     batch = sends(world, order_id)
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     assert of_order(world, order_id).state is OrderState.DELIVERED
     return order_id
 
@@ -127,7 +127,7 @@ def test_pieces_on_their_way_are_not_made_twice_when_they_are_refused_too(lab):
     batch = sends(lab, order_id)
     calls_back(lab, PRINTER_OF_A)
     assert lab.books(order_id).deficit == 1
-    deliveries.receive(lab.ledger, batch, 1, 0, "requester", lab.now)
+    deliveries.receive(lab.ledger, batch, deliveries.Count(damaged=1), "requester", lab.now)
     books = lab.books(order_id)
     assert (books.refused, books.recalled, books.deficit) == (1, 0, 1)
 
@@ -140,7 +140,9 @@ def test_every_split_of_a_parcel_that_is_called_back_adds_up(lab, refused, lost)
     batch = sends(lab, order_id)
     first = views.batch(lab.ledger.reading, batch).lots[0]
     calls_back(lab, Cause(kind=RecallKind.LOT, value=first.lot))
-    deliveries.receive(lab.ledger, batch, refused, lost, "requester", lab.now)
+    deliveries.receive(
+        lab.ledger, batch, deliveries.Count(damaged=refused, lost=lost), "requester", lab.now
+    )
     assert lab.books(order_id).to_make >= first.pieces
 
 

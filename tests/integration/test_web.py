@@ -206,7 +206,9 @@ def on_its_way(site, order_id):
 def test_the_hospital_counts_its_parcel_in(site, order):
     batch = on_its_way(site, order)
     link, person = link_of(site, order), site.person()
-    answer = person.send(f"{link}/received/{batch}", at=link, refused="1", lost="0")
+    answer = person.send(
+        f"{link}/received/{batch}", at=link, refused="1", lost="0", reason="a sharp edge"
+    )
     assert answer.status_code == 303
     assert site.world.books(order).refused == 1
     again = person.send(f"{link}/received/{batch}", at="/ask", refused="0", lost="0")

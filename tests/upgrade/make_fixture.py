@@ -40,7 +40,7 @@ def _fill_ledger(world: World) -> None:
     lots.inspect(world.ledger, code or "", 2, 0, "", "inspector", world.now)
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     world.order(8)
     world.plan()
     world.tick()

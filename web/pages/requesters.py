@@ -10,6 +10,7 @@ from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import history, labs, views
 from jobs.ledger.books import books
 from jobs.ledger.given import thanks_of
+from jobs.ledger.links import key_of
 from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
@@ -124,6 +125,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         receipt_of=receipt_of,
         thanks=thanks_of(context.ledger.reading, order.id),
         most_thanks=deliveries.MOST_THANKS,
+        parcel_keys={b.id: key_of(context.ledger.reading, "parcel", b.id) for b in view.batches},
         version=version,
     )
 
@@ -149,14 +151,11 @@ def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
     if batch.order_id != order.id:
         raise NotFoundError("batch", batch_id)
     form = Form(request.form)
-    refused, lost = receipt_from(form, sum(lot.pieces for lot in batch.lots))
-    words = form.text("thanks", deliveries.MOST_THANKS, needed=False)
+    count = receipt_from(form, sum(lot.pieces for lot in batch.lots))
     # Pressed twice: it was received by the first.
     if form.good and batch.state is not BatchState.RECEIVED:
         try:
-            deliveries.receive(
-                context.ledger, batch_id, refused, lost, _REQUESTER, context.now(), words
-            )
+            deliveries.receive(context.ledger, batch_id, count, _REQUESTER, context.now())
         except InvalidFieldError as error:
             form.refused(error)
     if not form.good:

@@ -169,17 +169,21 @@ def test_an_inspection_of_four(typed, wrong):
 
 
 @pytest.mark.parametrize(
-    ("refused", "lost", "wrong"),
+    ("typed", "wrong"),
     [
-        ("0", "0", []),
-        ("2", "2", []),
-        ("3", "2", ["refused"]),
-        ("", "0", ["refused"]),
-        ("5", "0", ["refused"]),
+        ({"refused": "0", "lost": "0"}, []),
+        ({"refused": "2", "lost": "2", "reason": "sharp"}, []),
+        ({"refused": "2", "lost": "2"}, ["reason"]),
+        ({"refused": "3", "lost": "2", "reason": "sharp"}, ["refused"]),
+        ({"damaged": "2", "refused": "2", "lost": "1", "reason": "sharp"}, ["refused"]),
+        ({"damaged": "2", "lost": "2"}, []),
+        ({"refused": "", "lost": "0"}, []),
+        ({"refused": "5", "lost": "0"}, ["refused"]),
+        ({"damaged": "-1"}, ["damaged"]),
     ],
 )
-def test_a_receipt_of_four(refused, lost, wrong):
-    form = Form({"refused": refused, "lost": lost})
+def test_a_receipt_of_four(typed, wrong):
+    form = Form(typed)
     receipt_from(form, 4)
     assert sorted(form.errors) == wrong
 

@@ -8,6 +8,7 @@ from web import api, auth, joining
 from web.auth import PERMISSIONS, PUBLIC, safe_next
 from web.pages import (
     claims,
+    deliveries,
     designs,
     fleet,
     given,
@@ -34,6 +35,7 @@ MODULES = (
     requesters,
     people,
     orders,
+    deliveries,
     offers,
     stops,
     harvests,
@@ -82,6 +84,10 @@ def test_every_endpoint_has_a_line(app):
         ("requesters.follow_live", EVERYBODY),
         ("requesters.receive", EVERYBODY),
         ("requesters.recalled", EVERYBODY),
+        ("deliveries.note", {HUB, STEWARD}),
+        ("deliveries.parcel", EVERYBODY),
+        ("deliveries.parcel_note", EVERYBODY),
+        ("deliveries.receive", EVERYBODY),
         ("designs.index", EVERYBODY),
         ("designs.show", EVERYBODY),
         ("designs.picture", EVERYBODY),

@@ -1,0 +1,86 @@
+"""A batch on its way: what `jobs.ledger.views` does not say of it, and what was sent before it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.errors import NotFoundError
+from jobs.ledger import views
+from jobs.ledger.views import BatchView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A batch with how it leaves and what was said when it came."""
+
+    batch: BatchView
+    profile: str  # the regulatory profile under which it left; "" where there was none
+    packed_by: str
+    damaged: int
+    refuse_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotFacts:
+    """What paper says of a lot in a parcel."""
+
+    code: str
+    part_id: str
+    pieces: int  # in the parcel
+    good: int  # counted at harvest
+    accepted: int
+    made_at: datetime
+    inspected_at: datetime | None
+
+
+def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
+    """Return one batch.
+
+    Raises:
+        NotFoundError: there is none of this id.
+    """
+    row = db.execute("select * from batch where id = ?", (batch_id,)).fetchone()
+    if row is None:
+        raise NotFoundError("batch", batch_id)
+    return Parcel(
+        batch=views.batch(db, batch_id),
+        profile=row["profile"],
+        packed_by=row["packed_by"],
+        damaged=row["damaged"],
+        refuse_reason=row["refuse_reason"],
+    )
+
+
+def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
+    """Return the lots of a batch by part and code."""
+    rows = db.execute(
+        "select l.*, bl.pieces from batch_lot bl join lot l on l.code = bl.lot_code"
+        " where bl.batch_id = ? order by l.part_id, l.code",
+        (batch_id,),
+    )
+    return tuple(
+        LotFacts(
+            code=row["code"],
+            part_id=row["part_id"],
+            pieces=row["pieces"],
+            good=row["good"],
+            accepted=row["accepted"],
+            made_at=views.moment(row["created_at"]),
+            inspected_at=views.when(row["inspected_at"]),
+        )
+        for row in rows
+    )
+
+
+def sent_before(db: sqlite3.Connection, batch: BatchView) -> dict[str, int]:
+    """Return the pieces by part that were received, or are on their way, from batches packed before."""
+    rows = db.execute(
+        "select l.part_id, sum(case b.state when 'received' then bl.received else bl.pieces end)"
+        " from batch b join batch_lot bl on bl.batch_id = b.id join lot l on l.code = bl.lot_code"
+        " where b.order_id = ? and b.id != ? and b.state in ('dispatched', 'received')"
+        " and b.packed_at <= ? group by l.part_id",
+        (batch.order_id, batch.id, batch.packed_at.isoformat()),
+    )
+    return dict(tuple(row) for row in rows)

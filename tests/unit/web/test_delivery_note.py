@@ -1,0 +1,115 @@
+"""The delivery note as a reader of PDF sees it: text, pages, QR code, letters of any script."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pypdfium2
+import pytest
+import zxingcpp
+
+from designs.regulation import Words, profiles
+from web.documents import paper
+from web.documents.delivery_note import Note, NoteLine, PartSum, draw
+
+RULE = profiles()["fr-anti-projection-2020-05"]
+FRAME = Words(fr="Cadre de visière", en="Visor frame")
+URL = "https://fabnet.example/d/k3v9xq2m/Zk3f9QxT1m0aVb7cYp2LrWsD"
+
+
+def line(number, **changes):
+    facts = {
+        "lot": f"V-{number:04}", "part": FRAME, "made": "24/11/2026",
+        "inspected": "25/11/2026, 12/12", "pieces": 12,
+    }  # fmt: skip
+    return NoteLine(**(facts | changes))
+
+
+def note(lots=3, **changes):
+    facts = {
+        "number": "k3v9xq2m", "network": "Makers de Loire-Atlantique",
+        "hub_address": "La Halle, 3 quai Ouest, 44000 Nantes", "call": "Camille, 02 40 00 00 00",
+        "order": "a1b2c3d4e5", "asked": "24/11/2026", "place": "CHU de Nantes, réanimation",
+        "requester": "Ada Infirmière", "date": "29/11/2026 14:05",
+        "at": datetime(2026, 11, 29, 13, tzinfo=UTC), "design": FRAME, "revision": "1.0.0 (3f2a9c1d)",
+        "carried": "", "released": "", "lines": tuple(map(line, range(lots))),
+        "sums": (PartSum(part=FRAME, ordered=400, before=120, here=12 * lots),),
+        "product": RULE.product, "statements": RULE.statements, "cleaning": RULE.cleaning,
+        "skin": RULE.skin, "url": URL,
+    }  # fmt: skip
+    return Note(**(facts | changes))
+
+
+def pages(data):
+    with pypdfium2.PdfDocument(data) as document:
+        return [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return draw(note(carried="Chronopost XY1", released="Camille, 29/11/2026"))
+
+
+def test_one_page_says_all_in_both_languages(plain):
+    (text,) = pages(plain)
+    for words in (
+        "Bon de livraison", "Delivery note", "k3v9xq2m", "a1b2c3d4e5", "29/11/2026 14:05",
+        "Makers de Loire-Atlantique", "La Halle, 3 quai Ouest", "Camille, 02 40 00 00 00",
+        "CHU de Nantes, réanimation", "Ada Infirmière", "V-0002", "25/11/2026, 12/12",
+        "1.0.0 (3f2a9c1d)", "Équipement anti-projection / Anti-splash equipment",
+        "Aucune capacité de protection", "No protective capacity", "pas d’autoclave", "no autoclave",
+        "touchent la peau", "touch the skin", "Libéré par", "Chronopost XY1", "Reçu par", "1/1",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "400 120 36 244" in text
+    assert "Rested" not in text
+    assert "None" not in text
+
+
+def test_its_qr_code_is_read_from_the_paper_in_black_and_white(plain):
+    with pypdfium2.PdfDocument(plain) as document:
+        picture = document[0].render(scale=2, grayscale=True).to_pil().convert("1").convert("L")
+    (code,) = zxingcpp.read_barcodes(picture)
+    assert code.text == URL
+
+
+def test_forty_lots_go_on_and_the_signature_stays_with_the_words():
+    found = pages(draw(note(40, lines=tuple(line(n, hold="26/11/2026 14:00") for n in range(40)))))
+    assert len(found) == 2
+    assert all(f"{number}/2" in text for number, text in enumerate(found, 1))
+    assert all("Rested until" in text for text in found), "the heads stand on both pages"
+    together = "".join(found)
+    assert all(f"V-{number:04}" in together for number in range(40))
+    assert "26/11/2026 14:00" in found[0]
+    assert "Aucune capacité" in found[1]
+    assert "Reçu par" in found[1]
+    assert "Aucune capacité" not in found[0]
+
+
+def test_long_names_wrap_and_other_scripts_are_there():
+    place = "Centre hospitalier universitaire, " * 6 + "porte 412"
+    (text,) = pages(draw(note(place=place, requester="Łukasz Żółć, Ελένη, Щербакова")))
+    assert "porte 412" in text
+    assert "Łukasz Żółć, Ελένη, Щербакова" in text
+
+
+def test_a_letter_that_no_font_has_shows_as_a_box():
+    (text,) = pages(draw(note(requester="\U00016d40 Ada\x00\u202e")))
+    assert "□ Ada" in text
+    assert "\u202e" not in text
+
+
+def test_without_dejavu_it_is_set_in_the_font_that_every_reader_has(monkeypatch, tmp_path):
+    monkeypatch.setattr(paper, "_PLAIN", tmp_path / "gone.ttf")
+    (text,) = pages(draw(note(requester="Élise Щ")))
+    assert "Élise ?" in text
+    assert "Aucune capacité" in text
+
+
+def test_without_a_rule_or_anybody_to_call_nothing_empty_is_printed():
+    bare = replace(
+        note(), product=None, statements=(), cleaning=None, skin=None, call="", hub_address=""
+    )
+    (text,) = pages(draw(bare))
+    assert "Nettoyage" not in text
+    assert "Questions" not in text
+    assert "Cadre de visière / Visor frame" in text

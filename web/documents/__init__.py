@@ -1,0 +1,1 @@
+"""What is printed: documents in French and English at once, in black on white."""

@@ -1,0 +1,116 @@
+"""From the ledger to a delivery note."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+
+from designs.model import Revision
+from designs.regulation import Profile, Words, profiles
+from jobs.ledger import links, parcels, reviews, views
+from jobs.ledger.books import books
+from jobs.ledger.parcels import LotFacts, Parcel
+from web.context import Context
+from web.documents.delivery_note import Note, NoteLine, PartSum
+from web.language import Speech
+from web.titles import OWN
+
+_ID = 8  # letters of a revision's fingerprint
+
+
+def parcel_url(context: Context, batch_id: str) -> str:
+    """Return the secret address of a parcel, where its reception is said."""
+    key = links.key_of(context.ledger.reading, "parcel", batch_id)
+    path = url_for("deliveries.parcel", batch_id=batch_id, key=key)
+    return context.settings.public_url + path
+
+
+def rule_of(context: Context, found: Parcel) -> Profile | None:
+    """Return the profile under which a parcel left; before, the one that it would leave under."""
+    if found.batch.dispatched_at is not None:
+        return profiles().get(found.profile)
+    db = context.ledger.reading
+    order = views.order(db, found.batch.order_id)
+    chosen = reviews.profile_choice(db, order.request.revision_id)
+    return None if chosen is None else profiles().get(chosen.profile)
+
+
+def note_of(context: Context, batch_id: str) -> Note:
+    """Return what stands on a parcel's delivery note.
+
+    Raises:
+        NotFoundError: there is no such batch.
+    """
+    db = context.ledger.reading
+    found = parcels.parcel(db, batch_id)
+    batch = found.batch
+    order = views.order(db, batch.order_id)
+    revision = context.revision(order.request.revision_id)
+    rule = rule_of(context, found)
+    zone = ZoneInfo(context.settings.timezone)
+    parts = _titles(revision)
+    lots = parcels.lots_in(db, batch_id)
+    before = parcels.sent_before(db, batch)
+    design = order.request.revision_id[:_ID]
+    return Note(
+        number=batch.id,
+        network=context.settings.network_name,
+        hub_address=context.settings.hub_address,
+        call=context.settings.hub_contact,
+        order=order.id,
+        asked=_day(order.created_at, zone),
+        place=order.request.place,
+        requester=order.request.requester,
+        date=_moment(batch.dispatched_at or batch.packed_at, zone),
+        at=context.now(),
+        design=_both(revision.title) if revision else Words(fr=design, en=design),
+        revision=f"{revision.version} ({revision.id[:_ID]})" if revision else design,
+        carried="",
+        released="",
+        lines=tuple(_line(lot, parts, zone) for lot in lots),
+        sums=tuple(
+            PartSum(
+                part=parts.get(each.part_id, Words(fr=each.part_id, en=each.part_id)),
+                ordered=each.ordered,
+                before=before.get(each.part_id, 0),
+                here=sum(lot.pieces for lot in lots if lot.part_id == each.part_id),
+            )
+            for each in books(db, order.id)
+        ),
+        product=rule.product if rule else None,
+        statements=rule.statements if rule else (),
+        cleaning=rule.cleaning if rule else None,
+        skin=rule.skin if rule else None,
+        url=parcel_url(context, batch_id),
+    )
+
+
+def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo) -> NoteLine:
+    looked = f"{lot.accepted}/{lot.good}"
+    return NoteLine(
+        lot=lot.code,
+        part=parts.get(lot.part_id, Words(fr=lot.part_id, en=lot.part_id)),
+        made=_day(lot.made_at, zone),
+        inspected=f"{_day(lot.inspected_at, zone)}, {looked}" if lot.inspected_at else "",
+        pieces=lot.pieces,
+    )
+
+
+def _titles(revision: Revision | None) -> dict[str, Words]:
+    return {part.id: _both(part.title) for part in revision.made} if revision else {}
+
+
+def _both(title: str) -> Words:
+    """Return a title; one of our own in both languages."""
+    return Words(fr=Speech("fr").gettext(title) if title in OWN else title, en=title)
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    """Return a day as both languages of the sheet read it."""
+    return f"{at.astimezone(zone):%d/%m/%Y}"
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%d/%m/%Y %H:%M}"

@@ -198,9 +198,9 @@ class Story:
 
     def _inspect(self, inspector: Person, code: str) -> None:
         bag = self.book.bags[code]
-        rejected = share(
-            self._seed, f"{self._by_id[bag.order].number}/bag/{bag.good}", bag.good, _REJECTED
-        )
+        self._nth[f"{bag.order} bags"] += 1
+        what = f"{self._by_id[bag.order].number}/bag/{self._nth[f'{bag.order} bags']}"
+        rejected = share(self._seed, what, bag.good, _REJECTED)
         form = inspector.form(f"/l/{code}", f"/l/{code}")
         values = {
             "accepted": str(bag.good - rejected),
@@ -232,6 +232,7 @@ class Story:
             for bag in self.book.bags.values()
             if bag.order == order and bag.accepted and not bag.parcel and bag.code not in held
         ]
+        del self._seen_ready[order]
         inspector.submit(f"/orders/{order}", "/pack", {})
         batches = inspector.json(f"/api/orders/{order}")["batches"]
         for batch in (b for b in batches if b["id"] not in before):
@@ -292,7 +293,9 @@ class Story:
             bags = [b for b in self.book.bags.values() if (b.node, b.printer) == machine]
             have = sorted(bag.code for bag in bags if self.book.has_left(bag))
             recipients = {self.book.bags[code].order for code in have}
-            if machine not in done and (len(recipients) >= _RECIPIENTS or (have and not self._open)):
+            if machine not in done and (
+                len(recipients) >= _RECIPIENTS or (have and not self._open)
+            ):
                 self._begin(self._to_call.pop(0), machine, have[0])
                 return
         if not self._open:

@@ -92,6 +92,7 @@ class CoordinatorConfig:
     timezone: str = ""  # of pages, hours and commands, as "Europe/Paris"; "" is this machine's
     look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
     silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others
+    ask_again_days: int = 14  # an older order is sent only once its requester says she needs it
     mail: MailConfig | None = None  # None: nobody is told anything
 
 
@@ -179,6 +180,8 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
         raise ConfigError(str(path), "timezone", why)
     if not 1 <= found.look_ahead_s <= _MOST_LOOK_AHEAD_S:
         raise ConfigError(str(path), "look_ahead_s", "between a second and a week, in seconds")
+    if found.ask_again_days < 1:
+        raise ConfigError(str(path), "ask_again_days", "at least 1, in days")
     here = path.resolve().parent
     if found.mail is not None:
         found = replace(found, mail=_mail(path, found.mail))

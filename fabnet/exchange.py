@@ -17,7 +17,7 @@ from fabnet.inbox import Acks, Inbox, Message
 from fabnet.link import WINDOW, Link
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
-from jobs.coordinator import attempts, nodes, offers, restoring
+from jobs.coordinator import attempts, needs, nodes, offers, restoring, surplus
 from jobs.ledger import streams
 from jobs.ledger.rows import has_run
 from jobs.ledger.store import Ledger
@@ -38,10 +38,19 @@ class Exchange:
         live: where telemetry goes.
         silence: how long a lab may be out of reach before its plates go to others.
         look_ahead_s: seconds of work that one printer is offered and granted ahead.
+        ask_after: so old an order may be before its requester is asked whether she still needs it.
     """
 
-    def __init__(self, ledger: Ledger, live: Live, silence: timedelta, look_ahead_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        live: Live,
+        silence: timedelta,
+        look_ahead_s: float,
+        ask_after: timedelta = needs.ASK_AFTER,
+    ) -> None:
         self._ledger = ledger
+        self._ask_after = ask_after
         self._silence = silence
         self._look_ahead_s = look_ahead_s
         self._epoch = self._begin_epoch()
@@ -116,7 +125,9 @@ class Exchange:
                 has_run(db, passed_s)
             offers.lapse(db, now)
             offers.take_back(db, self._silence, now)
+            surplus.pass_on(db, now)
             offers.offer(db, now, self._look_ahead_s)
+            needs.ask(db, self._ask_after, now)
 
     def send(self, link: Link) -> None:
         """Send what is due: acknowledgements, and of the outbox what its reader has not read."""

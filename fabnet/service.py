@@ -78,7 +78,10 @@ class Service:
         self.live = Live()
         self.slicing = SlicingService(self._folder / "slices", lambda: needed_slices(self.ledger))
         silence = timedelta(seconds=config.silent_after_s)
-        self._exchange = Exchange(self.ledger, self.live, silence, config.look_ahead_s)
+        self._exchange = Exchange(
+            self.ledger, self.live, silence, config.look_ahead_s,
+            timedelta(days=config.ask_again_days),
+        )  # fmt: skip
         self._password = self._own_password()
         self._reach = reach(config, clock.now())
         self._renew_at_s = clock.boottime_s() + _RENEW_S

@@ -31,6 +31,7 @@ class OrderState(enum.StrEnum):
     CONFIRMED = "confirmed"  # being made
     REFUSED = "refused"  # not verified, with a reason
     DELIVERED = "delivered"  # everything ordered was received
+    CANCELLED = "cancelled"  # its requester needs nothing of it any more, and nothing had left
 
 
 class JobState(enum.StrEnum):

@@ -40,6 +40,8 @@ class Kind(enum.StrEnum):
     ORDER_REFUSED = "order-refused"
     ORDER_SENT = "order-sent"  # a parcel is on its way
     ORDER_RECALLED = "order-recalled"  # pieces that they have are called back
+    ORDER_NEED = "order-need"  # do they still need it?
+    ORDER_CANCELLED = "order-cancelled"  # nothing of it will come
 
 
 class Channel(enum.StrEnum):
@@ -52,6 +54,7 @@ class Channel(enum.StrEnum):
 #: Kinds that go to requesters, who have no account.
 TO_REQUESTERS = (
     Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT, Kind.ORDER_RECALLED,
+    Kind.ORDER_NEED, Kind.ORDER_CANCELLED,
 )  # fmt: skip
 #: What people of a role can choose to be told, in the order of the page.
 CHOICES: Mapping[Role, tuple[Kind, ...]] = MappingProxyType(
@@ -68,6 +71,7 @@ TOLD_BY: Mapping[str, Kind] = MappingProxyType(
         "clear": Kind.BEDS, "harvest": Kind.BEDS, "print": Kind.BEDS,
         "inspect": Kind.HUB, "pack": Kind.HUB, "dispatch": Kind.HUB,
         "admit": Kind.TEAM, "unheard": Kind.TEAM, "confirm": Kind.TEAM,
+        "need": Kind.TEAM,
     }
 )  # fmt: skip
 
@@ -108,6 +112,8 @@ PACES: Mapping[Kind, Pace] = MappingProxyType(
             kind: Pace(patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=2))
             for kind in (Kind.HELLO, *TO_REQUESTERS)
         },
+        # Nothing leaves before it is answered.
+        Kind.ORDER_NEED: Pace(patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=14)),
         # However late it can be sent, it must be read.
         Kind.ORDER_RECALLED: Pace(
             patience=timedelta(0), gap=timedelta(0), good_for=timedelta(days=30)

@@ -82,7 +82,7 @@ _PAGES = (
 _MOST_BYTES = 1024 * 1024
 _YEAR_S = 365 * 86400
 #: Addresses that are secrets: browsers keep nothing of what is there.
-_SECRET = ("/o/", "/d/")
+_SECRET = ("/o/", "/d/", "/run/")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -234,7 +234,7 @@ def _register_frame(app: Flask) -> None:
         if here().settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
         if request.endpoint not in ("static", "api.file", "designs.picture", "designs.mesh"):
-            open_page = not session.get("login") and not request.path.startswith(("/o/", "/run/")) | open_page = not session.get("login") and not request.path.startswith(_SECRET)
+            open_page = not session.get("login") and not request.path.startswith(_SECRET)
             # Going back to an open form shows again what was typed into it.
             response.headers["Cache-Control"] = "no-cache, private" if open_page else "no-store"
         chosen = request.args.get("lang")

@@ -44,6 +44,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "requesters.follow_live": PUBLIC,
         "requesters.receive": PUBLIC,
         "requesters.recalled": PUBLIC,
+        "requesters.need": PUBLIC,
         "designs.index": PUBLIC,
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
@@ -85,6 +86,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lists.wrong_lines": _STEWARD,
         "orders.confirm": _STEWARD,
         "orders.refuse": _STEWARD,
+        "orders.need": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only
         "stops.live": _BEDS,
         "orders.write_off": _STEWARD,

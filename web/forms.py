@@ -344,6 +344,17 @@ def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
     return accepted, rejected, reason
 
 
+def need_from(form: Form, kits: int) -> int:
+    """Read how many kits are needed still: all, fewer, or none; use it only if the form is good."""
+    match form.choice("answer", ("yes", "fewer", "no")):
+        case "yes":
+            return kits
+        case "fewer":
+            return form.whole("kits", 1, kits)
+        case _:
+            return 0
+
+
 def receipt_from(form: Form, sent: int) -> Count:
     """Read what has become of a delivery's pieces; use it only if the form is good."""
     damaged, refused, lost = (

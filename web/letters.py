@@ -139,6 +139,17 @@ def _to_requester(
                 "The coordination team writes: %(reason)s\n\nYour request, and how to ask again:",
                 reason=facts["reason"],
             )
+        case Kind.ORDER_NEED:
+            subject = _("Do you still need your %(kits)s pieces?", kits=kits)
+            text = _(
+                "You asked for them for %(day)s, and the next parcel is ready. It leaves once you have"
+                " said here that you need all of them, fewer, or none any more:", day=day,
+            )  # fmt: skip
+        case Kind.ORDER_CANCELLED:
+            subject = _("Your order is cancelled")
+            text = _(
+                "Nothing more is made or sent for it. What there was to read of it, and how to ask again:"
+            )
         case Kind.ORDER_RECALLED:
             subject = speech.ngettext(
                 "Please put %(num)s piece aside: it is called back",

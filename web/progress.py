@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from jobs.chances import Likely
 from jobs.law import Books
 from jobs.ledger.views import OrderView
-from jobs.model import Order, OrderState
+from jobs.model import Order, OrderState, ReasonCode
 
 
 class StepState(enum.StrEnum):
@@ -34,25 +37,85 @@ class Counts:
 
     part_id: str
     ordered: int
+    promised: int  # have a place in the plan, or exist
     to_start: int
     making: int
     inspecting: int
-    ready: int
+    held: int  # called back, or of a withdrawn design
+    ready: int  # inspected, to be packed
+    packed: int
     on_way: int
     received: int
 
 
-def counts(books: Books) -> Counts:
-    """Return where the pieces of one part are."""
+def counts(books: Books, packed: int = 0, held: int = 0) -> Counts:
+    """Return where the pieces of one part are.
+
+    Args:
+        books: of the part.
+        packed: pieces in parcels that have not left.
+        held: accepted pieces of a withdrawn design at the hub.
+    """
     return Counts(
         part_id=books.part_id,
         ordered=books.ordered,
+        promised=max(0, books.ordered - books.deficit),
         to_start=books.to_make,
         making=books.coming,
         inspecting=books.waiting,
-        ready=books.at_hub - books.recalled_here,
+        held=books.recalled_here + held,
+        ready=max(0, books.at_hub - books.recalled_here - packed - held),
+        packed=packed,
         on_way=books.in_transit,
         received=books.kept,
+    )
+
+
+class Cause(enum.StrEnum):
+    """Why an order is late, but for what the plan says of pieces without a place."""
+
+    AGAIN = "again"  # refused, lost or called back pieces are made again
+    MAKING = "making"  # still printing, or to be printed
+    INSPECTING = "inspecting"
+    HELD = "held"
+    HUB = "hub"  # inspected, and not sent yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lateness:
+    """That an order is late, or will be, and why."""
+
+    passed: bool  # the day is over
+    short: int  # pieces without a place
+    reasons: tuple[ReasonCode, ...]  # why they have none, the commonest first
+    causes: tuple[tuple[Cause, int], ...]  # with pieces
+
+
+def lateness(
+    view: OrderView, all_counts: Sequence[Counts], sure: Likely | None, today: date
+) -> Lateness | None:
+    """Return why an order is late; None where it is not, or is not being made."""
+    due = view.order.request.due
+    books = [line.books for line in view.lines]
+    if view.order.state is not OrderState.CONFIRMED or all(b.kept >= b.ordered for b in books):
+        return None
+    short = sum(b.deficit for b in books)
+    passed = due < today
+    if not passed and not short and (sure is None or sure.p90.date() <= due):
+        return None
+    codes = Counter(r.code for line in view.lines if line.books.deficit for r in line.reasons)
+    figures = {
+        Cause.AGAIN: sum(b.refused + b.lost + b.recalled for b in books),
+        Cause.MAKING: sum(b.coming + b.jobs for b in books),
+        Cause.INSPECTING: sum(c.inspecting for c in all_counts),
+        Cause.HELD: sum(c.held for c in all_counts),
+        Cause.HUB: sum(c.ready + c.packed for c in all_counts),
+    }
+    return Lateness(
+        passed=passed,
+        short=short,
+        reasons=tuple(code for code, _ in sorted(codes.items(), key=lambda c: (-c[1], c[0])))[:3],
+        causes=tuple((cause, pieces) for cause, pieces in figures.items() if pieces),
     )
 
 

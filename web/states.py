@@ -20,6 +20,7 @@ ORDER_STATES: Words = MappingProxyType(
         OrderState.CONFIRMED: lazy_gettext("being made"),
         OrderState.REFUSED: lazy_gettext("turned down"),
         OrderState.DELIVERED: lazy_gettext("delivered"),
+        OrderState.CANCELLED: lazy_gettext("cancelled"),
     }
 )
 

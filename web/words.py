@@ -50,6 +50,7 @@ Words = Mapping[str, Lazy]
 _TOLD: Words = MappingProxyType(
     {
         "no word from the node for two hours": lazy_gettext("no answer for two hours"),
+        "fewer are needed": lazy_gettext("fewer are needed"),
         "left of its own accord": lazy_gettext("has left of its own accord"),
         "the lab left the network": lazy_gettext("the workshop has left the network"),
         "the node lost its journal": lazy_gettext("the workshop’s computer lost its memory"),
@@ -93,6 +94,12 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "asked": lazy_gettext("Asked for"),
         "confirmed": lazy_gettext("Confirmed"),
         "refused": lazy_gettext("Turned down"),
+        "need-asked": lazy_gettext("Asked whether it is still needed"),
+        "need-confirmed": lazy_gettext("All of it is still needed"),
+        "lowered": lazy_gettext("Fewer are needed"),
+        "cancelled": lazy_gettext("Cancelled"),
+        "passed-on": lazy_gettext("Spare bag given to the next order"),
+        "taken-over": lazy_gettext("Bag taken over that another order had to spare"),
         "planned": lazy_gettext("Planned"),
         "cancel-asked": lazy_gettext("Stop asked for"),
         "harvested": lazy_gettext("Counted"),
@@ -264,7 +271,7 @@ def received(good: int, refused: int, lost: int) -> str:
 def _event_figures(found: EventView) -> str:
     data = found.data
     match found.kind:
-        case "asked":
+        case "asked" | "lowered":
             return ngettext("%(num)s kit", "%(num)s kits", int(data["kits"]))
         case "planned":
             if data["short"]:
@@ -291,6 +298,8 @@ def _event_figures(found: EventView) -> str:
             | "called-back"
             | "recall-read"
             | "recall-waived"
+            | "passed-on"
+            | "taken-over"
         ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":

@@ -9,7 +9,7 @@ from datetime import datetime
 from designs.regulation import Profile, profiles
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import hub, recalls, reviews, views
+from jobs.ledger import hub, needs, recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
@@ -32,13 +32,15 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
     with ledger.transaction() as db:
         views.order(db, order_id)
         lots = db.execute(
-            "select code, accepted from lot l where order_id = ? and accepted > 0 and recall = ''"
+            "select code, accepted, part_id from lot l where order_id = ? and accepted > 0 and recall = ''"
             " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
             (order_id,),
         ).fetchall()
         held = reviews.held_lots(db, order_id)
         if lots and not (lots := [lot for lot in lots if lot["code"] not in held]):
             raise RefusedError("All of its lots are held: their design was withdrawn.")
+        if lots and not (lots := _needed(db, order_id, lots)):
+            raise RefusedError("What lies here is spare: this order needs no more.")
         if not lots:
             raise RefusedError("There is no inspected lot of this order to pack.")
         shut = hub.shut(db, order_id, now)
@@ -51,11 +53,26 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
         )
         db.executemany(
             "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
-            [(batch_id, code, accepted) for code, accepted in lots],
+            [(batch_id, lot["code"], lot["accepted"]) for lot in lots],
         )
-        pieces = sum(accepted for _, accepted in lots)
+        pieces = sum(lot["accepted"] for lot in lots)
         event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
     return batch_id
+
+
+def _needed(db: sqlite3.Connection, order_id: str, lots: list[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Return the lots that the order needs: spare ones stay, for the next order."""
+    packed = needs.packed(db, order_id)
+    missing = {
+        b.part_id: b.ordered - b.kept - b.in_transit - packed.get(b.part_id, 0)
+        for b in books(db, order_id)
+    }
+    found = []
+    for lot in lots:
+        if missing[lot["part_id"]] > 0:
+            missing[lot["part_id"]] -= lot["accepted"]
+            found.append(lot)
+    return found
 
 
 def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
@@ -63,7 +80,7 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
 
     Raises:
         NotFoundError: there is no such batch.
-        RefusedError: it has left already.
+        RefusedError: it has left already, or its requester has not said that she still needs it.
     """
     with ledger.transaction() as db:
         batch = views.batch(db, batch_id)
@@ -73,6 +90,11 @@ def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
         if held:
             raise RefusedError(
                 f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
+            )
+        if needs.need(db, batch.order_id).is_open:
+            raise RefusedError(
+                "Its requester was asked whether she still needs it, and has not answered."
+                " Telephone her, and write her answer on the page of the order."
             )
         rule = _rule(db, batch.order_id, now)
         db.execute(
@@ -188,6 +210,7 @@ def _count_in(db: sqlite3.Connection, batch: views.BatchView, refused: int, lost
 
 def close_if_complete(db: sqlite3.Connection, order_id: str, now: datetime) -> None:
     """An order is delivered once all its pieces were received and none of them is called back."""
-    if all(b.kept >= b.ordered for b in books(db, order_id)):
+    making = views.order(db, order_id).state is OrderState.CONFIRMED
+    if making and all(b.kept >= b.ordered for b in books(db, order_id)):
         db.execute("update orders set state = ? where id = ?", (OrderState.DELIVERED, order_id))
         event(db, order_id, "delivered", "fabnet", order_id, now)

@@ -18,7 +18,7 @@ from jobs.messages import Cancel, Withdraw
 from jobs.model import AttemptRef, JobState, OrderState, Reason, ReasonCode
 
 _STOPPED = "its design was withdrawn"
-_CLOSED = (OrderState.DELIVERED, OrderState.REFUSED)
+_CLOSED = (OrderState.DELIVERED, OrderState.REFUSED, OrderState.CANCELLED)
 
 
 def accept(
@@ -114,7 +114,7 @@ def withdraw(ledger: Ledger, revision_id: str, reason: str, by: str, now: dateti
         told = stop(db, revision_id, why, now)
         waits = pack_reasons([why])
         for (order_id,) in db.execute(
-            "select id from orders where revision_id = ? and state not in (?, ?)",
+            "select id from orders where revision_id = ? and state not in (?, ?, ?)",
             (revision_id, *_CLOSED),
         ).fetchall():
             db.execute("update line set reasons = ? where order_id = ?", (waits, order_id))

@@ -442,3 +442,15 @@ def m032_hubs(db: Database) -> None:
         ) strict;
         """,
     )
+
+
+@ledger_migrations()
+def m034_orders(db: Database) -> None:
+    """When a requester was asked whether she still needs her order, and when she answered."""
+    run_script(
+        db,
+        """
+        alter table orders add column need_asked_at text;
+        alter table orders add column need_answered_at text;
+        """,
+    )

@@ -79,11 +79,20 @@ def pack_reasons(reasons: Iterable[Reason]) -> str:
 def add_deficit(
     db: sqlite3.Connection, order_id: str, part_id: str, pieces: int, reason: Reason
 ) -> None:
-    """Pieces that were counted on will not come: they have to be planned again."""
+    """Pieces that were counted on will not come: they are planned again, but for those that were spare."""
+    row = db.execute(
+        "select surplus from line where order_id = ? and part_id = ?", (order_id, part_id)
+    ).fetchone()
+    spare = min(int(row[0]), pieces)
     db.execute(
-        "update line set deficit = deficit + ?, reasons = ? where order_id = ? and part_id = ?",
-        (pieces, pack_reasons([reason]), order_id, part_id),
+        "update line set surplus = surplus - ?, deficit = deficit + ? where order_id = ? and part_id = ?",
+        (spare, pieces - spare, order_id, part_id),
     )
+    if pieces > spare:
+        db.execute(
+            "update line set reasons = ? where order_id = ? and part_id = ?",
+            (pack_reasons([reason]), order_id, part_id),
+        )
 
 
 def live_attempt(job: str) -> str:

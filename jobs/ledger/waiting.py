@@ -12,6 +12,7 @@ from jobs.joining import Standing
 from jobs.ledger import hub, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
+from jobs.ledger.needs import OPEN
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.model import BatchState, LotState, OrderState, Role
 from printers.model import MANUAL
@@ -22,7 +23,8 @@ class Waiting:
     """One thing that waits for a person.
 
     `kind` is one of: "admit" (node whose fingerprint is to be compared), "unheard" (node
-    that has not said what it holds since the ledger was put back), "confirm" (order), "offer"
+    that has not said what it holds since the ledger was put back), "confirm" (order), "need" (order whose
+    requester has not said whether she still needs it), "offer"
     (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
     counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "release" (lot that a second
     person signs), "pack" (order), "dispatch" (batch).
@@ -39,8 +41,8 @@ class Waiting:
 
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
 _URGENCY = (
-    "unheard", "admit", "confirm", "offer", "clear", "harvest", "print", "inspect", "release", "pack",
-    "dispatch",
+    "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "inspect", "release",
+    "pack", "dispatch",
 )  # fmt: skip
 
 
@@ -74,6 +76,15 @@ def waiting(
                     since=views.moment(r["created_at"]),
                 )
             )
+        found += [
+            Waiting(
+                kind="need", key=r["id"], order_id=r["id"], text=r["place"],
+                since=views.moment(r["need_asked_at"]),
+            )
+            for r in db.execute(
+                f"select * from orders o where o.state = ? and {OPEN}", (OrderState.CONFIRMED,)
+            )
+        ]  # fmt: skip
     mine = node if role is Role.MAKER else None
     if role in (Role.MAKER, Role.STEWARD):
         found += _on_beds(db, mine)
@@ -172,7 +183,9 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     shut = msgspec.json.encode(sorted(hub.shut(db, None, now))).decode()
     packable = db.execute(
         "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l"
-        " where accepted > 0 and recall = '' and code not in (select value from json_each(?))"
+        " join orders o on o.id = l.order_id"
+        f" where accepted > 0 and recall = '' and o.state = '{OrderState.CONFIRMED}'"
+        " and code not in (select value from json_each(?))"
         " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id",
         (shut,),
     )
@@ -194,6 +207,10 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             text=r["id"],
             since=views.moment(r["packed_at"]),
         )
-        for r in db.execute("select * from batch where state = ?", (BatchState.PACKED,))
+        for r in db.execute(
+            "select b.* from batch b join orders o on o.id = b.order_id"
+            f" where b.state = ? and not {OPEN}",
+            (BatchState.PACKED,),
+        )
     ]
     return found

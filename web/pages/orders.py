@@ -8,9 +8,10 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.chances import likely
-from jobs.coordinator import deliveries, harvests, orders
+from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.law import Books
 from jobs.ledger import given, history, hub, labs, views
+from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
@@ -20,13 +21,15 @@ from jobs.model import AttemptRef, BatchState, OrderState, Role
 from web.auth import me, safe_next
 from web.context import here
 from web.feeds import WHOLE, Feed
-from web.forms import Form, attempt_ref
+from web.forms import Form, attempt_ref, need_from
 from web.plans import late, queues, shares
 from web.progress import steps
 from web.streaming import stream
 from web.titles import own_title
 
 pages = Blueprint("orders", __name__)
+
+_OVER = (OrderState.REFUSED, OrderState.CANCELLED)
 
 
 @pages.get("/orders")
@@ -75,7 +78,7 @@ def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
     return attempt.state is not AttemptState.GRANTED or not harvests.grant_left_s(db, attempt.ref)
 
 
-def _page(order_id: str, refusal: Form) -> str:
+def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
     context = here()
     views.order(context.ledger.reading, order_id)
     version = _feed(order_id).refresh()  # first: what comes in between is shown again
@@ -100,7 +103,7 @@ def _page(order_id: str, refusal: Form) -> str:
         sure=likely(queues(view, labs.yields(db)), context.now()),
         late=late,
         labs={node.id: node.lab for node in fleet.values()},
-        steps=() if order.state is OrderState.REFUSED else steps(order, _books(view)),
+        steps=() if order.state in _OVER else steps(order, _books(view)),
         at_work=[a for a in view.attempts if a.state in MAY_HAVE_STARTED],
         not_started=[a for a in view.attempts if a.state in UNGRANTED],
         over=[a for a in view.attempts if a.state not in LIVE],
@@ -115,6 +118,8 @@ def _page(order_id: str, refusal: Form) -> str:
         link=link,
         thanks=given.thanks_of(db, order_id),
         refusal=refusal,
+        need=needed.need(db, order_id),
+        need_form_typed=need_form or Form(),
         version=version,
     )
 
@@ -159,6 +164,20 @@ def refuse(order_id: str) -> AnyResponse | tuple[str, int]:
     if not form.good:
         return _page(order_id, form), 422
     orders.refuse(context.ledger, order_id, reason, me().login, context.now())
+    return _back(order_id)
+
+
+@pages.post("/orders/<order_id>/need")
+def need(order_id: str) -> AnyResponse | tuple[str, int]:
+    """The steward writes down what the requester still needs."""
+    context = here()
+    order = views.order(context.ledger.reading, order_id)
+    form = Form(request.form)
+    kits = need_from(form, order.request.kits)
+    reason = form.text("reason", needed=False)
+    if not form.good:
+        return _page(order_id, Form(), form), 422
+    needs.answer(context.ledger, order_id, kits, me().login, context.now(), reason)
     return _back(order_id)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobs.coordinator import deliveries, orders, recalls
+from jobs.chances import likely
+from jobs.coordinator import deliveries, needs, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.ledger import history, labs, views
+from jobs.ledger import history, labs, reviews, views
+from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.given import thanks_of
 from jobs.ledger.links import key_of
@@ -15,15 +17,17 @@ from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
 from web.feeds import WHOLE, Feed
-from web.forms import Form, new_request_key, receipt_from, request_from
+from web.forms import Form, need_from, new_request_key, receipt_from, request_from
 from web.language import language
-from web.progress import counts, expected, lab_count, steps
+from web.plans import queues
+from web.progress import counts, expected, lab_count, lateness, steps
 from web.streaming import stream
 from web.titles import own_title
 
 pages = Blueprint("requesters", __name__)
 
 _REQUESTER = "requester"
+_OVER = (OrderState.REFUSED, OrderState.CANCELLED)
 
 
 @pages.get("/")
@@ -107,6 +111,22 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         for recall, each in told
     }
     revision = context.revision(order.request.revision_id)
+    db = context.ledger.reading
+    packed, held = needed.packed(db, order.id), reviews.held_lots(db, order.id)
+    all_counts = [
+        counts(
+            b,
+            packed.get(b.part_id, 0),
+            sum(
+                lot.accepted
+                for lot in view.lots
+                if lot.attempt.part_id == b.part_id and lot.code in held and not lot.batches
+            ),
+        )
+        for b in all_books
+    ]
+    last = expected(view, context.now())
+    sure = likely(queues(view, labs.yields(db)), context.now()) if last else None
     return render_template(
         "follow.html",
         order=order,
@@ -114,10 +134,12 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
-        steps=() if order.state is OrderState.REFUSED else steps(order, all_books),
-        counts=[counts(b) for b in all_books],
+        steps=() if order.state in _OVER else steps(order, all_books),
+        counts=all_counts,
+        sure=sure,
+        late=lateness(view, all_counts, sure, context.today()),
+        need=needed.need(db, order.id),
         labs=lab_count(view),
-        expected=expected(view, context.now()),
         batches=view.batches,
         told=told,
         asides=asides,
@@ -160,6 +182,19 @@ def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
             form.refused(error)
     if not form.good:
         return _page(link, form, batch_id), 422
+    return redirect(url_for(".follow", link=link), 303)
+
+
+@pages.post("/o/<link>/need")
+def need(link: str) -> AnyResponse | tuple[str, int]:
+    """The requester still needs all of it, fewer, or none any more."""
+    context = here()
+    order = orders.by_link(context.ledger, link)
+    form = Form(request.form)
+    kits = need_from(form, order.request.kits)
+    if not form.good:
+        return _page(link, form, "need"), 422
+    needs.answer(context.ledger, order.id, kits, _REQUESTER, context.now())
     return redirect(url_for(".follow", link=link), 303)
 
 

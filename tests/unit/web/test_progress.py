@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.chances import Likely
 from jobs.law import Books
 from jobs.ledger.views import LineView, OrderView, PlanRow
-from jobs.model import Order, OrderState, Request
-from web.progress import StepState, counts, expected, lab_count, steps
+from jobs.model import Order, OrderState, Reason, ReasonCode, Request
+from web.progress import Cause, StepState, counts, expected, lab_count, lateness, steps
 from web.words import order_state
 
 
@@ -153,3 +154,53 @@ def test_what_has_no_place_is_not_being_made():
     assert order_state(OrderState.CONFIRMED, (nothing,)) == "confirmed, no place yet"
     assert order_state(OrderState.CONFIRMED, (nothing, something)) == "being made"
     assert order_state(OrderState.REFUSED, (nothing,)) == "turned down"
+
+
+def a_line(books, *codes):
+    reasons = tuple(Reason(code=code) for code in codes)
+    return LineView(part_id=books.part_id, books=books, reasons=reasons)
+
+
+def a_late_view(books, *codes):
+    return OrderView(
+        order=an_order(6), lines=(a_line(books, *codes),), plan=(), attempts=(), lots=(), batches=(),
+        events=(),
+    )  # fmt: skip
+
+
+def test_an_order_in_time_is_not_late():
+    books = some_books(6, coming=6)
+    assert lateness(a_late_view(books), [counts(books)], None, date(2026, 12, 1)) is None
+
+
+def test_a_late_order_says_where_each_piece_is_that_is_missing():
+    books = some_books(
+        8, deficit=1, coming=1, waiting=1, accepted=5, at_hub=3, delivered=1, refused=1
+    )
+    found = lateness(
+        a_late_view(books, ReasonCode.STOCK), [counts(books, packed=2)], None, date(2026, 12, 2)
+    )
+    assert found is not None
+    assert (found.passed, found.short, found.reasons) == (True, 1, (ReasonCode.STOCK,))
+    assert dict(found.causes) == {
+        Cause.AGAIN: 1, Cause.MAKING: 1, Cause.INSPECTING: 1, Cause.HUB: 3,
+    }  # fmt: skip
+
+
+def test_an_order_that_will_probably_be_late_says_so_before():
+    books = some_books(6, coming=6)
+    day = datetime(2026, 12, 2, 12, tzinfo=UTC)
+    sure = Likely(p50=day - timedelta(days=1), p90=day)
+    found = lateness(a_late_view(books), [counts(books)], sure, date(2026, 11, 25))
+    assert found is not None
+    assert not found.passed
+
+
+def test_a_received_order_is_not_late_any_more():
+    books = some_books(6, accepted=6, delivered=6)
+    assert lateness(a_late_view(books), [counts(books)], None, date(2027, 1, 1)) is None
+
+
+def test_each_piece_at_the_hub_is_in_one_place():
+    found = counts(some_books(9, accepted=9, at_hub=9), packed=4, held=2)
+    assert (found.ready, found.packed, found.held) == (3, 4, 2)

@@ -1,0 +1,70 @@
+"""Bags that their order does not need go to the next one that does."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from jobs.coordinator import restoring
+from jobs.ledger.reviews import NOT_STOPPED
+from jobs.ledger.rows import absorb, event, live_attempt
+from jobs.model import JobState, LotState, OrderState
+
+# Whole bags only, that lie where they can be taken and that nothing holds.
+_SPARE = f"""
+select l.code, l.job_id, l.part_id, l.order_id, o.revision_id, o.sandbox,
+ case l.state when '{LotState.WAITING}' then l.good else l.accepted end as pieces
+from line n join orders o on o.id = n.order_id
+join lot l on l.order_id = n.order_id and l.part_id = n.part_id
+where n.surplus > 0 and l.recall = '' and {NOT_STOPPED}
+ and not exists (select 1 from batch_lot bl where bl.lot_code = l.code)
+order by pieces desc, l.code
+"""
+_NEXT = f"""
+select o.id, n.deficit + (select coalesce(sum(j.pieces), 0) from job j where j.order_id = n.order_id
+  and j.part_id = n.part_id and j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}))
+  as missing
+from line n join orders o on o.id = n.order_id
+where o.state = '{OrderState.CONFIRMED}' and o.revision_id = :revision_id and n.part_id = :part_id
+ and o.id != :order_id and o.sandbox = :sandbox
+order by o.due, o.created_at, o.id
+"""
+
+
+def pass_on(db: sqlite3.Connection, now: datetime) -> int:
+    """Give spare bags to the orders that are due first; return how many.
+
+    Inside the caller's transaction. The bag goes with its plate and what was counted of it, so that
+    both laws hold for both orders, and its trace stays whole.
+    """
+    spare = db.execute(_SPARE).fetchall()
+    if not spare or restoring.unheard(db):
+        return 0
+    moved = 0
+    for bag in spare:
+        surplus = db.execute(
+            "select surplus from line where order_id = ? and part_id = ?",
+            (bag["order_id"], bag["part_id"]),
+        ).fetchone()[0]
+        if not 0 < bag["pieces"] <= surplus:
+            continue
+        facts = {name: bag[name] for name in ("revision_id", "part_id", "order_id", "sandbox")}
+        for order in db.execute(_NEXT, facts).fetchall():
+            if order["missing"] >= bag["pieces"]:
+                _move(db, bag, order["id"], now)
+                moved += 1
+                break
+    return moved
+
+
+def _move(db: sqlite3.Connection, bag: sqlite3.Row, to: str, now: datetime) -> None:
+    pieces = int(bag["pieces"])
+    db.execute("update lot set order_id = ? where code = ?", (to, bag["code"]))
+    db.execute("update job set order_id = ? where id = ?", (to, bag["job_id"]))
+    db.execute(
+        "update line set surplus = surplus - ? where order_id = ? and part_id = ?",
+        (pieces, bag["order_id"], bag["part_id"]),
+    )
+    absorb(db, to, bag["part_id"], pieces)
+    for order_id, kind in ((bag["order_id"], "passed-on"), (to, "taken-over")):
+        event(db, order_id, kind, "fabnet", bag["code"], now, pieces=pieces)

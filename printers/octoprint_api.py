@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlsplit
@@ -19,7 +20,7 @@ import requests
 from octorest import OctoRest
 
 from printers.errors import OctoPrintError, OctoPrintLostError
-from printers.octoprint_job import Job, Line, Readings, Trouble
+from printers.octoprint_job import Job, Line, Login, Readings, Trouble
 
 _T = TypeVar("_T")
 
@@ -42,6 +43,8 @@ class _Session(requests.Session):
         self._prefix = parts.path.rstrip("/")
         self._url = url
         self.headers["X-Api-Key"] = api_key
+        # A login for the websocket sets some; with them a request would be asked for a CSRF token.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     def request(
         self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any
@@ -49,7 +52,8 @@ class _Session(requests.Session):
         kwargs["timeout"] = kwargs.get("timeout") or _TIMEOUT_S
         # A redirect would carry the key to another address.
         kwargs["allow_redirects"] = False
-        rest = str(url).removeprefix(self._site)
+        # octorest's addresses lack the path, ours have it.
+        rest = str(url).removeprefix(self._url).removeprefix(self._site)
         try:
             answer = super().request(method, self._site + self._prefix + rest, *args, **kwargs)
         except (requests.ConnectionError, requests.Timeout) as error:
@@ -105,6 +109,14 @@ class OctoPrintApi:
         """Return the server's version: "1.11.8"."""
         answer: dict[str, Any] = self._rest.get_version()
         return str(answer.get("server", ""))
+
+    def login(self) -> Login:
+        """Return by which name and session the key's user may listen at the websocket."""
+        answer = self._session.post(self.url + "/api/login", json={"passive": True})
+        try:
+            return self._read(answer.json(), Login)
+        except requests.JSONDecodeError as error:
+            raise self._unreadable() from error
 
     def line(self) -> Line:
         """Return how OctoPrint is connected to its printer."""

@@ -1,6 +1,7 @@
 """Printers that an OctoPrint feeds. What its answers mean is decided in `printers.octoprint_job`.
 
-OctoPrint has the file and goes on when we are gone. It is looked at twice a second, inside `poll`.
+OctoPrint has the file and goes on when we are gone. It is looked at inside `poll`: at once when its
+websocket says that something has changed, and every two seconds; twice a second where none gets through.
 What somebody else prints or selects there is never touched.
 """
 
@@ -20,11 +21,24 @@ from printers.errors import (
 )
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.octoprint_api import OctoPrintApi
-from printers.octoprint_job import HOT, Doing, Heat, Job, OwnPrint, PastHeat, Trouble, judge
+from printers.octoprint_job import (
+    HOT,
+    Doing,
+    Heat,
+    Job,
+    OwnPrint,
+    PastHeat,
+    Trouble,
+    Verdict,
+    judge,
+)
+from printers.octoprint_push import PRINTER_RESET, Push
 
 #: Our files in OctoPrint's storage; the driver deletes what is left there from earlier prints.
 _FOLDER = "fabnet"
 _LOOK_S = 0.5
+_LOOK_LISTENING_S = 2.0  # while its websocket would tell a change at once
+_RESET_TOLD_S = 0.5  # after its answer has changed, the websocket says why
 _LOOK_HEAT_S = 2.0
 _CONNECT_S = 12.0  # a board that is reset boots in up to 10 s
 _CANCEL_S = 10.0
@@ -51,6 +65,7 @@ class OctoPrintDriver:
     def __init__(self, url: str, *, api_key: str) -> None:
         self._api = OctoPrintApi(url, api_key)
         self._url = self._api.url
+        self._push = Push(self._url, self._api.login)
         self._print: OwnPrint | None = None
         self._last: PrintOutcome | None = None
         self._status = PrinterStatus(state=PrinterState.OFFLINE, fault="not opened yet")
@@ -105,6 +120,7 @@ class OctoPrintDriver:
 
     def close(self) -> None:
         """Let go of the connections; never raises."""
+        self._push.close()
         self._api.close()
 
     # --- printing ---------------------------------------------------------------------------------
@@ -158,7 +174,7 @@ class OctoPrintDriver:
         """
         while not own.seen and self._lost_s is None and self._last is None:
             self._look()
-            self._pause.wait(0.05)
+            self._listen(0.05)
         if own.never_began and self._last is not None:
             why, self._last = self._last.reason, None
             raise OctoPrintError(self._url, why)
@@ -250,18 +266,26 @@ class OctoPrintDriver:
     def poll(self, timeout_s: float) -> PrinterStatus:
         """Wait for at most `timeout_s`, or look at OctoPrint if it is time to."""
         wait_s = self._next_s - time.monotonic()
-        if wait_s > 0:
-            self._pause.wait(min(wait_s, timeout_s))
+        if wait_s > 0 and self._listen(min(wait_s, timeout_s)):
+            self._next_s = 0.0
         if time.monotonic() >= self._next_s:
             self._look()
-            self._next_s = time.monotonic() + _LOOK_S
+            self._next_s = time.monotonic() + (_LOOK_LISTENING_S if self._push.live else _LOOK_S)
         return self._status
+
+    def _listen(self, wait_s: float) -> bool:
+        """Wait, or until OctoPrint says that something has changed."""
+        heard = self._push.wait(wait_s)
+        if self._print is not None and PRINTER_RESET in heard:
+            self._print.reset = True
+        return bool(heard)
 
     def _look(self) -> None:
         """Ask OctoPrint once and judge what it says."""
         try:
             job = self._api.job()
-            self._lost_s = None
+            was_lost, self._lost_s = self._lost_s is not None, None
+            self._push.keep(back=was_lost)
             if self._print is not None:
                 self._follow(self._print, job)
             if job.is_usable:
@@ -278,10 +302,23 @@ class OctoPrintDriver:
                 self._cancel_if_ours(own.path)
         trouble = Trouble() if job.is_busy else self._api.trouble()
         verdict = judge(own, job, trouble, time.monotonic())
+        if verdict is not None and self._asks_why(own, verdict):
+            verdict = judge(own, job, trouble, time.monotonic())
         if verdict is not None:
             own.never_began = verdict.never_began
             self._halted = verdict.halted
             self._end(own, verdict.result, verdict.reason)
+
+    def _asks_why(self, own: OwnPrint, verdict: Verdict) -> bool:
+        """Whether the websocket has told by now if a print that was stopped there was cut by a reset."""
+        if verdict.result is not PrintResult.CANCELLED or own.cancelled:
+            return False
+        until_s = time.monotonic() + _RESET_TOLD_S
+        while self._push.is_open and not own.reset and (left_s := until_s - time.monotonic()) > 0:
+            self._listen(left_s)
+        if self._push.live:
+            own.reset = bool(own.reset)
+        return True
 
     def _end(self, own: OwnPrint, result: PrintResult, reason: str) -> None:
         self._print = None
@@ -340,6 +377,7 @@ class OctoPrintDriver:
         now_s = time.monotonic()
         fault = str(error)
         if isinstance(error, OctoPrintLostError):
+            self._push.close()
             self._lost_s = self._lost_s or now_s
             patience_s = _GONE_S if error.refused else _SILENT_S
             if self._print is not None:

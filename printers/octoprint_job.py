@@ -6,7 +6,7 @@ The strings are those of OctoPrint 1.11's `MachineCom.getStateString` and its er
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from printers.model import PrintResult
 
@@ -59,6 +59,14 @@ class Trouble:
 
     error: str = ""
     reason: str = ""  # OctoPrint's word: firmware, timeout, resend_loop, connection, ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """By which OctoPrint's websocket knows who listens."""
+
+    name: str
+    session: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +198,8 @@ class OwnPrint:
     seen: bool = False  # OctoPrint was seen printing it
     cancelled: bool = False  # by us
     never_began: bool = False  # OctoPrint was asked to print it, and did not
+    #: Whether OctoPrint has said that the printer was reset; None where nobody listens to it.
+    reset: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +251,11 @@ def _stopped(own: OwnPrint, trouble: Trouble) -> Verdict:
     if trouble.error:
         said = f"the printer says: {trouble.error}"
         return Verdict(result=PrintResult.FAILED, reason=said)
-    # By its answers OctoPrint does not tell the two apart.
+    if own.reset:
+        why = f"the printer was reset or lost its power during the print. {HOT}"
+        return Verdict(result=PrintResult.INTERRUPTED, reason=why)
+    if own.reset is False:
+        return Verdict(result=PrintResult.CANCELLED, reason="somebody cancelled it at OctoPrint")
+    # By its answers alone OctoPrint does not tell the two apart.
     why = "it was stopped at OctoPrint: somebody cancelled it there, or the printer was reset"
     return Verdict(result=PrintResult.CANCELLED, reason=why)

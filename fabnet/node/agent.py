@@ -149,6 +149,8 @@ class Agent:
 
     def _shut_down(self) -> None:
         for bench in self._benches.values():
+            bench.stop_soon()
+        for bench in self._benches.values():
             bench.stop()
         self._preparer.stop()
         self._stock.stop()

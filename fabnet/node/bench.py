@@ -143,6 +143,10 @@ class Bench:
             bed_c=status.bed_c,
         )
 
+    def stop_soon(self) -> None:
+        """Let the thread end; of many all are told first, for one may be waiting for a dead address."""
+        self._stop.set()
+
     def stop(self) -> None:
         """End the thread; a print in progress is left to `Recover` after the next start."""
         self._stop.set()

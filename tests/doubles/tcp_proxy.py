@@ -9,15 +9,20 @@ import threading
 
 
 class TcpProxy:
-    """Forwards every connection to `target`, from a thread of its own, until `close`."""
+    """Forwards every connection to `target`, from a thread of its own, until `close`.
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    `path` is cut from the addresses that are asked for, as a reverse proxy does.
+    """
+
+    def __init__(self, target: tuple[str, int], *, path: str = "") -> None:
         self._target = target
+        self._path = path.encode()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.silent = False
         self.taken = 0  # connections
         self._pairs: dict[socket.socket, socket.socket] = {}
+        self._nears: set[socket.socket] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -53,12 +58,15 @@ class TcpProxy:
             near.close()
             return
         self._pairs |= {near: far, far: near}
+        self._nears.add(near)
 
     def _forward(self, end: socket.socket) -> None:
         other = self._pairs[end]
         try:
             data = end.recv(65536)
             if data:
+                if self._path and end in self._nears:
+                    data = data.replace(b" " + self._path + b"/", b" /")
                 other.sendall(data)
                 return
         except OSError:

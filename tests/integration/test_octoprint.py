@@ -5,13 +5,14 @@ import os
 import signal
 import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 
 import pytest
 import requests
 
 from fabnet.demo.octoprint import limit_file_size
-from fabnet.node.bench import Bench, Ended, Recover, Start, Started, Stop
+from fabnet.node.bench import Bench, Changed, Ended, Recover, Start, Started, Stop
 from fabnet.node.files import sha256_of
 from printers.connect import connect
 from printers.errors import (
@@ -22,8 +23,10 @@ from printers.errors import (
     PrinterError,
 )
 from printers.model import PrinterState, PrintResult
+from printers.octoprint_api import OctoPrintApi
 from printers.octoprint_driver import OctoPrintDriver
 from tests.doubles.octo_printer import OctoPrinter
+from tests.doubles.tcp_proxy import TcpProxy
 
 WAIT_S = 20
 NAMES = (f"fabnet-{n:010d}-a1" for n in range(1000))
@@ -151,16 +154,16 @@ def test_a_cancel_at_octoprint_is_told_as_one(octo, driver, long_plate, name):
     octo.ask("POST", "/api/job", json={"command": "cancel"})
     last = until(driver, ended).last
     assert last.result is PrintResult.CANCELLED
-    assert "stopped at OctoPrint" in last.reason
+    assert last.reason == "somebody cancelled it at OctoPrint"
     assert words(octo, name) == ["begin"]
 
 
-def test_a_reset_of_the_printer_stops_the_print(octo, driver, long_plate, name):
+def test_a_reset_of_the_printer_is_an_interruption(octo, driver, long_plate, name):
     driver.start(long_plate, name)
     until(driver, moving)
     octo.type_in("!!DEBUG:reset")
     last = until(driver, ended).last
-    assert last.result is PrintResult.CANCELLED
+    assert last.result is PrintResult.INTERRUPTED
     assert "the printer was reset" in last.reason
     assert words(octo, name) == ["begin", "abandoned"]
 
@@ -317,6 +320,12 @@ def serving(answer):
     """A web server that answers as a function says: (status, headers, body)."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.do_GET()
+
+        def do_DELETE(self):
+            self.do_GET()
+
         def do_GET(self):
             status, headers, body = answer(self)
             self.send_response(status)
@@ -363,22 +372,137 @@ def test_the_key_is_carried_to_no_other_address():
     assert asked == []
 
 
-def test_an_octoprint_behind_a_path_of_a_proxy_is_reached(octo):
-    def proxy(request):
-        if not request.path.startswith("/octo/print/api/"):
+# --- told by its websocket, or asked -----------------------------------------------------------------
+
+
+def never_asked(monkeypatch):
+    """What is seen soon was told."""
+    monkeypatch.setattr("printers.octoprint_driver._LOOK_LISTENING_S", 60.0)
+
+
+def test_a_change_is_told_before_anybody_asks(octo, driver, long_plate, name, monkeypatch):
+    driver.start(long_plate, name)
+    until(driver, moving)
+    never_asked(monkeypatch)
+    driver.poll(2.5)
+    for command, state in (("pause", PrinterState.PAUSED), ("resume", PrinterState.PRINTING)):
+        octo.ask("POST", "/api/job", json={"command": "pause", "action": command})
+        began_s = time.monotonic()
+        until(driver, lambda status, state=state: status.state is state)
+        assert time.monotonic() - began_s < 2
+    octo.ask("POST", "/api/job", json={"command": "cancel"})
+    assert until(driver, ended, 3).last.result is PrintResult.CANCELLED
+
+
+def test_an_octoprint_that_was_restarted_tells_again(octo, driver, long_plate, name, monkeypatch):
+    octo.kill()
+    until(driver, lambda status: status.state is PrinterState.OFFLINE)
+    octo.start()
+    until(driver, lambda status: status.state is PrinterState.IDLE)
+    driver.poll(2.5)
+    never_asked(monkeypatch)
+    driver.poll(2.5)
+    octo.print_by_hand("theirs.gcode", moves(100_000))
+    until(driver, lambda status: status.state is PrinterState.PRINTING, 3)
+    octo.ask("POST", "/api/job", json={"command": "cancel"})
+    until(driver, lambda status: status.state is PrinterState.IDLE, 3)
+
+
+def through(octo, path):
+    """A reverse proxy before an OctoPrint, at a path of its own."""
+    return TcpProxy(("127.0.0.1", octo.port), path=path)
+
+
+def test_behind_a_path_of_a_proxy_it_prints_and_tells(octo, plate, name, monkeypatch):
+    proxy = through(octo, "/octo/print")
+    driver = OctoPrintDriver(f"http://127.0.0.1:{proxy.port}/octo/print/", api_key=octo.key)
+    assert driver.open().machine.startswith("OctoPrint 1.11")
+    never_asked(monkeypatch)
+    driver.start(plate, name)
+    assert until(driver, ended, 10).last.result is PrintResult.DONE
+    assert words(octo, name) == ["begin", "end"]
+    driver.close()
+    proxy.close()
+
+
+def test_where_no_websocket_gets_through_it_is_asked(octo, long_plate, name):
+    def forward(request):
+        if not request.path.startswith("/api/"):
             return 404, {}, b""
-        answer = requests.get(
-            octo.url + request.path.removeprefix("/octo/print"),
-            headers={"X-Api-Key": request.headers["X-Api-Key"]},
-            timeout=5,
-        )
+        length = int(request.headers.get("Content-Length", 0))
+        answer = requests.request(
+            request.command, octo.url + request.path, data=request.rfile.read(length), timeout=5,
+            headers={key: value for key, value in request.headers.items() if key != "Host"},
+        )  # fmt: skip
         return answer.status_code, {"Content-Type": "application/json"}, answer.content
 
-    with serving(proxy) as url:
-        driver = OctoPrintDriver(url + "/octo/print/", api_key=octo.key)
-        assert driver.open().machine.startswith("OctoPrint 1.11")
-        assert until(driver, lambda s: s.nozzle_c is not None).state is PrinterState.IDLE
+    with serving(forward) as url:
+        driver = OctoPrintDriver(url, api_key=octo.key)
+        driver.open()
+        driver.start(long_plate, name)
+        until(driver, moving)
+        octo.type_in("!!DEBUG:reset")
+        # By its answers alone a reset and a cancel there are the same.
+        last = until(driver, ended, 3).last
+        assert last.result is PrintResult.CANCELLED
+        assert "somebody cancelled it there, or the printer was reset" in last.reason
         driver.close()
+
+
+# --- in anger ----------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_withdrawn_in_a_print_is_said_and_the_print_goes_on(octo, tmp_path, name):
+    made = octo.ask(
+        "POST", "/api/plugin/appkeys", json={"command": "generate", "app": "fabnet"}
+    ).json()
+    driver = OctoPrintDriver(octo.url, api_key=made["api_key"])
+    driver.open()
+    driver.start(a_file(tmp_path, 8000), name)
+    until(driver, moving)
+    octo.ask("POST", "/api/plugin/appkeys", json={"command": "revoke", "app": "fabnet"})
+    status = until(driver, lambda status: status.state is PrinterState.OFFLINE)
+    assert (status.name, status.last) == (name, None)
+    assert "does not accept the API key; make a new one" in status.fault
+    driver.close()
+    octo.wait_for_state("Operational")
+    # The node is started again, with a new key.
+    second = connect(octo.connection)
+    second.open()
+    assert second.resume(name)
+    assert until(second, ended).last.result is PrintResult.DONE
+    second.close()
+
+
+def test_fifty_megabytes_pass_through_a_small_memory(octo, tmp_path):
+    path = tmp_path / "big.gcode"
+    with path.open("w") as file:
+        file.writelines(
+            "G1 X100.123 Y100.123 E0.01234 ; a line of a big file\n" for _ in range(1 << 20)
+        )
+    api = OctoPrintApi(octo.url, octo.key)
+    tracemalloc.start()
+    try:
+        stored = api.upload(path, "fabnet", "big.gcode")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 50_000_000
+    assert most < 2_000_000
+    api.delete(stored)
+    api.close()
+
+
+def test_an_octoprint_that_is_off_when_the_node_starts_is_found_later(octo):
+    octo.kill()
+    with watched(octo) as node:
+        first = node.wait_for(Changed)
+        assert "nothing runs at this address" in first.status.fault
+        octo.start()
+        end = time.monotonic() + WAIT_S
+        while node.bench.status.state is not PrinterState.IDLE:
+            assert time.monotonic() < end, node.bench.status
+            time.sleep(0.05)
 
 
 # --- a restart of the node in mid-print -------------------------------------------------------------

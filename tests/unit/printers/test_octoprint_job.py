@@ -101,6 +101,20 @@ def test_a_print_that_is_still_there_goes_on(told):
     assert judge(own(), told, Trouble(), 10_000) is None
 
 
+@pytest.mark.parametrize(
+    ("reset", "result", "words"),
+    [
+        (True, PrintResult.INTERRUPTED, "was reset or lost its power"),
+        (False, PrintResult.CANCELLED, "somebody cancelled it at OctoPrint"),
+        (None, PrintResult.CANCELLED, "or the printer was reset"),
+    ],
+)
+def test_a_reset_is_told_from_a_cancel_where_somebody_listened(reset, result, words):
+    verdict = judge(own(reset=reset), job("Operational"), Trouble(), 1)
+    assert verdict.result is result
+    assert words in verdict.reason
+
+
 def test_our_own_cancel_is_told_as_ours():
     assert judge(own(cancelled=True), job("Operational"), Trouble(), 1).reason == "cancelled"
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.coordinator import deliveries, harvests, lots, needs, orders, surplus, telling
+from jobs.coordinator.deliveries import Count
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import needs as asked
 from jobs.ledger import notices, views
@@ -117,7 +118,7 @@ def test_what_has_left_is_kept_and_closes_the_order_once_received(making):
     deliveries.dispatch(making.ledger, batch, "noa", making.now)
     order = says(making, 0)
     assert (order.state, order.request.kits) == (OrderState.CONFIRMED, 2)
-    deliveries.receive(making.ledger, batch, 0, 0, "requester", making.now)
+    deliveries.receive(making.ledger, batch, Count(), "requester", making.now)
     assert state(making) is OrderState.DELIVERED
 
 
@@ -135,7 +136,7 @@ def test_as_many_as_have_arrived_is_all_of_it(making):
     in_a_bag(making, making.refs[0])
     batch = deliveries.pack(making.ledger, making.order_id, "noa", making.now)
     deliveries.dispatch(making.ledger, batch, "noa", making.now)
-    deliveries.receive(making.ledger, batch, 0, 0, "requester", making.now)
+    deliveries.receive(making.ledger, batch, Count(), "requester", making.now)
     assert says(making, 2).state is OrderState.DELIVERED
 
 

@@ -21,7 +21,6 @@ import sqlite_utils
 import tomlkit
 
 from designs.errors import (
-    ManifestError,
     MeshRefusedError,
     MissingFileError,
     TooManyCopiesError,
@@ -39,12 +38,13 @@ from designs.manifest import (
     read_manifest,
 )
 from designs.mesh import check, measure, read_canonical
-from designs.model import PRINTED, Bed, Layout, OtherPart, Part, PartFacts, Revision, Verdict
+from designs.model import PRINTED, Bed, Layout, Part, PartFacts, Revision, Verdict
 from designs.okh import Document, read
 from designs.packing import Shadow, centred, footprint, hull, pack
-from designs.pattern import check_pattern
+from designs.pattern import Drawing
 from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
+from designs.sources import inside, look_at, other_part
 from designs.tables import design_migrations
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -145,14 +145,13 @@ class Library:
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="design-") as work:
             mesh = Path(work) / "mesh.stl"
             facts = [self._measure(folder, row, mesh) for row in printed]
-        sewn = [row for row in checked.part if row.has_pattern]
-        for row in sewn:
-            check_pattern(_inside(folder, row))
-        files = {row.file: self.add_file(folder / row.file) for row in (*printed, *sewn)}
-        return self._keep(document, checked, facts, files)
+        drawn = {row.id: look_at(folder, row) for row in checked.part if row.has_pattern}
+        made = [file for row in checked.part for file in row.files]
+        files = {file: self.add_file(folder / file) for file in made}
+        return self._keep(document, checked, facts, files, drawn)
 
     def _measure(self, folder: Path, row: PartRow, mesh: Path) -> PartFacts:
-        source = _inside(folder, row)
+        source = inside(folder, row.id, row.file)
         facts = measure(source, mesh, row.object)
         self.add_file(mesh)
         return facts
@@ -204,16 +203,25 @@ class Library:
             for each in facts:
                 self.add_file(Path(work) / each.mesh_sha256)
         document = read("design.toml", tomlkit.dumps(data).encode())
-        return self._keep(document, manifest, facts, {path.name: self.add_file(path)})
+        return self._keep(document, manifest, facts, {path.name: self.add_file(path)}, {})
 
     def _keep(
-        self, document: Document, manifest: Manifest, facts: list[PartFacts], files: dict[str, str]
+        self,
+        document: Document,
+        manifest: Manifest,
+        facts: list[PartFacts],
+        files: dict[str, str],
+        drawn: dict[str, Drawing],
     ) -> Revision:
         meshes = [each.mesh_sha256 for each in facts]
         made_from: dict[str, object] = {"manifest": document.data, "meshes": meshes}
-        patterns = {row.id: files[row.file] for row in manifest.part if row.has_pattern}
+        drawings = [row for row in manifest.part if row.has_pattern]
+        patterns = {row.id: [files[file] for file in row.files] for row in drawings}
         if patterns:
-            made_from["patterns"] = patterns
+            # One alone as a text: the fingerprints of revisions that are there stay as they are.
+            made_from["patterns"] = {
+                part: hashes if len(hashes) > 1 else hashes[0] for part, hashes in patterns.items()
+            }
         text = json.dumps(
             made_from,
             sort_keys=True,
@@ -228,6 +236,7 @@ class Library:
             version=manifest.version,
             licence=manifest.license,
             review=manifest.fabnet.review,
+            breathing_path=manifest.fabnet.breathing_path,
             parts=tuple(
                 Part(
                     id=row.id,
@@ -239,14 +248,7 @@ class Library:
                 for row, each in zip(printed, facts, strict=True)
             ),
             others=tuple(
-                OtherPart(
-                    id=row.id,
-                    title=row.title or row.id,
-                    per_kit=row.per_kit,
-                    process=row.tsdc,
-                    pattern_sha256=patterns.get(row.id, ""),
-                    pattern_kind=Path(row.file).suffix.lower().lstrip("."),
-                )
+                other_part(row, patterns.get(row.id, []), drawn.get(row.id, Drawing()))
                 for row in manifest.part
                 if row.tsdc != PRINTED
             ),
@@ -377,13 +379,6 @@ class Library:
             out = Path(work) / "plate.3mf"
             write_plate(mesh, chosen, out)
             return Plate(sha256=self.add_file(out), bytes=out.stat().st_size)
-
-
-def _inside(folder: Path, row: PartRow) -> Path:
-    source = (folder / row.file).resolve()
-    if not source.is_relative_to(folder.resolve()):
-        raise ManifestError("design.toml", f"part.{row.id}.file", "leads out of the folder")
-    return source
 
 
 def _key(bed: Bed) -> str:

@@ -41,6 +41,8 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_SLUG = 60
 _FILE = "design.toml"
+#: As it is called on shelves; PVCs of other names are vinyls all the same.
+_PVC = re.compile(r"\bPVC\b|vinyl|polychlor|chlorure", re.IGNORECASE)
 _PROCESS = re.compile(r"[A-Z0-9]{2,5}")
 
 
@@ -50,15 +52,21 @@ class PartRow(msgspec.Struct, kw_only=True):
     id: str
     file: str = ""  # a model; the pattern of a part that people make
     object: str = ""  # which part of a 3MF with several
+    also: tuple[str, ...] = ()  # more patterns: the same in another format, the steps
     title: str = ""
     per_kit: int = 1
     tsdc: str = PRINTED  # Open Know-How's code of its process; BUY is bought
-    materials: tuple[str, ...] = ()
+    materials: tuple[str, ...] = ()  # codes of a printed part; words for what people make it of
 
     @property
     def has_pattern(self) -> bool:
         """Whether people make it from a file."""
         return self.tsdc != PRINTED and bool(self.file)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it is made from, beside the manifest."""
+        return (self.file, *self.also) if self.tsdc == PRINTED or self.file else ()
 
 
 class Own(msgspec.Struct, kw_only=True):
@@ -66,6 +74,7 @@ class Own(msgspec.Struct, kw_only=True):
 
     design: str
     review: ReviewState = ReviewState.DRAFT
+    breathing_path: bool = False  # a part of it lies where somebody breathes: a mask, a valve
 
 
 class Manifest(msgspec.Struct, kw_only=True):
@@ -137,6 +146,7 @@ def own_keys(document: Document) -> dict[str, Any]:
         "fabnet": {
             "design": fabnet.get("design") or slug(title),
             "review": fabnet.get("review", ReviewState.DRAFT),
+            "breathing_path": fabnet.get("breathing_path", False),
         },
         "part": fabnet.get("parts") or _okh_parts(document),
     }
@@ -188,6 +198,8 @@ def _okh_part(document: Document, row: dict[str, Any]) -> dict[str, Any]:
     if process in BY_PEOPLE:
         pattern = next((path for path in files if is_pattern(path)), "")
         made.setdefault("file", pattern)
+        if row.get("material"):
+            made.setdefault("materials", [str(each) for each in _listed(row["material"])])
     if process == PRINTED:
         made["file"] = model
         made.setdefault(
@@ -231,8 +243,9 @@ def check_manifest(data: dict[str, Any]) -> Manifest:
     _check_unique(row.id for row in manifest.part)
     for row in manifest.part:
         _check_part(row)
-    if not any(row.tsdc == PRINTED for row in manifest.part):
-        raise ManifestError(_FILE, "part", "the design has no part that is printed")
+    if not any(row.tsdc == PRINTED or row.has_pattern for row in manifest.part):
+        why = "the design has no part that is printed, or made from a pattern"
+        raise ManifestError(_FILE, "part", why)
     return manifest
 
 
@@ -243,12 +256,7 @@ def _check_part(row: PartRow) -> None:
     if not _PROCESS.fullmatch(row.tsdc):
         raise ManifestError(_FILE, f"{where}.tsdc", "must be a code as 3DP, LAS, SEW, ASM or BUY")
     if row.tsdc != PRINTED:
-        if row.file and row.tsdc not in BY_PEOPLE:
-            why = f"is of no use: a part with tsdc = {row.tsdc!r} is not made here"
-            raise ManifestError(_FILE, f"{where}.file", why)
-        if row.file and not is_pattern(row.file):
-            why = "must be SVG, PNG or TXT; save a PDF as one of them, it can hold what runs"
-            raise ManifestError(_FILE, f"{where}.file", why)
+        _check_made_by_people(row, where)
         return
     if not row.file:
         raise ManifestError(_FILE, f"{where}.file", "is missing: the part is to be printed")
@@ -256,6 +264,20 @@ def _check_part(row: PartRow) -> None:
         raise ManifestError(_FILE, f"{where}.materials", "names no material")
     for code in row.materials:
         material(code)
+
+
+def _check_made_by_people(row: PartRow, where: str) -> None:
+    if row.tsdc == "LAS" and any(_PVC.search(told) for told in row.materials):
+        why = "PVC is never laser-cut: it gives off chlorine and ruins the machine; take PET or PP"
+        raise ManifestError(_FILE, f"{where}.materials", why)
+    if row.file and row.tsdc not in BY_PEOPLE:
+        why = f"is of no use: a part with tsdc = {row.tsdc!r} is not made here"
+        raise ManifestError(_FILE, f"{where}.file", why)
+    if row.file and not is_pattern(row.file):
+        why = "must be SVG, DXF, PDF, PNG or TXT"
+        raise ManifestError(_FILE, f"{where}.file", why)
+    if row.also and not (row.file and all(map(is_pattern, row.also))):
+        raise ManifestError(_FILE, f"{where}.also", "takes more patterns, beside that of `file`")
 
 
 def _check_unique(ids: Iterable[str]) -> None:

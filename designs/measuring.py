@@ -21,16 +21,12 @@ import numpy as np
 
 from designs import surface
 from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+from designs.child import limit
 from designs.reading import read
 
 if TYPE_CHECKING:
     import manifold3d
     from numpy.typing import NDArray
-
-MEMORY_BYTES = 2 << 30
-CPU_S = 60
-FILE_BYTES = 256 << 20
-OPEN_FILES = 64
 
 MOST_PARTS = 20
 MOST_BODIES = 1000
@@ -56,11 +52,7 @@ def main() -> None:
 
     A mesh's file is named by its SHA-256. Nothing that was written counts when `refused` is told.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 2))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit()
     source, kind, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     found: dict[str, Any] = {}
     try:

@@ -8,11 +8,7 @@ others, which needs no such care: this module's child has written them.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,14 +16,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from designs.child import ChildError, ask
 from designs.errors import MeshRefusedError
-from designs.measuring import CPU_S
 from designs.model import CheckedPart, MeshReport, OpenSurface, PartFacts, Verdict
 
 #: The endings of what can be read.
 KINDS = (".stl", ".obj", ".3mf")
 MOST_BYTES = 96 << 20
-_WALL_S = 2 * CPU_S
 _STL_HEADER = 84
 _STL_TRIANGLE = 50
 _HEAD = 1024
@@ -293,38 +288,12 @@ def _plate_warnings(parts: tuple[_AnswerPart, ...]) -> tuple[str, ...]:
 
 
 def _ask_child(path: Path, kind: str, folder: Path) -> _Answer:
-    root = str(Path(__file__).resolve().parent.parent)
-    code = f"import sys; sys.path.insert(0, {root!r}); from designs.measuring import main; main()"
-    command = [sys.executable, "-I", "-c", code, str(path.resolve()), kind, str(folder.resolve())]
-    # One thread a library: each would reserve memory of its own, and the limit counts it.
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = {"PATH": os.defpath, "TMPDIR": str(folder.resolve()), **threads}
+    arguments = (str(path.resolve()), kind, str(folder.resolve()))
     try:
-        child = subprocess.run(
-            command,
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_WALL_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MeshRefusedError(
-            path.name, f"reading it takes more than {_WALL_S} s: simplify the model"
-        ) from error
-    if child.returncode == -signal.SIGXCPU:
-        raise MeshRefusedError(
-            path.name, f"reading it takes more than {CPU_S} s: simplify the model"
-        )
-    lines = child.stdout.splitlines()
-    if child.returncode != 0 or not lines:
-        last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise MeshRefusedError(
-            path.name,
-            f"it cannot be read ({' '.join(last)[:120] or child.returncode}): export it again",
-        )
+        told = ask("designs.measuring", arguments, folder)
+    except ChildError as error:
+        raise MeshRefusedError(path.name, str(error)) from error
     try:
-        return msgspec.json.decode(lines[-1], type=_Answer)
+        return msgspec.json.decode(told, type=_Answer)
     except msgspec.DecodeError as error:
         raise MeshRefusedError(path.name, "reading it gave nonsense: export it again") from error

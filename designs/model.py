@@ -113,7 +113,10 @@ class OtherPart:
     per_kit: int
     process: str  # Open Know-How's tsdc code: BUY, LAS, SEW, ASM
     pattern_sha256: str = ""  # of the file that says how, "" where there is none
-    pattern_kind: str = ""  # its ending: "svg", "png" or "txt"
+    pattern_kind: str = ""  # its ending: "svg", "dxf", "pdf", "png" or "txt"
+    pattern_mm: tuple[float, float] | None = None  # width, height; None where it does not say
+    also: tuple[tuple[str, str], ...] = ()  # the same in other formats, steps: ending, SHA-256
+    made_of: tuple[str, ...] = ()  # what people take for it, in their words
 
     @property
     def materials(self) -> tuple[str, ...]:
@@ -136,8 +139,9 @@ class Revision:
     version: str
     licence: str  # SPDX
     review: ReviewState
-    parts: tuple[Part, ...]  # printed, at least one
+    parts: tuple[Part, ...]  # printed
     others: tuple[OtherPart, ...] = ()
+    breathing_path: bool = False  # a part of it lies where somebody breathes
 
     @property
     def made(self) -> tuple[Part | OtherPart, ...]:

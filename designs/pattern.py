@@ -1,23 +1,42 @@
-"""What tells a person how to make a part by hand: one SVG, PNG or plain text file.
+"""What tells a person how to make a part by hand: one SVG, DXF, PDF, PNG or plain text file.
 
 Patterns are shown to makers as they came, so one that a reader could run, or that would fetch
-something from elsewhere, is refused in words. Leaves meshes to `designs.mesh`.
+something from elsewhere, is refused in words. How large a drawing is, is told in mm. Leaves DXF and
+PDF to `designs.drawing`, which reads them in a child process, and meshes to `designs.mesh`.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+import tempfile
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import lxml.etree
+import msgspec
 
+from designs.child import ChildError, ask
 from designs.errors import PatternRefusedError
 
 #: Endings of pattern files.
-PATTERNS = (".svg", ".png", ".txt")
+PATTERNS = (".svg", ".dxf", ".pdf", ".png", ".txt")
+#: How browsers call them, by ending.
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "svg": "image/svg+xml",
+        "dxf": "image/vnd.dxf",
+        "pdf": "application/pdf",
+        "png": "image/png",
+        "txt": "text/plain; charset=utf-8",
+    }
+)
 MOST_BYTES = 10 * 1024 * 1024
+SMALLEST_MM = 5.0
+LARGEST_MM = 3000.0
 _MOST_PIXELS = 50_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"
@@ -35,6 +54,10 @@ _WORDS = (
     " symbol clipPath mask marker pattern linearGradient radialGradient stop style metadata"
 )
 _DRAWN = frozenset(_WORDS.split())
+_LENGTH = re.compile(r"([0-9]{0,9}\.?[0-9]{1,9})(mm|cm|in|pt|pc|px|)")
+_LENGTH_MM = {
+    "mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "pc": 25.4 / 6, "px": 25.4 / 96, "": 25.4 / 96,
+}  # fmt: skip
 #: What makes a style sheet fetch or run something; `url(#...)` stays within the drawing.
 _FETCHES = re.compile(
     r"@import|expression\s*\(|javascript:|url\s*\(\s*['\"]?\s*(?!#)", re.IGNORECASE
@@ -46,7 +69,23 @@ def is_pattern(path: str) -> bool:
     return path.lower().endswith(PATTERNS) and "://" not in path
 
 
-def check_pattern(path: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """What is known of a pattern that may be shown."""
+
+    width_mm: float | None = None  # of its largest page; None where it does not say
+    height_mm: float | None = None
+    pages: int = 1
+
+
+class _Told(msgspec.Struct, kw_only=True):
+    refused: str = ""
+    width_mm: float | None = None
+    height_mm: float | None = None
+    pages: int = 1
+
+
+def check_pattern(path: Path) -> Drawing:
     """Look at a pattern before anybody is shown it.
 
     Raises:
@@ -59,11 +98,54 @@ def check_pattern(path: Path) -> None:
         raise PatternRefusedError(path.name, f"cannot be read: {error.strerror}") from error
     if len(content) > MOST_BYTES:
         raise PatternRefusedError(path.name, "is larger than 10 MiB")
-    kinds = {".svg": _svg, ".png": _png, ".txt": _text}
-    check = kinds.get(path.suffix.lower())
-    why = "is no SVG, PNG or TXT file" if check is None else check(content)
-    if why:
-        raise PatternRefusedError(path.name, why)
+    kind = path.suffix.lower()
+    if kind in (".dxf", ".pdf"):
+        drawing = _ask_child(path, kind.removeprefix("."), content)
+    else:
+        kinds = {".svg": _svg, ".png": _png, ".txt": _text}
+        check = kinds.get(kind)
+        why = "is no SVG, DXF, PDF, PNG or TXT file" if check is None else check(content)
+        if why:
+            raise PatternRefusedError(path.name, why)
+        drawing = _svg_size(content) if kind == ".svg" else Drawing()
+    _check_size(path.name, drawing)
+    return drawing
+
+
+def _ask_child(path: Path, kind: str, content: bytes) -> Drawing:
+    if kind == "pdf" and not content.startswith(b"%PDF-"):
+        raise PatternRefusedError(path.name, "is no PDF document")
+    with tempfile.TemporaryDirectory(prefix="fabnet-pattern-") as folder:
+        try:
+            line = ask("designs.drawing", (str(path.resolve()), kind), Path(folder))
+            told = msgspec.json.decode(line, type=_Told)
+        except (ChildError, msgspec.DecodeError) as error:
+            raise PatternRefusedError(path.name, f"cannot be read: {error}") from error
+    if told.refused:
+        raise PatternRefusedError(path.name, told.refused)
+    return Drawing(width_mm=told.width_mm, height_mm=told.height_mm, pages=told.pages)
+
+
+def _svg_size(content: bytes) -> Drawing:
+    """Return what a drawing says of its size; a length without a unit is in pixels, 96 an inch."""
+    root = lxml.etree.fromstring(content, lxml.etree.XMLParser(resolve_entities=False))
+    width, height = (_LENGTH.fullmatch(root.get(side, "").strip()) for side in ("width", "height"))
+    if width is None or height is None:
+        return Drawing()
+    sides = [float(told[1]) * _LENGTH_MM[told[2]] for told in (width, height)]
+    return Drawing(width_mm=sides[0], height_mm=sides[1])
+
+
+def _check_size(name: str, drawing: Drawing) -> None:
+    if drawing.width_mm is None or drawing.height_mm is None:
+        return
+    short, long = sorted((drawing.width_mm, drawing.height_mm))
+    if not (long >= SMALLEST_MM and short >= 0 and long <= LARGEST_MM):
+        raise PatternRefusedError(
+            name,
+            f"measures {drawing.width_mm:.4g} × {drawing.height_mm:.4g} mm; its longer side must be"
+            f" between {SMALLEST_MM:.0f} and {LARGEST_MM:.0f}: export it in millimetres",
+        )
 
 
 def _svg(content: bytes) -> str:

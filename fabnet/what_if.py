@@ -58,7 +58,7 @@ def difference(
         try:
             library = Library(copy.database, files)
             revision = library.revision(order.request.revision_id)
-            material = revision.parts[0].materials[0]
+            material = next((part.materials[0] for part in revision.parts), "PETG")
             printers = tuple(_printers(plus, material))
             change = Change(without=tuple(without), plus=printers, due=due)
             return compare(copy, library, order_id, change, clock.now(), hub)

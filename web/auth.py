@@ -49,6 +49,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.show": PUBLIC,
         "designs.picture": PUBLIC,
         "designs.mesh": PUBLIC,
+        "designs.pattern": PUBLIC,
+        "designs.document": _HUB,
         "designs.add": _STEWARD,
         "designs.gaps": _STEWARD,
         "designs.withdraw": _STEWARD,

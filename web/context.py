@@ -77,9 +77,17 @@ class Context:
         return self.library_of()
 
     def orderable(self) -> tuple[Revision, ...]:
-        """Return the revisions that may be asked for: all that nobody has withdrawn."""
+        """Return the revisions that may be asked for.
+
+        Those are all that nobody has withdrawn; of those in somebody's breath, which is accepted so.
+        """
         db = self.ledger.reading
-        return tuple(r for r in self.library.revisions() if reviews.withdrawal(db, r.id) is None)
+        return tuple(
+            each
+            for each in self.library.revisions()
+            if reviews.withdrawal(db, each.id) is None
+            and not reviews.lacks_breathing_review(db, each, self.today())
+        )
 
     def revision(self, revision_id: str) -> Revision | None:
         """Return a revision for display; None when the library has lost it."""

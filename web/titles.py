@@ -11,6 +11,10 @@ from web.language import Lazy, lazy_gettext
 OWN: Mapping[str, Lazy] = MappingProxyType(
     {
         "Visor frame": lazy_gettext("Visor frame"),
+        "Foil of a visor": lazy_gettext("Foil of a visor"),
+        "Visor with a foil that is cut": lazy_gettext("Visor with a foil that is cut"),
+        "Cloth mask": lazy_gettext("Cloth mask"),
+        "Clear A4 foil": lazy_gettext("Clear A4 foil"),
         "Frame": lazy_gettext("Frame"),
         "Visor with strap clips": lazy_gettext("Visor with strap clips"),
         "Strap clip": lazy_gettext("Strap clip"),

@@ -33,6 +33,7 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
 
     Raises:
         InvalidFieldError: naming the field of the request.
+        RefusedError: the revision was withdrawn, or lies in the breathing path and has no review for it.
     """
     _check(request, revision, now.date())
     with ledger.transaction() as db:
@@ -43,6 +44,11 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
         if known is not None:
             return Placed(order_id=known[0], link=link)
         _refuse_withdrawn(db, revision.id)
+        if reviews.lacks_breathing_review(db, revision, now.date()):
+            raise RefusedError(
+                "A part of this design lies in the breathing path: it is made once a named body has"
+                " accepted this revision for that (fabnet design accept)."
+            )
         order_id = new_id()
         db.execute(
             "insert into orders (id, request_key, link_hash, state, created_at, revision_id, kits,"

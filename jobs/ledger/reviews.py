@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from designs.model import ReviewState
+from designs.model import ReviewState, Revision
 from jobs.ledger import views
 
+#: What an acceptance says that speaks of a part in the breathing path, in English or French.
+_BREATHING = re.compile(r"breath|respir", re.IGNORECASE)
 #: Of a query over orders `o`: none of a revision that was withdrawn, or is called back.
 NOT_STOPPED = (
     "not exists (select 1 from withdrawal w where w.revision_id = o.revision_id)"
@@ -28,6 +31,11 @@ class Acceptance:
     until: date
     by: str
     at: datetime
+
+    @property
+    def names_breathing(self) -> bool:
+        """Whether it says that it speaks of a part that somebody breathes through."""
+        return _BREATHING.search(self.use) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,24 @@ def profile_choice(db: sqlite3.Connection, revision_id: str) -> ProfileChoice | 
     if row is None:
         return None
     return ProfileChoice(profile=row["profile"], by=row["by_person"], at=views.moment(row["at"]))
+
+
+def lacks_breathing_review(db: sqlite3.Connection, revision: Revision, today: date) -> bool:
+    """Return whether a part of it lies in somebody's breath and nobody accepts it for that today.
+
+    An acceptance counts when its use says so: "breathing path of ...", "voie respiratoire ...".
+    """
+    return revision.breathing_path and not any(
+        each.until >= today and each.names_breathing
+        for each in review(db, revision.id, today).acceptances
+    )
+
+
+def document_name(db: sqlite3.Connection, sha256: str) -> str:
+    """Return what the document of an acceptance is called; "" where there is none of this hash."""
+        "select document from acceptance where document_sha256 = ? limit 1", (sha256,)
+    ).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def withdrawal(db: sqlite3.Connection, revision_id: str) -> Withdrawal | None:

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from designs.model import Bed
-from jobs.coordinator import harvests
+from jobs.coordinator import harvests, orders, reviews
+from jobs.errors import RefusedError
 from jobs.messages import Capabilities
-from tests.doubles.world import CATALOGUE, some_facts
+from tests.doubles.world import CATALOGUE, a_request, some_facts
 from tests.integration.test_web import Site, hashed
 
 __all__ = ["hashed"]
@@ -305,3 +307,55 @@ def test_a_steward_withdraws_a_design_and_releases_a_bag(site):
 def test_a_licence_is_said_in_a_sentence(site, spdx, says):
     answer = upload(site, "box.stl", stl_of(trimesh.creation.box((30, 20, 5))), licence=spdx)
     assert says in page(site, answer.location).replace("’", "'")
+
+
+def test_a_design_that_is_only_cut_or_sewn_has_its_page_with_its_pattern(site):
+    foil = site.world.library.add_design(CATALOGUE / "visor-foil")
+    text = page(site, f"/designs/{foil.id}")
+    assert "297 × 210 mm" in text
+    assert "PET or PETG" in text
+    assert "On the network" not in text
+    assert f'src="/designs/patterns/{foil.others[0].pattern_sha256}"' in page(site, "/designs")
+    svg, dxf = (
+        site.person().get(address)
+        for address in re.findall(r'href="(/designs/patterns/[^"]+)"', text)
+    )
+    assert (svg.mimetype, dxf.mimetype) == ("image/svg+xml", "image/vnd.dxf")
+    assert svg.headers["Content-Security-Policy"].startswith("sandbox")
+    assert "attachment" in dxf.headers["Content-Disposition"]
+    svg.close()
+    dxf.close()
+    assert site.person().get("/designs/patterns/" + "0" * 64).status_code == 404
+
+
+def test_what_lies_in_the_breathing_path_is_asked_for_only_when_accepted_for_that(site):
+    world = site.world
+    mask = world.library.add_design(CATALOGUE / "cloth-mask")
+    document = world.library.add_file(CATALOGUE / "cloth-mask" / "mask.svg")
+
+    def accept(use):
+        reviews.accept(
+            world.ledger, mask.id, body="CHU", use=use, document="note.pdf", document_sha256=document,
+            until=world.now.date() + timedelta(days=9), by="Ada", now=world.now,
+        )  # fmt: skip
+
+    asked = a_request(mask, 3)
+    for use in ("", "a gift"):
+        if use:
+            accept(use)
+        with pytest.raises(RefusedError, match="breathing path"):
+            orders.place(world.ledger, asked, mask, world.now)
+        assert f'value="{mask.id}"' not in page(site, "/ask")
+        assert "Nobody can ask for it" in page(site, f"/designs/{mask.id}")
+    accept("Breathing path of visitors")
+    assert f'value="{mask.id}"' in page(site, "/ask")
+    assert orders.place(world.ledger, asked, mask, world.now).order_id
+
+    address = f"/designs/documents/{document}"
+    assert address not in page(site, f"/designs/{mask.id}")
+    assert address in site.person("steward").get(f"/designs/{mask.id}").text
+    answer = site.person("steward").get(address)
+    assert "note.pdf" in answer.headers["Content-Disposition"]
+    assert answer.mimetype == "application/octet-stream"
+    answer.close()
+    assert site.person("steward").get("/designs/documents/" + mask.id).status_code == 404

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,13 +20,14 @@ from designs.materials import material
 from designs.mesh import KINDS, MOST_BYTES, check, read_canonical
 from designs.model import PRINTED, Bed, Layout, Part, Revision
 from designs.packing import centred
+from designs.pattern import TYPES
 from designs.picture import bed_path, draw
 from designs.regulation import profiles
 from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
 from jobs.estimate import Estimate, estimate
 from jobs.ledger import labs
-from jobs.ledger.reviews import Review, review
+from jobs.ledger.reviews import Review, document_name, lacks_breathing_review, review
 from web import licences
 from web.auth import me
 from web.context import here
@@ -44,6 +45,8 @@ _KINDS = (*KINDS, ".zip")
 #: Of a manifest: what a thing is and is for, in its author's words.
 _DESCRIBE = ("description", "function", "intended-use")
 _GAPS_SIZE = (640, 480)
+#: Patterns that a browser shows.
+_DRAWN = ("svg", "png")
 
 #: A page nests at most so many plates that nobody has nested yet, some 2 s each, and only small ones;
 #: the others follow when it is opened again, or when the planner needs them.
@@ -84,7 +87,19 @@ def _allow_a_model(endpoint: str | None, _values: dict[str, object] | None) -> N
 
 @pages.app_context_processor
 def _for_templates() -> dict[str, object]:
-    return {"review_state": lambda revision: _review(revision).state}
+    return {
+        "review_state": lambda revision: _review(revision).state,
+        "drawing_of": _drawing_of,
+    }
+
+
+def _drawing_of(revision: Revision) -> str:
+    """Return where the picture of a design lies of which nothing is printed."""
+    drawn = (each for each in revision.others if each.pattern_kind in _DRAWN)
+    shown = next(drawn, None)
+    if shown is None:
+        return url_for("static", filename="part.svg")
+    return url_for("designs.pattern", sha256=shown.pattern_sha256)
 
 
 @pages.get("/designs")
@@ -184,6 +199,7 @@ def _page(revision: Revision, form: Form) -> str:
         "design.html",
         revision=revision,
         review=_review(revision),
+        breathable=not lacks_breathing_review(here().ledger.reading, revision, here().today()),
         allows=licences.plain(revision.licence),
         kit=_kit(revision),
         each={part.id: _estimate(part, part.per_kit) for part in revision.parts},
@@ -238,6 +254,20 @@ def withdraw(revision_id: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for(".show", revision_id=revision.id), 303)
 
 
+@pages.get("/designs/documents/<sha256>")
+def document(sha256: str) -> AnyResponse:
+    """The document on which a body accepts a revision, as it came: to be kept, never shown here."""
+    context = here()
+    name = document_name(context.ledger.reading, sha256)
+    path = context.library.file(sha256) if name else None
+    if path is None:
+        abort(404)
+    return send_file(
+        path, mimetype="application/octet-stream", as_attachment=True,
+        download_name=secure_filename(name) or sha256[:12], max_age=0,
+    )  # fmt: skip
+
+
 @pages.post("/lots/<code>/release")
 def release(code: str) -> AnyResponse:
     """Let a held lot leave the hub, in the name of who is signed in."""
@@ -285,6 +315,31 @@ def picture(sha256: str) -> AnyResponse:
     answer.set_etag(path.stem)
     answer.cache_control.max_age = _DAY_S
     return answer.make_conditional(request)
+
+
+@pages.get("/designs/patterns/<sha256>")
+def pattern(sha256: str) -> AnyResponse:
+    """The pattern of a part that people make, as it came; a drawing is shown, others are kept."""
+    library = here().library
+    kinds = {
+        found: kind
+        for revision in library.revisions()
+        for part in revision.others
+        for kind, found in ((part.pattern_kind, part.pattern_sha256), *part.also)
+    }
+    path = library.file(sha256)
+    if sha256 not in kinds or path is None:
+        abort(404)
+    kind = kinds[sha256]
+    answer = send_file(
+        path, mimetype=TYPES[kind], as_attachment=kind not in _DRAWN,
+        download_name=f"{sha256[:12]}.{kind}", max_age=_DAY_S,
+    )  # fmt: skip
+    # It came from a stranger: whatever a browser makes of it, it does on its own.
+    answer.headers["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    )
+    return answer
 
 
 def _estimate(part: Part, copies: int) -> Estimate:

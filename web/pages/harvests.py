@@ -10,6 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, send_
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import BY_PEOPLE
+from designs.pattern import TYPES
 from firmware_profiles.loader import load_machine, machine_names
 from jobs.coordinator import harvests
 from jobs.errors import InvalidFieldError, RefusedError
@@ -27,12 +28,7 @@ pages = Blueprint("harvests", __name__)
 #: Letters of the part's name, and of the job's id, in the name of a file on a card.
 _CARD_STEM, _CARD_TAIL = 12, 4
 #: What a person works from: by ending, as browsers call it.
-_FILES = {
-    "gcode": "text/x.gcode",
-    "svg": "image/svg+xml",
-    "png": "image/png",
-    "txt": "text/plain; charset=utf-8",
-}
+_FILES = {"gcode": "text/x.gcode", **TYPES}
 _COUNTABLE = TO_HARVEST | {AttemptState.WRITTEN_OFF}
 
 

@@ -1,5 +1,6 @@
 """All of the catalogue: what the generators make is what was committed, closed, and can be printed."""
 
+import itertools
 import struct
 import tomllib
 from pathlib import Path
@@ -11,7 +12,15 @@ from shapely.affinity import translate
 from shapely.geometry import Point, box
 
 import designs.catalogue
-from designs.catalogue import door_hook, ear_saver, strap_clip, trial_frame, visor_frame
+from designs.catalogue import (
+    cloth_mask,
+    door_hook,
+    ear_saver,
+    strap_clip,
+    trial_frame,
+    visor_foil,
+    visor_frame,
+)
 from designs.catalogue.door_hook import DoorHook
 from designs.catalogue.ear_saver import EarSaver
 from designs.catalogue.strap_clip import StrapClip
@@ -19,6 +28,7 @@ from designs.manifest import check_manifest
 from designs.materials import material
 from designs.mesh import read_canonical
 from designs.packing import footprint
+from designs.pattern import check_pattern
 
 CATALOGUE = Path(designs.catalogue.__path__[0])
 MANIFESTS = sorted(CATALOGUE.glob("*/design.toml"))
@@ -26,10 +36,54 @@ MESHES = {
     "visor-frame/frame.stl": visor_frame.build,
     "visor-kit/frame.stl": visor_frame.build,
     "visor-kit/clip.stl": strap_clip.build,
+    "visor-foil-kit/frame.stl": visor_frame.build,
     "ear-saver/strap.stl": ear_saver.build,
     "door-hook/hook.stl": door_hook.build,
     "door-hook-pouch/hook.stl": door_hook.build,
 }
+
+
+PATTERNS = {
+    "visor-foil/foil.svg": lambda: visor_foil.svg(visor_foil.build()),
+    "visor-foil/foil.dxf": lambda: visor_foil.dxf(visor_foil.build()),
+    "visor-foil-kit/foil.svg": lambda: visor_foil.svg(visor_foil.build()),
+    "visor-foil-kit/foil.dxf": lambda: visor_foil.dxf(visor_foil.build()),
+    "cloth-mask/mask.svg": cloth_mask.pattern,
+    "cloth-mask/steps.svg": cloth_mask.steps,
+}
+
+
+@pytest.mark.parametrize("name", sorted(PATTERNS))
+def test_the_committed_pattern_is_what_the_generator_draws_and_is_a4(name):
+    assert (CATALOGUE / name).read_text(encoding="utf-8") == PATTERNS[name]()
+    drawing = check_pattern(CATALOGUE / name)
+    assert drawing.width_mm is not None
+    assert drawing.height_mm is not None
+    assert sorted((drawing.width_mm, drawing.height_mm)) == pytest.approx([210.0, 297.0])
+
+
+def test_the_holes_of_the_foil_lie_where_the_pins_of_the_frame_stand():
+    foil, frame = visor_foil.VisorFoil(), visor_frame.VisorFrame()
+    holes = visor_foil.holes_at(foil, frame)
+    cut = visor_foil.build(foil, frame)
+    assert len(cut.interiors) == len(holes) == frame.pin_count
+    along = visor_frame.outer_face(frame)
+    steps = [b[0] - a[0] for a, b in itertools.pairwise(holes)]
+    assert steps == pytest.approx([frame.pin_pitch_mm] * 3)
+    assert holes[-1][0] - holes[0][0] < along.length, "the foil lies on the arc"
+    assert {y for _, y in holes} == {foil.height_mm - foil.edge_mm}
+    assert frame.pin_diameter_mm < foil.hole_mm < frame.pin_diameter_mm * 1.15, "its head clicks in"
+    assert foil.edge_mm + frame.height_mm < foil.height_mm / 2
+    edge = cut.exterior
+    assert min(edge.distance(Point(x, y)) for x, y in holes) == pytest.approx(foil.edge_mm)
+
+
+def test_a_pleated_mask_has_cloth_enough():
+    mask = cloth_mask.ClothMask()
+    assert mask.folded_mm == pytest.approx(80.0)
+    text = cloth_mask.pattern()
+    assert "Ni dispositif médical" in text
+    assert "Neither a medical device" in cloth_mask.steps()
 
 
 def read_again(triangles, folder):

@@ -74,7 +74,7 @@ def test_lines_shapes_and_words_pass(tmp_path, name, content):
         ("a.txt", "\x1b[2J", "no text"),
         ("a.txt", " \n", "empty"),
         ("a.txt", b"a" * (MOST_BYTES + 1), "10 MiB"),
-        ("a.pdf", b"%PDF-1.4", "no SVG, PNG or TXT"),
+        ("a.doc", b"x", "no SVG, DXF, PDF, PNG or TXT"),
     ],
 )  # fmt: skip
 def test_everything_else_is_refused_in_words(tmp_path, name, content, says):
@@ -96,8 +96,8 @@ def kit(**part):
 @pytest.mark.parametrize(
     ("part", "says"),
     [
-        ({"file": "pouch.pdf"}, "SVG, PNG or TXT"),
-        ({"file": "pouch.stl"}, "SVG, PNG or TXT"),
+        ({"file": "pouch.doc"}, "SVG, DXF, PDF, PNG or TXT"),
+        ({"file": "pouch.stl"}, "SVG, DXF, PDF, PNG or TXT"),
         ({"file": "sheet.svg", "tsdc": "BUY"}, "of no use"),
     ],
 )

@@ -93,6 +93,8 @@ def test_every_endpoint_has_a_line(app):
         ("designs.show", EVERYBODY),
         ("designs.picture", EVERYBODY),
         ("designs.mesh", EVERYBODY),
+        ("designs.pattern", EVERYBODY),
+        ("designs.document", {HUB, STEWARD}),
         ("designs.add", {STEWARD}),
         ("designs.gaps", {STEWARD}),
         ("designs.withdraw", {STEWARD}),

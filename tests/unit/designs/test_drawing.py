@@ -1,0 +1,226 @@
+"""DXF and PDF patterns: their size in mm, and nothing in them that runs or names another file."""
+
+import io
+import zlib
+
+import ezdxf
+import pypdf
+import pytest
+from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
+
+from designs.errors import ManifestError, PatternRefusedError
+from designs.manifest import check_manifest
+from designs.pattern import check_pattern
+
+
+def drawn(folder, unit=4, side=100.0, more=None):
+    drawing = ezdxf.new("R2010")
+    drawing.header["$INSUNITS"] = unit
+    space = drawing.modelspace()
+    space.add_lwpolyline([(0, 0), (side, 0), (side, side / 2), (0, side / 2)], close=True)
+    space.add_circle((side / 2, side / 4), side / 10)
+    if more:
+        more(drawing, space)
+    path = folder / "foil.dxf"
+    drawing.saveas(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("unit", "side", "width_mm"), [(4, 297.0, 297.0), (0, 297.0, 297.0), (1, 10.0, 254.0), (5, 29.7, 297.0)]
+)  # fmt: skip
+def test_a_dxf_is_measured_in_mm(tmp_path, unit, side, width_mm):
+    drawing = check_pattern(drawn(tmp_path, unit, side))
+    assert drawing.width_mm == pytest.approx(width_mm)
+    assert drawing.height_mm == pytest.approx(width_mm / 2)
+
+
+def an_image(drawing, space):
+    shown = drawing.add_image_def("/etc/passwd", (10, 10))
+    space.add_image(shown, (0, 0), (10, 10))
+
+
+def another_file(drawing, space):
+    drawing.add_xref_def("../secret.dxf", "other")
+    space.add_blockref("other", (0, 0))
+
+
+def a_solid(drawing, space):
+    block = drawing.blocks.new("hidden")
+    with block.add_mesh().edit_data() as data:
+        data.vertices = [(0, 0, 0), (1, 0, 0), (0, 1, 0)]
+        data.faces = [(0, 1, 2)]
+    space.add_blockref("hidden", (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [(an_image, "IMAGEDEF"), (another_file, "XREF"), (a_solid, "MESH, which is no line")],
+)
+def test_a_dxf_that_holds_more_than_a_drawing_is_refused(tmp_path, more, says):
+    with pytest.raises(PatternRefusedError, match=says):
+        check_pattern(drawn(tmp_path, more=more))
+
+
+def test_a_dxf_in_a_strange_unit_or_size_or_none_at_all_is_refused(tmp_path):
+    with pytest.raises(PatternRefusedError, match="unit 18"):
+        check_pattern(drawn(tmp_path, 18))
+    with pytest.raises(PatternRefusedError, match="between 5 and 3000"):
+        check_pattern(drawn(tmp_path, 6, 297.0))
+    path = tmp_path / "no.dxf"
+    path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(999))
+    with pytest.raises(PatternRefusedError, match="no DXF"):
+        check_pattern(path)
+
+
+def printed(folder, change=None, **page):
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(**({"width": 595.276, "height": 841.89} | page))
+    writer.add_blank_page(width=100, height=100)
+    if change:
+        change(writer)
+    path = folder / "mask.pdf"
+    writer.write(path)
+    return path
+
+
+def test_a_pdf_is_measured_in_mm(tmp_path):
+    drawing = check_pattern(printed(tmp_path))
+    assert (drawing.width_mm, drawing.height_mm) == pytest.approx((210, 297), abs=0.01)
+    assert drawing.pages == 2
+
+
+def a_script(writer):
+    writer.root_object[NameObject("/OpenAction")] = DictionaryObject(
+        {NameObject("/S"): NameObject("/JavaScript"), NameObject("/JS"): TextStringObject("x")}
+    )
+
+
+def launched(writer):
+    annotation = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Annot"),
+            NameObject("/A"): DictionaryObject({NameObject("/S"): NameObject("/Launch")}),
+            NameObject("/F"): NumberObject(4),
+        }
+    )
+    writer.pages[0][NameObject("/Annots")] = pypdf.generic.ArrayObject([annotation])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (a_script, "a script"),
+        (lambda writer: writer.add_attachment("x.exe", b"MZ"), "an embedded file"),
+        (launched, "a program to start"),
+        (lambda writer: writer.encrypt("x"), "is locked"),
+    ],
+)
+def test_a_pdf_that_does_or_holds_something_is_refused(tmp_path, change, says):
+    with pytest.raises(PatternRefusedError, match=says):
+        check_pattern(printed(tmp_path, change))
+
+
+def test_a_name_that_is_written_otherwise_is_the_same_name(tmp_path):
+    path = printed(tmp_path, a_script)
+    path.write_bytes(
+        path.read_bytes().replace(b"/JavaScript", b"/J#61vaScript").replace(b"/JS", b"/#4aS")
+    )
+    with pytest.raises(PatternRefusedError, match="a script"):
+        check_pattern(path)
+
+
+def test_what_hides_in_a_stream_of_objects_is_found(tmp_path):
+    written = printed(tmp_path, launched).read_bytes()
+    reader = pypdf.PdfReader(printed(tmp_path, launched))
+    writer = pypdf.PdfWriter(clone_from=reader)
+    path = tmp_path / "packed.pdf"
+    path.write_bytes(packed(writer))
+    assert b"/Launch" in written
+    assert b"/Launch" not in path.read_bytes()
+    with pytest.raises(PatternRefusedError, match="a program to start"):
+        check_pattern(path)
+
+
+def packed(writer):
+    """A file whose objects all lie in one compressed stream, with the stream that finds them."""
+    numbered = [(each.idnum, each) for each in (o.indirect_reference for o in writer._objects if o)]
+    bodies, places, at = [], [], 0
+    for number, reference in numbered:
+        out = io.BytesIO()
+        reference.get_object().write_to_stream(out)
+        body = out.getvalue()
+        places.append(f"{number} {at}")
+        bodies.append(body + b" ")
+        at += len(body) + 1
+    head = (" ".join(places) + " ").encode()
+    stream = zlib.compress(head + b"".join(bodies))
+    most = max(number for number, _ in numbered)
+    pdf = b"%PDF-1.5\n"
+    where = len(pdf)
+    pdf += (
+        (
+            f"{most + 1} 0 obj\n<</Type/ObjStm/N {len(numbered)}/First {len(head)}/Filter/FlateDecode"
+            f"/Length {len(stream)}>>stream\n"
+        ).encode()
+        + stream
+        + b"\nendstream\nendobj\n"
+    )
+    start = len(pdf)
+    rows = {0: bytes([0, 0, 0, 0])}
+    for index, (number, _) in enumerate(numbered):
+        rows[number] = bytes([2]) + (most + 1).to_bytes(2, "big") + bytes([index])
+    rows[most + 1] = bytes([1]) + where.to_bytes(2, "big") + b"\0"
+    rows[most + 2] = bytes([1]) + start.to_bytes(2, "big") + b"\0"
+    table = zlib.compress(b"".join(rows.get(n, bytes(4)) for n in range(most + 3)))
+    root = writer.root_object.indirect_reference.idnum
+    pdf += (
+        (
+            f"{most + 2} 0 obj\n<</Type/XRef/Size {most + 3}/W[1 2 1]/Root {root} 0 R"
+            f"/Filter/FlateDecode/Length {len(table)}>>stream\n"
+        ).encode()
+        + table
+        + b"\nendstream\nendobj\n"
+    )
+    return pdf + f"startxref\n{start}\n%%EOF\n".encode()
+
+
+def test_what_is_no_pdf_is_refused(tmp_path):
+    for content in (
+        b"",
+        b"<html>",
+        b"%PDF-1.7\n" + bytes(range(256)) * 40,
+        b"%PDF-1.4\nstartxref\n9\n",
+    ):
+        path = tmp_path / "no.pdf"
+        path.write_bytes(content)
+        with pytest.raises(PatternRefusedError, match="no PDF"):
+            check_pattern(path)
+
+
+def test_an_svg_says_its_size(tmp_path):
+    path = tmp_path / "foil.svg"
+    for said, width_mm in (
+        ('width="297mm" height="21cm"', 297.0),
+        ('width="1in" height="96"', 25.4),
+    ):
+        path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {said}/>')
+        assert check_pattern(path).width_mm == pytest.approx(width_mm)
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%"/>')
+    assert check_pattern(path).width_mm is None
+
+
+def a_foil(**part):
+    row = {"id": "foil", "file": "foil.svg", "tsdc": "LAS"} | part
+    return {
+        "title": "Foil", "version": "1", "license": "CC0-1.0", "fabnet": {"design": "foil"}, "part": [row],
+    }  # fmt: skip
+
+
+def test_pvc_is_never_laser_cut_and_a_cut_part_alone_is_a_design():
+    assert check_manifest(a_foil(materials=["PET 0.5 mm"])).part[0].has_pattern
+    for material in ("PVC", "clear vinyl", "Polychlorure de vinyle"):
+        with pytest.raises(ManifestError, match="PVC is never laser-cut"):
+            check_manifest(a_foil(materials=["PET", material]))
+    with pytest.raises(ManifestError, match="printed, or made from a pattern"):
+        check_manifest(a_foil(tsdc="BUY", file=""))

@@ -16,12 +16,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from designs import step
 from designs.child import ChildError, ask
 from designs.errors import MeshRefusedError
 from designs.model import CheckedPart, MeshReport, OpenSurface, PartFacts, Verdict
 
 #: The endings of what can be read.
 KINDS = (".stl", ".obj", ".3mf")
+#: What else can be read where the extra `fabnet[step]` is installed.
+STEP_KINDS = (".step", ".stp")
 MOST_BYTES = 96 << 20
 _STL_HEADER = 84
 _STL_TRIANGLE = 50
@@ -89,7 +92,7 @@ class _Answer(msgspec.Struct, kw_only=True):
 
 
 def check(path: Path, keep: Path | None = None) -> MeshReport:
-    """Say of a model file (STL, OBJ or 3MF) whether it can be printed, and what was measured.
+    """Say of a model file (STL, OBJ, 3MF; STEP with an extra) whether it can be printed, and what was measured.
 
     Args:
         path: any file; nothing that is in it makes this raise, or take longer than two minutes.
@@ -174,7 +177,7 @@ def read_canonical(path: Path) -> NDArray[np.float32]:
 def _sniff(path: Path) -> str:
     """Return the kind of file, for the loader; refuse what no loader should see."""
     kind = path.suffix.lower().removeprefix(".")
-    if f".{kind}" not in KINDS:
+    if f".{kind}" not in (*KINDS, *STEP_KINDS):
         why = "only STL, OBJ and 3MF files can be read: export one of them"
         raise MeshRefusedError(path.name, _OTHERS.get(f".{kind}", why))
     if path.exists() and not path.is_file():
@@ -191,15 +194,24 @@ def _sniff(path: Path) -> str:
         raise MeshRefusedError(
             path.name, f"{size >> 20} MiB are more than {MOST_BYTES >> 20}: simplify the model"
         )
-    if kind == "3mf":
-        if not head.startswith(b"PK\x03\x04"):
-            raise MeshRefusedError(path.name, f"it is no 3MF file{_really(head)}: export it again")
-    elif kind == "obj":
-        if b"\0" in head or _really(head):
-            raise MeshRefusedError(path.name, f"it is no OBJ file{_really(head)}: export it again")
-    else:
-        _sniff_stl(path.name, size, head)
+    _sniff_head(path.name, kind, size, head)
     return kind
+
+
+def _sniff_head(name: str, kind: str, size: int, head: bytes) -> None:
+    if kind == "stl":
+        _sniff_stl(name, size, head)
+        return
+    begins = {"3mf": b"PK\x03\x04", "step": b"ISO-10303-21", "stp": b"ISO-10303-21", "obj": b""}[
+        kind
+    ]
+    binary_obj = kind == "obj" and (b"\0" in head or _really(head))
+    if binary_obj or not head.lstrip().startswith(begins):
+        raise MeshRefusedError(
+            name, f"it is no {kind.upper()} file{_really(head)}: export it again"
+        )
+    if kind in ("step", "stp") and not step.installed():
+        raise MeshRefusedError(name, step.INSTALL)
 
 
 def _sniff_stl(name: str, size: int, head: bytes) -> None:

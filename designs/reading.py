@@ -1,7 +1,7 @@
 """Reads one untrusted model file into bodies of triangles. Runs in a child process only.
 
-An STL and an OBJ are one body each. Leaves plates (3MF) to `designs.threemf` and every judgement on
-the surface to `designs.measuring`.
+An STL and an OBJ are one body each. Leaves plates (3MF) to `designs.threemf`, STEP to `designs.step`,
+and every judgement on the surface to `designs.measuring`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_CORNERS = 10_000
 
 
 def read(source: Path, kind: str) -> tuple[Body, ...]:
-    """Return the distinct bodies of a file of the kind "stl", "obj" or "3mf", in the file's order.
+    """Return the distinct bodies of a file of the kind "stl", "obj", "3mf" or "step", in the file's order.
 
     Raises:
         RefusedError: it cannot be read as that, or holds what is not a part.
@@ -41,6 +41,10 @@ def read(source: Path, kind: str) -> tuple[Body, ...]:
         from designs.threemf import read_3mf  # noqa: PLC0415  # lxml, for plates only
 
         return read_3mf(source)
+    if kind in ("step", "stp"):
+        from designs.step import read_step  # noqa: PLC0415  # an extra
+
+        return read_step(source)
     try:
         soup = _read_obj(source) if kind == "obj" else _read_stl(source)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:

@@ -6,15 +6,20 @@ import json
 import tempfile
 from pathlib import Path
 
-from designs.mesh import KINDS, check, read_canonical
+from designs.mesh import KINDS, STEP_KINDS, check, read_canonical
 from designs.model import MeshReport
+from designs.step import installed
 
 
 def model_files(path: Path) -> list[Path]:
-    """Return a file as it is, and of a folder all model files in it, sorted; AMF, to be refused."""
+    """Return a file as it is, and of a folder all model files in it, sorted.
+
+    AMF is among them, to be refused; STEP where it can be read: it lies beside its STL in many folders.
+    """
     if not path.is_dir():
         return [path]
-    found = (each for each in path.rglob("*") if each.suffix.lower() in (*KINDS, ".amf"))
+    kinds = (*KINDS, ".amf", *(STEP_KINDS if installed() else ()))
+    found = (each for each in path.rglob("*") if each.suffix.lower() in kinds)
     return sorted(each for each in found if each.is_file())
 
 

@@ -129,6 +129,7 @@ def lacks_breathing_review(db: sqlite3.Connection, revision: Revision, today: da
 
 def document_name(db: sqlite3.Connection, sha256: str) -> str:
     """Return what the document of an acceptance is called; "" where there is none of this hash."""
+    row = db.execute(
         "select document from acceptance where document_sha256 = ? limit 1", (sha256,)
     ).fetchone()
     return "" if row is None else str(row[0])

@@ -17,7 +17,7 @@ from designs.errors import DesignError, MissingFileError
 from designs.library import Library
 from designs.manifest import UNKNOWN_LICENCE
 from designs.materials import material
-from designs.mesh import KINDS, MOST_BYTES, check, read_canonical
+from designs.mesh import KINDS, MOST_BYTES, STEP_KINDS, check, read_canonical
 from designs.model import PRINTED, Bed, Layout, Part, Revision
 from designs.packing import centred
 from designs.pattern import TYPES
@@ -41,7 +41,7 @@ pages = Blueprint("designs", __name__)
 _TURN_TRIANGLES = 150_000
 _MOST_INT16 = 32767
 _PNG = b"\x89PNG"
-_KINDS = (*KINDS, ".zip")
+_KINDS = (*KINDS, *STEP_KINDS, ".zip")
 #: Of a manifest: what a thing is and is for, in its author's words.
 _DESCRIBE = ("description", "function", "intended-use")
 _GAPS_SIZE = (640, 480)

@@ -1,5 +1,6 @@
 """Odd model files, as they are found in the wild: each gets a verdict, and the right one."""
 
+import importlib.util
 import io
 import os
 import zipfile
@@ -12,6 +13,7 @@ from designs.bodies import RefusedError
 from designs.mesh import check
 from designs.model import Verdict
 from designs.reading import read
+from tests.doubles.step_file import step_of_block
 
 BLOCK = trimesh.creation.box((21.5, 21.5, 21.5))
 BLOCK.apply_translation((0.25, 0.5, 0.75))
@@ -163,6 +165,26 @@ def test_a_locked_3mf_is_refused_in_words(tmp_path):
     path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": model()}, lock=True)
     with pytest.raises(RefusedError, match="password"):
         read(path, "3mf")
+
+
+def test_a_step_file_is_measured_in_mm_and_closed(tmp_path):
+    pytest.importorskip("cascadio")
+    path = tmp_path / "block.step"
+    path.write_text(step_of_block((4, 3, 2), "CENTI"))
+    report = check(path)
+    assert report.verdict is Verdict.PASSED, report.reasons
+    assert report.watertight
+    assert report.extents_mm == pytest.approx((40.0, 30.0, 20.0))
+    assert report.volume_mm3 == pytest.approx(24_000.0)
+    path.write_text(step_of_block((4, 3, 2))[:2000])
+    assert check(path).verdict is Verdict.REFUSED
+
+
+def test_without_its_extra_a_step_file_is_refused_with_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    path = tmp_path / "block.step"
+    path.write_text(step_of_block((40, 30, 20)))
+    assert "pip install 'fabnet[step]'" in check(path).reasons[0]
 
 
 def test_watertight_is_told_as_trimesh_tells_it_and_many_copies_are_one_part(tmp_path):

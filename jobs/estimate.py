@@ -70,25 +70,30 @@ class Estimate:
     grams_high: float
 
 
-def estimate(
-    part: PartFacts, copies: int, density_g_cm3: float, profile: Coefficients = GENERIC_030
-) -> Estimate:
-    """Return the estimate of a plate with this many copies, at least 1, of one part."""
+def extruded_mm3(part: PartFacts, profile: Coefficients) -> float:
+    """Return how much of a part is plastic, in mm3."""
     shell_mm3 = (
         part.side_mm2 * (profile.external_width_mm + (profile.perimeters - 1) * profile.width_mm)
         + part.up_mm2 * profile.top_layers * profile.layer_mm
         + part.down_mm2 * profile.bottom_layers * profile.layer_mm
     )
     solid = 1 - math.exp(-_SATURATION * shell_mm3 / part.volume_mm3)
-    extruded_mm3 = part.volume_mm3 * (solid + profile.infill * (1 - solid))
+    return part.volume_mm3 * (solid + profile.infill * (1 - solid))
+
+
+def estimate(
+    part: PartFacts, copies: int, density_g_cm3: float, profile: Coefficients = GENERIC_030
+) -> Estimate:
+    """Return the estimate of a plate with this many copies, at least 1, of one part."""
+    each_mm3 = extruded_mm3(part, profile)
     each_s = (
-        profile.s_per_mm3 * extruded_mm3
+        profile.s_per_mm3 * each_mm3
         + profile.s_per_layer * part.extents_mm[2] / profile.layer_mm
         + profile.s_per_side * part.side_mm2 / profile.layer_mm
         + profile.s_per_skin_mm2 * (part.up_mm2 + part.down_mm2)
     )
     seconds = copies * each_s + profile.s_per_plate
-    grams = copies * extruded_mm3 / 1000 * density_g_cm3
+    grams = copies * each_mm3 / 1000 * density_g_cm3
     return Estimate(
         seconds=seconds,
         seconds_low=seconds * (1 - _SECONDS_RANGE),

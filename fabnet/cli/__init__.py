@@ -16,6 +16,7 @@ from fabnet.cli.common import ERRORS
 from fabnet.cli.coordinator import doctor, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
+from fabnet.cli.estimates import estimate
 from fabnet.cli.install import install, uninstall
 from fabnet.cli.leave import leave
 from fabnet.cli.node import node
@@ -54,6 +55,7 @@ for _command in (
     node,
     person,
     design,
+    estimate,
     plan,
     stock,
     lot,

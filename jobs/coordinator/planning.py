@@ -16,9 +16,10 @@ from designs.materials import material as material_of
 from designs.model import Bed, OtherPart, Part, PartFacts
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
-from jobs.estimate import estimate
+from jobs.estimate import GENERIC_030, Coefficients, estimate
 from jobs.fleet import Fit, FleetPrinter, Need, km_between
 from jobs.ledger import labs, recalls, views
+from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import PlateFigures, PlateKind, known
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
@@ -50,6 +51,7 @@ class Snapshot:
     printers: Mapping[tuple[str, str], PrinterFacts]
     parts: Mapping[tuple[str, str], Part | OtherPart]  # by (order, part)
     figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
+    coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
 
 
 def snapshot(
@@ -94,6 +96,7 @@ def snapshot(
         printers=printers,
         parts=parts,
         figures=known(db) if needs else {},
+        coefficients=fitted(db) if needs else {},
     )
 
 
@@ -240,7 +243,7 @@ def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit
                 about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h
             )  # fmt: skip
             if kind not in known:
-                known[kind] = _fit_of(part, printer.material, about, library, facts.figures)
+                known[kind] = _fit_of(part, printer.material, about, library, facts)
             found[mesh, *key] = known[kind]
     return found
 
@@ -250,12 +253,12 @@ def _fit_of(
     loaded: str | None,
     about: PrinterFacts,
     library: Library,
-    figures: Mapping[PlateKind, PlateFigures],
+    facts: Snapshot,
 ) -> Fit:
     if isinstance(part, OtherPart) or about.process != part.process:
         return _by_hand(part, about)
-    fit = _fit(part, loaded, about, library)
-    return replace(fit, sliced=_sliced(part, loaded, about, fit.most, figures))
+    fit = _fit(part, loaded, about, library, facts.coefficients.get(about.preset, GENERIC_030))
+    return replace(fit, sliced=_sliced(part, loaded, about, fit.most, facts.figures))
 
 
 def _by_hand(part: Part | OtherPart, facts: PrinterFacts) -> Fit:
@@ -302,14 +305,15 @@ def _fit(
     loaded: str | None,
     facts: PrinterFacts,
     library: Library,
+    profile: Coefficients,
 ) -> Fit:
     bed = bed_of(facts)
     needed_mm, bed_mm, tall = _longest(part.facts, facts)
     most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
     code = loaded if loaded in part.materials else part.materials[0]
     density = material_of(code).density_g_cm3
-    one = estimate(part.facts, 1, density)
-    two = estimate(part.facts, 2, density)
+    one = estimate(part.facts, 1, density, profile)
+    two = estimate(part.facts, 2, density, profile)
     return Fit(
         most=most,
         needed_mm=needed_mm,

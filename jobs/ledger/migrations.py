@@ -377,6 +377,20 @@ def m028_reviews(db: Database) -> None:
 
 
 @ledger_migrations()
+def m035_coefficients(db: Database) -> None:
+    """The estimates that were fitted to what slicers said, a row a machine preset."""
+    run_script(
+        db,
+        """
+        create table coefficients (
+            preset text primary key, body text not null, plates integer not null,
+            before real not null, after real not null, at text not null
+        ) strict;
+        """,
+    )
+
+
+@ledger_migrations()
 def m014_plans(db: Database) -> None:
     """What no plan could have beaten, as the last plan of an order proved it."""
     run_script(db, "alter table orders add column not_before text;")

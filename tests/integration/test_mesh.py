@@ -13,8 +13,8 @@ import pytest
 import trimesh
 
 import designs.catalogue
+from designs.child import CPU_S, MEMORY_BYTES
 from designs.errors import MeshRefusedError
-from designs.measuring import CPU_S, MEMORY_BYTES
 from designs.mesh import check, measure, read_canonical
 from designs.model import Verdict
 

@@ -32,7 +32,7 @@ from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
-from jobs.coordinator import planning
+from jobs.coordinator import fitting, planning
 from jobs.coordinator.files import needed_slices
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
@@ -319,7 +319,7 @@ class Service:
     # --- the planner --------------------------------------------------------------------------
 
     def _plan_for_ever(self) -> None:
-        done: planning.Snapshot | None = None
+        done: fitting.Snapshot | None = None
         while not self._stop.wait(_TICK_S):
             try:
                 library = self.library()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
-from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, starts
+from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, plates_from
 from jobs.model import Reason, ReasonCode
 
 _EARTH_KM = 6371.0
@@ -77,17 +77,24 @@ class FleetPrinter:
         start = earliest_start(self.week, free + shift, seconds)
         return None if start is None else start - shift + timedelta(seconds=seconds)
 
-    def finishes(self, free: datetime, seconds: float, count: int) -> tuple[datetime, ...]:
-        """Return when so many equal plates are printed, one after another; fewer if never."""
+    def finishes(
+        self, free: datetime, seconds: float, count: int
+    ) -> tuple[tuple[datetime, int], ...]:
+        """Return runs of equal plates, one after another: when the first is printed, how many.
+
+        A run goes on without a pause. Together they are `count` plates, or none if never.
+        """
         shift = timedelta(minutes=self.utc_offset_min)
         length = timedelta(seconds=seconds)
-        found: list[datetime] = []
-        while len(found) < count:
-            more = starts(self.week, free + shift, seconds, count - len(found))
-            if not more:
+        found: list[tuple[datetime, int]] = []
+        while count > 0:
+            start = earliest_start(self.week, free + shift, seconds)
+            if start is None:
                 break
-            found += [start - shift + length for start in more]
-            free = found[-1]
+            here = int(min(count, plates_from(self.week, start, seconds)))
+            found.append((start - shift + length, here))
+            free = start - shift + timedelta(seconds=seconds * here)
+            count -= here
         return tuple(found)
 
     def free_at(self, now: datetime) -> datetime:

@@ -190,25 +190,21 @@ def plates_in(length_min: float, seconds: float) -> int:
     return math.floor((length_min - minutes * SLACK) / minutes + _CLOSE_MIN) + 1
 
 
-def starts(week: Week, local: datetime, seconds: float, count: int) -> tuple[datetime, ...]:
-    """Return when so many equal plates (at most) may start one after another, `local` or later.
+def plates_from(week: Week, start: datetime, seconds: float) -> float:
+    """Return how many equal plates the window holds in which a plate may start at `start`, 1 or more.
 
-    Those of the first window that holds one; the next call goes on where it ends. Arguments as of
-    `earliest_start`; empty where no window ever does.
+    `start` is as of `earliest_start`; inf where somebody is there all the time.
     """
-    first = earliest_start(week, local, seconds)
-    if first is None:
-        return ()
-    if not week.always and count > 1:
-        minute = minute_of(first)
-        left = max(
-            end + turn - minute
-            for start, end in week.windows
-            for turn in (-WEEK_MIN, 0, WEEK_MIN)
-            if start + turn <= minute + _CLOSE_MIN and minute < end + turn
-        )
-        count = max(1, min(count, plates_in(left, seconds)))
-    return tuple(first + timedelta(seconds=seconds * n) for n in range(count))
+    if week.always:
+        return math.inf
+    minute = minute_of(start)
+    left = max(
+        end + turn - minute
+        for begin, end in week.windows
+        for turn in (-WEEK_MIN, 0, WEEK_MIN)
+        if begin + turn <= minute + _CLOSE_MIN and minute < end + turn
+    )
+    return max(1, plates_in(left, seconds))
 
 
 def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | None:

@@ -16,7 +16,7 @@ from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
 from jobs.network import SLOT_MIN, Lines, Network
-from jobs.planned import Plan, PlannedPlate
+from jobs.planned import Plan, Run
 from jobs.quotas import Quotas
 
 _Key = tuple[str, str]
@@ -65,9 +65,9 @@ def audit(
     """Return every broken rule of a plan over labs; arguments as of `jobs.split.split`."""
     asked = {(need.order_id, need.part_id): need for need in needs}
     found = _counts(plan, asked)
-    queues: dict[_Key, list[PlannedPlate]] = {}
-    for plate in plan.plates:
-        queues.setdefault((plate.node, plate.printer), []).append(plate)
+    queues: dict[_Key, list[Run]] = {}
+    for run in plan.runs:
+        queues.setdefault((run.node, run.printer), []).append(run)
     printers = {(printer.node, printer.printer): printer for printer in fleet}
     for key, queue in sorted(queues.items()):
         if key not in printers:
@@ -82,22 +82,22 @@ def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
     placed: dict[_Key, int] = {}
     short: dict[_Key, int] = {}
     rows: dict[_Key, int] = {}
-    for plate in plan.plates:
-        line = (plate.order_id, plate.part_id)
-        placed[line] = placed.get(line, 0) + plate.copies
+    for run in plan.runs:
+        line = (run.order_id, run.part_id)
+        placed[line] = placed.get(line, 0) + run.count * run.copies
     for one in plan.shortfalls:
         line = (one.order_id, one.part_id)
         short[line] = short.get(line, 0) + one.pieces
-    for row in plan.rows:
-        line = (row.order_id, row.part_id)
-        rows[line] = rows.get(line, 0) + row.pieces
+    for told in plan.explained:
+        line = (told.order_id, told.part_id)
+        rows[line] = rows.get(line, 0) + sum(row.pieces for row in told.made)
     found = []
     for line in sorted({*placed, *short, *rows, *asked}):
         bound = asked[line].pieces if line in asked else 0
-        told = rows.get(line, 0)
+        in_rows = rows.get(line, 0)
         for count, right in (
             (placed.get(line, 0) + short.get(line, 0), bound),
-            (told, placed.get(line, 0)),
+            (in_rows, placed.get(line, 0)),
             (min(0, short.get(line, 0)), 0),
         ):
             if count != right:
@@ -107,7 +107,7 @@ def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
 
 def _queue(
     printer: FleetPrinter,
-    queue: list[PlannedPlate],
+    queue: list[Run],
     asked: Mapping[_Key, Need],
     fits: Mapping[tuple[str, str, str], Fit],
     now: datetime,
@@ -120,54 +120,52 @@ def _queue(
 
     idle = printer.paused or printer.out_of_service or printer.material is None
     if not printer.online or printer.fault or idle:
-        say("cannot", len(queue), 0)
+        say("cannot", sum(run.count for run in queue), 0)
     grams = 0.0
     free = now + timedelta(seconds=sum(printer.queue_s))
-    for plate in sorted(queue, key=lambda p: p.done_at):
-        need = asked.get((plate.order_id, plate.part_id))
-        fit = None if need is None else fits.get((need.mesh_sha256, *_key(plate)))
+    for run in sorted(queue, key=lambda r: r.done_at):
+        need = asked.get((run.order_id, run.part_id))
+        fit = None if need is None else fits.get((need.mesh_sha256, run.node, run.printer))
         if need is None or fit is None:
             say("unknown", 1, 0)
             continue
-        found += _plate(printer, plate, need, fit, where)
-        start = plate.done_at - timedelta(seconds=plate.seconds)
+        found += _plate(printer, run, need, fit, where)
+        if run.count < 1:
+            say("count", run.count, 1)
+        start = run.done_at - timedelta(seconds=run.seconds)
         early = (free - start).total_seconds()
         if early > _CLOCK_S:
             say("overlap", early, 0)
-        outside = _outside_min(printer, start, plate.seconds)
+        # All lie in one window, and the last of them with its slack.
+        whole_s = run.seconds * (run.count - 1 + SLACK)
+        outside = _outside_min(printer, start, whole_s)
         if outside > _CLOCK_S:
             say("hours", outside, 0)
-        free = plate.done_at
-        grams += fit.grams(plate.copies)
+        free = start + timedelta(seconds=run.seconds * run.count)
+        grams += fit.grams(run.copies) * run.count
     if grams > printer.grams + _CLOSE:
         say("stock", grams, printer.grams)
     return found
 
 
-def _plate(
-    printer: FleetPrinter, plate: PlannedPlate, need: Need, fit: Fit, where: str
-) -> list[Finding]:
+def _plate(printer: FleetPrinter, run: Run, need: Need, fit: Fit, where: str) -> list[Finding]:
     found: list[Finding] = []
-    if not 1 <= plate.copies <= fit.most:
-        found.append(Finding(rule="bed", where=where, found=plate.copies, bound=fit.most))
+    if not 1 <= run.copies <= fit.most:
+        found.append(Finding(rule="bed", where=where, found=run.copies, bound=fit.most))
     if printer.process != need.process:
         found.append(Finding(rule="process", where=where, found=1, bound=0))
-    if plate.material != printer.material or plate.material not in need.materials:
+    if run.material != printer.material or run.material not in need.materials:
         found.append(Finding(rule="material", where=where, found=1, bound=0))
     if printer.node in dict(need.declined):
-        found.append(Finding(rule="cannot", where=where, found=plate.copies, bound=0))
-    seconds = fit.seconds(plate.copies)
-    if abs(plate.seconds - seconds) > _CLOCK_S:
-        found.append(Finding(rule="time", where=where, found=plate.seconds, bound=seconds))
+        found.append(Finding(rule="cannot", where=where, found=run.copies, bound=0))
+    seconds = fit.seconds(run.copies)
+    if abs(run.seconds - seconds) > _CLOCK_S:
+        found.append(Finding(rule="time", where=where, found=run.seconds, bound=seconds))
     return found
 
 
-def _key(plate: PlannedPlate) -> _Key:
-    return plate.node, plate.printer
-
-
 def _outside_min(printer: FleetPrinter, start: datetime, seconds: float) -> float:
-    """Return by how many minutes a plate, with its slack, sticks out of every window."""
+    """Return by how many minutes what takes so long sticks out of every window."""
     if printer.unattended or printer.attended.always:
         return 0.0
     local = start + timedelta(minutes=printer.utc_offset_min)
@@ -175,7 +173,7 @@ def _outside_min(printer: FleetPrinter, start: datetime, seconds: float) -> floa
         local.weekday() * DAY_MIN + local.hour * 60 + local.minute
         + local.second / 60 + local.microsecond / 6e7
     )  # fmt: skip
-    length = seconds * SLACK / 60
+    length = seconds / 60
     return min(
         (
             max(0.0, begin + turn - minute) + max(0.0, minute + length - end - turn)

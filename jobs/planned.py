@@ -1,26 +1,57 @@
-"""What a plan is: plates, pieces without a place, and a row for every printer that says why. Values."""
+"""What a plan is: runs of equal plates, pieces without a place, and for every printer why. Values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
 
-from jobs.model import Reason
+from jobs.model import Reason, ReasonCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedPlate:
-    """One plate for one printer: will be a job."""
+class Run:
+    """Equal plates that one printer makes one after another, without a pause: each will be a job."""
 
     order_id: str
     part_id: str
     node: str
     printer: str
     material: str
-    copies: int
-    seconds: float
-    grams: float
-    done_at: datetime  # when it is expected to be printed
+    copies: int  # on each plate
+    seconds: float  # each plate
+    grams: float  # each plate
+    done_at: datetime  # when the first of them is expected to be printed
+    count: int = 1  # plates
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces come off."""
+        return self.count * self.copies
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last plate is expected to be printed."""
+        return self.done_at + timedelta(seconds=(self.count - 1) * self.seconds)
+
+    def late(self, print_by: datetime) -> int:
+        """Return how many of the pieces are printed after a time."""
+        return self.pieces - self.copies * plates_by(self, print_by)
+
+    def plates(self) -> Iterator[Run]:
+        """Yield each plate as a run of its own."""
+        for number in range(self.count):
+            done_at = self.done_at + timedelta(seconds=number * self.seconds)
+            yield replace(self, done_at=done_at, count=1)
+
+
+def plates_by(run: Run, at: datetime) -> int:
+    """Return how many plates of a run are printed by a time."""
+    left_s = (at - run.done_at).total_seconds()
+    if left_s < 0:
+        return 0
+    return min(run.count, int(left_s / run.seconds) + 1 if run.seconds > 0 else run.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +82,71 @@ class PrinterRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Whether a printer could make more of a part when all is planned."""
+
+    node: str
+    printer: str
+    km: float | None
+    why: Reason | None  # what it cannot; None if it can, or if nobody has measured it
+    done_h: float | None  # its next plate would be done in so many hours; None if it gets none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """All that there is to say of one need: who got what, and how all others stand."""
+
+    order_id: str
+    part_id: str
+    made: tuple[PrinterRow, ...]  # who got something, by node and printer
+    stands: tuple[Stand, ...]  # of every printer, by node and printer; one object for many needs
+    left: int  # pieces without a place
+    last_h: float | None  # in so many hours all are printed; None where none is placed
+
+    def rows(self, other_than: ReasonCode | None = None) -> Iterator[PrinterRow]:
+        """Yield a row for every printer, by node and printer.
+
+        Those who got nothing for the reason `other_than` are left out.
+        """
+        made = iter(self.made)
+        next_made = next(made, None)
+        for stand in self.stands:
+            if (
+                next_made is not None
+                and next_made.node == stand.node
+                and next_made.printer == stand.printer
+            ):
+                yield next_made
+                next_made = next(made, None)
+                continue
+            reasons = self.reasons(stand, got=False)
+            if other_than is not None and any(why.code is other_than for why in reasons):
+                continue
+            yield PrinterRow(
+                order_id=self.order_id, part_id=self.part_id, node=stand.node,
+                printer=stand.printer, plates=0, pieces=0, late=0, grams=0.0, km=stand.km,
+                done_at=None, reasons=reasons,
+            )  # fmt: skip
+
+    def reasons(self, stand: Stand, *, got: bool) -> tuple[Reason, ...]:
+        """Return why a printer got nothing of the need, or no more."""
+        if stand.why is not None:
+            return (stand.why,)
+        if stand.done_h is None:
+            return ()
+        if self.left:
+            return (Reason(code=ReasonCode.KIT, node=stand.node, printer=stand.printer),)
+        if got or self.last_h is None:
+            return ()
+        return (
+            Reason(
+                code=ReasonCode.LATER, node=stand.node, printer=stand.printer,
+                needed=stand.done_h, available=self.last_h,
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """Before when no plan could have all of what was asked of an order printed."""
 
@@ -58,11 +154,22 @@ class Bound:
     not_before: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The whole answer; plates in the order they should be offered."""
+    """The whole answer; runs in the order in which they begin to come off."""
 
-    plates: tuple[PlannedPlate, ...]
+    runs: tuple[Run, ...]
     shortfalls: tuple[Shortfall, ...]
-    rows: tuple[PrinterRow, ...]
+    explained: tuple[Explained, ...]  # for every need
     bounds: tuple[Bound, ...] = ()  # of the orders that can be printed at all
+
+    @cached_property
+    def plates(self) -> tuple[Run, ...]:
+        """Every plate by itself, in the order in which they come off."""
+        found = [plate for run in self.runs for plate in run.plates()]
+        return tuple(sorted(found, key=lambda p: (p.done_at, p.node, p.printer)))
+
+    @cached_property
+    def rows(self) -> tuple[PrinterRow, ...]:
+        """What is to say of every printer and need: as many as there are of both."""
+        return tuple(row for each in self.explained for row in each.rows())

@@ -43,7 +43,7 @@ class Share:
     part_id: str
     node: str
     printer: str
-    copies: tuple[int, ...]  # of each plate
+    plates: tuple[tuple[int, int], ...]  # (copies, how many plates), one after another
     in_time: bool  # there is time for all that is asked: a plate that comes late here need not
 
 
@@ -305,17 +305,17 @@ def _read(
     most = given.net.most[lines.part[rows.line], given.net.cls[rows.printer]]
     by = np.lexsort((np.arange(len(rows.line)), rows.bucket, rows.printer))
     found = []
-    for n in by.tolist():
-        need, printer = needs[int(rows.line[n])], given.printers[int(rows.printer[n])]
-        last = int(rows.last[n])
+    for line, who, full, plates, last in zip(
+        *(each[by].tolist() for each in (rows.line, rows.printer, most, rows.plates, rows.last)),
+        strict=True,
+    ):
+        need, printer = needs[line], given.printers[who]
+        runs = ((full, plates), (last, 1))
         found.append(
             Share(
-                order_id=need.order_id,
-                part_id=need.part_id,
-                node=printer.node,
-                printer=printer.printer,
-                copies=(int(most[n]),) * int(rows.plates[n]) + ((last,) if last else ()),
+                order_id=need.order_id, part_id=need.part_id, node=printer.node,
+                printer=printer.printer, plates=tuple(run for run in runs if all(run)),
                 in_time=in_time,
             )
-        )
+        )  # fmt: skip
     return found

@@ -7,29 +7,32 @@ pieces it places are still unplaced.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from designs.library import Library
-from designs.materials import material as material_of
-from designs.model import Bed, OtherPart, Part, PartFacts
+from designs.model import Bed, OtherPart
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
-from jobs.estimate import GENERIC_030, Coefficients, estimate
-from jobs.fleet import Fit, FleetPrinter, Need, km_between
+from jobs.coordinator.fitting import Snapshot, bed_of, fits_of
+from jobs.fleet import FleetPrinter, Need, km_between
 from jobs.ledger import labs, recalls, views
 from jobs.ledger.coefficients import fitted
-from jobs.ledger.figures import PlateFigures, PlateKind, known
+from jobs.ledger.figures import known
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import event, live_attempt, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
-from jobs.model import JobState, OrderState
-from jobs.planned import Plan, PlannedPlate, PrinterRow
+from jobs.model import JobState, OrderState, ReasonCode
+from jobs.planned import Plan, PrinterRow, Run
 from jobs.split import split
 from jobs.stock import Forecast, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
+
+#: Up to so many rows, the reason of every printer and need is kept.
+ROWS_TOLD = 100_000
 
 #: Attempts whose filament is not in the grams that a node reports.
 _RESERVING = (
@@ -40,18 +43,6 @@ _RESERVING = (
     AttemptState.GRANTED,
     AttemptState.PRINTING,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What a plan is made from; two equal snapshots give the same plan."""
-
-    needs: tuple[Need, ...]
-    fleet: tuple[FleetPrinter, ...]
-    printers: Mapping[tuple[str, str], PrinterFacts]
-    parts: Mapping[tuple[str, str], Part | OtherPart]  # by (order, part)
-    figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
-    coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
 
 
 def snapshot(
@@ -227,143 +218,51 @@ def make(facts: Snapshot, library: Library, now: datetime) -> Plan:
     return plan
 
 
-def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit]:
-    """Return how every part lies on every printer, by (mesh_sha256, node, printer).
-
-    Printers of one make with the same material share one value.
-    """
-    found: dict[tuple[str, str, str], Fit] = {}
-    parts = {n.mesh_sha256: facts.parts[n.order_id, n.part_id] for n in reversed(facts.needs)}
-    for mesh, part in parts.items():
-        known: dict[tuple[object, ...], Fit] = {}
-        for printer in facts.fleet:
-            key = (printer.node, printer.printer)
-            about = facts.printers[key]
-            kind = (
-                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h
-            )  # fmt: skip
-            if kind not in known:
-                known[kind] = _fit_of(part, printer.material, about, library, facts)
-            found[mesh, *key] = known[kind]
-    return found
-
-
-def _fit_of(
-    part: Part | OtherPart,
-    loaded: str | None,
-    about: PrinterFacts,
-    library: Library,
-    facts: Snapshot,
-) -> Fit:
-    if isinstance(part, OtherPart) or about.process != part.process:
-        return _by_hand(part, about)
-    fit = _fit(part, loaded, about, library, facts.coefficients.get(about.preset, GENERIC_030))
-    return replace(fit, sliced=_sliced(part, loaded, about, fit.most, facts.figures))
-
-
-def _by_hand(part: Part | OtherPart, facts: PrinterFacts) -> Fit:
-    """Return what a person makes in one go: up to an hour's pieces, at her rate; none by another process."""
-    if part.process != facts.process:
-        return Fit(
-            most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
-        )
-    each_s = facts.pieces_s(1)
-    return Fit(
-        most=max(1, int(facts.rate_per_h)), needed_mm=0.0, bed_mm=0.0, seconds_first=each_s,
-        seconds_more=each_s, grams_each=0.0,
-    )  # fmt: skip
-
-
-def _sliced(
-    part: Part,
-    loaded: str | None,
-    facts: PrinterFacts,
-    most: int,
-    figures: Mapping[PlateKind, PlateFigures],
-) -> tuple[tuple[int, float, float], ...]:
-    """Return (copies, seconds, grams) of the plates that a slicer has measured for this printer."""
-    found = []
-    for copies in range(1, most + 1):
-        kind = PlateKind(
-            mesh_sha256=part.facts.mesh_sha256,
-            copies=copies,
-            preset=facts.preset,
-            material=loaded or "",
-        )
-        if kind in figures:
-            found.append((copies, figures[kind].seconds, figures[kind].grams))
-    return tuple(found)
-
-
-def bed_of(facts: PrinterFacts) -> Bed:
-    """Return the bed of a printer."""
-    return Bed(x_mm=facts.bed_x_mm, y_mm=facts.bed_y_mm, margin_mm=facts.margin_mm)
-
-
-def _fit(
-    part: Part,
-    loaded: str | None,
-    facts: PrinterFacts,
-    library: Library,
-    profile: Coefficients,
-) -> Fit:
-    bed = bed_of(facts)
-    needed_mm, bed_mm, tall = _longest(part.facts, facts)
-    most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
-    code = loaded if loaded in part.materials else part.materials[0]
-    density = material_of(code).density_g_cm3
-    one = estimate(part.facts, 1, density, profile)
-    two = estimate(part.facts, 2, density, profile)
-    return Fit(
-        most=most,
-        needed_mm=needed_mm,
-        bed_mm=bed_mm,
-        seconds_first=one.seconds,
-        seconds_more=two.seconds - one.seconds,
-        grams_each=one.grams,
-    )
-
-
-def _longest(part: PartFacts, printer: PrinterFacts) -> tuple[float, float, bool]:
-    """Return what the part needs, what the printer has, and whether it is about the height."""
-    width, depth, height = part.extents_mm
-    if height > printer.height_mm:
-        return height, printer.height_mm, True
-    needed, bed = max(width, depth), max(printer.bed_x_mm, printer.bed_y_mm)
-    # Where the bed itself is long enough, what counts is what its margins leave.
-    return needed, bed if needed > bed else bed - 2 * printer.margin_mm, False
-
-
 def apply(ledger: Ledger, library: Library, facts: Snapshot, plan: Plan, now: datetime) -> int:
     """Turn a plan into jobs; return how many. Pieces that were placed meanwhile are left alone."""
     known: dict[tuple[str, Bed, int], str] = {}
-    shas = [_plate_sha(library, facts, plate, known) for plate in plan.plates]
-    made = 0
+    shas = [_plate_sha(library, facts, run, known) for run in plan.runs]
     with ledger.transaction() as db:
-        for plate, sha256 in zip(plan.plates, shas, strict=True):
-            made += _add_job(db, facts, plate, sha256, now)
+        made = _add_jobs(db, facts, zip(plan.runs, shas, strict=True), now)
         for short in plan.shortfalls:
             db.execute(
                 "update line set reasons = ? where order_id = ? and part_id = ?",
                 (pack_reasons(short.reasons), short.order_id, short.part_id),
             )
-        for row in plan.rows:
-            _keep_row(db, row, now)
+        _keep_rows(db, _told(facts, plan), now)
         not_before = {bound.order_id: bound.not_before.isoformat() for bound in plan.bounds}
         db.executemany(
             "update orders set not_before = ? where id = ?",
             [(not_before.get(order), order) for order in {n.order_id for n in facts.needs}],
         )
+        pieces, short_of = Counter[str](), Counter[str]()
+        for run in plan.runs:
+            pieces[run.order_id] += run.pieces
+        for short in plan.shortfalls:
+            short_of[short.order_id] += short.pieces
         for order_id in {need.order_id for need in facts.needs}:
-            pieces = sum(p.copies for p in plan.plates if p.order_id == order_id)
-            short_of = sum(s.pieces for s in plan.shortfalls if s.order_id == order_id)
-            event(db, order_id, "planned", "fabnet", order_id, now, pieces=pieces, short=short_of)
+            event(
+                db, order_id, "planned", "fabnet", order_id, now,
+                pieces=pieces[order_id], short=short_of[order_id],
+            )  # fmt: skip
     return made
 
 
-def _keep_row(db: sqlite3.Connection, row: PrinterRow, now: datetime) -> None:
+def _told(facts: Snapshot, plan: Plan) -> Iterable[PrinterRow]:
+    """Yield what is kept of the reasons: all, or in a large network only what stays true.
+
+    Ten thousand printers and a hundred orders are a million rows, most of them "others are sooner".
+    """
+    if len(facts.needs) * len(facts.fleet) <= ROWS_TOLD:
+        yield from plan.rows
+        return
+    for each in plan.explained:
+        yield from each.rows(other_than=ReasonCode.LATER)
+
+
+def _keep_rows(db: sqlite3.Connection, rows: Iterable[PrinterRow], now: datetime) -> None:
     """A plan for a rest says nothing of when the plates from before are done: that stays."""
-    db.execute(
+    db.executemany(
         "insert into plan_row (order_id, part_id, node, printer, pieces, plates, late, grams, km,"
         " done_at, reasons, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " on conflict (order_id, part_id, node, printer) do update set pieces = excluded.pieces,"
@@ -372,65 +271,62 @@ def _keep_row(db: sqlite3.Connection, row: PrinterRow, now: datetime) -> None:
         " km = excluded.km, done_at = coalesce(excluded.done_at, done_at),"
         " reasons = excluded.reasons, at = excluded.at",
         (
-            row.order_id,
-            row.part_id,
-            row.node,
-            row.printer,
-            row.pieces,
-            row.plates,
-            row.late,
-            row.grams,
-            row.km,
-            None if row.done_at is None else row.done_at.isoformat(),
-            pack_reasons(row.reasons),
-            now.isoformat(),
+            (
+                row.order_id, row.part_id, row.node, row.printer, row.pieces, row.plates, row.late,
+                row.grams, row.km, None if row.done_at is None else row.done_at.isoformat(),
+                pack_reasons(row.reasons), now.isoformat(),
+            )
+            for row in rows
         ),
-    )
+    )  # fmt: skip
 
 
 def _plate_sha(
-    library: Library, facts: Snapshot, plate: PlannedPlate, known: dict[tuple[str, Bed, int], str]
+    library: Library, facts: Snapshot, run: Run, known: dict[tuple[str, Bed, int], str]
 ) -> str:
-    part = facts.parts[plate.order_id, plate.part_id]
+    part = facts.parts[run.order_id, run.part_id]
     if isinstance(part, OtherPart):
         return part.pattern_sha256
-    bed = bed_of(facts.printers[plate.node, plate.printer])
+    bed = bed_of(facts.printers[run.node, run.printer])
     mesh = part.facts.mesh_sha256
-    kind = (mesh, bed, plate.copies)
+    kind = (mesh, bed, run.copies)
     if kind not in known:
         layout = library.max_layout(mesh, bed)
-        known[kind] = library.plate(mesh, layout, plate.copies).sha256
+        known[kind] = library.plate(mesh, layout, run.copies).sha256
     return known[kind]
 
 
-def _add_job(
-    db: sqlite3.Connection, facts: Snapshot, plate: PlannedPlate, sha256: str, now: datetime
+def _add_jobs(
+    db: sqlite3.Connection, facts: Snapshot, runs: Iterable[tuple[Run, str]], now: datetime
 ) -> int:
-    taken = db.execute(
-        "update line set deficit = deficit - ?1, reasons = '[]' where order_id = ?2"
-        " and part_id = ?3 and deficit >= ?1 and exists"
-        f" (select 1 from orders o where o.id = ?2 and o.state = ?4 and {NOT_STOPPED})",
-        (plate.copies, plate.order_id, plate.part_id, OrderState.CONFIRMED),
+    """Add a job for every plate whose pieces still have no place; return how many."""
+    rows = db.execute(
+        "select l.order_id, l.part_id, l.deficit from line l join orders o on o.id = l.order_id"
+        f" where o.state = ? and l.deficit > 0 and {NOT_STOPPED}",
+        (OrderState.CONFIRMED,),
     )
-    if taken.rowcount == 0:
-        return 0
-    db.execute(
+    left = {(row["order_id"], row["part_id"]): int(row["deficit"]) for row in rows}
+    placed: set[tuple[str, str]] = set()
+    jobs: list[tuple[object, ...]] = []
+    for run, sha256 in runs:
+        line = (run.order_id, run.part_id)
+        count = min(run.count, left.get(line, 0) // run.copies)
+        if count < 1:
+            continue
+        left[line] -= count * run.copies
+        placed.add(line)
+        rest = (
+            *line, run.copies, run.material, facts.parts[line].source_sha256, sha256, run.node,
+            run.printer, run.seconds, run.grams, JobState.OPEN, now.isoformat(),
+        )  # fmt: skip
+        jobs += [(new_id(), *rest) for _ in range(count)]
+    db.executemany(
         "insert into job (id, order_id, part_id, pieces, material, mesh_sha256, plate_sha256, node,"
         " printer, seconds, grams, state, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            new_id(),
-            plate.order_id,
-            plate.part_id,
-            plate.copies,
-            plate.material,
-            facts.parts[plate.order_id, plate.part_id].source_sha256,
-            sha256,
-            plate.node,
-            plate.printer,
-            plate.seconds,
-            plate.grams,
-            JobState.OPEN,
-            now.isoformat(),
-        ),
+        jobs,
     )
-    return 1
+    db.executemany(
+        "update line set deficit = ?, reasons = '[]' where order_id = ? and part_id = ?",
+        [(left[line], *line) for line in sorted(placed)],
+    )
+    return len(jobs)

@@ -12,8 +12,8 @@ from datetime import date, datetime
 
 from designs.library import Library
 from jobs.coordinator import planning
+from jobs.coordinator.fitting import Snapshot
 from jobs.coordinator.offers import dissolve
-from jobs.coordinator.planning import Snapshot
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.ledger.rows import live_attempt
@@ -126,20 +126,20 @@ def _changed(facts: Snapshot, order_id: str, change: Change) -> Snapshot:
 
 
 def _outcome(plan: Plan, facts: Snapshot, order_id: str) -> Outcome:
-    mine = [plate for plate in plan.plates if plate.order_id == order_id]
+    mine = [run for run in plan.runs if run.order_id == order_id]
     by_lab: dict[str, int] = {}
-    for plate in mine:
-        by_lab[plate.node] = by_lab.get(plate.node, 0) + plate.copies
+    for run in mine:
+        by_lab[run.node] = by_lab.get(run.node, 0) + run.pieces
     km = {printer.node: printer.km or 0.0 for printer in facts.fleet}
     short, other_short = _short(plan, [order_id])
-    rows = [row for row in plan.rows if row.late]
+    rows = [row for each in plan.explained for row in each.made if row.late]
     return Outcome(
         placed=sum(by_lab.values()),
         without_place=short,
         late=sum(row.late for row in rows if row.order_id == order_id),
-        done_at=max((plate.done_at for plate in mine), default=None),
+        done_at=max((run.last_at for run in mine), default=None),
         km=sum(km[lab] * pieces for lab, pieces in by_lab.items()),
-        grams=sum(plate.grams for plate in mine),
+        grams=sum(run.grams * run.count for run in mine),
         pieces_of=tuple(sorted(by_lab.items())),
         others_late=sum(row.late for row in rows if row.order_id != order_id),
         others_without_place=other_short,

@@ -21,11 +21,12 @@ from jobs.model import JobState, Reason
 
 #: No i, l, o, u: codes are read aloud and written on bags.
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+_LETTER_OF_BYTE = (_LETTERS * 8).encode()
 
 
 def new_id(length: int = 10) -> str:
     """Return a random id; 10 letters of 32 are 50 bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    return secrets.token_bytes(length).translate(_LETTER_OF_BYTE).decode()
 
 
 def ran_s(db: sqlite3.Connection) -> float:

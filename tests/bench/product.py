@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from designs.library import Library
-from jobs.coordinator import nodes, orders, planning
+from jobs.coordinator import fitting, nodes, orders, planning
 from jobs.ledger.store import Ledger
 from jobs.messages import Capabilities, PrinterChange
 from jobs.model import Request
@@ -99,7 +99,7 @@ def _scale(ledger, library, kits, chosen, size, due, days):
     for kit, n in first.items():
         _order(ledger, kits[kit], 1, due[n], 1_000_000 + n)
     facts = planning.snapshot(ledger, library, NOW, HUB)
-    given = arrays(facts.needs, facts.fleet, planning.fits_of(facts, library), NOW)
+    given = arrays(facts.needs, facts.fleet, fitting.fits_of(facts, library), NOW)
     with ledger.transaction() as db:
         db.execute("update orders set state = 'refused'")
     per = {
@@ -127,27 +127,25 @@ def worth(plan, facts):
     for need in facts.needs:
         asked[need.order_id, need.part_id] = need.pieces
     km_of = {(p.node, p.printer): p.km or 0.0 for p in facts.fleet}
-    for plate in plan.plates:
-        line = (plate.order_id, plate.part_id)
-        if plate.done_at <= due[line].print_by:
-            good[line] = good.get(line, 0) + plate.copies
-        late_h += plate.copies * max(
-            0.0, (plate.done_at - due[line].print_by).total_seconds() / 3600
-        )
-        parcels.add((plate.node, plate.order_id))
-        km += km_of[plate.node, plate.printer] * plate.copies
+    for run in plan.runs:
+        line, print_by = (run.order_id, run.part_id), due[run.order_id, run.part_id].print_by
+        good[line] = good.get(line, 0) + run.pieces - run.late(print_by)
+        for plate in run.plates() if run.last_at > print_by else ():
+            late_h += plate.copies * max(0.0, (plate.done_at - print_by).total_seconds() / 3600)
+        parcels.add((run.node, run.order_id))
+        km += km_of[run.node, run.printer] * run.pieces
     for line, pieces in asked.items():
         share = good.get(line, 0) / pieces
         by_order[line[0]] = min(by_order.get(line[0], 1.0), share)
     kits = {n.order_id: n.pieces / n.per_kit for n in facts.needs}
-    pieces = sum(p.copies for p in plan.plates) or 1
+    pieces = sum(run.pieces for run in plan.runs) or 1
     return {
         "ontime": round(sum(by_order[o] * kits[o] for o in kits) / sum(kits.values()), 5),
         "late_h": round(late_h / pieces, 2),
-        "days": round((max(p.done_at for p in plan.plates) - NOW).total_seconds() / 86400, 2),
+        "days": round((max(run.last_at for run in plan.runs) - NOW).total_seconds() / 86400, 2),
         "parcels": len(parcels),
         "km": round(km / pieces, 1),
-        "plates": len(plan.plates),
+        "plates": sum(run.count for run in plan.runs),
         "short": sum(s.pieces for s in plan.shortfalls),
     }
 
@@ -173,7 +171,7 @@ def product(printers, order_count, seed, days, rounds=3, *, heap=True):
                 **{f"product_{key}": value for key, value in ours.items()},
             }  # fmt: skip
             if heap:
-                fits = planning.fits_of(facts, library)
+                fits = fitting.fits_of(facts, library)
                 began = time.perf_counter()
                 before = split(facts.needs, facts.fleet, fits, NOW, 10**9)
                 found["product_heap_s"] = round(time.perf_counter() - began, 3)

@@ -10,7 +10,7 @@ from designs.errors import PatternRefusedError
 from designs.library import Library
 from fabnet import clock
 from jobs import plan_audit
-from jobs.coordinator import deliveries, harvests, lots, orders, planning
+from jobs.coordinator import deliveries, fitting, harvests, lots, orders, planning
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, members, views
 from jobs.ledger.books import audit
@@ -140,7 +140,7 @@ def test_the_audit_finds_a_part_on_a_machine_of_another_process(world):
     orders.confirm(world.ledger, order_id, "steward", world.now)
     facts = planning.snapshot(world.ledger, world.library, world.now)
     plan = planning.make(facts, world.library, world.now)
-    fits = planning.fits_of(facts, world.library)
+    fits = fitting.fits_of(facts, world.library)
     assert plan_audit.audit(plan, facts.needs, facts.fleet, fits, world.now) == []
     wrong = [
         replace(each, process="LAS") if each.process == "SEW" else each for each in facts.fleet

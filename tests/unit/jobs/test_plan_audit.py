@@ -41,9 +41,9 @@ def a_plan(**printer):
 
 
 def changed(plan, row, **facts):
-    plates = list(plan.plates)
-    plates[row] = replace(plates[row], **facts)
-    return replace(plan, plates=tuple(plates))
+    runs = list(plan.runs)
+    runs[row] = replace(runs[row], **facts)
+    return replace(plan, runs=tuple(runs))
 
 
 def rules(plan, needs, fleet, fits):
@@ -106,4 +106,4 @@ def test_a_piece_that_is_placed_and_short_is_found():
     assert rules(replace(plan, shortfalls=(short,)), *facts) == {"count"}
     negative = replace(short, pieces=-1)
     assert rules(replace(plan, shortfalls=(negative,)), *facts) == {"count"}
-    assert rules(replace(plan, rows=()), *facts) == {"count"}
+    assert rules(replace(plan, explained=()), *facts) == {"count"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
 from jobs.hours import parse
 from jobs.model import ReasonCode
-from jobs.split import split
+from jobs.split import FEW_PLATES, split
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 MESHES = ("frame", "clip")
@@ -312,6 +312,44 @@ def test_a_bound_counts_plates_and_those_of_several_parts_together():
     last = max(plate.done_at for plate in plan.plates)
     assert last == NOW + timedelta(seconds=8 * 5800)
     assert last - timedelta(minutes=6) <= plan.bounds[0].not_before <= last
+
+
+def test_equal_plates_of_one_window_are_one_run_by_shares():
+    fleet = [a_printer(attended=parse("12:00-18:00"))]
+    plan = plan_of([a_need(pieces=12)], fleet, fits_for(fleet, a_fit()), 0)
+    assert [(run.count, run.copies) for run in plan.runs] == [(3, 2), (3, 2)]
+    assert plan.runs[0].last_at == NOW + timedelta(seconds=3 * 5800)
+    assert plan.runs[1].done_at == NOW + timedelta(days=1, seconds=5800)
+    assert [plate.count for plate in plan.plates] == [1] * 6
+    assert plan.runs[0].late(NOW + timedelta(seconds=2 * 5800)) == 2
+
+
+def test_who_would_only_be_later_can_be_left_out():
+    fleet = [a_printer("lab-a"), a_printer("lab-b", km=900.0), a_printer("lab-c", material="PLA")]
+    (told,) = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit())).explained
+    assert [row.node for row in told.rows()] == ["lab-a", "lab-b", "lab-c"]
+    assert [row.node for row in told.rows(other_than=ReasonCode.LATER)] == ["lab-a", "lab-c"]
+
+
+@pytest.mark.parametrize("attended", ["00:00-24:00", "08:00-20:00"])
+def test_shares_and_plate_by_plate_meet_where_one_takes_over(attended):
+    fleet = [
+        a_printer(f"lab-{n:02}", grams=9e9, km=10.0 * n, attended=parse(attended))
+        for n in range(40)
+    ]
+    found = {}
+    for plates in (FEW_PLATES, FEW_PLATES + 1):
+        needs = [a_need(pieces=2 * plates, due=date(2026, 12, 4))]
+        plan = plan_of(needs, fleet, fits_for(fleet, a_fit()), FEW_PLATES)
+        (told,) = plan.explained
+        assert plan.shortfalls == ()
+        assert sum(row.late for row in told.made) == 0
+        km = sum(row.km * row.pieces for row in told.made) / needs[0].pieces
+        found[plates] = (told.last_h, len(told.made), km)
+    (last, labs, km), (more_last, more_labs, more_km) = found.values()
+    assert more_labs <= labs  # no parcel more
+    assert more_km <= km * 1.05
+    assert last <= more_last <= 1.25 * last  # `shares.AHEAD`
 
 
 def test_a_bound_knows_the_hours():

@@ -1,0 +1,136 @@
+"""What a plan is made from, and how every part of it lies on every printer.
+
+Slow where a part meets a bed for the first time: the library makes a nest and keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from designs.library import Library
+from designs.materials import material as material_of
+from designs.model import Bed, OtherPart, Part, PartFacts
+from jobs.estimate import GENERIC_030, Coefficients, estimate
+from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.ledger.figures import PlateFigures, PlateKind
+from printers.model import PrinterFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a plan is made from; two equal snapshots give the same plan."""
+
+    needs: tuple[Need, ...]
+    fleet: tuple[FleetPrinter, ...]
+    printers: Mapping[tuple[str, str], PrinterFacts]
+    parts: Mapping[tuple[str, str], Part | OtherPart]  # by (order, part)
+    figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
+    coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
+
+
+def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit]:
+    """Return how every part lies on every printer, by (mesh_sha256, node, printer).
+
+    Printers of one make with the same material share one value.
+    """
+    found: dict[tuple[str, str, str], Fit] = {}
+    parts = {n.mesh_sha256: facts.parts[n.order_id, n.part_id] for n in reversed(facts.needs)}
+    for mesh, part in parts.items():
+        known: dict[tuple[object, ...], Fit] = {}
+        for printer in facts.fleet:
+            key = (printer.node, printer.printer)
+            about = facts.printers[key]
+            kind = (
+                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h
+            )  # fmt: skip
+            if kind not in known:
+                known[kind] = _fit_of(part, printer.material, about, library, facts)
+            found[mesh, *key] = known[kind]
+    return found
+
+
+def _fit_of(
+    part: Part | OtherPart,
+    loaded: str | None,
+    about: PrinterFacts,
+    library: Library,
+    facts: Snapshot,
+) -> Fit:
+    if isinstance(part, OtherPart) or about.process != part.process:
+        return _by_hand(part, about)
+    fit = _fit(part, loaded, about, library, facts.coefficients.get(about.preset, GENERIC_030))
+    return replace(fit, sliced=_sliced(part, loaded, about, fit.most, facts.figures))
+
+
+def _by_hand(part: Part | OtherPart, facts: PrinterFacts) -> Fit:
+    """Return what a person makes in one go: up to an hour's pieces, at her rate; none by another process."""
+    if part.process != facts.process:
+        return Fit(
+            most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
+        )
+    each_s = facts.pieces_s(1)
+    return Fit(
+        most=max(1, int(facts.rate_per_h)), needed_mm=0.0, bed_mm=0.0, seconds_first=each_s,
+        seconds_more=each_s, grams_each=0.0,
+    )  # fmt: skip
+
+
+def _sliced(
+    part: Part,
+    loaded: str | None,
+    facts: PrinterFacts,
+    most: int,
+    figures: Mapping[PlateKind, PlateFigures],
+) -> tuple[tuple[int, float, float], ...]:
+    """Return (copies, seconds, grams) of the plates that a slicer has measured for this printer."""
+    found = []
+    for copies in range(1, most + 1):
+        kind = PlateKind(
+            mesh_sha256=part.facts.mesh_sha256,
+            copies=copies,
+            preset=facts.preset,
+            material=loaded or "",
+        )
+        if kind in figures:
+            found.append((copies, figures[kind].seconds, figures[kind].grams))
+    return tuple(found)
+
+
+def bed_of(facts: PrinterFacts) -> Bed:
+    """Return the bed of a printer."""
+    return Bed(x_mm=facts.bed_x_mm, y_mm=facts.bed_y_mm, margin_mm=facts.margin_mm)
+
+
+def _fit(
+    part: Part,
+    loaded: str | None,
+    facts: PrinterFacts,
+    library: Library,
+    profile: Coefficients,
+) -> Fit:
+    bed = bed_of(facts)
+    needed_mm, bed_mm, tall = _longest(part.facts, facts)
+    most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
+    code = loaded if loaded in part.materials else part.materials[0]
+    density = material_of(code).density_g_cm3
+    one = estimate(part.facts, 1, density, profile)
+    two = estimate(part.facts, 2, density, profile)
+    return Fit(
+        most=most,
+        needed_mm=needed_mm,
+        bed_mm=bed_mm,
+        seconds_first=one.seconds,
+        seconds_more=two.seconds - one.seconds,
+        grams_each=one.grams,
+    )
+
+
+def _longest(part: PartFacts, printer: PrinterFacts) -> tuple[float, float, bool]:
+    """Return what the part needs, what the printer has, and whether it is about the height."""
+    width, depth, height = part.extents_mm
+    if height > printer.height_mm:
+        return height, printer.height_mm, True
+    needed, bed = max(width, depth), max(printer.bed_x_mm, printer.bed_y_mm)
+    # Where the bed itself is long enough, what counts is what its margins leave.
+    return needed, bed if needed > bed else bed - 2 * printer.margin_mm, False

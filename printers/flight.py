@@ -24,6 +24,7 @@ class Sent:
     number: int
     size: int  # bytes, with number, checksum and end
     long: bool  # the printer may be at it for minutes
+    heats: bool  # the printer is at it until something is hot
 
 
 class Flight:
@@ -57,6 +58,11 @@ class Flight:
     def long(self) -> bool:
         """Whether the printer may be at one of them for minutes."""
         return any(sent.long for sent in self._lines)
+
+    @property
+    def heats(self) -> bool:
+        """Whether the printer itself waits for heat, or is about to."""
+        return any(sent.heats for sent in self._lines)
 
     @property
     def full(self) -> bool:

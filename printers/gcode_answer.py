@@ -28,8 +28,8 @@ _REFUSAL = re.compile(
     rb"^(?:error|ALARM): ?(?:\d+|Unsupported command|Bad number format|Expected .*)$"
 )
 _ERRORS = (b"Error", b"error", b"!!", b"fatal:", b":", b"echo:Homing", b"// Klipper state:")
-#: A Klipper that comes back has lost the print, as any printer that says `start`.
-_STARTS = (b"start", b"// Klipper state: Ready")
+#: A Klipper or a Smoothieware that comes back has lost the print, as any printer that says `start`.
+_STARTS = re.compile(rb"(?:start|// Klipper state: Ready|Smoothie|Smoothie Running @.*)$")
 #: Bytes of a line that was sampled at the wrong moment, while a board starts.
 _NOISE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]+")
 
@@ -95,7 +95,7 @@ def read_answer(raw: bytes) -> Answer:
     if resend is not None:
         return Answer(kind=Kind.RESEND, number=int(resend.group(1)))
     text = line.decode("ascii", "replace")
-    if _NOISE.sub(b"", line) in _STARTS:
+    if _STARTS.match(_NOISE.sub(b"", line)):
         return Answer(kind=Kind.START, text=text)
     if line.startswith((b"echo:busy:", b"busy:")):
         return Answer(kind=Kind.BUSY, text=text)

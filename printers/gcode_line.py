@@ -54,8 +54,8 @@ class Thermometer:
         self._told_s = 0.0
         self._doubted = False
 
-    def hear(self, told: Temperatures, now_s: float) -> None:
-        """Take one report."""
+    def hear(self, told: Temperatures, now_s: float) -> bool:
+        """Take one report; return whether it is believed."""
         before = self.told
         if before is not None and not self._doubted:
             passed_s = max(now_s - self._told_s, 0.1)
@@ -63,9 +63,10 @@ class Thermometer:
                 if old is not None and new is not None:
                     self._doubted |= abs(new - old) / passed_s > _HOTTEST_JUMP_C_S
             if self._doubted:
-                return
+                return False
         self._doubted = False
         self.told, self._told_s = told, now_s
+        return True
 
 
 class DoneTwice:

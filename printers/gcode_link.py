@@ -12,15 +12,15 @@ Facts on answers: Marlin 1.1.9 and bugfix-2.1.x, genuine builds; Prusa-Firmware 
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
 from printers.flight import Flight, Sent
 from printers.gcode_answer import Answer, Kind, read_answer
 from printers.gcode_line import DoneTwice, Numbered, Temperatures, Thermometer, takes_long
+from printers.heat_wait import HeatWait, heat_wait, waits_for_heat
+from printers.trouble import Broken, Trouble
 
 _HISTORY = 400  # lines kept for a Resend; Prusa's panics ask for up to 100 lines back
 _RESENDS = 10  # of one line, before the link counts as broken
@@ -30,25 +30,6 @@ _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _LONGEST_ANSWER = 4096
 _STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked for
-
-
-class Trouble(enum.Enum):
-    """Why a dialogue cannot go on."""
-
-    RESET = "reset"  # the printer has started anew: what it was doing is lost
-    FATAL = "fatal"  # the firmware has stopped and says so
-    STALLED = "stalled"  # no answer any more
-    RESENDS = "resends"  # one line is asked for again and again
-    FOREIGN = "foreign"  # it is no 3D printer
-    LOST = "lost"  # a line may be lost, and this firmware cannot say so
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """The end of a dialogue, with the firmware's own words where it said any."""
-
-    trouble: Trouble
-    text: str
 
 
 class GcodeLink:
@@ -63,6 +44,7 @@ class GcodeLink:
         self._urgent: deque[bytes] = deque()
         self._stream: Iterator[bytes] = iter(())
         self._streaming = False
+        self._heat: HeatWait | None = None
         self._lines = Numbered(_HISTORY)
         self._send = 0
         self._flight = Flight(profile)
@@ -103,12 +85,21 @@ class GcodeLink:
         """Number lines anew, then send these commands; they are taken one by one, when needed."""
         self._stream = iter(commands)
         self._streaming = self._resync = True
+        self._heat = None
         self.held, self.stop_asked = False, ""
 
     def drop_stream(self) -> None:
-        """Send no more of the stream; lines in flight are still acknowledged."""
+        """Send no more of the stream; lines in flight are still acknowledged.
+
+        A firmware that waits for heat is told to wait no longer, where it can hear that.
+        """
         self._stream = iter(())
         self._streaming = self.held = False
+        self._heat = None
+        if self._flight.heats and (
+            self._profile.breaks_heating or self.caps.get("EMERGENCY_PARSER", False)
+        ):
+            self._urgent.appendleft(b"M108")
 
     @property
     def streaming(self) -> bool:
@@ -165,22 +156,23 @@ class GcodeLink:
             return max(0.0, self._quiet_at - now_s)
         if self._flight:
             return max(0.01, self._patience_until() - now_s)
-        return 1.0
+        return 1.0 if self._heat is None else max(0.01, self._heat.ask_s - now_s)
 
     def _fill(self, now_s: float) -> None:
         flight = self._flight
         while not flight.full and not (self._alone and flight):
-            line = self._line_to_send()
+            line = self._line_to_send(now_s)
             if line is None or not flight.has_room(len(line)):
                 return
             if not flight:
                 self._ok_s = now_s
-            long = takes_long(self._lines.command(self._send))
-            flight.add(Sent(self._send, len(line), long))
+            command = self._lines.command(self._send)
+            heats, long = waits_for_heat(command), takes_long(command)
+            flight.add(Sent(self._send, len(line), long, heats))
             self._out += line
             self._send += 1
 
-    def _line_to_send(self) -> bytes | None:
+    def _line_to_send(self, now_s: float) -> bytes | None:
         if self._send < self._lines.next:
             return self._lines.line(self._send)
         if self._resync:
@@ -195,15 +187,31 @@ class GcodeLink:
             self._twice = DoneTwice()
             return self._lines.add(b"M110 N0")
         self._alone = False
+        # Behind a firmware that waits for heat its queue stays empty, so that M108 gets into it.
+        if self._flight.heats and b"M108" not in self._urgent:
+            return None
         if self._urgent:
             return self._lines.add(self._urgent.popleft())
         if self.held:
             return None
-        command = next(self._stream, None)
-        if command is None:
-            self._streaming = False
-            return None
-        return self._lines.add(command)
+        command = self._of_stream(now_s)
+        return None if command is None else self._lines.add(command)
+
+    def _of_stream(self, now_s: float) -> bytes | None:
+        """Return the next command; None where there is none, or heat is waited for."""
+        heat = self._heat
+        if heat is None:
+            command = next(self._stream, None)
+            self._streaming = command is not None
+            if command is not None:
+                self._heat = heat_wait(command, self._lines.next, now_s)
+            return command if self._heat is None else self._heat.sets
+        if heat.number in self._flight.numbers:
+            heat.begin(now_s)
+        elif heat.is_over(now_s):
+            self._heat = None
+            return heat.command
+        return b"M105" if not self._flight and heat.asks(now_s) else None
 
     def _go_back(self, number: int, now_s: float) -> None:
         self._recover = None
@@ -288,9 +296,19 @@ class GcodeLink:
                 self._note(answer)
         self.identity = answer.identity or self.identity
         if answer.temperatures is not None:
-            self._thermometer.hear(answer.temperatures, now_s)
+            if self._thermometer.hear(answer.temperatures, now_s):
+                self._feel(answer.temperatures, now_s)
         elif answer.kind is Kind.OK and answer.text:
             self.heard.append(answer.text)
+
+    def _feel(self, told: Temperatures, now_s: float) -> None:
+        heat = self._heat
+        if (
+            heat is not None
+            and heat.number < self._send
+            and heat.number not in self._flight.numbers
+        ):
+            heat.hear(told, now_s)
 
     def _asked_heat(self) -> int | None:
         """Return the number of the M105 in flight: an ok with temperatures is its own.

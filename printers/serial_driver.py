@@ -27,9 +27,10 @@ from printers.errors import (
 )
 from printers.feeding import count, end_is_proven, whole_print
 from printers.gcode_line import Temperatures
-from printers.gcode_link import Broken, GcodeLink, Trouble
+from printers.gcode_link import GcodeLink
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.serial_line import SerialLine
+from printers.trouble import Broken, Trouble
 
 _ANSWER_S = 12.0  # a board that opening the port has reset boots in up to 10 s
 _NEXT_RATE_S = 3.0  # it has booted by then
@@ -198,7 +199,7 @@ class SerialDriver:
         self._link.stream(whole_print(gcode, name, self._profile))
 
     def cancel(self) -> None:
-        """Stop the print, heaters off, nozzle raised by 5 mm."""
+        """Stop the print, also one that is still heating up; heaters off, nozzle raised by 5 mm."""
         job = self._print
         if job is None or self._link is None or job.cancelled:
             return

@@ -22,7 +22,7 @@ _WORDS = re.compile(rb"([A-Z])\s*(-?\d*\.?\d+)")
 _NAME = re.compile(rb"^M11[78]\s+(?:A1\s+)?(fabnet-[a-z0-9-]+)(\s+done)?\s*$")
 _KNOWN = re.compile(rb"^[GMT]\d+")
 # What the host sends on its own account is no part of a print.
-_UNCOUNTED = (b"M105", b"M110", b"M155", b"M400", b"M114", b"M115", b"M118")
+_UNCOUNTED = (b"M105", b"M108", b"M110", b"M155", b"M400", b"M114", b"M115", b"M118")
 
 
 @dataclass(slots=True)

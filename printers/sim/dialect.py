@@ -50,6 +50,7 @@ class Dialect:
     stopped: bytes = b"Error:Printer halted. kill() called!\n"  # it is halted, and deaf
     full: bytes = b""  # said when the ring ran over, which is emptied then
     echoes: bool = False  # knows M118
+    breaks_heating: bool = False  # M108 ends a wait for heat when it is read
     report: bytes = b"T:%(n).2f /%(nt).2f B:%(b).2f /%(bt).2f @:0 B@:0"
     position: bytes = b"X:%.2f Y:%.2f Z:%.2f E:%.2f"
     foreign: bool = False  # it is no printer's, and understands nothing
@@ -70,6 +71,7 @@ MARLIN = Dialect(
     repeat=Repeat.SILENT,
     late_m110=True,
     echoes=True,
+    breaks_heating=True,
 )
 
 
@@ -111,7 +113,8 @@ _ALL = (
         position=b"C: X:%.4f Y:%.4f Z:%.4f E:%.4f",
     ),
     Dialect(
-        name="klipper", identity=b"FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12\n", banner=b"",
+        name="klipper", identity=b"FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12\n",
+        banner=b"// Klipper state: Ready\n",
         rx_bytes=0, queue_lines=20, line_bytes=1024, numbers=False, inline=True, blank_ok=True,
         bangs=True, stopped=b"!! Shutdown due to M112 command\nok\n", busy=b"",
         unknown=b'// Unknown command:"%s"\n', report=b"B:%(b).1f /%(bt).1f T0:%(n).1f /%(nt).1f",

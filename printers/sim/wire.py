@@ -177,6 +177,9 @@ class Wire:
             self._queue.clear()
             self._ends_s = self._says_s = math.inf
         if read.command is not None:
+            heats = bool(self._queue) and (self._queue[0].command or b"").startswith(_HEATS)
+            if heats and self._firmware.dialect.breaks_heating and read.command == b"M108":
+                self._ends_s = at_s
             self._queue.append(read)
             if len(self._queue) == 1:
                 self._begin(at_s)

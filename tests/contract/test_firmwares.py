@@ -27,6 +27,21 @@ def lines_of(count):
     return [*head, *body, "M104 S0", "M140 S0"]
 
 
+#: Within which a person is to be told, and to be heard.
+SOON_S = 5.0
+
+
+def as_sent(lines):
+    """Heat is set first, and waited for by the host."""
+    sets = {"M109": "M104", "M190": "M140"}
+    found = []
+    for line in lines:
+        if line[:4] in sets:
+            found.append(sets[line[:4]] + line[4:])
+        found.append(line)
+    return found
+
+
 class Desk:
     """One simulated printer with the driver at it."""
 
@@ -73,10 +88,10 @@ def desk(tmp_path):
 
 def is_exact(desk, lines):
     """The printer did each line once, in order, and its record has the end of the print."""
-    assert desk.sim.executed() == lines
+    assert desk.sim.executed() == as_sent(lines)
     mine = [event for event in desk.sim.events() if event.name == NAME]
     assert [event.event for event in mine] == ["begin", "end"]
-    assert mine[-1].lines == len(lines)
+    assert mine[-1].lines == len(as_sent(lines))
 
 
 def test_every_firmware_profile_is_simulated():
@@ -169,6 +184,74 @@ def test_a_firmware_that_cannot_ask_never_extrudes_twice(desk, monkeypatch):
     assert one.end().last.result is PrintResult.INTERRUPTED
     moves = [line for line in one.sim.executed() if line.startswith("G1")]
     assert moves == [line for line in lines if line.startswith("G1")][: len(moves)]
+
+
+@pytest.mark.parametrize("dialect", PRINTERS)
+@pytest.mark.parametrize("heat", ["M109 S215", "M190 S95"])
+def test_a_print_that_heats_up_is_cancelled_at_once(desk, dialect, heat):
+    """At 4 degrees a second it would be hot after 48 s, and 18 s."""
+    one = desk(dialect, "--heating-c-s", "4").open()
+    one.start(["G28", heat, "G1 X10"])
+    until = time.monotonic() + 10
+    while (one.driver.poll(0.1).nozzle_c or 0) < 23 and (one.driver.poll(0.1).bed_c or 0) < 23:
+        assert time.monotonic() < until
+    began = time.monotonic()
+    one.driver.cancel()
+    status = one.end(SOON_S)
+    assert status.last.result is PrintResult.CANCELLED
+    assert time.monotonic() - began < SOON_S
+    assert {"M104 S0", "M140 S0"} <= set(one.sim.executed())
+    assert "G1 X10" not in one.sim.executed()
+    if one.identity.profile != "sprinter":  # which tells no targets
+        status = one.driver.make_safe()
+        assert (status.nozzle_target_c, status.bed_target_c) == (0, 0)
+
+
+def test_a_printer_that_waits_for_heat_by_itself_is_cancelled_at_once_where_it_hears(desk):
+    """A second nozzle is waited for by the firmware: M108 ends that."""
+    one = desk("marlin", "--heating-c-s", "4").open()
+    one.start(["M109 T1 S215", "G1 X10"])
+    until = time.monotonic() + 10
+    while (one.driver.poll(0.1).nozzle_c or 0) < 23:
+        assert time.monotonic() < until
+    one.driver.cancel()
+    assert one.end(SOON_S).last.result is PrintResult.CANCELLED
+    assert "M104 S0" in one.sim.executed()
+
+
+#: How each firmware that starts anew can be seen to; RepRapFirmware's USB goes away with it.
+RESETS = {name: "--unplug-at" if name == "reprapfirmware" else "--reset-at" for name in PRINTERS}
+
+
+@pytest.mark.parametrize("dialect", PRINTERS)
+@pytest.mark.parametrize("accident", ["reset", "unplug"])
+def test_a_reset_and_a_pulled_cable_are_told_in_words_at_once(desk, dialect, accident):
+    option = RESETS[dialect] if accident == "reset" else "--unplug-at"
+    one = desk(dialect, option, "60", "--lines-per-s", "40").open()
+    one.start(["M104 S200", *["G1 X1", "G1 X2"] * 2000])
+    until = time.monotonic() + 20
+    while not (one.driver.poll(0.05).last or len(one.sim.executed()) > 50):
+        assert time.monotonic() < until
+    status = one.end(SOON_S)
+    assert status.last.result is PrintResult.INTERRUPTED
+    words = "reset" if option == "--reset-at" else "serial line was lost"
+    assert words in status.last.reason
+
+
+@pytest.mark.parametrize("dialect", [name for name in PRINTERS if DIALECTS[name].runaway])
+def test_a_thermal_fault_while_it_heats_is_told_in_the_printers_words_at_once(desk, dialect):
+    one = desk(dialect, "--heating-c-s", "30", "--sensor-off-at", "4").open()
+    one.start(["M109 S215", "G1 X10"])
+    # Its protection takes some seconds by itself; from then on it counts.
+    until = time.monotonic() + 20
+    while not any(event.event == "halted" for event in one.sim.events()):
+        assert time.monotonic() < until
+        one.driver.poll(0.05)
+    status = one.end(SOON_S)
+    assert (status.state, status.last.result) == (PrinterState.FAULT, PrintResult.FAILED)
+    fault = DIALECTS[dialect].runaway.split(b"\n")[0].decode()
+    said = "!!" if DIALECTS[dialect].stopped.startswith(b"!!") else fault
+    assert said in status.last.reason
 
 
 @pytest.mark.parametrize("dialect", [name for name in PRINTERS if DIALECTS[name].runaway])

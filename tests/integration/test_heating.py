@@ -59,15 +59,15 @@ def test_beds_heat_one_after_the_other(tmp_path, sims, at_once):
         until(lambda: begins(second))
         lone.do("ready", "p1")
         view = lone.do("start", PLATE)
-        assert "M190 S85" in second.executed()
+        assert "M140 S85" in second.executed()
         assert view["beds"][0]["waits_to_heat"] is (at_once == 1)
         if at_once == 1:
             assert not begins(first)
             until(lambda: begins(first))
-            until(lambda: "M109 S230" in second.executed())  # what comes when the bed is hot
+            until(lambda: "M190 S85" in second.executed())  # what comes when the bed is hot
         else:
             until(lambda: begins(first), seconds=3)
-            assert "M109 S230" not in second.executed()
+            assert "M190 S85" not in second.executed()
     finally:
         child.kill()
         child.wait()

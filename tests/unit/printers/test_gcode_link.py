@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from firmware_profiles.loader import load_firmware
 from printers.errors import GcodeLineError
 from printers.gcode_line import checksum, clean, parse_identity, parse_temperatures
-from printers.gcode_link import GcodeLink, Trouble
+from printers.gcode_link import GcodeLink
+from printers.trouble import Trouble
 
 #: With fewer lines in flight than it takes, so that a dialogue is short.
 MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)

@@ -36,7 +36,7 @@ from fabnet.errors import BrokerError, MailError
 from fabnet.mail import Post
 from fabnet.wire import is_node_id
 from firmware_profiles.errors import FirmwareProfileError
-from firmware_profiles.loader import load_machine
+from firmware_profiles.loader import load_firmware, load_machine
 from jobs.joining import is_loopback
 from jobs.ledger.notices import NoticeView, unsent
 from printers.errors import PrinterError
@@ -272,6 +272,7 @@ def _node(config: NodeConfig) -> Iterator[Finding]:
             "none is named: write a [[printers]] table for each into the file, see docs/printers.md"
         )
         yield Finding(check="printers", ok=False, words=words)
+    yield from _own_firmwares(Path(config.data_dir) / OWN_PROFILES)
     for printer in config.printers:
         if printer.process != PRINTED:
             words = f"{printer.process}, {printer.rate_per_h:g} pieces an hour"
@@ -312,6 +313,18 @@ def _preset(printer: str, preset: str, own: Path) -> Finding:
     except FirmwareProfileError as error:
         return Finding(check=f"{printer}: preset", ok=False, words=str(error))
     return Finding(check=f"{printer}: preset", ok=True, words=found.title)
+
+
+def _own_firmwares(own: Path) -> Iterator[Finding]:
+    """Look at the owner's own firmware profiles, where there are any."""
+    for path in sorted((own / "firmware").glob("*.toml")):
+        check = f"firmware profile {path.stem}"
+        try:
+            found = load_firmware(path.stem, own)
+        except FirmwareProfileError as error:
+            yield Finding(check=check, ok=False, words=str(error))
+        else:
+            yield Finding(check=check, ok=True, words=found.title)
 
 
 def _serial(printer: str, port: Path) -> Finding:

@@ -17,7 +17,7 @@ _GRBL = re.compile(r"^\s*grbl\b", re.IGNORECASE)
 
 
 def detect(firmware_name: str, profiles: Iterable[FirmwareProfile]) -> FirmwareProfile:
-    """Return the first profile (by name) that matches M115's FIRMWARE_NAME; "unknown" otherwise.
+    """Return the first profile that matches M115's FIRMWARE_NAME; "unknown" otherwise.
 
     Raises:
         FirmwareProfileError: it is Grbl, which drives mills and lasers and knows no M115; or the
@@ -25,11 +25,11 @@ def detect(firmware_name: str, profiles: Iterable[FirmwareProfile]) -> FirmwareP
     """
     if _GRBL.search(firmware_name):
         raise FirmwareProfileError(firmware_name, "", GRBL)
-    by_name = sorted(profiles, key=lambda profile: profile.name)
-    for profile in by_name:
+    known = tuple(profiles)
+    for profile in known:
         if any(re.search(pattern, firmware_name, re.IGNORECASE) for pattern in profile.match):
             return profile
-    for profile in by_name:
+    for profile in known:
         if profile.name == UNKNOWN:
             return profile
     raise FirmwareProfileError(f"{UNKNOWN}.toml", "", "the profile for unknown firmware is missing")

@@ -15,6 +15,8 @@ from firmware_profiles.errors import FirmwareProfileError, plain_words
 from firmware_profiles.profile import FirmwareProfile, MachinePreset, VendorProfiles
 
 _HERE = Path(__file__).parent
+#: With number and checksum; our own longest line, an attempt's name for the display, has room in it.
+_SHORTEST_LINE = 60
 _USB_ID = re.compile("[0-9a-f]{4}:[0-9a-f]{4}")
 _T = TypeVar("_T", FirmwareProfile, MachinePreset)
 
@@ -26,6 +28,16 @@ def load_firmware(name: str, extra_dir: Path | None = None) -> FirmwareProfile:
         FirmwareProfileError: no such file, or the file is wrong.
     """
     found = _load("firmware", name, FirmwareProfile, extra_dir)
+    for key in ("window_bytes", "window_lines", "ok_timeout_s", "drain_s"):
+        if getattr(found, key) <= 0:
+            raise FirmwareProfileError(name, key, "must be above 0")
+    if found.max_line_bytes < _SHORTEST_LINE:
+        raise FirmwareProfileError(name, "max_line_bytes", f"must be {_SHORTEST_LINE} or more")
+    if found.reads_ahead < 0:
+        raise FirmwareProfileError(name, "reads_ahead", "must be 0 or more")
+    if not found.fatal or not all(found.fatal):
+        why = "must name what this firmware says when it has stopped"
+        raise FirmwareProfileError(name, "fatal", why)
     _check_patterns(name, found.match)
     return found
 
@@ -59,9 +71,15 @@ def _check_patterns(name: str, patterns: tuple[str, ...]) -> None:
             ) from error
 
 
-def all_firmwares() -> tuple[FirmwareProfile, ...]:
-    """Return all firmware profiles that ship with fabnet, by name."""
-    return tuple(load_firmware(name) for name in _names("firmware"))
+def all_firmwares(extra_dir: Path | None = None) -> tuple[FirmwareProfile, ...]:
+    """Return all firmware profiles by name, an owner's own before those that ship with fabnet.
+
+    Raises:
+        FirmwareProfileError: one of the owner's files is wrong.
+    """
+    own = sorted(path.stem for path in (extra_dir / "firmware").glob("*.toml")) if extra_dir else []
+    ours = [name for name in _names("firmware") if name not in own]
+    return tuple(load_firmware(name, extra_dir) for name in [*own, *ours])
 
 
 def all_machines() -> tuple[MachinePreset, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from printers.driver import Driver
 from printers.errors import ConnectionChoiceError
@@ -24,6 +25,7 @@ class Connection:
     octoprint: str = ""  # its address, http(s)://host[:port][/path]
     api_key: str = field(default="", repr=False)  # for that OctoPrint
     manual: bool = False  # a person feeds it
+    own_profiles: Path | None = None  # folder of an owner's own, with `firmware/` in it
 
     def __post_init__(self) -> None:
         ways = [bool(self.port), bool(self.octoprint), self.manual]
@@ -43,4 +45,6 @@ def connect(connection: Connection) -> Driver:
         return ManualDriver()
     if connection.octoprint:
         return OctoPrintDriver(connection.octoprint, api_key=connection.api_key)
-    return SerialDriver(connection.port, baudrates=(connection.baudrate,))
+    return SerialDriver(
+        connection.port, baudrates=(connection.baudrate,), own_profiles=connection.own_profiles
+    )

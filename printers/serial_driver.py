@@ -59,16 +59,19 @@ class SerialDriver:
         baudrates: what the firmware was built with, boards with native USB do not care; of several
             the first that is answered.
         firmware: name of the firmware profile; None asks the printer (M115).
+        own_profiles: folder of the owner's own; those in its `firmware/` go before ours.
     """
 
     def __init__(
-        self, port: str, *, baudrates: Sequence[int] = (115200,), firmware: str | None = None
-    ) -> None:
+        self, port: str, *, baudrates: Sequence[int] = (115200,), firmware: str | None = None,
+        own_profiles: Path | None = None,
+    ) -> None:  # fmt: skip
         self._port = port
         self._baudrates = tuple(baudrates)
         #: The rate that was last tried: after `open`, the one that the printer answers.
         self.baudrate = self._baudrates[0]
-        self._profile: FirmwareProfile = load_firmware(firmware or "unknown")
+        self._profile: FirmwareProfile = load_firmware(firmware or "unknown", own_profiles)
+        self._own_profiles = own_profiles
         self._detects = firmware is None
         self._line: SerialLine | None = None
         self._link: GcodeLink | None = None
@@ -97,7 +100,7 @@ class SerialDriver:
         name = link.identity.get("FIRMWARE_NAME", "")
         if self._detects:
             try:
-                self._profile = detect(name, all_firmwares())
+                self._profile = detect(name, all_firmwares(self._own_profiles))
             except FirmwareProfileError as error:
                 self.close()
                 raise NoAnswerError(self._port, str(error)) from error

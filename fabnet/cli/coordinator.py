@@ -106,24 +106,36 @@ def mail_test(address: str, config: Path) -> None:
 )
 @click.option("--logins", type=FILE, help="With --broker: three lines of user:password.")
 @click.option("--ca", type=FILE, help="With --broker: who signed its certificate.")
+@click.option(
+    "--record", metavar="PORT", default="", help="Write down what the board at this port says."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def doctor(
-    config: Path | None, broker: str, logins: Path | None, ca: Path | None, as_json: bool
-) -> None:
+    config: Path | None, broker: str, logins: Path | None, ca: Path | None, record: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Look whether this machine can run a coordinator or, given its node.toml, a node.
 
     With --broker, attack a broker as a hostile node would, and say what to mend. The logins file has
     one line for the user "coordinator" and one each for two nodes made for this test. Whoever is
     logged in with one of them is cut off meanwhile: stop the coordinator first.
 
+    With --record, ask a printer harmless questions and print the dialogue, for those who teach fabnet a
+    new board: nothing moves, nothing heats, and serial numbers, identifiers and names are taken out.
+    Opening its port resets many boards, so let nothing print there, and stop the node.
+
     \b
     Example: fabnet doctor node.toml
+    Example: fabnet doctor --record /dev/ttyUSB0 > board.txt
     Example: fabnet doctor --broker mqtts://broker.example:8883 --logins probe.logins
     """
     from dataclasses import asdict
 
     from fabnet.doctor import attack_broker, look
 
+    if record:
+        _record(record)
+        return
     if broker and logins is None:
         raise click.UsageError("--broker needs --logins")
     if broker and logins is not None:
@@ -142,3 +154,10 @@ def doctor(
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _record(port: str) -> None:
+    from printers.transcript import record
+
+    click.echo(record(port), nl=False)
+    click.echo("fabnet: read it through before you send it to anybody", err=True)

@@ -18,7 +18,7 @@ from fabnet.node.files import FileStore
 from fabnet.node.journal import Journal
 from fabnet.node.remote_slicer import slicer_for
 from fabnet.wire import Channel
-from firmware_profiles.loader import load_machine, machine_names
+from firmware_profiles.loader import all_firmwares, load_machine, machine_names
 from firmware_profiles.profile import MachinePreset
 from printers.connect import Connection, connect
 
@@ -29,7 +29,7 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
     Raises:
         FabnetError: the journal, a key, a preset or the broker's address cannot be used.
         PrinterError: there is no slicer.
-        FirmwareProfileError: a preset's file is wrong.
+        FirmwareProfileError: the file of a preset or of the owner's own firmware is wrong.
     """
     _secret(config.password_file)  # said now, not when the link fails
     folder = Path(config.data_dir)
@@ -43,6 +43,8 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
     def will(conn: str) -> tuple[str, bytes]:
         return will_topic, wire.write(wire.Presence(online=False, boot=boot, conn=conn))
 
+    own = folder / OWN_PROFILES
+    all_firmwares(own)  # one that is wrong is said now, not when a printer answers
     link = Link(
         config.broker,
         config.id,
@@ -65,7 +67,7 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
             folder / "files", config.coordinator, config.id, key, config.coordinator_ca_file
         ),
         slicer=slicer_for(config, key),
-        drivers={p.id: partial(connect, _connection(p)) for p in config.printers},
+        drivers={p.id: partial(connect, _connection(p, own)) for p in config.printers},
         boot=boot,
     )
 
@@ -86,11 +88,12 @@ def _secret(path: str) -> str:
         raise ConfigError(path, "", f"the secret cannot be read: {error.strerror}") from error
 
 
-def _connection(printer: PrinterConfig) -> Connection:
+def _connection(printer: PrinterConfig, own: Path) -> Connection:
     return Connection(
         port=printer.port,
         baudrate=printer.baudrate,
         octoprint=printer.octoprint,
         api_key=_secret(printer.api_key_file) if printer.api_key_file else "",
         manual=printer.manual,
+        own_profiles=own,
     )

@@ -145,9 +145,9 @@ def shorten_patience(monkeypatch):
         return dataclasses.replace(profile, ok_timeout_s=1.0)
 
     every = tuple(patient(profile) for profile in all_firmwares())
-    monkeypatch.setattr("printers.serial_driver.all_firmwares", lambda: every)
+    monkeypatch.setattr("printers.serial_driver.all_firmwares", lambda _own: every)
     monkeypatch.setattr(
-        "printers.serial_driver.load_firmware", lambda name: patient(load_firmware(name))
+        "printers.serial_driver.load_firmware", lambda name, own: patient(load_firmware(name, own))
     )
 
 

@@ -99,6 +99,55 @@ ships_without_protection = true
 """
 
 
+FIRMWARE = """
+title = "Mine"
+source = "a dialogue with the board itself"
+match = ["^Marlin"]
+window_bytes = 60
+window_lines = 1
+max_line_bytes = 80
+ok_timeout_s = 5.0
+drain_s = 0.05
+fatal = ["Printer halted"]
+baudrates = [115200]
+"""
+
+
+def test_an_owners_own_firmware_goes_before_ours(tmp_path):
+    folder = write(tmp_path, FIRMWARE, "firmware")
+    known = all_firmwares(folder)
+    assert [each.name for each in known] == ["mine", *[each.name for each in all_firmwares()]]
+    assert detect("Marlin 2.1.2", known).name == "mine"
+    assert detect("Klipper", known).name == "klipper"
+
+
+def test_an_owners_file_with_the_name_of_ours_takes_its_place(tmp_path):
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "unknown.toml").write_text(FIRMWARE)
+    found = next(each for each in all_firmwares(tmp_path) if each.name == "unknown")
+    assert found.title == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (FIRMWARE.replace("window_lines = 1", "window_lines = 0"), ["window_lines", "above 0"]),
+        (FIRMWARE.replace("ok_timeout_s = 5.0", "ok_timeout_s = -1.0"), ["ok_timeout_s"]),
+        (FIRMWARE.replace("max_line_bytes = 80", "max_line_bytes = 20"), ["max_line_bytes", "60"]),
+        (FIRMWARE.replace('["Printer halted"]', "[]"), ["fatal", "stopped"]),
+        (FIRMWARE.replace('["Printer halted"]', '[""]'), ["fatal", "stopped"]),
+        (FIRMWARE + "reads_ahead = -1", ["reads_ahead", "0 or more"]),
+        (FIRMWARE.replace("^Marlin", "("), ["match", "no pattern"]),
+        (FIRMWARE + "echo = true", ["echo", "did you mean 'echoes'"]),
+    ],
+)
+def test_a_wrong_firmware_names_file_and_key(tmp_path, text, words):
+    folder = write(tmp_path, text, "firmware")
+    with pytest.raises(FirmwareProfileError) as caught:
+        all_firmwares(folder)
+    assert all(word in str(caught.value) for word in ["mine", *words])
+
+
 def test_an_owners_own_preset_is_read(tmp_path):
     folder = write(tmp_path, GOOD)
     assert load_machine("mine", folder).bed_x_mm == 200.0

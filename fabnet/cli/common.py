@@ -68,6 +68,17 @@ def open_ledger(path: Path) -> Ledger:
     return reports.open_ledger(Path(coordinator(path).data_dir))
 
 
+def answers_here(config: NodeConfig) -> bool:
+    """Whether this node runs on this machine, however it was started."""
+    from fabnet.node.door import ask
+
+    try:
+        ask(config, Look())
+    except NodeAwayError:
+        return False
+    return True
+
+
 @contextmanager
 def talk(config: NodeConfig, *, linked: bool) -> Iterator[Ask]:
     """Give the node to ask: the one that runs; where none does, one that runs here for so long.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fabnet.cli.common import FILE
+from fabnet.cli.common import FILE, answers_here
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import NodeAwayError, UnitError
 from jobs.owner import Look
@@ -63,7 +63,7 @@ def install(config: Path, system: bool, only_print: bool) -> None:
     if not unit.reachable(mine):
         raise UnitError(_by_hand(mine))
     active = unit.is_active(mine)
-    held = not active and answers(found)
+    held = not active and answers_here(found)
     unit.enable(mine, start=not held)
     if held:
         _say("A node runs by hand already. Stop it with Ctrl-C between two prints, then:")
@@ -89,17 +89,6 @@ def _by_hand(mine: Unit) -> str:
         f" machine), then: {' '.join(mine.systemctl('daemon-reload'))}; {enable}"
     )
     return words + (". As root, --system is the better way" if os.geteuid() == 0 else "")
-
-
-def answers(config: NodeConfig) -> bool:
-    """Whether the node runs here, however it was started."""
-    from fabnet.node.door import ask
-
-    try:
-        ask(config, Look())
-    except NodeAwayError:
-        return False
-    return True
 
 
 @click.command("uninstall")

@@ -178,17 +178,15 @@ def node_join(code: str, out: Path) -> None:
     if joined.was_there:
         click.echo(f"fabnet: {joined.config} was there and is as it was", err=True)
     if answer.standing is Standing.PENDING:
-        told = "now telephone the coordination team: their page has to show the same fingerprint"
-        click.echo(f"fabnet: {told}. Until they confirm it, the broker refuses this node", err=True)
+        told = (
+            "the coordination team telephones you, and you read the fingerprint to them. Until they"
+        )
+        click.echo(f"fabnet: {told} let this node in, the broker refuses it", err=True)
     elif answer.standing is Standing.REVOKED:
         click.echo("fabnet: this node was shut out; ask the coordination team", err=True)
-    told = (
-        "it tells the network this lab's printers, spools and hours, and what becomes of each plate"
-    )
-    click.echo(
-        f"fabnet: {told}; in full: fabnet node status --told --config {joined.config}", err=True
-    )
-    told = f"next, its printers: fabnet node setup {joined.config}"
+    told = f"fabnet node status --told --config {joined.config}"
+    click.echo(f"fabnet: what the network learns of this lab: {told}", err=True)
+    told = f"next, this lab's printers: fabnet node setup {joined.config}"
     click.echo(f"fabnet: {told}", err=True)
 
 

@@ -9,27 +9,34 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from fabnet import clock
-from fabnet.cli.common import FILE
+from fabnet.cli.common import ERRORS, FILE, answers_here
+from fabnet.cli.questions import (
+    address_meant,
+    ask_grams,
+    ask_hours,
+    ask_machine,
+    ask_material,
+    ask_safety,
+)
 from fabnet.cli.trial import offer
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
-from firmware_profiles.loader import all_machines, load_machine, machine_names
+from firmware_profiles.loader import load_machine, machine_names
 from jobs.errors import InvalidFieldError
 from jobs.hours import parse
 
 if TYPE_CHECKING:
-    from fabnet.node.setup import Safety
     from printers.discover import FoundPort
     from printers.recognise import SeenOctoPrint
 
 _MDNS_S = 3.0
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +128,12 @@ def setup(
         _show_found(*_search(work.config, look_at, network=not no_network), as_json=as_json)
         return
     if port or octoprint or manual:
-        _one(work, answers, port or "", (octoprint or "").rstrip("/"))
+        _one(work, answers, port or "", address_meant(octoprint or ""))
     else:
         _all(work, answers, look_at, network=not no_network)
     _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
     offer(config, () if yes else work.printers)
-    _say(f"next: fabnet node install {config} (for good), or: fabnet node run {config}")
+    _say(_next(config, work))
 
 
 def _load(config: Path) -> NodeConfig:
@@ -138,6 +145,20 @@ def _load(config: Path) -> NodeConfig:
 
 def _say(words: str) -> None:
     click.echo(words, err=True)
+
+
+def _next(config: Path, work: _Work) -> str:
+    """Return what to do now."""
+    if not work.taken:
+        return (
+            f"next: no printer is in {config} yet. Plug one in, switch it on, and run this again;"
+            f" or name its port: fabnet node setup {config} --port /dev/ttyUSB0"
+        )
+    if answers_here(work.config):
+        return (
+            "next: this lab's node runs. Between two prints start it again: it reads its file then"
+        )
+    return f"next: fabnet node install {config} (for good), or: fabnet node run {config}"
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -158,14 +179,14 @@ def _search(
         found.append(look_at(port))
         _say(f"    {_words(found[-1])}")
     urls = {each.octoprint.rstrip("/") for each in config.printers if each.octoprint}
+    if network:
+        _say(f"Looking for OctoPrints in the network, {_MDNS_S:.0f} s")
     seen = octoprints(_MDNS_S) if network else ()
     fresh = tuple(each for each in seen if each.url not in urls)
     for each in fresh:
         _say(f"{each.name}: {each.url}")
     if not found and not fresh:
-        _say(
-            "No printer was found. Is one plugged in and switched on? Are you in the group dialout?"
-        )
+        _say("No new printer was found. Is it plugged in and switched on? You may name its port")
     return found, fresh
 
 
@@ -177,8 +198,6 @@ def _words(found: FoundPort) -> str:
 
 
 def _show_found(ports: list[FoundPort], seen: tuple[SeenOctoPrint, ...], *, as_json: bool) -> None:
-    import msgspec
-
     if as_json:
         told = {"ports": [asdict(each) for each in ports], "octoprints": [asdict(s) for s in seen]}
         click.echo(msgspec.json.encode(told))
@@ -194,29 +213,39 @@ def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: boo
             work.left_out.append(f"{found.port.path}: {found.why}")
         elif answers.yes and not (answers.preset or found.preset):
             work.left_out.append(f"{found.port.path}: which machine is it? --port with --preset")
-        elif _wanted(f"Set up {_words(found)} on {found.port.path}?", answers):
+        elif answers.yes or _wanted(f"{_words(found)} on {found.port.path}"):
             way = PrinterConfig(id="", preset="", port=found.port.path, baudrate=found.baudrate)
             _add(work, answers, way, found.preset)
     for each in seen:
         # Who asks nothing cannot wait for a person at an OctoPrint either.
         if answers.yes:
             work.left_out.append(f"{each.url}: name it with --octoprint to ask there for a key")
-        elif _wanted(f"Set up {each.name} at {each.url}?", answers):
-            _add(work, answers, PrinterConfig(id="", preset="", octoprint=each.url), "")
+        elif _wanted(f"{each.name} at {each.url}"):
+            _try(work, answers, "", each.url)
     if not answers.yes:
         _more(work, answers)
 
 
 def _more(work: _Work, answers: _Answers) -> None:
     """Ask for printers that cannot be found by looking."""
-    while url := click.prompt("Address of an OctoPrint (none: enter)", "", err=True).rstrip("/"):
-        _add(work, answers, PrinterConfig(id="", preset="", octoprint=url), "")
+    words = "One that was not found: its port, as /dev/ttyUSB0, or its OctoPrint's address (enter: none)"
+    while told := click.prompt(words, "", show_default=False, err=True).strip():
+        port = told if told.startswith("/") else ""
+        _try(work, answers, port, "" if port else address_meant(told))
     while click.confirm("Set up a printer that you feed from an SD card?", default=False, err=True):
         _add(work, answers, PrinterConfig(id="", preset="", manual=True), "")
 
 
-def _wanted(words: str, answers: _Answers) -> bool:
-    return answers.yes or click.confirm(words, default=True, err=True)
+def _wanted(what: str) -> bool:
+    return click.confirm(f"Set up {what}?", default=True, err=True)
+
+
+def _try(work: _Work, answers: _Answers, port: str, url: str) -> None:
+    """Set one up; where that fails, what was answered of the others stays."""
+    try:
+        _one(work, answers, port, url)
+    except ERRORS as error:
+        _say(f"fabnet: {error}")
 
 
 def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
@@ -241,9 +270,11 @@ def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
 
 def _add(work: _Work, answers: _Answers, way: PrinterConfig, proposed: str) -> None:
     """Ask about one printer, and take it down."""
-    from fabnet.node.setup import propose_id
+    from fabnet.node.setup import QUESTIONS, propose_id
 
     there = next((p for p in work.config.printers if _is_same(p, way, answers.id)), None)
+    # First of all: who waits for a key in vain has then answered nothing else in vain.
+    key = _key(answers, way.octoprint) if way.octoprint else ""
     chosen = answers.preset or _preset(answers, there.preset if there else proposed)
     preset = load_machine(chosen)
     name = _name(work, answers, there.id if there else propose_id(preset.name, work.taken))
@@ -251,15 +282,16 @@ def _add(work: _Work, answers: _Answers, way: PrinterConfig, proposed: str) -> N
     grams = answers.grams
     if material and grams is None:
         left_g = there.grams if there else 0.0
-        grams = _ask(answers, "Grams of filament on that spool", left_g, click.FloatRange(min=0))
-    safety = _safety(answers, preset)
+        grams = left_g if answers.yes else ask_grams(left_g)
+    given = {name: getattr(answers, name) for name in QUESTIONS}
+    safety = ask_safety(preset, given, yes=answers.yes)
     printer = replace(
         way, id=name, preset=preset.name, title=answers.title or "", material=material,
         grams=(grams or 0.0) if material else 0.0, unattended=safety.unattended, **asdict(safety),
         baudrate=answers.baudrate or way.baudrate,
     )  # fmt: skip
-    if printer.octoprint:
-        work.keys[name] = _key(answers, printer.octoprint)
+    if key:
+        work.keys[name] = key
     work.printers.append(printer)
 
 
@@ -274,7 +306,9 @@ def _name(work: _Work, answers: _Answers, proposal: str) -> str:
     now_taken = {printer.id for printer in work.printers}
     told = answers.id
     while True:
-        found = told or _ask(answers, "Its name in this lab", proposal)
+        found = told or (
+            proposal if answers.yes else click.prompt("Its name in this lab", proposal, err=True)
+        )
         if not is_node_id(found):
             why = "a name is 1 to 32 of a-z, 0-9 and inner hyphens"
         elif found in now_taken:
@@ -286,31 +320,17 @@ def _name(work: _Work, answers: _Answers, proposal: str) -> str:
         _say(why)
 
 
-def _ask(answers: _Answers, words: str, proposal: _T, kind: Any = None) -> _T:
-    if answers.yes:
-        return proposal
-    found: _T = click.prompt(words, proposal, type=kind, err=True)
-    return found
-
-
 def _preset(answers: _Answers, proposed: str) -> str:
     if answers.yes:
         if proposed:
             return proposed
         raise click.UsageError("which machine is it? Give --preset, since nothing tells")
-    for machine in all_machines():
-        _say(f"    {machine.name}: {machine.title}")
-    kind = click.Choice(machine_names())
-    found: str = click.prompt(
-        "Which machine is it", proposed or None, type=kind, show_choices=False, err=True
-    )
-    return found
+    return ask_machine(proposed)
 
 
 def _material(answers: _Answers, known: tuple[str, ...], there: str) -> str:
     if answers.material is None:
-        kind = click.Choice(["none", *known], case_sensitive=False)
-        told = _ask(answers, "What is on its spool", there or "none", kind)
+        told = there if answers.yes else ask_material(known, there)
     else:
         told = answers.material
     if told.lower() in {"", "none"}:
@@ -319,20 +339,6 @@ def _material(answers: _Answers, known: tuple[str, ...], there: str) -> str:
         words = f"{told!r} is nothing that this machine prints; it is one of {', '.join(known)}"
         raise click.UsageError(words)
     return told.upper()
-
-
-def _safety(answers: _Answers, preset: Any) -> Safety:
-    from fabnet.node.setup import QUESTIONS, Safety, safety_words
-
-    given = {name: getattr(answers, name) for name in QUESTIONS}
-    if not answers.yes and None in given.values():
-        _say(safety_words(preset))
-    for name, words in QUESTIONS.items():
-        if given[name] is None:
-            # One no settles it; what was not asked is not confirmed.
-            ask = not answers.yes and False not in given.values()
-            given[name] = ask and click.confirm(words, default=False, err=True)
-    return Safety(**given)
 
 
 def _key(answers: _Answers, url: str) -> str:
@@ -349,33 +355,28 @@ def _key(answers: _Answers, url: str) -> str:
             f"Open {page} in a browser, sign in, and allow fabnet there. Waiting, up to 10 minutes"
         )
 
-    return ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
+    key = ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
+    _say("    it gave its key")
+    return key
 
 
 def _hours(config: NodeConfig, given: str | None, *, yes: bool) -> str:
     """Return the hours to write, "" to leave those of the file."""
-    while True:
-        told = given
-        if told is None and not yes:
-            told = click.prompt("When is somebody there", config.attended, err=True)
-        if not told or told == config.attended:
-            return ""
+    told = given
+    if told is None:
+        told = "" if yes else ask_hours(config.attended)
+    elif told:
         try:
             parse(told)
         except InvalidFieldError as error:
-            if given is not None:
-                raise click.UsageError(f"--attended: {error.why}") from error
-            _say(error.why)
-        else:
-            return told
+            raise click.UsageError(f"--attended: {error.why}") from error
+    return "" if told == config.attended else told
 
 
 # --- writing --------------------------------------------------------------------------------------
 
 
 def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
-    import msgspec
-
     from fabnet.node.setup import write_setup
 
     written = write_setup(config, work.printers, work.keys, attended, clock.now())
@@ -388,7 +389,6 @@ def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
         _say(f"fabnet: {config} is as it was")
     else:
         _say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
-        _say("A node that runs already takes it up when it is started again")
     if as_json:
         told = {
             "config": str(config),

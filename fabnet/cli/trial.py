@@ -210,12 +210,16 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
     told = _trial(ask(wish), wish.printer)
     try:
         _say("It heats. Ctrl-C stops it and switches the heaters off")
-        with click.progressbar(length=100, label=wish.printer, file=sys.stderr) as bar:
+        with click.progressbar(
+            length=100, label=wish.printer, file=sys.stderr, show_eta=False
+        ) as bar:
             while told.result is None and not stop.wait(_LOOK_S):
                 view = ask(Look())
                 told, bed = _trial(view, wish.printer), _bed(view, wish.printer)
                 bar.label = _words(bed)
                 bar.update(round(100 * (bed.fraction_done or 0.0)) - bar.pos)
+                if sys.stderr.isatty():
+                    bar.render_progress()  # while it heats, only the temperatures change
     finally:
         if told.result is None:
             told = _halted(ask, wish.printer)

@@ -51,8 +51,10 @@ def printer(tmp_path):
 
 
 def test_a_maker_answers_in_words(folder, printer):
-    # set it up? preset, name, material, grams, three safety questions, another?, card?, hours, try?
-    said = ["y", "", "", "PLA", "640", "y", "y", "y", "", "n", "Mon-Fri 18:00-22:00", "n"]
+    # set it up? preset, name, material, grams, three safety questions, another? and once more,
+    # card?, hours, try?
+    said = ["y", "", "", "PLA", "640", "y", "y", "y", "127.0.0.1:1", "", "n", "Mon-Fri 18:00-22:00",
+            "n"]  # fmt: skip
     answer = setup(folder, "--look-at", printer.port, said="\n".join(said) + "\n")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == ""
@@ -66,6 +68,7 @@ def test_a_maker_answers_in_words(folder, printer):
     assert (found.material, found.grams, found.unattended) == ("PLA", 640.0, True)
     assert config.attended == "Mon-Fri 18:00-22:00"
     assert "sold without thermal protection" in answer.stderr
+    assert "OctoPrint at http://127.0.0.1:1: it does not answer" in answer.stderr
     assert f"later: fabnet node test-print ender-3 --config {folder / 'node.toml'}" in answer.stderr
     text = (folder / "node.toml").read_text()
     assert text.startswith("# Ask Awa before changing anything.\n")
@@ -98,13 +101,20 @@ def test_one_no_leaves_unattended_work_off(folder, no):
 
 
 def test_answers_that_do_not_fit_are_asked_again(folder):
-    said = ["no-machine", "prusa-mini", "Not A Name", "mini", "ABS", "petg", "-3", "500", "n", "noon",
-            "18:00-20:00"]  # fmt: skip
+    said = ["no-machine", "prusa", "Mini", "Not A Name", "mini", "ABS", "petg", "-3", "full", "500 g",
+            "n", "noon", "18:00-20:00"]  # fmt: skip
     answer = setup(folder, "--manual", said="\n".join(said) + "\n")
     assert answer.returncode == 0, answer.stderr
     config = load_node(folder / "node.toml")
     assert (config.printers[0].id, config.printers[0].material) == ("mini", "PETG")
     assert (config.printers[0].grams, config.attended) == (500.0, "18:00-20:00")
+
+
+def test_who_has_set_up_nothing_is_not_told_to_go_on(folder):
+    answer = setup(folder, said="\nn\n\n")
+    assert answer.returncode == 0, answer.stderr
+    assert "--port /dev/ttyUSB0" in answer.stderr
+    assert "node install" not in answer.stderr
 
 
 def test_whoever_stops_answering_has_changed_nothing(folder):

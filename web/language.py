@@ -78,7 +78,23 @@ class Speech:
 
     def day(self, text: str) -> str:
         """As `day_words`."""
-        return str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self.language))
+        words = str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self.language))
+        return _first_of_month(words, self.language)
+
+
+def _first_of_month(words: str, code: str) -> str:
+    """Return a day in words as French has it: its first of a month is no plain number."""
+    return re.sub(r"\b1 (?=[^\W\d])", "1er ", words) if code == "fr" else words
+
+
+def date_words(day: date | datetime, form: str) -> str:
+    """Return a day in words; `form` is a pattern of Unicode's CLDR."""
+    return _first_of_month(str(format_date(day, form)), language())
+
+
+def datetime_words(at: datetime, form: str) -> str:
+    """Return a moment in words, by the clock of the pages; `form` is a pattern of Unicode's CLDR."""
+    return _first_of_month(str(format_datetime(at, form)), language())
 
 
 def number(value: float) -> str:
@@ -88,7 +104,7 @@ def number(value: float) -> str:
 
 def day_words(text: str) -> str:
     """Return a day, written as 2026-12-07, in words."""
-    return str(format_date(date.fromisoformat(text), "EEEE d MMMM"))
+    return date_words(date.fromisoformat(text), "EEEE d MMMM")
 
 
 def month_words(text: str, form: str = "MMMM y") -> str:
@@ -98,7 +114,7 @@ def month_words(text: str, form: str = "MMMM y") -> str:
 
 def moment_words(at: datetime) -> str:
     """Return day and time, by the clock of the pages, in words."""
-    return str(format_datetime(at, "EEEE d MMMM, HH:mm"))
+    return datetime_words(at, "EEEE d MMMM, HH:mm")
 
 
 def weekday(number: int, width: Literal["wide", "abbreviated"] = "wide") -> str:
@@ -136,3 +152,4 @@ def _choose() -> str:
 def register(app: Flask, timezone: str) -> None:
     """Let the app speak; times are shown as clocks in `timezone` show them."""
     Babel(app, locale_selector=_choose, timezone_selector=lambda: timezone)
+    app.jinja_env.filters.update(dateformat=date_words, datetimeformat=datetime_words)

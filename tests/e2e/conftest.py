@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from designs.library import Library
-from jobs.coordinator import deliveries, enrolment, harvests, lots
+from jobs.coordinator import deliveries, enrolment, harvests, lots, nodes
 from jobs.coordinator.people import add_person
 from jobs.joining import Enrol
 from jobs.lifecycle import AttemptState
@@ -136,6 +137,18 @@ class Site:
         world.ready(ref)
         world.report(ref, ReportState.PRINTING)
         return ref
+
+    def out_of_sight(self):
+        """Let a lab fall silent in the middle of a print; return its node."""
+        world, node = self.world, "lab-silent"
+        ref = self._offered(node)
+        world.take(ref)
+        world.ready(ref)
+        world.report(ref, ReportState.PRINTING)
+        with world.ledger.transaction() as db:
+            gone_at = world.now - timedelta(minutes=22)
+            nodes.presence(db, node, "boot", "conn", gone_at, online=False)
+        return node
 
     def _offered(self, node, **facts):
         """Return an attempt that a new lab is offered."""

@@ -25,6 +25,7 @@ from jobs.coordinator import (
     lots,
     nodes,
     orders,
+    recalls,
     upkeep,
 )
 from jobs.coordinator.people import add_person
@@ -33,10 +34,12 @@ from jobs.ledger import first_mile as bags
 from jobs.lifecycle import AttemptState
 from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, ReportState
 from jobs.model import Role
+from jobs.recall import Cause, RecallKind
 from printers.model import PrinterState
 from tests.doubles.world import NODE, World, a_request, some_facts
 from tests.e2e.conftest import CHROMIUM, PASSWORD, Site
 from web.auth import hash_password
+from web.letters import Reader, stop_token
 
 WIDTHS = (360, 1440)
 OUT = Path("var/screenshots")
@@ -63,6 +66,7 @@ def live_through(site: Site) -> dict[str, str]:
         ("nour", "Nour", Role.MAKER, NODE),
         ("noa", "Noa", Role.INSPECTOR, ""),
         ("leo", "Léo", Role.MAKER, "lab-new"),
+        ("mila", "Mila", Role.MAKER, "lab-silent"),
     ):
         add_person(world.ledger, login, name, role, hashed, node, world.now)
     order = site.busy_order()
@@ -91,7 +95,13 @@ def live_through(site: Site) -> dict[str, str]:
         PrinterChange(printer="p1", state=PrinterState.FAULT, clear=False, fault="MINTEMP"),
         "lab-asked",
     )
-    received = _received(site)
+    received, recalled = _received(site), _received(site)
+    called = next(a.lot for a in world.attempts() if a.order_id == recalled and a.lot)
+    cause = Cause(kind=RecallKind.LOT, value=called)
+    recall = recalls.begin(
+        world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
+    )
+    _named(world, site.out_of_sight(), "Maison des communs", "Voron 2.4")
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
     pickup, run = _fetched(site)
     return {
@@ -116,6 +126,14 @@ def live_through(site: Site) -> dict[str, str]:
         "maker:counted": f"/harvest/{counted.ref}", "maker:harvest": f"/harvest/{site.attempt}",
         "new:waiting": "/waiting", "new:lab": "/my-lab", "new:given": "/labs/lab-new/given",
         "new:leave": "/leave",
+        "label": f"/l/{counted.lot}/label",
+        "join": f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}",
+        "told-stop": f"/told/stop/{stop_token(b'k' * 32, Reader(login='camille', to='c@example.org'))}",
+        "steward:designs": "/designs", "steward:design": f"/designs/{world.revision.id}",
+        "steward:told": "/told", "steward:list": "/orders/list", "steward:recalls": "/recalls",
+        "steward:recall": f"/recalls/{recall}", "steward:recall-ask": f"/l/{counted.lot}/recall",
+        "steward:bed": "/beds/lab-hand/p1", "maker:told": "/told",
+        "silent:waiting": "/waiting", "follow-recalled": "/o/" + orders.link_of(world.ledger, recalled),
     }  # fmt: skip
 
 
@@ -167,7 +185,14 @@ def _fetched(site: Site) -> tuple[str, str]:
     return found[-1], "/run/" + first_mile.give(world.ledger, found[-1], "Sam", world.now)
 
 
-LOGINS = {"": "", "steward": "camille", "inspector": "noa", "maker": "nour", "new": "leo"}
+LOGINS = {
+    "": "",
+    "steward": "camille",
+    "inspector": "noa",
+    "maker": "nour",
+    "new": "leo",
+    "silent": "mila",
+}
 
 
 def take(only: str = "") -> int:

@@ -248,7 +248,7 @@ def test_the_keyboard_is_enough_to_confirm_an_order(open_page, site):
     tab_to(page, "Voir la demande")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/orders/{placed.order_id}")
-    tab_to(page, "Confirmer : lancer la fabrication")
+    tab_to(page, "Confirmer et fabriquer")
     page.keyboard.press("Enter")
     expect(page.get_by_text("en fabrication").first).to_be_visible()
     assert views.order(world.ledger.reading, placed.order_id).state == "confirmed"

@@ -247,6 +247,24 @@ def test_our_own_designs_have_titles_in_both_languages():
         assert titles.own_title("Somebody else’s") == "Somebody else’s"
 
 
+@pytest.mark.parametrize(
+    ("day", "french", "english"),
+    [
+        ("2026-12-01", "mardi 1er décembre", "Tuesday 1 December"),
+        ("2026-12-31", "jeudi 31 décembre", "Thursday 31 December"),
+    ],
+)
+def test_the_first_of_a_month_in_french(day, french, english):
+    at = datetime.fromisoformat(f"{day}T11:01:00+00:00")
+    with in_language("fr"):
+        assert language.day_words(day) == french == language.Speech("fr").day(day)
+        assert language.moment_words(at) == f"{french}, 12:01"
+        shown = app.jinja_env.from_string("{{ at | datetimeformat('EEEE d MMMM, HH:mm') }}")
+        assert shown.render(at=at) == f"{french}, 12:01"
+    with in_language("en"):
+        assert language.day_words(day) == english == language.Speech("en").day(day)
+
+
 def test_one_and_none_are_no_plural_in_french():
     with in_language("fr"):
         assert words.counted(1, 0) == "1 bonne, 0 ratée"

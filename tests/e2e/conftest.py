@@ -204,7 +204,7 @@ def open_page(chromium, site):
         )
         if signed_in:
             page.goto("/sign-in")
-            page.get_by_label("Identifiant").fill("camille")
+            page.get_by_label("Identifiant").fill("camille" if signed_in is True else signed_in)
             page.locator("#password").fill(PASSWORD)
             page.get_by_role("button", name="Se connecter").click()
             page.wait_for_url("**/waiting")

@@ -101,7 +101,8 @@ def live_through(site: Site) -> dict[str, str]:
     recall = recalls.begin(
         world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
     )
-    _named(world, site.out_of_sight(), "Maison des communs", "Voron 2.4")
+    site.out_of_sight()
+    join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
     pickup, run = _fetched(site)
     return {
@@ -127,7 +128,8 @@ def live_through(site: Site) -> dict[str, str]:
         "new:waiting": "/waiting", "new:lab": "/my-lab", "new:given": "/labs/lab-new/given",
         "new:leave": "/leave",
         "label": f"/l/{counted.lot}/label",
-        "join": f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}",
+        "join": join, "join-phone": f"{join}?with=phone", "join-hands": f"{join}?with=hands",
+        "join-computer": f"{join}?with=computer",
         "told-stop": f"/told/stop/{stop_token(b'k' * 32, Reader(login='camille', to='c@example.org'))}",
         "steward:designs": "/designs", "steward:design": f"/designs/{world.revision.id}",
         "steward:told": "/told", "steward:list": "/orders/list", "steward:recalls": "/recalls",
@@ -220,7 +222,7 @@ def take(only: str = "") -> int:
                 for width in WIDTHS:
                     page.set_viewport_size({"width": width, "height": 800})
                     for name, path in mine.items():
-                        page.goto(f"{path}?lang={language}")
+                        page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
                         file = f"{name.replace(':', '-')}-{width}-{language}.png"
                         page.screenshot(path=OUT / file, full_page=True)
                         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

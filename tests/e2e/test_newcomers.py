@@ -60,7 +60,7 @@ def test_a_maker_joins_with_her_phone(open_page, site, hosting, scheme):
         permissions=["geolocation"],
     )  # fmt: skip
     fits_and_is_accessible(page)
-    page.get_by_role("link", name="J’ai un ordinateur près de l’imprimante").click()
+    page.get_by_role("link", name="J’ai un ordinateur").click()
     expect(page.get_by_label("La commande")).to_have_value(
         f'fabnet node join "http://127.0.0.1/#{token}.none"'
     )

@@ -54,7 +54,33 @@ SIGNED_IN = [
     "{by_hand}",
     "/told",
     "{stop_print}",
+    "/beds/lab-hand/p1",
+    "{lot}/recall",
+    "{lot}/label",
 ]
+#: Of a maker whose lab fell silent while it prints.
+MAKERS = ["/waiting", "/my-lab", "/fleet", "/leave", "/told", "/labs/lab-silent/given", "/designs"]
+VISITS = ((PUBLIC, False), (SIGNED_IN, True), (MAKERS, "mila"))
+#: What the keyboard has to get to (of radio buttons of one name, one is enough), and a note of each that
+#: it got to, with whether a person sees that. Days and times are four stops of the tabulator.
+CONTROLS = """() => {
+  const known = new Map(), key = each => each.type === "radio" ? each.name : each;
+  for (const each of document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"))
+    if (!each.disabled && each.checkVisibility({visibilityProperty: true}))
+      known.set(key(each), [each.outerHTML.slice(0, 90), ["date", "time"].includes(each.type) ? 4 : 1]);
+  window.missed = new Map(known);
+  window.unseen = [];
+  addEventListener("focusin", event => {
+    const drawn = [null, "::after"].some(part => {
+      const style = getComputedStyle(event.target, part);
+      return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    });
+    if (!drawn) unseen.push(event.target.outerHTML.slice(0, 90));
+    missed.delete(key(event.target));
+  });
+  return [...known.values()].reduce((stops, [, more]) => stops + more, 0);
+}"""
 
 
 @pytest.fixture
@@ -80,6 +106,8 @@ def address(site):
         "stop": f"/told/stop/{stop_token(b'k' * 32, CAMILLE)}",
         "stop_print": f"/attempts/{site.attempt}/stop",
     }
+    silent = site.out_of_sight()
+    add_person(world.ledger, "mila", "Mila", Role.MAKER, hash_password(PASSWORD), silent, world.now)
     return lambda path: path.format(**names)
 
 
@@ -92,10 +120,18 @@ def test_an_inspection_is_accessible(open_page, site):
     expect(page.get_by_label("Rejetées", exact=True)).to_have_value("1")
 
 
+def not_by_keyboard(page):
+    """Return the controls of a page that the keyboard does not get to, or gets to unseen."""
+    for _ in range(page.evaluate(CONTROLS) + 2):
+        page.keyboard.press("Tab")
+    return page.evaluate("[...[...missed.values()].map(([html]) => html), ...unseen]")
+
+
+@pytest.mark.timeout(240)  # forty pages, each read by axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, scheme):
     found = []
-    for paths, signed_in in ((PUBLIC, False), (SIGNED_IN, True)):
+    for paths, signed_in in VISITS:
         page = open_page(signed_in=signed_in, color_scheme=scheme, expect=["404"])
         for path in paths:
             page.goto(address(path))
@@ -108,6 +144,29 @@ def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, schem
             assert wide <= 0, path
             assert page.locator("h1").count() == 1, path
     assert found == []
+
+
+def test_the_keyboard_gets_to_every_control_and_shows_where_it_is(open_page, address):
+    found = []
+    for paths, signed_in in VISITS:
+        page = open_page(signed_in=signed_in, expect=["404"])
+        for path in paths:
+            page.goto(address(path))
+            found += [(path, each) for each in not_by_keyboard(page)]
+    assert found == []
+
+
+def test_a_refusal_of_the_ledger_is_french_and_accessible(open_page, site):
+    world = site.world
+    placed = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
+    page = open_page(f"/orders/{placed.order_id}", signed_in=True, expect=["409"])
+    # The page would change by itself: what somebody sends at that very moment is kept.
+    page.evaluate("window.kept = document.querySelector('form[action$=confirm]').cloneNode(true)")
+    orders.confirm(world.ledger, placed.order_id, "camille", world.now)
+    page.evaluate("document.body.append(kept); kept.submit()")
+    expect(page.get_by_text("Rien n’a été modifié : la commande")).to_be_visible()
+    assert "nothing was changed" not in page.content()
+    assert Axe().run(page, options=WCAG).response["violations"] == []
 
 
 def test_a_recall_is_accessible_and_answered_on_a_telephone(open_page, site):

@@ -15,6 +15,7 @@ from jobs.recall import Cause, Recall, RecallKind, causes
 from web.auth import me
 from web.context import here
 from web.forms import Form
+from web.titles import own_title
 
 pages = Blueprint("recalls", __name__)
 
@@ -56,7 +57,9 @@ def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
     """Return the lab that a cause is in, and what people call the cause."""
     if cause.kind is RecallKind.REVISION:
         revision = here().revision(cause.value)
-        return "", f"{revision.title} {revision.version}" if revision else cause.value[:12]
+        return "", f"{own_title(revision.title)} {revision.version}" if revision else cause.value[
+            :12
+        ]
     lab = called[0].lab if called else ""
     if cause.kind is RecallKind.LOT:
         return lab, cause.value

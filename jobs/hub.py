@@ -7,14 +7,19 @@ something the narrowest counts. Leaves rows to `jobs.ledger.hub`, sampling to `j
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from designs.model import Revision
 from jobs.errors import InvalidFieldError
 
 MOST_HOLD_H: Final = 30 * 24
+#: What an inspector can say in one touch of pieces that are not good.
+FAULTS: Final = ("sharp-edge", "dirty", "wrong-shape", "strings-left", "broken")
+MOST_STOCK: Final = 1_000_000
+MOST_ITEM: Final = 200  # characters
 
 
 class Scope(enum.StrEnum):
@@ -101,4 +106,36 @@ def gate(
         inspected_by=inspected_by,
         signed_by=signed_by,
         signed_at=signed_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What makes one usable thing of a revision, in pieces."""
+
+    made: Mapping[str, int]  # by part id
+    bought: Mapping[str, int]  # by the part's title: two designs may need the same elastic
+
+    def whole(self, made: Mapping[str, int], bought: Mapping[str, int]) -> int:
+        """Return how many complete kits these pieces make.
+
+        A bought part that nobody counts at the hub is not in `bought`, and limits nothing.
+
+        >>> Kit(made={"frame": 1}, bought={"elastic": 2}).whole({"frame": 9}, {"elastic": 10})
+        5
+        """
+        per_part = [made.get(part, 0) // each for part, each in self.made.items()]
+        per_item = [bought[item] // each for item, each in self.bought.items() if item in bought]
+        return min([*per_part, *per_item], default=0)
+
+
+def kit_of(revision: Revision) -> Kit:
+    """Return what one kit of a revision takes: parts that the network makes, and parts that are bought."""
+    return Kit(
+        made={part.id: part.per_kit for part in revision.made},
+        bought={
+            part.title: part.per_kit
+            for part in revision.others
+            if part.process == "BUY" and not part.pattern_sha256
+        },
     )

@@ -70,6 +70,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "pickups.run": PUBLIC,  # whoever holds the driver's link
         "pickups.take": PUBLIC,
         "lots.sign": _HUB,
+        "lots.rework": _HUB,
+        "lots.reworked": _HUB,
+        "lots.scrap": _HUB,
+        "hub.stock": _HUB,
         "hub.index": _HUB,
         "hub.rules": _STEWARD,
         "newcomers.join": PUBLIC,  # whoever holds an invitation

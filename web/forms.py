@@ -21,7 +21,7 @@ from jobs.coordinator.deliveries import MOST_REASON, MOST_THANKS, Count
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
-from jobs.hub import MOST_HOLD_H, Rule, Scope
+from jobs.hub import FAULTS, MOST_HOLD_H, Rule, Scope
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
@@ -340,8 +340,13 @@ def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
     rejected = form.whole("rejected", 0, good)
     if form.good and accepted + rejected != good:
         form.wrong("accepted", _("Accepted and rejected together must make %(good)s.", good=good))
-    reason = form.text("reason", needed=rejected > 0)
-    return accepted, rejected, reason
+    return accepted, rejected, fault_from(form, "reason", needed=rejected > 0)
+
+
+def fault_from(form: Form, name: str, *, needed: bool = True) -> str:
+    """Read what is wrong with pieces: one of the faults that the page offers, or a person's words."""
+    fault = form["fault"]
+    return fault if fault in FAULTS else form.text(name, needed=needed)
 
 
 def need_from(form: Form, kits: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from jobs.hub import FAULTS
 from web.forms import LOSSES, REFUSALS, SCRAP_REASONS, STOP_REASONS
 from web.language import Lazy, lazy_gettext
 
@@ -74,6 +75,23 @@ LOSS_WORDS: Words = MappingProxyType(
                 lazy_gettext("The bag is torn"),
                 lazy_gettext("Fewer than the label says"),
                 lazy_gettext("Broken on the way"),
+            ),
+            strict=True,
+        )
+    )
+)
+
+#: What an inspector finds.
+FAULT_WORDS: Words = MappingProxyType(
+    dict(
+        zip(
+            FAULTS,
+            (
+                lazy_gettext("Sharp edge"),
+                lazy_gettext("Dirty"),
+                lazy_gettext("Wrong shape"),
+                lazy_gettext("Strings are left on it"),
+                lazy_gettext("Broken"),
             ),
             strict=True,
         )

@@ -27,7 +27,7 @@ from web.language import (
     weekday,
 )
 from web.language import gettext as _
-from web.one_touch import LOSS_WORDS, NO_WORDS, SCRAP, STOP_WORDS
+from web.one_touch import FAULT_WORDS, LOSS_WORDS, NO_WORDS, SCRAP, STOP_WORDS
 from web.sentences import said, said_here
 from web.states import (
     ATTEMPT_STATES,
@@ -112,6 +112,10 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "bag-taken": lazy_gettext("Bag taken by the driver"),
         "bag-arrived": lazy_gettext("Bag arrived at the hub"),
         "hub-rule": lazy_gettext("What the hub asks of lots was changed"),
+        "rework": lazy_gettext("Bag put aside, pieces are put right"),
+        "reworked": lazy_gettext("Pieces are put right"),
+        "spoilt": lazy_gettext("Spoilt at the hub; made again"),
+        "stock-counted": lazy_gettext("Bought parts counted"),
         "lot-signed": lazy_gettext("Bag released by a second person"),
         "bag-counted": lazy_gettext("Bag counted at the hub"),
         "inspected": lazy_gettext("Inspected"),
@@ -160,7 +164,7 @@ def told(reason: str) -> str:
     why = reason.removeprefix(_TAKEN_BACK)
     if why != reason:
         return _("taken back: %(why)s", why=PLAIN_REASONS.get(why, why))
-    for table in (SCRAP, NO_WORDS, STOP_WORDS, LOSS_WORDS, _TOLD, PRINTER_STATES):
+    for table in (SCRAP, NO_WORDS, STOP_WORDS, LOSS_WORDS, FAULT_WORDS, _TOLD, PRINTER_STATES):
         if reason in table:
             return str(table[reason])
     return said_here(reason)
@@ -288,6 +292,8 @@ def _event_figures(found: EventView) -> str:
             return inspected(int(data["accepted"]), int(data["rejected"]))
         case (
             "packed"
+            | "rework"
+            | "spoilt"
             | "bag-announced"
             | "bag-taken"
             | "bag-arrived"
@@ -338,6 +344,7 @@ def register(app: Flask) -> None:
         inspected_words=inspected,
         received_words=received,
         link_words=LINKS,
+        fault_words=FAULT_WORDS,
         loss_words=LOSS_WORDS,
         lot_states=LOT_STATES,
         no_words=NO_WORDS,

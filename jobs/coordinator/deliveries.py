@@ -9,7 +9,8 @@ from datetime import datetime
 from designs.regulation import Profile, profiles
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import hub, needs, recalls, reviews, views
+from jobs.hub import Kit
+from jobs.ledger import bought, hub, needs, recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
@@ -22,8 +23,10 @@ MOST_THANKS = 500
 MOST_REASON = 200
 
 
-def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
+def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None = None) -> str:
     """Put all accepted lots of an order that lie at the hub into one batch; return its id.
+
+    Bought parts of its complete kits leave the hub's stock.
 
     Raises:
         NotFoundError: there is no such order.
@@ -36,16 +39,16 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
             " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
             (order_id,),
         ).fetchall()
-        held = reviews.held_lots(db, order_id)
-        if lots and not (lots := [lot for lot in lots if lot["code"] not in held]):
-            raise RefusedError("All of its lots are held: their design was withdrawn.")
-        if lots and not (lots := _needed(db, order_id, lots)):
-            raise RefusedError("What lies here is spare: this order needs no more.")
         if not lots:
             raise RefusedError("There is no inspected lot of this order to pack.")
+        held = reviews.held_lots(db, order_id)
+        if not (lots := [lot for lot in lots if lot["code"] not in held]):
+            raise RefusedError("All of its lots are held: their design was withdrawn.")
         shut = hub.shut(db, order_id, now)
         if not (lots := [lot for lot in lots if lot["code"] not in shut]):
             raise RefusedError("All of its lots are held, or wait for a second person's release.")
+        if not (lots := _needed(db, order_id, lots)):
+            raise RefusedError("What lies here is spare: this order needs no more.")
         batch_id = new_id(8)
         db.execute(
             "insert into batch (id, order_id, state, packed_at, packed_by) values (?, ?, ?, ?, ?)",
@@ -55,6 +58,8 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime) -> str:
             "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
             [(batch_id, lot["code"], lot["accepted"]) for lot in lots],
         )
+        if kit is not None:
+            bought.use(db, batch_id, kit, by, now)
         pieces = sum(lot["accepted"] for lot in lots)
         event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
     return batch_id

@@ -1,12 +1,12 @@
-"""The hub's rules, and the signature of a second person."""
+"""The hub's rules, the signature of a second person, and the stock of bought parts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.errors import RefusedError
-from jobs.hub import Rule, check
-from jobs.ledger import hub, views
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.hub import MOST_ITEM, MOST_STOCK, Rule, check
+from jobs.ledger import bought, hub, views
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.model import LotState
@@ -57,3 +57,19 @@ def sign(ledger: Ledger, code: str, by: str, now: datetime) -> None:
             (lot.code, by, now.isoformat()),
         )
         event(db, lot.attempt.order_id, "lot-signed", by, lot.code, now)
+
+
+def count_stock(ledger: Ledger, item: str, pieces: int, by: str, now: datetime) -> None:
+    """So many of a bought part lie at the hub now, as somebody has counted them.
+
+    Raises:
+        InvalidFieldError: no item, or a number that cannot be.
+    """
+    if not 1 <= len(item.strip()) <= MOST_ITEM:
+        raise InvalidFieldError("item", f"1 to {MOST_ITEM} characters")
+    if not 0 <= pieces <= MOST_STOCK:
+        raise InvalidFieldError("pieces", f"from 0 to {MOST_STOCK}")
+    with ledger.transaction() as db:
+        change = pieces - bought.in_stock(db).get(item.strip(), 0)
+        bought.move(db, item.strip(), change, "", by, now)
+        event(db, "", "stock-counted", by, item.strip(), now, pieces=pieces)

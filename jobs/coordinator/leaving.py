@@ -38,6 +38,7 @@ _WHO = {
     "goods": "by_person",
     "handover": "by_person",
     "lot_signature": "by_person",
+    "rework": "by_person",
 }
 
 

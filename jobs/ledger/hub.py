@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.hub import Gate, Rule, Scope, gate
-from jobs.ledger.views import when
+from jobs.ledger.views import moment, when
 
 
 def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
@@ -57,6 +58,23 @@ def _gate(known: tuple[Rule, ...], row: sqlite3.Row) -> Gate:
         signed_by=row["signed_by"] or "",
         signed_at=when(row["signed_at"]),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rework:
+    """A bag that is put aside until pieces of it are put right."""
+
+    pieces: int
+    reason: str
+    at: datetime
+
+
+def in_rework(db: sqlite3.Connection, code: str) -> Rework | None:
+    """Return what a lot is put aside for; None where it is not."""
+    row = db.execute(
+        "select pieces, reason, at from rework where lot_code = ? and done_at is null", (code,)
+    ).fetchone()
+    return None if row is None else Rework(pieces=row[0], reason=row[1], at=moment(row[2]))
 
 
 def shut(db: sqlite3.Connection, order_id: str | None, now: datetime | None) -> frozenset[str]:

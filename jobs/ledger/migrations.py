@@ -451,6 +451,17 @@ def m032_hubs(db: Database) -> None:
             scope text not null, value text not null, hold_h real check (hold_h >= 0),
             second integer, by_person text not null, at text not null, primary key (scope, value)
         ) strict;
+        create table rework (
+            id integer primary key, lot_code text not null references lot(code),
+            pieces integer not null check (pieces > 0), reason text not null, by_person text not null,
+            at text not null, done_at text, done_by text not null default ''
+        ) strict;
+        create unique index rework_open on rework(lot_code) where done_at is null;
+        create table hub_stock (
+            id integer primary key, item text not null, change integer not null, batch text not null,
+            by_person text not null, at text not null
+        ) strict;
+        create index hub_stock_by_batch on hub_stock(batch) where batch != '';
         create table lot_signature (
             lot_code text primary key references lot(code), by_person text not null, at text not null
         ) strict;

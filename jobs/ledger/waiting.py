@@ -26,7 +26,8 @@ class Waiting:
     that has not said what it holds since the ledger was put back), "confirm" (order), "need" (order whose
     requester has not said whether she still needs it), "offer"
     (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
-    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "release" (lot that a second
+    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "rework" (lot
+    of which pieces are put right), "release" (lot that a second
     person signs), "pack" (order), "dispatch" (batch).
     """
 
@@ -41,8 +42,8 @@ class Waiting:
 
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
 _URGENCY = (
-    "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "inspect", "release",
-    "pack", "dispatch",
+    "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "inspect", "rework",
+    "release", "pack", "dispatch",
 )  # fmt: skip
 
 
@@ -151,6 +152,8 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     held = {code for code, each in gates.items() if now is not None and each.is_held(now)}
     # One that is not here yet is shown: somebody has to say that it is.
     held -= {code for code in held if gates[code].held_until is None}
+    aside = db.execute("select * from rework where done_at is null").fetchall()
+    held |= {row["lot_code"] for row in aside}
     found = [
         Waiting(
             kind="inspect",
@@ -165,6 +168,17 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             (LotState.WAITING,),
         )
         if r["code"] not in held
+    ]
+    found += [
+        Waiting(
+            kind="rework",
+            key=r["code"],
+            order_id=r["order_id"],
+            text=str(row["pieces"]),
+            since=views.moment(row["at"]),
+        )
+        for row in aside
+        for r in db.execute("select * from lot where code = ? and recall = ''", (row["lot_code"],))
     ]
     found += [
         Waiting(

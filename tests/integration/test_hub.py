@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.coordinator import deliveries, first_mile, hub, lots
-from jobs.errors import RefusedError
-from jobs.hub import Rule, Scope
+from jobs.coordinator import deliveries, first_mile, hub, lots, recalls
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.hub import Kit, Rule, Scope
+from jobs.ledger import bought, views
 from jobs.ledger import hub as gates
-from jobs.ledger import views
 from jobs.ledger.waiting import waiting
 from jobs.model import LotState, Role
+from jobs.recall import Cause, RecallKind
 from tests.integration.test_recalls import accepts, makes_a_lot
 
 HOLD = Rule(scope=Scope.MATERIAL, value="PETG", hold_h=72)
@@ -118,3 +119,85 @@ def test_a_parcel_takes_along_what_is_released(lab):
     batch = packs(lab, order_id)
     assert [lot.lot for lot in views.batch(lab.ledger.reading, batch).lots] == [two]
     assert views.lot(lab.ledger.reading, one).state is LotState.INSPECTED
+
+
+def test_a_bag_is_put_right_before_it_is_inspected(lab):
+    order_id = lab.order(1)
+    code = makes_a_lot(lab)
+    with pytest.raises(RefusedError, match="not here"):
+        lots.rework(lab.ledger, code, 1, "strings-left", "inspector", lab.now)
+    first_mile.arrive(lab.ledger, code, "inspector", lab.now)
+    for pieces, reason in ((0, "strings-left"), (99, "strings-left"), (1, " ")):
+        with pytest.raises(InvalidFieldError):
+            lots.rework(lab.ledger, code, pieces, reason, "inspector", lab.now)
+    before = lab.books(order_id)
+    lots.rework(lab.ledger, code, 1, "strings-left", "inspector", lab.now)
+    assert lab.books(order_id) == before
+    assert waits(lab) == {"rework"}
+    with pytest.raises(RefusedError, match="already"):
+        lots.rework(lab.ledger, code, 1, "dirty", "inspector", lab.now)
+    with pytest.raises(RefusedError, match="being put right"):
+        accepts(lab, code)
+    lots.reworked(lab.ledger, code, "inspector", lab.now)
+    lots.reworked(lab.ledger, code, "inspector", lab.now)
+    assert waits(lab) == {"inspect"}
+    accepts(lab, code)
+
+
+def test_what_is_spoilt_at_the_hub_is_made_again(lab):
+    order_id = lab.order(4)
+    code = makes_a_lot(lab)
+    with pytest.raises(RefusedError, match="not inspected"):
+        lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+    accepts(lab, code)
+    before = lab.books(order_id)
+    with pytest.raises(InvalidFieldError):
+        lots.scrap(lab.ledger, code, before.accepted + 1, "it fell", "inspector", lab.now)
+    lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+    books = lab.books(order_id)
+    assert (books.usable, books.scrap, books.deficit) == (
+        before.usable - 1, before.scrap + 1, before.deficit + 1,
+    )  # fmt: skip
+    packs(lab, order_id)
+    with pytest.raises(RefusedError, match="in a parcel"):
+        lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+
+
+def test_what_is_called_back_and_spoilt_is_made_again_once(lab):
+    order_id = lab.order(4)
+    code = makes_a_lot(lab)
+    accepts(lab, code)
+    recalls.begin(lab.ledger, Cause(kind=RecallKind.LOT, value=code), "sharp", "inspector", lab.now)
+    before = lab.books(order_id)
+    lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+    books = lab.books(order_id)
+    assert (books.deficit, books.recalled) == (before.deficit, before.recalled - 1)
+
+
+def test_a_parcel_takes_bought_parts_for_its_complete_kits(lab):
+    kit = Kit(made={"frame": 1}, bought={"elastic": 2, "foil": 1})
+    order_id = lab.order(4)
+    while lab.books(order_id).to_make:
+        accepts(lab, makes_a_lot(lab))
+    hub.count_stock(lab.ledger, "elastic", 7, "inspector", lab.now)
+    batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now, kit)
+    db = lab.ledger.reading
+    assert bought.in_stock(db) == {"elastic": 1}  # foil was never counted
+    assert bought.kits_in(db, batch, kit) == 3
+    assert bought.packed(db, order_id) == {"frame": 4}
+    hub.count_stock(lab.ledger, "elastic", 40, "inspector", lab.now)
+    assert bought.in_stock(db) == {"elastic": 40}
+    assert bought.kits_in(db, batch, kit) == 3
+    for item, pieces in (("", 1), ("foil", -1)):
+        with pytest.raises(InvalidFieldError):
+            hub.count_stock(lab.ledger, item, pieces, "inspector", lab.now)
+
+
+def test_a_parcel_without_what_is_bought_holds_no_kit(lab):
+    kit = Kit(made={"frame": 1}, bought={"elastic": 1})
+    order_id = lab.order(1)
+    accepts(lab, makes_a_lot(lab))
+    hub.count_stock(lab.ledger, "elastic", 0, "inspector", lab.now)
+    batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now, kit)
+    assert bought.kits_in(lab.ledger.reading, batch, kit) == 0
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 0}

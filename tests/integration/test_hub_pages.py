@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.coordinator import first_mile, nodes
+from jobs.coordinator import first_mile, nodes, orders
 from jobs.ledger import first_mile as rows
 from jobs.ledger import views
 from tests.doubles.pages import PASSWORD, Site
-from tests.doubles.world import NODE, World
+from tests.doubles.world import CATALOGUE, NODE, World, a_request
 from tests.integration.test_recalls import makes_a_lot
 from web.auth import hash_password
 
@@ -214,3 +214,41 @@ def test_rules_are_a_stewards_and_bags_say_what_they_wait_for(site, codes):
         world.now = before
         taken = {"for": "material:PETG", "hold_h": "", "second": ""}
         site.person("steward").send("/hub/rules", **taken)
+
+
+def test_pieces_are_put_right_rejected_and_spoilt_on_pages(site, codes):
+    world, lot = site.world, f"/l/{codes[0]}"
+    hub = site.person("inspector")
+    hub.send(f"{lot}/arrived", at=lot)
+    assert hub.send(f"{lot}/rework", at=lot, rework="0", fault="dirty").status_code == 422
+    assert hub.send(f"{lot}/rework", at=lot, rework="1").status_code == 422
+    assert hub.send(f"{lot}/rework", at=lot, rework="1", fault="dirty").status_code == 303
+    assert "1 piece is being put right" in hub.get(f"{lot}?lang=en").text
+    assert "Put pieces of lot" in hub.get("/waiting?lang=en").text
+    assert hub.send(f"{lot}/reworked", at=lot).status_code == 303
+    good = views.lot(world.ledger.reading, codes[0]).good
+    counted = {"accepted": str(good - 1), "rejected": "1", "fault": "sharp-edge", "reason": ""}
+    assert hub.send(lot, **counted).status_code == 303
+    assert "Sharp edge" in hub.get(f"{lot}?lang=en").text
+    assert hub.send(f"{lot}/scrap", at=lot, spoilt="1").status_code == 422
+    said = {"spoilt": "1", "spoilt_reason": "it fell"}
+    assert hub.send(f"{lot}/scrap", at=lot, **said).status_code == 303
+    assert views.lot(world.ledger.reading, codes[0]).rejected == 2
+
+
+def test_what_is_bought_is_counted_and_what_is_short_is_shown(site):
+    world = site.world
+    clips = world.library.add_design(CATALOGUE / "visor-kit")
+    placed = orders.place(world.ledger, a_request(clips, 3), clips, world.now)
+    orders.confirm(world.ledger, placed.order_id, "steward", world.now)
+    item = next(part for part in clips.others if part.process == "BUY")
+    hub = site.person("inspector")
+    page = hub.get("/hub/stock?lang=en").text
+    assert "not counted yet" in page
+    assert f"{3 * item.per_kit} for what is ordered" in page
+    said = {"item": item.title, "pieces": "1"}
+    assert hub.send("/hub/stock", **(said | {"pieces": "many"})).status_code == 422
+    assert hub.send("/hub/stock", **said).status_code == 303
+    page = hub.get("/hub/stock?lang=en").text
+    assert "1 here" in page
+    assert f"{3 * item.per_kit - 1} are missing" in page

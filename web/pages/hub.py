@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -10,9 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.materials import materials
 from jobs.coordinator import hub
 from jobs.first_mile import comes_today, is_late
-from jobs.hub import Scope
-from jobs.ledger import first_mile
+from jobs.hub import MOST_STOCK, Scope, kit_of
+from jobs.ledger import bought, first_mile, views
 from jobs.ledger import hub as gates
+from jobs.model import OrderState
 from web.auth import me
 from web.context import here
 from web.forms import Form, rule_from
@@ -33,6 +35,7 @@ def index() -> str:
     soon = [each for each in found if comes_today(each.state, each.ready_at, today, zone)]
     return render_template(
         "hub.html",
+        short=sum(1 for item in items() if item.short),
         late=late,
         today=[each for each in soon if each not in late],
         later=[each for each in found if each not in soon],
@@ -72,3 +75,51 @@ def _rules(scopes: dict[str, str], form: Form) -> str:
         scopes=scopes,
         form=form,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A bought part: how many are at the hub, and how many the open orders still take."""
+
+    title: str
+    stock: int | None  # None while nobody has counted it
+    needed: int
+
+    @property
+    def short(self) -> int:
+        """How many are missing for what is ordered."""
+        return max(0, self.needed - (self.stock or 0))
+
+
+def items() -> list[Item]:
+    """Return all bought parts that a design takes, or that were counted; what is short comes first."""
+    context = here()
+    db = context.ledger.reading
+    stock = bought.in_stock(db)
+    needed = dict.fromkeys(stock, 0)
+    kits = {each.id: kit_of(each) for each in context.library.revisions()}
+    for revision in context.orderable():
+        needed |= {item: needed.get(item, 0) for item in kits[revision.id].bought}
+    for order in views.orders(db):
+        kit = kits.get(order.request.revision_id)
+        if order.state is OrderState.CONFIRMED and kit is not None:
+            left = max(0, order.request.kits - kit.whole(bought.packed(db, order.id), {}))
+            for item, each in kit.bought.items():
+                needed[item] = needed.get(item, 0) + each * left
+    found = [Item(title=t, stock=stock.get(t), needed=n) for t, n in needed.items()]
+    return sorted(found, key=lambda item: (-item.short, item.title))
+
+
+@pages.route("/hub/stock", methods=["GET", "POST"])
+def stock() -> str | AnyResponse | tuple[str, int]:
+    """Bought parts: counted in, used by parcels, and what is short."""
+    context = here()
+    form = Form(request.form)
+    if request.method == "POST":
+        pieces = form.whole("pieces", 0, MOST_STOCK)
+        item = form.text("item")
+        if form.good:
+            hub.count_stock(context.ledger, item, pieces, me().login, context.now())
+            return redirect(url_for(".stock"), 303)
+    page = render_template("hub_stock.html", items=items(), form=form)
+    return (page, 422) if form.errors else page

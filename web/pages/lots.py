@@ -17,7 +17,7 @@ from jobs.ledger.views import LotView
 from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import can, me
 from web.context import here
-from web.forms import LOSSES, Form, inspection_from, loss_from
+from web.forms import LOSSES, Form, fault_from, inspection_from, loss_from
 from web.language import gettext as _
 from web.runs import DRIVER, run_for
 from web.titles import own_title
@@ -139,6 +139,43 @@ def sign(code: str) -> AnyResponse:
     return _back(code)
 
 
+@pages.post("/l/<code>/rework")
+def rework(code: str) -> AnyResponse | tuple[str, int]:
+    """Put a bag aside: pieces of it are put right first."""
+    context = here()
+    found = views.lot(context.ledger.reading, code)
+    form = Form(request.form)
+    pieces = form.whole("rework", 1, found.pieces)
+    why = fault_from(form, "rework_reason")
+    if not form.good:
+        form.typed |= {"accepted": str(found.pieces), "rejected": "0"}
+        return _page(found, form), 422
+    lots.rework(context.ledger, found.code, pieces, why, me().login, context.now())
+    return _back(found.code)
+
+
+@pages.post("/l/<code>/reworked")
+def reworked(code: str) -> AnyResponse:
+    """They are put right: the bag can be inspected."""
+    context = here()
+    lots.reworked(context.ledger, code, me().login, context.now())
+    return _back(code)
+
+
+@pages.post("/l/<code>/scrap")
+def scrap(code: str) -> AnyResponse | tuple[str, int]:
+    """Accepted pieces were spoilt at the hub."""
+    context = here()
+    found = views.lot(context.ledger.reading, code)
+    form = Form(request.form)
+    pieces = form.whole("spoilt", 1, found.accepted)
+    why = fault_from(form, "spoilt_reason")
+    if not form.good:
+        return _page(found, form), 422
+    lots.scrap(context.ledger, found.code, pieces, why, me().login, context.now())
+    return _back(found.code)
+
+
 def _name(login: str) -> str:
     """Return what a person is called; what stands in her place when she has left."""
     try:
@@ -176,6 +213,7 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         counting=counting,
         gate=(gate := gates.gate_of(db, found.code)),
         is_held=gate.is_held(context.now()),
+        rework=gates.in_rework(db, found.code),
         inspector=_name(found.inspected_by),
         signer=_name(gate.signed_by),
         mine=at_hub and me().login == found.inspected_by,

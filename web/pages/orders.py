@@ -9,8 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
+from jobs.hub import kit_of
 from jobs.law import Books
-from jobs.ledger import given, history, hub, labs, views
+from jobs.ledger import bought, given, history, hub, labs, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView, OrderView
@@ -116,6 +117,9 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         },
         to_pack=sum(lot.accepted for lot in view.lots if not lot.batches and lot.code not in shut),
         link=link,
+        kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
+        if revision
+        else {},
         thanks=given.thanks_of(db, order_id),
         refusal=refusal,
         need=needed.need(db, order_id),
@@ -185,7 +189,10 @@ def need(order_id: str) -> AnyResponse | tuple[str, int]:
 def pack(order_id: str) -> AnyResponse:
     """Put the accepted lots into one batch."""
     context = here()
-    deliveries.pack(context.ledger, order_id, me().login, context.now())
+    order = views.order(context.ledger.reading, order_id)
+    revision = context.revision(order.request.revision_id)
+    kit = kit_of(revision) if revision else None
+    deliveries.pack(context.ledger, order_id, me().login, context.now(), kit)
     return _back(order_id)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.errors import InvalidFieldError
-from jobs.hub import MOST_HOLD_H, Rule, Scope, check, gate
+from jobs.hub import MOST_HOLD_H, Kit, Rule, Scope, check, gate
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ALL = Rule(scope=Scope.ALL, hold_h=24, second=False)
@@ -63,3 +63,25 @@ def test_a_signature_is_asked_for_once():
 def test_a_rule_that_cannot_be_is_refused(rule):
     with pytest.raises(InvalidFieldError):
         check(rule)
+
+
+KIT = Kit(made={"frame": 1, "clip": 2}, bought={"elastic": 1, "sheet": 1})
+
+
+@pytest.mark.parametrize(
+    ("made", "bought", "kits"),
+    [
+        ({"frame": 10, "clip": 20}, {}, 10),
+        ({"frame": 10, "clip": 19}, {}, 9),
+        ({"frame": 10}, {}, 0),
+        ({"frame": 10, "clip": 20}, {"elastic": 7}, 7),
+        ({"frame": 10, "clip": 20}, {"elastic": 7, "sheet": 0}, 0),
+        ({"frame": 10, "clip": 20}, {"a thing of another design": 0}, 10),
+    ],
+)
+def test_a_kit_is_complete_when_nothing_of_it_is_missing(made, bought, kits):
+    assert KIT.whole(made, bought) == kits
+
+
+def test_a_kit_of_nothing_is_none():
+    assert Kit(made={}, bought={}).whole({"frame": 1}, {}) == 0

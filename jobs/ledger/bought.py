@@ -1,0 +1,66 @@
+"""Bought parts at the hub (foils, elastics): a book of what was counted in and what parcels used.
+
+An item that was never counted is not kept: it limits no kit. The functions that write run inside the
+caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from jobs.hub import Kit
+
+
+def in_stock(db: sqlite3.Connection) -> Mapping[str, int]:
+    """Return how many of each item are at the hub, of those that somebody has counted."""
+    rows = db.execute("select item, sum(change) from hub_stock group by item order by item")
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def move(
+    db: sqlite3.Connection, item: str, change: int, batch: str, by: str, now: datetime
+) -> None:
+    """Write a line of the book; `batch` is "" for a count."""
+    db.execute(
+        "insert into hub_stock (item, change, batch, by_person, at) values (?, ?, ?, ?, ?)",
+        (item, change, batch, by, now.isoformat()),
+    )
+
+
+def use(db: sqlite3.Connection, batch_id: str, kit: Kit, by: str, now: datetime) -> None:
+    """A parcel takes along what its complete kits need, as far as it is there."""
+    kits = kit.whole(_made(db, batch_id), {})
+    known = in_stock(db)
+    for item, each in kit.bought.items():
+        if item in known:
+            used = min(kits, known[item] // each) * each
+            move(db, item, -used, batch_id, by, now)
+
+
+def kits_in(db: sqlite3.Connection, batch_id: str, kit: Kit) -> int:
+    """Return how many complete kits a parcel holds."""
+    used = db.execute(
+        "select item, -sum(change) from hub_stock where batch = ? group by item", (batch_id,)
+    )
+    return kit.whole(_made(db, batch_id), {row[0]: int(row[1]) for row in used})
+
+
+def _made(db: sqlite3.Connection, batch_id: str) -> dict[str, int]:
+    rows = db.execute(
+        "select l.part_id, sum(b.pieces) from batch_lot b join lot l on l.code = b.lot_code"
+        " where b.batch_id = ? group by l.part_id",
+        (batch_id,),
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def packed(db: sqlite3.Connection, order_id: str) -> Mapping[str, int]:
+    """Return the pieces of an order's parts that are in parcels and were not lost or refused."""
+    rows = db.execute(
+        "select l.part_id, sum(b.pieces - b.refused - b.lost) from batch_lot b"
+        " join lot l on l.code = b.lot_code where l.order_id = ? group by l.part_id",
+        (order_id,),
+    )
+    return {row[0]: int(row[1]) for row in rows}

@@ -57,6 +57,22 @@ class BatchState(enum.StrEnum):
     RECEIVED = "received"
 
 
+class CourierKind(enum.StrEnum):
+    """How a batch leaves the hub."""
+
+    HAND = "hand"  # somebody fetches it
+    DRIVER = "driver"  # a volunteer brings it on a run
+    CARRIER = "carrier"  # a company, with a number to follow it
+
+
+class StopOutcome(enum.StrEnum):
+    """What a driver says of one stop."""
+
+    DELIVERED = "delivered"  # the courier's word; received is the hospital's
+    NOBODY = "nobody-there"
+    REFUSED = "refused-at-the-door"
+
+
 class ReasonCode(enum.StrEnum):
     """Why a node gets nothing, or why pieces of an order are not planned."""
 

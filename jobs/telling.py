@@ -39,6 +39,7 @@ class Kind(enum.StrEnum):
     ORDER_CONFIRMED = "order-confirmed"
     ORDER_REFUSED = "order-refused"
     ORDER_SENT = "order-sent"  # a parcel is on its way
+    ORDER_HANDED = "order-handed"  # a courier says that it was handed over
     ORDER_RECALLED = "order-recalled"  # pieces that they have are called back
     ORDER_NEED = "order-need"  # do they still need it?
     ORDER_CANCELLED = "order-cancelled"  # nothing of it will come
@@ -53,8 +54,8 @@ class Channel(enum.StrEnum):
 
 #: Kinds that go to requesters, who have no account.
 TO_REQUESTERS = (
-    Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT, Kind.ORDER_RECALLED,
-    Kind.ORDER_NEED, Kind.ORDER_CANCELLED,
+    Kind.ORDER_ASKED, Kind.ORDER_CONFIRMED, Kind.ORDER_REFUSED, Kind.ORDER_SENT,
+    Kind.ORDER_HANDED, Kind.ORDER_RECALLED, Kind.ORDER_NEED, Kind.ORDER_CANCELLED,
 )  # fmt: skip
 #: What people of a role can choose to be told, in the order of the page.
 CHOICES: Mapping[Role, tuple[Kind, ...]] = MappingProxyType(

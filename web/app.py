@@ -82,7 +82,7 @@ _PAGES = (
 _MOST_BYTES = 1024 * 1024
 _YEAR_S = 365 * 86400
 #: Addresses that are secrets: browsers keep nothing of what is there.
-_SECRET = ("/o/", "/d/", "/run/")
+_SECRET = ("/o/", "/d/", "/r/", "/run/")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"

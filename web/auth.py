@@ -99,6 +99,14 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.pack": _HUB,
         "orders.dispatch": _HUB,
         "orders.hide_thanks": _STEWARD,
+        "deliveries.index": _HUB,
+        "deliveries.hand": _HUB,
+        "deliveries.carrier": _HUB,
+        "deliveries.new_run": _HUB,
+        "deliveries.come_back": _HUB,
+        "deliveries.release": _STEWARD,
+        "deliveries.run": PUBLIC,  # whoever holds the run's address, for as long as it lasts
+        "deliveries.stop": PUBLIC,
         "deliveries.note": _HUB,
         "deliveries.parcel": PUBLIC,  # whoever holds the parcel's address, here and below
         "deliveries.parcel_note": PUBLIC,

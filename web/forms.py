@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -188,6 +188,31 @@ def harvest_from(form: Form, pieces: int) -> tuple[int, int, str]:
     if counted and (scrap or good < pieces) and not reason:
         form.wrong("reason", _("Say what happened to the pieces that are not good or not there."))
     return good, scrap, reason
+
+
+def clock_from(form: Form, name: str) -> time:
+    """Read a time of day; use it only if the form is good."""
+    match = _CLOCK.fullmatch(form[name].strip())
+    if match is None:
+        form.wrong(name, _("Please write a time, like 18:30."))
+        return time()
+    return time(int(match[1]), int(match[2]))
+
+
+def stops_from(form: Form, batches: Collection[str]) -> list[str]:
+    """Read which parcels go along, in the order of their numbers; use it only if the form is good."""
+    numbers: dict[int, str] = {}
+    for batch in batches:
+        typed = form[f"stop_{batch}"].strip()
+        if not typed:
+            continue
+        number = form.whole(f"stop_{batch}", 1, 99)
+        if number in numbers:
+            form.wrong(f"stop_{batch}", _("This number stands at another parcel too."))
+        numbers[number] = batch
+    if not numbers and form.good:
+        form.wrong("stops", _("Number at least one parcel."))
+    return [numbers[number] for number in sorted(numbers)]
 
 
 def refusal_from(form: Form) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from jobs.model import CourierKind
 from jobs.telling import TO_REQUESTERS, Kind
 from web.language import Speech
 from web.sentences import say
@@ -160,10 +161,36 @@ def _to_requester(
                 "Do not use them: %(reason)s.\n\nWhich bags they came in, and where to say that you"
                 " have read this:", reason=str(facts["reason"]).rstrip("."),
             )  # fmt: skip
+        case Kind.ORDER_HANDED:
+            subject = _("A parcel was handed over to you")
+            text = _(
+                "So says the courier. Please count it, and say here what has arrived, or that nothing"
+                " has:"
+            )
         case _:
-            subject = _("A parcel is on its way to you")
-            text = _("When it has arrived, count it and say so here:")
+            subject, way = _way(speech, facts)
+            text = "\n\n".join([*way, _("When it has arrived, count it and say so here:")])
     return subject, text
+
+
+def _way(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, list[str]]:
+    """Return the subject of a parcel's letter, and how the parcel comes."""
+    _ = speech.gettext
+    match facts.get("courier"):
+        case CourierKind.CARRIER:
+            way = [
+                _("%(carrier)s brings it, under the number %(tracking)s.",
+                  carrier=facts["carrier"], tracking=facts["tracking"]),
+            ]  # fmt: skip
+        case CourierKind.DRIVER:
+            way = [
+                _("A volunteer brings it on %(day)s between %(start)s and %(end)s.",
+                  day=speech.day(str(facts["day"])), start=facts["from"], end=facts["to"]),
+                _("Please let somebody be there who can take it."),
+            ]  # fmt: skip
+        case _:
+            way = []
+    return _("A parcel is on its way to you"), way
 
 
 def _words(

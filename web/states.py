@@ -8,7 +8,7 @@ from types import MappingProxyType
 from designs.model import ReviewState
 from jobs.first_mile import PickupState
 from jobs.lifecycle import AttemptState
-from jobs.model import BatchState, LotState, OrderState, Role
+from jobs.model import BatchState, LotState, OrderState, Role, StopOutcome
 from printers.model import MANUAL, PrinterState
 from web.language import Lazy, lazy_gettext
 
@@ -66,6 +66,14 @@ BATCH_STATES: Words = MappingProxyType(
         BatchState.PACKED: lazy_gettext("packed"),
         BatchState.DISPATCHED: lazy_gettext("on its way"),
         BatchState.RECEIVED: lazy_gettext("has arrived"),
+    }
+)
+
+STOP_OUTCOMES: Words = MappingProxyType(
+    {
+        StopOutcome.DELIVERED: lazy_gettext("handed over"),
+        StopOutcome.NOBODY: lazy_gettext("nobody there"),
+        StopOutcome.REFUSED: lazy_gettext("not taken"),
     }
 )
 

@@ -41,6 +41,7 @@ from web.states import (
     REVIEW_STATES,
     ROLES,
     STEPS,
+    STOP_OUTCOMES,
 )
 from web.titles import own_title, part_words
 
@@ -129,6 +130,11 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "lot-released": lazy_gettext("Bag of a withdrawn design released"),
         "packed": lazy_gettext("Packed"),
         "dispatched": lazy_gettext("Dispatched"),
+        "batch-released": lazy_gettext("Signed: it may leave"),
+        "handed-over": lazy_gettext("Handed over, says the courier"),
+        "came-back": lazy_gettext("Came back to the hub"),
+        "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),
+        "refused-at-the-door": lazy_gettext("Not taken at the door: it came back to the hub"),
         "received": lazy_gettext("Received by the requester"),
         "thanks-hidden": lazy_gettext("A word of thanks is kept from the workshops"),
         "thanks-shown": lazy_gettext("A word of thanks is shown to the workshops again"),
@@ -340,6 +346,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         attempt_states=ATTEMPT_STATES,
         batch_states=BATCH_STATES,
+        stop_outcomes=STOP_OUTCOMES,
         counted_words=counted,
         inspected_words=inspected,
         received_words=received,

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from designs.regulation import Profile, profiles
 from jobs.coordinator import telling
+from jobs.coordinator.couriers import Courier, HandPickUp
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit
 from jobs.ledger import bought, hub, needs, recalls, reviews, views
 from jobs.ledger.books import books
+from jobs.ledger.parcels import parcel
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
@@ -80,34 +82,123 @@ def _needed(db: sqlite3.Connection, order_id: str, lots: list[sqlite3.Row]) -> l
     return found
 
 
-def dispatch(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
-    """The batch has left the hub.
+def dispatch(
+    ledger: Ledger, batch_id: str, by: str, now: datetime, courier: Courier | None = None
+) -> None:
+    """The batch has left the hub; somebody has fetched it where no courier is named.
 
     Raises:
         NotFoundError: there is no such batch.
-        RefusedError: it has left already, or its requester has not said that she still needs it.
+        RefusedError: it has left already, or may not leave.
+        InvalidFieldError: what was typed of the courier cannot be used.
     """
     with ledger.transaction() as db:
-        batch = views.batch(db, batch_id)
-        if batch.state is not BatchState.PACKED:
-            raise RefusedError(f"Batch {batch_id} is {batch.state} already.")
-        held = {lot.lot for lot in batch.lots} & reviews.held_lots(db, batch.order_id)
-        if held:
-            raise RefusedError(
-                f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
-            )
-        if needs.need(db, batch.order_id).is_open:
-            raise RefusedError(
-                "Its requester was asked whether she still needs it, and has not answered."
-                " Telephone her, and write her answer on the page of the order."
-            )
-        rule = _rule(db, batch.order_id, now)
-        db.execute(
-            "update batch set state = ?, dispatched_at = ?, profile = ? where id = ?",
-            (BatchState.DISPATCHED, now.isoformat(), rule.id if rule else "", batch_id),
+        leave(db, batch_id, courier or HandPickUp(), by, now)
+
+
+def leave(db: sqlite3.Connection, batch_id: str, courier: Courier, by: str, now: datetime) -> None:
+    """As `dispatch`, inside the caller's transaction."""
+    batch = views.batch(db, batch_id)
+    if batch.state is not BatchState.PACKED:
+        raise RefusedError(f"Batch {batch_id} is {batch.state} already.")
+    held = {lot.lot for lot in batch.lots} & reviews.held_lots(db, batch.order_id)
+    if held:
+        raise RefusedError(
+            f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
         )
-        event(db, batch.order_id, "dispatched", by, batch_id, now)
-        telling.on_order(db, batch.order_id, Kind.ORDER_SENT, batch_id, now)
+    if needs.need(db, batch.order_id).is_open:
+        raise RefusedError(
+            "Its requester was asked whether she still needs it, and has not answered."
+            " Telephone her, and write her answer on the page of the order."
+        )
+    rule = _rule(db, batch.order_id, now)
+    if rule is not None and rule.signed_release and not parcel(db, batch_id).released_by:
+        raise RefusedError(
+            f"Under “{rule.title}” a steward who did not pack it signs before it leaves."
+        )
+    facts = courier.leave(db, batch_id)
+    db.execute(
+        "update batch set state = ?, dispatched_at = ?, profile = ? where id = ?",
+        (BatchState.DISPATCHED, now.isoformat(), rule.id if rule else "", batch_id),
+    )
+    event(db, batch.order_id, "dispatched", by, batch_id, now)
+    telling.on_order(db, batch.order_id, Kind.ORDER_SENT, _letter(db, batch_id), now, **facts)
+
+
+def _letter(db: sqlite3.Connection, batch_id: str) -> str:
+    """Name a way that a batch has gone: one that came back goes again, and is told again."""
+    row = db.execute(
+        "select count(*) from event where kind = 'dispatched' and subject = ?", (batch_id,)
+    ).fetchone()
+    return f"{batch_id}:{row[0]}"
+
+
+def release(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
+    """A steward who did not pack a batch signs that it may leave. Twice is as good as once.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        RefusedError: it has left, or she packed it herself.
+    """
+    with ledger.transaction() as db:
+        found = parcel(db, batch_id)
+        if found.batch.state is not BatchState.PACKED:
+            raise RefusedError(f"Batch {batch_id} is {found.batch.state} already.")
+        if found.packed_by == by:
+            raise RefusedError("You have packed it: somebody else signs.")
+        if found.released_by:
+            return
+        db.execute(
+            "update batch set released_by = ?, released_at = ? where id = ?",
+            (by, now.isoformat(), batch_id),
+        )
+        event(db, found.batch.order_id, "batch-released", by, batch_id, now)
+
+
+def hand_over(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> None:
+    """A courier says that a batch was handed over: its recipient is asked to count it."""
+    batch = views.batch(db, batch_id)
+    db.execute("update batch set handed_at = ? where id = ?", (now.isoformat(), batch_id))
+    event(db, batch.order_id, "handed-over", by, batch_id, now)
+    telling.on_order(db, batch.order_id, Kind.ORDER_HANDED, _letter(db, batch_id), now)
+
+
+def come_back(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:
+    """The hub has a batch in its hand again that had left.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        RefusedError: it is not on its way.
+        InvalidFieldError: without a reason.
+    """
+    if not reason.strip() or len(reason) > MOST_REASON:
+        raise InvalidFieldError("reason", f"is needed, at most {MOST_REASON} characters")
+    with ledger.transaction() as db:
+        bring_back(db, batch_id, reason.strip(), by, now)
+
+
+def bring_back(
+    db: sqlite3.Connection,
+    batch_id: str,
+    reason: str,
+    by: str,
+    now: datetime,
+    kind: str = "came-back",
+) -> None:
+    """As `come_back`, inside the caller's transaction. Lots called back meanwhile are taken out of it."""
+    batch = views.batch(db, batch_id)
+    if batch.state is not BatchState.DISPATCHED:
+        raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
+    db.execute(
+        "update batch set state = ?, dispatched_at = null, handed_at = null, released_by = '',"
+        " released_at = null, profile = '', courier = '', carrier = '', tracking = '', run = ''"
+        " where id = ?",
+        (BatchState.PACKED, batch_id),
+    )
+    event(db, batch.order_id, kind, by, batch_id, now, reason=reason)
+    for lot in batch.lots:
+        if views.lot(db, lot.lot).recall:
+            recalls.unpack(db, lot.lot, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

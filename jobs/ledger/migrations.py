@@ -411,6 +411,23 @@ def m033_parcels(db: Database) -> None:
         alter table batch add column packed_by text not null default '';
         alter table batch add column damaged integer not null default 0;
         alter table batch add column refuse_reason text not null default '';
+        alter table batch add column released_by text not null default '';
+        alter table batch add column released_at text;
+        alter table batch add column courier text not null default '';
+        alter table batch add column carrier text not null default '';
+        alter table batch add column tracking text not null default '';
+        alter table batch add column run text not null default '';
+        alter table batch add column handed_at text;
+        create table run (
+            id text primary key, driver text not null, day text not null, from_clock text not null,
+            to_clock text not null, by_person text not null, at text not null,
+            over_at text not null, ended_at text
+        ) strict;
+        create table stop (
+            run text not null references run(id), number integer not null check (number > 0),
+            batch_id text not null, outcome text not null default '', reason text not null default '',
+            at text, primary key (run, number)
+        ) strict;
         """,
     )
 

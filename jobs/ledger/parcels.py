@@ -8,7 +8,9 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.ledger import views
+from jobs.ledger.runs import Run, run
 from jobs.ledger.views import BatchView
+from jobs.model import BatchState, CourierKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,13 @@ class Parcel:
     packed_by: str
     damaged: int
     refuse_reason: str
+    released_by: str  # the steward who signed that it may leave; "" while nobody has
+    released_at: datetime | None
+    courier: CourierKind | None  # None: it has not left, or left before this was kept
+    carrier: str  # the company, or who fetched it
+    tracking: str
+    run: Run | None  # of a volunteer driver
+    handed_at: datetime | None  # the courier's word; received is the hospital's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,23 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
         packed_by=row["packed_by"],
         damaged=row["damaged"],
         refuse_reason=row["refuse_reason"],
+        released_by=row["released_by"],
+        released_at=views.when(row["released_at"]),
+        courier=CourierKind(row["courier"]) if row["courier"] else None,
+        carrier=row["carrier"],
+        tracking=row["tracking"],
+        run=run(db, row["run"]) if row["run"] else None,
+        handed_at=views.when(row["handed_at"]),
     )
+
+
+def under_way(db: sqlite3.Connection) -> tuple[Parcel, ...]:
+    """Return the batches that are packed or dispatched, the oldest first."""
+    rows = db.execute(
+        "select id from batch where state in (?, ?) order by packed_at, id",
+        (BatchState.PACKED, BatchState.DISPATCHED),
+    ).fetchall()
+    return tuple(parcel(db, row[0]) for row in rows)
 
 
 def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:

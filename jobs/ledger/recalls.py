@@ -217,7 +217,7 @@ def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> No
         lost=row["lost"],
     )
     db.execute("update lot set recall = ?, recalled = ? where code = ?", (recall_id, pieces, code))
-    _unpack(db, code, now)
+    unpack(db, code, now)
     event(db, row["order_id"], "called-back", "fabnet", code, now, pieces=pieces)
     if pieces:
         why = Reason(code=ReasonCode.RECALLED)
@@ -228,7 +228,7 @@ def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> No
         )
 
 
-def _unpack(db: sqlite3.Connection, code: str, now: datetime) -> None:
+def unpack(db: sqlite3.Connection, code: str, now: datetime) -> None:
     """Take a lot out of a parcel that has not left; a parcel with nothing in it is none."""
     packed = db.execute(
         "select ba.id, ba.order_id from batch_lot b join batch ba on ba.id = b.batch_id"

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import sync_playwright
 
@@ -26,11 +27,14 @@ from jobs.coordinator import (
     nodes,
     orders,
     recalls,
+    reviews,
+    runs,
     upkeep,
 )
 from jobs.coordinator.people import add_person
 from jobs.first_mile import Goods
 from jobs.ledger import first_mile as bags
+from jobs.ledger import links, views
 from jobs.lifecycle import AttemptState
 from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, ReportState
 from jobs.model import Role
@@ -101,6 +105,7 @@ def live_through(site: Site) -> dict[str, str]:
     recall = recalls.begin(
         world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
     )
+    parcels = _parcels(site)
     site.out_of_sight()
     join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
@@ -113,7 +118,7 @@ def live_through(site: Site) -> dict[str, str]:
         "follow": "/o/" + orders.link_of(world.ledger, order),
         "follow-asked": "/o/" + asked.link,
         "follow-received": "/o/" + orders.link_of(world.ledger, received),
-        "lot": f"/l/{counted.lot}", "nothing": "/nothing-here",
+        "lot": f"/l/{counted.lot}", "nothing": "/nothing-here", **parcels,
         "steward:waiting": "/waiting", "steward:orders": "/orders",
         "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",
         "steward:order-received": f"/orders/{received}",
@@ -150,7 +155,36 @@ def _named(
     world.says(told, node)
 
 
+def _parcels(site: Site) -> dict[str, str]:
+    """A parcel with a volunteer, one that waits for a signature; return the addresses."""
+    world = site.world
+    reviews.choose_profile(
+        world.ledger, world.revision, "fr-anti-projection-2020-05", "Camille", world.now
+    )
+    batches = [_packed(site), _packed(site)]
+    deliveries.release(world.ledger, batches[0], "noa", world.now)
+    run = runs.leave(
+        world.ledger, driver="Dominique", day=date(2026, 11, 25), start=time(14), end=time(16),
+        zone=ZoneInfo("Europe/Paris"), batches=batches[:1], by="camille", now=world.now,
+    )  # fmt: skip
+    db = world.ledger.reading
+    return {
+        "parcel": f"/d/{batches[0]}/{links.key_of(db, 'parcel', batches[0])}",
+        "run": f"/r/{run}/{links.key_of(db, 'run', run)}", "steward:deliveries": "/deliveries",
+        "steward:design": f"/designs/{world.revision.id}",
+    }  # fmt: skip
+
+
 def _received(site: Site) -> str:
+    batch = _packed(site)
+    world = site.world
+    deliveries.dispatch(world.ledger, batch, "camille", world.now)
+    words = "Merci à vous tous, les visières sont arrivées juste à temps pour la garde de nuit.\nL’équipe"
+    deliveries.receive(world.ledger, batch, deliveries.Count(thanks=words), "requester", world.now)
+    return views.batch(world.ledger.reading, batch).order_id
+
+
+def _packed(site: Site) -> str:
     world = site.world
     order = world.order(2)
     world.plan()
@@ -162,11 +196,7 @@ def _received(site: Site) -> str:
         world.report(found.ref, ReportState.PRINTED)
         code = harvests.harvest(world.ledger, found.ref, 2, 1, "warped", "nour", world.now)
         lots.inspect(world.ledger, str(code), 2, 0, "", "camille", world.now)
-    batch = deliveries.pack(world.ledger, order, "camille", world.now)
-    deliveries.dispatch(world.ledger, batch, "camille", world.now)
-    words = "Merci à vous tous, les visières sont arrivées juste à temps pour la garde de nuit.\nL’équipe"
-    deliveries.receive(world.ledger, batch, deliveries.Count(thanks=words), "requester", world.now)
-    return order
+    return deliveries.pack(world.ledger, order, "camille", world.now)
 
 
 def _fetched(site: Site) -> tuple[str, str]:

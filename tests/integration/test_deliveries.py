@@ -6,12 +6,13 @@ import pypdfium2
 import pytest
 
 from designs.regulation import profiles
-from jobs.coordinator import deliveries, harvests, lots, reviews
+from jobs.coordinator import deliveries, harvests, lots, orders, reviews
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import links, parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
 from tests.doubles.pages import Site
+from tests.doubles.world import a_request
 from tests.integration.test_web import hashed
 
 __all__ = ["hashed"]
@@ -33,9 +34,11 @@ def batch(site):
     return packed(site.world)
 
 
-def packed(world, kits=4, by="inspector"):
+def packed(world, kits=4, by="inspector", **changes):
     """Order, print, count, inspect and pack; return the batch's id."""
-    order_id = world.order(kits)
+    asked = a_request(world.revision, kits, **changes)
+    order_id = orders.place(world.ledger, asked, world.revision, world.now).order_id
+    orders.confirm(world.ledger, order_id, "steward", world.now)
     world.plan()
     world.tick()
     for each in [a for a in world.attempts() if a.order_id == order_id]:

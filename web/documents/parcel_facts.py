@@ -67,8 +67,10 @@ def note_of(context: Context, batch_id: str) -> Note:
         at=context.now(),
         design=_both(revision.title) if revision else Words(fr=design, en=design),
         revision=f"{revision.version} ({revision.id[:_ID]})" if revision else design,
-        carried="",
-        released="",
+        carried=_carried(found),
+        released=f"{found.released_by}, {_moment(found.released_at, zone)}"
+        if found.released_at
+        else "",
         lines=tuple(_line(lot, parts, zone) for lot in lots),
         sums=tuple(
             PartSum(
@@ -85,6 +87,13 @@ def note_of(context: Context, batch_id: str) -> Note:
         skin=rule.skin if rule else None,
         url=parcel_url(context, batch_id),
     )
+
+
+def _carried(found: Parcel) -> str:
+    if found.run is not None:
+        tour = found.run
+        return f"{tour.driver}, {tour.day:%d/%m/%Y} {tour.start:%H:%M}-{tour.end:%H:%M}"
+    return " ".join(filter(None, (found.carrier, found.tracking)))
 
 
 def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo) -> NoteLine:

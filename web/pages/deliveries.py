@@ -1,23 +1,191 @@
-"""A parcel: its delivery note, and its own page for the hospital, who says there what has arrived."""
+"""Parcels: how they leave, a driver's run, the delivery note, and the page where a hospital counts.
+
+Leaves packing to the pages of orders.
+"""
 
 from __future__ import annotations
+
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import deliveries
+from jobs.coordinator import runs as run_leaves
+from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
-from jobs.ledger import links, parcels, views
+from jobs.ledger import links, parcels, runs, views
 from jobs.ledger.given import thanks_of
-from jobs.model import BatchState
+from jobs.model import BatchState, StopOutcome
+from web.auth import me
 from web.context import here
 from web.documents.delivery_note import draw
 from web.documents.parcel_facts import note_of, rule_of
-from web.forms import Form, receipt_from
+from web.forms import Form, clock_from, receipt_from, stops_from
+from web.language import gettext as _
 
 pages = Blueprint("deliveries", __name__)
 
 _REQUESTER = "requester"
+
+
+@pages.get("/deliveries")
+def index() -> str:
+    """What is to be handed over, and what is on its way."""
+    return _all(Form(), "")
+
+
+def _all(form: Form, form_of: str) -> str:
+    """Return the page of all parcels; `form_of` names the form that was filled: a batch, or "run"."""
+    context = here()
+    db = context.ledger.reading
+    found = parcels.under_way(db)
+    orders = {each.batch.order_id: views.order(db, each.batch.order_id) for each in found}
+    rules = {each.batch.id: rule_of(context, each) for each in found}
+    return render_template(
+        "deliveries.html",
+        packed=[each for each in found if each.batch.state is BatchState.PACKED],
+        gone=[each for each in found if each.batch.state is BatchState.DISPATCHED],
+        orders=orders,
+        signs={batch for batch, rule in rules.items() if rule is not None and rule.signed_release},
+        runs=[(run, run_url(run.id), run.is_over(context.now())) for run in runs.open_runs(db)],
+        today=context.today(),
+        form=form,
+        form_of=form_of,
+    )
+
+
+def run_url(run_id: str) -> str:
+    """Return the secret address of a driver's run."""
+    key = links.key_of(here().ledger.reading, "run", run_id)
+    return here().settings.public_url + url_for(".run", run_id=run_id, key=key)
+
+
+def _go(batch_id: str, courier: Courier, form: Form) -> AnyResponse | tuple[str, int]:
+    context = here()
+    batch = views.batch(context.ledger.reading, batch_id)
+    if batch.state is BatchState.PACKED:  # pressed twice: it has left with the first
+        try:
+            deliveries.dispatch(context.ledger, batch_id, me().login, context.now(), courier)
+        except InvalidFieldError as error:
+            form.wrong(error.field, _wrong(error))
+            return _all(form, batch_id), 422
+    return redirect(url_for(".index"), 303)
+
+
+def _wrong(error: InvalidFieldError) -> str:
+    match error.field:
+        case "tracking":
+            return _("Please write the number as it stands on the slip.")
+        case "driver" | "carrier" | "name" | "reason":
+            return _("Please fill this in, with 100 letters at most.")
+        case "to":
+            return _("The end is before the beginning.")
+        case "day":
+            return _("This day has passed.")
+        case _:
+            return error.why
+
+
+@pages.post("/batches/<batch_id>/hand")
+def hand(batch_id: str) -> AnyResponse | tuple[str, int]:
+    """Somebody has fetched a parcel."""
+    form = Form(request.form)
+    return _go(batch_id, HandPickUp(name=form["name"]), form)
+
+
+@pages.post("/batches/<batch_id>/carrier")
+def carrier(batch_id: str) -> AnyResponse | tuple[str, int]:
+    """A carrier has fetched a parcel."""
+    form = Form(request.form)
+    return _go(batch_id, Carrier(name=form["carrier"], tracking=form["tracking"]), form)
+
+
+@pages.post("/batches/<batch_id>/release")
+def release(batch_id: str) -> AnyResponse:
+    """Sign that a parcel may leave, in the name of who is signed in."""
+    context = here()
+    deliveries.release(context.ledger, batch_id, me().login, context.now())
+    return redirect(url_for(".index"), 303)
+
+
+@pages.post("/batches/<batch_id>/back")
+def come_back(batch_id: str) -> AnyResponse | tuple[str, int]:
+    """The hub has a parcel again that had left."""
+    context, form = here(), Form(request.form)
+    reason = form.text("reason", deliveries.MOST_REASON)
+    if not form.good:
+        return _all(form, batch_id), 422
+    deliveries.come_back(context.ledger, batch_id, reason, me().login, context.now())
+    return redirect(url_for(".index"), 303)
+
+
+@pages.post("/deliveries/runs")
+def new_run() -> AnyResponse | tuple[str, int]:
+    """A volunteer takes parcels along."""
+    context, form = here(), Form(request.form)
+    packed = [
+        each.batch.id
+        for each in parcels.under_way(context.ledger.reading)
+        if each.batch.state is BatchState.PACKED
+    ]
+    batches = stops_from(form, packed)
+    driver, day = form.text("driver", 100), form.day("day", context.today())
+    start, end = clock_from(form, "from"), clock_from(form, "to")
+    if form.good:
+        try:
+            made = run_leaves.leave(
+                context.ledger, driver=driver, day=day, start=start, end=end,
+                zone=ZoneInfo(context.settings.timezone), batches=batches, by=me().login,
+                now=context.now(),
+            )  # fmt: skip
+        except InvalidFieldError as error:
+            form.wrong(error.field, _wrong(error))
+    if not form.good:
+        return _all(form, "run"), 422
+    return redirect(url_for(".index") + f"#run-{made}", 303)
+
+
+# --- the driver's page
+
+
+@pages.get("/r/<run_id>/<key>")
+def run(run_id: str, key: str) -> str:
+    """A driver's run: whoever holds its address reads where to go, until it is over."""
+    return _run_page(run_id, key, Form(), 0)
+
+
+def _run_page(run_id: str, key: str, form: Form, form_of: int) -> str:
+    context = here()
+    links.check(context.ledger.reading, "run", run_id, key)
+    found = runs.run(context.ledger.reading, run_id)
+    return render_template(
+        "run.html",
+        run=found,
+        over=found.is_over(context.now()),
+        hub_contact=context.settings.hub_contact,
+        hub_address=context.settings.hub_address,
+        key=key,
+        form=form,
+        form_of=form_of,
+    )
+
+
+@pages.post("/r/<run_id>/<key>/<int:number>")
+def stop(run_id: str, key: str, number: int) -> AnyResponse | tuple[str, int]:
+    """The driver says what became of a stop."""
+    context = here()
+    links.check(context.ledger.reading, "run", run_id, key)
+    form = Form(request.form)
+    outcome = form.choice("outcome", tuple(StopOutcome))
+    reason = form.text("reason", run_leaves.MOST_REASON, needed=outcome == StopOutcome.REFUSED)
+    if not form.good:
+        return _run_page(run_id, key, form, number), 422
+    run_leaves.say(context.ledger, run_id, number, StopOutcome(outcome), reason, context.now())
+    return redirect(url_for(".run", run_id=run_id, key=key), 303)
+
+
+# --- paper
 
 
 @pages.get("/batches/<batch_id>/note.pdf")

@@ -178,7 +178,7 @@ def run(link: str) -> str:
 def _run(link: str, found: Pickup, form: Form) -> str:
     context = here()
     return render_template(
-        "run.html",
+        "pickup_run.html",
         link=link,
         pickup=found,
         titles=titles(found.bags),

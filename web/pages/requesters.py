@@ -13,6 +13,7 @@ from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.given import thanks_of
 from jobs.ledger.links import key_of
+from jobs.ledger.parcels import parcel
 from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
 from web.context import here
@@ -147,6 +148,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         receipt_of=receipt_of,
         thanks=thanks_of(context.ledger.reading, order.id),
         most_thanks=deliveries.MOST_THANKS,
+        parcels={b.id: parcel(context.ledger.reading, b.id) for b in view.batches},
         parcel_keys={b.id: key_of(context.ledger.reading, "parcel", b.id) for b in view.batches},
         version=version,
     )

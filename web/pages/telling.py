@@ -50,6 +50,7 @@ LETTERS = {
     Kind.ORDER_CONFIRMED: lazy_gettext("to a requester: confirmed"),
     Kind.ORDER_REFUSED: lazy_gettext("to a requester: refused"),
     Kind.ORDER_SENT: lazy_gettext("to a requester: a parcel is on its way"),
+    Kind.ORDER_HANDED: lazy_gettext("to a requester: a parcel was handed over"),
     Kind.ORDER_RECALLED: lazy_gettext("to a requester: pieces are called back"),
 }
 STATES = {

@@ -21,7 +21,7 @@ import web
 from designs.model import ReviewState
 from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
-from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role
+from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role, StopOutcome
 from printers.model import PrinterState
 from web import language, states, titles, words
 from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
@@ -99,6 +99,7 @@ def test_a_missing_translation_would_be_found(catalogue):
         (states.PRINTER_STATES, PrinterState),
         (states.REVIEW_STATES, ReviewState),
         (states.ROLES, Role),
+        (words.STOP_OUTCOMES, StopOutcome),
         (words.SCRAP, SCRAP_REASONS),
         (words.NO_WORDS, REFUSALS),
         (words.STOP_WORDS, STOP_REASONS),

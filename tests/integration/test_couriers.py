@@ -1,0 +1,336 @@
+"""How parcels leave: fetched, with a carrier, with a volunteer; what comes back; what waits for a signature."""
+
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from fabnet import clock
+from fabnet.config import MailConfig
+from fabnet.telling_service import TellingService
+from jobs.coordinator import deliveries, orders, reviews, runs
+from jobs.coordinator.couriers import Carrier, HandPickUp
+from jobs.coordinator.recalls import begin
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger import links, parcels, views
+from jobs.ledger import runs as reading
+from jobs.model import BatchState, CourierKind, StopOutcome
+from jobs.recall import Cause, RecallKind
+from tests.doubles.mail_server import MailServer
+from tests.doubles.pages import Site
+from tests.integration.test_deliveries import VISOR, address, order_of, packed
+from tests.integration.test_web import hashed
+from web.letters import Letterhead
+
+__all__ = ["hashed"]
+
+PARIS = ZoneInfo("Europe/Paris")
+DAY = date(2026, 11, 25)
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def site(world, hashed):
+    world.add_lab()
+    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00")
+
+
+@pytest.fixture
+def batch(site):
+    return packed(site.world, 2)
+
+
+def found(world, batch):
+    return parcels.parcel(world.ledger.reading, batch)
+
+
+def tour(world, *batches, day=DAY, start=time(14), end=time(16), driver="Dominique"):
+    return runs.leave(
+        world.ledger, driver=driver, day=day, start=start, end=end, zone=PARIS, batches=batches,
+        by="steward", now=world.now,
+    )  # fmt: skip
+
+
+def say(world, run, number, outcome, reason=""):
+    runs.say(world.ledger, run, number, outcome, reason, world.now)
+
+
+def page_of(world, run):
+    return f"/r/{run}/{links.key_of(world.ledger.reading, 'run', run)}"
+
+
+def books(world, batch):
+    return world.books(order_of(world, batch))
+
+
+def kinds(world, batch):
+    events = views.order_view(world.ledger.reading, order_of(world, batch)).events
+    return [each.kind for each in events if each.subject == batch]
+
+
+# --- fetched, or by a carrier
+
+
+def test_a_carriers_number_is_typed_once_and_shown_to_the_requester(site, batch):
+    world = site.world
+    for name, tracking in (("", "XY123"), ("Chronopost", ""), ("x" * 101, "XY123"), ("C", "<b>")):
+        with pytest.raises(InvalidFieldError):
+            deliveries.dispatch(
+                world.ledger, batch, "inspector", world.now, Carrier(name=name, tracking=tracking)
+            )
+    assert found(world, batch).batch.state is BatchState.PACKED
+    person = site.person("inspector")
+    answer = person.send(f"/batches/{batch}/carrier", at="/deliveries", carrier="La Poste")
+    assert answer.status_code == 422
+    assert "La Poste" in answer.text
+    typed = {"carrier": " La  Poste ", "tracking": "6A 12345 67890"}
+    answer = person.send(f"/batches/{batch}/carrier", at="/deliveries", **typed)
+    assert answer.status_code == 303
+    assert person.send(f"/batches/{batch}/carrier", at="/deliveries", **typed).status_code == 303
+    assert kinds(world, batch) == ["packed", "dispatched"]
+    said = "La Poste brings it, under the number 6A 12345 67890."
+    assert said in site.person().get(address(world, batch), headers=ENGLISH).text
+    assert "6A 12345 67890" in person.get("/deliveries").text
+
+
+def test_somebody_fetches_it(site, batch):
+    world = site.world
+    person = site.person("inspector")
+    answer = person.send(f"/batches/{batch}/hand", at="/deliveries", name="Ada")
+    assert answer.status_code == 303
+    assert (found(world, batch).courier, found(world, batch).carrier) == (CourierKind.HAND, "Ada")
+    assert books(world, batch).in_transit == 2
+
+
+def test_it_comes_back_with_a_reason_and_leaves_again(site, batch):
+    world, person = site.world, site.person("inspector")
+    with pytest.raises(RefusedError):
+        deliveries.come_back(world.ledger, batch, "wrong address", "inspector", world.now)
+    deliveries.dispatch(
+        world.ledger, batch, "inspector", world.now, Carrier(name="La Poste", tracking="6A123")
+    )
+    back = f"/batches/{batch}/back"
+    assert person.send(back, at="/deliveries", reason=" ").status_code == 422
+    assert person.send(back, at="/deliveries", reason="wrong address").status_code == 303
+    assert (books(world, batch).in_transit, books(world, batch).at_hub) == (0, 2)
+    assert found(world, batch).tracking == ""
+    deliveries.dispatch(world.ledger, batch, "inspector", world.now, HandPickUp())
+    assert kinds(world, batch) == ["packed", "dispatched", "came-back", "dispatched"]
+
+
+# --- volunteer drivers
+
+
+def test_a_run_leaves_whole_or_not_at_all(site, batch):
+    world = site.world
+    other = packed(world, 2)
+    deliveries.dispatch(world.ledger, other, "inspector", world.now)
+    with pytest.raises(RefusedError, match="dispatched already"):
+        tour(world, batch, other)
+    assert found(world, batch).batch.state is BatchState.PACKED
+    assert reading.open_runs(world.ledger.reading) == ()
+    for wrong in ({"driver": " "}, {"end": time(13)}, {"day": date(2026, 11, 20)}):
+        with pytest.raises(InvalidFieldError):
+            tour(world, batch, **wrong)
+    for none in ((), (batch, batch)):
+        with pytest.raises(InvalidFieldError):
+            tour(world, *none)
+    with pytest.raises(NotFoundError):
+        tour(world, "nothing")
+
+
+def test_the_drivers_page_from_the_hub_to_the_last_stop(site, batch):
+    """Stops in the order of their numbers; delivered is not received; the addresses go with the last word."""
+    world, hub = site.world, site.person("inspector")
+    other = packed(world, 2)
+    typed = {"driver": "Dominique", "day": "2026-11-25", "from": "14:00", "to": "16:00"}
+    for wrong in ({}, {f"stop_{batch}": "1", f"stop_{other}": "1"}, {f"stop_{batch}": "x"}):
+        answer = hub.send("/deliveries/runs", at="/deliveries", **typed, **wrong)
+        assert answer.status_code == 422
+    order = {f"stop_{batch}": "2", f"stop_{other}": "1"}
+    assert hub.send("/deliveries/runs", at="/deliveries", **typed, **order).status_code == 303
+    (run,) = reading.open_runs(world.ledger.reading)
+    assert [stop.batch_id for stop in run.stops] == [other, batch]
+    path, driver = page_of(world, run.id), site.person()
+    assert f"https://fabnet.example{path}" in hub.get("/deliveries").text
+    text = driver.get(path, headers=ENGLISH).text
+    for words in (
+        "CHU, urgences",
+        "Ada Infirmière",
+        "tel:0123456789",
+        "Camille, 02 40",
+        "14:00–16:00",
+    ):
+        assert words in text, words
+    assert text.index(other) < text.index(batch)
+    assert "/o/" not in text
+    assert "/d/" not in text, "a driver cannot say for the hospital what has arrived"
+    answer = driver.get(path)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "between 14:00 and 16:00" in driver.get(address(world, batch), headers=ENGLISH).text
+    assert driver.send(f"{path}/1", at=path, outcome="delivered").status_code == 303
+    assert driver.send(f"{path}/1", at=path, outcome="delivered").status_code == 303
+    assert driver.send(f"{path}/1", at=path, outcome="nobody-there").status_code == 409
+    parcel = found(world, other)
+    assert (parcel.batch.state, parcel.handed_at) == (BatchState.DISPATCHED, world.now)
+    assert (books(world, other).in_transit, books(world, other).delivered) == (2, 0)
+    assert driver.send(f"{path}/2", at=path, outcome="refused-at-the-door").status_code == 422
+    assert driver.send(f"{path}/2", at=path, outcome="received").status_code == 422
+    assert driver.send(f"{path}/2", at=path, outcome="nobody-there").status_code == 303
+    assert (books(world, batch).in_transit, books(world, batch).at_hub) == (0, 2)
+    assert kinds(world, batch) == ["packed", "dispatched", "nobody-there"]
+    text = driver.get(path, headers=ENGLISH).text
+    assert "This run is over" in text
+    for gone in ("CHU", "Ada", "0123456789", batch, other):
+        assert gone not in text, gone
+    assert reading.open_runs(world.ledger.reading) == ()
+    count = deliveries.Count(damaged=1)
+    deliveries.receive(world.ledger, other, count, "requester", world.now)
+    assert (books(world, other).delivered, books(world, other).refused) == (1, 1)
+
+
+def test_addresses_go_a_day_after_the_window_whatever_was_said(site, batch):
+    world = site.world
+    path = page_of(world, tour(world, batch))
+    world.pass_time(hours=49)  # from noon, UTC, to 14:00 in Paris two days later
+    assert "CHU" in site.person().get(path).text
+    world.pass_time(hours=2)
+    text = site.person().get(path).text
+    assert "CHU" not in text
+    assert "Ada" not in text
+    answer = site.person().send(f"{path}/1", at="/ask", outcome="delivered")
+    assert answer.status_code == 409
+    assert found(world, batch).handed_at is None
+
+
+def test_only_its_own_address_opens_a_run(site, batch):
+    world = site.world
+    run, other = tour(world, batch), tour(world, packed(world, 2))
+    path, nobody = page_of(world, run), site.person()
+    key = path.rpartition("/")[2]
+    for wrong in (path[:-1], f"/r/{other}/{key}", f"/r/nothing/{key}", f"/d/{batch}/{key}"):
+        assert nobody.get(wrong).status_code == 404
+    answer = nobody.send(f"/r/{other}/{key}/1", at="/ask", outcome="delivered")
+    assert answer.status_code == 404
+    assert nobody.send(f"{path}/9", at=path, outcome="delivered").status_code == 404
+    assert nobody.get("/deliveries").status_code == 303
+    assert site.person("maker").get("/deliveries").status_code == 403
+
+
+def test_what_the_hospital_has_counted_is_not_brought_back_by_a_late_driver(site, batch):
+    world = site.world
+    run = tour(world, batch)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
+    say(world, run, 1, StopOutcome.NOBODY)
+    assert found(world, batch).batch.state is BatchState.RECEIVED
+    assert books(world, batch).delivered == 2
+
+
+def test_a_parcel_that_came_back_and_left_on_another_run_is_not_moved_by_the_first(site, batch):
+    world = site.world
+    first = tour(world, batch)
+    deliveries.come_back(world.ledger, batch, "flat tyre", "steward", world.now)
+    second = tour(world, batch)
+    say(world, first, 1, StopOutcome.REFUSED, "too late")
+    assert found(world, batch).batch.state is BatchState.DISPATCHED
+    assert found(world, batch).run.id == second
+
+
+def test_a_lot_called_back_on_its_way_does_not_leave_a_second_time(site, batch):
+    world = site.world
+    run = tour(world, batch)
+    lot = views.batch(world.ledger.reading, batch).lots[0].lot
+    begin(world.ledger, Cause(kind=RecallKind.LOT, value=lot), "a sharp edge", "steward", world.now)
+    order_id = order_of(world, batch)
+    say(world, run, 1, StopOutcome.REFUSED, "they have read of the recall")
+    assert not views.lot(world.ledger.reading, lot).batches
+    assert world.books(order_id).in_transit == 0
+    assert "Dominique" not in site.person("inspector").get("/deliveries").text
+    assert site.person().get(page_of(world, run)).status_code == 200
+
+
+# --- the signature
+
+
+def test_a_parcel_waits_for_a_steward_who_did_not_pack_it(site):
+    world, steward = site.world, site.person("steward")
+    reviews.choose_profile(world.ledger, world.revision, VISOR, "Ada", world.now)
+    mine, theirs = packed(world, 2, by="steward"), packed(world, 2, by="inspector")
+    for batch in (mine, theirs):
+        with pytest.raises(RefusedError, match="did not pack it signs"):
+            deliveries.dispatch(world.ledger, batch, "steward", world.now)
+    with pytest.raises(RefusedError, match="did not pack it signs"):
+        tour(world, theirs)
+    assert (
+        site.person("inspector").send(f"/batches/{theirs}/release", at="/deliveries").status_code
+        == 403
+    )
+    assert steward.send(f"/batches/{mine}/release", at="/deliveries").status_code == 409
+    text = steward.get("/deliveries").text
+    assert f"/batches/{theirs}/release" in text
+    assert f"/batches/{mine}/release" not in text
+    assert f"/batches/{theirs}/hand" not in text
+    for _twice in range(2):
+        assert steward.send(f"/batches/{theirs}/release", at="/deliveries").status_code == 303
+    assert found(world, theirs).released_by == "steward"
+    deliveries.dispatch(world.ledger, theirs, "inspector", world.now)
+    assert kinds(world, theirs) == ["packed", "batch-released", "dispatched"]
+    deliveries.come_back(world.ledger, theirs, "the box is open", "inspector", world.now)
+    with pytest.raises(RefusedError, match="did not pack it signs"):
+        deliveries.dispatch(world.ledger, theirs, "steward", world.now)
+
+
+# --- letters
+
+
+@pytest.fixture
+def server():
+    found = MailServer().start()
+    yield found
+    found.stop()
+
+
+def test_letters_say_how_it_comes_and_that_it_was_handed_over_in_her_language(site, server):
+    """Real SMTP: a carrier's number in English, a driver's window in French, then that it is there."""
+    world = site.world
+    world.now = clock.now()
+    english = packed(world, 2, contact="ada@chu.example", language="en")
+    french = packed(world, 2, contact="lise@chu.example", language="fr")
+    with world.ledger.transaction() as db:
+        db.execute("delete from notice")
+    deliveries.dispatch(
+        world.ledger, english, "inspector", world.now, Carrier(name="La Poste", tracking="6A123456")
+    )
+    day = world.now.astimezone(PARIS).date() + timedelta(days=1)
+    run = tour(world, french, day=day)
+    say(world, run, 1, StopOutcome.DELIVERED)
+    config = MailConfig(
+        host="127.0.0.1", port=server.port, security="none", sender="fabnet <fabnet@example.org>"
+    )
+    service = TellingService(
+        world.ledger, config, Letterhead(network="N", public_url="https://f.example", secret=b"k"), PARIS
+    )  # fmt: skip
+    service.start()
+    try:
+        letters = {(m["To"], m["Subject"]): m.get_content() for m in server.wait(3)}
+    finally:
+        service.stop()
+    sent = letters["ada@chu.example", "A parcel is on its way to you"]
+    assert "La Poste brings it, under the number 6A123456." in sent
+    link = orders.link_of(world.ledger, order_of(world, english))
+    assert f"https://f.example/o/{link}" in sent
+    sent = letters["lise@chu.example", "Un colis est en route vers vous"]
+    assert "entre 14:00 et 16:00" in sent
+    assert "Dominique" not in sent
+    handed = letters["lise@chu.example", "Un colis vous a été remis"]
+    assert f"/o/{orders.link_of(world.ledger, order_of(world, french))}" in handed
+
+
+def test_a_parcel_that_leaves_again_is_told_again(site):
+    world = site.world
+    batch = packed(world, 2, contact="ada@chu.example")
+    for _twice in range(2):
+        deliveries.dispatch(world.ledger, batch, "inspector", world.now)
+        deliveries.come_back(world.ledger, batch, "wrong ward", "inspector", world.now)
+    told = world.ledger.reading.execute("select count(*) from notice where kind = 'order-sent'")
+    assert told.fetchone()[0] == 2

@@ -70,7 +70,7 @@ TOLD_BY: Mapping[str, Kind] = MappingProxyType(
     {
         "offer": Kind.OFFERS,
         "clear": Kind.BEDS, "harvest": Kind.BEDS, "print": Kind.BEDS,
-        "inspect": Kind.HUB, "pack": Kind.HUB, "dispatch": Kind.HUB,
+        "inspect": Kind.HUB, "pack": Kind.HUB, "dispatch": Kind.HUB, "complaint": Kind.HUB,
         "admit": Kind.TEAM, "unheard": Kind.TEAM, "confirm": Kind.TEAM,
         "need": Kind.TEAM,
     }

@@ -26,6 +26,7 @@ from web.context import Context, SliceDesk, WebSettings, here
 from web.forms import Form
 from web.pages import (
     claims,
+    complaints,
     deliveries,
     designs,
     fleet,
@@ -58,6 +59,7 @@ _PAGES = (
     people,
     orders,
     deliveries,
+    complaints,
     offers,
     stops,
     harvests,

@@ -111,6 +111,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "deliveries.parcel": PUBLIC,  # whoever holds the parcel's address, here and below
         "deliveries.parcel_note": PUBLIC,
         "deliveries.receive": PUBLIC,
+        "deliveries.complain": PUBLIC,
+        "complaints.index": _HUB,
+        "complaints.read": _HUB,
+        "complaints.photo": _ALL,  # a maker those that were passed on to her own node only
         "lots.inspect": _HUB,
         "recalls.index": _HUB,
         "recalls.ask": _HUB,

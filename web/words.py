@@ -136,6 +136,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),
         "refused-at-the-door": lazy_gettext("Not taken at the door: it came back to the hub"),
         "received": lazy_gettext("Received by the requester"),
+        "complained": lazy_gettext("The requester complains"),
+        "complaint-read": lazy_gettext("Complaint read"),
         "thanks-hidden": lazy_gettext("A word of thanks is kept from the workshops"),
         "thanks-shown": lazy_gettext("A word of thanks is shown to the workshops again"),
         "delivered": lazy_gettext("Everything that was ordered has been received"),

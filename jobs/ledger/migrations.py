@@ -423,6 +423,16 @@ def m033_parcels(db: Database) -> None:
             to_clock text not null, by_person text not null, at text not null,
             over_at text not null, ended_at text
         ) strict;
+        create table complaint (
+            id text primary key, batch_id text not null, lot_code text not null, pieces integer not null,
+            text text not null, at text not null, read_by text not null default '', read_at text,
+            advice text not null default '', told integer not null default 0
+        ) strict;
+        create index complaint_by_batch on complaint(batch_id, at);
+        create table complaint_photo (
+            complaint text not null references complaint(id), number integer not null,
+            jpeg blob not null, primary key (complaint, number)
+        ) strict;
         create table stop (
             run text not null references run(id), number integer not null check (number > 0),
             batch_id text not null, outcome text not null default '', reason text not null default '',

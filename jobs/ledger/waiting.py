@@ -26,9 +26,9 @@ class Waiting:
     that has not said what it holds since the ledger was put back), "confirm" (order), "need" (order whose
     requester has not said whether she still needs it), "offer"
     (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
-    counts), "clear" (node/printer), "harvest" (attempt), "inspect" (lot), "rework" (lot
-    of which pieces are put right), "release" (lot that a second
-    person signs), "pack" (order), "dispatch" (batch).
+    counts), "clear" (node/printer), "harvest" (attempt), "complaint" (of a batch), "inspect" (lot), "rework"
+    (lot of which pieces are put right), "release" (lot that a second person signs), "pack" (order), "dispatch"
+    (batch).
     """
 
     kind: str
@@ -42,8 +42,8 @@ class Waiting:
 
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
 _URGENCY = (
-    "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "inspect", "rework",
-    "release", "pack", "dispatch",
+    "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "complaint",
+    "inspect", "rework", "release", "pack", "dispatch",
 )  # fmt: skip
 
 
@@ -225,6 +225,19 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             "select b.* from batch b join orders o on o.id = b.order_id"
             f" where b.state = ? and not {OPEN}",
             (BatchState.PACKED,),
+        )
+    ]
+    found += [
+        Waiting(
+            kind="complaint",
+            key=r["id"],
+            order_id=r["order_id"],
+            text=r["batch_id"],
+            since=views.moment(r["at"]),
+        )
+        for r in db.execute(
+            "select c.*, b.order_id from complaint c join batch b on b.id = c.batch_id"
+            " where c.read_at is null"
         )
     ]
     return found

@@ -6,6 +6,7 @@ looks at them.
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import threading
@@ -16,9 +17,11 @@ from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from jobs.coordinator import (
+    complaints,
     deliveries,
     enrolment,
     first_mile,
@@ -167,12 +170,23 @@ def _parcels(site: Site) -> dict[str, str]:
         world.ledger, driver="Dominique", day=date(2026, 11, 25), start=time(14), end=time(16),
         zone=ZoneInfo("Europe/Paris"), batches=batches[:1], by="camille", now=world.now,
     )  # fmt: skip
+    complaints.complain(
+        world.ledger, batches[0], text="Une arête coupante dans le serre-tête", lot_code="",
+        pieces=1, photos=[_photo()], now=world.now,
+    )  # fmt: skip
     db = world.ledger.reading
     return {
         "parcel": f"/d/{batches[0]}/{links.key_of(db, 'parcel', batches[0])}",
         "run": f"/r/{run}/{links.key_of(db, 'run', run)}", "steward:deliveries": "/deliveries",
+        "inspector:complaints": "/complaints",
         "steward:design": f"/designs/{world.revision.id}",
     }  # fmt: skip
+
+
+def _photo() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 480), "#8a9").save(out, "JPEG")
+    return out.getvalue()
 
 
 def _received(site: Site) -> str:

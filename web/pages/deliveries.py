@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobs.coordinator import complaints as complaining
 from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
 from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
-from jobs.ledger import links, parcels, runs, views
+from jobs.ledger import complaints, links, parcels, runs, views
 from jobs.ledger.given import thanks_of
 from jobs.model import BatchState, StopOutcome
+from web import photos
 from web.auth import me
 from web.context import here
 from web.documents.delivery_note import draw
@@ -214,7 +216,7 @@ def parcel(batch_id: str, key: str) -> str:
     return _page(batch_id, key, Form())
 
 
-def _page(batch_id: str, key: str, form: Form) -> str:
+def _page(batch_id: str, key: str, form: Form, complaint: Form | None = None) -> str:
     context = here()
     db = context.ledger.reading
     links.check(db, "parcel", batch_id, key)
@@ -238,7 +240,60 @@ def _page(batch_id: str, key: str, form: Form) -> str:
         most_reason=deliveries.MOST_REASON,
         key=key,
         form=form,
+        complaint=complaint or Form(),
+        complaints=complaints.of_batch(db, batch_id),
+        lot_choices=[(lot.lot, f"{lot.lot} ({lot.pieces})") for lot in found.batch.lots],
+        most_text=complaining.MOST_TEXT,
+        most_photos=complaining.MOST_PHOTOS,
     )
+
+
+@pages.url_value_preprocessor
+def _allow_photos(endpoint: str | None, _values: dict[str, object] | None) -> None:
+    """Let photos be as large as telephones make them, before anything reads the form."""
+    if endpoint == "deliveries.complain":
+        request.max_content_length = complaining.MOST_PHOTOS * photos.MOST_BYTES + (1 << 20)
+
+
+@pages.post("/d/<batch_id>/<key>/complaint")
+def complain(batch_id: str, key: str) -> AnyResponse | tuple[str, int]:
+    """The hospital says what is wrong, with photos."""
+    context = here()
+    links.check(context.ledger.reading, "parcel", batch_id, key)
+    batch = views.batch(context.ledger.reading, batch_id)
+    form = Form(request.form)
+    text = form.text("text", complaining.MOST_TEXT)
+    lot = form.choice("lot", {"", *(each.lot for each in batch.lots)})
+    sent = {each.lot: each.pieces for each in batch.lots}
+    pieces = form.whole("pieces", 0, sent.get(lot, sum(sent.values()))) if form["pieces"] else 0
+    pictures = _photos(form)
+    if not form.good:
+        return _page(batch_id, key, Form(), form), 422
+    complaining.complain(
+        context.ledger, batch_id, text=text, lot_code=lot, pieces=pieces, photos=pictures,
+        now=context.now(),
+    )  # fmt: skip
+    return redirect(url_for(".parcel", batch_id=batch_id, key=key) + "#wrong", 303)
+
+
+def _photos(form: Form) -> list[bytes]:
+    """Read the photos of a form, without anything that telephones write behind them."""
+    sent = [each for each in request.files.getlist("photos") if each.filename]
+    if len(sent) > complaining.MOST_PHOTOS:
+        form.wrong("photos", _("At most %(most)s photos.", most=complaining.MOST_PHOTOS))
+        return []
+    found = []
+    for each in sent:
+        try:
+            found.append(photos.clean(each.stream.read(photos.MOST_BYTES + 1)))
+        except photos.UnreadablePhotoError as error:
+            form.wrong(
+                "photos",
+                _("A photo is too large.")
+                if error.why == "too-large"
+                else _("A file is no photo that can be read: JPEG, PNG or WebP, please."),
+            )
+    return found
 
 
 @pages.post("/d/<batch_id>/<key>/received")

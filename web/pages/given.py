@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 
 from jobs.ledger import labs
+from jobs.ledger.complaints import told_to
 from jobs.ledger.given import Month, months, thanks_to
 from web.auth import only_at
 from web.context import here
@@ -89,6 +90,7 @@ def show(node: str) -> str:
             for month in sorted({row.month for row in rows}, reverse=True)
         ],
         thanks=thanks_to(db, node),
+        complaints=told_to(db, node),
     )
 
 

@@ -8,6 +8,7 @@ from web import api, auth, joining
 from web.auth import PERMISSIONS, PUBLIC, safe_next
 from web.pages import (
     claims,
+    complaints,
     deliveries,
     designs,
     fleet,
@@ -36,6 +37,7 @@ MODULES = (
     people,
     orders,
     deliveries,
+    complaints,
     offers,
     stops,
     harvests,
@@ -97,6 +99,10 @@ def test_every_endpoint_has_a_line(app):
         ("deliveries.parcel_note", EVERYBODY),
         ("deliveries.receive", EVERYBODY),
         ("requesters.need", EVERYBODY),
+        ("deliveries.complain", EVERYBODY),
+        ("complaints.index", {HUB, STEWARD}),
+        ("complaints.read", {HUB, STEWARD}),
+        ("complaints.photo", SIGNED_IN),
         ("designs.index", EVERYBODY),
         ("designs.show", EVERYBODY),
         ("designs.picture", EVERYBODY),

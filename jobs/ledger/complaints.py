@@ -1,0 +1,107 @@
+"""What hospitals complain of, with their photos, and what became of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.errors import NotFoundError
+from jobs.ledger.views import moment, when
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """What is wrong with pieces of a batch, in a requester's words."""
+
+    id: str
+    batch_id: str
+    order_id: str
+    place: str
+    lot_code: str  # "" where nobody could say which
+    pieces: int
+    text: str
+    photos: int
+    at: datetime
+    read_by: str  # the inspector; "" while nobody has
+    read_at: datetime | None
+    advice: str  # the inspector's, to those who made the pieces
+    told: bool  # they read it
+
+
+_COMPLAINTS = """
+select c.*, b.order_id, o.place,
+ (select count(*) from complaint_photo p where p.complaint = c.id) as photos
+from complaint c join batch b on b.id = c.batch_id join orders o on o.id = b.order_id
+"""
+#: Of a query over complaints `c`: pieces of this node are in its batch, or its lot is of this node.
+_OF_NODE = """
+exists (select 1 from batch_lot bl join lot l on l.code = bl.lot_code join attempt a
+ on a.job_id = l.job_id and a.number = l.number where bl.batch_id = c.batch_id and a.node = ?
+ and c.lot_code in ('', l.code))
+"""
+
+
+def complaint(db: sqlite3.Connection, complaint_id: str) -> Complaint:
+    """Return one complaint.
+
+    Raises:
+        NotFoundError: there is none of this id.
+    """
+    row = db.execute(f"{_COMPLAINTS} where c.id = ?", (complaint_id,)).fetchone()
+    if row is None:
+        raise NotFoundError("complaint", complaint_id)
+    return _complaint(row)
+
+
+def complaints(db: sqlite3.Connection) -> tuple[Complaint, ...]:
+    """Return all complaints, those that nobody has read first, then the newest."""
+    rows = db.execute(f"{_COMPLAINTS} order by c.read_at is not null, c.at desc, c.id")
+    return tuple(map(_complaint, rows))
+
+
+def of_batch(db: sqlite3.Connection, batch_id: str) -> tuple[Complaint, ...]:
+    """Return the complaints of one batch, the oldest first."""
+    rows = db.execute(f"{_COMPLAINTS} where c.batch_id = ? order by c.at, c.id", (batch_id,))
+    return tuple(map(_complaint, rows))
+
+
+def told_to(db: sqlite3.Connection, node: str) -> tuple[Complaint, ...]:
+    """Return what was passed on to a lab, the newest first."""
+    rows = db.execute(
+        f"{_COMPLAINTS} where c.told and {_OF_NODE} order by c.at desc, c.id", (node,)
+    )
+    return tuple(map(_complaint, rows))
+
+
+def photo(db: sqlite3.Connection, complaint_id: str, number: int) -> bytes:
+    """Return one photo as a JPEG; the first is number 1.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = db.execute(
+        "select jpeg from complaint_photo where complaint = ? and number = ?",
+        (complaint_id, number),
+    ).fetchone()
+    if row is None:
+        raise NotFoundError("photo", f"{complaint_id}/{number}")
+    return bytes(row[0])
+
+
+def _complaint(row: sqlite3.Row) -> Complaint:
+    return Complaint(
+        id=row["id"],
+        batch_id=row["batch_id"],
+        order_id=row["order_id"],
+        place=row["place"],
+        lot_code=row["lot_code"],
+        pieces=row["pieces"],
+        text=row["text"],
+        photos=row["photos"],
+        at=moment(row["at"]),
+        read_by=row["read_by"],
+        read_at=when(row["read_at"]),
+        advice=row["advice"],
+        told=bool(row["told"]),
+    )

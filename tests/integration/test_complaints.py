@@ -1,0 +1,132 @@
+"""A hospital complains with photos; an inspector reads it; its makers, and they alone, get it with advice."""
+
+import io
+
+import pytest
+
+from jobs.coordinator import complaints, deliveries
+from jobs.coordinator.people import add_person
+from jobs.errors import InvalidFieldError, RefusedError
+from jobs.ledger import complaints as reading
+from jobs.ledger import views
+from jobs.ledger.waiting import waiting
+from jobs.model import Role
+from tests.doubles.pages import Site
+from tests.doubles.world import NODE
+from tests.integration.test_deliveries import address, order_of, packed
+from tests.integration.test_web import hashed
+from tests.unit.web.test_photos import a_photo
+
+__all__ = ["hashed"]
+
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def site(world, hashed):
+    world.add_lab()
+    found = Site(world, hashed)
+    add_person(world.ledger, "other", "Other", Role.MAKER, hashed, "lab-b", world.now)
+    return found
+
+
+@pytest.fixture
+def batch(site):
+    found = packed(site.world, 2)
+    deliveries.dispatch(site.world.ledger, found, "inspector", site.world.now)
+    return found
+
+
+def complain(world, batch, **changes):
+    facts = {"text": "a sharp edge", "lot_code": "", "pieces": 1, "photos": []}
+    return complaints.complain(world.ledger, batch, **facts | changes, now=world.now)
+
+
+def send(site, batch, photos=(), **fields):
+    path, nurse = address(site.world, batch), site.person()
+    files = [(io.BytesIO(data), f"{n}.jpg") for n, data in enumerate(photos)]
+    fields = nurse.form(path) | {"text": "a sharp edge", "lot": "", "pieces": "1"} | fields
+    return nurse.client.post(f"{path}/complaint", data=fields | {"photos": files}, headers=ENGLISH)
+
+
+def test_from_the_hospital_over_the_inspector_to_the_maker(site, batch):
+    world = site.world
+    lot = views.batch(world.ledger.reading, batch).lots[0].lot
+    before = world.books(order_of(world, batch))
+    assert send(site, batch, [a_photo()], lot=lot).status_code == 303
+    (found,) = reading.complaints(world.ledger.reading)
+    assert (found.lot_code, found.pieces, found.photos) == (lot, 1, 1)
+    assert b"Secret" not in reading.photo(world.ledger.reading, found.id, 1)
+    assert world.books(order_of(world, batch)) == before, "a complaint moves no piece"
+    assert "complaint" in [each.kind for each in waiting(world.ledger.reading, Role.INSPECTOR)]
+    assert "complains of a parcel" in site.person("inspector").get("/waiting?lang=en").text
+    photo, maker, inspector = (
+        f"/complaints/{found.id}/1.jpg",
+        site.person("maker"),
+        site.person("inspector"),
+    )
+    given = f"/labs/{NODE}/given?lang=en"
+    assert "a sharp edge" not in maker.get(given).text
+    assert maker.get(photo).status_code == 403
+    assert site.person().get(photo).status_code == 303
+    assert inspector.get(photo).mimetype == "image/jpeg"
+    read = f"/complaints/{found.id}"
+    assert inspector.send(read, at="/complaints", pass_on="yes", advice=" ").status_code == 422
+    assert inspector.send(read, at="/complaints", advice="x").status_code == 422
+    answer = inspector.send(
+        read, at="/complaints", pass_on="yes", advice="Break the edge with a file."
+    )
+    assert answer.status_code == 303
+    text = maker.get(given).text
+    for words in (
+        "a sharp edge",
+        "Break the edge with a file.",
+        "Thank you for every piece",
+        photo,
+    ):
+        assert words in text, words
+    assert "CHU" not in text.partition('id="complaints"')[2].partition("</section>")[0]
+    assert maker.get(photo).mimetype == "image/jpeg"
+    assert site.person("other").get(photo).status_code == 403
+    assert "complaint" not in [each.kind for each in waiting(world.ledger.reading, Role.INSPECTOR)]
+    assert "has been read" in site.person().get(address(world, batch), headers=ENGLISH).text
+
+
+def test_what_is_not_for_the_makers_is_kept(site, batch):
+    world = site.world
+    complaint = complain(world, batch, text="the parcel came too late")
+    answer = site.person("inspector").send(
+        f"/complaints/{complaint}", at="/complaints", pass_on="no"
+    )
+    assert answer.status_code == 303
+    assert reading.told_to(world.ledger.reading, NODE) == ()
+    assert reading.complaint(world.ledger.reading, complaint).read_by == "inspector"
+
+
+@pytest.mark.parametrize(
+    ("photos", "fields"),
+    [
+        ([b"%PDF"], {}),
+        ([b"x"] * 4, {}),
+        ([], {"text": " "}),
+        ([], {"text": "x" * 1001}),
+        ([], {"lot": "NO-LOT"}),
+        ([], {"pieces": "3"}),
+    ],
+)
+def test_what_cannot_be_kept_is_said_and_nothing_is_kept(site, batch, photos, fields):
+    assert send(site, batch, photos, **fields).status_code == 422
+    assert reading.complaints(site.world.ledger.reading) == ()
+
+
+def test_it_is_kept_once_and_not_before_the_parcel_has_left_nor_without_end(site, batch):
+    world = site.world
+    assert complain(world, batch) == complain(world, batch)
+    for number in range(complaints.MOST_COMPLAINTS - 1):
+        complain(world, batch, text=f"fault {number}")
+    with pytest.raises(RefusedError, match="telephone"):
+        complain(world, batch, text="one more")
+    with pytest.raises(InvalidFieldError, match="photos"):
+        complain(world, batch, photos=[b"x"] * 4)
+    with pytest.raises(RefusedError, match="has not left"):
+        complain(world, packed(world, 2))

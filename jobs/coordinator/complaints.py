@@ -66,8 +66,9 @@ def complain(
             raise RefusedError("So much is wrong with this parcel: please telephone.")
         complaint_id = new_id(8)
         db.execute(
-            "insert into complaint (id, batch_id, lot_code, pieces, text, at) values (?, ?, ?, ?, ?, ?)",
-            (complaint_id, batch_id, lot_code, pieces, text, now.isoformat()),
+            "insert into complaint (id, order_id, batch_id, lot_code, pieces, text, at)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            (complaint_id, batch.order_id, batch_id, lot_code, pieces, text, now.isoformat()),
         )
         db.executemany(
             "insert into complaint_photo (complaint, number, jpeg) values (?, ?, ?)",

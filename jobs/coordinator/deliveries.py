@@ -276,6 +276,10 @@ def _rule(db: sqlite3.Connection, order_id: str, now: datetime) -> Profile | Non
     """
     found = reviews.review(db, views.order(db, order_id).request.revision_id, now.date())
     rule = profiles().get(found.profile.profile) if found.profile else None
+    if rule is not None and rule.is_over(now.date()):
+        raise RefusedError(
+            f"Its rule, “{rule.title}”, ended on {rule.valid_to}: a steward chooses another."
+        )
     if rule is not None and not rule.is_reached(found.state):
         raise RefusedError(
             f"Its design is {found.state}: under “{rule.title}” it must be at least"

@@ -30,9 +30,9 @@ class Complaint:
 
 
 _COMPLAINTS = """
-select c.*, b.order_id, o.place,
+select c.*, o.place,
  (select count(*) from complaint_photo p where p.complaint = c.id) as photos
-from complaint c join batch b on b.id = c.batch_id join orders o on o.id = b.order_id
+from complaint c join orders o on o.id = c.order_id
 """
 #: Of a query over complaints `c`: pieces of this node are in its batch, or its lot is of this node.
 _OF_NODE = """

@@ -424,9 +424,10 @@ def m033_parcels(db: Database) -> None:
             over_at text not null, ended_at text
         ) strict;
         create table complaint (
-            id text primary key, batch_id text not null, lot_code text not null, pieces integer not null,
-            text text not null, at text not null, read_by text not null default '', read_at text,
-            advice text not null default '', told integer not null default 0
+            id text primary key, order_id text not null references orders(id), batch_id text not null,
+            lot_code text not null, pieces integer not null, text text not null, at text not null,
+            read_by text not null default '', read_at text, advice text not null default '',
+            told integer not null default 0
         ) strict;
         create index complaint_by_batch on complaint(batch_id, at);
         create table complaint_photo (

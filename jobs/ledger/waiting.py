@@ -235,9 +235,6 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             text=r["batch_id"],
             since=views.moment(r["at"]),
         )
-        for r in db.execute(
-            "select c.*, b.order_id from complaint c join batch b on b.id = c.batch_id"
-            " where c.read_at is null"
-        )
+        for r in db.execute("select * from complaint where read_at is null")
     ]
     return found

@@ -1,6 +1,8 @@
 """A parcel from the hub's hand to the hospital's word: paper, its own page, what may leave and how."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pypdfium2
 import pytest
@@ -166,7 +168,9 @@ def test_the_use_case_takes_no_refusal_without_a_reason(site, batch):
 # --- what may leave
 
 
-def test_a_parcel_waits_until_its_design_has_been_looked_at_as_far_as_its_rule_asks(site, batch):
+def test_a_parcel_waits_until_its_design_has_been_looked_at_as_far_as_its_rule_asks(
+    site, batch, monkeypatch
+):
     world = site.world
     reviews.choose_profile(world.ledger, world.revision, MASK, "Ada", world.now)
     with pytest.raises(RefusedError, match="must be at least accepted"):
@@ -176,6 +180,11 @@ def test_a_parcel_waits_until_its_design_has_been_looked_at_as_far_as_its_rule_a
         world.ledger, world.revision.id, body="CHU", use="masks", document="n.pdf",
         document_sha256="ab" * 32, until=world.now.date(), by="Ada", now=world.now,
     )  # fmt: skip
+    ended = replace(profiles()[MASK], valid_to=world.now.date() - timedelta(days=1))
+    with monkeypatch.context() as later:
+        later.setattr(deliveries, "profiles", lambda: {MASK: ended})
+        with pytest.raises(RefusedError, match="chooses another"):
+            dispatch(world, batch)
     dispatch(world, batch)
     reviews.choose_profile(world.ledger, world.revision, "", "Ada", world.now)
     assert parcels.parcel(world.ledger.reading, batch).profile == MASK, "it keeps its rule"

@@ -111,7 +111,7 @@ def _head(sheet: Sheet, note: Note) -> None:
     sheet.line(thick=True)
     sheet.gap(2)
     facts = [
-        (_("No."), note.number), (_("Date"), note.date),
+        (_("No."), note.number), (_("Date (day/month/year)"), note.date),
         (_("Order"), f"{note.order} ({note.asked})"),
     ]  # fmt: skip
     call = ": ".join((_("Questions"), note.call)) if note.call else ""

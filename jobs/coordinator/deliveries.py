@@ -122,15 +122,16 @@ def leave(db: sqlite3.Connection, batch_id: str, courier: Courier, by: str, now:
         (BatchState.DISPATCHED, now.isoformat(), rule.id if rule else "", batch_id),
     )
     event(db, batch.order_id, "dispatched", by, batch_id, now)
-    telling.on_order(db, batch.order_id, Kind.ORDER_SENT, _letter(db, batch_id), now, **facts)
+    telling.on_order(db, batch.order_id, Kind.ORDER_SENT, _letter(db, batch), now, **facts)
 
 
-def _letter(db: sqlite3.Connection, batch_id: str) -> str:
+def _letter(db: sqlite3.Connection, batch: views.BatchView) -> str:
     """Name a way that a batch has gone: one that came back goes again, and is told again."""
     row = db.execute(
-        "select count(*) from event where kind = 'dispatched' and subject = ?", (batch_id,)
+        "select count(*) from event where order_id = ? and kind = 'dispatched' and subject = ?",
+        (batch.order_id, batch.id),
     ).fetchone()
-    return f"{batch_id}:{row[0]}"
+    return f"{batch.id}:{row[0]}"
 
 
 def release(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
@@ -160,7 +161,7 @@ def hand_over(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> 
     batch = views.batch(db, batch_id)
     db.execute("update batch set handed_at = ? where id = ?", (now.isoformat(), batch_id))
     event(db, batch.order_id, "handed-over", by, batch_id, now)
-    telling.on_order(db, batch.order_id, Kind.ORDER_HANDED, _letter(db, batch_id), now)
+    telling.on_order(db, batch.order_id, Kind.ORDER_HANDED, _letter(db, batch), now)
 
 
 def come_back(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:

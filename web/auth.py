@@ -89,10 +89,12 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lists.show": _STEWARD,
         "lists.read": _STEWARD,
         "lists.template": _STEWARD,
+        "lists.template_xlsx": _STEWARD,
         "lists.wrong_lines": _STEWARD,
         "orders.confirm": _STEWARD,
         "orders.refuse": _STEWARD,
         "orders.need": _STEWARD,
+        "orders.trial": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only
         "stops.live": _BEDS,
         "orders.write_off": _STEWARD,

@@ -14,11 +14,14 @@ from typing import Final
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.intake import MOST_LINES, Cell
 
+#: The media type of a workbook.
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_COLUMNS = 60
 #: An XLSX file is a ZIP archive: what it unpacks to at most.
 _MOST_UNPACKED: Final = 32 << 20
@@ -111,6 +114,27 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
     writer = csv.writer(out, delimiter=";")
     writer.writerows([[_harmless(cell) for cell in row] for row in rows])
     return out.getvalue().encode("utf-8-sig")
+
+
+def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return a workbook of text: what is typed into a column later stays text too, `01000` as it is."""
+    book = Workbook()
+    sheet = book.worksheets[0]
+    widest: dict[int, int] = {}
+    for number, row in enumerate(rows, 1):
+        for column, text in enumerate(row, 1):
+            cell = sheet.cell(row=number, column=column)
+            cell.number_format = "@"
+            cell.data_type = "s"
+            cell.value = _harmless(text)
+            widest[column] = max(widest.get(column, 0), len(text))
+    for column, letters in widest.items():
+        shape = sheet.column_dimensions[get_column_letter(column)]
+        shape.width, shape.number_format = letters + 4, "@"
+    sheet.freeze_panes = "A2"
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def _harmless(cell: str) -> str:

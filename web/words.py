@@ -99,6 +99,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "need-confirmed": lazy_gettext("All of it is still needed"),
         "lowered": lazy_gettext("Fewer are needed"),
         "cancelled": lazy_gettext("Cancelled"),
+        "trial": lazy_gettext("Said to be a trial"),
+        "no-trial": lazy_gettext("Said to be no trial"),
         "passed-on": lazy_gettext("Spare bag given to the next order"),
         "taken-over": lazy_gettext("Bag taken over that another order had to spare"),
         "planned": lazy_gettext("Planned"),

@@ -174,6 +174,19 @@ def refuse(ledger: Ledger, order_id: str, reason: str, by: str, now: datetime) -
         telling.on_order(db, order_id, Kind.ORDER_REFUSED, order_id, now)
 
 
+def mark_trial(ledger: Ledger, order_id: str, by: str, now: datetime, *, trial: bool) -> None:
+    """An order is made to try the network out, and counted nowhere; or it is a real one after all.
+
+    Raises:
+        NotFoundError: there is no such order.
+    """
+    with ledger.transaction() as db:
+        if views.order(db, order_id).request.sandbox == trial:
+            return
+        db.execute("update orders set sandbox = ? where id = ?", (int(trial), order_id))
+        event(db, order_id, "trial" if trial else "no-trial", by, order_id, now)
+
+
 def _refuse_withdrawn(db: sqlite3.Connection, revision_id: str) -> None:
     stopped = reviews.withdrawal(db, revision_id)
     if stopped is not None:

@@ -49,7 +49,7 @@ def months(db: sqlite3.Connection, node: str) -> tuple[Month, ...]:
         " from harvest h join attempt a on a.job_id = h.job_id and a.number = h.number"
         " join job j on j.id = h.job_id join orders o on o.id = j.order_id"
         " left join lot l on l.job_id = h.job_id and l.number = h.number"
-        " where a.node = ? group by 1, 2, 3, 4 order by 1 desc, 2, 3, 4",
+        " where a.node = ? and not o.sandbox group by 1, 2, 3, 4 order by 1 desc, 2, 3, 4",
         (node,),
     )
     return tuple(Month(**dict(row)) for row in rows)

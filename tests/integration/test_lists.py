@@ -8,11 +8,12 @@ from datetime import date
 import pytest
 from openpyxl import Workbook
 
-from jobs.coordinator import reviews
-from jobs.ledger import views
+from jobs.coordinator import deliveries, harvests, lots, reviews
+from jobs.ledger import given, views
 from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.world import NODE
 from web.auth import hash_password
-from web.sheets import UnreadableSheetError, read_sheet, write_csv
+from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv
 
 HEADER = "Établissement;Contact;Téléphone;Quantité;Date besoin;Code postal\r\n"
 GOOD = "CHU de Nantes;Ada Martin;02 40 00 00 00;1 200;01/12/2026;01000\r\n"
@@ -148,3 +149,54 @@ def test_a_withdrawn_design_is_none_of_this_network(site):
 def test_only_a_steward_reads_lists(site):
     assert sends(site, (HEADER + GOOD).encode(), who="maker").status_code == 403
     assert placed(site) == []
+
+
+def test_the_workbook_to_fill_in_is_read_again(site):
+    steward = site.person("steward")
+    answer = steward.get("/orders/list/template.xlsx")
+    assert answer.mimetype == XLSX
+    rows = read_sheet(answer.data)
+    assert rows[1][rows[0].index("code_postal")] == "44000"
+    assert sends(site, answer.data, "liste.xlsx").status_code == 200
+    assert len(placed(site)) == 1
+
+
+def test_a_line_like_an_open_order_is_marked_for_the_steward(site):
+    sends(site, (HEADER + GOOD).encode())
+    other = GOOD.replace("1 200", "300")
+    answer = sends(site, (HEADER + other).encode())
+    assert "peut-être demandée deux fois" in answer.text
+    (first, second) = views.orders(site.world.ledger.reading)
+    page = site.person("steward").get(f"/orders/{first.id}?lang=en").text
+    assert "Perhaps it was asked twice" in page
+    assert f"/orders/{second.id}" in page
+    assert (
+        "Perhaps it was asked twice"
+        not in site.person("inspector").get(f"/orders/{first.id}?lang=en").text
+    )
+
+
+def test_a_trial_is_flagged_and_counted_nowhere(site):
+    world = site.world
+    world.add_lab()
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    (plate,) = (a.ref for a in world.attempts())
+    world.print(plate)
+    code = harvests.harvest(world.ledger, plate, 2, 0, "", "maker", world.now)
+    lots.inspect(world.ledger, code, 2, 0, "", "noa", world.now)
+    batch = deliveries.pack(world.ledger, order_id, "noa", world.now)
+    deliveries.dispatch(world.ledger, batch, "noa", world.now)
+    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    steward = site.person("steward")
+    counted = r"pieces received</dt><dd>(\d+)"
+    assert re.search(counted, steward.get("/?lang=en").text)[1] == "2"
+    assert given.months(world.ledger.reading, NODE) != ()
+    path = f"/orders/{order_id}"
+    assert steward.send(f"{path}/trial", at=path, trial="yes").status_code == 303
+    assert "trial" in steward.get("/orders?lang=en").text
+    assert re.search(counted, steward.get("/?lang=en").text)[1] == "0"
+    assert given.months(world.ledger.reading, NODE) == ()
+    steward.send(f"{path}/trial", at=path, trial="no")
+    assert re.search(counted, steward.get("/?lang=en").text)[1] == "2"

@@ -12,14 +12,16 @@ from flask import Blueprint, Response, render_template, request
 
 from jobs import intake
 from jobs.coordinator import orders
+from jobs.doubles import doubles
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.intake import Line, Listed, Wrong
 from jobs.ledger import views
+from jobs.model import Order
 from web.context import here
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
 from web.sentences import said_here
-from web.sheets import UnreadableSheetError, read_sheet, write_csv
+from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv, write_xlsx
 
 pages = Blueprint("lists", __name__)
 
@@ -94,8 +96,11 @@ def read() -> str | tuple[str, int]:
         )
         return render_template("list.html", trouble=trouble, **_help()), 422
     made, known, wrong = _place(found)
+    designs = {r.id: r.design for r in context.library.revisions()}
+    all_orders = views.orders(context.ledger.reading)
     return render_template(
         "list_read.html",
+        twice={order.id for order in made if doubles(order, all_orders, designs)},
         made=made,
         known=known,
         wrong=wrong,
@@ -104,12 +109,12 @@ def read() -> str | tuple[str, int]:
     )
 
 
-def _place(found: Listed) -> tuple[list[object], list[object], list[tuple[Line, str]]]:
+def _place(found: Listed) -> tuple[list[Order], list[Order], list[tuple[Line, str]]]:
     """Make orders of the good lines; return those that are new, those known before, and the others."""
     context = here()
     revisions = {r.id: r for r in context.library.revisions()}
-    made: list[object] = []
-    known: list[object] = []
+    made: list[Order] = []
+    known: list[Order] = []
     wrong: list[tuple[Line, str]] = []
     for line in found.lines:
         if line.request is None:
@@ -137,10 +142,19 @@ def _pack(found: Listed, wrong: list[tuple[Line, str]]) -> str:
 @pages.get("/orders/list/template.csv")
 def template() -> Response:
     """An empty list with the names of all columns and one example."""
+    return _file(write_csv(_template()), "fabnet-liste.csv")
+
+
+@pages.get("/orders/list/template.xlsx")
+def template_xlsx() -> Response:
+    """The same as a workbook, whose cells keep the zeros of codes as they are typed."""
+    return _file(write_xlsx(_template()), "fabnet-liste.xlsx", XLSX)
+
+
+def _template() -> list[tuple[str, ...]]:
     design = next(iter(_designs().values()), ("",))[0]
     example = {**intake.EXAMPLE, "article": design}
-    rows = [tuple(intake.COLUMNS), tuple(example.get(name, "") for name in intake.COLUMNS)]
-    return _file(write_csv(rows), "fabnet-liste.csv")
+    return [tuple(intake.COLUMNS), tuple(example.get(name, "") for name in intake.COLUMNS)]
 
 
 @pages.post("/orders/list/wrong.csv")
@@ -155,9 +169,9 @@ def wrong_lines() -> Response | tuple[str, int]:
     return _file(write_csv(rows), "fabnet-a-corriger.csv")
 
 
-def _file(data: bytes, name: str) -> Response:
+def _file(data: bytes, name: str, kind: str = "text/csv") -> Response:
     return Response(
         data,
-        mimetype="text/csv",
+        mimetype=kind,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.hub import kit_of
+from jobs.doubles import Double, doubles
 from jobs.law import Books
 from jobs.ledger import bought, given, history, hub, labs, views
 from jobs.ledger import needs as needed
@@ -18,7 +19,7 @@ from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
 from jobs.messages import PrinterTele
-from jobs.model import AttemptRef, BatchState, OrderState, Role
+from jobs.model import AttemptRef, BatchState, Order, OrderState, Role
 from web.auth import me, safe_next
 from web.context import here
 from web.feeds import WHOLE, Feed
@@ -123,9 +124,19 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         thanks=given.thanks_of(db, order_id),
         refusal=refusal,
         need=needed.need(db, order_id),
+        doubles=_doubles(order) if me().role is Role.STEWARD else (),
         need_form_typed=need_form or Form(),
         version=version,
     )
+
+
+def _doubles(order: Order) -> tuple[Double, ...]:
+    """Return what may have been asked twice; who asks sees nothing of it."""
+    if order.state not in (OrderState.ASKED, OrderState.CONFIRMED):
+        return ()
+    context = here()
+    designs = {r.id: r.design for r in context.library.revisions()}
+    return doubles(order, views.orders(context.ledger.reading), designs)
 
 
 def _books(view: OrderView) -> tuple[Books, ...]:
@@ -168,6 +179,15 @@ def refuse(order_id: str) -> AnyResponse | tuple[str, int]:
     if not form.good:
         return _page(order_id, form), 422
     orders.refuse(context.ledger, order_id, reason, me().login, context.now())
+    return _back(order_id)
+
+
+@pages.post("/orders/<order_id>/trial")
+def trial(order_id: str) -> AnyResponse:
+    """It is made to try the network out, and counted nowhere; or it is a real one after all."""
+    context = here()
+    wanted = Form(request.form)["trial"] == "yes"
+    orders.mark_trial(context.ledger, order_id, me().login, context.now(), trial=wanted)
     return _back(order_id)
 
 

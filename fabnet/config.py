@@ -26,6 +26,7 @@ from jobs.assign import LOOK_AHEAD_S
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, parse
 from jobs.joining import is_loopback
+from jobs.retention import DAYS, Kept
 from jobs.telling import is_address
 from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H
 
@@ -93,6 +94,7 @@ class CoordinatorConfig:
     look_ahead_s: float = LOOK_AHEAD_S  # work that one printer is offered and granted ahead
     silent_after_s: float = 600.0  # then the plates of a lab that is out of reach go to others
     ask_again_days: int = 14  # an older order is sent only once its requester says she needs it
+    keep_contacts_days: int = DAYS[Kept.CONTACT]  # after an order is over, who asked is forgotten
     mail: MailConfig | None = None  # None: nobody is told anything
 
 
@@ -180,8 +182,9 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
         raise ConfigError(str(path), "timezone", why)
     if not 1 <= found.look_ahead_s <= _MOST_LOOK_AHEAD_S:
         raise ConfigError(str(path), "look_ahead_s", "between a second and a week, in seconds")
-    if found.ask_again_days < 1:
-        raise ConfigError(str(path), "ask_again_days", "at least 1, in days")
+    for name in ("ask_again_days", "keep_contacts_days"):
+        if getattr(found, name) < 1:
+            raise ConfigError(str(path), name, "at least 1, in days")
     here = path.resolve().parent
     if found.mail is not None:
         found = replace(found, mail=_mail(path, found.mail))

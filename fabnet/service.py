@@ -32,11 +32,12 @@ from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
-from jobs.coordinator import fitting, planning
+from jobs.coordinator import fitting, planning, retention
 from jobs.coordinator.files import needed_slices
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
 from jobs.live import Live
+from jobs.retention import limits
 from web.app import Server, WebSettings, create_app, make_server
 from web.letters import Letterhead
 
@@ -57,6 +58,8 @@ _NODE_RATE = 500.0
 _NODE_BURST = 2000.0
 #: How often it is looked whether the own certificate is to be made anew.
 _RENEW_S = 300.0
+#: How often it is looked what of people is old enough to be erased.
+_FORGET_S = 3600.0
 #: How often the time that grants have lived is kept.
 _RAN_S = 2.0
 
@@ -93,6 +96,7 @@ class Service:
         self._broker = self._make_broker()
         self._server: Server | None = None
         self._link: Link | None = None
+        self._forget_at_s = 0.0
         self._deaf_from_s: float | None = None  # unless it hears itself before
         self._hosting = Hosting(
             self.ledger, self._folder / "hosted", machine_id(), lambda: self._reach
@@ -252,6 +256,17 @@ class Service:
         self._keep_certificate()
         self._hosting.look()
         self._exchange.tick()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Erase what is known of people once it is old."""
+        if clock.boottime_s() < self._forget_at_s:
+            return
+        self._forget_at_s = clock.boottime_s() + _FORGET_S
+        now = clock.now()
+        found = retention.sweep(self.ledger, limits(now, self._config.keep_contacts_days), now)
+        if found:
+            _log.info("who asked is erased from %d orders that are over", found)
 
     def _keep_broker(self) -> None:
         if self._broker is None or self._broker.alive():

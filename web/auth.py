@@ -91,6 +91,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lists.template": _STEWARD,
         "lists.template_xlsx": _STEWARD,
         "lists.wrong_lines": _STEWARD,
+        "personal.look": _STEWARD,
         "orders.confirm": _STEWARD,
         "orders.refuse": _STEWARD,
         "orders.need": _STEWARD,

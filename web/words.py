@@ -99,6 +99,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "need-confirmed": lazy_gettext("All of it is still needed"),
         "lowered": lazy_gettext("Fewer are needed"),
         "cancelled": lazy_gettext("Cancelled"),
+        "requester-erased": lazy_gettext("Who asked was erased"),
         "trial": lazy_gettext("Said to be a trial"),
         "no-trial": lazy_gettext("Said to be no trial"),
         "passed-on": lazy_gettext("Spare bag given to the next order"),

@@ -507,3 +507,9 @@ def m034_orders(db: Database) -> None:
         alter table orders add column need_answered_at text;
         """,
     )
+
+
+@ledger_migrations()
+def m034_erased(db: Database) -> None:
+    """Since when nobody knows any more who asked for an order."""
+    run_script(db, "alter table orders add column erased_at text;")

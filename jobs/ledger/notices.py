@@ -16,10 +16,11 @@ import msgspec
 
 from jobs.ledger.views import moment, when
 from jobs.model import Role
+from jobs.retention import DAYS, Kept
 from jobs.telling import Channel, Kind, Listener, Notice, Told, next_try
 
 #: Letters are forgotten after this; the books do not need them.
-KEPT = timedelta(days=30)
+KEPT = timedelta(days=DAYS[Kept.LETTER])
 _MOST_ERROR = 300
 
 
@@ -293,6 +294,16 @@ def last_to(db: sqlite3.Connection, login: str, most: int = 5) -> tuple[NoticeVi
         "select * from notice where login = ? order by id desc limit ?", (login, most)
     )
     return tuple(map(_view, rows.fetchall()))
+
+
+def about(db: sqlite3.Connection, refs: Iterable[str]) -> tuple[NoticeView, ...]:
+    """Return the letters to people without an account about these orders, the oldest first."""
+    known = tuple(sorted(refs))
+    marks = ",".join("?" * len(known))
+    rows = db.execute(
+        f"select * from notice where login = '' and ref in ({marks}) order by id", known
+    )
+    return tuple(map(_view, rows))
 
 
 def unsent(db: sqlite3.Connection, since: datetime, most: int = 20) -> tuple[NoticeView, ...]:

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
-from jobs.hub import kit_of
 from jobs.doubles import Double, doubles
+from jobs.hub import kit_of
 from jobs.law import Books
 from jobs.ledger import bought, given, history, hub, labs, views
 from jobs.ledger import needs as needed

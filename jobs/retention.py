@@ -1,0 +1,43 @@
+"""How long what is known of people is kept, kind by kind. Pure; docs/personal-data.md says the same in words.
+
+Leaves forgetting to `jobs.coordinator.retention`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+
+class Kept(enum.StrEnum):
+    """A kind of what is known of people."""
+
+    CONTACT = "contact"  # a requester's name, telephone, e-mail, and what she wrote with her order
+    THANKS = "thanks"  # a requester's word to those who made a delivery
+    LETTER = "letter"  # letters that were sent, with their address
+    INVITE = "invite"  # invitations that nobody used
+
+
+#: Days, where the configuration says nothing else.
+DAYS: Mapping[Kept, int] = MappingProxyType(
+    {Kept.CONTACT: 90, Kept.THANKS: 365, Kept.LETTER: 30, Kept.INVITE: 30}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Before when each kind is forgotten."""
+
+    contact: datetime  # the order's last delivery, or its end
+    thanks: datetime  # when the delivery was received
+    letter: datetime  # when it was written
+    invite: datetime  # when it ran out
+
+
+def limits(now: datetime, contact_days: int = DAYS[Kept.CONTACT]) -> Limits:
+    """Return before when each kind is forgotten now."""
+    days = {**DAYS, Kept.CONTACT: contact_days}
+    return Limits(**{str(kind): now - timedelta(days=days[kind]) for kind in Kept})

@@ -391,6 +391,12 @@ def is_address(text: str) -> bool:
     return len(text) <= _MOST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
+def mail_in(contact: str) -> str:
+    """Return the address of mail in what a requester gave, a telephone number beside it or not; "" for none."""
+    words = re.split(r"[\s/;,<>()]+", contact)
+    return next((word for word in words if is_address(word)), "")
+
+
 def clock_of(minutes: int) -> time:
     """Return minutes after midnight (0..1439) as a time of day."""
     return time(minutes // 60, minutes % 60)

@@ -32,6 +32,7 @@ from jobs.telling import (
     due,
     hello,
     is_address,
+    mail_in,
 )
 
 _MOST_WEBHOOK = 500
@@ -137,9 +138,9 @@ def on_order(
     though she has ended all letters: she has pieces that may harm.
     """
     row = db.execute("select * from orders where id = ?", (order_id,)).fetchone()
-    contact = row["contact"].strip()
+    contact = mail_in(row["contact"])
     ended = row["untold"] and kind is not Kind.ORDER_RECALLED
-    if ended or row["sandbox"] or not is_address(contact):
+    if ended or row["sandbox"] or not contact:
         return
     facts |= {"kits": row["kits"], "due": row["due"]}
     if kind is Kind.ORDER_REFUSED:

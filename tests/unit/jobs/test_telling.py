@@ -24,6 +24,7 @@ from jobs.telling import (
     due,
     hello,
     is_address,
+    mail_in,
     next_try,
 )
 
@@ -297,3 +298,19 @@ def test_a_silence_is_told_once_however_long_it_lasts():
     known = told_of(found, NOON)
     assert alarms(silence, [AWA], known, NOON + timedelta(hours=5)) == ()
     assert alarms(trouble("j1-a1-failed"), [AWA], known, NOON + timedelta(hours=5)) != ()
+
+
+@pytest.mark.parametrize(
+    ("contact", "address"),
+    [
+        ("ada@chu.example", "ada@chu.example"),
+        ("02 40 00 00 00 / ada@chu.example", "ada@chu.example"),
+        ("Ada <ada@chu.example>, poste 12", "ada@chu.example"),
+        ("a@b.fr;c@d.fr", "a@b.fr"),
+        ("02 40 00 00 00", ""),
+        ("ada@chu", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_of_mail_in_a_contact(contact, address):
+    assert mail_in(contact) == address

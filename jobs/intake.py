@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Final
 
+from jobs.habits import day, find_header, heading, is_total, plain, whole
 from jobs.model import MOST_KITS, Request
 
 #: What a spreadsheet holds in one place.
@@ -28,29 +27,61 @@ _MOST_NOTE = 2000
 #: The columns of the template, and the other names by which each is known.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "etablissement": ("hopital", "place", "hospital", "facility", "site", "lieu"),
-        "service": ("ward", "unite", "department"),
-        "contact": ("nom", "demandeur", "requester", "name"),
-        "telephone": ("tel", "phone"),
-        "email": ("mail", "e-mail", "courriel"),
-        "article": ("modele", "what", "item", "design", "produit"),
-        "quantite": ("quantity", "qte", "nombre", "kits", "how many"),
-        "date_besoin": ("date", "due", "echeance", "by when", "pour le"),
-        "reference_externe": (
-            "reference",
-            "numero de commande",
-            "bon de commande",
-            "purchase order",
+        "etablissement": (
+            "hopital", "place", "hospital", "facility", "site", "lieu", "structure", "clinique",
+            "etablissement de sante", "nom de l etablissement", "nom etablissement", "ehpad",
+            "etablissement demandeur", "etablissement service",
         ),
-        "finess": (),
-        "adresse": ("address",),
-        "code_postal": ("cp", "postcode", "zip"),
+        "service": (
+            "ward", "unite", "department", "pole", "unite de soins", "service demandeur",
+            "nom du service",
+        ),
+        "contact": (
+            "nom", "demandeur", "requester", "name", "nom du contact", "nom contact",
+            "personne a contacter", "responsable", "referent", "nom prenom", "nom et prenom",
+            "nom du demandeur", "contact nom", "interlocuteur",
+        ),
+        "telephone": (
+            "tel", "phone", "n tel", "no tel", "numero de telephone", "n de telephone", "portable",
+            "mobile", "telephone portable", "telephone du contact", "tel contact", "contact tel",
+            "contact telephone", "tel portable",
+        ),
+        "email": (
+            "mail", "e mail", "courriel", "adresse mail", "adresse e mail", "adresse email", "mel",
+            "contact mail", "contact email", "email du contact", "mail contact",
+        ),
+        "article": (
+            "modele", "what", "item", "design", "produit", "designation", "materiel",
+            "materiel demande", "type", "type de materiel", "libelle", "libelle article",
+            "article demande", "nom de l article",
+        ),
+        "quantite": (
+            "quantity", "qte", "nombre", "kits", "how many", "quantite demandee", "qte demandee",
+            "quantite souhaitee", "qte souhaitee", "nb", "nbre", "nombre de pieces", "qty",
+            "quantite commandee", "besoin quantite", "nb pieces",
+        ),
+        "date_besoin": (
+            "date", "due", "echeance", "by when", "pour le", "date souhaitee", "date de besoin",
+            "date du besoin", "date limite", "date de livraison", "date de livraison souhaitee",
+            "livraison souhaitee", "date livraison", "besoin pour le", "deadline", "besoin date",
+            "date livraison souhaitee", "due date", "date souhaitee de livraison",
+        ),
+        "reference_externe": (
+            "reference", "numero de commande", "bon de commande", "purchase order", "n commande",
+            "ref", "n de commande", "n bon de commande", "numero bon de commande", "no commande",
+        ),
+        "finess": ("n finess", "numero finess", "code finess"),
+        "adresse": ("address", "adresse de livraison", "rue", "adresse postale"),
+        "code_postal": ("cp", "postcode", "zip", "code post"),
         "ville": ("city", "town", "commune"),
-        "stock_jours": ("stock", "days left"),
-        "quantite_minimale": ("minimum", "quantite min"),
-        "consignes": ("note", "remarque", "remarks", "commentaire", "comment"),
+        "stock_jours": ("stock", "days left", "jours de stock"),
+        "quantite_minimale": ("minimum", "quantite min", "qte min"),
+        "consignes": (
+            "note", "remarque", "remarks", "commentaire", "comment", "remarques", "commentaires",
+            "observations", "observation", "divers", "precisions",
+        ),
     }
-)
+)  # fmt: skip
 #: A line as a hospital would fill it in, but for the design.
 EXAMPLE: Mapping[str, str] = MappingProxyType(
     {
@@ -69,25 +100,6 @@ _NEEDED = ("etablissement", "contact", "quantite", "date_besoin")
 # What goes into the note, with the name under which it stands there.
 _NOTED = ("reference_externe", "finess", "adresse", "code_postal", "ville", "stock_jours",
           "quantite_minimale")  # fmt: skip
-_MONTHS = (
-    "janv",
-    "fevr",
-    "mars",
-    "avr",
-    "mai",
-    "juin",
-    "juil",
-    "aout",
-    "sept",
-    "oct",
-    "nov",
-    "dec",
-)
-_DAYS = (
-    re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ]00:00(?::00)?)?"),
-    re.compile(r"(?P<d>\d{1,2})[/.-](?P<m>\d{1,2})[/.-](?P<y>\d{4}|\d{2})"),
-)
-_WORDS = re.compile(r"(?:[a-z]+\.? )?(?P<d>\d{1,2})(?:er)? (?P<m>[a-z]+)\.? (?P<y>\d{4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +134,12 @@ class Listed:
     lines: tuple[Line, ...]
     unknown: tuple[str, ...]  # columns that were not understood, and left aside
     missing: tuple[str, ...]  # columns without which no line can be an order
+    left: tuple[int, ...] = ()  # lines that sum up others, or are the header once more
 
 
-def plain(text: str) -> str:
-    """Return small letters without accents, with single spaces; "_" is a space."""
-    bare = unicodedata.normalize("NFKD", text.replace("_", " "))
-    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
-
-
-_NAMES = {plain(name): column for column, others in COLUMNS.items() for name in (column, *others)}
+_NAMES = {heading(name): column for column, others in COLUMNS.items() for name in (column, *others)}
+#: What a spreadsheet took for a formula, or would have: `web.sheets` puts an apostrophe before it.
+_HARMLESS = re.compile(r"'(?=[=+\-@])")
 
 
 def said(cell: Cell) -> str:
@@ -143,13 +152,20 @@ def said(cell: Cell) -> str:
         return cell.isoformat()
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).strip()
+    text = str(cell).replace("\N{ZERO WIDTH SPACE}", "").replace("\ufeff", "").strip()
+    return _HARMLESS.sub("", text, count=1) if text.startswith("'") else text
+
+
+def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return how many columns of a request a sheet names: an introduction names none."""
+    filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
+    return len(set(find_header(filled, _NAMES).columns) - {""}) if filled else 0
 
 
 def read(
     rows: Sequence[Sequence[Cell]], designs: Mapping[str, Sequence[str]], today: date, language: str
 ) -> Listed:
-    """Read a list, its header first.
+    """Read a list: its header, which may stand below titles, and the lines under it.
 
     Args:
         rows: the cells; lines without any are left out.
@@ -164,19 +180,24 @@ def read(
     ]
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
-    header = filled[0][1]
-    columns = [_NAMES.get(plain(name), "") for name in header]
-    missing = tuple(name for name in _NEEDED if name not in columns)
-    unknown = tuple(n for n, c in zip(header, columns, strict=True) if n and not c)
+    found = find_header([cells for _, cells in filled], _NAMES)
+    missing = tuple(name for name in _NEEDED if name not in found.columns)
+    unknown = tuple(n for n, c in zip(found.names, found.columns, strict=True) if n and not c)
     lines: list[Line] = []
+    left: list[int] = []
     seen: dict[str, int] = {}
-    for number, cells in [] if missing else filled[1:]:
+    for number, cells in [] if missing else filled[found.last + 1 :]:
+        if is_total(cells) or [*map(heading, cells)] == [*map(heading, filled[found.last][1])]:
+            left.append(number)
+            continue
         typed = dict.fromkeys(COLUMNS, "")
-        for column, cell in zip(columns, cells, strict=False):
+        for column, cell in zip(found.columns, cells, strict=False):
             if column:
                 typed[column] = typed[column] or cell
         lines.append(_line(number, cells, typed, designs, today, language, seen))
-    return Listed(header=header, lines=tuple(lines), unknown=unknown, missing=missing)
+    return Listed(
+        header=found.names, lines=tuple(lines), unknown=unknown, missing=missing, left=tuple(left)
+    )
 
 
 def _line(
@@ -193,7 +214,7 @@ def _line(
     due = _due(typed["date_besoin"], today, wrong)
     revision = _revision(typed["article"], designs, wrong)
     place = ", ".join(filter(None, (typed["etablissement"], typed["service"])))
-    contact = " / ".join(filter(None, (typed["telephone"], typed["email"])))
+    contact = " / ".join(filter(None, (_telephone(typed["telephone"]), typed["email"])))
     if not contact:
         wrong.append(Wrong(column="telephone", why="no-contact"))
     for column, text in (("etablissement", typed["etablissement"]), ("contact", typed["contact"])):
@@ -235,15 +256,14 @@ def _key(facts: tuple[str, ...]) -> str:
     return "list-" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:48]
 
 
+def _telephone(text: str) -> str:
+    """Return a number with the zero that a spreadsheet took from it."""
+    return f"0{text}" if re.fullmatch(r"[1-9]\d{8}", text) else text
+
+
 def _kits(text: str, wrong: list[Wrong]) -> int:
-    bare = re.sub(r"\s", "", text).replace("\N{NARROW NO-BREAK SPACE}", "")
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+", bare):
-        bare = bare.replace(".", "")
-    try:
-        number = Decimal(bare.replace(",", "."))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+    number = whole(text)
+    if number is None:
         wrong.append(Wrong(column="quantite", why="no-number" if text else "missing", cell=text))
         return 0
     if number != number.to_integral_value():
@@ -256,33 +276,12 @@ def _kits(text: str, wrong: list[Wrong]) -> int:
 
 
 def _due(text: str, today: date, wrong: list[Wrong]) -> date | None:
-    due = _day(plain(text))
+    due = day(text, today)
     if due is None:
         wrong.append(Wrong(column="date_besoin", why="no-day" if text else "missing", cell=text))
     elif due < today:
         wrong.append(Wrong(column="date_besoin", why="passed", cell=text))
     return due
-
-
-def _day(text: str) -> date | None:
-    """Read a day: 2026-12-01, 01/12/2026, 1.12.26, 1er décembre 2026. The day comes before the month."""
-    for form in _DAYS:
-        match = form.fullmatch(text)
-        if match:
-            year, month, day = (int(match[name]) for name in ("y", "m", "d"))
-            return _date(year if year >= 100 else 2000 + year, month, day)  # noqa: PLR2004
-    match = _WORDS.fullmatch(text)
-    if match is None:
-        return None
-    months = [n for n, start in enumerate(_MONTHS, 1) if match["m"].startswith(start)]
-    return _date(int(match["y"]), months[0], int(match["d"])) if months else None
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
 
 
 def _revision(text: str, designs: Mapping[str, Sequence[str]], wrong: list[Wrong]) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -18,14 +20,26 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from jobs.intake import MOST_LINES, Cell
+from jobs.intake import MOST_LINES, Cell, heading_score
 
 #: The media type of a workbook.
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_COLUMNS = 60
+_MOST_SHEETS = 20
+#: Fewer digits than these in a format are a number, not a code.
+_LEAST_PLACES: Final = 2
 #: An XLSX file is a ZIP archive: what it unpacks to at most.
 _MOST_UNPACKED: Final = 32 << 20
-_DELIMITERS = ";\t,"
+_DELIMITERS = ";\t,|"
+#: Titles above the header, and sums below the lines, are not counted as lines.
+_MOST_BESIDES: Final = 30
+#: Rows by which it is seen what separates cells.
+_SAMPLE: Final = 40
+#: Excel's own word on the separator, in the first line of a file.
+_SEP = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
+#: The format of a number whose zeros or spaces are part of it: a postcode, a telephone number.
+_CODE_FORMAT = re.compile(r'(?:[0#]|"[^"]*"|\\.|[ .\-/])+')
+_FORMAT_PIECE = re.compile(r'"([^"]*)"|\\(.)|(.)')
 #: A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -39,13 +53,16 @@ class UnreadableSheetError(Exception):
 
 
 def read_sheet(data: bytes) -> list[list[Cell]]:
-    """Return the rows of a CSV file or of the first sheet of an XLSX file.
+    """Return the rows of a CSV file, or of the sheet of an XLSX file that is a list.
 
     Raises:
         UnreadableSheetError: it is neither, or longer than a list may be.
     """
     rows = _xlsx(data) if data.startswith(b"PK\x03\x04") else _csv(data)
-    if len(rows) > MOST_LINES + 1:
+    while rows and not any(cell not in (None, "") for cell in rows[-1]):
+        rows.pop()
+    filled = sum(any(cell not in (None, "") for cell in row) for row in rows)
+    if filled > MOST_LINES + _MOST_BESIDES:
         raise UnreadableSheetError("too-long")
     return rows
 
@@ -54,8 +71,11 @@ def _csv(data: bytes) -> list[list[Cell]]:
     if b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableSheetError("no-sheet")
     text = _text(data)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
+    first, _, rest = text.partition("\n")
+    told = _SEP.fullmatch(first)
+    if told is not None:
+        text = f"\n{rest}"  # the lines keep their numbers
+    delimiter = told[1] if told is not None else _delimiter(text)
     try:
         return [
             [*row[:_MOST_COLUMNS]]
@@ -63,6 +83,19 @@ def _csv(data: bytes) -> list[list[Cell]]:
         ]
     except csv.Error as error:
         raise UnreadableSheetError("no-sheet") from error
+
+
+def _delimiter(text: str) -> str:
+    """Return what cuts most lines into the same number of cells: a title above may hold commas."""
+    lines = [line for line in text.splitlines() if line.strip()][:_SAMPLE]
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        # Lenient: a cell with line breaks in it is cut in the sample.
+        counts = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1)
+        width, times = max(counts.items(), key=lambda each: (each[1], each[0]), default=(0, 0))
+        return times, width
+
+    return max(_DELIMITERS, key=fit)
 
 
 def _text(data: bytes) -> str:
@@ -82,9 +115,10 @@ def _xlsx(data: bytes) -> list[list[Cell]]:
                 raise UnreadableSheetError("too-long")
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
-            sheet = book.worksheets[0]
-            rows = sheet.iter_rows(max_row=MOST_LINES + 2, max_col=_MOST_COLUMNS, values_only=True)
-            return [[_plain(cell) for cell in row] for row in rows]
+            # What is hidden is not meant; of the others the one that names most columns is the list.
+            seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            found = [_sheet(sheet) for sheet in seen[:_MOST_SHEETS]]
+            return max(found, key=heading_score, default=[])
         finally:
             book.close()
     except (
@@ -101,8 +135,46 @@ def _xlsx(data: bytes) -> list[list[Cell]]:
         raise UnreadableSheetError("no-sheet") from error
 
 
-def _plain(cell: object) -> Cell:
-    return cell if isinstance(cell, str | int | float | date | None) else str(cell)
+def _sheet(sheet: Any) -> list[list[Cell]]:
+    most = MOST_LINES + 2 * _MOST_BESIDES
+    rows = sheet.iter_rows(max_row=most, max_col=_MOST_COLUMNS)
+    found: list[list[Cell]] = []
+    for row in rows:
+        cells = [_plain(cell) for cell in row]
+        while cells and cells[-1] is None:
+            cells.pop()
+        found.append(cells)
+    return found
+
+
+def _plain(cell: Any) -> Cell:
+    """Return what a cell holds, a code with the zeros that its format shows; an error is nothing."""
+    value = cell.value
+    if cell.data_type == "e" or isinstance(value, bool):
+        return None if cell.data_type == "e" else str(value)
+    if isinstance(value, int | float) and float(value).is_integer():
+        return _coded(int(value), cell.number_format) or value
+    return value if isinstance(value, str | int | float | date | None) else str(value)
+
+
+def _coded(number: int, pattern: str) -> str:
+    """Return a number as its format shows it, where that is a code: `00000`, `0#" "##" "##`; else ""."""
+    section = pattern.partition(";")[0]
+    places = len(re.sub(r'"[^"]*"|\\.|[^0#]', "", section))
+    if (
+        number < 0
+        or not _CODE_FORMAT.fullmatch(section)
+        or "." in section
+        or places < _LEAST_PLACES
+    ):
+        return ""
+    digits, out = [*str(number)], []
+    for quoted, escaped, bare in reversed(_FORMAT_PIECE.findall(section)):
+        if bare == "0" or (bare == "#" and digits):
+            out.append(digits.pop() if digits else "0")
+        elif bare != "#":
+            out.append(quoted or escaped or bare)
+    return ("".join(digits) + "".join(reversed(out))).strip()
 
 
 def write_csv(rows: Iterable[Sequence[str]]) -> bytes:

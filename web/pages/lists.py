@@ -105,6 +105,7 @@ def read() -> str | tuple[str, int]:
         known=known,
         wrong=wrong,
         unknown=found.unknown,
+        left=found.left,
         bad=_pack(found, wrong),
     )
 

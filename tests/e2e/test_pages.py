@@ -41,6 +41,7 @@ SIGNED_IN = [
     "/orders",
     "/orders/list",
     "/recalls",
+    "/personal",
     "/orders/{order}",
     "/orders/{unconfirmed}",
     "{harvest}",

@@ -191,9 +191,11 @@ def trial(order_id: str) -> AnyResponse:
     return _back(order_id)
 
 
-@pages.post("/orders/<order_id>/need")
+@pages.route("/orders/<order_id>/need", methods=["GET", "POST"])
 def need(order_id: str) -> AnyResponse | tuple[str, int]:
     """The steward writes down what the requester still needs."""
+    if request.method == "GET":  # a page with an error on it is loaded again
+        return redirect(url_for(".show", order_id=order_id), 303)
     context = here()
     order = views.order(context.ledger.reading, order_id)
     form = Form(request.form)

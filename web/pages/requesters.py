@@ -188,9 +188,11 @@ def receive(link: str, batch_id: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for(".follow", link=link), 303)
 
 
-@pages.post("/o/<link>/need")
+@pages.route("/o/<link>/need", methods=["GET", "POST"])
 def need(link: str) -> AnyResponse | tuple[str, int]:
     """The requester still needs all of it, fewer, or none any more."""
+    if request.method == "GET":  # a page with an error on it is loaded again
+        return redirect(url_for(".follow", link=link), 303)
     context = here()
     order = orders.by_link(context.ledger, link)
     form = Form(request.form)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 from designs import okh
@@ -99,6 +100,30 @@ def export(
     manifest = folder / document.name
     manifest.write_text(text, encoding="utf-8")
     return manifest
+
+
+def zipped(library: Library, revision: Revision) -> Path:
+    """Return a ZIP archive of what `export` writes, in the library: the same design gives the same bytes.
+
+    Raises:
+        ManifestError: it was added before manifests were kept.
+        MissingFileError: a file is gone.
+    """
+    with tempfile.TemporaryDirectory(prefix="fabnet-export-") as work:
+        folder, archive = Path(work) / "design", Path(work) / "design.zip"
+        export(library, revision, folder)
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+                # The same design is the same bytes, so that it is kept once.
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                made.writestr(entry, path.read_bytes())
+        sha256 = library.add_file(archive)
+    kept = library.file(sha256)
+    if kept is None:
+        raise MissingFileError(sha256)
+    return kept
 
 
 def _in_format(document: Document, into: Format, repo: str) -> Document:

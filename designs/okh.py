@@ -117,6 +117,7 @@ def read(name: str, content: bytes) -> Document:
             # Version 2 is TOML; some write its keys as YAML. Comments are lost, no key is.
             found, data = Format.TOML, without_none(data)
             text = tomlkit.dumps(data)
+            name = f"{name.rpartition('.')[0]}.toml"
     else:
         data = _from_toml(name, text)
         found = Format.TOML if "okhv" in data else Format.OWN

@@ -50,6 +50,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "designs.picture": PUBLIC,
         "designs.mesh": PUBLIC,
         "designs.pattern": PUBLIC,
+        "designs.download": PUBLIC,
         "designs.document": _HUB,
         "designs.add": _STEWARD,
         "designs.gaps": _STEWARD,

@@ -326,6 +326,12 @@ def test_a_design_that_is_only_cut_or_sewn_has_its_page_with_its_pattern(site):
     svg.close()
     dxf.close()
     assert site.person().get("/designs/patterns/" + "0" * 64).status_code == 404
+    sent = site.person().get(f"/designs/{foil.id}/design.zip")
+    with zipfile.ZipFile(io.BytesIO(sent.data)) as archive:
+        assert set(archive.namelist()) == {"design.toml", "foil.svg", "foil.dxf"}
+        assert foil.id in archive.read("design.toml").decode()
+    assert site.person().get(f"/designs/{foil.id}/design.zip").data == sent.data
+    sent.close()
 
 
 def test_what_lies_in_the_breathing_path_is_asked_for_only_when_accepted_for_that(site):

@@ -243,6 +243,20 @@ def choose_profile(revision_id: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for(".show", revision_id=revision.id) + "#rule", 303)
 
 
+@pages.get("/designs/<revision_id>/design.zip")
+def download(revision_id: str) -> AnyResponse:
+    """The manifest and all files of a design, as its licence asks of who passes on what is made of it."""
+    revision = _known(revision_id)
+    if revision.licence == UNKNOWN_LICENCE:
+        abort(404)  # nobody has said that it may be passed on
+    try:
+        path = bundle.zipped(here().library, revision)
+    except DesignError:
+        abort(404)
+    name = f"{revision.design}-{revision.id[:12]}.zip"
+    return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
 @pages.post("/designs/<revision_id>/withdraw")
 def withdraw(revision_id: str) -> AnyResponse | tuple[str, int]:
     """Stop a revision everywhere."""

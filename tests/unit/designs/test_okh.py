@@ -265,6 +265,7 @@ def test_version_2_written_as_yaml_is_read_and_a_path_from_the_root_is_one_in_th
     document = okh.read("okh.yml", text.encode())
     assert document.format is Format.TOML
     assert document.data["empty"] == ""
+    assert okh.read(document.name, document.text.encode()).data == document.data
     manifest = check_manifest(own_keys(document))
     assert [row.file for row in manifest.part] == ["stl/case.stl", "stl/cap.stl"]
     assert manifest.license == "CERN-OHL-W-2.0"

@@ -110,6 +110,7 @@ def test_every_endpoint_has_a_line(app):
         ("designs.picture", EVERYBODY),
         ("designs.mesh", EVERYBODY),
         ("designs.pattern", EVERYBODY),
+        ("designs.download", EVERYBODY),
         ("designs.document", {HUB, STEWARD}),
         ("designs.add", {STEWARD}),
         ("designs.gaps", {STEWARD}),

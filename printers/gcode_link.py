@@ -33,10 +33,9 @@ _STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked f
 
 
 class GcodeLink:
-    """One dialogue with one printer, from opening the port to losing it.
+    """One dialogue with one printer: `outgoing` gives bytes to write, `sent` says how many were.
 
-    Use: `outgoing` gives bytes to write now, `sent` says how many were written, `receive` takes
-    what was read. `urgent` and `stream` give it commands.
+    `receive` takes what was read; `urgent` and `stream` give it commands.
     """
 
     def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
@@ -89,10 +88,7 @@ class GcodeLink:
         self.held, self.stop_asked = False, ""
 
     def drop_stream(self) -> None:
-        """Send no more of the stream; lines in flight are still acknowledged.
-
-        A firmware that waits for heat is told to wait no longer, where it can hear that.
-        """
+        """Send no more of the stream, and tell a firmware that waits for heat to wait no longer."""
         self._stream = iter(())
         self._streaming = self.held = False
         self._heat = None
@@ -114,6 +110,11 @@ class GcodeLink:
             and self._recover is None
             and self._send == self._lines.next
         )
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the last lines were given up without an answer: `idle` says nothing of them then."""
+        return self._timeouts > 0
 
     @property
     def unacknowledged_bytes(self) -> int:

@@ -276,7 +276,9 @@ class SerialDriver:
             link.heard.clear()
             return
         if job.cancelled:
-            if link.idle:
+            if link.idle and link.unheard:
+                link.urgent(*_HEATERS_OFF)  # until one of them is answered, or the line is given up
+            elif link.idle:
                 self._end(PrintResult.CANCELLED, "cancelled")
             return
         if link.stop_asked:

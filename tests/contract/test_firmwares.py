@@ -219,6 +219,23 @@ def test_a_printer_that_waits_for_heat_by_itself_is_cancelled_at_once_where_it_h
     assert "M104 S0" in one.sim.executed()
 
 
+@pytest.mark.parametrize("lines", [["M109 S215"], ["G1 X1", "G1 X2"] * 2000])
+def test_a_cancel_that_nobody_answers_is_none(desk, lines, monkeypatch):
+    """Nobody knows whether the heaters are off; and it does not hang (OctoPrint #2175, #2509)."""
+    shorten_patience(monkeypatch)
+    one = desk("marlin", "--lines-per-s", "40", "--heating-c-s", "4").open()
+    one.start(["M104 S200", *lines])
+    until = time.monotonic() + 10
+    while (one.driver.poll(0.1).nozzle_c or 0) < 24:
+        assert time.monotonic() < until
+    one.sim.freeze()
+    one.driver.cancel()
+    last = one.end(20).last
+    assert last.result is PrintResult.INTERRUPTED
+    assert "does not answer any more" in last.reason
+    assert "switch it off" in last.reason
+
+
 #: How each firmware that starts anew can be seen to; RepRapFirmware's USB goes away with it.
 RESETS = {name: "--unplug-at" if name == "reprapfirmware" else "--reset-at" for name in PRINTERS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +43,11 @@ class SimPrinter:
             self._child.wait()
             self._child = None
             self.port.unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """Let it hang: the line stays, and nothing is answered."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGSTOP)
 
     def events(self) -> tuple[RecordEvent, ...]:
         return read_record(self._record)

@@ -60,6 +60,9 @@ bench-serial: $(VENV)/dev.stamp  ## the serial line against its physical limit a
 	@PYTHON=$(PYTHON) scripts/printrun || true
 	@$(BIN)/python -m tests.bench.bench_serial $(ARGS)
 
+fuzz: $(VENV)/dev.stamp  ## what a serial line may say, by atheris, for a minute (pip install -e .[fuzz])
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 bench-live: $(VENV)/dev.stamp  ## a printer's change to 50 open pages: streams, polling, bare broker; one JSON line at the end
 	@scripts/system-packages mosquitto >&2
 	@$(BIN)/python -m tests.bench.bench_live $(ARGS)
@@ -83,4 +86,4 @@ scenario: $(VENV)/dev.stamp  ## many orders from asking to receiving; ARGS="--ho
 	@scripts/system-packages mosquitto prusa-slicer >&2
 	@$(BIN)/python -m tests.scenario.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial bench-live words screenshots schema chaos scenario
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial fuzz bench-live words screenshots schema chaos scenario

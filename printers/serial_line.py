@@ -39,8 +39,14 @@ class SerialLine:
             self._serial.reset_input_buffer()
             self._fd = self._serial.fileno()
             os.set_blocking(self._fd, False)
+            self._hurry()
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(port, _why(error)) from error
+
+    def _hurry(self) -> None:
+        """Let a USB adapter hand bytes on at once; FTDI's keep them for 16 ms, three oks long."""
+        with suppress(OSError, ValueError):  # pseudo terminals and most drivers know no such mode
+            self._serial.set_low_latency_mode(True)
 
     def change_rate(self, baudrate: int) -> None:
         """Go on at another rate; the port stays open, since opening it resets many boards.

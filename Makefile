@@ -56,6 +56,12 @@ bench-ingest: $(VENV)/dev.stamp  ## messages of 1,000 nodes a second, into the l
 bench-split: $(VENV)/dev.stamp  ## orders over 10,000 printers: ours, five others, bounds; one JSON line at the end
 	@$(BIN)/python -m tests.bench.bench_split $(ARGS)
 
+bench-hard: $(VENV)/dev.stamp  ## too much work, one scarce capability, 1,000 audits; one JSON line at the end
+	@$(BIN)/python -m tests.bench.bench_hard $(ARGS)
+
+simulate: $(VENV)/dev.stamp  ## ten days of 900 printers where things go wrong: our policy, four others; one JSON line at the end
+	@$(BIN)/python -m tests.bench.simulate $(ARGS)
+
 bench-serial: $(VENV)/dev.stamp  ## the serial line against its physical limit and two hosts; one JSON line at the end
 	@PYTHON=$(PYTHON) scripts/printrun || true
 	@$(BIN)/python -m tests.bench.bench_serial $(ARGS)
@@ -86,4 +92,4 @@ scenario: $(VENV)/dev.stamp  ## many orders from asking to receiving; ARGS="--ho
 	@scripts/system-packages mosquitto prusa-slicer >&2
 	@$(BIN)/python -m tests.scenario.run $(ARGS)
 
-.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial fuzz bench-live words screenshots schema chaos scenario
+.PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial fuzz bench-live words screenshots schema chaos scenario bench-hard simulate

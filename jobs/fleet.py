@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 
 from designs.model import PRINTED
 from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, plates_from
@@ -100,8 +101,14 @@ class FleetPrinter:
     def free_at(self, now: datetime) -> datetime:
         """Return when what it already has is printed."""
         free = now
-        for seconds in self.queue_s:
-            free = self.finish(free, seconds) or free + timedelta(seconds=seconds)
+        for seconds, same in groupby(self.queue_s):
+            count = sum(1 for _ in same)
+            runs = self.finishes(free, seconds, count)
+            if not runs:
+                free += timedelta(seconds=seconds * count)
+                continue
+            done_at, times = runs[-1]
+            free = done_at + timedelta(seconds=seconds * (times - 1))
         return free
 
 

@@ -202,7 +202,7 @@ def plates_from(week: Week, start: datetime, seconds: float) -> float:
         end + turn - minute
         for begin, end in week.windows
         for turn in (-WEEK_MIN, 0, WEEK_MIN)
-        if begin + turn <= minute + _CLOSE_MIN and minute < end + turn
+        if begin + turn <= minute + _CLOSE_MIN and minute <= end + turn
     )
     return max(1, plates_in(left, seconds))
 

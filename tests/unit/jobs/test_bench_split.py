@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.bench import bench_split, peers
+from tests.bench import bench_hard, bench_split, peers, simulate
 from tests.bench.instances import an_instance
 
 
@@ -37,3 +37,27 @@ def test_every_way_makes_all_pieces(way):
     rows = way(net, lines)
     made = np.bincount(rows.line, rows.copies(net, lines) * net.good[rows.printer], lines.count)
     assert (made >= lines.pieces - 5).all()
+
+
+def test_random_plans_with_all_that_can_bind_break_no_rule():
+    assert bench_hard.audited(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("case", "lost"), [("feasible", 0.0), ("overloaded", 0.01), ("scarce", 0.025)]
+)
+def test_little_is_lost_where_splitting_is_hard(case, lost):
+    pytest.importorskip("highspy", reason="the bounds of a solver need fabnet[bounds]")
+    found = bench_hard.judged(case, 400, 40, 1)
+    assert found["lost_vs_bound"] <= lost
+    assert found["parcels_vs_ect"] <= 0.5
+    assert found["findings"] == 0
+
+
+def test_a_simulated_network_makes_what_is_asked_and_plans_again():
+    world = simulate.a_world(8, 1, 1.0, 6)
+    hybrid, curve = simulate.run("hybrid", world, 1, 6)
+    static, _ = simulate.run("static", world, 1, 6)
+    assert curve == sorted(curve)
+    assert hybrid["done"] >= static["done"]
+    assert hybrid["plans"] > static["plans"] == 1

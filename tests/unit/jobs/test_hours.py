@@ -17,6 +17,7 @@ from jobs.hours import (
     fits,
     in_week_s,
     parse,
+    plates_from,
     write,
 )
 
@@ -183,3 +184,11 @@ def test_what_is_written_is_read_as_the_same_week(days):
 )
 def test_a_plate_counts_in_the_week_in_which_it_lies(start, seconds, expected):
     assert in_week_s(start, seconds, datetime(2026, 11, 25, 12, tzinfo=UTC)) == expected
+
+
+def test_a_plate_of_no_time_may_start_as_a_window_ends():
+    week = parse("08:00-20:00")
+    closing = datetime(2026, 11, 24, 20, tzinfo=UTC)
+    assert earliest_start(week, closing, 0.0) == closing
+    assert plates_from(week, closing, 0.0) == 1
+    assert plates_from(week, closing - timedelta(hours=2), 1800.0) == 3

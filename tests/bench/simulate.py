@@ -1,0 +1,499 @@
+"""Ten days of a network where things go wrong: the product's planner and policy against four others.
+
+Run with `make simulate ARGS="--printers 900 --seeds 5"`. Prints a row for each way and seed, then a
+table of means and one JSON object; `--svg FILE` draws the kits that are ready against the days.
+
+The ways: `even` gives each printer the same number of pieces, `static` is the product's plan made
+once, `rolling` is made again every twelve hours and otherwise left alone, `pull` gives the next
+plate to whoever is idle. `hybrid` is the product: `jobs.split`, what cannot be made goes to
+others (`jobs.assign.to_take_back`) and is planned again within the hour, offers reach eight hours
+ahead (`jobs.assign.next_offers`), and an idle printer claims (`jobs.claims.to_free`).
+
+Nobody knows beforehand how fast a printer really is, which plates fail, how long a person takes to
+clear a bed, who leaves for good (3 % a day), who is away for a day (4 %), who says so (half), who
+joins late (10 %) and whose filament is late (30 %). What a silent lab has begun is
+written off after two days. Printing only: no way, no inspection. All ways meet the same fate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from jobs.assign import LOOK_AHEAD_S, HeldJob, OpenJob, PrinterLoad, next_offers, to_take_back
+from jobs.certificate import earliest_min
+from jobs.claims import FreeBed, WaitingJob, to_free
+from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.hours import earliest_start, parse
+from jobs.lifecycle import AttemptState
+from jobs.prices import prices
+from jobs.split import split
+from tests.bench.instances import DAY_MIN, HOURS, PARTS, a_network
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)  # a Monday
+TICK = timedelta(minutes=20)
+PLAN_EVERY = timedelta(hours=1)
+SILENCE = timedelta(hours=24)
+WRITE_OFF = timedelta(hours=48)
+LEASE = timedelta(hours=2)
+MADE = {"frame": 0, "clip": 2}  # rows of PARTS
+SPOOL_G = 1000.0
+WAYS = ("even", "static", "rolling", "pull", "hybrid")
+ORDERS = 6
+FIRST_DUE = date(2026, 11, 28)
+
+
+@dataclass
+class Machine:
+    """One printer: what the network knows of it, and what is true."""
+
+    facts: FleetPrinter
+    most: dict[str, int]
+    slower: float
+    fails: float
+    clear_s: float
+    joins: datetime
+    leaves: datetime
+    away: list[tuple[datetime, datetime]]
+    says_so: bool
+    refills: list[tuple[datetime, float]]
+    spool_g: float = 0.0
+    busy: datetime = NOW
+    job: Job | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    @property
+    def key(self):
+        return self.facts.node, self.facts.printer
+
+    def gone_since(self, now):
+        """Since when it is out of reach; None while it is there."""
+        if now < self.joins:
+            return NOW
+        if now >= self.leaves:
+            return self.leaves
+        return next((start for start, end in self.away if start <= now < end), None)
+
+
+@dataclass(eq=False)
+class Job:
+    """One plate."""
+
+    id: str
+    order: str
+    part: str
+    copies: int
+    seconds: float
+    grams: float
+    due: date
+    created: datetime
+    at: Machine
+    state: AttemptState | None = None
+    ends: datetime | None = None
+
+
+def a_fit(net, part, p):
+    """What the planner knows of a part on a printer: the times are estimates."""
+    q, c, speed = MADE[part], net.cls[p], net.speed[p]
+    each = float(net.piece_min[q, c]) * 60 / speed
+    return Fit(
+        most=int(net.most[q, c]), needed_mm=float(PARTS[q][0]), bed_mm=0.0,
+        seconds_first=float(net.plate_min[q, c]) * 60 / speed + each, seconds_more=each,
+        grams_each=float(PARTS[q][5]),
+    )  # fmt: skip
+
+
+def a_world(printers, seed, days, horizon):
+    """Make machines with their fate, fits and orders."""
+    rng = np.random.default_rng(seed)
+    net = a_network(printers, rng, horizon_days=30)
+    labs = int(net.node.max()) + 1
+    fails = rng.uniform(0.05, 0.15, labs)
+    leaves = NOW + rng.exponential(1 / 0.03, labs) * timedelta(days=1)
+    joins = [
+        NOW + timedelta(days=float(rng.uniform(0, 3)) * (rng.random() < 0.1)) for _ in range(labs)
+    ]
+    says, away = rng.random(labs) < 0.5, []
+    for _ in range(labs):
+        start = [NOW + timedelta(days=d + float(rng.random())) for d in range(horizon)]
+        away.append(
+            [
+                (t, t + timedelta(days=float(rng.exponential(1))))
+                for t in start
+                if rng.random() < 0.04
+            ]
+        )
+    machines, fits = [], {}
+    for p in range(printers):
+        n = int(net.node[p])
+        # Most have what they need for a week; the others wait for it, some longer than was said.
+        first_g, late = (4, 0.0) if rng.random() < 0.7 else (1, float(rng.uniform(0, 4)))
+        refills = [(NOW, first_g * SPOOL_G), (NOW + timedelta(days=2 + late), 4 * SPOOL_G)]
+        facts = FleetPrinter(
+            node=f"lab-{n:04}", printer=f"p{p}", online=True, paused=False, material="PETG",
+            grams=0.0, attended=parse(HOURS[int(net.calendar[net.cls[p]])]), km=float(net.km[0, p]),
+        )  # fmt: skip
+        for part in MADE:
+            fits[part, *_key(facts)] = a_fit(net, part, p)
+        machines.append(
+            Machine(
+                facts=facts, most={part: int(net.most[q, net.cls[p]]) for part, q in MADE.items()},
+                slower=float(np.exp(rng.normal(0.05, 0.12))), fails=float(fails[n]),
+                clear_s=float(rng.uniform(480, 1680)), joins=joins[n], leaves=leaves[n],
+                away=away[n], says_so=bool(says[n]), refills=refills,
+            )
+        )  # fmt: skip
+    one = np.zeros(len(PARTS))
+    one[list(MADE.values())] = 1.0
+    kits = 100.0
+    for _ in range(6):
+        found = prices(net, one * kits, net.class_min(days * DAY_MIN))
+        kits *= days * DAY_MIN / earliest_min(net, one * kits, found)
+    share = rng.dirichlet(np.full(ORDERS, 4.0))
+    due = [FIRST_DUE + timedelta(days=n) for n in range(ORDERS)]
+    orders = {f"o{n}": (max(1, int(kits * share[n])), due[n]) for n in range(ORDERS)}
+    return machines, fits, orders
+
+
+def _key(facts):
+    return facts.node, facts.printer
+
+
+class Network:
+    """Machines, jobs and what is still to be planned, by one way of giving work out."""
+
+    def __init__(self, way, machines, fits, orders, seed):
+        self.way, self.fits, self.orders = way, fits, orders
+        self.machines = [replace(m, jobs={}, job=None, refills=list(m.refills)) for m in machines]
+        self.by_key = {m.key: m for m in self.machines}
+        self.luck = np.random.default_rng(seed + 10_000)
+        self.open = {(o, part): kits for o, (kits, _) in orders.items() for part in MADE}
+        self.good, self.in_time = defaultdict(int), defaultdict(int)
+        self.parcels, self.nodes, self.km, self.plans, self.count = set(), set(), 0.0, 0, 0
+        self.waiting = defaultdict(list)  # jobs that are not offered, by machine
+
+    # --- giving work out ------------------------------------------------------------------------
+
+    def facts(self, now):
+        """What the coordinator knows: who is silent is offline, who said so is paused."""
+        found = []
+        for m in self.machines:
+            gone = m.gone_since(now)
+            if now < m.joins:
+                continue
+            queue = sorted(m.jobs.values(), key=lambda j: (j.due, j.created, j.id))
+            running = m.job
+            queue_s = [max(0.0, (m.busy - now).total_seconds())] if running else []
+            queue_s += [j.seconds for j in queue if j is not running]
+            bound_g = sum(j.grams for j in queue if j is not running)
+            found.append(
+                replace(
+                    m.facts, online=gone is None or m.says_so, paused=gone is not None and m.says_so,
+                    grams=max(0.0, m.spool_g - bound_g), queue_s=tuple(queue_s),
+                )
+            )  # fmt: skip
+        return found
+
+    def plan(self, now):
+        needs = [
+            Need(
+                order_id=order, part_id=part, pieces=pieces, per_kit=1, due=self.orders[order][1],
+                materials=("PETG",), mesh_sha256=part,
+            )
+            for (order, part), pieces in self.open.items()
+            if pieces > 0
+        ]  # fmt: skip
+        if not needs:
+            return
+        self.plans += 1
+        for run in split(needs, self.facts(now), self.fits, now).plates:
+            self.add(run.order_id, run.part_id, run.copies, self.by_key[run.node, run.printer], now)
+
+    def add(self, order, part, copies, m, now):
+        fit = self.fits[part, *m.key]
+        self.count += 1
+        job = Job(
+            id=f"{self.count:08}", order=order, part=part, copies=copies,
+            seconds=fit.seconds(copies), grams=fit.grams(copies), due=self.orders[order][1],
+            created=now, at=m,
+        )  # fmt: skip
+        m.jobs[job.id] = job
+        self.open[order, part] -= copies
+
+    def even(self, now):
+        """To each printer the same of everything."""
+        for (order, part), pieces in sorted(self.open.items()):
+            able = [m for m in self.machines if m.most[part]]
+            for n, m in enumerate(able):
+                mine = pieces // len(able) + (n < pieces % len(able))
+                while mine > 0:
+                    self.add(order, part, min(mine, m.most[part]), m, now)
+                    mine -= min(mine, m.most[part])
+
+    def drop(self, job):
+        """A job is dissolved: its pieces are planned again."""
+        del job.at.jobs[job.id]
+        self.open[job.order, job.part] += job.copies
+
+    def take_back(self, now):
+        """The product's rule, and a lease of two hours on what was offered."""
+        held = []
+        for m in self.machines:
+            gone = m.gone_since(now)
+            if gone is None:
+                continue  # who is there, and working, keeps everything
+            quiet = gone is not None and not m.says_so
+            for job in m.jobs.values():
+                state = job.state
+                if quiet and state is AttemptState.OFFERED and now - gone >= LEASE:
+                    state = AttemptState.LAPSED
+                held.append(
+                    HeldJob(
+                        job=job.id, node=m.facts.node, printer=m.facts.printer, material="PETG",
+                        attempt=state, words="", online=not quiet,
+                        gone_since=gone if quiet else None, fault="",
+                        paused=gone is not None and m.says_so, loaded="PETG",
+                    )
+                )  # fmt: skip
+        for job, _ in to_take_back(held, SILENCE, now):
+            m = self.by_key[job.node, job.printer]
+            self.drop(m.jobs[job.job])
+
+    def offer(self, now):
+        """Attempts reach eight hours ahead."""
+        jobs, loads = [], []
+        for m in self.machines:
+            if m.gone_since(now) is not None:
+                continue
+            live = sum(j.seconds for j in m.jobs.values() if j.state is not None)
+            if live >= LOOK_AHEAD_S:
+                continue
+            loads.append(PrinterLoad(node=m.facts.node, printer=m.facts.printer, live_s=live))
+            jobs += [
+                OpenJob(
+                    job=j.id, node=m.facts.node, printer=m.facts.printer, seconds=j.seconds,
+                    due=j.due, created_at=j.created,
+                )
+                for j in m.jobs.values() if j.state is None
+            ]  # fmt: skip
+        for job in next_offers(jobs, loads):
+            self.by_key[job.node, job.printer].jobs[job.job].state = AttemptState.OFFERED
+
+    def claim(self, now):
+        """Idle printers ask for a plate that waits for another, each for one."""
+        idle = [
+            m for m in self.machines if not m.jobs and m.gone_since(now) is None and m.spool_g > 0
+        ]
+        if not idle:
+            return
+        waiting = [
+            WaitingJob(
+                job=j.id, order_id=j.order, part_id=j.part, node=m.facts.node,
+                printer=m.facts.printer, material="PETG", seconds=j.seconds, grams=j.grams,
+                due=j.due, created_at=j.created,
+            )
+            for m in self.machines if m.job is not None
+            for j in m.jobs.values() if j.state is None
+        ]  # fmt: skip
+        for m in idle:
+            bed = FreeBed(
+                node=m.facts.node, printer=m.facts.printer, material="PETG", grams=m.spool_g,
+                attended=m.facts.attended, unattended=False, week_left_s=float("inf"),
+                not_for_it={(o, part) for o in self.orders for part in MADE if not m.most[part]},
+            )  # fmt: skip
+            job = to_free(waiting, bed)
+            if job is None:
+                continue
+            waiting.remove(job)
+            self.drop(self.by_key[job.node, job.printer].jobs[job.job])
+
+    def pull(self, m, now):
+        """Give an idle printer the next plate of the order due first, of the part furthest behind."""
+        for order, (_, _) in sorted(self.orders.items(), key=lambda o: (o[1][1], o[0])):
+            for part in sorted(MADE, key=lambda q: -self.open[order, q]):
+                copies = min(m.most[part], self.open[order, part])
+                if copies > 0 and self.fits[part, *m.key].grams(copies) <= m.spool_g:
+                    self.add(order, part, copies, m, now)
+                    return
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    def coordinate(self, now):
+        start = now == NOW
+        if self.way == "even" and start:
+            self.even(now)
+        if self.way == "static" and start:
+            self.plan(now)
+        if self.way == "rolling" and (now - NOW) % timedelta(hours=12) == timedelta():
+            self.take_back(now)
+            self.plan(now)
+        if self.way == "pull":
+            self.take_back(now)
+        if self.way == "hybrid":
+            self.take_back(now)
+            if (now - NOW) % PLAN_EVERY == timedelta():
+                self.claim(now)
+                self.plan(now)
+            self.offer(now)
+
+    def step(self, now):
+        """Finish what is printed, and start what may start."""
+        for m in self.machines:
+            while m.refills and m.refills[0][0] <= now:
+                m.spool_g += m.refills.pop(0)[1]
+            gone = m.gone_since(now)
+            job = m.job
+            if job is not None and gone is not None and now - gone >= WRITE_OFF:
+                m.job = None
+                self.fail(job)
+            elif job is not None and gone is None and m.busy <= now:
+                m.job = None
+                self.finish(m, job)
+            if m.job is None and gone is None and now >= m.busy + timedelta(seconds=m.clear_s):
+                self.start(m, now)
+
+    def fail(self, job):
+        again = self.way in ("even", "static")  # it stays with who had it
+        self.drop(job)
+        if again:
+            self.add(job.order, job.part, job.copies, job.at, job.created)
+
+    def finish(self, m, job):
+        if self.luck.random() < m.fails:
+            self.fail(job)
+            return
+        del m.jobs[job.id]
+        line = (job.order, job.part)
+        self.good[line] += job.copies
+        if m.busy <= datetime.combine(job.due, datetime.min.time(), UTC):
+            self.in_time[line] += job.copies
+        self.parcels.add((m.facts.node, job.order))
+        self.nodes.add(m.facts.node)
+        self.km += m.facts.km * job.copies
+
+    def start(self, m, now):
+        if self.way == "pull" and not m.jobs:
+            self.pull(m, now)
+        mine = m.jobs.values()
+        if self.way == "hybrid":
+            mine = [j for j in mine if j.state is AttemptState.OFFERED]
+        job = min(mine, key=lambda j: (j.due, j.created, j.id), default=None)
+        if job is None or job.grams > m.spool_g:
+            return
+        if earliest_start(m.facts.week, now, job.seconds) != now:
+            return
+        job.state, m.job = AttemptState.PRINTING, job
+        m.spool_g -= job.grams
+        m.busy = now + timedelta(seconds=job.seconds * m.slower)
+
+    def kits(self, counted):
+        return sum(
+            min(kits, *(counted[order, part] for part in MADE))
+            for order, (kits, _) in self.orders.items()
+        )
+
+
+def run(way, world, seed, horizon):
+    """Run one way to the end; return what it came to, and kits ready by the day."""
+    machines, fits, orders = world
+    net = Network(way, machines, fits, orders, seed)
+    asked = sum(kits for kits, _ in orders.values())
+    now, days, curve = NOW, None, []
+    while now < NOW + timedelta(days=horizon):
+        net.step(now)
+        net.coordinate(now)
+        done = net.kits(net.good)
+        if (now - NOW) % timedelta(hours=6) == timedelta():
+            curve.append(done / asked)
+        if done >= asked:
+            days = (now - NOW) / timedelta(days=1)
+            break
+        now += TICK
+    pieces = max(1, sum(net.good.values()))
+    return {
+        "days": None if days is None else round(days, 2), "done": round(net.kits(net.good) / asked, 4),
+        "ontime": round(net.kits(net.in_time) / asked, 4), "km": round(net.km / pieces, 1),
+        "nodes": len(net.nodes), "parcels": len(net.parcels), "plans": net.plans,
+    }, curve  # fmt: skip
+
+
+def draw(curves, path):
+    """Draw a line for each way: kits that are ready, by the day."""
+    colours = dict(zip(WAYS, ("#888888", "#d08000", "#2070c0", "#7040a0", "#108040"), strict=True))
+    width = max(len(c) for c in curves.values())
+    lines = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400" font-family="sans-serif">',
+        '<rect width="720" height="400" fill="white"/>',
+        '<path d="M50 20V360H610" fill="none" stroke="black"/>',
+    ]
+    for day in range(0, width // 4 + 1, 2):
+        x = 50 + 560 * day * 4 / max(1, width - 1)
+        lines.append(f'<text x="{x:.0f}" y="380" text-anchor="middle">day {day}</text>')
+    for part in (0, 25, 50, 75, 100):
+        lines.append(f'<text x="44" y="{364 - 3.4 * part:.0f}" text-anchor="end">{part} %</text>')
+    for n, (way, curve) in enumerate(curves.items()):
+        points = " ".join(
+            f"{50 + 560 * k / max(1, width - 1):.1f},{360 - 340 * y:.1f}"
+            for k, y in enumerate(curve)
+        )
+        lines.append(
+            f'<polyline points="{points}" fill="none" stroke="{colours[way]}" stroke-width="2"/>'
+        )
+        lines.append(f'<text x="622" y="{40 + 20 * n}" fill="{colours[way]}">{way}</text>')
+    Path(path).write_text("\n".join([*lines, "</svg>", ""]), encoding="utf-8")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--printers", type=int, default=900)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--days", type=float, default=6.0, help="work of the whole network")
+    parser.add_argument("--horizon", type=int, default=14, help="days that are looked at")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--svg", help="draw the kits that are ready against the days")
+    args = parser.parse_args(argv)
+    found, curves = defaultdict(list), defaultdict(list)
+    for seed in range(1, args.seeds + 1):
+        world = a_world(args.printers, seed, args.days, args.horizon)
+        for way in args.ways:
+            began = time.perf_counter()
+            result, curve = run(way, world, seed, args.horizon)
+            found[way].append(result)
+            curves[way].append(curve + [curve[-1]] * (args.horizon * 4 - len(curve)))
+            told = " ".join(f"{key}={value}" for key, value in result.items())
+            print(
+                f"seed={seed} way={way} {told} seconds={time.perf_counter() - began:.0f}",
+                flush=True,
+            )
+    table = []
+    for way, results in found.items():
+        days = [r["days"] for r in results if r["days"] is not None]
+        row = {"way": way, "finished": f"{len(days)}/{len(results)}"}
+        row["days"] = round(statistics.mean(r["days"] or args.horizon for r in results), 2)
+        for key in ("done", "ontime", "km", "nodes", "parcels", "plans"):
+            row[key] = round(statistics.mean(r[key] for r in results), 4)
+        row["ontime_worst"] = min(r["ontime"] for r in results)
+        table.append(row)
+        print(" ".join(f"{key}={value}" for key, value in row.items()))
+    if args.svg:
+        draw({way: np.mean(c, axis=0).tolist() for way, c in curves.items()}, args.svg)
+    result = {
+        "printers": args.printers,
+        "seeds": args.seeds,
+        "days_of_work": args.days,
+        "ways": table,
+    }
+    print(json.dumps(result), flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()

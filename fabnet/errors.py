@@ -72,6 +72,21 @@ class NodeAwayError(FabnetError):
         self.folder = folder
 
 
+class NodeSilentError(FabnetError):
+    """The node that a command is for runs here, and does not answer."""
+
+    def __init__(self, node: str, process: int | None, waited_s: float) -> None:
+        who = "" if process is None else f" (process {process})"
+        wake = "" if process is None else f": fg in its terminal, or kill -CONT {process}"
+        super().__init__(
+            f"The node {node} runs here{who}, and has not answered for {waited_s:.0f} s. It is suspended, as"
+            f" by Ctrl-Z{wake}; or this machine is very busy: try again"
+        )
+        self.node = node
+        self.process = process
+        self.waited_s = waited_s
+
+
 class NodeRefusedError(FabnetError):
     """The node does not do what was wished; the message says why."""
 

@@ -17,7 +17,7 @@ import click
 from designs.errors import DesignError
 from fabnet import clock
 from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
-from fabnet.errors import ConfigError, FabnetError, NodeAwayError, SupersededError
+from fabnet.errors import ConfigError, FabnetError, NodeAwayError, NodeSilentError, SupersededError
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.errors import JobError
 from jobs.owner import Look, NodeView, Wish
@@ -76,6 +76,8 @@ def answers_here(config: NodeConfig) -> bool:
         ask(config, Look())
     except NodeAwayError:
         return False
+    except NodeSilentError:
+        return True
     return True
 
 

@@ -109,8 +109,8 @@ def uninstall(config: Path, system: bool, yes: bool) -> None:
     if not mine.path.exists():
         _say(f"fabnet: there is no {mine.path}: nothing to undo")
         return
-    busy = printing(found)
-    if busy and not yes:
+    busy = [] if yes else printing(found)
+    if busy:
         words = f"{', '.join(busy)} prints; over a serial cable the print ends. Stop the node now?"
         click.confirm(words, default=False, abort=True, err=True)
     if unit.remove(mine):

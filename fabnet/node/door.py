@@ -19,7 +19,13 @@ import msgspec
 
 from fabnet import clock
 from fabnet.config import NodeConfig
-from fabnet.errors import ConfigError, NodeAwayError, NodeRefusedError, PortTakenError
+from fabnet.errors import (
+    ConfigError,
+    NodeAwayError,
+    NodeRefusedError,
+    NodeSilentError,
+    PortTakenError,
+)
 from fabnet.node.owner import Desk
 from jobs.errors import JobError
 from jobs.owner import NodeView, Reply, Wish
@@ -134,7 +140,8 @@ def ask(config: NodeConfig, wish: Wish) -> NodeView:
     """Ask the node that runs with this configuration.
 
     Raises:
-        NodeAwayError: it does not run, or does not answer.
+        NodeAwayError: it does not run.
+        NodeSilentError: it runs, and does not answer.
         NodeRefusedError: it says why not.
     """
     folder = Path(config.data_dir)
@@ -144,6 +151,8 @@ def ask(config: NodeConfig, wish: Wish) -> NodeView:
             peer.connect(path)
             peer.sendall(msgspec.json.encode(wish) + b"\n")
             reply = msgspec.json.decode(_line(peer), type=Reply)
+    except TimeoutError as error:
+        raise NodeSilentError(config.id, running(config), _WAIT_S) from error
     except (OSError, msgspec.DecodeError) as error:
         raise NodeAwayError(config.id, str(folder)) from error
     if reply.view is None:

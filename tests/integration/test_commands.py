@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -18,7 +19,11 @@ import pytest
 from click.testing import CliRunner
 
 from fabnet.cli import fabnet as commands
+from fabnet.cli.common import answers_here
 from fabnet.config import load_node
+from fabnet.errors import NodeSilentError
+from fabnet.node import door
+from jobs.owner import Look
 from tests.doubles.lone_node import REF, LoneNode
 
 ROOT = Path(__file__).parents[2]
@@ -364,6 +369,25 @@ def test_commands_of_the_owner_say_when_no_node_runs(tmp_path):
     one_sentence(node.ask("start", "nonsense"), "no plate 'nonsense'")
     assert node.ask("harvest", "abc-a1").returncode == 2
     assert node.ask("give-back", "abc-a1").returncode == 2
+
+
+def test_a_node_that_is_suspended_is_said_so_and_goes_on(tmp_path, monkeypatch):
+    node = LoneNode(tmp_path, "manual = true")
+    node.start()
+    config = load_node(node.file)
+    process = door.running(config)
+    assert process is not None
+    monkeypatch.setattr(door, "_WAIT_S", 0.5)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(NodeSilentError, match=f"kill -CONT {process}"):
+            door.ask(config, Look())
+        assert answers_here(config)
+    finally:
+        os.kill(process, signal.SIGCONT)
+    monkeypatch.undo()
+    assert door.ask(config, Look()).node == "lab-a"
+    node.stop()
 
 
 def test_the_owner_counts_clears_starts_and_gives_back_on_the_command_line(tmp_path):

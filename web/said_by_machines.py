@@ -60,6 +60,7 @@ SENTENCES = (
     _("slicing failed on the coordinator: %(what)s"),
     _("a printer has one way to it: a serial port, an OctoPrint with an API key, or a person"),
     # of a printer
+    _("Generic printer, bed %(dims)s mm"),
     _("the printer is still busy with %(name)s; wait for its end or cancel it"),
     _("the person who works the machine has ended it"),
     _("%(file)s cannot be read: there is no such file"),

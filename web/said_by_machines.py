@@ -1,4 +1,4 @@
-"""What nodes, printers and slicers say, as they say it: in English.
+"""What nodes, printers, slicers and mail servers say, as they say it: in English.
 
 A figure is written as `%(name)s`; `web.sentences` says what each name stands for.
 """
@@ -191,4 +191,24 @@ SENTENCES = (
     _("it heats to tune the heater, without an end"),
     _("it updates the printer's firmware"),
     _("it restarts a printer that has stopped"),
+    # of mail servers and webhooks
+    _("The mail server %(host)s does not know user and password: %(said)s"),
+    _("The mail server %(host)s answered: %(said)s"),
+    _("The mail server %(host)s cannot be used: %(said)s"),
+    _("The mail server does not take letters from %(sender)s: %(said)s"),
+    _("The mail server has gone: %(said)s"),
+    _("There is no connection to the mail server."),
+    _(
+        "The mail server wants a password for %(user)s: name a file with mail.password_file, or set"
+        " %(variable)s."
+    ),
+    _("%(host)s has no certificate that can be trusted: %(said)s"),
+    _("%(host)s cannot be reached: %(said)s"),
+    _("%(host)s sends on to another address; enter that one"),
+    _("%(host)s answered %(status)s"),
+    _("this is no address of a webhook: %(said)s"),
+    _("write it as https://host/topic, without a user or a password"),
+    _("%(host)s is not known: %(said)s"),
+    _("%(host)s lies in the coordinator's own network"),
+    _("only https: is allowed"),
 )

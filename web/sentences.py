@@ -63,6 +63,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         "file": r".+\.[0-9A-Za-z]{1,5}|'.*'",
         "what": r".*",
         "url": r"\S+",
+        "host": r"[\w.:\[\]-]+",
         **{name: "|".join(map(re.escape, table)) for name, table in _STATES.items()},
         **dict.fromkeys(
             (

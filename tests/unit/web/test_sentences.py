@@ -83,7 +83,8 @@ STANDS_FOR = {
     "heater": "nozzle", "what": "speed", "_really(head)": " but a web page", "why": "",
     "really": " but a web page", "guess": "metres? That would be 7 mm", "said": " (7)", "HOT": HOT,
     "_ending(done.returncode)": "it ended with 7", "self._room()": "is its disk full?",
-    "error": "it is empty: export it again",
+    "error": "it is empty: export it again", "where": "The mail server mx.example:25",
+    "host": "ntfy.example",
 }  # fmt: skip
 
 
@@ -255,6 +256,18 @@ def test_every_reason_of_the_gate_has_its_french():
     assert len(GATE) > 40
     # A pattern's and an archive's reason stands behind the name of its file.
     assert [text for text in GATE if not find(text) and not find(f"a.svg {text}")] == []
+
+
+def test_why_a_letter_did_not_go_out_has_its_french():
+    found = set()
+    for name in ("mail", "webhook"):
+        tree = ast.parse((ROOT / "fabnet" / f"{name}.py").read_text())
+        found |= {text for _, texts in raised(tree) for text in texts if text}
+        found |= set(told(ROOT / "fabnet" / f"{name}.py"))
+    ours = {text for text in found if re.search("[a-z]{3}", text)}
+    assert "only https: is allowed" in ours
+    # The server's own words stand behind a code of SMTP.
+    assert [text for text in sorted(ours) if not find(text)] == []
 
 
 # --- how they are said

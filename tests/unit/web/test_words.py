@@ -276,6 +276,12 @@ def test_one_and_none_are_no_plural_in_french():
         assert words.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
 
 
+def test_no_entry_of_the_catalogue_runs_into_the_next():
+    # The reader of catalogues takes the rest of such a line for a part of the French.
+    lines = (FRENCH / "messages.po").read_text().splitlines()
+    assert [line for line in lines if re.search(r".msg(id|str)\b", line)] == []
+
+
 def test_no_french_mark_begins_a_line(catalogue):
     said = [s for m in catalogue if m.id for s in (m.string if m.pluralizable else (m.string,))]
     assert [s for s in said if re.search(r" [?!:;»]|« ", s)] == []

@@ -76,6 +76,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lots.scrap": _HUB,
         "hub.stock": _HUB,
         "hub.index": _HUB,
+        "hub.live": _HUB,
+        "hub.at_step": _HUB,
         "hub.rules": _STEWARD,
         "newcomers.join": PUBLIC,  # whoever holds an invitation
         "newcomers.welcome": _MAKER,

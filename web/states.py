@@ -9,6 +9,7 @@ from designs.model import ReviewState
 from jobs.first_mile import PickupState
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Role, StopOutcome
+from jobs.stations import Step
 from printers.model import MANUAL, PrinterState
 from web.language import Lazy, lazy_gettext
 
@@ -49,6 +50,19 @@ LOT_STATES: Words = MappingProxyType(
     {
         LotState.WAITING: lazy_gettext("waits for inspection"),
         LotState.INSPECTED: lazy_gettext("inspected"),
+    }
+)
+
+HUB_STEPS: Words = MappingProxyType(
+    {
+        Step.ARRIVE: lazy_gettext("Comes today"),
+        Step.COUNT: lazy_gettext("To count"),
+        Step.HOLD: lazy_gettext("Held"),
+        Step.INSPECT: lazy_gettext("To inspect"),
+        Step.REWORK: lazy_gettext("To put right"),
+        Step.RELEASE: lazy_gettext("To release"),
+        Step.PACK: lazy_gettext("To pack"),
+        Step.HAND_OVER: lazy_gettext("To hand over"),
     }
 )
 

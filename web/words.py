@@ -6,6 +6,7 @@ Leaves whole sentences of a page to its template.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from flask import Flask
@@ -32,6 +33,7 @@ from web.sentences import said, said_here
 from web.states import (
     ATTEMPT_STATES,
     BATCH_STATES,
+    HUB_STEPS,
     LINKS,
     LOT_STATES,
     ORDER_STATES,
@@ -58,6 +60,8 @@ _TOLD: Words = MappingProxyType(
     }
 )
 _TAKEN_BACK = "taken back: "
+#: From so many hours on an age is told in days.
+_DAYS_FROM_H = 48
 
 PLAIN_REASONS: Words = MappingProxyType(
     {
@@ -337,6 +341,14 @@ def event(found: EventView) -> str:
     return f"{words} ({details})" if details else words
 
 
+def age(since: datetime, now: datetime) -> str:
+    """Return how long something has waited, to the hour, from two days on to the day."""
+    hours = max(0, int((now - since).total_seconds() // 3600))
+    if hours < _DAYS_FROM_H:
+        return _("%(hours)s h", hours=hours)
+    return ngettext("%(num)s day", "%(num)s days", hours // 24)
+
+
 def duration(seconds: float) -> str:
     """Return how long something takes, to the minute."""
     minutes = max(1, round(seconds / 60))
@@ -360,6 +372,7 @@ def register(app: Flask) -> None:
         loss_words=LOSS_WORDS,
         lot_states=LOT_STATES,
         no_words=NO_WORDS,
+        hub_steps=HUB_STEPS,
         order_state=order_state,
         pickup_states=PICKUP_STATES,
         plain_reasons=PLAIN_REASONS,
@@ -374,6 +387,7 @@ def register(app: Flask) -> None:
         weekday=weekday,
     )
     app.jinja_env.filters.update(
+        age=age,
         duration=duration,
         day_words=day_words,
         event_words=event,

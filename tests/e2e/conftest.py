@@ -161,6 +161,12 @@ class Site:
             a.ref for a in world.attempts() if a.node == node and a.state is AttemptState.OFFERED
         )
 
+    def bag(self):
+        """Return a lot that lies at a lab of its own, "lab-bag"."""
+        ref = self._offered("lab-bag")
+        self.world.print(ref)
+        return harvests.harvest(self.world.ledger, ref, 2, 0, "", "camille", self.world.now)
+
     def joins(self, lab):
         """Let a lab join that waits to be confirmed; return its node."""
         world = self.world

@@ -26,6 +26,7 @@ from jobs.coordinator import (
     enrolment,
     first_mile,
     harvests,
+    hub,
     lots,
     nodes,
     orders,
@@ -36,6 +37,7 @@ from jobs.coordinator import (
 )
 from jobs.coordinator.people import add_person
 from jobs.first_mile import Goods
+from jobs.hub import Rule, Scope
 from jobs.ledger import first_mile as bags
 from jobs.ledger import links, views
 from jobs.lifecycle import AttemptState
@@ -43,7 +45,7 @@ from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, Rep
 from jobs.model import Role
 from jobs.recall import Cause, RecallKind
 from printers.model import PrinterState
-from tests.doubles.world import NODE, World, a_request, some_facts
+from tests.doubles.world import CATALOGUE, NODE, World, a_request, some_facts
 from tests.e2e.conftest import CHROMIUM, PASSWORD, Site
 from web.auth import hash_password
 from web.letters import Reader, stop_token
@@ -115,6 +117,8 @@ def live_through(site: Site) -> dict[str, str]:
     pickup, run = _fetched(site)
     return {
         "run": run, "steward:pickup": f"/pickups/{pickup}", "inspector:hub": "/hub",
+        "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
+        "inspector:hub-lot-held": f"/l/{_at_hub(site)}",
         "maker:pickups": f"/labs/{NODE}/pickups", "maker:pickup": f"/pickups/{pickup}",
         "home": "/", "ask": "/ask", "sign-in": "/sign-in", "designs": "/designs",
         "design": f"/designs/{world.revision.id}",
@@ -211,6 +215,28 @@ def _packed(site: Site) -> str:
         code = harvests.harvest(world.ledger, found.ref, 2, 1, "warped", "nour", world.now)
         lots.inspect(world.ledger, str(code), 2, 0, "", "camille", world.now)
     return deliveries.pack(world.ledger, order, "camille", world.now)
+
+
+def _at_hub(site: Site) -> str:
+    """Bags stand at several steps of the hub, and one is held; return the code of that one."""
+    world = site.world
+    kit = world.library.add_design(CATALOGUE / "visor-kit")
+    placed = orders.place(world.ledger, a_request(kit, 40), kit, world.now)
+    orders.confirm(world.ledger, placed.order_id, "camille", world.now)
+    hub.count_stock(world.ledger, "Elastic, 20 mm wide, 40 cm", 25, "noa", world.now)
+    for rule in (
+        Rule(scope=Scope.MATERIAL, value="PETG", hold_h=72),
+        Rule(scope=Scope.REVISION, value=kit.id, second=True),
+    ):
+        hub.set_rule(world.ledger, rule, "camille", world.now)
+    lying = world.ledger.reading.execute(
+        "select code, good from lot where state = 'waiting' and place like 'lab:%'"
+    ).fetchall()
+    code = ""
+    for code, good in lying[:2]:
+        first_mile.arrive(world.ledger, code, "noa", world.now - timedelta(hours=30))
+        first_mile.count_in(world.ledger, code, good, "", "noa", world.now)
+    return code
 
 
 def _fetched(site: Site) -> tuple[str, str]:

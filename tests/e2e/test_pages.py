@@ -8,8 +8,9 @@ import trimesh
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import deliveries, enrolment, harvests, lots, orders
+from jobs.coordinator import deliveries, enrolment, first_mile, harvests, lots, orders
 from jobs.coordinator.people import add_person
+from jobs.first_mile import Goods
 from jobs.joining import read_code
 from jobs.ledger import members, views
 from jobs.lifecycle import AttemptState
@@ -34,6 +35,7 @@ PUBLIC = [
     "{asked}",
     "{lot}",
     "{stop}",
+    "{run}",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -58,6 +60,12 @@ SIGNED_IN = [
     "/beds/lab-hand/p1",
     "{lot}/recall",
     "{lot}/label",
+    "/hub",
+    "/hub/steps/arrive",
+    "/hub/rules",
+    "/hub/stock",
+    "/labs/lab-bag/pickups",
+    "{pickup}",
 ]
 #: Of a maker whose lab fell silent while it prints.
 MAKERS = ["/waiting", "/my-lab", "/fleet", "/leave", "/told", "/labs/lab-silent/given", "/designs"]
@@ -109,6 +117,12 @@ def address(site):
     }
     silent = site.out_of_sight()
     add_person(world.ledger, "mila", "Mila", Role.MAKER, hash_password(PASSWORD), silent, world.now)
+    bag = [site.bag()]
+    pickup = first_mile.announce(world.ledger, "lab-bag", bag, world.now, "ici", "nour", world.now)
+    foil = Goods(text="Film", quantity=40)
+    first_mile.add_goods(world.ledger, pickup, foil, "camille", world.now)
+    names["pickup"] = f"/pickups/{pickup}"
+    names["run"] = "/run/" + first_mile.give(world.ledger, pickup, "Sam", world.now)
     return lambda path: path.format(**names)
 
 

@@ -8,10 +8,14 @@ from jobs.coordinator import deliveries, first_mile, hub, lots, recalls
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit, Rule, Scope
 from jobs.ledger import bought, views
+from jobs.ledger import first_mile as mile
 from jobs.ledger import hub as gates
+from jobs.ledger import stations as rows
 from jobs.ledger.waiting import waiting
 from jobs.model import LotState, Role
 from jobs.recall import Cause, RecallKind
+from jobs.stations import Step, stations
+from tests.doubles.world import NODE
 from tests.integration.test_recalls import accepts, makes_a_lot
 
 HOLD = Rule(scope=Scope.MATERIAL, value="PETG", hold_h=72)
@@ -201,3 +205,40 @@ def test_a_parcel_without_what_is_bought_holds_no_kit(lab):
     batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now, kit)
     assert bought.kits_in(lab.ledger.reading, batch, kit) == 0
     assert bought.in_stock(lab.ledger.reading) == {"elastic": 0}
+
+
+def steps(world):
+    found = stations(
+        rows.bags(world.ledger.reading, mile.open_pickups(world.ledger.reading)), world.now
+    )
+    return {each.step for each in found if each.bags}
+
+
+def test_a_bag_passes_every_station(lab):
+    asks(lab, HOLD, SECOND)
+    order_id = lab.order(1)
+    code = makes_a_lot(lab)
+    assert steps(lab) == set()
+    found = first_mile.announce(lab.ledger, NODE, [code], lab.now, "here", "maker", lab.now)
+    first_mile.give(lab.ledger, found, "Sam", lab.now)
+    assert steps(lab) == {Step.ARRIVE}
+    first_mile.take(lab.ledger, found, [code], "Sam", lab.now)
+    assert steps(lab) == {Step.ARRIVE}
+    first_mile.arrive(lab.ledger, code, "inspector", lab.now)
+    assert steps(lab) == {Step.COUNT}
+    good = views.lot(lab.ledger.reading, code).good
+    first_mile.count_in(lab.ledger, code, good, "", "inspector", lab.now)
+    assert steps(lab) == {Step.HOLD}
+    lab.pass_time(hours=72)
+    assert steps(lab) == {Step.INSPECT}
+    lots.rework(lab.ledger, code, 1, "dirty", "inspector", lab.now)
+    assert steps(lab) == {Step.REWORK}
+    lots.reworked(lab.ledger, code, "inspector", lab.now)
+    accepts(lab, code)
+    assert steps(lab) == {Step.RELEASE}
+    hub.sign(lab.ledger, code, "steward", lab.now)
+    assert steps(lab) == {Step.PACK}
+    batch = packs(lab, order_id)
+    assert steps(lab) == {Step.HAND_OVER}
+    deliveries.dispatch(lab.ledger, batch, "inspector", lab.now)
+    assert steps(lab) == set()

@@ -12,7 +12,7 @@ from jobs.ledger import first_mile as rows
 from jobs.ledger import views
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import CATALOGUE, NODE, World, a_request
-from tests.integration.test_recalls import makes_a_lot
+from tests.integration.test_recalls import accepts, makes_a_lot
 from web.auth import hash_password
 
 SPOT = "12 rue des Lilas, code A1B2"
@@ -252,3 +252,29 @@ def test_what_is_bought_is_counted_and_what_is_short_is_shown(site):
     page = hub.get("/hub/stock?lang=en").text
     assert "1 here" in page
     assert f"{3 * item.per_kit - 1} are missing" in page
+
+
+def test_the_page_of_the_hub_marks_the_bottleneck(site, codes):
+    hub, lot = site.person("inspector"), f"/l/{codes[0]}"
+    hub.send(f"{lot}/arrived", at=lot)
+    page = hub.get("/hub?lang=en").text
+    assert page.count("bottleneck</span>") == 1
+    assert codes[0] in hub.get("/hub/steps/count?lang=en").text
+    assert "They are all here" in hub.get(f"{lot}?lang=en").text
+    good = views.lot(site.world.ledger.reading, codes[0]).good
+    assert hub.send(f"{lot}/counted", at=lot, pieces=str(good)).status_code == 303
+    assert codes[0] not in hub.get("/hub/steps/count?lang=en").text
+    assert codes[0] in hub.get("/hub/steps/inspect?lang=en").text
+    assert hub.get("/hub/steps/nonsense").status_code == 404
+    assert site.person("maker").get("/hub").status_code == 403
+
+
+def test_a_parcel_says_how_many_complete_kits_it_holds(site, codes):
+    world, inspector = site.world, site.person("inspector")
+    order = views.lot(world.ledger.reading, codes[0]).attempt.order_id
+    for code in codes:
+        accepts(world, code)
+    page = f"/orders/{order}"
+    assert inspector.send(f"{page}/pack", at=page).status_code == 303
+    pieces = sum(lot.accepted for lot in views.order_view(world.ledger.reading, order).lots)
+    assert f"{pieces} complete kits" in inspector.get(f"{page}?lang=en").text

@@ -5,41 +5,90 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.materials import materials
 from jobs.coordinator import hub
+from jobs.errors import NotFoundError
 from jobs.first_mile import comes_today, is_late
 from jobs.hub import MOST_STOCK, Scope, kit_of
 from jobs.ledger import bought, first_mile, views
 from jobs.ledger import hub as gates
+from jobs.ledger import stations as rows
+from jobs.ledger.first_mile import Pickup
 from jobs.model import OrderState
+from jobs.stations import Station, bottleneck, stations
 from web.auth import me
 from web.context import here
+from web.feeds import WHOLE, Feed
 from web.forms import Form, rule_from
 from web.language import gettext as _
+from web.streaming import stream
 from web.titles import own_title
 
 pages = Blueprint("hub", __name__)
 
 
+def _soon(found: tuple[Pickup, ...]) -> list[Pickup]:
+    """Return the pick-ups that come today, or should have come."""
+    context = here()
+    zone = ZoneInfo(context.settings.timezone)
+    today = context.today()
+    return [each for each in found if comes_today(each.state, each.ready_at, today, zone)]
+
+
+def _stations() -> tuple[Station, ...]:
+    db = here().ledger.reading
+    return stations(rows.bags(db, _soon(first_mile.open_pickups(db))), here().now())
+
+
+def _feed() -> Feed:
+    context = here()
+
+    def look() -> dict[str, object]:
+        db = context.ledger.reading
+        return {WHOLE: (rows.bags(db, ()), first_mile.open_pickups(db), bought.in_stock(db))}
+
+    return context.streams.feed(("hub",), look)
+
+
 @pages.get("/hub")
 def index() -> str:
-    """What comes today, what is late, and what comes later."""
+    """Where the bags are, which step holds up most of them, what comes and what is late."""
     context = here()
-    now, today = context.now(), context.today()
-    zone = ZoneInfo(context.settings.timezone)
+    version = _feed().refresh()
     found = first_mile.open_pickups(context.ledger.reading)
-    late = [each for each in found if is_late(each.state, each.ready_at, now)]
-    soon = [each for each in found if comes_today(each.state, each.ready_at, today, zone)]
+    late = [each for each in found if is_late(each.state, each.ready_at, context.now())]
+    soon = _soon(found)
+    stood = _stations()
     return render_template(
         "hub.html",
+        version=version,
+        stations=stood,
+        neck=bottleneck(stood),
+        most=max((each.pieces for each in stood), default=0),
+        now=context.now(),
         short=sum(1 for item in items() if item.short),
         late=late,
         today=[each for each in soon if each not in late],
         later=[each for each in found if each not in soon],
     )
+
+
+@pages.get("/hub/live")
+def live() -> Response:
+    """Tell the open page that something has moved."""
+    return stream(_feed())
+
+
+@pages.get("/hub/steps/<step>")
+def at_step(step: str) -> str:
+    """The bags that stand at one step, the oldest first."""
+    found = next((each for each in _stations() if each.step == step), None)
+    if found is None:
+        raise NotFoundError("step", step)
+    return render_template("hub_step.html", station=found, now=here().now())
 
 
 def _scopes() -> dict[str, str]:

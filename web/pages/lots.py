@@ -32,7 +32,15 @@ _PAPERS = ("62", "a4")
 def show(code: str) -> str:
     """A lot without any personal data."""
     found = views.lot(here().ledger.reading, code)
-    return _page(found, Form({"accepted": str(found.pieces), "rejected": "0"}))
+    return _page(found, Form(_counts(found)))
+
+
+def _counts(found: LotView) -> dict[str, str]:
+    """Return what an inspection begins with: all is good; while it is held, all is bad."""
+    context = here()
+    held = gates.gate_of(context.ledger.reading, found.code).is_held(context.now())
+    pieces = str(found.pieces)
+    return {"accepted": "0" if held else pieces, "rejected": pieces if held else "0"}
 
 
 @pages.get("/l/<code>/label")
@@ -126,7 +134,7 @@ def count(code: str) -> AnyResponse | tuple[str, int]:
         except InvalidFieldError as error:
             form.refused(error)
     if not form.good:
-        form.typed |= {"accepted": str(found.pieces), "rejected": "0"}
+        form.typed |= _counts(found)
         return _page(found, form, counting=True), 422
     return _back(found.code)
 
@@ -148,7 +156,7 @@ def rework(code: str) -> AnyResponse | tuple[str, int]:
     pieces = form.whole("rework", 1, found.pieces)
     why = fault_from(form, "rework_reason")
     if not form.good:
-        form.typed |= {"accepted": str(found.pieces), "rejected": "0"}
+        form.typed |= _counts(found)
         return _page(found, form), 422
     lots.rework(context.ledger, found.code, pieces, why, me().login, context.now())
     return _back(found.code)

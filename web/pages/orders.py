@@ -118,7 +118,7 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         },
         to_pack=sum(lot.accepted for lot in view.lots if not lot.batches and lot.code not in shut),
         link=link,
-        kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
+        batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision
         else {},
         thanks=given.thanks_of(db, order_id),

@@ -137,6 +137,8 @@ def test_every_endpoint_has_a_line(app):
         ("lots.scrap", {HUB, STEWARD}),
         ("hub.stock", {HUB, STEWARD}),
         ("hub.index", {HUB, STEWARD}),
+        ("hub.live", {HUB, STEWARD}),
+        ("hub.at_step", {HUB, STEWARD}),
         ("hub.rules", {STEWARD}),
         ("newcomers.join", EVERYBODY),
         ("newcomers.welcome", {MAKER}),

@@ -1,0 +1,50 @@
+"""Reads where the bags are that have not left the hub."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+
+from jobs.hub import Gate
+from jobs.ledger import hub
+from jobs.ledger.first_mile import Pickup
+from jobs.ledger.views import when
+from jobs.model import BatchState, LotState
+from jobs.stations import Bag
+
+_ROWS = f"""
+select l.*, r.at as rework_at, ba.packed_at, b.pieces as packed,
+ exists (select 1 from withdrawal w where w.revision_id = o.revision_id) and not exists
+  (select 1 from lot_release lr where lr.lot_code = l.code) as withdrawn
+from lot l join orders o on o.id = l.order_id
+left join rework r on r.lot_code = l.code and r.done_at is null
+left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.batch_id
+where l.recall = '' and (ba.state is null or ba.state = '{BatchState.PACKED}')
+"""
+
+
+def bags(db: sqlite3.Connection, today: Collection[Pickup]) -> tuple[Bag, ...]:
+    """Return all bags that are coming `today` or have not left the hub; those called back are apart."""
+    gates = hub.gates(db)
+    ready = {bag.code: each.ready_at for each in today for bag in each.bags}
+    return tuple(
+        _bag(row, gates.get(row["code"]), ready.get(row["code"])) for row in db.execute(_ROWS)
+    )
+
+
+def _bag(row: sqlite3.Row, gate: Gate | None, ready_at: datetime | None) -> Bag:
+    is_inspected = row["state"] == LotState.INSPECTED
+    here = row["place"].startswith("hub:")
+    return Bag(
+        code=row["code"],
+        pieces=row["packed"] or (row["accepted"] if is_inspected else row["good"] - row["mislaid"]),
+        gate=gate,
+        ready_at=ready_at,
+        arrived_at=when(row["arrived_at"]) if here else None,
+        counted_at=when(row["counted_at"]),
+        rework_at=when(row["rework_at"]),
+        inspected_at=when(row["inspected_at"]) if is_inspected else None,
+        withdrawn=bool(row["withdrawn"]),
+        packed_at=when(row["packed_at"]),
+    )

@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 
 from jobs.errors import NotFoundError
 from jobs.ledger.views import day, moment, when
-from jobs.model import StopOutcome
+from jobs.model import BatchState, StopOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,11 @@ def _stop(row: sqlite3.Row) -> Stop:
 
 
 def open_runs(db: sqlite3.Connection) -> tuple[Run, ...]:
-    """Return the runs that have not ended, the earliest first."""
+    """Return the runs that have not ended and have a parcel on its way, the earliest first."""
     rows = db.execute(
-        "select id from run where ended_at is null order by day, from_clock, id"
+        "select id from run r where ended_at is null and exists"
+        " (select 1 from batch b where b.run = r.id and b.state = ?) order by day, from_clock, id",
+        (BatchState.DISPATCHED,),
     ).fetchall()
     return tuple(run(db, row[0]) for row in rows)
 

@@ -221,6 +221,7 @@ def test_what_the_hospital_has_counted_is_not_brought_back_by_a_late_driver(site
     world = site.world
     run = tour(world, batch)
     deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
+    assert reading.open_runs(world.ledger.reading) == (), "nothing of it is on its way"
     say(world, run, 1, StopOutcome.NOBODY)
     assert found(world, batch).batch.state is BatchState.RECEIVED
     assert books(world, batch).delivered == 2

@@ -238,6 +238,7 @@ def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:
         "printer": made.printer,
         "material": made.material,
         "spool": spool,
+        "maker_lot": made.maker_lot,
         "started_at": _at(made.started_at),
         "order": made.order_id,
         "recipient": order.request.place,

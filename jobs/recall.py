@@ -20,6 +20,7 @@ class RecallKind(enum.StrEnum):
     LOT = "lot"
     PRINTER = "printer"
     SPOOL = "spool"
+    MATERIAL = "material"  # a lot of its maker's, whose spools may lie in several workshops
     REVISION = "revision"
 
 
@@ -27,7 +28,8 @@ class RecallKind(enum.StrEnum):
 class Cause:
     """What is called back.
 
-    `value` is a lot's code, "<node>/<printer>", "<node>/<spool>" or a revision's id.
+    `value` is a lot's code, "<node>/<printer>", "<node>/<spool>", "<material>/<lot of its maker's>" or a
+    revision's id.
     """
 
     kind: RecallKind
@@ -53,7 +55,9 @@ class Recall:
         return self.ended_at is None
 
 
-def causes(*, lot: str, node: str, printer: str, spool: str, revision: str) -> tuple[Cause, ...]:
+def causes(
+    *, lot: str, node: str, printer: str, spool: str, revision: str, material: str = ""
+) -> tuple[Cause, ...]:
     """Return what the fault of one bag may come from, the narrowest first.
 
     Args:
@@ -62,11 +66,14 @@ def causes(*, lot: str, node: str, printer: str, spool: str, revision: str) -> t
         printer: on what.
         spool: of which spool; "" where nobody said.
         revision: the design's revision.
+        material: "<material>/<lot of its maker's>"; "" where nobody said.
     """
+    materials = (Cause(kind=RecallKind.MATERIAL, value=material),) if material else ()
     spools = (Cause(kind=RecallKind.SPOOL, value=f"{node}/{spool}"),) if spool else ()
     return (
         Cause(kind=RecallKind.LOT, value=lot),
         *spools,
+        *materials,
         Cause(kind=RecallKind.PRINTER, value=f"{node}/{printer}"),
         Cause(kind=RecallKind.REVISION, value=revision),
     )

@@ -16,7 +16,7 @@ from jobs.coordinator import harvests, nodes, restoring, telling
 from jobs.coordinator.moves import move
 from jobs.errors import RefusedError
 from jobs.ledger import figures, streams, views
-from jobs.ledger.rows import event, ran_s, tell
+from jobs.ledger.rows import event, keep_spool, ran_s, tell
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import ENDED_UNSTARTED, LIVE, AttemptEvent, AttemptState, advance
 from jobs.messages import (
@@ -159,10 +159,7 @@ def _report(db: sqlite3.Connection, node: str, message: Report, now: datetime) -
     found = _own(db, node, message.attempt)
     state = move(db, found, _EVENTS[message.state], now, message.reason)
     if message.spool:
-        db.execute(
-            "update attempt set spool = ? where job_id = ? and number = ?",
-            (message.spool, found.ref.job, found.ref.number),
-        )
+        keep_spool(db, found.ref, message.spool)
     if state in _WRONG and state is not found.state:
         telling.trouble(db, f"{found.ref}-{state}", node, found.printer, message.reason, now)
     late = state in ENDED_UNSTARTED and message.state is ReportState.PREPARING

@@ -19,7 +19,7 @@ from jobs.coordinator.moves import move
 from jobs.errors import JobError, NotFoundError
 from jobs.joining import Standing
 from jobs.ledger import streams, views
-from jobs.ledger.rows import absorb, event, ran_s, tell
+from jobs.ledger.rows import absorb, event, keep_spool, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import (
@@ -179,10 +179,10 @@ def _book(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) -
         tell(db, node, Withdraw(attempt=ref, reason="the network does not know it"), now)
         return
     db.execute(
-        "update attempt set restated = 1, spool = case when ?1 = '' then spool else ?1 end"
-        " where job_id = ?2 and number = ?3",
-        (kept.spool, ref.job, ref.number),
+        "update attempt set restated = 1 where job_id = ? and number = ?", (ref.job, ref.number)
     )
+    if kept.spool:
+        keep_spool(db, ref, kept.spool)
     if _may_have_begun(kept):
         db.execute(
             "update attempt set granted_at = ?, granted_s = ? where job_id = ? and number = ?"

@@ -513,3 +513,17 @@ def m034_orders(db: Database) -> None:
 def m034_erased(db: Database) -> None:
     """Since when nobody knows any more who asked for an order."""
     run_script(db, "alter table orders add column erased_at text;")
+
+
+@ledger_migrations()
+def m034_maker_lots(db: Database) -> None:
+    """Of which lot of its maker the filament was: two spools of it may have the same fault."""
+    run_script(
+        db,
+        """
+        alter table attempt add column maker_lot text not null default '';
+        update attempt set maker_lot = coalesce((select json_extract(p.facts, '$.spool.maker_lot')
+            from printer p where p.node = attempt.node and p.id = attempt.printer
+            and json_extract(p.facts, '$.spool.id') = attempt.spool), '') where spool != '';
+        """,
+    )

@@ -60,16 +60,18 @@ class Notice:
 
 # From a lot to what it may have in common with others. `spool` and `printer` are names within a node.
 _LOT = """
-select l.*, a.node, a.printer, a.spool, n.lab, o.revision_id, o.place as recipient,
+select l.*, a.node, a.printer, a.spool, n.lab, j.material || '/' || a.maker_lot as of_maker,
+ o.revision_id, o.place as recipient,
  o.requester, o.contact, b.batch_id, b.pieces as sent, ba.state as batch_state
 from lot l join attempt a on a.job_id = l.job_id and a.number = l.number
-join node n on n.id = a.node join orders o on o.id = l.order_id
+join job j on j.id = l.job_id join node n on n.id = a.node join orders o on o.id = l.order_id
 left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.batch_id
 """
 _SAME = {
     RecallKind.LOT: "l.code = ?",
     RecallKind.PRINTER: "a.node || '/' || a.printer = ?",
     RecallKind.SPOOL: "a.node || '/' || a.spool = ?",
+    RecallKind.MATERIAL: "a.maker_lot != '' and j.material || '/' || a.maker_lot = ?",
     RecallKind.REVISION: "o.revision_id = ?",
 }
 
@@ -78,7 +80,9 @@ _SAME = {
 CALLED_BACK = (
     "exists (select 1 from recall c where c.ended_at is null"
     " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
-    " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id')))"
+    " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id') or c.kind = 'material'"
+    " and c.value = json_extract(p.facts, '$.spool.material') || '/'"
+    " || json_extract(p.facts, '$.spool.maker_lot')))"
 )
 
 
@@ -251,6 +255,7 @@ def hold_if_called_back(db: sqlite3.Connection, code: str, now: datetime) -> Non
     for kind, value in (
         (RecallKind.LOT, code),
         (RecallKind.SPOOL, f"{row['node']}/{row['spool']}"),
+        (RecallKind.MATERIAL, str(row["of_maker"])),
         (RecallKind.PRINTER, f"{row['node']}/{row['printer']}"),
         (RecallKind.REVISION, row["revision_id"]),
     ):

@@ -17,7 +17,7 @@ from jobs.ledger import streams
 from jobs.ledger.members import is_confirmed
 from jobs.lifecycle import LIVE, AttemptState
 from jobs.messages import Down, encode
-from jobs.model import JobState, Reason
+from jobs.model import AttemptRef, JobState, Reason
 
 #: No i, l, o, u: codes are read aloud and written on bags.
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -69,6 +69,17 @@ def event(
     db.execute(
         "insert into event (at, order_id, kind, actor, subject, data) values (?, ?, ?, ?, ?, ?)",
         (now.isoformat(), order_id, kind, actor, subject, msgspec.json.encode(data).decode()),
+    )
+
+
+def keep_spool(db: sqlite3.Connection, ref: AttemptRef, spool: str) -> None:
+    """An attempt is printed from this spool; of which lot of its maker it is stays known when it is gone."""
+    db.execute(
+        "update attempt set spool = ?1, maker_lot = coalesce((select"
+        " json_extract(p.facts, '$.spool.maker_lot') from printer p where p.node = attempt.node"
+        " and p.id = attempt.printer and json_extract(p.facts, '$.spool.id') = ?1), maker_lot)"
+        " where job_id = ?2 and number = ?3",
+        (spool, ref.job, ref.number),
     )
 
 

@@ -86,6 +86,7 @@ class AttemptView:
     good: int | None
     scrap: int | None
     lot: str | None
+    maker_lot: str = ""  # of the spool; "" where nobody said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +255,7 @@ def attempt_of(row: sqlite3.Row) -> AttemptView:
         good=row["good"],
         scrap=row["scrap"],
         lot=row["lot"],
+        maker_lot=row["maker_lot"],
     )
 
 

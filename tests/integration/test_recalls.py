@@ -168,7 +168,7 @@ def test_what_may_have_the_fault_makes_nothing_meanwhile(lab, kind):
     assert lab.first(AttemptState.OFFERED)
     values = {
         RecallKind.LOT: code, RecallKind.PRINTER: "lab-a/p1", RecallKind.SPOOL: "lab-a/s1",
-        RecallKind.REVISION: lab.revision.id,
+        RecallKind.MATERIAL: "PETG/L42", RecallKind.REVISION: lab.revision.id,
     }  # fmt: skip
     recall_id = calls_back(lab, Cause(kind=kind, value=values[kind]))
     lab.tick()
@@ -184,7 +184,7 @@ def test_what_may_have_the_fault_makes_nothing_meanwhile(lab, kind):
     lab.plan()
     lab.tick()
     elsewhere = [a for a in lab.attempts() if a.node == "lab-b"]
-    assert bool(elsewhere) == (kind is not RecallKind.REVISION)
+    assert bool(elsewhere) == (kind not in (RecallKind.REVISION, RecallKind.MATERIAL))
     recalls.end(lab.ledger, recall_id, "looked at", "steward", lab.now, good=False)
     lab.plan()
     lab.tick()
@@ -242,7 +242,7 @@ def test_from_one_bag_to_every_other_with_the_same_fault(lab):
     lot = views.lot(lab.ledger.reading, min(codes))
     found = causes(
         lot=lot.code, node=lot.attempt.node, printer=lot.attempt.printer, spool=lot.attempt.spool,
-        revision=lot.revision_id,
+        revision=lot.revision_id, material=f"{lot.attempt.material}/{lot.attempt.maker_lot}",
     )  # fmt: skip
     reached = {
         cause.kind: {each.code for each in called.lots_of(lab.ledger.reading, cause)}
@@ -251,7 +251,8 @@ def test_from_one_bag_to_every_other_with_the_same_fault(lab):
     here = {c for c in codes if views.lot(lab.ledger.reading, c).attempt.node == lot.attempt.node}
     assert reached[RecallKind.LOT] == {lot.code}
     assert reached[RecallKind.PRINTER] == reached[RecallKind.SPOOL] == here
-    assert reached[RecallKind.REVISION] == codes
+    # Both labs have a spool of the same lot of its maker's.
+    assert reached[RecallKind.MATERIAL] == reached[RecallKind.REVISION] == codes
     assert here < codes
 
 
@@ -294,3 +295,27 @@ def test_twice_is_once_and_nothing_is_no_recall(lab):
     with pytest.raises(NotFoundError):
         recalls.cause_of("printer:")
     assert recalls.cause_of("printer:lab-a/p1") == PRINTER_OF_A
+
+
+def test_the_lot_of_a_filament_stays_known_when_its_spool_is_gone(lab):
+    lab.order(4)
+    code = makes_a_lot(lab)
+    lab.can("lab-a", material="PETG")
+    with lab.ledger.transaction() as db:
+        db.execute("update printer set facts = json_set(facts, '$.spool.maker_lot', 'L43')")
+    later = makes_a_lot(lab)
+    held = Cause(kind=RecallKind.MATERIAL, value="PETG/L42")
+    assert [each.code for each in called.lots_of(lab.ledger.reading, held)] == [code]
+    calls_back(lab, held)
+    assert views.lot(lab.ledger.reading, code).recall
+    assert not views.lot(lab.ledger.reading, later).recall
+
+
+def test_filament_without_a_lot_number_is_no_cause(lab):
+    lab.order(4)
+    with lab.ledger.transaction() as db:
+        db.execute("update printer set facts = json_set(facts, '$.spool.maker_lot', '')")
+    code = makes_a_lot(lab)
+    lot = views.lot(lab.ledger.reading, code)
+    assert lot.attempt.maker_lot == ""
+    assert called.lots_of(lab.ledger.reading, Cause(kind=RecallKind.MATERIAL, value="PETG/")) == ()

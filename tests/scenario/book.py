@@ -59,7 +59,7 @@ class Called:
     """One recall."""
 
     id: str
-    machine: tuple[str, str]  # node and printer, all of whose bags are called back
+    machines: frozenset[tuple[str, str]]  # node and printer, all of whose bags are called back
     over: bool = False
 
 

@@ -55,7 +55,7 @@ class Story:
         self._open: set[str] = set()
         self._nth: Counter[str] = Counter()
         self._seen_ready: dict[str, str] = {}
-        self._to_call: list[str] = ["printer", "spool"]
+        self._to_call: list[str] = ["printer", "material"]
         self._lab_of = {lab.login: lab for lab in town.labs}
         self._said_s = 0.0
 
@@ -247,7 +247,7 @@ class Story:
     def _made_by(self, called: Called) -> set[str]:
         """Return the bags of a recall's cause, by our own notes."""
         bags = self.book.bags.values()
-        return {bag.code for bag in bags if (bag.node, bag.printer) == called.machine}
+        return {bag.code for bag in bags if (bag.node, bag.printer) in called.machines}
 
     def _dispatch(self, inspector: Person, batch: str, order: str) -> None:
         inspector.submit(f"/orders/{order}", f"/batches/{batch}/dispatch", {})
@@ -288,7 +288,7 @@ class Story:
             return
         machines = sorted(self._town.witnesses)
         random.Random(f"{self._seed}/recalls").shuffle(machines)
-        done = {called.machine for called in self.book.called}
+        done = {each for called in self.book.called for each in called.machines}
         for machine in machines:
             bags = [b for b in self.book.bags.values() if (b.node, b.printer) == machine]
             have = sorted(bag.code for bag in bags if self.book.has_left(bag))
@@ -310,7 +310,8 @@ class Story:
             return
         words = {"cause": cause[1], "reason": "It is brittle."}
         url = inspector.submit(page, "/recall", words)
-        called = Called(id=url.rsplit("/", 1)[-1], machine=machine)
+        machines = {machine} if kind == "printer" else self._same_filament(machine)
+        called = Called(id=url.rsplit("/", 1)[-1], machines=frozenset(machines))
         self.book.called.append(called)
         bags = self._made_by(called)
         for bag in (self.book.bags[code] for code in bags):
@@ -319,6 +320,11 @@ class Story:
                 if not self.book.sent(before):
                     del self.book.parcels[before]
         say(f"called back by {kind}: {machine[0]}/{machine[1]}, {len(bags)} bags")
+
+    def _same_filament(self, machine: tuple[str, str]) -> set[tuple[str, str]]:
+        """Return the printers that have filament of the same lot of its maker's in them, by its labels."""
+        lots = {(lab.node, p.id): p.spool_lot for lab in self._town.labs for p in lab.printers}
+        return {each for each, lot in lots.items() if lot == lots[machine]}
 
     def _finish(self, called: Called) -> None:
         """Everybody who has some puts them aside; then it is over, and others are made."""

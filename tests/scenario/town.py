@@ -24,6 +24,8 @@ _WALL_MM, _HEIGHT_MM = 0.9, 0.6
 #: Work that a printer is granted ahead: some plates of these.
 _LOOK_AHEAD_S = 900.0
 
+#: Every lab got one spool of each lot: a faulty lot is in all of them.
+LOTS = {"a": "LOT-A", "b": "LOT-B"}
 _PLACES = ((47.24, -1.56), (47.21, -1.42), (47.28, -1.35), (47.14, -1.6), (47.2, -1.53))
 
 
@@ -38,7 +40,7 @@ def labs(count: int) -> tuple[DemoLab, ...]:
             printers=tuple(
                 DemoPrinter(
                     id=f"p{n}{side}", title=f"Printer {n}{side}", preset="generic-250x210",
-                    material="PETG", grams=9000, spool_lot=f"LOT-{n}{side}", unattended=True,
+                    material="PETG", grams=9000, spool_lot=LOTS[side], unattended=True,
                 )
                 for side in ("a", "b")
             ),

@@ -60,6 +60,8 @@ def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
         return "", f"{own_title(revision.title)} {revision.version}" if revision else cause.value[
             :12
         ]
+    if cause.kind is RecallKind.MATERIAL:
+        return "", cause.value.replace("/", ", ", 1)
     lab = called[0].lab if called else ""
     if cause.kind is RecallKind.LOT:
         return lab, cause.value
@@ -95,6 +97,7 @@ def ask(code: str) -> str | AnyResponse | tuple[str, int]:
         printer=made.printer,
         spool=made.spool,
         revision=lot.revision_id,
+        material=f"{made.material}/{made.maker_lot}" if made.maker_lot else "",
     )
     reaches = [_reach(cause) for cause in offered]
     if request.method == "GET":

@@ -64,7 +64,7 @@ def parts(folder):
             name = path.name if len(report.parts) == 1 else f"{path.name}: {part.name}"
             found[name] = folder / part.facts.mesh_sha256
     for path in sorted(CATALOGUE.glob("*/*.stl")):
-        if path.parent.name != "visor-kit" or path.name != "frame.stl":
+        if path.name != "frame.stl" or path.parent.name == "visor-frame":
             found[f"{path.parent.name}/{path.name}"] = path
     return found
 

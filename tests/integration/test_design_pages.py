@@ -330,8 +330,10 @@ def test_a_design_that_is_only_cut_or_sewn_has_its_page_with_its_pattern(site):
     with zipfile.ZipFile(io.BytesIO(sent.data)) as archive:
         assert set(archive.namelist()) == {"design.toml", "foil.svg", "foil.dxf"}
         assert foil.id in archive.read("design.toml").decode()
-    assert site.person().get(f"/designs/{foil.id}/design.zip").data == sent.data
+    again = site.person().get(f"/designs/{foil.id}/design.zip")
+    assert again.data == sent.data
     sent.close()
+    again.close()
 
 
 def test_what_lies_in_the_breathing_path_is_asked_for_only_when_accepted_for_that(site):

@@ -70,7 +70,8 @@ TOLD_BY: Mapping[str, Kind] = MappingProxyType(
     {
         "offer": Kind.OFFERS,
         "clear": Kind.BEDS, "harvest": Kind.BEDS, "print": Kind.BEDS,
-        "inspect": Kind.HUB, "pack": Kind.HUB, "dispatch": Kind.HUB, "complaint": Kind.HUB,
+        "inspect": Kind.HUB, "rework": Kind.HUB, "release": Kind.HUB, "pack": Kind.HUB,
+        "dispatch": Kind.HUB, "complaint": Kind.HUB,
         "admit": Kind.TEAM, "unheard": Kind.TEAM, "confirm": Kind.TEAM,
         "need": Kind.TEAM,
     }

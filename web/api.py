@@ -43,7 +43,7 @@ def _json(value: object) -> Response:
 def waiting() -> Response:
     """What waits for the one who is signed in."""
     person = me()
-    return _json(waiting_of(here().ledger.reading, person.role, person.node))
+    return _json(waiting_of(here().ledger.reading, person.role, person.node, here().now()))
 
 
 def _why(found: Reason) -> str:

@@ -371,7 +371,7 @@ def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
 def fault_from(form: Form, name: str, *, needed: bool = True) -> str:
     """Read what is wrong with pieces: one of the faults that the page offers, or a person's words."""
     fault = form["fault"]
-    return fault if fault in FAULTS else form.text(name, needed=needed)
+    return fault if needed and fault in FAULTS else form.text(name, needed=needed)
 
 
 def need_from(form: Form, kits: int) -> int:

@@ -171,7 +171,7 @@ def tell(ledger: Ledger, now: datetime, zone: tzinfo) -> int:
     people = notices.listeners(db)
     if not people:
         return 0
-    found = due(_things(db), people, notices.told_since(db, now - AGAIN_AFTER), now, zone)
+    found = due(_things(db, now), people, notices.told_since(db, now - AGAIN_AFTER), now, zone)
     found += _silences(db, now)
     if not found:
         return 0
@@ -206,7 +206,7 @@ def _silences(db: sqlite3.Connection, now: datetime) -> tuple[Notice, ...]:
     return tuple(found)
 
 
-def _things(db: sqlite3.Connection) -> list[Thing]:
+def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
     """Return what waits for anybody: a steward's list holds everybody's."""
     titles = {where: facts.title for where, facts in labs.printers(db).items()}
     return [
@@ -217,5 +217,5 @@ def _things(db: sqlite3.Connection) -> list[Thing]:
             name=titles.get((each.node, each.printer), each.text),
             since=each.since,
         )
-        for each in waiting(db, Role.STEWARD)
+        for each in waiting(db, Role.STEWARD, now=now)
     ]

@@ -41,7 +41,7 @@ class Waiting:
 
 
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
-_URGENCY = (
+URGENCY = (
     "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "complaint",
     "inspect", "rework", "release", "pack", "dispatch",
 )  # fmt: skip
@@ -92,7 +92,7 @@ def waiting(
     if role in (Role.INSPECTOR, Role.STEWARD):
         found += _at_hub(db, now)
     return tuple(
-        sorted(found, key=lambda w: (_URGENCY.index(w.kind), w.since is not None, w.since, w.key))
+        sorted(found, key=lambda w: (URGENCY.index(w.kind), w.since is not None, w.since, w.key))
     )
 
 

@@ -35,7 +35,6 @@ PUBLIC = [
     "{asked}",
     "{lot}",
     "{stop}",
-    "{run}",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -62,6 +61,7 @@ SIGNED_IN = [
     "{lot}/label",
     "/hub",
     "/hub/steps/arrive",
+    "/hub/steps/count",
     "/hub/rules",
     "/hub/stock",
     "/labs/lab-bag/pickups",

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.ledger.waiting import URGENCY
 from jobs.model import Role
 from jobs.telling import (
     CHOICES,
     MOST_ALARMS,
     PACES,
+    TOLD_BY,
     Channel,
     Kind,
     Listener,
@@ -314,3 +316,7 @@ def test_a_silence_is_told_once_however_long_it_lasts():
 )
 def test_the_address_of_mail_in_a_contact(contact, address):
     assert mail_in(contact) == address
+
+
+def test_everything_that_can_wait_is_told():
+    assert set(URGENCY) == set(TOLD_BY)

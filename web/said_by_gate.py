@@ -167,4 +167,28 @@ SENTENCES = (
     _("%(file)s is no plain text in UTF-8"),
     _("%(file)s has characters that are no text"),
     _("%(file)s is empty"),
+    _("it measures %(long)s mm, which is nothing: export it in millimetres"),
+    _("it is a folder or a device, and no file"),
+    _("it is no %(kind)s file%(what)s: export it again"),
+    _(" but G-code, which is for one printer only"),
+    _("%(file)s is no PDF document"),
+    _(
+        "%(file)s measures %(wide)s × %(high)s mm; its longer side must be between %(least)s and"
+        " %(most)s: export it in millimetres"
+    ),
+    _(
+        "%(whole)s of its triangles are whole, and there are %(corners)s corners: it was cut short or is"
+        " broken; fetch or export it again"
+    ),
+    _("%(text)s stands where a number should: export it again"),
+    _("its numbers are written with commas: export it with a point as the decimal sign"),
+    _("it makes more than %(most)s triangles: export a coarser STL"),
+    _("there is no solid in it: export the body, not its sketches"),
+    _("it has a lattice of beams, which is not read: export it as STL"),
+    _("it needs the 3MF extension %(extension)s, which is not read: export it as STL"),
+    _("its archive is locked with a password: export it without"),
+    _("its components hold one another, or lie too deep in one another: export the part again"),
+    _("its plate names an object %(object)s that is not in it: export it again"),
+    _("line %(line)s: numbers need a point as the decimal sign"),
+    _("takes more patterns, beside that of `file`"),
 )

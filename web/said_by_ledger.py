@@ -126,4 +126,70 @@ SENTENCES = (
     _("somebody has to be there at some time; or pause"),
     _("a lot has at least one piece"),
     _("one of %(codes)s"),
+    _("Batch %(batch)s has not left yet."),
+    _("So much is wrong with this parcel: please telephone."),
+    _("is not in this parcel"),
+    _("at most %(most)s, of 2 MB each"),
+    _("more than were sent"),
+    _("is needed, at most %(most)s characters"),
+    _("write the number as it stands on the slip"),
+    _("All of its lots are held, or wait for a second person's release."),
+    _("Batch %(batch)s is %(batch_state)s: it is not on its way."),
+    _(
+        "Its design is %(review_state)s: under “%(rule)s” it must be at least %(at_least)s before a"
+        " parcel leaves."
+    ),
+    _(
+        "Its requester was asked whether she still needs it, and has not answered. Telephone her, and"
+        " write her answer on the page of the order."
+    ),
+    _("Its rule, “%(rule)s”, ended on %(day)s: a steward chooses another."),
+    _("Under “%(rule)s” a steward who did not pack it signs before it leaves."),
+    _("What lies here is spare: this order needs no more."),
+    _("You have packed it: somebody else signs."),
+    _("say why pieces are refused"),
+    _("Lot %(lot)s cannot be announced here: it is elsewhere, or announced already."),
+    _("Lot %(lot)s is not of this run: leave it where it is."),
+    _("Lot %(lot)s was inspected already: it is not counted again."),
+    _("Nobody has taken lot %(lot)s from its workshop yet."),
+    _("This pick-up has begun, or is over."),
+    _("This run is over, or nobody has it."),
+    _("choose at least one"),
+    _("1 to %(most)s characters"),
+    _("Lot %(lot)s is not inspected, or is called back."),
+    _("You have inspected lot %(lot)s yourself: a second person releases it."),
+    _("Lot %(lot)s has a hold: say first that it is here."),
+    _("Lot %(lot)s is being put right: say first that it is done."),
+    _("Lot %(lot)s is held until %(until)s UTC: nothing of it is accepted before."),
+    _("Lot %(lot)s is not here to be inspected."),
+    _("Lot %(lot)s is not inspected, or lies in a parcel."),
+    _("Lot %(lot)s is put aside for rework already."),
+    _("Lot %(lot)s was lost on the way: count it first if it is here."),
+    _("say what happened to them"),
+    _("say what has to be put right"),
+    _("Order %(order)s is %(order_state)s; nothing was changed."),
+    _(
+        "The books were put back from a backup, and not every workshop has answered yet. Please try"
+        " again later."
+    ),
+    _(
+        "A part of this design lies in the breathing path: it is made once a named body has accepted"
+        " this revision for that (fabnet design accept)."
+    ),
+    _(
+        "Order %(order)s is %(order_state)s: cancel it, or wait until it is delivered, and then erase"
+        " who asked for it."
+    ),
+    _(
+        "Pieces of this order are called back: whoever has them must be reached until the recall is ended."
+    ),
+    _("it has run out on %(day)s"),
+    _("there is no such profile"),
+    _("This was answered before, or the run is over: telephone the hub."),
+    _("say why they refuse it"),
+    _("each parcel once, at least one"),
+    _("is before the beginning"),
+    _("is no material of the vocabulary"),
+    _("at most %(most)s days ahead"),
+    _("names what the rule is for"),
 )

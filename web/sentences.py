@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from web import said_by_gate, said_by_ledger, said_by_machines
 from web.language import Lazy, Speech, language, lazy_gettext
-from web.states import ATTEMPT_STATES, BATCH_STATES, ORDER_STATES, PRINTER_STATES
+from web.states import ATTEMPT_STATES, BATCH_STATES, ORDER_STATES, PRINTER_STATES, REVIEW_STATES
 
 #: Longer texts are no sentences of ours, and would take long to look through.
 _LONGEST = 600
@@ -34,6 +34,20 @@ FIELDS: Mapping[str, Lazy] = MappingProxyType(
         "material": lazy_gettext("material"),
         "grams": lazy_gettext("grams"),
         "login": lazy_gettext("login"),
+        "lot": lazy_gettext("bag"),
+        "photos": lazy_gettext("photos"),
+        "text": lazy_gettext("text"),
+        "tracking": lazy_gettext("tracking number"),
+        "bags": lazy_gettext("bags"),
+        "driver": lazy_gettext("driver"),
+        "spot": lazy_gettext("where they stand"),
+        "item": lazy_gettext("item"),
+        "profile": lazy_gettext("rule"),
+        "stops": lazy_gettext("stops"),
+        "to": lazy_gettext("end"),
+        "goods": lazy_gettext("goods"),
+        "ready": lazy_gettext("day"),
+        "value": lazy_gettext("for what"),
     }
 )
 _STANDINGS: Mapping[str, Lazy] = MappingProxyType(
@@ -51,6 +65,8 @@ _STATES: Mapping[str, Mapping[str, Lazy]] = MappingProxyType(
         "order_state": ORDER_STATES,
         "printer_state": PRINTER_STATES,
         "standing": _STANDINGS,
+        "review_state": REVIEW_STATES,
+        "at_least": REVIEW_STATES,
     }
 )
 _UNITS = ("_mm", "_g", "_h", "_c", "_s", "_cm3")

@@ -275,15 +275,15 @@ def _rule(db: sqlite3.Connection, order_id: str, now: datetime) -> Profile | Non
     Raises:
         RefusedError: the revision has not been looked at as far as the profile asks.
     """
-    found = reviews.review(db, views.order(db, order_id).request.revision_id, now.date())
-    rule = profiles().get(found.profile.profile) if found.profile else None
+    looked_at = reviews.review(db, views.order(db, order_id).request.revision_id, now.date())
+    rule = profiles().get(looked_at.profile.profile) if looked_at.profile else None
     if rule is not None and rule.is_over(now.date()):
         raise RefusedError(
             f"Its rule, “{rule.title}”, ended on {rule.valid_to}: a steward chooses another."
         )
-    if rule is not None and not rule.is_reached(found.state):
+    if rule is not None and not rule.is_reached(looked_at.state):
         raise RefusedError(
-            f"Its design is {found.state}: under “{rule.title}” it must be at least"
+            f"Its design is {looked_at.state}: under “{rule.title}” it must be at least"
             f" {rule.required_acceptance} before a parcel leaves."
         )
     return rule

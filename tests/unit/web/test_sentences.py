@@ -52,7 +52,9 @@ COMMANDS_ONLY = {
     "recognise",
     "octoprint_keys",
     "slicer_profiles",
+    "regulation",  # of the profiles that come with fabnet
     "tables",
+    "transcript",
     "okh_versions",
 }
 #: Sentences of other modules that no page shows.
@@ -79,7 +81,9 @@ def text_of(node):
 #: What stands for an expression of the code, where a number would be no word of its sentence.
 STANDS_FOR = {
     "on_bed[0]": "j7", "on_bed[1]": "7", "found.state": "confirmed", "entry.state": "printed",
-    "batch.state": "received", "status.state": "offline", "found.standing": "revoked",
+    "batch.state": "received", "found.batch.state": "received", "order.state": "delivered",
+    "looked_at.state": "draft", "rule.required_acceptance": "tried",
+    "status.state": "offline", "found.standing": "revoked",
     "heater": "nozzle", "what": "speed", "_really(head)": " but a web page", "why": "",
     "really": " but a web page", "guess": "metres? That would be 7 mm", "said": " (7)", "HOT": HOT,
     "_ending(done.returncode)": "it ended with 7", "self._room()": "is its disk full?",

@@ -2,19 +2,15 @@
 
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 import zeroconf
 
 from printers.discover import look_at, octoprints, serial_ports
 from printers.errors import OctoPrintError, OctoPrintLostError
-from printers.octoprint_api import OctoPrintApi
-from printers.octoprint_keys import ask_for_key, can_ask_for_key
-from tests.doubles.octo_printer import OctoPrinter
+from printers.octoprint_keys import can_ask_for_key
 from tests.doubles.sim_printer import SimPrinter
 
 MK3S = (
@@ -64,12 +60,23 @@ def test_firmware_and_machine_are_told(printer, options, firmware, preset):
     assert found.why == ""
 
 
-@pytest.mark.parametrize("baudrate", [250000, 57600])
-def test_the_rate_that_answers_is_found(printer, baudrate):
-    one = printer("--m115", ENDER, "--baudrate", str(baudrate))
-    found = found_at(one)
-    assert (found.answers, found.baudrate, found.machine) == (True, baudrate, "Ender-3")
-    assert one.executed() == []
+def test_the_rate_that_answers_is_found(tmp_path):
+    rates = (250000, 57600)
+    sims = []
+    for rate in rates:
+        (tmp_path / str(rate)).mkdir()
+        sims.append(SimPrinter(tmp_path / str(rate), "--m115", ENDER, "--baudrate", str(rate)))
+    try:
+        # Side by side, since most of it is waiting for answers at the wrong rates.
+        with ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(lambda one: found_at(one.start()), sims))
+        assert [(each.answers, each.baudrate, each.machine) for each in found] == [
+            (True, rate, "Ender-3") for rate in rates
+        ]
+        assert [one.executed() for one in sims] == [[], []]
+    finally:
+        for one in sims:
+            one.kill()
 
 
 def test_looking_neither_heats_nor_moves(printer):
@@ -128,47 +135,6 @@ def test_an_octoprint_in_the_network_is_seen():
     assert [(each.url, each.name, each.uuid) for each in found] == [
         ("http://127.0.0.1:5123", "Shelf left", "u-7")
     ]
-
-
-@pytest.fixture(scope="module")
-def octo(tmp_path_factory):
-    one = OctoPrinter(tmp_path_factory.mktemp("octo"))
-    one.start()
-    yield one
-    one.stop()
-
-
-def decide(octo, accept):
-    """Do as the person at OctoPrint's page does, once the question is there."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        pending = octo.ask("GET", "/api/plugin/appkeys").json()["pending"]
-        if pending:
-            (token,) = [each["user_token"] for each in pending.values()]
-            octo.ask("POST", f"/plugin/appkeys/decision/{token}", json={"decision": accept})
-            return
-        time.sleep(0.1)
-
-
-def test_octoprint_gives_a_key_after_a_person_has_accepted(octo):
-    assert can_ask_for_key(octo.url)
-    told = []
-    person = threading.Thread(target=decide, args=(octo, True))
-    person.start()
-    key = ask_for_key(octo.url + "/", told.append, threading.Event())
-    person.join()
-    assert told == [octo.url]
-    assert OctoPrintApi(octo.url, key).version()
-    refused = requests.get(octo.url + "/api/job", headers={"X-Api-Key": key + "x"}, timeout=10)
-    assert refused.status_code == 403
-
-
-def test_octoprint_gives_no_key_when_a_person_refuses(octo):
-    person = threading.Thread(target=decide, args=(octo, False))
-    person.start()
-    with pytest.raises(OctoPrintError, match="refused"):
-        ask_for_key(octo.url, lambda _: None, threading.Event())
-    person.join()
 
 
 def test_nobody_at_the_address():

@@ -5,15 +5,19 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import requests
 
 from fabnet.config import load_node
+from printers.errors import OctoPrintError
 from printers.octoprint_api import OctoPrintApi
+from printers.octoprint_keys import ask_for_key, can_ask_for_key
 from printers.serial_driver import SerialDriver
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
-from tests.integration.test_discover import ENDER, HOLDER, decide
+from tests.integration.test_discover import ENDER, HOLDER
 
 FILE = """\
 # Ask Awa before changing anything.
@@ -195,23 +199,58 @@ def test_wrong_options_are_told(folder):
     assert (folder / "node.toml").read_text() == FILE
 
 
-def test_octoprint_gives_its_key_to_the_wizard(folder, tmp_path):
-    octo = OctoPrinter(tmp_path)
-    octo.start()
-    try:
-        person = threading.Thread(target=decide, args=(octo, True))
-        person.start()
-        answer = setup(folder, "--octoprint", octo.url, "--preset", "prusa-mini", "--yes")
-        person.join()
-        assert answer.returncode == 0, answer.stderr
-        assert f"Open {octo.url} in a browser" in answer.stderr
-        (found,) = load_node(folder / "node.toml").printers
-        with open(found.api_key_file) as file:  # noqa: PTH123
-            key = file.read().strip()
-        assert OctoPrintApi(octo.url, key).version()
-        assert key not in (folder / "node.toml").read_text() + answer.stderr + answer.stdout
-    finally:
-        octo.stop()
+@pytest.fixture(scope="module")
+def octo(tmp_path_factory):
+    one = OctoPrinter(tmp_path_factory.mktemp("octo"))
+    one.start()
+    yield one
+    one.stop()
+
+
+def decide(octo, accept):
+    """Do as the person at OctoPrint's page does, once the question is there."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        pending = octo.ask("GET", "/api/plugin/appkeys").json()["pending"]
+        if pending:
+            (token,) = [each["user_token"] for each in pending.values()]
+            octo.ask("POST", f"/plugin/appkeys/decision/{token}", json={"decision": accept})
+            return
+        time.sleep(0.1)
+
+
+def test_octoprint_gives_a_key_after_a_person_has_accepted(octo):
+    assert can_ask_for_key(octo.url)
+    told = []
+    person = threading.Thread(target=decide, args=(octo, True))
+    person.start()
+    key = ask_for_key(octo.url + "/", told.append, threading.Event())
+    person.join()
+    assert told == [octo.url]
+    assert OctoPrintApi(octo.url, key).version()
+    refused = requests.get(octo.url + "/api/job", headers={"X-Api-Key": key + "x"}, timeout=10)
+    assert refused.status_code == 403
+
+
+def test_octoprint_gives_no_key_when_a_person_refuses(octo):
+    person = threading.Thread(target=decide, args=(octo, False))
+    person.start()
+    with pytest.raises(OctoPrintError, match="refused"):
+        ask_for_key(octo.url, lambda _: None, threading.Event())
+    person.join()
+
+
+def test_octoprint_gives_its_key_to_the_wizard(folder, octo):
+    person = threading.Thread(target=decide, args=(octo, True))
+    person.start()
+    answer = setup(folder, "--octoprint", octo.url, "--preset", "prusa-mini", "--yes")
+    person.join()
+    assert answer.returncode == 0, answer.stderr
+    assert f"Open {octo.url} in a browser" in answer.stderr
+    (found,) = load_node(folder / "node.toml").printers
+    key = Path(found.api_key_file).read_text().strip()
+    assert OctoPrintApi(octo.url, key).version()
+    assert key not in (folder / "node.toml").read_text() + answer.stderr + answer.stdout
 
 
 def test_a_simulated_printer_for_who_has_none(tmp_path):

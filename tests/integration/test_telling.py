@@ -518,7 +518,7 @@ def test_a_form_sent_twice_is_one_letter_and_a_telephone_gets_none(people):
     again = orders.place(people.ledger, asked, people.revision, people.now)
     assert again == order
     placed(people, contact="01 23 45 67 89")
-    placed(people, contact="Ada <ada@chu.example>")
+    placed(people, contact="Ada <ada@chu>")
     placed(people, sandbox=True)
     assert rows(people) == [("", "order-asked", "waiting")]
 

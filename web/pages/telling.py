@@ -52,6 +52,8 @@ LETTERS = {
     Kind.ORDER_SENT: lazy_gettext("to a requester: a parcel is on its way"),
     Kind.ORDER_HANDED: lazy_gettext("to a requester: a parcel was handed over"),
     Kind.ORDER_RECALLED: lazy_gettext("to a requester: pieces are called back"),
+    Kind.ORDER_NEED: lazy_gettext("to a requester: is it still needed?"),
+    Kind.ORDER_CANCELLED: lazy_gettext("to a requester: cancelled"),
 }
 STATES = {
     NoticeState.WAITING: lazy_gettext("waits"),

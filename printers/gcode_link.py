@@ -6,8 +6,6 @@ quiet, and goes back to the line that is asked for, with one line in flight, gro
 (go-back-n with additive increase). A lost `ok` is passed by going on with the *next* line: if a
 line was lost too, its number makes the firmware ask for it. Leaves what one line says to
 `printers.gcode_answer`, ports and files to `printers.serial_driver`.
-
-Facts on answers: Marlin 1.1.9 and bugfix-2.1.x, genuine builds; Prusa-Firmware 3.13.
 """
 
 from __future__ import annotations
@@ -49,13 +47,11 @@ class GcodeLink:
         self._flight = Flight(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0
-        self._out = bytearray()
+        self._out, self._tail = bytearray(), b""
         self._mid_line = False
-        self._tail = b""
         self._ok_s = self._rx_s = now_s
-        self._timeouts = 0
+        self._timeouts = self._burst = 0
         self._asked: tuple[int, int] = (-1, 0)
-        self._burst = 0
         self._thermometer = Thermometer()
         self._alone = False
         self._resync = True
@@ -67,6 +63,7 @@ class GcodeLink:
         self.identity: dict[str, str] = {}
         self.caps: dict[str, bool] = {}
         self.acknowledged = 0  # commands of the stream and urgent ones, since the last M110
+        self.asked = 0  # of them those that only ask for temperatures
         self.resends = 0
 
     def use(self, profile: FirmwareProfile) -> None:
@@ -184,7 +181,7 @@ class GcodeLink:
             self._alone = True
             self._lines.clear()
             self._send = 0
-            self.acknowledged = 0
+            self.acknowledged = self.asked = 0
             self._twice = DoneTwice()
             return self._lines.add(b"M110 N0")
         self._alone = False
@@ -359,8 +356,10 @@ class GcodeLink:
         self._timeouts = 0
         while self._flight:
             first = self._flight.acknowledge()
+            command = self._lines.command(first)
+            self.asked += first > self.acknowledged and command == b"M105"
             self.acknowledged = max(self.acknowledged, first)
-            self._twice.follow(self._lines.command(first))
+            self._twice.follow(command)
             if number is None or first >= number:
                 break
         self._flight.grow()

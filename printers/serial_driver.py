@@ -359,14 +359,14 @@ class SerialDriver:
         link, job = self._link, self._print
         if link is None:
             return PrinterStatus(state=PrinterState.OFFLINE, fault=self._fault, last=self._last)
-        told = link.temperatures
+        told, done = link.temperatures, link.acknowledged - link.asked
         state = PrinterState.IDLE
         if job is not None:
             state = PrinterState.PAUSED if link.held else PrinterState.PRINTING
         return PrinterStatus(
             state=PrinterState.FAULT if self._halted else state,
             name=None if job is None else job.name,
-            fraction_done=None if job is None else min(1.0, link.acknowledged / max(1, job.total)),
+            fraction_done=None if job is None else min(1.0, done / max(1, job.total)),
             nozzle_c=None if told is None else told.nozzle_c,
             nozzle_target_c=None if told is None else told.nozzle_target_c,
             bed_c=None if told is None else told.bed_c,

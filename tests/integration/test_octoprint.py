@@ -248,7 +248,7 @@ def test_an_octoprint_that_hangs_delays_nobody_and_the_print_goes_on(
     try:
         began_s = time.monotonic()
         status = until(driver, lambda status: status.state is PrinterState.OFFLINE)
-        assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < 5
         assert (status.name, status.last) == (name, None)
         assert "switch it off" in status.fault
     finally:

@@ -235,6 +235,7 @@ def test_heat_is_waited_for_by_the_host_and_then_by_the_printer():
         turn("N10 G1 X1", says=["ok"]),
     )  # fmt: skip
     assert link.idle
+    assert (link.acknowledged, link.asked) == (10, 7)
 
 
 def test_a_cancel_while_it_heats_has_nothing_to_wait_for():

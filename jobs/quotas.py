@@ -190,7 +190,10 @@ def soonest(net: Network, pieces: Floats) -> Soonest | None:
     step = max(1, low // 100)
     at = min(high, low + step)
     for _ in range(_ROUNDS * 4):
-        book = _by(net, lines, found, at * SLOT_MIN)
+        book = _by(net, lines, found, at * SLOT_MIN, in_shares=True)
+        if book is None:
+            # A few long plates are better put one after another where they have room.
+            book = _by(net, lines, found, at * SLOT_MIN, in_shares=False)
         if book is not None:
             best, high = book, at
         elif at == high:
@@ -211,14 +214,18 @@ def soonest(net: Network, pieces: Floats) -> Soonest | None:
     )
 
 
-def _by(net: Network, lines: Lines, found: Prices, end_min: float) -> Book | None:
-    """Try to print all lines by then."""
+def _by(
+    net: Network, lines: Lines, found: Prices, end_min: float, *, in_shares: bool
+) -> Book | None:
+    """Try to print all lines by then; `in_shares` gives each its stretch of every class first."""
     book = Book(net, lines, np.array([end_min]))
     regret, left = found.regret(net), lines.pieces.copy()
     past = np.cumsum(found.share, axis=0)
     makers = (net.most > 0)[:, net.cls].sum(axis=1)
-    turn = np.argsort(makers[lines.part], kind="stable")
-    for line in turn:
+    # Of what equally many can make the longest plates first: the others fill what they leave.
+    longest = np.where(net.most > 0, net.plate_min + net.piece_min * net.most, 0.0).max(axis=1)
+    turn = np.lexsort((-longest[lines.part], makers[lines.part]))
+    for line in turn if in_shares else ():
         part = int(lines.part[line])
         begin = past[part] - found.share[part]
         left[line] = book.apportion(int(line), float(lines.pieces[line]), begin, past[part])

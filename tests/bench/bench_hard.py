@@ -4,8 +4,7 @@ Run with `make bench-hard ARGS="--printers 1000 --orders 100 --audits 1000"`; it
 fabnet[bounds]. One row for each case and seed: the weighted share of kits that is lost against the
 linear programme's bound, kilometres and parcels against earliest completion (`peers.ect`), Jain's
 index, findings of the audit. Then `--audits` small random instances with ceilings, spools, release
-times, barred and busy
-printers, each audited. One JSON object at the end.
+times, barred and busy printers, each audited. One JSON object at the end.
 """
 
 from __future__ import annotations

@@ -266,7 +266,8 @@ class Story:
             what = f"{order.number}/parcel/{self._nth[f'{order.id} parcels']}"
             refused = share(self._seed, f"{what}/refused", sent, _REFUSED)
             lost = min(sent - refused, share(self._seed, f"{what}/lost", sent, _LOST))
-            words = {"refused": str(refused), "lost": str(lost), "thanks": ""}
+            words = {"damaged": "0", "refused": str(refused), "lost": str(lost), "thanks": ""}
+            words |= {"reason": "the strap is torn"} if refused else {}
             self._wards[order.hospital].submit(order.link, f"/received/{batch}", words)
             parcel.refused, parcel.lost, parcel.received = refused, lost, True
             self._look(order.id)

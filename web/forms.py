@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -20,8 +19,7 @@ from jobs import hours
 from jobs.coordinator.deliveries import MOST_REASON, MOST_THANKS, Count
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
-from jobs.hub import FAULTS, MOST_HOLD_H, Rule, Scope
+from jobs.hub import FAULTS
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
@@ -338,7 +336,7 @@ def telling_from(form: Form, before: Listener) -> Listener:
     """Read what a person wants to be told; use it only if the form is good."""
     quiet = [0, 0]
     if form["quiet_from"].strip() or form["quiet_to"].strip():
-        quiet = [_minutes(form, "quiet_from"), _minutes(form, "quiet_to")]
+        quiet = [minutes_from(form, "quiet_from"), minutes_from(form, "quiet_to")]
     return replace(
         before,
         address=form.text("address", 254, needed=False),
@@ -347,11 +345,12 @@ def telling_from(form: Form, before: Listener) -> Listener:
         kinds=frozenset(kind for kind in CHOICES[before.role] if form[f"kind_{kind}"] == "yes"),
         quiet_from_min=quiet[0],
         quiet_to_min=quiet[1],
-        digest_min=_minutes(form, "digest"),
+        digest_min=minutes_from(form, "digest"),
     )
 
 
-def _minutes(form: Form, name: str) -> int:
+def minutes_from(form: Form, name: str) -> int:
+    """Return a time of day as minutes."""
     clock = _CLOCK.fullmatch(form[name].strip())
     if clock is None:
         form.wrong(name, _("Please write a time, like 18:30."))
@@ -398,58 +397,3 @@ def receipt_from(form: Form, sent: int) -> Count:
         form.wrong("reason", _("Say why pieces are refused: whoever made them learns from it."))
     thanks = form.text("thanks", MOST_THANKS, needed=False)
     return Count(damaged=damaged, refused=refused, lost=lost, reason=reason, thanks=thanks)
-
-
-def bags_from(form: Form, codes: Collection[str]) -> tuple[str, ...]:
-    """Read which bags are ticked; use them only if the form is good."""
-    chosen = tuple(code for code in codes if form[f"bag_{code}"] == "yes")
-    if not chosen:
-        form.wrong("bags", _("Please tick at least one bag."))
-    return chosen
-
-
-def moment_from(form: Form, day: str, clock: str, zone: ZoneInfo) -> datetime | None:
-    """Read a day and a time by the clock on the wall; None, with an error, where it is none."""
-    minutes = _minutes(form, clock)
-    try:
-        at = date.fromisoformat(form[day].strip())
-    except ValueError:
-        form.wrong(day, _("Please choose a day."))
-        return None
-    return datetime(at.year, at.month, at.day, minutes // 60, minutes % 60, tzinfo=zone)
-
-
-def goods_from(form: Form, codes: Collection[str]) -> Goods:
-    """Read one line of what travels to a workshop; use it only if the form is good."""
-    grams = form.whole("grams", 0, int(MOST_GRAMS)) if form["grams"].strip() else 0
-    return Goods(
-        text=form.text("goods", MOST_GOODS),
-        quantity=form.whole("quantity", 1, MOST_QUANTITY),
-        material=form.choice("material", ("", *codes)),
-        grams=float(grams),
-    )
-
-
-def loss_from(form: Form, good: int) -> tuple[int, str]:
-    """Read how many pieces of a bag have come, and what happened to the others."""
-    pieces = form.whole("pieces", 0, good)
-    reason = form["loss"] if form["loss"] in LOSSES else form.text("loss_other", needed=False)
-    if form.good and pieces < good and not reason:
-        form.wrong("loss", _("Say what happened to the pieces that did not come."))
-    return pieces, reason if pieces < good else ""
-
-
-def rule_from(form: Form, scopes: Collection[str]) -> Rule:
-    """Read what the hub asks of lots; use it only if the form is good.
-
-    `scopes` are what a rule may be for, as "<scope>:<value>".
-    """
-    scope, _colon, value = form.choice("for", scopes).partition(":")
-    second = form.choice("second", ("", "yes", "no"))
-    hold = form["hold_h"].strip()
-    return Rule(
-        scope=Scope(scope) if form.good else Scope.ALL,
-        value=value,
-        hold_h=float(form.whole("hold_h", 0, MOST_HOLD_H)) if hold else None,
-        second={"yes": True, "no": False}.get(second),
-    )

@@ -22,7 +22,8 @@ from jobs.stations import Station, bottleneck, stations
 from web.auth import me
 from web.context import here
 from web.feeds import WHOLE, Feed
-from web.forms import Form, rule_from
+from web.forms import Form
+from web.hub_forms import rule_from
 from web.language import gettext as _
 from web.streaming import stream
 from web.titles import own_title

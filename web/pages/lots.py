@@ -17,7 +17,8 @@ from jobs.ledger.views import LotView
 from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import can, me
 from web.context import here
-from web.forms import LOSSES, Form, fault_from, inspection_from, loss_from
+from web.forms import LOSSES, Form, fault_from, inspection_from
+from web.hub_forms import loss_from
 from web.language import gettext as _
 from web.runs import DRIVER, run_for
 from web.titles import own_title

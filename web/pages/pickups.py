@@ -20,7 +20,8 @@ from jobs.ledger.first_mile import Bag, Pickup
 from jobs.model import Role
 from web.auth import me, only_at
 from web.context import here
-from web.forms import Form, bags_from, goods_from, moment_from
+from web.forms import Form
+from web.hub_forms import bags_from, goods_from, moment_from
 from web.runs import DRIVER, remember
 
 pages = Blueprint("pickups", __name__)

@@ -1,0 +1,67 @@
+"""What is typed at the hub and for a run, as values: bags, counts, goods, rules. See `web.forms`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
+from jobs.hub import MOST_HOLD_H, Rule, Scope
+from web.forms import LOSSES, Form, minutes_from
+from web.language import gettext as _
+
+
+def bags_from(form: Form, codes: Collection[str]) -> tuple[str, ...]:
+    """Read which bags are ticked; use them only if the form is good."""
+    chosen = tuple(code for code in codes if form[f"bag_{code}"] == "yes")
+    if not chosen:
+        form.wrong("bags", _("Please tick at least one bag."))
+    return chosen
+
+
+def moment_from(form: Form, day: str, clock: str, zone: ZoneInfo) -> datetime | None:
+    """Read a day and a time by the clock on the wall; None, with an error, where it is none."""
+    minutes = minutes_from(form, clock)
+    try:
+        at = date.fromisoformat(form[day].strip())
+    except ValueError:
+        form.wrong(day, _("Please choose a day."))
+        return None
+    return datetime(at.year, at.month, at.day, minutes // 60, minutes % 60, tzinfo=zone)
+
+
+def goods_from(form: Form, codes: Collection[str]) -> Goods:
+    """Read one line of what travels to a workshop; use it only if the form is good."""
+    grams = form.whole("grams", 0, int(MOST_GRAMS)) if form["grams"].strip() else 0
+    return Goods(
+        text=form.text("goods", MOST_GOODS),
+        quantity=form.whole("quantity", 1, MOST_QUANTITY),
+        material=form.choice("material", ("", *codes)),
+        grams=float(grams),
+    )
+
+
+def loss_from(form: Form, good: int) -> tuple[int, str]:
+    """Read how many pieces of a bag have come, and what happened to the others."""
+    pieces = form.whole("pieces", 0, good)
+    reason = form["loss"] if form["loss"] in LOSSES else form.text("loss_other", needed=False)
+    if form.good and pieces < good and not reason:
+        form.wrong("loss", _("Say what happened to the pieces that did not come."))
+    return pieces, reason if pieces < good else ""
+
+
+def rule_from(form: Form, scopes: Collection[str]) -> Rule:
+    """Read what the hub asks of lots; use it only if the form is good.
+
+    `scopes` are what a rule may be for, as "<scope>:<value>".
+    """
+    scope, _colon, value = form.choice("for", scopes).partition(":")
+    second = form.choice("second", ("", "yes", "no"))
+    hold = form["hold_h"].strip()
+    return Rule(
+        scope=Scope(scope) if form.good else Scope.ALL,
+        value=value,
+        hold_h=float(form.whole("hold_h", 0, MOST_HOLD_H)) if hold else None,
+        second={"yes": True, "no": False}.get(second),
+    )

@@ -29,7 +29,8 @@ _CLOCK_S = 0.01
 class Finding:
     """One broken rule: what was found, and the bound that it breaks."""
 
-    rule: str  # count, unknown, bed, overlap, hours, late, stock, process, material, cannot, time
+    #: count, unknown, bed, overlap, hours, late, stock, process, material, cannot, time, ceiling
+    rule: str
     where: str  # order and part, or lab and printer
     found: float
     bound: float
@@ -74,6 +75,19 @@ def audit(
             found.append(Finding(rule="unknown", where="/".join(key), found=1, bound=0))
             continue
         found += _queue(printers[key], queue, asked, fits, now)
+    return found + _ceilings(plan, printers)
+
+
+def _ceilings(plan: Plan, printers: Mapping[_Key, FleetPrinter]) -> list[Finding]:
+    """A lab prints no more than what it still gives, on all its printers together."""
+    spent_s: dict[str, float] = {}
+    for run in plan.runs:
+        spent_s[run.node] = spent_s.get(run.node, 0.0) + run.seconds * run.count
+    found = []
+    for (node, _), printer in sorted(printers.items()):
+        spent, left = spent_s.pop(node, 0.0), printer.week_left_s
+        if printer.weekly_h and spent > left + _CLOCK_S:
+            found.append(Finding(rule="ceiling", where=node, found=spent, bound=left))
     return found
 
 

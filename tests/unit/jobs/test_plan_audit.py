@@ -33,6 +33,41 @@ def test_every_plan_passes(few_plates, needs, fleet, data):
     assert audit(plan_of(needs, fleet, fits, few_plates), needs, fleet, fits, NOW) == []
 
 
+@pytest.mark.parametrize("few_plates", [0, 500])
+@given(needs=NEEDS, fleet=FLEETS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_plan_is_over_a_weekly_ceiling(few_plates, needs, fleet, data):
+    left_s = {p.node: data.draw(st.floats(0, 60_000)) for p in fleet}
+    fleet = [replace(p, weekly_h=20.0, week_left_s=left_s[p.node]) for p in fleet]
+    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
+    plan = plan_of(needs, fleet, fits, few_plates)
+    assert audit(plan, needs, fleet, fits, NOW) == []
+    for node, left in left_s.items():
+        spent_s = sum(run.seconds * run.count for run in plan.runs if run.node == node)
+        assert spent_s <= left + 0.01
+
+
+@pytest.mark.parametrize("few_plates", [0, 500])
+@given(needs=NEEDS, fleet=FLEETS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_where_not_all_fits_the_parts_of_an_order_are_whole_kits(few_plates, needs, fleet, data):
+    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
+    plan = plan_of(needs, fleet, fits, few_plates)
+    for key in {(need.due, need.order_id) for need in needs}:
+        lines = [need for need in needs if (need.due, need.order_id) == key]
+        if len(lines) < 2:
+            continue
+        left = {
+            told.part_id: told.left for told in plan.explained if told.order_id == lines[0].order_id
+        }
+        placed = [(need, need.pieces - left[need.part_id]) for need in lines]
+        most = max(-(-need.pieces // need.per_kit) for need in lines)
+        assert any(
+            all(got == max(0, n.pieces - (most - kits) * n.per_kit) for n, got in placed)
+            for kits in range(most + 1)
+        )
+
+
 def a_plan(**printer):
     fleet = [a_printer(**printer)]
     needs = [a_need(pieces=6)]
@@ -87,6 +122,7 @@ def test_a_wrong_plate_is_found(rule, change):
         ("overlap", {"queue_s": (60.0,)}),
         ("hours", {"attended": parse("14:00-15:00")}),
         ("material", {"material": "PLA"}),
+        ("ceiling", {"weekly_h": 20.0, "week_left_s": 2 * 5800.0}),
     ],
 )
 def test_a_printer_that_has_changed_is_found(rule, printer):

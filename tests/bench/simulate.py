@@ -22,149 +22,26 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from jobs.assign import LOOK_AHEAD_S, HeldJob, OpenJob, PrinterLoad, next_offers, to_take_back
-from jobs.certificate import earliest_min
 from jobs.claims import FreeBed, WaitingJob, to_free
-from jobs.fleet import Fit, FleetPrinter, Need
-from jobs.hours import earliest_start, parse
+from jobs.fleet import Need
+from jobs.hours import earliest_start
 from jobs.lifecycle import AttemptState
-from jobs.prices import prices
 from jobs.split import split
-from tests.bench.instances import DAY_MIN, HOURS, PARTS, a_network
+from tests.bench.fate import MADE, NOW, Job, a_world
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)  # a Monday
 TICK = timedelta(minutes=20)
 PLAN_EVERY = timedelta(hours=1)
 SILENCE = timedelta(hours=24)
 WRITE_OFF = timedelta(hours=48)
 LEASE = timedelta(hours=2)
-MADE = {"frame": 0, "clip": 2}  # rows of PARTS
-SPOOL_G = 1000.0
 WAYS = ("even", "static", "rolling", "pull", "hybrid")
-ORDERS = 6
-FIRST_DUE = date(2026, 11, 28)
-
-
-@dataclass
-class Machine:
-    """One printer: what the network knows of it, and what is true."""
-
-    facts: FleetPrinter
-    most: dict[str, int]
-    slower: float
-    fails: float
-    clear_s: float
-    joins: datetime
-    leaves: datetime
-    away: list[tuple[datetime, datetime]]
-    says_so: bool
-    refills: list[tuple[datetime, float]]
-    spool_g: float = 0.0
-    busy: datetime = NOW
-    job: Job | None = None
-    jobs: dict[str, Job] = field(default_factory=dict)
-
-    @property
-    def key(self):
-        return self.facts.node, self.facts.printer
-
-    def gone_since(self, now):
-        """Since when it is out of reach; None while it is there."""
-        if now < self.joins:
-            return NOW
-        if now >= self.leaves:
-            return self.leaves
-        return next((start for start, end in self.away if start <= now < end), None)
-
-
-@dataclass(eq=False)
-class Job:
-    """One plate."""
-
-    id: str
-    order: str
-    part: str
-    copies: int
-    seconds: float
-    grams: float
-    due: date
-    created: datetime
-    at: Machine
-    state: AttemptState | None = None
-    ends: datetime | None = None
-
-
-def a_fit(net, part, p):
-    """What the planner knows of a part on a printer: the times are estimates."""
-    q, c, speed = MADE[part], net.cls[p], net.speed[p]
-    each = float(net.piece_min[q, c]) * 60 / speed
-    return Fit(
-        most=int(net.most[q, c]), needed_mm=float(PARTS[q][0]), bed_mm=0.0,
-        seconds_first=float(net.plate_min[q, c]) * 60 / speed + each, seconds_more=each,
-        grams_each=float(PARTS[q][5]),
-    )  # fmt: skip
-
-
-def a_world(printers, seed, days, horizon):
-    """Make machines with their fate, fits and orders."""
-    rng = np.random.default_rng(seed)
-    net = a_network(printers, rng, horizon_days=30)
-    labs = int(net.node.max()) + 1
-    fails = rng.uniform(0.05, 0.15, labs)
-    leaves = NOW + rng.exponential(1 / 0.03, labs) * timedelta(days=1)
-    joins = [
-        NOW + timedelta(days=float(rng.uniform(0, 3)) * (rng.random() < 0.1)) for _ in range(labs)
-    ]
-    says, away = rng.random(labs) < 0.5, []
-    for _ in range(labs):
-        start = [NOW + timedelta(days=d + float(rng.random())) for d in range(horizon)]
-        away.append(
-            [
-                (t, t + timedelta(days=float(rng.exponential(1))))
-                for t in start
-                if rng.random() < 0.04
-            ]
-        )
-    machines, fits = [], {}
-    for p in range(printers):
-        n = int(net.node[p])
-        # Most have what they need for a week; the others wait for it, some longer than was said.
-        first_g, late = (4, 0.0) if rng.random() < 0.7 else (1, float(rng.uniform(0, 4)))
-        refills = [(NOW, first_g * SPOOL_G), (NOW + timedelta(days=2 + late), 4 * SPOOL_G)]
-        facts = FleetPrinter(
-            node=f"lab-{n:04}", printer=f"p{p}", online=True, paused=False, material="PETG",
-            grams=0.0, attended=parse(HOURS[int(net.calendar[net.cls[p]])]), km=float(net.km[0, p]),
-        )  # fmt: skip
-        for part in MADE:
-            fits[part, *_key(facts)] = a_fit(net, part, p)
-        machines.append(
-            Machine(
-                facts=facts, most={part: int(net.most[q, net.cls[p]]) for part, q in MADE.items()},
-                slower=float(np.exp(rng.normal(0.05, 0.12))), fails=float(fails[n]),
-                clear_s=float(rng.uniform(480, 1680)), joins=joins[n], leaves=leaves[n],
-                away=away[n], says_so=bool(says[n]), refills=refills,
-            )
-        )  # fmt: skip
-    one = np.zeros(len(PARTS))
-    one[list(MADE.values())] = 1.0
-    kits = 100.0
-    for _ in range(6):
-        found = prices(net, one * kits, net.class_min(days * DAY_MIN))
-        kits *= days * DAY_MIN / earliest_min(net, one * kits, found)
-    share = rng.dirichlet(np.full(ORDERS, 4.0))
-    due = [FIRST_DUE + timedelta(days=n) for n in range(ORDERS)]
-    orders = {f"o{n}": (max(1, int(kits * share[n])), due[n]) for n in range(ORDERS)}
-    return machines, fits, orders
-
-
-def _key(facts):
-    return facts.node, facts.printer
 
 
 class Network:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.bench import bench_hard, bench_split, peers, simulate, yardstick
+from tests.bench import bench_hard, bench_split, fate, peers, simulate, yardstick
 from tests.bench.instances import an_instance
 
 
@@ -55,7 +55,7 @@ def test_little_is_lost_where_splitting_is_hard(case, lost):
 
 
 def test_a_simulated_network_makes_what_is_asked_and_plans_again():
-    world = simulate.a_world(8, 1, 1.0, 6)
+    world = fate.a_world(8, 1, 1.0, 6)
     hybrid, curve = simulate.run("hybrid", world, 1, 6)
     static, _ = simulate.run("static", world, 1, 6)
     assert curve == sorted(curve)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.chances import Queue, likely
@@ -26,6 +26,7 @@ QUEUES = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(queues=QUEUES, data=st.data())
 def test_the_order_of_the_facts_does_not_matter_and_quantiles_are_in_order(queues, data):
     found = likely(queues, NOW)

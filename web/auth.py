@@ -145,6 +145,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "upkeep.printer": _BEDS,
         "given.show": _BEDS,
         "leaving.leave": _MAKER,
+        "estimates.index": _STEWARD,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
         "fleet.ready": _BEDS,

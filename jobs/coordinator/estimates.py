@@ -1,4 +1,4 @@
-"""Estimates learn from what nodes' slicers said of the plates that they printed."""
+"""Estimates learn from what nodes' slicers said of plates, and are held against it and the prints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
+from designs.materials import material
 from designs.model import PartFacts
-from jobs.estimate import GENERIC_030
+from jobs.estimate import GENERIC_030, estimate
 from jobs.ledger import coefficients, figures
 from jobs.ledger.store import Ledger
+from jobs.reality import Compared, Told, compare
 from jobs.refit import Refit, SlicedPlate, refit
+
+#: More prints than these show nothing that these do not.
+_MOST_PRINTS = 2000
 
 
 def refit_all(
@@ -42,3 +47,28 @@ def refit_all(
             if keep and fit is not None and fit.better:
                 coefficients.keep_fit(db, preset, fit, now)
     return found
+
+
+def reality(ledger: Ledger, parts: Mapping[str, PartFacts]) -> tuple[Compared, ...]:
+    """Return how the estimates that plans use now compare with slicers and prints, by machine preset.
+
+    Args:
+        ledger: holds figures and prints.
+        parts: what is known of each part, by its mesh; figures of other meshes are left out.
+    """
+    db = ledger.reading
+    fitted = coefficients.fitted(db)
+    told = []
+    for kind, sliced in figures.known(db).items():
+        part = parts.get(kind.mesh_sha256)
+        if part is None or not kind.preset:
+            continue
+        density = material(kind.material).density_g_cm3
+        expected = estimate(part, kind.copies, density, fitted.get(kind.preset, GENERIC_030))
+        told.append(
+            Told(
+                preset=kind.preset, estimated_s=expected.seconds, sliced_s=sliced.seconds,
+                estimated_g=expected.grams, sliced_g=sliced.grams,
+            )
+        )  # fmt: skip
+    return compare(told, figures.printed(db, _MOST_PRINTS))

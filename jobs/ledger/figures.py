@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
+from jobs.reality import Printed
+from printers.model import MANUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +71,23 @@ def known(db: sqlite3.Connection) -> Mapping[PlateKind, PlateFigures]:
         )
         for mesh, copies, preset, material, seconds, grams, slicer in rows
     }
+
+
+def printed(db: sqlite3.Connection, most: int) -> tuple[Printed, ...]:
+    """Return the newest prints that came to their end, at most so many.
+
+    Those of printers that a person feeds are left out: they begin when the file is handed out and end
+    when somebody counts.
+    """
+    rows = db.execute(
+        "select json_extract(p.facts, '$.preset'), a.seconds,"
+        " 86400.0 * (julianday(a.ended_at) - julianday(a.started_at))"
+        " from attempt a join printer p on p.node = a.node and p.id = a.printer"
+        " where a.state in (?, ?) and a.slicer <> '' and a.seconds > 0 and a.started_at is not null"
+        " and json_extract(p.facts, '$.preset') <> ''"
+        " and coalesce(json_extract(p.facts, '$.link'), '') <> ? order by a.ended_at desc limit ?",
+        (AttemptState.PRINTED, AttemptState.HARVESTED, MANUAL, most),
+    )
+    return tuple(
+        Printed(preset=preset, sliced_s=sliced, printed_s=took) for preset, sliced, took in rows
+    )

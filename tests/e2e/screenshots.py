@@ -130,6 +130,7 @@ def live_through(site: Site) -> dict[str, str]:
         "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",
         "steward:order-received": f"/orders/{received}",
         "steward:fleet": "/fleet", "steward:lab": f"/labs/{NODE}", "steward:members": "/members",
+        "steward:estimates": "/estimates",
         "steward:lot-to-inspect": f"/l/{lot}", "steward:offer": f"/offers/{offer}",
         "steward:by-hand": f"/harvest/{by_hand}", "steward:lab-ender": "/labs/lab-asked",
         "inspector:waiting": "/waiting", "inspector:orders": "/orders",

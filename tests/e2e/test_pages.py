@@ -48,6 +48,7 @@ SIGNED_IN = [
     "{harvest}",
     "{harvested}",
     "/fleet",
+    "/estimates",
     "/labs/lab-a",
     "/labs/lab-a/printers/p1/upkeep",
     "/labs/lab-a/given",

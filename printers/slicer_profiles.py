@@ -91,14 +91,9 @@ def profile_for(
     return _our_own(preset, material)
 
 
-def read_ini(path: Path) -> dict[str, str]:
-    """Return the keys and values of a flat PrusaSlicer profile, without comments."""
-    return _sections(path.read_text(encoding="utf-8")).get("", {})
-
-
 def _our_own(preset: MachinePreset, material: Material) -> SlicerProfile:
     name = preset.slicer_profile
-    keys = read_ini(slicer_profile_path(name)) | {
+    keys = _own_keys(name) | {
         "nozzle_diameter": f"{preset.nozzle_mm:g}",
         "printer_model": preset.name,
         "printer_settings_id": f"fabnet {preset.name}",
@@ -113,6 +108,13 @@ def _our_own(preset: MachinePreset, material: Material) -> SlicerProfile:
         "bridge_fan_speed": str(material.fan_percent[1]),
     }
     return SlicerProfile(title=f"fabnet's own {name}", keys={**keys, **_room(preset), **_OURS})
+
+
+def _own_keys(name: str) -> dict[str, str]:
+    """Return the keys and values of one of our own profiles, over those of the one that it inherits."""
+    keys = _sections(slicer_profile_path(name).read_text(encoding="utf-8")).get("", {})
+    parent = keys.pop("inherits", "")
+    return _own_keys(parent) | keys if parent else keys
 
 
 def _room(preset: MachinePreset) -> dict[str, str]:

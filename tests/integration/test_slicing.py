@@ -111,7 +111,8 @@ def test_every_preset_slices_a_visor_in_every_material(
     # The part lies within the margin, and the profile's own lines on the bed.
     assert facts.x_max - facts.x_min > 150
     title = made.slicer.partition(", ")[2]
-    assert title.startswith(preset.vendor.bundle if preset.vendor else "fabnet's own generic")
+    own = f"fabnet's own {preset.slicer_profile}"
+    assert title.startswith(preset.vendor.bundle) if preset.vendor else title == own
 
 
 def test_a_preset_whose_bundle_is_gone_is_sliced_with_our_own_profile(slicer, request_of, tmp_path):

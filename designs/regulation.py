@@ -58,7 +58,7 @@ class Profile:
     dated: date
     forbidden: tuple[str, ...]  # words that a title or a description must not have
     required_acceptance: ReviewState  # the least that a revision must have reached to leave a hub
-    signed_release: bool  # somebody who did not pack a batch signs before it leaves
+    signed_release: bool  # somebody who did not inspect a bag releases it before it leaves
     label: tuple[LabelField, ...]
     product: Words  # what it is called on paper
     statements: tuple[Words, ...]

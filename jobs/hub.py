@@ -1,7 +1,8 @@
 """What the hub asks of a lot before it may leave: a time to lie, a second person's signature. Pure.
 
 A rule says it for everything, for a material, or for a revision of a design; of rules that say
-something the narrowest counts. Leaves rows to `jobs.ledger.hub`, sampling to `jobs.quality`.
+something the narrowest counts. A regulatory profile that asks for a signed release asks for the second
+person whatever the rules say. Leaves rows to `jobs.ledger.hub`, sampling to `jobs.quality`.
 """
 
 from __future__ import annotations
@@ -82,11 +83,14 @@ def gate(
     material: str,
     revision: str,
     arrived_at: datetime | None,
+    signed_release: bool = False,
     inspected_by: str = "",
     signed_by: str = "",
     signed_at: datetime | None = None,
 ) -> Gate:
     """Return what a lot has to pass.
+
+    `signed_release`: its revision's regulatory profile asks for one, and no rule takes that away.
 
     >>> hold = Rule(scope=Scope.MATERIAL, value="PLA", hold_h=72)
     >>> gate([hold], material="PLA", revision="r", arrived_at=None).hold.days
@@ -102,7 +106,7 @@ def gate(
     return Gate(
         hold=hold,
         held_until=arrived_at + hold if hold and arrived_at is not None else None,
-        second=second,
+        second=second or signed_release,
         inspected_by=inspected_by,
         signed_by=signed_by,
         signed_at=signed_at,

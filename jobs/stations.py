@@ -33,7 +33,7 @@ class Bag:
 
     code: str
     pieces: int  # that wait: of an inspected lot the accepted ones
-    gate: Gate | None  # None once it lies in a parcel
+    gate: Gate | None  # None once it has left
     ready_at: datetime | None = None  # of a pick-up that comes today
     arrived_at: datetime | None = None  # at the hub
     counted_at: datetime | None = None
@@ -89,6 +89,8 @@ def stands(bag: Bag, now: datetime) -> Stands | None:
 
 def _step(bag: Bag, now: datetime) -> tuple[Step, datetime] | None:
     if bag.packed_at is not None:
+        if bag.gate is not None and bag.gate.unsigned:
+            return Step.RELEASE, bag.packed_at
         return Step.HAND_OVER, bag.packed_at
     if bag.gate is None:
         return None

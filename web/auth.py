@@ -110,7 +110,6 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "deliveries.carrier": _HUB,
         "deliveries.new_run": _HUB,
         "deliveries.come_back": _HUB,
-        "deliveries.release": _STEWARD,
         "deliveries.run": PUBLIC,  # whoever holds the run's address, for as long as it lasts
         "deliveries.stop": PUBLIC,
         "deliveries.note": _HUB,

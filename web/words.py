@@ -137,7 +137,6 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "lot-released": lazy_gettext("Bag of a withdrawn design released"),
         "packed": lazy_gettext("Packed"),
         "dispatched": lazy_gettext("Dispatched"),
-        "batch-released": lazy_gettext("Signed: it may leave"),
         "handed-over": lazy_gettext("Handed over, says the courier"),
         "came-back": lazy_gettext("Came back to the hub"),
         "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),

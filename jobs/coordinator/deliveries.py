@@ -13,7 +13,6 @@ from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit
 from jobs.ledger import bought, hub, needs, recalls, reviews, views
 from jobs.ledger.books import books
-from jobs.ledger.parcels import parcel
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
@@ -53,8 +52,8 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None 
             raise RefusedError("What lies here is spare: this order needs no more.")
         batch_id = new_id(8)
         db.execute(
-            "insert into batch (id, order_id, state, packed_at, packed_by) values (?, ?, ?, ?, ?)",
-            (batch_id, order_id, BatchState.PACKED, now.isoformat(), by),
+            "insert into batch (id, order_id, state, packed_at) values (?, ?, ?, ?)",
+            (batch_id, order_id, BatchState.PACKED, now.isoformat()),
         )
         db.executemany(
             "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
@@ -112,9 +111,9 @@ def leave(db: sqlite3.Connection, batch_id: str, courier: Courier, by: str, now:
             " Telephone her, and write her answer on the page of the order."
         )
     rule = _rule(db, batch.order_id, now)
-    if rule is not None and rule.signed_release and not parcel(db, batch_id).released_by:
+    if unsigned := hub.unsigned_in(db, batch_id):
         raise RefusedError(
-            f"Under “{rule.title}” a steward who did not pack it signs before it leaves."
+            f"Lot {unsigned[0]} in it waits for a second person: who did not inspect it releases it."
         )
     facts = courier.leave(db, batch_id)
     db.execute(
@@ -132,28 +131,6 @@ def _letter(db: sqlite3.Connection, batch: views.BatchView) -> str:
         (batch.order_id, batch.id),
     ).fetchone()
     return f"{batch.id}:{row[0]}"
-
-
-def release(ledger: Ledger, batch_id: str, by: str, now: datetime) -> None:
-    """A steward who did not pack a batch signs that it may leave. Twice is as good as once.
-
-    Raises:
-        NotFoundError: there is no such batch.
-        RefusedError: it has left, or she packed it herself.
-    """
-    with ledger.transaction() as db:
-        found = parcel(db, batch_id)
-        if found.batch.state is not BatchState.PACKED:
-            raise RefusedError(f"Batch {batch_id} is {found.batch.state} already.")
-        if found.packed_by == by:
-            raise RefusedError("You have packed it: somebody else signs.")
-        if found.released_by:
-            return
-        db.execute(
-            "update batch set released_by = ?, released_at = ? where id = ?",
-            (by, now.isoformat(), batch_id),
-        )
-        event(db, found.batch.order_id, "batch-released", by, batch_id, now)
 
 
 def hand_over(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> None:
@@ -186,15 +163,24 @@ def bring_back(
     now: datetime,
     kind: str = "came-back",
 ) -> None:
-    """As `come_back`, inside the caller's transaction. Lots called back meanwhile are taken out of it."""
+    """As `come_back`, inside the caller's transaction.
+
+    Nobody knows what was done to it outside: a second person's release of its lots is void. Lots that
+    were called back meanwhile are taken out of it.
+    """
     batch = views.batch(db, batch_id)
     if batch.state is not BatchState.DISPATCHED:
         raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
     db.execute(
-        "update batch set state = ?, dispatched_at = null, handed_at = null, released_by = '',"
-        " released_at = null, profile = '', courier = '', carrier = '', tracking = '', run = ''"
+        "update batch set state = ?, dispatched_at = null, handed_at = null, profile = '',"
+        " courier = '', carrier = '', tracking = '', run = ''"
         " where id = ?",
         (BatchState.PACKED, batch_id),
+    )
+    db.execute(
+        "delete from lot_signature where lot_code in"
+        " (select lot_code from batch_lot where batch_id = ?)",
+        (batch_id,),
     )
     event(db, batch.order_id, kind, by, batch_id, now, reason=reason)
     for lot in batch.lots:

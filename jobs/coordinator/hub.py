@@ -15,7 +15,7 @@ from jobs.model import LotState
 def set_rule(ledger: Ledger, rule: Rule, by: str, now: datetime) -> None:
     """Ask something of lots from now on; a rule that says nothing is taken back.
 
-    It counts for lots that are at the hub already, and not for those in a parcel.
+    It counts for lots that have not left: a hold for those in no parcel, a signature for all.
 
     Raises:
         InvalidFieldError: it cannot be kept.

@@ -64,3 +64,11 @@ def person(ledger: Ledger, login: str) -> Person:
         password_hash=row["password_hash"],
         node=row["node"],
     )
+
+
+def name_of(ledger: Ledger, login: str) -> str:
+    """Return what a person is called; what stands in her place when she has left."""
+    try:
+        return person(ledger, login).name
+    except NotFoundError:
+        return login

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from designs.regulation import profiles
 from jobs.hub import Gate, Rule, Scope, gate
 from jobs.ledger.views import moment, when
+from jobs.model import BatchState
 
 
 def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
@@ -27,20 +29,30 @@ def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
 
 _GATES = """
 select l.code, l.arrived_at, l.inspected_by, j.material, o.revision_id, s.by_person as signed_by,
- s.at as signed_at
+ s.at as signed_at, (select p.profile from revision_profile p where p.revision_id = o.revision_id
+  order by p.id desc limit 1) as profile
 from lot l join job j on j.id = l.job_id join orders o on o.id = l.order_id
 left join lot_signature s on s.lot_code = l.code
 """
 
 
 def gates(db: sqlite3.Connection, order_id: str | None = None) -> Mapping[str, Gate]:
-    """Return what the lots have to pass that are in no parcel, by code; of one order, or of all."""
+    """Return what the lots have to pass that have not left the hub, by code; of one order, or of all."""
     where = (
-        "where (?1 is null or l.order_id = ?1)"
-        " and not exists (select 1 from batch_lot b where b.lot_code = l.code)"
+        "where (?1 is null or l.order_id = ?1) and not exists (select 1 from batch_lot b"
+        " join batch ba on ba.id = b.batch_id where b.lot_code = l.code and ba.state != ?2)"
     )
     known = rules(db)
-    return {r["code"]: _gate(known, r) for r in db.execute(_GATES + where, (order_id,))}
+    rows = db.execute(_GATES + where, (order_id, BatchState.PACKED))
+    return {r["code"]: _gate(known, r) for r in rows}
+
+
+def unsigned_in(db: sqlite3.Connection, batch_id: str) -> tuple[str, ...]:
+    """Return the lots of a parcel that a second person has still to release."""
+    where = "join batch_lot b on b.lot_code = l.code where b.batch_id = ? order by l.code"
+    known = rules(db)
+    rows = db.execute(_GATES + where, (batch_id,))
+    return tuple(r["code"] for r in rows if _gate(known, r).unsigned)
 
 
 def gate_of(db: sqlite3.Connection, code: str) -> Gate:
@@ -49,11 +61,13 @@ def gate_of(db: sqlite3.Connection, code: str) -> Gate:
 
 
 def _gate(known: tuple[Rule, ...], row: sqlite3.Row) -> Gate:
+    rule = profiles().get(row["profile"] or "")
     return gate(
         known,
         material=row["material"],
         revision=row["revision_id"],
         arrived_at=when(row["arrived_at"]),
+        signed_release=rule is not None and rule.signed_release,
         inspected_by=row["inspected_by"],
         signed_by=row["signed_by"] or "",
         signed_at=when(row["signed_at"]),

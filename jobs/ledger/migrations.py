@@ -408,11 +408,8 @@ def m033_parcels(db: Database) -> None:
         ) strict;
         create index profile_by_revision on revision_profile(revision_id, id);
         alter table batch add column profile text not null default '';
-        alter table batch add column packed_by text not null default '';
         alter table batch add column damaged integer not null default 0;
         alter table batch add column refuse_reason text not null default '';
-        alter table batch add column released_by text not null default '';
-        alter table batch add column released_at text;
         alter table batch add column courier text not null default '';
         alter table batch add column carrier text not null default '';
         alter table batch add column tracking text not null default '';

@@ -19,11 +19,8 @@ class Parcel:
 
     batch: BatchView
     profile: str  # the regulatory profile under which it left; "" where there was none
-    packed_by: str
     damaged: int
     refuse_reason: str
-    released_by: str  # the steward who signed that it may leave; "" while nobody has
-    released_at: datetime | None
     courier: CourierKind | None  # None: it has not left, or left before this was kept
     carrier: str  # the company, or who fetched it
     tracking: str
@@ -56,11 +53,8 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
     return Parcel(
         batch=views.batch(db, batch_id),
         profile=row["profile"],
-        packed_by=row["packed_by"],
         damaged=row["damaged"],
         refuse_reason=row["refuse_reason"],
-        released_by=row["released_by"],
-        released_at=views.when(row["released_at"]),
         courier=CourierKind(row["courier"]) if row["courier"] else None,
         carrier=row["carrier"],
         tracking=row["tracking"],

@@ -188,11 +188,8 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             text=str(r["accepted"]),
             since=views.moment(r["inspected_at"]),
         )
-        for r in db.execute(
-            "select * from lot where accepted > 0 and recall = '' and not exists"
-            " (select 1 from batch_lot b where b.lot_code = lot.code)"
-        )
-        if gates[r["code"]].unsigned
+        for r in db.execute("select * from lot where accepted > 0 and recall = ''")
+        if r["code"] in gates and gates[r["code"]].unsigned
     ]
     shut = msgspec.json.encode(sorted(hub.shut(db, None, now))).decode()
     packable = db.execute(
@@ -226,6 +223,7 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             f" where b.state = ? and not {OPEN}",
             (BatchState.PACKED,),
         )
+        if not hub.unsigned_in(db, r["id"])
     ]
     found += [
         Waiting(

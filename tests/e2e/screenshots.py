@@ -166,11 +166,12 @@ def _named(
 def _parcels(site: Site) -> dict[str, str]:
     """A parcel with a volunteer, one that waits for a signature; return the addresses."""
     world = site.world
+    batches = [_packed(site), _packed(site)]
     reviews.choose_profile(
         world.ledger, world.revision, "fr-anti-projection-2020-05", "Camille", world.now
     )
-    batches = [_packed(site), _packed(site)]
-    deliveries.release(world.ledger, batches[0], "noa", world.now)
+    for each in views.batch(world.ledger.reading, batches[0]).lots:
+        hub.sign(world.ledger, each.lot, "noa", world.now)
     run = runs.leave(
         world.ledger, driver="Dominique", day=date(2026, 11, 25), start=time(14), end=time(16),
         zone=ZoneInfo("Europe/Paris"), batches=batches[:1], by="camille", now=world.now,

@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from jobs.coordinator import deliveries, reviews
+from jobs.coordinator import reviews
 from jobs.ledger import links, runs, views
 from jobs.model import BatchState
 from tests.e2e.test_newcomers import read_qr
@@ -21,17 +21,25 @@ def look(page):
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
+def release_bags(hub, world, *batches):
+    """As a second person who comes from the page of parcels."""
+    for batch in batches:
+        lot = views.batch(world.ledger.reading, batch).lots[0].lot
+        hub.get_by_role("link", name=lot).click()
+        hub.get_by_role("button", name="Je le libère").click()
+        hub.goto("/deliveries")
+
+
 def test_from_the_hub_by_a_driver_to_the_ward_and_back_with_a_complaint(open_page, site):
     world = site.world
     world.add_lab()
+    first, second = packed(world, 2), packed(world, 2)
     reviews.choose_profile(
         world.ledger, world.revision, "fr-anti-projection-2020-05", "Camille", world.now
     )
-    first, second = packed(world, 2), packed(world, 2)
-    deliveries.release(world.ledger, first, "camille", world.now)
     hub = open_page("/deliveries", signed_in=True, color_scheme="dark")
     look(hub)
-    hub.get_by_role("button", name=f"Je l’ai regardé : il peut partir – {second}").click()
+    release_bags(hub, world, first, second)
     hub.get_by_label("Livreur").fill("Dominique")
     hub.get_by_label("Jour").fill("2026-11-25")
     hub.get_by_label("De, à l’hôpital").fill("14:00")

@@ -14,7 +14,8 @@ from jobs.coordinator.recalls import begin
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import links, parcels, views
 from jobs.ledger import runs as reading
-from jobs.model import BatchState, CourierKind, StopOutcome
+from jobs.ledger.waiting import waiting
+from jobs.model import BatchState, CourierKind, Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import Site
@@ -253,32 +254,30 @@ def test_a_lot_called_back_on_its_way_does_not_leave_a_second_time(site, batch):
 # --- the signature
 
 
-def test_a_parcel_waits_for_a_steward_who_did_not_pack_it(site):
+def test_a_parcel_waits_until_a_second_person_has_released_its_bags(site, batch):
+    """One signature, on the bag: asked for after it was packed, and again when it came back."""
     world, steward = site.world, site.person("steward")
     reviews.choose_profile(world.ledger, world.revision, VISOR, "Ada", world.now)
-    mine, theirs = packed(world, 2, by="steward"), packed(world, 2, by="inspector")
-    for batch in (mine, theirs):
-        with pytest.raises(RefusedError, match="did not pack it signs"):
-            deliveries.dispatch(world.ledger, batch, "steward", world.now)
-    with pytest.raises(RefusedError, match="did not pack it signs"):
-        tour(world, theirs)
-    assert (
-        site.person("inspector").send(f"/batches/{theirs}/release", at="/deliveries").status_code
-        == 403
-    )
-    assert steward.send(f"/batches/{mine}/release", at="/deliveries").status_code == 409
+    (lot,) = (each.lot for each in views.batch(world.ledger.reading, batch).lots)
+    with pytest.raises(RefusedError, match="waits for a second person"):
+        deliveries.dispatch(world.ledger, batch, "steward", world.now)
+    with pytest.raises(RefusedError, match="waits for a second person"):
+        tour(world, batch)
+    assert {w.kind for w in waiting(world.ledger.reading, Role.INSPECTOR)} == {"release"}
     text = steward.get("/deliveries").text
-    assert f"/batches/{theirs}/release" in text
-    assert f"/batches/{mine}/release" not in text
-    assert f"/batches/{theirs}/hand" not in text
+    assert f'/l/{lot}"' in text
+    assert f"/batches/{batch}/hand" not in text
+    path = f"/l/{lot}"
+    assert site.person("inspector").send(f"{path}/sign", at="/hub").status_code == 409
     for _twice in range(2):
-        assert steward.send(f"/batches/{theirs}/release", at="/deliveries").status_code == 303
-    assert found(world, theirs).released_by == "steward"
-    deliveries.dispatch(world.ledger, theirs, "inspector", world.now)
-    assert kinds(world, theirs) == ["packed", "batch-released", "dispatched"]
-    deliveries.come_back(world.ledger, theirs, "the box is open", "inspector", world.now)
-    with pytest.raises(RefusedError, match="did not pack it signs"):
-        deliveries.dispatch(world.ledger, theirs, "steward", world.now)
+        assert steward.send(f"{path}/sign", at="/hub").status_code == 303
+    assert {w.kind for w in waiting(world.ledger.reading, Role.INSPECTOR)} == {"dispatch"}
+    assert f"/batches/{batch}/hand" in steward.get("/deliveries").text
+    deliveries.dispatch(world.ledger, batch, "inspector", world.now)
+    assert kinds(world, batch) == ["packed", "dispatched"]
+    deliveries.come_back(world.ledger, batch, "the box is open", "inspector", world.now)
+    with pytest.raises(RefusedError, match="waits for a second person"):
+        deliveries.dispatch(world.ledger, batch, "steward", world.now)
 
 
 # --- letters

@@ -8,13 +8,15 @@ import pypdfium2
 import pytest
 
 from designs.regulation import profiles
-from jobs.coordinator import deliveries, harvests, lots, orders, reviews
+from jobs.coordinator import deliveries, first_mile, harvests, hub, lots, orders, reviews
 from jobs.errors import InvalidFieldError, RefusedError
+from jobs.hub import Rule, Scope
 from jobs.ledger import links, parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
 from tests.doubles.pages import Site
 from tests.doubles.world import a_request
+from tests.integration.test_recalls import accepts, makes_a_lot
 from tests.integration.test_web import hashed
 
 __all__ = ["hashed"]
@@ -85,6 +87,30 @@ def test_the_note_says_what_the_ledger_says(site, batch):
     ):  # fmt: skip
         assert words in text, words
     assert re.search(r"Serre-tête / Frame 4 0 4 0", text)
+
+
+def test_the_note_says_how_long_bags_lay_and_who_looked_at_them(site):
+    world = site.world
+    for scope, hold_h in ((Scope.MATERIAL, 72), (Scope.ALL, None)):
+        rule = Rule(
+            scope=scope, value="PETG" if hold_h else "", hold_h=hold_h, second=hold_h is None
+        )
+        hub.set_rule(world.ledger, rule, "steward", world.now)
+    order_id = world.order(2)
+    code = makes_a_lot(world)
+    first_mile.arrive(world.ledger, code, "inspector", world.now)
+    world.pass_time(hours=72)
+    accepts(world, code)
+    hub.sign(world.ledger, code, "steward", world.now)
+    batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
+    text = text_of(site.person("inspector").get(f"/batches/{batch}/note.pdf").data)
+    for words in ("Rested until", "27/11/2026 13:00", "Inspected by: Inspector",
+                  "Released by: Steward"):  # fmt: skip
+        assert words in text, words
+    longer = Rule(scope=Scope.MATERIAL, value="PETG", hold_h=200)
+    hub.set_rule(world.ledger, longer, "steward", world.now)
+    text = text_of(site.person("inspector").get(f"/batches/{batch}/note.pdf").data)
+    assert "Rested" not in text, "it had not to rest so long when it was packed"
 
 
 def test_what_was_sent_before_stands_on_the_next_note(site, batch):

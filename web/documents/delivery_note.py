@@ -58,7 +58,8 @@ class Note:
     design: Words
     revision: str
     carried: str  # by whom: a name, a carrier and a number; "" while nobody has it
-    released: str  # who signed the release and when; "" where nobody had to
+    inspected: str  # names of those who inspected the lots
+    released: str  # names of the second persons who released them; "" where nobody had to
     lines: tuple[NoteLine, ...]
     sums: tuple[PartSum, ...]
     product: Words | None  # by the regulatory profile, as the three below
@@ -95,7 +96,7 @@ def draw(note: Note) -> bytes:
 def _said(note: Note) -> str:
     parts = (line.part.fr + line.part.en for line in note.lines)
     words = (note.network, note.hub_address, note.call, note.place, note.requester, note.carried,
-             note.released, note.design.fr, note.design.en, *parts)  # fmt: skip
+             note.inspected, note.released, note.design.fr, note.design.en, *parts)  # fmt: skip
     return "".join(words)
 
 
@@ -208,10 +209,13 @@ def _end(sheet: Sheet, note: Note) -> None:
                 sheet.y_mm = top
                 sheet.text(each, 8, x_mm=number * (_HALF_MM + 6), width_mm=_HALF_MM)
             sheet.y_mm = top + high + 1
-        if note.released:
-            sheet.text(" ".join((_("Released by"), note.released)), 8)
-        if note.carried:
-            sheet.text(" ".join((_("Carried by"), note.carried)), 8)
+        for label, who in (
+            (_("Inspected by"), note.inspected),
+            (_("Released by"), note.released),
+            (_("Carried by"), note.carried),
+        ):
+            if who:
+                sheet.text(": ".join((label, who)), 8)
         _signing(sheet, note)
 
 

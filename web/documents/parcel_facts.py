@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,9 @@ from flask import url_for
 
 from designs.model import Revision
 from designs.regulation import Profile, Words, profiles
-from jobs.ledger import links, parcels, reviews, views
+from jobs.coordinator.people import name_of
+from jobs.hub import Gate
+from jobs.ledger import hub, links, parcels, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.parcels import LotFacts, Parcel
 from web.context import Context
@@ -53,6 +56,7 @@ def note_of(context: Context, batch_id: str) -> Note:
     parts = _titles(revision)
     lots = parcels.lots_in(db, batch_id)
     before = parcels.sent_before(db, batch)
+    gates = {lot.code: hub.gate_of(db, lot.code) for lot in lots}
     design = order.request.revision_id[:_ID]
     return Note(
         number=batch.id,
@@ -68,10 +72,11 @@ def note_of(context: Context, batch_id: str) -> Note:
         design=_both(revision.title) if revision else Words(fr=design, en=design),
         revision=f"{revision.version} ({revision.id[:_ID]})" if revision else design,
         carried=_carried(found),
-        released=f"{found.released_by}, {_moment(found.released_at, zone)}"
-        if found.released_at
-        else "",
-        lines=tuple(_line(lot, parts, zone) for lot in lots),
+        inspected=_names(context, (gate.inspected_by for gate in gates.values())),
+        released=_names(context, (gate.signed_by for gate in gates.values())),
+        lines=tuple(
+            _line(lot, parts, zone, _rested(gates[lot.code], batch.packed_at, zone)) for lot in lots
+        ),
         sums=tuple(
             PartSum(
                 part=parts.get(each.part_id, Words(fr=each.part_id, en=each.part_id)),
@@ -96,7 +101,19 @@ def _carried(found: Parcel) -> str:
     return " ".join(filter(None, (found.carrier, found.tracking)))
 
 
-def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo) -> NoteLine:
+def _names(context: Context, logins: Iterable[str]) -> str:
+    """Return what people are called, each once."""
+    found = dict.fromkeys(name_of(context.ledger, login) for login in logins if login)
+    return ", ".join(found)
+
+
+def _rested(gate: Gate, packed_at: datetime, zone: ZoneInfo) -> str:
+    """Return until when a bag had to rest; a rule that was made after it was packed is not of it."""
+    until = gate.held_until
+    return "" if until is None or until > packed_at else _moment(until, zone)
+
+
+def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo, hold: str) -> NoteLine:
     looked = f"{lot.accepted}/{lot.good}"
     return NoteLine(
         lot=lot.code,
@@ -104,6 +121,7 @@ def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo) -> NoteLine:
         made=_day(lot.made_at, zone),
         inspected=f"{_day(lot.inspected_at, zone)}, {looked}" if lot.inspected_at else "",
         pieces=lot.pieces,
+        hold=hold,
     )
 
 

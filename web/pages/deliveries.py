@@ -15,7 +15,7 @@ from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
 from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
-from jobs.ledger import complaints, links, parcels, runs, views
+from jobs.ledger import complaints, hub, links, parcels, runs, views
 from jobs.ledger.given import thanks_of
 from jobs.model import BatchState, StopOutcome
 from web import photos
@@ -43,13 +43,12 @@ def _all(form: Form, form_of: str) -> str:
     db = context.ledger.reading
     found = parcels.under_way(db)
     orders = {each.batch.order_id: views.order(db, each.batch.order_id) for each in found}
-    rules = {each.batch.id: rule_of(context, each) for each in found}
     return render_template(
         "deliveries.html",
         packed=[each for each in found if each.batch.state is BatchState.PACKED],
         gone=[each for each in found if each.batch.state is BatchState.DISPATCHED],
         orders=orders,
-        signs={batch for batch, rule in rules.items() if rule is not None and rule.signed_release},
+        unsigned={each.batch.id: hub.unsigned_in(db, each.batch.id) for each in found},
         runs=[(run, run_url(run.id), run.is_over(context.now())) for run in runs.open_runs(db)],
         today=context.today(),
         form=form,
@@ -101,14 +100,6 @@ def carrier(batch_id: str) -> AnyResponse | tuple[str, int]:
     """A carrier has fetched a parcel."""
     form = Form(request.form)
     return _go(batch_id, Carrier(name=form["carrier"], tracking=form["tracking"]), form)
-
-
-@pages.post("/batches/<batch_id>/release")
-def release(batch_id: str) -> AnyResponse:
-    """Sign that a parcel may leave, in the name of who is signed in."""
-    context = here()
-    deliveries.release(context.ledger, batch_id, me().login, context.now())
-    return redirect(url_for(".index"), 303)
 
 
 @pages.post("/batches/<batch_id>/back")

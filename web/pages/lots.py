@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.model import Revision
 from designs.regulation import Profile, profiles
 from jobs.coordinator import first_mile, hub, lots
-from jobs.coordinator.people import person
-from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.coordinator.people import name_of
+from jobs.errors import InvalidFieldError
 from jobs.ledger import first_mile as rows
 from jobs.ledger import hub as gates
 from jobs.ledger import labs, reviews, views
@@ -185,14 +185,6 @@ def scrap(code: str) -> AnyResponse | tuple[str, int]:
     return _back(found.code)
 
 
-def _name(login: str) -> str:
-    """Return what a person is called; what stands in her place when she has left."""
-    try:
-        return person(here().ledger, login).name
-    except NotFoundError:
-        return login
-
-
 def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
     context = here()
     db = context.ledger.reading
@@ -223,8 +215,8 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         gate=(gate := gates.gate_of(db, found.code)),
         is_held=gate.is_held(context.now()),
         rework=gates.in_rework(db, found.code),
-        inspector=_name(found.inspected_by),
-        signer=_name(gate.signed_by),
+        inspector=name_of(context.ledger, found.inspected_by),
+        signer=name_of(context.ledger, gate.signed_by),
         mine=at_hub and me().login == found.inspected_by,
         losses=LOSSES,
         run=run_for(found.code),

@@ -50,6 +50,13 @@ def test_a_signature_is_asked_for_once():
     assert not asked(VISOR, signed_by="noa", signed_at=NOON).unsigned
 
 
+def test_no_rule_takes_a_signed_release_away():
+    alone = Rule(scope=Scope.REVISION, value="visor", second=False)
+    assert asked(signed_release=True).unsigned
+    assert asked(alone, signed_release=True).unsigned
+    assert not asked(alone).unsigned
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -48,7 +48,8 @@ INSPECTED = COUNTED | {"inspected_at": ago(3)}
         ),
         (INSPECTED | {"gate": gate(9, ago(5))}, Step.HOLD, ago(3)),
         (INSPECTED | {"withdrawn": True}, Step.RELEASE, ago(3)),
-        (INSPECTED | {"gate": None, "packed_at": ago(2)}, Step.HAND_OVER, ago(2)),
+        (INSPECTED | {"packed_at": ago(2)}, Step.HAND_OVER, ago(2)),
+        (INSPECTED | {"gate": gate(second=True), "packed_at": ago(2)}, Step.RELEASE, ago(2)),
     ],
 )
 def test_a_bag_stands_where_something_is_to_be_done(facts, step, since):

@@ -31,7 +31,7 @@ def note(lots=3, **changes):
         "order": "a1b2c3d4e5", "asked": "24/11/2026", "place": "CHU de Nantes, réanimation",
         "requester": "Ada Infirmière", "date": "29/11/2026 14:05",
         "at": datetime(2026, 11, 29, 13, tzinfo=UTC), "design": FRAME, "revision": "1.0.0 (3f2a9c1d)",
-        "carried": "", "released": "", "lines": tuple(map(line, range(lots))),
+        "carried": "", "inspected": "", "released": "", "lines": tuple(map(line, range(lots))),
         "sums": (PartSum(part=FRAME, ordered=400, before=120, here=12 * lots),),
         "product": RULE.product, "statements": RULE.statements, "cleaning": RULE.cleaning,
         "skin": RULE.skin, "url": URL,
@@ -46,7 +46,7 @@ def pages(data):
 
 @pytest.fixture(scope="module")
 def plain():
-    return draw(note(carried="Chronopost XY1", released="Camille, 29/11/2026"))
+    return draw(note(carried="Chronopost XY1", inspected="Iris", released="Camille, Sam"))
 
 
 def test_one_page_says_all_in_both_languages(plain):
@@ -57,7 +57,8 @@ def test_one_page_says_all_in_both_languages(plain):
         "CHU de Nantes, réanimation", "Ada Infirmière", "V-0002", "25/11/2026, 12/12",
         "1.0.0 (3f2a9c1d)", "Équipement anti-projection / Anti-splash equipment",
         "Aucune capacité de protection", "No protective capacity", "pas d’autoclave", "no autoclave",
-        "touchent la peau", "touch the skin", "Libéré par", "Chronopost XY1", "Reçu par", "1/1",
+        "touchent la peau", "touch the skin", "Contrôlé par / Inspected by: Iris",
+        "Libéré par / Released by: Camille, Sam", "Chronopost XY1", "Reçu par", "1/1",
     ):  # fmt: skip
         assert words in text, words
     assert "400 120 36 244" in text

@@ -95,7 +95,6 @@ def test_every_endpoint_has_a_line(app):
         ("deliveries.carrier", {HUB, STEWARD}),
         ("deliveries.new_run", {HUB, STEWARD}),
         ("deliveries.come_back", {HUB, STEWARD}),
-        ("deliveries.release", {STEWARD}),
         ("deliveries.run", EVERYBODY),
         ("deliveries.stop", EVERYBODY),
         ("deliveries.note", {HUB, STEWARD}),

@@ -19,11 +19,24 @@ class Kept(enum.StrEnum):
     THANKS = "thanks"  # a requester's word to those who made a delivery
     LETTER = "letter"  # letters that were sent, with their address
     INVITE = "invite"  # invitations that nobody used
+    COMPLAINT = (
+        "complaint"  # a requester's words and photos of what was wrong, why pieces were refused
+    )
+    DRIVER = "driver"  # names of drivers and of who fetched a parcel, and their words at a stop
+    SPOT = "spot"  # where bags wait for a driver; she deletes it when she has them
 
 
 #: Days, where the configuration says nothing else.
 DAYS: Mapping[Kept, int] = MappingProxyType(
-    {Kept.CONTACT: 90, Kept.THANKS: 365, Kept.LETTER: 30, Kept.INVITE: 30}
+    {
+        Kept.CONTACT: 90,
+        Kept.THANKS: 365,
+        Kept.LETTER: 30,
+        Kept.INVITE: 30,
+        Kept.COMPLAINT: 365,
+        Kept.DRIVER: 30,
+        Kept.SPOT: 30,
+    }
 )
 
 
@@ -35,6 +48,9 @@ class Limits:
     thanks: datetime  # when the delivery was received
     letter: datetime  # when it was written
     invite: datetime  # when it ran out
+    complaint: datetime  # when it was written, or the delivery received
+    driver: datetime  # the end of the run, or of the pick-up
+    spot: datetime  # when the bags were ready
 
 
 def limits(now: datetime, contact_days: int = DAYS[Kept.CONTACT]) -> Limits:

@@ -6,6 +6,7 @@ What was made, for which place, from which spool, stays: a recall must find it. 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,11 +14,12 @@ import msgspec
 
 from jobs.doubles import plain_place, ways
 from jobs.errors import NotFoundError, RefusedError
-from jobs.ledger import notices, views
+from jobs.ledger import complaints, notices, views
+from jobs.ledger.complaints import Complaint
 from jobs.ledger.notices import NoticeView
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
-from jobs.model import Order, OrderState
+from jobs.model import Order, OrderState, StopOutcome
 from jobs.retention import Limits
 
 _OVER = (OrderState.DELIVERED, OrderState.REFUSED, OrderState.CANCELLED)
@@ -28,16 +30,34 @@ _CALLED_BACK = (
     " where n.order_id = o.id and c.ended_at is null)"
 )
 #: What people wrote into an order's history.
-_WORDED = "('refused', 'lowered', 'cancelled')"
+_WORDED = (
+    "('refused', 'lowered', 'cancelled', 'received', 'came-back',"
+    f" '{StopOutcome.NOBODY}', '{StopOutcome.REFUSED}')"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """Somebody has driven for the network, or fetched a parcel."""
+
+    what: str  # "run", "pick-up" or "fetched"
+    id: str
+    name: str
+    at: datetime
+    over: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """All that is known of one requester."""
+    """All that is known of one person who has asked, or driven."""
 
     orders: tuple[Order, ...]
     thanks: tuple[str, ...]
+    refused: tuple[str, ...]  # why she did not take pieces
+    complaints: tuple[Complaint, ...]
+    photos: tuple[bytes, ...]  # of her complaints, JPEG
     letters: tuple[NoticeView, ...]
+    drives: tuple[Drive, ...]
 
 
 def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
@@ -57,11 +77,75 @@ def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
             "update batch set thanks = '' where thanks != '' and received_at < ?",
             (before.thanks.isoformat(),),
         )
+        _forget_words(
+            db,
+            "select id from complaint where at < ?",
+            "select id from batch where received_at < ?",
+            before.complaint.isoformat(),
+        )
+        db.execute(
+            "update pickup set spot = '' where spot != '' and ready_at < ?",
+            (before.spot.isoformat(),),
+        )
+        _forget_drivers(db, [d for d in _drives(db, now) if d.over and d.at < before.driver])
         db.execute("delete from notice where created_at < ?", (before.letter.isoformat(),))
         db.execute(
             "delete from invite where node is null and expires_at < ?", (before.invite.isoformat(),)
         )
     return len(found)
+
+
+def _forget_words(db: sqlite3.Connection, complaints: str, batches: str, of: str) -> None:
+    """Forget what was wrong with pieces in a requester's words; how many they were stays.
+
+    `complaints` and `batches` are queries for their ids, with `of` as their one value.
+    """
+    db.execute(f"delete from complaint_photo where complaint in ({complaints})", (of,))
+    db.execute(f"update complaint set text = '' where text != '' and id in ({complaints})", (of,))
+    db.execute(
+        f"update batch set refuse_reason = '' where refuse_reason != '' and id in ({batches})",
+        (of,),
+    )
+
+
+#: The end of a run is when its page shows no address any more.
+_DRIVES = """
+select 'run' as what, id, driver as name, over_at as at, coalesce(ended_at, over_at) as over
+ from run where driver != ''
+union all select 'pick-up', id, driver, coalesce(ended_at, announced_at), ended_at
+ from pickup where driver != ''
+union all select 'fetched', id, carrier, coalesce(received_at, dispatched_at), received_at
+ from batch where courier = 'hand' and carrier != '' and dispatched_at is not null
+"""
+
+
+def _drives(db: sqlite3.Connection, now: datetime) -> tuple[Drive, ...]:
+    return tuple(
+        Drive(
+            what=row["what"],
+            id=row["id"],
+            name=row["name"],
+            at=views.moment(row["at"]),
+            over=row["over"] is not None and views.moment(row["over"]) <= now,
+        )
+        for row in db.execute(f"{_DRIVES} order by at, id").fetchall()
+    )
+
+
+def _forget_drivers(db: sqlite3.Connection, drives: Iterable[Drive]) -> None:
+    """Forget who drove; that somebody had a bag, and when, stays."""
+    for each in drives:
+        if each.what == "run":
+            db.execute("update run set driver = '' where id = ?", (each.id,))
+            db.execute("update stop set reason = '' where run = ?", (each.id,))
+        elif each.what == "pick-up":
+            db.execute(
+                "update handover set holder = '' where pickup = ? and holder = ?",
+                (each.id, each.name),
+            )
+            db.execute("update pickup set driver = '', link_hash = null where id = ?", (each.id,))
+        else:
+            db.execute("update batch set carrier = '' where id = ?", (each.id,))
 
 
 def _erase(db: sqlite3.Connection, order_id: str, by: str, now: datetime) -> None:
@@ -71,6 +155,18 @@ def _erase(db: sqlite3.Connection, order_id: str, by: str, now: datetime) -> Non
         (now.isoformat(), order_id),
     )
     db.execute("update batch set thanks = '' where order_id = ?", (order_id,))
+    _forget_words(
+        db,
+        "select id from complaint where order_id = ?",
+        "select id from batch where order_id = ?",
+        order_id,
+    )
+    db.execute(
+        # By the history: a parcel that was unpacked is none any more.
+        "update stop set reason = '' where batch_id in"
+        " (select subject from event where order_id = ? and kind = 'packed')",
+        (order_id,),
+    )
     db.execute("delete from notice where ref = ? and login = ''", (order_id,))
     db.execute(
         "update event set data = json_remove(data, '$.reason') where order_id = ?"
@@ -113,8 +209,22 @@ def is_erased(db: sqlite3.Connection, order_id: str) -> bool:
     return row is not None and row[0] is not None
 
 
-def known(ledger: Ledger, who: str) -> Known:
+def erase_driver(ledger: Ledger, found: Known) -> int:
+    """Forget at once who drove what is over; return on how many drives it was. The others stay.
+
+    A run that is not over needs its driver: give it to somebody else first.
+    """
+    over = [each for each in found.drives if each.over]
+    with ledger.transaction() as db:
+        db.execute("pragma secure_delete = on")
+        _forget_drivers(db, over)
+    return len(over)
+
+
+def known(ledger: Ledger, who: str, now: datetime) -> Known:
     """Return what is known of a requester by her telephone number, address of mail or whole name.
+
+    Of a driver by the whole name: no other word of her is kept.
 
     Raises:
         NotFoundError: nothing is.
@@ -127,23 +237,34 @@ def known(ledger: Ledger, who: str) -> Known:
         if reach & ways(order.request.contact)
         or (name and name == plain_place(order.request.requester))
     )
-    if not orders:
+    drives = tuple(d for d in _drives(db, now) if name and name == plain_place(d.name))
+    if not orders and not drives:
         raise NotFoundError("request", "of this person")
     ids = {order.id for order in orders}
     marks = ",".join("?" * len(ids))
-    thanks = db.execute(
-        f"select thanks from batch where thanks != '' and order_id in ({marks}) order by packed_at",
-        tuple(sorted(ids)),
-    )
+    given = tuple(sorted(ids))
+    words = db.execute(
+        f"select thanks, refuse_reason from batch where order_id in ({marks}) order by packed_at",
+        given,
+    ).fetchall()
+    wrong = tuple(each for each in complaints.complaints(db) if each.order_id in ids)
     return Known(
         orders=orders,
-        thanks=tuple(row[0] for row in thanks),
+        thanks=tuple(row[0] for row in words if row[0]),
+        refused=tuple(row[1] for row in words if row[1]),
+        complaints=tuple(each for each in wrong if each.text),
+        photos=tuple(
+            complaints.photo(db, each.id, number)
+            for each in wrong
+            for number in range(1, each.photos + 1)
+        ),
         letters=notices.about(db, ids),
+        drives=drives,
     )
 
 
 def export(found: Known) -> bytes:
-    """Return all that is known of a requester as JSON, for her."""
+    """Return all that is known of a person as JSON, for her; photos are JPEG in base64."""
     told = {
         "orders": [
             {
@@ -162,6 +283,13 @@ def export(found: Known) -> bytes:
             for o in found.orders
         ],
         "thanks": found.thanks,
+        "refused": found.refused,
+        "complaints": [
+            {"parcel": c.batch_id, "at": c.at, "pieces": c.pieces, "text": c.text}
+            for c in found.complaints
+        ],
+        "photos": found.photos,
+        "drives": [{"what": d.what, "id": d.id, "name": d.name, "at": d.at} for d in found.drives],
         "letters": [
             {"kind": n.kind, "to": n.to, "at": n.created_at, "state": n.state}
             for n in found.letters

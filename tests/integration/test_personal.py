@@ -1,18 +1,35 @@
 """A requester's name and contact: on no page that need not have them; exported, and erased by hand and time."""
 
 import json
+from base64 import b64encode
+from datetime import UTC, time
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, lots, needs, orders, recalls, retention
+from jobs.coordinator import (
+    complaints,
+    deliveries,
+    first_mile,
+    harvests,
+    lots,
+    needs,
+    orders,
+    recalls,
+    retention,
+    runs,
+)
 from jobs.errors import NotFoundError, RefusedError
-from jobs.ledger import views
+from jobs.ledger import complaints as wrongs
+from jobs.ledger import first_mile as custody
+from jobs.ledger import links, views
 from jobs.ledger.recalls import lots_of
-from jobs.model import Role
+from jobs.model import Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
+from jobs.stations import Step
 from tests.doubles.pages import PASSWORD, PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
+from tests.integration.test_recalls import makes_a_lot
 from web.auth import PERMISSIONS, hash_password
 
 NAME, PHONE, MAIL, NOTE = (
@@ -27,6 +44,8 @@ NEEDS = {
     ("steward", "orders.show"),
     ("steward", "recalls.show"),
     ("inspector", "recalls.show"),  # they telephone who has pieces
+    # The driver asks for her at the door. Her delivery note is a PDF, for the ward itself.
+    *((who, "deliveries.run") for who in (None, "maker", "inspector", "steward")),
 }
 
 
@@ -54,8 +73,9 @@ def story(world, hashed):
     world.batch = deliveries.pack(world.ledger, world.done, "inspector", world.now)
     deliveries.dispatch(world.ledger, world.batch, "inspector", world.now)
     deliveries.receive(
-        world.ledger, world.batch, 0, 0, "requester", world.now, "Merci de la part de Zélie"
-    )
+        world.ledger, world.batch, deliveries.Count(thanks="Merci de la part de Zélie"),
+        "requester", world.now,
+    )  # fmt: skip
     world.open = orders.place(world.ledger, again, world.revision, world.now).order_id
     orders.confirm(world.ledger, world.open, "steward", world.now)
     world.plan()
@@ -74,9 +94,20 @@ def calls_back(world):
 
 def addresses(world, rule, recall_id):
     """Return addresses of a page; a new kind of argument needs its line here."""
-    revision = world.revision
+    revision, reading = world.revision, world.ledger.reading
+    kind, of = ("run", world.run) if rule.endpoint.startswith("deliveries.run") else ("parcel", "")
     known = {
-        "link": [orders.link_of(world.ledger, o) for o in (world.done, world.open)],
+        "run_id": [world.run],
+        "batch_id": [world.batch if rule.endpoint.startswith("complaints") else world.parcel],
+        "pickup_id": [world.pickup],
+        "complaint_id": [world.complaint],
+        "number": [1],
+        "step": list(Step),
+        "key": [links.key_of(reading, kind, of or world.parcel)],
+        "link": [
+            *(orders.link_of(world.ledger, o) for o in (world.done, world.open)),
+            first_mile.link_of(world.ledger, world.pickup),
+        ],
         "order_id": [world.done, world.open],
         "ref": [str(ref) for ref in world.refs],
         "node": [NODE],
@@ -101,7 +132,8 @@ def addresses(world, rule, recall_id):
 
 
 @pytest.mark.parametrize("who", [None, *PEOPLE])
-def test_no_page_shows_who_asked_but_those_that_need_it(story, who):
+def test_no_page_shows_who_asked_but_those_that_need_it(driven, who):
+    story = driven
     recall_id = calls_back(story)
     person = story.site.person(who)
     seen, shown = set(), set()
@@ -120,7 +152,9 @@ def test_no_page_shows_who_asked_but_those_that_need_it(story, who):
     role = None if who is None else Role(who)
     open_pages = {e for e, rule in PERMISSIONS.items() if rule == "public" or role in rule}
     # The walk has really been on the pages of orders, bags, beds and labs.
-    must = {"requesters.follow", "lots.show", "orders.show", "recalls.show", "harvests.count"}
+    must = {"requesters.follow", "lots.show", "orders.show", "recalls.show", "harvests.count",
+            "deliveries.parcel", "deliveries.index", "pickups.show", "pickups.run",
+            "complaints.index"}  # fmt: skip
     assert must & open_pages <= seen
 
 
@@ -195,11 +229,11 @@ def test_a_steward_exports_and_erases_what_a_requester_asks_for(story):
     assert story.code in story.site.person().get(f"/o/{link}").text
     assert steward.send("/personal", who="personne", deed="look").status_code == 404
     with pytest.raises(NotFoundError):
-        retention.known(story.ledger, PHONE)
+        retention.known(story.ledger, PHONE, story.now)
 
 
 def test_letters_and_thanks_have_their_own_time(story):
-    letters = retention.known(story.ledger, MAIL).letters
+    letters = retention.known(story.ledger, MAIL, story.now).letters
     assert {letter.ref for letter in letters} == {story.done, story.open}
     old(story, 31)
     db = story.ledger.reading
@@ -210,3 +244,97 @@ def test_letters_and_thanks_have_their_own_time(story):
     story.pass_time(days=400)
     retention.sweep(story.ledger, limits(story.now), story.now)
     assert db.execute("select count(*) from batch where thanks != ''").fetchone()[0] == 0
+
+
+DRIVER = "Dominique Le Bihan"
+
+
+@pytest.fixture
+def driven(story):
+    """A complaint with a photo; two runs of a driver: of a parcel, and of a bag from the workshop."""
+    wrong = complaints.complain(
+        story.ledger, story.batch, text="a sharp edge", lot_code=story.code, pieces=1,
+        photos=[b"jpeg"], now=story.now,
+    )  # fmt: skip
+    complaints.read(story.ledger, wrong, "File it.", "inspector", story.now, pass_on=True)
+    code = makes_a_lot(story)
+    story.pickup = first_mile.announce(
+        story.ledger, NODE, [code], story.now, "12 rue des Lilas", "maker", story.now
+    )
+    first_mile.give(story.ledger, story.pickup, DRIVER, story.now)
+    first_mile.take(story.ledger, story.pickup, [code], "driver", story.now)
+    story.bag = code
+    good = views.lot(story.ledger.reading, code).good
+    lots.inspect(story.ledger, code, good, 0, "", "inspector", story.now)
+    batch = deliveries.pack(story.ledger, story.open, "inspector", story.now)
+    story.run = runs.leave(
+        story.ledger, driver=DRIVER, day=story.now.date(), start=time(14), end=time(16), zone=UTC,
+        batches=[batch], by="inspector", now=story.now,
+    )  # fmt: skip
+    story.parcel, story.complaint = batch, wrong
+    return story
+
+
+def is_refused_at_the_door(story):
+    why = f"{NAME} is not there"
+    runs.say(story.ledger, story.run, 1, StopOutcome.REFUSED, why, story.now)
+
+
+def test_a_driver_is_forgotten_after_her_time_and_the_chain_of_custody_stays(driven):
+    is_refused_at_the_door(driven)
+    old(driven, 30)
+    assert DRIVER in everything(driven)
+    old(driven, 2)
+    assert DRIVER not in everything(driven)
+    trail = custody.handovers(driven.ledger.reading, driven.bag)
+    assert [each.holder for each in trail] == ["", "Inspector"]
+    page = driven.site.person("inspector").get(f"/l/{driven.bag}?lang=en").text
+    assert "a driver" in page
+
+
+def test_a_driver_reads_and_erases_what_is_known_of_her(driven):
+    is_refused_at_the_door(driven)
+    steward = driven.site.person("steward")
+    waits = makes_a_lot(driven)
+    second = first_mile.announce(
+        driven.ledger, NODE, [waits], driven.now, "12 rue des Lilas", "maker", driven.now
+    )
+    first_mile.give(driven.ledger, second, DRIVER, driven.now)
+    told = json.loads(steward.send("/personal", who="dominique LE BIHAN", deed="export").data)
+    assert {each["what"] for each in told["drives"]} == {"run", "pick-up"}
+    page = steward.send("/personal?lang=en", at="/personal", who=DRIVER, deed="erase").text
+    assert "Her name is erased from 2 drives." in page
+    assert f"still on the road for this: {second}" in page
+    assert custody.pickup(driven.ledger.reading, second).driver == DRIVER
+    first_mile.give(driven.ledger, second, "Sam", driven.now)
+    assert DRIVER not in everything(driven)
+    with pytest.raises(NotFoundError):
+        retention.known(driven.ledger, DRIVER, driven.now)
+
+
+def test_a_complaint_is_exported_and_goes_with_who_asked(driven):
+    is_refused_at_the_door(driven)
+    steward = driven.site.person("steward")
+    told = json.loads(steward.send("/personal", who=MAIL, deed="export").data)
+    assert told["complaints"][0]["text"] == "a sharp edge"
+    assert told["photos"] == [b64encode(b"jpeg").decode()]
+    needs.answer(driven.ledger, driven.open, 0, "requester", driven.now)
+    for order_id in (driven.done, driven.open):
+        retention.erase(driven.ledger, order_id, "steward", driven.now)
+    left = everything(driven)
+    assert not [word for word in PERSONAL if word in left]
+    (kept,) = wrongs.complaints(driven.ledger.reading)
+    assert (kept.text, kept.photos, kept.pieces, kept.advice) == ("", 0, 1, "File it.")
+    for path in ("/complaints", f"/labs/{NODE}/given"):
+        assert "not kept any more" in steward.get(f"{path}?lang=en").text
+
+
+def test_a_place_that_no_driver_came_to_is_forgotten(story):
+    waits = makes_a_lot(story)
+    found = first_mile.announce(
+        story.ledger, NODE, [waits], story.now, "12 rue des Lilas", "maker", story.now
+    )
+    old(story, 29)
+    assert custody.spot_of(story.ledger.reading, found) == "12 rue des Lilas"
+    old(story, 2)
+    assert "12 rue des Lilas" not in everything(story)

@@ -1,4 +1,4 @@
-"""What is known of a requester: shown to a steward whom she asks, exported for her, and erased.
+"""What is known of a requester or a driver: shown to a steward whom she asks, exported for her, and erased.
 
 Nobody but a steward looks anybody up, and what is looked for stands in no address.
 """
@@ -28,7 +28,7 @@ def look() -> str | AnyResponse | tuple[str, int]:
     if not form.good:
         return _page(form), 422
     try:
-        found = retention.known(context.ledger, who)
+        found = retention.known(context.ledger, who, context.now())
     except NotFoundError:
         return _page(form, nothing=True), 404
     if form["deed"] == "export":
@@ -46,9 +46,13 @@ def look() -> str | AnyResponse | tuple[str, int]:
             erased += 1
         except RefusedError as error:
             kept.append((order, str(error)))
-    return _page(Form(), erased=erased, kept=kept)
+    drives = retention.erase_driver(context.ledger, found)
+    at_work = [each for each in found.drives if not each.over]
+    return _page(Form(), erased=erased, kept=kept, drives=drives, at_work=at_work)
 
 
 def _page(form: Form, found: retention.Known | None = None, **more: object) -> str:
-    facts: dict[str, object] = {"nothing": False, "erased": None, "kept": []}
+    facts: dict[str, object] = {
+        "nothing": False, "erased": None, "kept": [], "drives": 0, "at_work": [],
+    }  # fmt: skip
     return render_template("personal.html", form=form, found=found, **(facts | more))

@@ -144,9 +144,8 @@ SENTENCES = (
         " write her answer on the page of the order."
     ),
     _("Its rule, “%(rule)s”, ended on %(day)s: a steward chooses another."),
-    _("Under “%(rule)s” a steward who did not pack it signs before it leaves."),
+    _("Lot %(lot)s in it waits for a second person: who did not inspect it releases it."),
     _("What lies here is spare: this order needs no more."),
-    _("You have packed it: somebody else signs."),
     _("say why pieces are refused"),
     _("Lot %(lot)s cannot be announced here: it is elsewhere, or announced already."),
     _("Lot %(lot)s is not of this run: leave it where it is."),

@@ -129,7 +129,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "inspected": lazy_gettext("Inspected"),
         "recalled": lazy_gettext("Called back"),
         "called-back": lazy_gettext("Bag held"),
-        "unpacked": lazy_gettext("Bag taken out of a parcel"),
+        "unpacked": lazy_gettext("Parcel unpacked: what is in it is packed anew"),
         "recall-read": lazy_gettext("Recall read by the requester, pieces put aside"),
         "recall-waived": lazy_gettext("No others are needed instead"),
         "recall-ended": lazy_gettext("Recall ended"),

@@ -165,8 +165,8 @@ def bring_back(
 ) -> None:
     """As `come_back`, inside the caller's transaction.
 
-    Nobody knows what was done to it outside: a second person's release of its lots is void. Lots that
-    were called back meanwhile are taken out of it.
+    Nobody knows what was done to it outside: a second person's release of its lots is void. With a lot
+    in it that was called back meanwhile it is unpacked.
     """
     batch = views.batch(db, batch_id)
     if batch.state is not BatchState.DISPATCHED:

@@ -14,7 +14,7 @@ from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.law import Books
-from jobs.ledger import needs, views
+from jobs.ledger import needs, parcels, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import absorb, event, live_attempt, tell
 from jobs.ledger.store import Ledger
@@ -120,9 +120,7 @@ def _unpack(db: sqlite3.Connection, order_id: str, now: datetime) -> None:
     for (batch,) in db.execute(
         "select id from batch where order_id = ? and state = ?", (order_id, BatchState.PACKED)
     ).fetchall():
-        db.execute("delete from batch_lot where batch_id = ?", (batch,))
-        db.execute("delete from batch where id = ?", (batch,))
-        event(db, order_id, "unpacked", "fabnet", batch, now, reason=_WHY)
+        parcels.unpack(db, batch, _WHY, now)
 
 
 def _free(db: sqlite3.Connection, part: Books, pieces: int, now: datetime) -> None:

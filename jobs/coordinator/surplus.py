@@ -13,7 +13,7 @@ from jobs.model import JobState, LotState, OrderState
 # Whole bags only, that lie where they can be taken and that nothing holds.
 _SPARE = f"""
 select l.code, l.job_id, l.part_id, l.order_id, o.revision_id, o.sandbox,
- case l.state when '{LotState.WAITING}' then l.good else l.accepted end as pieces
+ case l.state when '{LotState.WAITING}' then l.good - l.mislaid else l.accepted end as pieces
 from line n join orders o on o.id = n.order_id
 join lot l on l.order_id = n.order_id and l.part_id = n.part_id
 where n.surplus > 0 and l.recall = '' and {NOT_STOPPED}

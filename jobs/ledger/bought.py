@@ -1,4 +1,4 @@
-"""Bought parts at the hub (foils, elastics): a book of what was counted in and what parcels used.
+"""Bought parts at the hub (foils, elastics): a book of what was counted in, what parcels used and gave back.
 
 An item that was never counted is not kept: it limits no kit. The functions that write run inside the
 caller's transaction.
@@ -37,6 +37,17 @@ def use(db: sqlite3.Connection, batch_id: str, kit: Kit, by: str, now: datetime)
         if item in known:
             used = min(kits, known[item] // each) * each
             move(db, item, -used, batch_id, by, now)
+
+
+def give_back(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> None:
+    """A parcel is unpacked: what it took along lies at the hub again."""
+    used = db.execute(
+        "select item, -sum(change) as pieces from hub_stock where batch = ? group by item"
+        " having pieces > 0",
+        (batch_id,),
+    ).fetchall()
+    for item, pieces in used:
+        move(db, item, int(pieces), batch_id, by, now)
 
 
 def kits_in(db: sqlite3.Connection, batch_id: str, kit: Kit) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger import views
+from jobs.ledger import bought, views
+from jobs.ledger.rows import event
 from jobs.ledger.runs import Run, run
 from jobs.ledger.views import BatchView
 from jobs.model import BatchState, CourierKind
@@ -91,6 +92,19 @@ def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
         )
         for row in rows
     )
+
+
+def unpack(db: sqlite3.Connection, batch_id: str, why: str, now: datetime) -> None:
+    """Dissolve a parcel that has not left: its lots lie at the hub as before, its bought parts too.
+
+    Inside the caller's transaction. Its paper names what is not in it any more: it is packed anew,
+    with another number.
+    """
+    order_id = db.execute("select order_id from batch where id = ?", (batch_id,)).fetchone()[0]
+    db.execute("delete from batch_lot where batch_id = ?", (batch_id,))
+    db.execute("delete from batch where id = ?", (batch_id,))
+    bought.give_back(db, batch_id, "fabnet", now)
+    event(db, order_id, "unpacked", "fabnet", batch_id, now, reason=why)
 
 
 def sent_before(db: sqlite3.Connection, batch: BatchView) -> dict[str, int]:

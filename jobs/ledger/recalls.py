@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
+from jobs.ledger import parcels
 from jobs.ledger.rows import absorb, add_deficit, event
 from jobs.ledger.views import moment, when
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
@@ -233,20 +234,14 @@ def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> No
 
 
 def unpack(db: sqlite3.Connection, code: str, now: datetime) -> None:
-    """Take a lot out of a parcel that has not left; a parcel with nothing in it is none."""
+    """Unpack the parcel that a lot lies in, if it has not left."""
     packed = db.execute(
-        "select ba.id, ba.order_id from batch_lot b join batch ba on ba.id = b.batch_id"
+        "select ba.id from batch_lot b join batch ba on ba.id = b.batch_id"
         " where b.lot_code = ? and ba.state = ?",
         (code, BatchState.PACKED),
     ).fetchall()
-    for batch, order_id in packed:
-        db.execute("delete from batch_lot where batch_id = ? and lot_code = ?", (batch, code))
-        db.execute(
-            "delete from batch where id = ?1 and not exists"
-            " (select 1 from batch_lot where batch_id = ?1)",
-            (batch,),
-        )
-        event(db, order_id, "unpacked", "fabnet", batch, now, reason=code)
+    for (batch,) in packed:
+        parcels.unpack(db, batch, code, now)
 
 
 def hold_if_called_back(db: sqlite3.Connection, code: str, now: datetime) -> None:

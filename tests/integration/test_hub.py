@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.coordinator import deliveries, first_mile, hub, lots, recalls
+from jobs.coordinator import deliveries, first_mile, hub, lots, needs, recalls, surplus
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit, Rule, Scope
 from jobs.ledger import bought, views
@@ -195,6 +195,82 @@ def test_a_parcel_takes_bought_parts_for_its_complete_kits(lab):
     for item, pieces in (("", 1), ("foil", -1)):
         with pytest.raises(InvalidFieldError):
             hub.count_stock(lab.ledger, item, pieces, "inspector", lab.now)
+
+
+KIT = Kit(made={"frame": 1}, bought={"elastic": 2, "foil": 1})
+COUNTED = {"elastic": 7, "foil": 50}
+
+
+def packed_with_bought_parts(lab):
+    """A parcel of two bags with four kits' pieces and three kits' elastics; return order and parcel."""
+    for item, pieces in COUNTED.items():
+        hub.count_stock(lab.ledger, item, pieces, "inspector", lab.now)
+    order_id = lab.order(4)
+    while lab.books(order_id).to_make:
+        accepts(lab, makes_a_lot(lab))
+    batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now, KIT)
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 1, "foil": 46}
+    return order_id, batch
+
+
+def is_unpacked(lab, order_id, batch):
+    """Its bags lie at the hub, and every bought part is stock again."""
+    assert bought.in_stock(lab.ledger.reading) == COUNTED
+    view = views.order_view(lab.ledger.reading, order_id)
+    assert batch not in {each.id for each in view.batches}
+    assert not any(lot.batches for lot in view.lots)
+
+
+def test_a_recall_out_of_a_packed_parcel_gives_everything_back(lab):
+    order_id, batch = packed_with_bought_parts(lab)
+    first, second = (lot.lot for lot in views.batch(lab.ledger.reading, batch).lots)
+    cause = Cause(kind=RecallKind.LOT, value=first)
+    recalls.begin(lab.ledger, cause, "brittle", "inspector", lab.now)
+    is_unpacked(lab, order_id, batch)
+    again = deliveries.pack(lab.ledger, order_id, "inspector", lab.now, KIT)
+    assert [lot.lot for lot in views.batch(lab.ledger.reading, again).lots] == [second]
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 3, "foil": 48}
+    assert bought.kits_in(lab.ledger.reading, again, KIT) == 2
+
+
+def test_what_came_back_keeps_its_bought_parts_until_it_is_unpacked(lab):
+    order_id, batch = packed_with_bought_parts(lab)
+    deliveries.dispatch(lab.ledger, batch, "inspector", lab.now)
+    first = views.batch(lab.ledger.reading, batch).lots[0].lot
+    deliveries.come_back(lab.ledger, batch, "nobody there", "inspector", lab.now)
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 1, "foil": 46}
+    deliveries.dispatch(lab.ledger, batch, "inspector", lab.now)
+    cause = Cause(kind=RecallKind.LOT, value=first)
+    recalls.begin(lab.ledger, cause, "brittle", "inspector", lab.now)
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 1, "foil": 46}
+    deliveries.come_back(lab.ledger, batch, "they have read of it", "inspector", lab.now)
+    is_unpacked(lab, order_id, batch)
+
+
+def test_a_cancelled_order_gives_back_what_was_packed_and_its_bags_go_on(lab):
+    order_id, batch = packed_with_bought_parts(lab)
+    needs.answer(lab.ledger, order_id, 0, "requester", lab.now)
+    is_unpacked(lab, order_id, batch)
+    assert lab.books(order_id).surplus == 4
+    after = lab.order(4)
+    with lab.ledger.transaction() as db:
+        assert surplus.pass_on(db, lab.now) == 2
+    assert (lab.books(after).at_hub, lab.books(after).to_make) == (4, 0)
+    assert deliveries.pack(lab.ledger, after, "inspector", lab.now, KIT)
+    assert bought.in_stock(lab.ledger.reading) == {"elastic": 1, "foil": 46}
+
+
+def test_a_bag_of_which_pieces_were_lost_on_the_way_goes_on_with_the_others(lab):
+    order_id = lab.order(4)
+    code = makes_a_lot(lab)
+    first_mile.arrive(lab.ledger, code, "inspector", lab.now)
+    good = views.lot(lab.ledger.reading, code).good
+    first_mile.count_in(lab.ledger, code, good - 1, "it fell", "inspector", lab.now)
+    needs.answer(lab.ledger, order_id, 0, "requester", lab.now)
+    after = lab.order(4)
+    with lab.ledger.transaction() as db:
+        assert surplus.pass_on(db, lab.now) == 1
+    assert lab.books(after).waiting == good - 1
 
 
 def test_a_parcel_without_what_is_bought_holds_no_kit(lab):

@@ -89,7 +89,7 @@ def test_a_lot_in_a_parcel_that_has_not_left_is_taken_out(lab):
     assert (books.usable, books.at_hub, books.recalled, books.recalled_here) == (0, 1, 1, 1)
 
 
-def test_the_other_lots_of_that_parcel_stay_in_it(lab):
+def test_the_other_lots_of_that_parcel_are_packed_anew(lab):
     order_id = lab.order(4)
     codes = []
     while lab.books(order_id).to_make:
@@ -98,7 +98,10 @@ def test_the_other_lots_of_that_parcel_stay_in_it(lab):
     assert len(codes) > 1
     batch = deliveries.pack(lab.ledger, order_id, "inspector", lab.now)
     calls_back(lab, Cause(kind=RecallKind.LOT, value=codes[0]))
-    assert [lot.lot for lot in views.batch(lab.ledger.reading, batch).lots] == sorted(codes[1:])
+    again = deliveries.pack(lab.ledger, order_id, "inspector", lab.now)
+    assert [lot.lot for lot in views.batch(lab.ledger.reading, again).lots] == sorted(codes[1:])
+    with pytest.raises(NotFoundError):
+        views.batch(lab.ledger.reading, batch)
 
 
 def test_what_was_delivered_is_made_again(lab):

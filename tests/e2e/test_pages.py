@@ -68,6 +68,7 @@ SIGNED_IN = [
     "/labs/lab-bag/pickups",
     "{pickup}",
 ]
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 #: Of a maker whose lab fell silent while it prints.
 MAKERS = ["/waiting", "/my-lab", "/fleet", "/leave", "/told", "/labs/lab-silent/given", "/designs"]
 VISITS = ((PUBLIC, False), (SIGNED_IN, True), (MAKERS, "mila"))
@@ -151,7 +152,8 @@ def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, schem
         page = open_page(signed_in=signed_in, color_scheme=scheme, expect=["404"])
         for path in paths:
             page.goto(address(path))
-            result = Axe().run(page, options=WCAG)
+            # The dark of a page differs by its colours alone.
+            result = Axe().run(page, options=WCAG if scheme == "light" else COLOURS)
             found += [
                 (path, v["id"], [node["html"][:120] for node in v["nodes"]])
                 for v in result.response["violations"]

@@ -1,14 +1,36 @@
-"""What the gate says of model files, for scripts and for people at a command line."""
+"""What is said of model files and of G-code, for scripts and for people at a command line."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from designs.mesh import KINDS, STEP_KINDS, check, read_canonical
 from designs.model import MeshReport
 from designs.step import installed
+from firmware_profiles.loader import load_machine
+from printers.errors import GcodeRefusedError
+from printers.gcode_figures import GcodeFigures, figures_of
+from printers.slicing import check_slice
+
+GCODE = (".gcode", ".gco", ".g")
+#: Slicers write their figures at the head or the end of a file, which may be large.
+_HEAD_LINES = 500
+_TAIL_BYTES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcodeReport:
+    """What is known of one G-code file."""
+
+    file: str
+    verdict: str  # "read", "passed" on the machine that was named, or "refused"
+    reason: str  # a sentence, "" unless it is refused
+    told: GcodeFigures  # what its slicer wrote into it
 
 
 def model_files(path: Path) -> list[Path]:
@@ -82,3 +104,76 @@ def verdict_line(report: MeshReport) -> str:
     facts = f"{x:.1f} x {y:.1f} x {z:.1f} mm, {(report.volume_mm3 or 0) / 1000:.2f} cm3"
     told = f"; but {why}" if why else ""
     return f"passed   {report.file}: {facts}, {report.triangles} triangles{told}"
+
+
+def read_gcode(file: Path, preset: str, material: str) -> GcodeReport:
+    """Return what a G-code file's slicer wrote into it, and whether it may run on a kind of machine.
+
+    Args:
+        file: may be of any size.
+        preset: name of the machine; "" where nobody asks whether it may run.
+        material: code of the material on it; needed with a preset.
+
+    Raises:
+        OSError: it cannot be read.
+        FirmwareProfileError: there is no such machine.
+        UnknownMaterialError: there is no such material.
+    """
+    told = figures_of(_ends(file))
+    reason = ""
+    if preset:
+        try:
+            check_slice(file, load_machine(preset), material)
+        except GcodeRefusedError as refused:
+            reason = str(refused)
+    verdict = "refused" if reason else "passed" if preset else "read"
+    return GcodeReport(file=file.name, verdict=verdict, reason=reason, told=told)
+
+
+def _ends(file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        yield from itertools.islice(lines, _HEAD_LINES)
+    with file.open("rb") as raw:
+        raw.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+        yield from raw.read().decode("utf-8", "replace").splitlines()
+
+
+def gcode_json(report: GcodeReport) -> str:
+    """Return one line of JSON; what its slicer does not say is null."""
+    told = report.told
+    return json.dumps(
+        {
+            "file": report.file,
+            "verdict": report.verdict,
+            "reasons": [report.reason] if report.reason else [],
+            "slicer": told.slicer or None,
+            "flavor": told.flavor or None,
+            "print_seconds": told.seconds,
+            "grams": told.grams,
+            "filament_mm": told.filament_mm,
+            "filament_mm3": told.filament_mm3,
+            "layer_mm": told.layer_mm,
+        }
+    )
+
+
+def gcode_line(report: GcodeReport) -> str:
+    """Return one line for a maker."""
+    if report.verdict == "refused":
+        return f"REFUSED  {report.file}: {report.reason}"
+    told = report.told
+    facts = [told.slicer or "slicer not named"]
+    if told.seconds is not None:
+        hours, minutes = divmod(max(1, round(told.seconds / 60)), 60)
+        facts.append(f"{hours} h {minutes:02} min" if hours else f"{minutes} min")
+    if told.grams is not None:
+        facts.append(f"{told.grams:.1f} g")
+    if told.filament_mm is not None:
+        facts.append(f"{told.filament_mm / 1000:.2f} m of filament")
+    if told.filament_mm3 is not None:
+        facts.append(f"{told.filament_mm3 / 1000:.1f} cm3 of filament")
+    if told.layer_mm is not None:
+        facts.append(f"layers of {told.layer_mm:g} mm")
+    if told.seconds is None:
+        facts.append("it does not say how long it takes")
+    return f"{report.verdict:<8} {report.file}: {', '.join(facts)}"

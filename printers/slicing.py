@@ -23,6 +23,7 @@ from designs.materials import material
 from firmware_profiles.profile import MachinePreset
 from printers.errors import SlicingError
 from printers.gcode import GcodeFacts, check
+from printers.gcode_figures import figures_of
 from printers.ready_slices import ReadySlices
 from printers.slicer_profiles import SlicerProfile, profile_for
 from printers.slices import WORK_PREFIX, Figures, Slice, Slicer, SliceRequest, keep, kept, sha256_of
@@ -37,10 +38,6 @@ _TAIL_BYTES = 100_000
 _OLDEST = (2, 5)  # PrusaSlicer; what came before knows other keys
 _INSTALL = "install it with: sudo apt-get install prusa-slicer"
 _DEBIAN_PROFILES = Path("/usr/share/PrusaSlicer/profiles")
-
-_SECONDS = re.compile(r"^; estimated printing time \(normal mode\) = (.+)$", re.MULTILINE)
-_GRAMS = re.compile(r"^; total filament used \[g\] = ([\d.]+)", re.MULTILINE)
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 #: Sets the limits and becomes the slicer: no code of ours runs between fork and exec.
 _LIMITED = (
@@ -225,18 +222,13 @@ def _figures(gcode: Path, slicer: str) -> Figures:
             layers += line.startswith(b";LAYER_CHANGE")
         file.seek(max(0, gcode.stat().st_size - _TAIL_BYTES))
         tail = file.read().decode("utf-8", "replace")
-    seconds, grams = _SECONDS.search(tail), _GRAMS.search(tail)
-    if seconds is None or grams is None:
+    told = figures_of(tail.splitlines())
+    if told.seconds is None or told.grams is None:
         raise SlicingError(f"{slicer} does not say how long the print takes or what it weighs")
     return Figures(
         sha256=sha256_of(gcode),
-        seconds=parse_duration(seconds.group(1)),
-        grams=float(grams.group(1)),
+        seconds=told.seconds,
+        grams=told.grams,
         layers=layers,
         slicer=slicer,
     )
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds of "1d 3h 2m 1s", as PrusaSlicer writes it."""
-    return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)\s*([dhms])", text)))

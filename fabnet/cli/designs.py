@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,28 +227,39 @@ def _revision(library: Library, start: str) -> Revision:
     type=click.Path(file_okay=False, path_type=Path),
     help="A folder for a picture of each surface that is not closed, with its gaps in red.",
 )
+@click.option("--preset", default="", help="Of G-code: the machine that it is to run on.")
+@click.option("--material", default="", help="Of G-code: what is loaded there, such as PLA.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
-def design_check(paths: tuple[Path, ...], pictures: Path | None, as_json: bool) -> None:
+def design_check(
+    paths: tuple[Path, ...], pictures: Path | None, preset: str, material: str, as_json: bool
+) -> None:
     """Say whether model files can be printed, and what to do where they cannot.
 
     Takes STL, OBJ and 3MF files, and folders, in which it looks for them. Keeps nothing. Exit
     status 1 when a file is refused.
 
+    Of a G-code file it says what its slicer wrote into it (PrusaSlicer, Slic3r, Cura, Griffin); with a
+    preset and a material also whether fabnet would let it run there.
+
     \b
     Example: fabnet design check clip.stl
     Example: fabnet design check models/ --json
     Example: fabnet design check broken.stl --pictures gaps/
+    Example: fabnet design check visor.gcode --preset anet-a8 --material PLA
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    from fabnet.verdicts import check_and_draw, model_files, verdict_json, verdict_line
+    from fabnet.verdicts import GCODE, check_and_draw, model_files, verdict_json, verdict_line
 
-    files = [file for path in paths for file in model_files(path)]
-    if not files:
+    if bool(preset) != bool(material):
+        raise click.UsageError("--preset and --material are given together")
+    gcode = [path for path in paths if path.suffix.lower() in GCODE and path.is_file()]
+    files = [file for path in paths if path not in gcode for file in model_files(path)]
+    if not files and not gcode:
         where = ", ".join(map(str, paths))
         raise click.ClickException(f"there is no STL, OBJ or 3MF file in {where}")
-    refused = False
+    refused = _tell_gcode(gcode, preset, material, as_json)
     watched = sys.stderr.isatty() and any(path.is_dir() for path in paths)
     with Progress(
         console=Console(stderr=True), disable=not watched, redirect_stdout=sys.stdout.isatty()
@@ -259,3 +271,15 @@ def design_check(paths: tuple[Path, ...], pictures: Path | None, as_json: bool) 
             refused |= report.verdict == "refused"
             click.echo(verdict_json(report, seconds) if as_json else verdict_line(report))
     sys.exit(1 if refused else 0)
+
+
+def _tell_gcode(files: Sequence[Path], preset: str, material: str, as_json: bool) -> bool:
+    """Say what G-code files hold; return whether one is refused."""
+    from fabnet.verdicts import gcode_json, gcode_line, read_gcode
+
+    refused = False
+    for file in files:
+        report = read_gcode(file, preset, material)
+        refused |= report.verdict == "refused"
+        click.echo(gcode_json(report) if as_json else gcode_line(report))
+    return refused

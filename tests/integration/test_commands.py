@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import lzma
 import os
 import pty
 import shutil
@@ -270,6 +271,36 @@ def test_files_are_checked_for_people(models):
     missing = fabnet("design", "check", models / "none.stl", "--json")
     assert missing.returncode == 1
     assert json.loads(missing.stdout)["verdict"] == "refused"
+
+
+def test_gcode_that_somebody_brings_is_read_and_held_against_a_machine(tmp_path):
+    from tests.unit.printers.test_gcode_figures import CURA
+
+    ours = tmp_path / "visor.gcode"
+    packed = FRAME.parent / "slices" / "generic-220x220-PLA-1.gcode.xz"
+    ours.write_bytes(lzma.decompress(packed.read_bytes()))
+    theirs = tmp_path / "THEIRS.GCO"
+    theirs.write_text(CURA + "G28\nM104 S400\n", encoding="utf-8")
+    told = fabnet("design", "check", ours, theirs)
+    assert told.returncode == 0
+    first, second = told.stdout.splitlines()
+    assert first.startswith("read     visor.gcode: PrusaSlicer 2.5.0, 59 min, 15.7 g, ")
+    assert first.endswith("m of filament, layers of 0.3 mm")
+    assert second == (
+        "read     THEIRS.GCO: Cura_SteamEngine 4.6.1, 1 h 59 min, 3.43 m of filament,"
+        " layers of 0.2 mm"
+    )
+    where = ("--preset", "creality-ender-3", "--material", "PLA")
+    held = fabnet("design", "check", ours, theirs, *where, "--json")
+    assert held.returncode == 1
+    good, bad = map(json.loads, held.stdout.splitlines())
+    assert (good["verdict"], good["reasons"], good["print_seconds"]) == ("passed", [], 3514)
+    assert bad["verdict"] == "refused"
+    assert "400 C" in bad["reasons"][0]
+    assert (bad["grams"], bad["filament_mm"]) == (None, 3429.51)
+    assert fabnet("design", "check", ours, "--preset", "anet-a8").returncode == 2
+    unknown = ("--preset", "anet-a9", "--material", "PLA")
+    one_sentence(fabnet("design", "check", ours, *unknown), "did you mean 'anet-a8'")
 
 
 def test_a_folder_without_models_is_said(tmp_path):

@@ -23,7 +23,7 @@ from printers.errors import GcodeRefusedError, NoSlicerError, SlicingError
 from printers.gcode import check
 from printers.ready_slices import ReadySlices
 from printers.slices import SliceRequest
-from printers.slicing import PrusaSlicer, find_slicer, parse_duration
+from printers.slicing import PrusaSlicer, find_slicer
 from tests.unit.jobs.test_estimate import VISOR
 
 CATALOGUE = Path(designs.catalogue.__path__[0])
@@ -268,13 +268,6 @@ def test_the_ready_made_slices_are_small():
     sizes = [path.stat().st_size for path in CATALOGUE.glob("*/slices/*.xz")]
     assert len(sizes) == 7
     assert max(sizes) < 400_000
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("1d 3h 2m 1s", 97321), ("2h 4m 10s", 7450), ("14m 56s", 896), ("9s", 9)]
-)
-def test_durations(text, seconds):
-    assert parse_duration(text) == seconds
 
 
 def test_a_node_needs_no_geometry_library():

@@ -21,7 +21,7 @@ from jinja2 import StrictUndefined
 from designs.library import Library
 from jobs.ledger.store import Ledger
 from jobs.live import Live
-from web import api, auth, codes, errors, joining, language, words
+from web import api, auth, codes, errors, joining, language, licences, words
 from web.context import Context, SliceDesk, WebSettings, here
 from web.forms import Form
 from web.pages import (
@@ -154,6 +154,7 @@ def create_app(
         streams=streams,
     )
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.tests["not_for_sale"] = licences.not_for_sale
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     language.register(app, settings.timezone)
     words.register(app)

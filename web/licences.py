@@ -40,6 +40,11 @@ def plain(spdx: str) -> str:
     return _("We do not know this licence: read it before you make the design.")
 
 
+def not_for_sale(spdx: str) -> bool:
+    """Return whether no licence of an SPDX expression lets anybody sell what is made."""
+    return all("-NC" in each or "Noncommercial" in each for each in spdx.split(" OR "))
+
+
 def _non_commercial(spdx: str) -> list[str]:
     said = [_("It may be made and given away, and its author is named; nobody may sell it.")]
     if "-ND" in spdx:

@@ -44,11 +44,7 @@ def place(ledger: Ledger, request: Request, revision: Revision, now: datetime) -
         if known is not None:
             return Placed(order_id=known[0], link=link)
         _refuse_withdrawn(db, revision.id)
-        if reviews.lacks_breathing_review(db, revision, now.date()):
-            raise RefusedError(
-                "A part of this design lies in the breathing path: it is made once a named body has"
-                " accepted this revision for that (fabnet design accept)."
-            )
+        _refuse_unreviewed(db, revision, now.date())
         order_id = new_id()
         db.execute(
             "insert into orders (id, request_key, link_hash, state, created_at, revision_id, kits,"
@@ -139,14 +135,26 @@ def by_link(ledger: Ledger, link: str) -> Order:
     return views.order_of(row)
 
 
-def confirm(ledger: Ledger, order_id: str, by: str, now: datetime) -> None:
+def confirm(
+    ledger: Ledger, order_id: str, by: str, now: datetime, *, revision: Revision | None = None
+) -> None:
     """A steward has verified the requester: the order will be made.
+
+    Args:
+        ledger: holds the order.
+        order_id: which one.
+        by: login of the steward.
+        now: when.
+        revision: what is asked for; None where the library has lost it, and then nothing is made either.
 
     Raises:
         NotFoundError: there is no such order.
-        RefusedError: it is not waiting for this.
+        RefusedError: it is not waiting for this, its revision was withdrawn, or lies in the breathing
+            path and what accepted it for that has run out since.
     """
     with ledger.transaction() as db:
+        if revision is not None:
+            _refuse_unreviewed(db, revision, now.date())
         _refuse_withdrawn(db, views.order(db, order_id).request.revision_id)
         _leave_asked(db, order_id, OrderState.CONFIRMED, "")
         db.execute(
@@ -185,6 +193,14 @@ def mark_trial(ledger: Ledger, order_id: str, by: str, now: datetime, *, trial: 
             return
         db.execute("update orders set sandbox = ? where id = ?", (int(trial), order_id))
         event(db, order_id, "trial" if trial else "no-trial", by, order_id, now)
+
+
+def _refuse_unreviewed(db: sqlite3.Connection, revision: Revision, today: date) -> None:
+    if reviews.lacks_breathing_review(db, revision, today):
+        raise RefusedError(
+            "A part of this design lies in the breathing path: it is made once a named body has"
+            " accepted this revision for that (fabnet design accept)."
+        )
 
 
 def _refuse_withdrawn(db: sqlite3.Connection, revision_id: str) -> None:

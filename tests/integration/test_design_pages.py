@@ -15,7 +15,9 @@ from werkzeug.test import encode_multipart
 from designs.model import Bed
 from jobs.coordinator import harvests, orders, reviews
 from jobs.errors import RefusedError
+from jobs.ledger import views
 from jobs.messages import Capabilities
+from jobs.model import OrderState
 from tests.doubles.world import CATALOGUE, a_request, some_facts
 from tests.integration.test_web import Site, hashed
 
@@ -153,6 +155,26 @@ def test_the_request_form_shows_pictures(site, kit):
     text = page(site, "/ask")
     assert len(pictures(text)) == 2
     assert all(site.person().get(path).status_code == 200 for path in pictures(text))
+
+
+@pytest.mark.parametrize(
+    ("spdx", "marked"),
+    [
+        ("CC-BY-NC-SA-4.0", True),
+        ("PolyForm-Noncommercial-1.0.0 OR CC-BY-NC-4.0", True),
+        ("CC-BY-NC-4.0 OR MIT", False),
+        ("CC-BY-SA-4.0", False),
+    ],
+)
+def test_who_asks_for_a_design_reads_that_nobody_may_sell_it(site, tmp_path, spdx, marked):
+    trimesh.creation.box(extents=(20, 20, 5)).export(tmp_path / "clip.stl")
+    clip = site.world.library.add_model(tmp_path / "clip.stl", licence=spdx)
+    words = "It may be made and given away, and its author is named; nobody may sell it."
+    assert page(site, "/ask").count(words) == int(marked)
+    placed = orders.place(site.world.ledger, a_request(clip, 3), clip, site.world.now)
+    steward = site.person("steward")
+    text = steward.get(f"/orders/{placed.order_id}", headers={"Accept-Language": "en"}).text
+    assert (words in text, "Confirm: make it" in text) == (marked, True)
 
 
 # --- uploads, reviews, turning
@@ -357,7 +379,21 @@ def test_what_lies_in_the_breathing_path_is_asked_for_only_when_accepted_for_tha
         assert "Nobody can ask for it" in page(site, f"/designs/{mask.id}")
     accept("Breathing path of visitors")
     assert f'value="{mask.id}"' in page(site, "/ask")
-    assert orders.place(world.ledger, asked, mask, world.now).order_id
+    order_id = orders.place(world.ledger, asked, mask, world.now).order_id
+    steward, address = site.person("steward"), f"/orders/{order_id}"
+    english = {"Accept-Language": "en"}
+    assert "Confirm: make it" in steward.get(address, headers=english).text
+
+    world.pass_time(days=10)  # the acceptance has run out before anybody confirms
+    steward = site.person("steward")
+    text = steward.get(address, headers=english).text
+    assert "Confirm: make it" not in text
+    assert "Who has accepted it" in text
+    assert steward.send(f"{address}/confirm", at=address).status_code == 409
+    assert views.order(world.ledger.reading, order_id).state is OrderState.ASKED
+    accept("Breathing path of visitors")
+    assert steward.send(f"{address}/confirm", at=address).status_code == 303
+    assert views.order(world.ledger.reading, order_id).state is OrderState.CONFIRMED
 
     address = f"/designs/documents/{document}"
     assert address not in page(site, f"/designs/{mask.id}")

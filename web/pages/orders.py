@@ -12,7 +12,7 @@ from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
 from jobs.hub import kit_of
 from jobs.law import Books
-from jobs.ledger import bought, given, history, hub, labs, views
+from jobs.ledger import bought, given, history, hub, labs, reviews, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView, OrderView
@@ -122,6 +122,9 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         if revision
         else {},
         thanks=given.thanks_of(db, order_id),
+        unreviewed=revision is not None
+        and order.state is OrderState.ASKED
+        and reviews.lacks_breathing_review(db, revision, context.today()),
         refusal=refusal,
         need=needed.need(db, order_id),
         doubles=_doubles(order) if me().role is Role.STEWARD else (),
@@ -166,7 +169,8 @@ def _back(order_id: str) -> AnyResponse:
 def confirm(order_id: str) -> AnyResponse:
     """The requester is who she says: make it."""
     context = here()
-    orders.confirm(context.ledger, order_id, me().login, context.now())
+    revision = context.revision(views.order(context.ledger.reading, order_id).request.revision_id)
+    orders.confirm(context.ledger, order_id, me().login, context.now(), revision=revision)
     return _back(order_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -26,9 +26,9 @@ class StepState(enum.StrEnum):
 class Step:
     """One step of the strip."""
 
-    key: str  # "asked", "making", "inspection", "way", "received"
+    key: str  # "asked", "promised", "making", "inspection", "held", "packed", "way", "received"
     state: StepState
-    kits: int  # that have passed this step
+    kits: int  # that have passed this step; of "held" the pieces that are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +127,33 @@ def _kits(order: Order, pieces: list[tuple[int, int]]) -> int:
     )
 
 
-def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
-    """Return the strip of an order: what has passed each step, and which steps are at work."""
+def steps(
+    order: Order, books: tuple[Books, ...], packed: Mapping[str, int] | None = None, held: int = 0
+) -> tuple[Step, ...]:
+    """Return the strip of an order: what has passed each step, and which steps are at work.
+
+    Args:
+        order: the order.
+        books: of its parts.
+        packed: pieces in parcels that were neither refused nor lost, by part.
+        held: pieces that may not leave; only then there is such a step.
+    """
+    boxed = packed or {}
     kits = order.request.kits
     passed = {
         "asked": 0 if order.state is OrderState.ASKED else kits,
+        "promised": 0
+        if order.state is OrderState.ASKED
+        else _kits(order, [(max(0, b.ordered - b.deficit), b.ordered) for b in books]),
         "making": _kits(order, [(b.usable + b.waiting, b.ordered) for b in books]),
         "inspection": _kits(order, [(b.usable, b.ordered) for b in books]),
+        "packed": _kits(
+            order,
+            [
+                (min(max(boxed.get(b.part_id, 0), b.in_transit + b.kept), b.usable), b.ordered)
+                for b in books
+            ],
+        ),
         "way": _kits(order, [(min(b.in_transit + b.kept, b.usable), b.ordered) for b in books]),
         "received": _kits(order, [(b.kept, b.ordered) for b in books]),
     }
@@ -141,7 +161,7 @@ def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
     before_done = True
     placed = any(b.ordered > b.deficit for b in books)
     for key, done in passed.items():
-        if key == "making" and not placed:
+        if key in ("promised", "making") and not placed:
             state = StepState.NEXT
         elif done >= kits:
             state = StepState.DONE
@@ -151,6 +171,8 @@ def steps(order: Order, books: tuple[Books, ...]) -> tuple[Step, ...]:
             state = StepState.NEXT
         before_done = state is StepState.DONE
         found.append(Step(key=key, state=state, kits=done))
+        if key == "inspection" and held:
+            found.append(Step(key="held", state=StepState.NOW, kits=held))
     return tuple(found)
 
 

@@ -131,8 +131,11 @@ ROLES: Words = MappingProxyType(
 STEPS: Words = MappingProxyType(
     {
         "asked": lazy_gettext("Asked"),
+        "promised": lazy_gettext("Promised"),
         "making": lazy_gettext("Being made"),
         "inspection": lazy_gettext("Inspection"),
+        "held": lazy_gettext("Held back"),
+        "packed": lazy_gettext("Packing"),
         "way": lazy_gettext("On its way"),
         "received": lazy_gettext("Received"),
     }

@@ -240,7 +240,7 @@ def test_the_page_asks_and_takes_the_answer(making, hashed):
     nurse = site.person()
     page = nurse.get(f"{path}?lang=en").text
     assert "We need fewer, or none any more" in page
-    assert "Promised: the last piece is printed by" in page
+    assert "printed by " in page
     in_a_bag(making, making.refs[0])
     making.pass_time(days=15)
     asks(making)

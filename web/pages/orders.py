@@ -105,7 +105,9 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         sure=likely(queues(view, labs.yields(db)), context.now()),
         late=late,
         labs={node.id: node.lab for node in fleet.values()},
-        steps=() if order.state in _OVER else steps(order, _books(view)),
+        steps=()
+        if order.state in _OVER
+        else steps(order, _books(view), bought.packed(db, order_id)),
         at_work=[a for a in view.attempts if a.state in MAY_HAVE_STARTED],
         not_started=[a for a in view.attempts if a.state in UNGRANTED],
         over=[a for a in view.attempts if a.state not in LIVE],

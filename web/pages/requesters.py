@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from jobs.chances import likely
 from jobs.coordinator import deliveries, needs, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.ledger import history, labs, reviews, views
+from jobs.ledger import bought, history, labs, reviews, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.given import thanks_of
@@ -115,6 +115,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
     revision = context.revision(order.request.revision_id)
     db = context.ledger.reading
     packed, held = needed.packed(db, order.id), reviews.held_lots(db, order.id)
+    inside = bought.packed(db, order.id)
     all_counts = [
         counts(
             b,
@@ -136,7 +137,9 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
-        steps=() if order.state in _OVER else steps(order, all_books),
+        steps=()
+        if order.state in _OVER
+        else steps(order, all_books, inside, sum(each.held for each in all_counts)),
         counts=all_counts,
         sure=sure,
         late=lateness(view, all_counts, sure, context.today()),

@@ -41,21 +41,51 @@ D, N, X = StepState.DONE, StepState.NOW, StepState.NEXT
 
 
 def test_an_asked_order_waits_at_the_first_step():
-    assert states(an_order(6, OrderState.ASKED), some_books(6, deficit=6)) == [N, X, X, X, X]
+    assert states(an_order(6, OrderState.ASKED), some_books(6, deficit=6)) == [N, *[X] * 6]
 
 
 def test_a_confirmed_order_is_being_made():
-    assert states(an_order(6), some_books(6, coming=6)) == [D, N, X, X, X]
+    assert states(an_order(6), some_books(6, coming=6)) == [D, D, N, X, X, X, X]
 
 
 def test_several_steps_are_at_work_at_once():
     books = some_books(6, coming=1, waiting=2, accepted=3, in_transit=3)
-    assert [s.kits for s in steps(an_order(6), (books,))] == [6, 5, 3, 3, 0]
-    assert states(an_order(6), books) == [D, N, N, N, X]
+    found = steps(an_order(6), (books,))
+    assert [s.kits for s in found] == [6, 6, 5, 3, 3, 3, 0]
+    assert [s.state for s in found] == [D, D, N, N, N, N, X]
+
+
+def test_what_is_in_a_parcel_has_not_left():
+    books = some_books(6, coming=1, accepted=5, in_transit=2)
+    found = {s.key: s.kits for s in steps(an_order(6), (books,), {"frame": 4})}
+    assert (found["inspection"], found["packed"], found["way"]) == (5, 4, 2)
+
+
+def test_what_is_held_is_a_step_of_its_own_only_then():
+    books = some_books(6, accepted=4, coming=2)
+    keys = [s.key for s in steps(an_order(6), (books,), {}, 3)]
+    assert keys == [
+        "asked",
+        "promised",
+        "making",
+        "inspection",
+        "held",
+        "packed",
+        "way",
+        "received",
+    ]
+    held = steps(an_order(6), (books,), {}, 3)[4]
+    assert (held.kits, held.state) == (3, N)
+    assert "held" not in [s.key for s in steps(an_order(6), (books,))]
+
+
+def test_a_part_of_it_is_promised():
+    found = {s.key: s for s in steps(an_order(6), (some_books(6, jobs=4, deficit=2),))}
+    assert (found["promised"].kits, found["promised"].state) == (4, N)
 
 
 def test_a_delivered_order_is_done():
-    assert states(an_order(6), some_books(6, accepted=6, delivered=6)) == [D] * 5
+    assert states(an_order(6), some_books(6, accepted=6, delivered=6)) == [D] * 7
 
 
 def test_a_kit_needs_all_of_its_parts():
@@ -66,7 +96,7 @@ def test_a_kit_needs_all_of_its_parts():
 
 def test_lost_pieces_are_not_made_any_more():
     books = some_books(6, accepted=6, delivered=4, lost=2, deficit=2)
-    assert [s.kits for s in steps(an_order(6), (books,))] == [6, 4, 4, 4, 4]
+    assert [s.kits for s in steps(an_order(6), (books,))] == [6, 4, 4, 4, 4, 4, 4]
 
 
 @given(

@@ -81,6 +81,8 @@ class Cancel:
 
     attempt: AttemptRef
     reason: str = ""
+    #: By an emergency stop: motors and heaters off. Nodes that do not know it cancel.
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,15 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="hal
     printer: str
 
 
-Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt
+class StopPrint(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="stop"):
+    """Stop what this printer prints, of the network's or a test part."""
+
+    printer: str
+    #: By an emergency stop (M112), whatever it does: motors and heaters off, till a person resets it.
+    at_once: bool = False
+
+
+Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt | StopPrint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

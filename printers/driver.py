@@ -45,6 +45,16 @@ class Driver(Protocol):
     def cancel(self) -> None:
         """Stop the print, heaters off, head parked; do nothing if none is running."""
 
+    def stop_now(self) -> None:
+        """Emergency stop (M112), whatever is being printed: motors and heaters off at once.
+
+        The print is INTERRUPTED; the printer is a FAULT until a person has reset it, which no
+        driver does. A printer that does not answer is a fault that says so.
+
+        Raises:
+            PrinterError: it cannot be told.
+        """
+
     def make_safe(self) -> PrinterStatus:
         """Heaters off, confirmed by the printer's own reading of its targets.
 

@@ -27,6 +27,27 @@ class Sent:
     heats: bool  # the printer is at it until something is hot
 
 
+class Unwritten:
+    """Bytes that the line has not taken yet."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+        self._mid_line = False
+
+    def written(self, count: int) -> None:
+        """So many of them went."""
+        if count:
+            self._mid_line = self.bytes[count - 1 : count] != b"\n"
+            del self.bytes[:count]
+
+    def drop(self) -> None:
+        """Drop them, but for the rest of a line that was begun."""
+        if self._mid_line and (end := self.bytes.find(b"\n")) >= 0:
+            del self.bytes[end + 1 :]
+        else:
+            self.bytes.clear()
+
+
 class Flight:
     """The lines in flight, oldest first."""
 

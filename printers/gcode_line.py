@@ -45,6 +45,11 @@ class Temperatures:
     bed_c: float | None
     bed_target_c: float | None
 
+    @property
+    def is_off(self) -> bool:
+        """Whether every heater's target is 0."""
+        return self.nozzle_target_c == 0 and self.bed_target_c in {0, None}
+
 
 class Thermometer:
     """The last report of temperatures; one that leaps is passed over, once."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from firmware_profiles.profile import FirmwareProfile
-from printers.flight import Flight, Sent
+from printers.flight import Flight, Sent, Unwritten
 from printers.gcode_answer import Answer, Kind, read_answer
 from printers.gcode_line import DoneTwice, Numbered, Temperatures, Thermometer, takes_long
 from printers.heat_wait import HeatWait, heat_wait, waits_for_heat
@@ -47,8 +47,7 @@ class GcodeLink:
         self._flight = Flight(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0
-        self._out, self._tail = bytearray(), b""
-        self._mid_line = False
+        self._out, self._tail = Unwritten(), b""
         self._ok_s = self._rx_s = now_s
         self._timeouts = self._burst = 0
         self._asked: tuple[int, int] = (-1, 0)
@@ -94,6 +93,16 @@ class GcodeLink:
         ):
             self._urgent.appendleft(b"M108")
 
+    def silence(self, last: bytes = b"") -> None:
+        """Say this as it is, and nothing else any more: not what waits, and no line again."""
+        self._stream, self._streaming, self._heat, self._recover = iter(()), False, None, None
+        self._urgent.clear()
+        self._lines.clear()
+        self._flight.forget()
+        self._send, self._resync, self._alone = 0, False, False
+        self._out.drop()
+        self._out.bytes += last
+
     @property
     def streaming(self) -> bool:
         """Whether anything of the stream is still to be taken from it."""
@@ -103,7 +112,7 @@ class GcodeLink:
     def idle(self) -> bool:
         """Whether everything was sent and acknowledged."""
         return (
-            not (self._flight or self._out or self._urgent or self._streaming or self._resync)
+            not (self._flight or self._out.bytes or self._urgent or self._streaming or self._resync)
             and self._recover is None
             and self._send == self._lines.next
         )
@@ -140,13 +149,11 @@ class GcodeLink:
                 self._go_back(self._recover, now_s)
             if self._recover is None:
                 self._fill(now_s)
-        return bytes(self._out)
+        return bytes(self._out.bytes)
 
     def sent(self, count: int) -> None:
         """Tell that this many of the outgoing bytes were written."""
-        if count:
-            self._mid_line = self._out[count - 1 : count] != b"\n"
-            del self._out[:count]
+        self._out.written(count)
 
     def wake_s(self, now_s: float) -> float:
         """Return in how many seconds `outgoing` should be asked again though nothing came."""
@@ -167,7 +174,7 @@ class GcodeLink:
             command = self._lines.command(self._send)
             heats, long = waits_for_heat(command), takes_long(command)
             flight.add(Sent(self._send, len(line), long, heats))
-            self._out += line
+            self._out.bytes += line
             self._send += 1
 
     def _line_to_send(self, now_s: float) -> bytes | None:
@@ -217,13 +224,6 @@ class GcodeLink:
         self._flight.lose()
         self._ok_s = now_s
 
-    def _drop_unsent(self) -> None:
-        """Drop what was not written, but finish a line that was begun."""
-        if self._mid_line and (end := self._out.find(b"\n")) >= 0:
-            del self._out[end + 1 :]
-        else:
-            self._out.clear()
-
     # --- when nothing comes -----------------------------------------------------------------------
 
     def _patience_until(self) -> float:
@@ -260,7 +260,7 @@ class GcodeLink:
     def _break(self, trouble: Trouble, text: str) -> None:
         if self.broken is None:
             self.broken = Broken(trouble=trouble, text=text)
-            self._out.clear()
+            self._out.bytes.clear()
 
     # --- what comes -------------------------------------------------------------------------------
 
@@ -381,7 +381,7 @@ class GcodeLink:
             self._break(Trouble.RESET, "the printer asks for the first line: it was reset")
             return
         self.resends += 1
-        self._drop_unsent()
+        self._out.drop()
         self._recover = number
         self._quiet_at = now_s + self._profile.drain_s
 

@@ -52,6 +52,14 @@ class ManualDriver:
             self._last = PrintOutcome(name=self._name, result=PrintResult.CANCELLED, reason=why)
             self._name = None
 
+    def stop_now(self) -> None:
+        """Refuse: there is no line to it.
+
+        Raises:
+            PrinterError: always.
+        """
+        raise PrinterError("a person works it: it is stopped there, by its own switch")
+
     def make_safe(self) -> PrinterStatus:
         """Return the status; there is nothing to be switched off from here."""
         return self._status()

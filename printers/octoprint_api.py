@@ -19,8 +19,8 @@ import msgspec
 import requests
 from octorest import OctoRest
 
-from printers.errors import OctoPrintError, OctoPrintLostError
-from printers.octoprint_job import Job, Line, Login, Readings, Trouble
+from printers.errors import BusyPrinterError, OctoPrintError, OctoPrintLostError
+from printers.octoprint_job import Job, Line, Login, PastHeat, Readings, Trouble
 
 _T = TypeVar("_T")
 
@@ -131,12 +131,41 @@ class OctoPrintApi:
             raise self._unreadable() from error
 
     def connect(self) -> None:
-        """Let OctoPrint connect to its saved port; it answers before it has."""
+        """Let OctoPrint connect to the port that its owner has saved; it answers before it has.
+
+        Without one it would try every port, and reset boards that others are printing with.
+
+        Raises:
+            OctoPrintError: none is saved, or it is not there.
+        """
+        line = self.line()
+        port = line.saved_port
+        if port in {None, "", "AUTO"}:
+            why = (
+                "it is not connected to its printer; press Connect there, and let it save the port"
+            )
+            raise OctoPrintError(self.url, why)
+        if port not in line.ports:
+            why = f"its printer is not at {port}; is it switched on, and is its cable plugged in?"
+            raise OctoPrintError(self.url, why)
         self._rest.connect()
 
     def job(self) -> Job:
         """Return what is selected, and what becomes of it."""
         return self._read(self._rest.job_info(), Job)
+
+    def refuse_unready(self) -> None:
+        """Return if a print may begin.
+
+        Raises:
+            BusyPrinterError: something is being printed, ours or not.
+            OctoPrintError: it has no printer.
+        """
+        job = self.job()
+        if job.is_busy:
+            raise BusyPrinterError(job.title)
+        if not job.is_usable:
+            raise OctoPrintError(self.url, job.why_unusable)
 
     def trouble(self) -> Trouble:
         """Return the last error since the last connection or start of a print."""
@@ -146,6 +175,11 @@ class OctoPrintApi:
         """Return the temperatures of now, and the last reading with its time."""
         answer = self._rest.printer(exclude=["state", "sd"], history=True, limit=1)
         return self._read(answer.get("temperature"), Readings)
+
+    def newest(self) -> PastHeat:
+        """Return the last reading that is kept."""
+        history = self.readings().history
+        return history[-1] if history else PastHeat()
 
     def send(self, *commands: str) -> None:
         """Send G-code commands to the printer."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from printers.driver import PrinterIdentity
+from printers.emergency import STOPPED, UNHEARD
 from printers.errors import (
     BusyPrinterError,
     NotSafeError,
@@ -27,7 +28,6 @@ from printers.octoprint_job import (
     Heat,
     Job,
     OwnPrint,
-    PastHeat,
     Trouble,
     Verdict,
     judge,
@@ -43,6 +43,7 @@ _LOOK_HEAT_S = 2.0
 _CONNECT_S = 12.0  # a board that is reset boots in up to 10 s
 _CANCEL_S = 10.0
 _SAFE_S = 15.0
+_STOP_S = 5.0
 _RECONNECT_S = 10.0
 #: Nothing listens any more: the program that fed the printer has ended, and its print with it.
 _GONE_S = 10.0
@@ -87,7 +88,8 @@ class OctoPrintDriver:
             OctoPrintError: the key is wrong, or OctoPrint has no printer on its line.
         """
         version = self._api.version()
-        if self._api.job().doing is Doing.OFFLINE:
+        job = self._api.job()
+        if job.doing is Doing.OFFLINE and not job.is_stopped_by_hand:
             self._connect()
         until_s = time.monotonic() + _CONNECT_S
         while (job := self._api.job()).doing is Doing.CONNECTING and time.monotonic() < until_s:
@@ -98,23 +100,6 @@ class OctoPrintDriver:
         return PrinterIdentity(firmware="", machine=f"OctoPrint {version}", profile="")
 
     def _connect(self) -> None:
-        """Let OctoPrint connect to the port that its owner has saved.
-
-        Without one it would try every port, and reset boards that others are printing with.
-
-        Raises:
-            OctoPrintError: none is saved, or it is not there.
-        """
-        line = self._api.line()
-        port = line.saved_port
-        if port in {None, "", "AUTO"}:
-            why = (
-                "it is not connected to its printer; press Connect there, and let it save the port"
-            )
-            raise OctoPrintError(self._url, why)
-        if port not in line.ports:
-            why = f"its printer is not at {port}; is it switched on, and is its cable plugged in?"
-            raise OctoPrintError(self._url, why)
         self._api.connect()
         self._pause.wait(_LOOK_S)
 
@@ -134,7 +119,7 @@ class OctoPrintDriver:
         """
         if self._print is not None:
             raise BusyPrinterError(self._print.name)
-        self._refuse_unready()
+        self._api.refuse_unready()
         for path in self._api.files_in(_FOLDER):
             self._api.delete(path)
         shown = name.encode("ascii", "replace").decode()
@@ -155,16 +140,9 @@ class OctoPrintDriver:
             pass
         except OctoPrintError:
             self._print = None
-            self._refuse_unready()
+            self._api.refuse_unready()
             raise
         self._await_start(own)
-
-    def _refuse_unready(self) -> None:
-        job = self._api.job()
-        if job.is_busy:
-            raise BusyPrinterError(job.title)
-        if not job.is_usable:
-            raise OctoPrintError(self._url, job.why_unusable)
 
     def _await_start(self, own: OwnPrint) -> None:
         """Return when the print is seen, has ended, or nobody answers.
@@ -196,6 +174,31 @@ class OctoPrintDriver:
         if job.is_busy and job.path == path and job.state != "Cancelling":
             self._api.cancel()
 
+    def stop_now(self) -> None:
+        """M112 through OctoPrint, whoever's print it is; OctoPrint lets go of its line then.
+
+        Nothing connects it again but a person there.
+
+        Raises:
+            OctoPrintError: it does not answer, or may not.
+        """
+        self._api.send("M112")
+        heard = self._let_go()
+        if not heard:
+            self.cancel()
+        self._halted, self._next_s = heard, 0.0
+        if self._print is not None:
+            self._end(self._print, PrintResult.INTERRUPTED, STOPPED if heard else UNHEARD)
+
+    def _let_go(self) -> bool:
+        """Return whether OctoPrint has let go of the printer within some seconds."""
+        until_s = time.monotonic() + _STOP_S
+        while self._api.job().is_usable:
+            if time.monotonic() > until_s:
+                return False
+            self._pause.wait(0.1)
+        return True
+
     def make_safe(self) -> PrinterStatus:
         """Heaters off, confirmed by a later report of the printer; our own print is stopped first.
 
@@ -205,7 +208,7 @@ class OctoPrintDriver:
         """
         try:
             self._stop_own()
-            before = self._newest()
+            before = self._api.newest()
             self._api.send(*_HEATERS_OFF, "M105")
             if self._confirmed_cold(before.time):
                 self._look()
@@ -225,10 +228,6 @@ class OctoPrintDriver:
             self._cancel_if_ours(self._print.path)
             self._pause.wait(_LOOK_S)
 
-    def _newest(self) -> PastHeat:
-        history = self._api.readings().history
-        return history[-1] if history else PastHeat()
-
     def _confirmed_cold(self, before_s: float) -> bool:
         """Return whether the printer itself reports that its targets are 0, later than `before_s`.
 
@@ -238,7 +237,7 @@ class OctoPrintDriver:
         began_s: float | None = None
         until_s = time.monotonic() + _SAFE_S
         while time.monotonic() < until_s:
-            newest = self._newest()
+            newest = self._api.newest()
             if newest.time <= before_s or not newest.is_off:
                 began_s = None
             elif began_s is None:
@@ -331,7 +330,8 @@ class OctoPrintDriver:
         fault = str(OctoPrintError(self._url, job.why_unusable))
         now_s = time.monotonic()
         # Without an error somebody has pressed Disconnect, and will press Connect.
-        broken = bool(job.error) and job.doing is Doing.OFFLINE and not self._halted
+        broken = bool(job.error) and job.doing is Doing.OFFLINE
+        broken = broken and not (self._halted or job.is_stopped_by_hand)
         if broken and now_s > self._reconnect_s:
             self._reconnect_s = now_s + _RECONNECT_S
             try:

@@ -155,6 +155,11 @@ class Job:
         return self.is_busy or self.doing is Doing.READY
 
     @property
+    def is_stopped_by_hand(self) -> bool:
+        """Whether an emergency stop has let OctoPrint go of its line: a person connects it again."""
+        return self.doing is Doing.OFFLINE and "M112" in self.error
+
+    @property
     def path(self) -> str | None:
         """Of the selected file in OctoPrint's own storage, None for one on the printer's card."""
         return self.job.file.path if self.job.file.origin == "local" else None

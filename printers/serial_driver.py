@@ -17,6 +17,7 @@ from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import all_firmwares, load_firmware
 from firmware_profiles.profile import FirmwareProfile
 from printers.driver import PrinterIdentity
+from printers.emergency import STOPPED, UNHEARD, shout
 from printers.errors import (
     BusyPrinterError,
     ForeignMachineError,
@@ -26,7 +27,6 @@ from printers.errors import (
     PrinterError,
 )
 from printers.feeding import count, end_is_proven, whole_print
-from printers.gcode_line import Temperatures
 from printers.gcode_link import GcodeLink
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.serial_line import SerialLine
@@ -210,6 +210,21 @@ class SerialDriver:
         self._link.drop_stream()
         self._link.urgent(*_HEATERS_OFF, "G91", "G1 Z5 F600", "G90", "M117 cancelled")
 
+    def stop_now(self) -> None:
+        """M112, whatever it does: motors and heaters off, and a fault until somebody resets it.
+
+        Raises:
+            PortError: the port is lost, so that nobody hears it.
+        """
+        if self._link is None:
+            raise PortError(self._port, self._fault or "the port is not open")
+        heard = shout(self._link, self._exchange)
+        if self._line is None:  # lost meanwhile, and told as that
+            return
+        self._halted, self._fault = True, STOPPED if heard else UNHEARD
+        self._end(PrintResult.INTERRUPTED, self._fault)
+        self._begin_anew(safe=not heard)
+
     def make_safe(self) -> PrinterStatus:
         """Heaters off, confirmed by the printer's own report of its targets.
 
@@ -224,7 +239,7 @@ class SerialDriver:
         link.urgent(*_HEATERS_OFF, "M105")
         until_s = time.monotonic() + _SAFE_S
         while time.monotonic() < until_s and self._exchange(0.1) and link.broken is None:
-            if _targets_off(link.temperatures):
+            if link.temperatures is not None and link.temperatures.is_off:
                 return self._status()
             if link.idle:
                 link.urgent("M105")
@@ -311,13 +326,21 @@ class SerialDriver:
             self._lose(broken.text)
             return
         else:
-            self._fault = broken.text
             unknown = broken.trouble in (Trouble.RESET, Trouble.LOST)
             self._end(PrintResult.INTERRUPTED if unknown else PrintResult.FAILED, broken.text)
+            self._halted &= broken.trouble is not Trouble.RESET
+        self._fault = self._fault if self._halted else None
+        self._begin_anew(safe=not self._halted)
+
+    def _begin_anew(self, *, safe: bool) -> None:
+        """Let the dialogue begin anew with the heaters off; where it is not `safe` to speak, listen."""
         self._link = GcodeLink(self._profile, time.monotonic())
-        if not self._halted:
-            self._fault = None
+        if safe:
             self._link.urgent(*_HEATERS_OFF)
+        else:
+            # A printer that has stopped must not be given up for its silence: opening its port
+            # anew would reset it, and that is for a person to do.
+            self._link.silence()
 
     def _end(self, result: PrintResult, reason: str) -> None:
         if self._print is not None:
@@ -374,7 +397,3 @@ class SerialDriver:
             fault=self._fault if self._halted else None,
             last=self._last,
         )
-
-
-def _targets_off(told: Temperatures | None) -> bool:
-    return told is not None and told.nozzle_target_c == 0 and told.bed_target_c in (0, None)

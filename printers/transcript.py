@@ -81,7 +81,7 @@ class _Taped(GcodeLink):
         self._tape = tape
 
     def sent(self, count: int) -> None:
-        self._tape.take(">", bytes(self._out[:count]))
+        self._tape.take(">", bytes(self._out.bytes[:count]))
         super().sent(count)
 
     def receive(self, data: bytes, now_s: float) -> None:

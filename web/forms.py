@@ -224,12 +224,12 @@ def refusal_from(form: Form) -> str:
     return ""
 
 
-def stop_from(form: Form) -> str:
-    """Read why a print is stopped; use it only if the form is good."""
+def stop_from(form: Form, *, asked: bool) -> str:
+    """Read why a print is stopped; use it only if the form is good. "" where it is not `asked`."""
     if form["reason"] in STOP_REASONS:
         return form["reason"]
-    if form["other"].strip():
-        return form.text("other")
+    if form["other"].strip() or not asked:
+        return form.text("other", needed=asked)
     form.wrong("reason", _("Say in a word why: the count of this plate needs it."))
     return ""
 

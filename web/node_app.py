@@ -27,7 +27,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.errors import InvalidFieldError, JobError, NotFoundError
 from jobs.lifecycle import AttemptState
-from jobs.owner import Begin, Clear, Count, GiveBack, Look, NodeView, Pause, PlateView
+from jobs.owner import Begin, Clear, Count, GiveBack, Look, NodeView, Pause, PlateView, StopPrint
 from web import language, words
 from web.forms import REFUSALS, SCRAP_REASONS, Form, attempt_ref, harvest_from, refusal_from
 from web.language import gettext as _
@@ -100,6 +100,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         ("/sign-out", sign_out, ["POST"]),
         ("/count/<ref>", count, ["GET", "POST"]),
         ("/beds/<printer>/clear", clear, ["POST"]),
+        ("/beds/<printer>/stop", stop, ["POST"]),
         ("/plates/<ref>/start", start, ["POST"]),
         ("/plates/<ref>/give-back", give_back, ["POST"]),
         ("/pause", pause, ["POST"]),
@@ -184,6 +185,12 @@ def _count_page(view: NodeView, plate: PlateView, form: Form) -> str:
 def clear(printer: str) -> AnyResponse:
     """The bed is clear."""
     here().desk.ask(Clear(printer=printer))
+    return redirect(url_for("home"), 303)
+
+
+def stop(printer: str) -> AnyResponse:
+    """Stop what it prints; at once where that is asked for."""
+    here().desk.ask(StopPrint(printer=printer, at_once=request.form.get("how") == "at-once"))
     return redirect(url_for("home"), 303)
 
 

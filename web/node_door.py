@@ -31,6 +31,7 @@ NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
         "home": OWNER,
         "count": OWNER,
         "clear": OWNER,
+        "stop": OWNER,
         "start": OWNER,
         "give_back": OWNER,
         "pause": OWNER,

@@ -64,6 +64,9 @@ SENTENCES = (
     _("the printer is still busy with %(name)s; wait for its end or cancel it"),
     _("the person who works the machine has ended it"),
     _("%(file)s cannot be read: there is no such file"),
+    _("it was stopped at once (M112): motors and heaters are off until somebody resets it."),
+    _("it was told to stop at once (M112) and did not answer: pull its plug."),
+    _("a person works it: it is stopped there, by its own switch"),
     # on a serial port
     _("the printer has stopped: %(what)s"),
     _("the printer says: %(what)s"),

@@ -11,7 +11,18 @@ from fabnet.cli.common import FILE
 from fabnet.config import load_node
 from jobs.errors import NotFoundError
 from jobs.model import AttemptRef
-from jobs.owner import BedView, Begin, Clear, Count, GiveBack, Look, NodeView, PlateView, Wish
+from jobs.owner import (
+    BedView,
+    Begin,
+    Clear,
+    Count,
+    GiveBack,
+    Look,
+    NodeView,
+    PlateView,
+    StopPrint,
+    Wish,
+)
 
 _CONFIG = click.option(
     "--config", type=FILE, default="node.toml", help="The node's configuration file."
@@ -106,7 +117,27 @@ def give_back(plate: str, reason: str, config: Path, as_json: bool) -> None:
     _ask(config, GiveBack(attempt=_ref(plate), reason=reason), as_json=as_json)
 
 
-OWNER_COMMANDS = (status, harvest, ready, start, give_back)
+@click.command("stop")
+@click.argument("printer")
+@click.option("--now", is_flag=True,
+              help="Emergency stop (M112): motors and heaters off at once, whatever it does. The"
+              " printer must be reset by hand afterwards.")  # fmt: skip
+@_CONFIG
+@_JSON
+def stop(printer: str, now: bool, config: Path, as_json: bool) -> None:
+    """Stop what a printer prints: heaters off, and what lies on the bed is counted as always.
+
+    While a printer homes or levels its bed (G28, G29) most boards hear neither: then only its own
+    switch stops it.
+
+    \b
+    Example: fabnet node stop mk3-left
+             fabnet node stop --now mk3-left
+    """
+    _ask(config, StopPrint(printer=printer, at_once=now), as_json=as_json)
+
+
+OWNER_COMMANDS = (status, harvest, ready, start, give_back, stop)
 
 
 def _ref(text: str) -> AttemptRef:

@@ -285,7 +285,8 @@ class Agent:
             return []
         if entry.state not in (AttemptState.GRANTED, AttemptState.PRINTING):
             return []
-        return [lambda: self._benches[entry.printer].command(Stop(name=entry.ref.name))]
+        stop = Stop(name=entry.ref.name, at_once=cancel.at_once)
+        return [lambda: self._benches[entry.printer].command(stop)]
 
     def _on_harvested(self, db: sqlite3.Connection, told: Harvested, now: datetime) -> After:
         ref = told.attempt

@@ -42,6 +42,8 @@ class Stop:
     """Cancel the print of this name."""
 
     name: str
+    #: By an emergency stop (M112); for no name whatever is printed there, and whoever's it is.
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,8 @@ class Bench:
             self._seen(PrinterStatus(state=PrinterState.OFFLINE, fault=str(error)))
             self._stop.wait(_REOPEN_S)
             return False
-        _log.info("%s: %s, %s", self.printer, identity.firmware, identity.machine)
+        told = ", ".join(filter(None, (identity.firmware, identity.machine)))
+        _log.info("%s: %s", self.printer, told)
         self._driver = driver
         return True
 
@@ -208,12 +211,22 @@ class Bench:
         match command:
             case Start():
                 self._begin(self._driver, command)
+            case Stop() if command.at_once and command.name in {"", self._name}:
+                self._stop_now(self._driver)
             case Stop() if command.name == self._name:
                 self._driver.cancel()
             case Recover():
                 self._recover(self._driver, command.name)
             case _:
                 pass
+
+    def _stop_now(self, driver: Driver) -> None:
+        _log.warning("%s: a person asks for an emergency stop", self.printer)
+        try:
+            driver.stop_now()
+        except PrinterError as error:
+            _log.warning("%s: it cannot be stopped at once: %s", self.printer, error)
+            driver.cancel()
 
     def _begin(self, driver: Driver, command: Start) -> None:
         if sha256_of(command.gcode) != command.sha256:

@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as LateError
 from datetime import datetime, timedelta
 
 from fabnet import clock
-from fabnet.node.bench import Bench
+from fabnet.node.bench import Bench, Stop
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
@@ -38,6 +38,7 @@ from jobs.owner import (
     NodeView,
     Pause,
     PlateView,
+    StopPrint,
     Try,
     Wish,
 )
@@ -156,6 +157,8 @@ class Owner:
                 self._trials.begin(wish.printer, wish.slice)
             case Halt():
                 self._trials.halt(wish.printer)
+            case StopPrint():
+                self._stop(wish.printer, at_once=wish.at_once)
             case Pause():
                 with self._journal.transaction() as db:
                     self._lab.configure(db, Config(paused=wish.paused))
@@ -211,6 +214,26 @@ class Owner:
             raise RefusedError(f"{printer} prints a test part now.")
         with self._journal.transaction() as db:
             self._cleared(db, printer, clock.now())
+
+    def _stop(self, printer: str, *, at_once: bool) -> None:
+        if printer not in self._benches:
+            raise NotFoundError("printer", printer)
+        if self._lab.is_manual(printer):
+            raise RefusedError(f"{printer} is worked by a person: it is stopped there.")
+        bench = self._benches[printer]
+        lies = self._journal.on_bed(printer)
+        if at_once:
+            bench.command(Stop(name="", at_once=True))
+        elif self._trials.runs(printer):
+            self._trials.halt(printer)
+        elif lies is not None and lies.state in _RUNNING:
+            bench.command(Stop(name=lies.ref.name))
+        else:
+            raise RefusedError(f"{printer} prints nothing that could be stopped.")
+        if bench.status.state is PrinterState.OFFLINE:
+            raise RefusedError(
+                f"{printer} cannot be reached now: pull its plug. It is told as soon as it is back."
+            )
 
     def _begin(self, ref: AttemptRef) -> None:
         entry = self._entry(ref)

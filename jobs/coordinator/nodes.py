@@ -314,8 +314,12 @@ def printer_ready(ledger: Ledger, node: str, printer: str, by: str, now: datetim
         event(db, "", "bed-cleared", by, f"{node}/{printer}", now)
 
 
-def request_cancel(ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: datetime) -> None:
+def request_cancel(
+    ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: datetime, *, at_once: bool = False
+) -> None:
     """Ask the node to stop a print; the attempt ends when the node says so.
+
+    `at_once` is an emergency stop: the printer has to be reset by hand afterwards.
 
     Raises:
         NotFoundError: there is no such attempt.
@@ -325,7 +329,7 @@ def request_cancel(ledger: Ledger, ref: AttemptRef, reason: str, by: str, now: d
         found = views.attempt(db, ref)
         if found.state not in STOPPABLE:
             raise RefusedError(f"{ref} is {found.state}: there is no print to stop.")
-        tell(db, found.node, Cancel(attempt=ref, reason=reason), now)
+        tell(db, found.node, Cancel(attempt=ref, reason=reason, at_once=at_once), now)
         event(db, found.order_id, "cancel-asked", by, str(ref), now, reason=reason)
 
 

@@ -48,6 +48,7 @@ class Dialect:
     #: What it says when its thermal protection stops it; "" where it has none.
     runaway: bytes = b"Error:Thermal Runaway, system stopped! Heater_ID: 0\n"
     stopped: bytes = b"Error:Printer halted. kill() called!\n"  # it is halted, and deaf
+    emergency: bytes = b"echo:M112 Shutdown\n"  # said to M112, before it says that it is halted
     full: bytes = b""  # said when the ring ran over, which is emptied then
     echoes: bool = False  # knows M118
     breaks_heating: bool = False  # M108 ends a wait for heat when it is read
@@ -123,6 +124,7 @@ _ALL = (
         name="reprapfirmware", rx_bytes=0, queue_lines=8, line_bytes=255, banner=b"",
         identity=b"FIRMWARE_NAME: RepRapFirmware for Duet 2 WiFi/Ethernet FIRMWARE_VERSION: 3.4.5"
         b" ELECTRONICS: Duet WiFi 1.02 or later\n",
+        emergency=b"Emergency Stop! Reset the controller to continue.\n",
         runaway=b"Error: Heating fault on heater 1, temperature excursion exceeded 15.0C\n",
         numbers=False, drops_spoilt=True, busy=b"", stopped=b"", unknown=b"Error: Bad command: %s\n",
         report=b"T:%(n).1f /%(nt).1f B:%(b).1f /%(bt).1f",

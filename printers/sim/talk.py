@@ -136,7 +136,10 @@ class Firmware:
             return Read(says=self._halt(self.dialect.runaway))
         if self.board.halted:
             return Read(says=self.dialect.stopped if self.dialect.bangs else b"")
-        found = self._checked(raw[: self.dialect.line_bytes - 1].strip())
+        line = raw[: self.dialect.line_bytes - 1].strip()
+        if line == b"M112":  # with a number it waits behind the others
+            return Read(says=self._halt(self.dialect.emergency), flush=True)
+        found = self._checked(line)
         if nth == faults.stall_at:
             return Read(says=found.says, command=found.command, number=found.number, stalled=True)
         return found
@@ -212,7 +215,7 @@ class Firmware:
         """Return what is said when a command is done."""
         dialect = self.dialect
         if command.startswith(b"M112"):
-            return self._halt(b"echo:M112 Shutdown\n")
+            return self._halt(self.dialect.emergency)
         told = self._told(command, now_s) if known else self._unknown(command)
         if dialect.ok_when_queued:
             return told

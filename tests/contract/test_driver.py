@@ -215,6 +215,43 @@ def test_cancel_stops_and_switches_the_heaters_off(any_driver, any_rig, tmp_path
     assert not any(event.event == "end" for event in any_rig.events())
 
 
+def test_an_emergency_stop_halts_it_and_leaves_it_a_fault(driver, rig, tmp_path):
+    driver.open()
+    path = a_file(tmp_path, 100_000, rig.hot_c)
+    driver.start(path, NAME)
+    until(driver, lambda status: (status.fraction_done or 0) > 0.005)
+    driver.cancel()  # a cancel that was asked for before changes nothing
+    driver.stop_now()
+    status = until(driver, lambda status: status.state is PrinterState.FAULT)
+    assert (status.last.name, status.last.result) == (NAME, PrintResult.INTERRUPTED)
+    assert "M112" in status.last.reason
+    assert len(rig.executed()) < 100_000
+    before = rig.executed()
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert driver.poll(0.1).state is PrinterState.FAULT
+    with pytest.raises(PrinterError):
+        driver.start(path, "fabnet-other-a1")
+    assert rig.executed() == before
+    assert not any(event.event == "end" for event in rig.events())
+
+
+def test_an_emergency_stop_needs_no_print(driver):
+    driver.open()
+    driver.stop_now()
+    status = until(driver, lambda status: status.state is PrinterState.FAULT)
+    assert status.last is None
+
+
+def test_an_emergency_stop_of_what_is_not_there_is_an_error(any_driver, any_rig):
+    any_driver.open()
+    if any_rig.printer:
+        any_rig.printer.kill()
+        until(any_driver, lambda status: status.state is PrinterState.OFFLINE)
+    with pytest.raises(PrinterError):
+        any_driver.stop_now()
+
+
 def test_cancel_without_a_print_does_nothing(any_driver, any_rig):
     any_driver.open()
     any_driver.cancel()

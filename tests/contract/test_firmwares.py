@@ -9,6 +9,7 @@ import time
 import pytest
 
 from firmware_profiles.loader import all_firmwares, load_firmware
+from printers.emergency import STOPPED
 from printers.errors import ForeignMachineError
 from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
@@ -253,6 +254,27 @@ def test_a_reset_and_a_pulled_cable_are_told_in_words_at_once(desk, dialect, acc
     assert status.last.result is PrintResult.INTERRUPTED
     words = "reset" if option == "--reset-at" else "serial line was lost"
     assert words in status.last.reason
+
+
+@pytest.mark.parametrize(
+    ("dialect", "doing"),
+    [*((name, "moves") for name in PRINTERS), ("marlin", "heats"), ("prusa-mk3", "heats")],
+)
+def test_an_emergency_stop_is_heard_before_what_waits(desk, dialect, doing):
+    one = desk(dialect, "--lines-per-s", "40", "--heating-c-s", "5").open()
+    heat = ["M109 S200"] if doing == "heats" else []
+    one.start(["M104 S200", *heat, *["G1 X1", "G1 X2"] * 2000])
+    until = time.monotonic() + 20
+    while len(one.sim.executed()) < (1 if heat else 5):
+        assert time.monotonic() < until
+        one.driver.poll(0.05)
+    began = time.monotonic()
+    one.driver.stop_now()
+    assert time.monotonic() - began < SOON_S
+    assert one.sim.events()[-1].event == "halted"
+    status = one.driver.poll(0.5)
+    assert (status.state, status.last.result) == (PrinterState.FAULT, PrintResult.INTERRUPTED)
+    assert status.last.reason == status.fault == STOPPED
 
 
 @pytest.mark.parametrize("dialect", [name for name in PRINTERS if DIALECTS[name].runaway])

@@ -64,7 +64,7 @@ DOWN = (
     Offer(attempts=(OFFERED,)),
     Grant(attempt=REF, nonce="n", ttl_s=600.0),
     Withdraw(attempt=REF, reason="lapsed"),
-    Cancel(attempt=REF, reason=""),
+    Cancel(attempt=REF, reason="smells", at_once=True),
     Harvested(attempt=REF, good=2, scrap=1, reason="warped", by="ada"),
     Restate(),
     PrinterReady(printer="p1"),

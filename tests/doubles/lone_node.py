@@ -43,14 +43,16 @@ class LoneNode:
         )
         self._child: subprocess.Popen[bytes] | None = None
 
-    def grant(self, gcode: str, ref: AttemptRef = REF, hours: float = 8.0) -> None:
+    def grant(
+        self, gcode: str, ref: AttemptRef = REF, hours: float = 8.0, printer: str = "p1"
+    ) -> None:
         """As if a plate had been prepared, and granted before the node was started."""
         path = self.folder / f"{ref}.gcode"
         path.write_text(gcode)
         now = clock.now()
         journal = Journal(self.data / "journal.db", machine_id())
         offered = OfferedAttempt(
-            attempt=ref, printer="p1", part="frame", pieces=2, material="PETG",
+            attempt=ref, printer=printer, part="frame", pieces=2, material="PETG",
             mesh_sha256="m", plate_sha256="f" * 64, seconds=600.0, grams=10.0,
         )  # fmt: skip
         with journal.transaction() as db:

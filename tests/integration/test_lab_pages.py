@@ -459,6 +459,10 @@ def test_a_maker_stops_what_prints_on_her_own_printer(site):
     assert world.told() == [Cancel(attempt=ref, reason="came-loose")]
     text = sections(maker.get(f"{path}?lang=en").text)
     assert "The stop is on its way" in text
+    assert "motors and heaters go off where they are" in text
+    # Who has no time to choose a reason needs none.
+    assert maker.send(path, how="at-once").location == path
+    assert world.told() == [Cancel(attempt=ref, at_once=True)]
     assert "Its stop was asked for on 24 November" in sections(maker.get(f"/labs/{A}?lang=en").text)
     seen = re.search(r'data-version="([^"]+)"', maker.get(path).text)[1]
     world.report(ref, ReportState.CANCELLED, "stopped")

@@ -367,6 +367,8 @@ def test_a_cancel_reaches_the_printer(node):
     node.started()
     node.hears(Cancel(attempt=REF))
     assert node.commands() == [Stop(name=REF.name)]
+    node.hears(Cancel(attempt=REF, at_once=True))  # once more, and faster
+    assert node.commands() == [Stop(name=REF.name, at_once=True)]
 
 
 def test_messages_of_an_earlier_run_of_the_coordinator_are_refused(node):

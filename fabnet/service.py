@@ -32,7 +32,7 @@ from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
-from jobs.coordinator import fitting, planning, retention
+from jobs.coordinator import claims, fitting, planning, retention
 from jobs.coordinator.files import needed_slices
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
@@ -60,6 +60,11 @@ _NODE_BURST = 2000.0
 _RENEW_S = 300.0
 #: How often it is looked what of people is old enough to be erased.
 _FORGET_S = 3600.0
+#: How often idle printers are looked after.
+_SPREAD_S = 15.0
+#: What nobody was offered is given out anew after so long, if some would be late; and what has no
+#: place is planned again, also where nothing has changed but the clock.
+_RESPLIT_S = 12 * 3600.0
 #: How often the time that grants have lived is kept.
 _RAN_S = 2.0
 
@@ -335,15 +340,22 @@ class Service:
 
     def _plan_for_ever(self) -> None:
         done: fitting.Snapshot | None = None
+        done_s = spread_s = resplit_s = clock.boottime_s()
         while not self._stop.wait(_TICK_S):
             try:
-                library = self.library()
+                library, now_s = self.library(), clock.boottime_s()
+                if now_s - spread_s >= _SPREAD_S:
+                    spread_s = now_s
+                    claims.spread(self.ledger, clock.now(), self._config.hub_place)
+                if now_s - resplit_s >= _RESPLIT_S:
+                    resplit_s = now_s
+                    claims.resplit(self.ledger, clock.now())
                 facts = planning.snapshot(self.ledger, library, clock.now(), self._config.hub_place)
-                if not facts.needs or facts == done:
+                if not facts.needs or (facts == done and now_s - done_s < _RESPLIT_S):
                     continue
                 plan = planning.make(facts, library, clock.now())
                 planning.apply(self.ledger, library, facts, plan, clock.now())
-                done = facts
+                done, done_s = facts, now_s
             except Exception:  # noqa: BLE001
                 # A plan that fails must not end planning for all other orders to come.
                 _log.exception("planning failed; trying again")

@@ -24,6 +24,13 @@ class OpenJob:
     seconds: float
     due: date
     created_at: datetime
+    #: It is of the last pieces of its order: each printer gets one plate of them at a time, and who
+    #: is done first takes the next.
+    tail: bool = False
+
+
+#: So much of an order that is neither made nor begun is its tail.
+TAIL = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +114,7 @@ def next_offers(
     """Return the jobs to offer now, each to the printer that its plan names.
 
     A printer gets at least one attempt and then more while the look-ahead is not full; by due
-    date, then age, then id.
+    date, then age, then id. Of the tail of an order it gets one plate, when it has no other.
     """
     known = tuple(loads)
     ahead = {(load.node, load.printer): load.live_s for load in known}
@@ -118,6 +125,10 @@ def next_offers(
         if key not in ahead:
             continue
         if ahead[key] > 0 and ahead[key] + job.seconds > look_ahead_s:
+            continue
+        if ahead[key] > 0 and job.tail:
+            # Nor may what is due later slip in before it.
+            ahead[key] = math.inf
             continue
         if job.seconds > week_s[job.node]:
             continue

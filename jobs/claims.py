@@ -1,21 +1,31 @@
-"""A maker with free hands asks for a plate: which one that waits for another printer is freed. Pure.
+"""Free hands: which plate that waits for another printer is freed for one that has nothing. Pure.
 
 The plan gives work out when an order comes; who joins later, or is done sooner, finds all of it given.
-What is freed is planned again, by the same rules as ever. Leaves the rows to `jobs.coordinator.claims`.
+A maker asks for a plate (`to_free`), and what her lab takes by itself is looked after all the time
+(`to_spread`). What is freed is planned again, by the same rules as ever. Leaves the rows to
+`jobs.coordinator.claims`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
 
-from jobs.hours import Week, fits
+from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, print_by
+from jobs.hours import Week, earliest_start, fits
+from jobs.lifecycle import UNGRANTED, AttemptState
+
+#: What a printer would start sooner than this stays with it: its lab has prepared for it.
+FROZEN = timedelta(hours=4)
+#: So many times its own length a plate has to be done sooner to be worth a move.
+_WORTH = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingJob:
-    """A job that its printer was not offered yet."""
+    """A job that waits for its printer."""
 
     job: str
     order_id: str
@@ -27,6 +37,11 @@ class WaitingJob:
     grams: float
     due: date
     created_at: datetime
+    pieces: int
+    starts_at: datetime | None = None  # on its printer, after what is before it
+    done_at: datetime | None = None
+    attempt: AttemptState | None = None  # the live one; None: nobody was offered it
+    km: float = 0.0  # from its lab to the hub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +57,8 @@ class FreeBed:
     week_left_s: float
     #: (order, part) that are not for it: its maker declined them, or the last plan found no fit.
     not_for_it: Collection[tuple[str, str]] = ()
+    utc_offset_min: int = 0  # of its lab's clock
+    km: float = 0.0  # from its lab to the hub
 
 
 def to_free(jobs: Iterable[WaitingJob], bed: FreeBed) -> WaitingJob | None:
@@ -56,6 +73,73 @@ def to_free(jobs: Iterable[WaitingJob], bed: FreeBed) -> WaitingJob | None:
     first = min((job.due, job.order_id, job.part_id) for job in suits)
     same = [job for job in suits if (job.due, job.order_id, job.part_id) == first]
     return max(same, key=lambda job: (job.created_at, job.job))
+
+
+def to_spread(
+    jobs: Iterable[WaitingJob], beds: Iterable[FreeBed], now: datetime
+) -> tuple[tuple[FreeBed, WaitingJob], ...]:
+    """Return for beds that lie idle the jobs to be planned again, one each.
+
+    What was offered to nobody goes first, then what is due first; of that, what would be done last.
+    It has to be worth it: sooner by more than the way and a parcel, or the next plan would give it back.
+    """
+    waiting = sorted(
+        (job for job in jobs if _may_move(job, now)),
+        key=lambda j: (j.attempt is not None, j.due, -(j.done_at or now).timestamp(), j.job),
+    )
+    found = []
+    for bed in sorted(beds, key=lambda b: (b.node, b.printer)):
+        job = next((j for j in waiting if _suits(j, bed) and _worth(j, bed, now)), None)
+        if job is not None:
+            waiting.remove(job)
+            found.append((bed, job))
+    return tuple(found)
+
+
+def last_ones(
+    queue: Sequence[WaitingJob], printer: FleetPrinter, now: datetime
+) -> list[WaitingJob]:
+    """Return the last job of each stretch of alike jobs in a printer's queue, with its clock.
+
+    `queue` is all that the printer has, in the order in which it makes it. Only what could move is
+    looked at, and of alike jobs only the last would.
+    """
+    found, free = [], now
+    for _, alike in groupby(queue, key=lambda j: (j.order_id, j.part_id, j.seconds, j.attempt)):
+        some = tuple(alike)
+        runs = printer.finishes(free, some[-1].seconds, len(some))
+        length = timedelta(seconds=some[-1].seconds)
+        if not runs:
+            free += length * len(some)
+            continue
+        free = runs[-1][0] + length * (runs[-1][1] - 1)
+        found.append(replace(some[-1], starts_at=free - length, done_at=free))
+    return found
+
+
+def would_be_late(jobs: Iterable[WaitingJob]) -> bool:
+    """Return whether anything that nobody was offered would be printed after its day; of `last_ones`."""
+    return any(
+        job.attempt is None and job.done_at is not None and job.done_at > print_by(job.due)
+        for job in jobs
+    )
+
+
+def _may_move(job: WaitingJob, now: datetime) -> bool:
+    """Whether nobody has a grant for it, and its printer would not begin it soon."""
+    return (job.attempt is None or job.attempt in UNGRANTED) and (
+        job.starts_at is not None and job.starts_at >= now + FROZEN
+    )
+
+
+def _worth(job: WaitingJob, bed: FreeBed, now: datetime) -> bool:
+    local = now + timedelta(minutes=bed.utc_offset_min)
+    if job.done_at is None or not (
+        bed.unattended or earliest_start(bed.attended, local, job.seconds) == local
+    ):
+        return False
+    costs_s = (1 + _WORTH) * job.seconds + PARCEL_S + max(0.0, KM_S * (bed.km - job.km))
+    return now + timedelta(seconds=costs_s) < job.done_at
 
 
 def _suits(job: WaitingJob, bed: FreeBed) -> bool:

@@ -16,6 +16,10 @@ from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, plates_from
 from jobs.model import Reason, ReasonCode
 
 _EARTH_KM = 6371.0
+#: What a kilometre between lab and hub is worth, in seconds of waiting: 100 km are an hour.
+KM_S = 36.0
+#: What one more lab in an order is worth, in seconds: a parcel more to send, announce and open.
+PARCEL_S = 3600.0
 #: A lab that prints is told to be out of reach after this: shorter cuts mend themselves.
 SILENT_AFTER = timedelta(minutes=15)
 
@@ -23,6 +27,11 @@ SILENT_AFTER = timedelta(minutes=15)
 def is_silent(seen_at: datetime | None, now: datetime, *, online: bool) -> bool:
     """Return whether a lab that was there has been out of reach for long; `seen_at` is when it went."""
     return not online and seen_at is not None and now - seen_at >= SILENT_AFTER
+
+
+def print_by(due: date) -> datetime:
+    """Return when the last piece should be printed: inspection and the way take the day before."""
+    return datetime.combine(due, time(), UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +50,8 @@ class Need:
 
     @property
     def print_by(self) -> datetime:
-        """When the last piece should be printed: inspection and the way take the day before."""
-        return datetime.combine(self.due, time(), UTC)
+        """When its last piece should be printed."""
+        return print_by(self.due)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

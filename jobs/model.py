@@ -101,6 +101,7 @@ class ReasonCode(enum.StrEnum):
     REVOKED = "revoked"
     RECALLED = "recalled"
     CLAIMED = "claimed"
+    RESPLIT = "resplit"  # some would have come late: given out anew
     WITHDRAWN = "withdrawn"
 
 

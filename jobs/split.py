@@ -24,16 +24,12 @@ from itertools import groupby
 
 from designs.model import PRINTED
 from jobs.clocks import Clocks, Key, Line, part_of
-from jobs.fleet import FleetPrinter, Need
+from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, Need
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Explained, Plan, PrinterRow, Run, Shortfall, Stand
 from jobs.proof import bounds
 from jobs.shares import Fits, arrays, shares
 
-#: What a kilometre between lab and hub is worth, in seconds of waiting: 100 km are an hour.
-KM_S = 36.0
-#: What one more lab in an order is worth, in seconds: a parcel more to send, announce and open.
-PARCEL_S = 3600.0
 #: Up to so many plates are weighed one by one against each other.
 FEW_PLATES = 500
 

@@ -90,7 +90,8 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.RECALLED: lazy_gettext("called back; made again"),
         ReasonCode.WITHDRAWN: lazy_gettext("its design was withdrawn"),
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
-        ReasonCode.CLAIMED: lazy_gettext("somebody with free hands asked for a plate"),
+        ReasonCode.RESPLIT: lazy_gettext("given out anew: some would have come late"),
+        ReasonCode.CLAIMED: lazy_gettext("another printer had nothing to do"),
     }
 )
 
@@ -149,7 +150,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "delivered": lazy_gettext("Everything that was ordered has been received"),
         "bed-cleared": lazy_gettext("Bed cleared"),
         "taken-back": lazy_gettext("Taken back, to be planned again"),
-        "plate-claimed": lazy_gettext("Taken back for somebody with free hands"),
+        "split-again": lazy_gettext("Given out anew, since some would have come late"),
+        "plate-claimed": lazy_gettext("Taken back for a printer that had nothing to do"),
         "offer-taken": lazy_gettext("Offer taken by its maker"),
         "offer-declined": lazy_gettext("Offer declined by its maker"),
         "node-configured": lazy_gettext("Hours or stock changed"),
@@ -313,6 +315,7 @@ def _event_figures(found: EventView) -> str:
             | "bag-arrived"
             | "bag-counted"
             | "plate-claimed"
+            | "split-again"
             | "written-off"
             | "taken-back"
             | "called-back"

@@ -1,25 +1,38 @@
-"""A maker with free hands asks for a plate now."""
+"""A maker with free hands asks for a plate now, and printers that lie idle are given one."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs import hours
 from jobs.assign import DECLINE_REST
-from jobs.claims import FreeBed, WaitingJob, to_free
-from jobs.coordinator import restoring
+from jobs.claims import FreeBed, WaitingJob, last_ones, to_free, to_spread, would_be_late
+from jobs.coordinator import planning, restoring
+from jobs.coordinator.moves import move
 from jobs.coordinator.offers import dissolve
 from jobs.errors import NotFoundError
+from jobs.fleet import FleetPrinter
+from jobs.joining import Standing
 from jobs.ledger import labs, views
 from jobs.ledger.labs import NodeView, PrinterView
-from jobs.ledger.rows import event, live_attempt
+from jobs.ledger.recalls import CALLED_BACK
+from jobs.ledger.reviews import NOT_STOPPED
+from jobs.ledger.rows import add_deficit, event, live_attempt, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import LIVE, AttemptState
-from jobs.model import JobState, OrderState, Reason, ReasonCode
+from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
+from jobs.messages import Withdraw
+from jobs.model import AttemptRef, JobState, OrderState, Reason, ReasonCode
+from printers.model import PrinterState
 
 #: After a plate was freed for a printer, no other one is for so long: the plan has to answer first.
 CLAIM_REST = timedelta(minutes=10)
+#: A printer for which a plate was freed, and which got none of it, is passed over for so long.
+SPREAD_REST = timedelta(hours=1)
+#: Up to so many idle printers are looked after in one go.
+AT_ONCE = 50
 
 
 def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bool:
@@ -50,22 +63,167 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
             week_left_s=labs.week_left_s(lab.weekly_h, given),
             not_for_it=_not_for(db, node, printer, now),
         )
-        rows = {row["id"]: row for row in db.execute(_WAITING).fetchall()}
-        job = to_free(map(_job, rows.values()), bed)
+        job = to_free(map(_job, db.execute(_WAITING).fetchall()), bed)
         if job is None:
             return False
-        why = Reason(code=ReasonCode.CLAIMED, node=node, printer=printer)
-        dissolve(db, job.job, job.order_id, job.part_id, rows[job.job]["pieces"], why)
-        event(
-            db, job.order_id, "plate-claimed", by, f"{node}/{printer}", now,
-            node=node, printer=printer, pieces=rows[job.job]["pieces"],
-        )  # fmt: skip
+        _dissolve_for(db, bed, job, by, now)
         return True
 
 
+def spread(ledger: Ledger, now: datetime, hub: tuple[float, float] | None = None) -> int:
+    """Free plates for printers that lie idle now; return how many. The next plan gives them out.
+
+    Of labs that take offers by themselves, inside their hours. First what nobody was offered, then
+    what a lab that is there was offered and would not begin soon; never what was granted. An offer
+    that is withdrawn needs no answer: nothing starts without a grant, and there will be none.
+    """
+    db = ledger.reading
+    rest = (now - SPREAD_REST).isoformat()
+    idle = db.execute(_IDLE, {"rest": rest, "now": now.isoformat()}).fetchall()
+    if not idle or restoring.unheard(db):
+        return 0
+    fleet = {(each.node, each.printer): each for each in planning.printers_of(db, hub, now)}
+    beds = [_bed(db, fleet[row["node"], row["id"]], now) for row in idle]
+    waiting = _waiting(db, fleet, now)
+    chosen = to_spread(waiting, beds, now)
+    if not chosen:
+        return 0
+    with ledger.transaction() as writing:
+        return sum(_free_for(writing, bed, job, now) for bed, job in chosen)
+
+
+def resplit(ledger: Ledger, now: datetime) -> int:
+    """Let the next plan give out anew what nobody was offered, where some would come late; return how many.
+
+    Who was offered something keeps it. A plan puts what is new behind what printers have; who is
+    slower than was thought, or has lost others' plates to make, is only relieved so.
+    """
+    db = ledger.reading
+    if restoring.unheard(db):
+        return 0
+    fleet = {(each.node, each.printer): each for each in planning.printers_of(db, None, now)}
+    if not would_be_late(_waiting(db, fleet, now)):
+        return 0
+    with ledger.transaction() as writing:
+        found = writing.execute(
+            f"select j.order_id, j.part_id, count(*), sum(j.pieces) from job j {_UNOFFERED}"
+            " group by j.order_id, j.part_id"
+        ).fetchall()
+        writing.execute(
+            f"update job set state = ? where id in (select j.id from job j {_UNOFFERED})",
+            (JobState.DISSOLVED,),
+        )
+        for order_id, part_id, _, pieces in found:
+            why = Reason(code=ReasonCode.RESPLIT)
+            add_deficit(writing, order_id, part_id, pieces, why)
+            event(
+                writing, order_id, "split-again", "fabnet", part_id, now, pieces=pieces,
+            )  # fmt: skip
+    return sum(row[2] for row in found)
+
+
+def _waiting(
+    db: sqlite3.Connection, fleet: Mapping[tuple[str, str], FleetPrinter], now: datetime
+) -> list[WaitingJob]:
+    """Return the last of all alike jobs that printers have, with its clock; none that has to stay."""
+    queues: dict[tuple[str, str], list[WaitingJob]] = {}
+    stays = set()
+    for row in db.execute(_QUEUES):
+        job = _job(row)
+        queues.setdefault((job.node, job.printer), []).append(job)
+        if row["stays"]:
+            stays.add(job.job)
+    return [
+        replace(job, km=fleet[key].km or 0.0)
+        for key, queue in queues.items()
+        if key in fleet
+        for job in last_ones(queue, fleet[key], now)
+        if job.job not in stays
+    ]
+
+
+def _free_for(db: sqlite3.Connection, bed: FreeBed, job: WaitingJob, now: datetime) -> bool:
+    """Free a job for a bed if it still waits as it did when that was decided; return whether."""
+    row = db.execute(
+        "select j.state, a.number, a.state as attempt from job j left join attempt a on a.job_id = j.id"
+        f" and a.state in ({_LIVE}) where j.id = ?",
+        (job.job,),
+    ).fetchone()
+    state = None if row["attempt"] is None else AttemptState(row["attempt"])
+    if row["state"] != JobState.OPEN or (state is None) != (job.attempt is None):
+        return False
+    if state is not None and state not in UNGRANTED:
+        return False
+    if state is not None:
+        ref = AttemptRef(job=job.job, number=row["number"])
+        why = f"taken back: {ReasonCode.CLAIMED}"
+        move(db, views.attempt(db, ref), AttemptEvent.WITHDRAW, now, why)
+        tell(db, job.node, Withdraw(attempt=ref, reason=str(ReasonCode.CLAIMED)), now)
+    _dissolve_for(db, bed, job, "fabnet", now)
+    return True
+
+
+def _dissolve_for(
+    db: sqlite3.Connection, bed: FreeBed, job: WaitingJob, by: str, now: datetime
+) -> None:
+    why = Reason(code=ReasonCode.CLAIMED, node=bed.node, printer=bed.printer)
+    dissolve(db, job.job, job.order_id, job.part_id, job.pieces, why)
+    event(
+        db, job.order_id, "plate-claimed", by, f"{bed.node}/{bed.printer}", now,
+        node=bed.node, printer=bed.printer, pieces=job.pieces,
+    )  # fmt: skip
+
+
+def _bed(db: sqlite3.Connection, printer: FleetPrinter, now: datetime) -> FreeBed:
+    return FreeBed(
+        node=printer.node, printer=printer.printer, material=printer.material or "",
+        grams=printer.grams, attended=printer.attended, unattended=printer.unattended,
+        week_left_s=printer.week_left_s, not_for_it=_not_for(db, printer.node, printer.printer, now),
+        utc_offset_min=printer.utc_offset_min, km=printer.km or 0.0,
+    )  # fmt: skip
+
+
+_LIVE = ",".join(f"'{state}'" for state in sorted(LIVE))
+
+#: Some printers that could begin now and have nothing, of labs that take offers by themselves. One
+#: that was looked after rests, unless it was offered something since. Others come with the next look.
+_IDLE = f"""
+select p.node, p.id from printer p join node n on n.id = p.node
+where n.online and not n.paused and not n.asks and n.standing = '{Standing.CONFIRMED}'
+ and p.clear and p.state = '{PrinterState.IDLE}'
+ and coalesce(json_extract(p.facts, '$.spool'), '') != ''
+ and not coalesce(json_extract(p.facts, '$.out_of_service'), 0) and not {CALLED_BACK}
+ and (p.node, p.id) not in (select node, printer from job where state = '{JobState.OPEN}')
+ and not exists (select 1 from attempt a where a.node = p.node and a.printer = p.id
+  and a.state in ({_LIVE}))
+ and not exists (select 1 from event e where e.kind = 'plate-claimed'
+  and e.subject = p.node || '/' || p.id and e.at > :rest and e.at <= :now
+  and not exists (select 1 from attempt a where a.node = p.node and a.printer = p.id
+   and a.created_at >= e.at))
+order by random() limit {AT_ONCE}
+"""
+
+#: What every printer has, in the order in which it makes it. What stays: of an order that is
+#: stopped, of a lab that is out of reach, or what a person was asked for.
+_QUEUES = f"""
+select j.*, o.due, a.state as attempt,
+ o.state != '{OrderState.CONFIRMED}' or not ({NOT_STOPPED})
+ or (a.state is not null and (n.asks or not n.online)) as stays
+from job j join orders o on o.id = j.order_id join node n on n.id = j.node
+left join attempt a on a.job_id = j.id and a.state in ({_LIVE})
+where j.state = '{JobState.OPEN}'
+order by a.state is null, o.due, j.created_at, j.id
+"""
+
+_UNOFFERED = f"""
+join orders o on o.id = j.order_id
+where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}' and {NOT_STOPPED}
+ and not exists ({live_attempt("j.id")})
+"""
+
 #: Jobs that were not offered, behind others on a printer that has work.
 _WAITING = f"""
-select j.*, o.due from job j join orders o on o.id = j.order_id
+select j.*, o.due, null as attempt from job j join orders o on o.id = j.order_id
 where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}'
  and not exists ({live_attempt("j.id")})
  and exists (select 1 from attempt b where b.node = j.node and b.printer = j.printer
@@ -85,6 +243,8 @@ def _job(row: sqlite3.Row) -> WaitingJob:
         grams=row["grams"],
         due=views.day(row["due"]),
         created_at=views.moment(row["created_at"]),
+        pieces=row["pieces"],
+        attempt=None if row["attempt"] is None else AttemptState(row["attempt"]),
     )
 
 

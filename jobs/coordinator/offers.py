@@ -6,12 +6,15 @@ The functions run inside the caller's transaction. What may have been started is
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
 from jobs.assign import (
     LOOK_AHEAD_S,
+    TAIL,
     HeldJob,
     OpenJob,
     PrinterLoad,
@@ -73,6 +76,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     if restoring.unheard(db):
         return 0
     rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
+    tails = _tails(db, rows.values())
     jobs = [
         OpenJob(
             job=row["id"],
@@ -81,6 +85,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             seconds=row["seconds"],
             due=views.day(row["due"]),
             created_at=views.moment(row["created_at"]),
+            tail=(row["order_id"], row["part_id"]) in tails,
         )
         for row in rows.values()
     ]
@@ -120,6 +125,21 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+def _tails(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> set[tuple[str, str]]:
+    """Return the parts of orders of which no more than a tail is in none's hands yet."""
+    left: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        left[row["order_id"], row["part_id"]] += row["pieces"]
+    found = set()
+    for line, pieces in left.items():
+        ordered, deficit = db.execute(
+            "select pieces, deficit from line where order_id = ? and part_id = ?", line
+        ).fetchone()
+        if pieces + deficit <= TAIL * ordered:
+            found.add(line)
+    return found
 
 
 def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:

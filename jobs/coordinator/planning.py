@@ -148,6 +148,13 @@ def _fleet(
     return tuple(fleet), facts
 
 
+def printers_of(
+    db: sqlite3.Connection, hub: tuple[float, float] | None, now: datetime
+) -> tuple[FleetPrinter, ...]:
+    """Return every printer as a plan sees it now; `hub` as of `snapshot`."""
+    return _fleet(db, hub, now)[0]
+
+
 def _open_s(db: sqlite3.Connection, node: str) -> float:
     """Return the seconds of the jobs that a lab's plan has for it, and that are not offered yet."""
     row = db.execute(

@@ -37,6 +37,7 @@ class Machine:
     refills: list[tuple[datetime, float]]
     spool_g: float = 0.0
     busy: datetime = NOW
+    rests_until: datetime = NOW  # idle, it is not looked after before
     job: Job | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
 

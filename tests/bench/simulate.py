@@ -21,15 +21,24 @@ import argparse
 import json
 import statistics
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from jobs.assign import LOOK_AHEAD_S, HeldJob, OpenJob, PrinterLoad, next_offers, to_take_back
-from jobs.claims import FreeBed, WaitingJob, to_free
+from jobs.assign import (
+    LOOK_AHEAD_S,
+    TAIL,
+    HeldJob,
+    OpenJob,
+    PrinterLoad,
+    next_offers,
+    to_take_back,
+)
+from jobs.claims import FreeBed, WaitingJob, last_ones, to_spread, would_be_late
+from jobs.coordinator.claims import AT_ONCE, SPREAD_REST
 from jobs.fleet import Need
 from jobs.hours import earliest_start
 from jobs.lifecycle import AttemptState
@@ -37,8 +46,8 @@ from jobs.split import split
 from tests.bench.fate import MADE, NOW, Job, a_world
 
 TICK = timedelta(minutes=20)
-PLAN_EVERY = timedelta(hours=1)
-SILENCE = timedelta(hours=24)
+#: After which the product takes plates back, by default (`silent_after_s`).
+SILENCE = timedelta(seconds=600)
 WRITE_OFF = timedelta(hours=48)
 LEASE = timedelta(hours=2)
 WAYS = ("even", "static", "rolling", "pull", "hybrid")
@@ -52,9 +61,10 @@ class Network:
         self.machines = [replace(m, jobs={}, job=None, refills=list(m.refills)) for m in machines]
         self.by_key = {m.key: m for m in self.machines}
         self.luck = np.random.default_rng(seed + 10_000)
+        self.ids = np.random.default_rng(seed + 20_000)  # as in the product, they say nothing
         self.open = {(o, part): kits for o, (kits, _) in orders.items() for part in MADE}
         self.good, self.in_time = defaultdict(int), defaultdict(int)
-        self.parcels, self.nodes, self.km, self.plans, self.count = set(), set(), 0.0, 0, 0
+        self.parcels, self.nodes, self.km, self.plans = set(), set(), 0.0, 0
         self.waiting = defaultdict(list)  # jobs that are not offered, by machine
 
     # --- giving work out ------------------------------------------------------------------------
@@ -96,9 +106,8 @@ class Network:
 
     def add(self, order, part, copies, m, now):
         fit = self.fits[part, *m.key]
-        self.count += 1
         job = Job(
-            id=f"{self.count:08}", order=order, part=part, copies=copies,
+            id=f"{self.ids.integers(1 << 60):015x}", order=order, part=part, copies=copies,
             seconds=fit.seconds(copies), grams=fit.grams(copies), due=self.orders[order][1],
             created=now, at=m,
         )  # fmt: skip
@@ -147,6 +156,11 @@ class Network:
     def offer(self, now):
         """Attempts reach eight hours ahead."""
         jobs, loads = [], []
+        left = Counter(self.open)
+        for m in self.machines:
+            for j in m.jobs.values():
+                left[j.order, j.part] += j.copies * (j.state is None)
+        tails = {line for line, n in left.items() if n <= TAIL * self.orders[line[0]][0]}
         for m in self.machines:
             if m.gone_since(now) is not None:
                 continue
@@ -157,40 +171,60 @@ class Network:
             jobs += [
                 OpenJob(
                     job=j.id, node=m.facts.node, printer=m.facts.printer, seconds=j.seconds,
-                    due=j.due, created_at=j.created,
+                    due=j.due, created_at=j.created, tail=(j.order, j.part) in tails,
                 )
                 for j in m.jobs.values() if j.state is None
             ]  # fmt: skip
         for job in next_offers(jobs, loads):
             self.by_key[job.node, job.printer].jobs[job.job].state = AttemptState.OFFERED
+            self.by_key[job.node, job.printer].rests_until = NOW
 
-    def claim(self, now):
-        """Idle printers ask for a plate that waits for another, each for one."""
+    def spread(self, now):
+        """Free plates for idle printers, as `jobs.coordinator.claims.spread` reads them."""
         idle = [
-            m for m in self.machines if not m.jobs and m.gone_since(now) is None and m.spool_g > 0
-        ]
+            m for m in self.machines
+            if not m.jobs and m.gone_since(now) is None and m.spool_g > 0
+            and m.rests_until <= now and now >= m.busy + timedelta(seconds=m.clear_s)
+        ]  # fmt: skip
         if not idle:
             return
-        waiting = [
-            WaitingJob(
-                job=j.id, order_id=j.order, part_id=j.part, node=m.facts.node,
-                printer=m.facts.printer, material="PETG", seconds=j.seconds, grams=j.grams,
-                due=j.due, created_at=j.created,
-            )
-            for m in self.machines if m.job is not None
-            for j in m.jobs.values() if j.state is None
-        ]  # fmt: skip
-        for m in idle:
-            bed = FreeBed(
+        beds = [
+            FreeBed(
                 node=m.facts.node, printer=m.facts.printer, material="PETG", grams=m.spool_g,
                 attended=m.facts.attended, unattended=False, week_left_s=float("inf"),
                 not_for_it={(o, part) for o in self.orders for part in MADE if not m.most[part]},
-            )  # fmt: skip
-            job = to_free(waiting, bed)
-            if job is None:
-                continue
-            waiting.remove(job)
+                km=m.facts.km,
+            )
+            for m in self.luck.permutation(idle)[:AT_ONCE]
+        ]  # fmt: skip
+        for bed, job in to_spread(self.queues(now), beds, now):
+            self.by_key[bed.node, bed.printer].rests_until = now + SPREAD_REST
             self.drop(self.by_key[job.node, job.printer].jobs[job.job])
+
+    def queues(self, now):
+        """As `jobs.coordinator.claims` reads what waits."""
+        waiting = []
+        for m in self.machines:
+            gone = m.gone_since(now) is not None
+            jobs = sorted(m.jobs.values(), key=lambda j: (j.state is None, j.due, j.created, j.id))
+            queue = [
+                WaitingJob(
+                    job=j.id, order_id=j.order, part_id=j.part, node=m.facts.node,
+                    printer=m.facts.printer, material="PETG", seconds=j.seconds, grams=j.grams,
+                    due=j.due, created_at=j.created, pieces=j.copies, attempt=j.state,
+                    km=m.facts.km,
+                )
+                for j in jobs
+            ]  # fmt: skip
+            waiting += [j for j in last_ones(queue, m.facts, now) if j.attempt is None or not gone]
+        return waiting
+
+    def resplit(self, now):
+        """Plan anew what nobody was offered, where some would be late."""
+        if would_be_late(self.queues(now)):
+            for m in self.machines:
+                for job in [j for j in m.jobs.values() if j.state is None]:
+                    self.drop(job)
 
     def pull(self, m, now):
         """Give an idle printer the next plate of the order due first, of the part furthest behind."""
@@ -216,9 +250,10 @@ class Network:
             self.take_back(now)
         if self.way == "hybrid":
             self.take_back(now)
-            if (now - NOW) % PLAN_EVERY == timedelta():
-                self.claim(now)
-                self.plan(now)
+            if (now - NOW) % timedelta(hours=12) == timedelta():
+                self.resplit(now)
+            self.spread(now)
+            self.plan(now)
             self.offer(now)
 
     def step(self, now):

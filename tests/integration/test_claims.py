@@ -1,13 +1,15 @@
 """A maker asks for a plate: both laws are checked after every transaction."""
 
+from datetime import timedelta
+
 import pytest
 
-from jobs.coordinator import claims
+from jobs.coordinator import claims, harvests
 from jobs.errors import NotFoundError
 from jobs.ledger import views
 from jobs.ledger.books import books
 from jobs.lifecycle import AttemptState
-from jobs.messages import Answer, PrinterChange
+from jobs.messages import Answer, PrinterChange, Withdraw
 from jobs.model import OrderState
 from printers.model import PrinterState
 from tests.doubles.pages import PASSWORD, Site
@@ -122,3 +124,118 @@ def test_nothing_to_do_is_said_plainly(world, hashed):
     maker.send(path)
     assert "You have not said" not in maker.get(f"{path}?lang=en").text
     assert OrderState.CONFIRMED not in {o.state for o in views.orders(world.ledger.reading)}
+
+
+@pytest.fixture
+def idle(world):
+    """Two days of work are given to one lab when another one joins that takes offers by itself."""
+    world.add_lab("lab-b")
+    order = world.order(40)
+    world.plan()
+    world.tick()
+    world.add_lab(NODE)
+    world.tick()
+    return order
+
+
+def test_an_idle_printer_is_given_what_waits_without_a_person(world, idle):
+    before = world.books(idle)
+    for _ in range(3):
+        assert claims.spread(world.ledger, world.now) == 1
+        assert claims.spread(world.ledger, world.now) == 0  # the plan answers first
+        world.plan()
+        world.tick()
+        (plate,) = [a for a in mine(world) if a.state is AttemptState.OFFERED]
+        assert claims.spread(world.ledger, world.now) == 0  # it has one
+        world.print(plate.ref)
+        harvests.harvest(world.ledger, plate.ref, 2, 0, "", "maker", world.now)
+        world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=True))
+        world.pass_time(minutes=1)
+    after = world.books(idle)
+    assert (after.waiting, after.jobs + after.coming) == (6, before.jobs + before.coming - 6)
+
+
+def test_what_a_lab_was_offered_is_moved_only_where_it_would_not_begin_it_soon(world):
+    world.look_ahead_s = 30 * 3600.0
+    world.add_lab("lab-b")
+    order = world.order(24)
+    world.plan()
+    world.tick()
+    held = world.attempts()
+    assert not views.order_view(world.ledger.reading, order).lines[0].books.deficit
+    for attempt in held:
+        world.take(attempt.ref)
+    for attempt in held[:6]:
+        world.ready(attempt.ref)
+    world.told("lab-b")
+    world.add_lab(NODE)
+    moved = []
+    while claims.spread(world.ledger, world.now):
+        world.plan()
+        world.tick()
+        (plate,) = [a for a in mine(world) if a.state is AttemptState.OFFERED]
+        moved.append(plate.ref.job)
+        world.print(plate.ref)
+        harvests.harvest(world.ledger, plate.ref, 2, 0, "", "maker", world.now)
+        world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=True))
+        world.pass_time(minutes=1)
+    withdrawn = [m.attempt for m in world.told("lab-b") if isinstance(m, Withdraw)]
+    assert withdrawn
+    assert len(withdrawn) == len(moved)
+    kept = {a.ref: a.state for a in world.attempts() if a.node == "lab-b"}
+    assert {kept[ref] for ref in withdrawn} == {AttemptState.WITHDRAWN}
+    assert AttemptState.GRANTED in kept.values()
+    assert not set(withdrawn) & {ref for ref, s in kept.items() if s is AttemptState.GRANTED}
+    # What comes late of a withdrawn plate is answered by another withdrawal, and by no grant.
+    world.ready(withdrawn[0])
+    assert [type(m) for m in world.told("lab-b")] == [Withdraw]
+    assert not set(moved) & {ref.job for ref in kept}
+
+
+@pytest.mark.parametrize("change", [{"paused": True}, {"material": "PLA"}, {"asks": True}])
+def test_nothing_is_freed_for_a_lab_that_takes_nothing_by_itself(world, idle, change):
+    world.can(NODE, **change)
+    assert claims.spread(world.ledger, world.now) == 0
+
+
+def test_a_bed_that_is_not_clear_is_given_nothing(world, idle):
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False))
+    assert claims.spread(world.ledger, world.now) == 0
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=True))
+    world.is_there(NODE, online=False)
+    assert claims.spread(world.ledger, world.now) == 0
+
+
+def test_of_the_last_pieces_of_an_order_each_printer_gets_one_plate(world):
+    world.add_lab("lab-b", grams=5000.0)
+    world.order(200)
+    world.plan()
+    (seconds,) = world.ledger.reading.execute("select distinct seconds from job").fetchone()
+    world.look_ahead_s = 95.5 * seconds
+    world.tick()
+    assert len(world.attempts()) == 95
+    world.look_ahead_s = 1e9
+    world.tick()
+    assert len(world.attempts()) == 95
+
+
+def test_what_would_be_late_is_given_out_anew_but_not_what_was_offered(world):
+    world.add_lab("lab-b")
+    order = world.order(40)
+    world.plan()
+    world.tick()
+    world.add_lab(NODE)
+    before = world.books(order)
+    held = {a.ref: a.state for a in world.attempts()}
+    assert claims.resplit(world.ledger, world.now) == 0  # all is in time: nobody's share changes
+    waits = before.jobs - sum(a.pieces for a in world.attempts())
+    late = world.now + timedelta(days=6)
+    assert claims.resplit(world.ledger, late) * 2 == world.books(order).deficit == waits > 0
+    assert world.books(order).ordered == before.ordered
+    assert {a.ref: a.state for a in world.attempts()} == held
+    world.plan()
+    world.tick()
+    assert mine(world)
+    assert world.books(order).deficit == 0
+    kinds = [event.kind for event in views.order_view(world.ledger.reading, order).events]
+    assert "split-again" in kinds

@@ -36,6 +36,15 @@ def test_a_plate_longer_than_the_look_ahead_is_offered_to_an_idle_printer():
     assert chosen([a_job("long", seconds=20 * 3600.0)], [a_load(live_s=60.0)]) == []
 
 
+def test_of_a_tail_each_printer_gets_one_plate_at_a_time():
+    tail = [replace(a_job(f"t{n}"), tail=True) for n in range(3)]
+    assert chosen(tail, [a_load()]) == ["t0"]
+    assert chosen(tail, [a_load(live_s=60.0)]) == []
+    later = a_job("later", due=date(2026, 12, 9))
+    assert chosen([*tail, later], [a_load()]) == ["t0"]  # nothing slips in before it
+    assert chosen([*tail, a_job("sooner", due=date(2026, 11, 30))], [a_load()]) == ["sooner"]
+
+
 def test_what_is_due_first_goes_first_in_any_order():
     jobs = [a_job("b", due=date(2026, 12, 9)), a_job("a", due=date(2026, 12, 1))]
     assert chosen(jobs, [a_load()]) == chosen(jobs[::-1], [a_load()]) == ["a", "b"]

@@ -327,7 +327,7 @@ def test_the_keyboard_is_enough_to_confirm_an_order(open_page, site):
     page.wait_for_url(f"**/orders/{placed.order_id}")
     tab_to(page, "Confirmer et fabriquer")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("en fabrication").first).to_be_visible()
+    expect(page.get_by_text("confirmée, pas encore de place")).to_be_visible()
     assert views.order(world.ledger.reading, placed.order_id).state == "confirmed"
 
 
@@ -455,7 +455,7 @@ def count_one(site):
 
 
 def made(page):
-    return page.locator(".strip li").nth(1).locator(".step-count")
+    return page.locator(".strip li").nth(2).locator(".step-count")
 
 
 def test_an_open_page_moves_by_itself_and_keeps_what_was_typed(open_page, site):
@@ -617,7 +617,7 @@ def test_a_steward_adds_a_model_on_her_telephone(open_page, site, tmp_path):
     page.get_by_role("button", name="Vérifier et ajouter").click()
     gaps = page.get_by_alt_text("Le modèle, ses trous en", exact=False)
     expect(gaps).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("3 edges of 18 have a gap")).to_be_visible()
+    expect(page.get_by_text("3 arêtes sur 18 bordent un trou")).to_be_visible()
     expect(page.get_by_label("Son nom", exact=True)).to_have_value("Cale")
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert Axe().run(page, options=WCAG).response["violations"] == []

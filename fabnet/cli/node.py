@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -259,3 +260,30 @@ def node_rotate(name: str, config: Path) -> None:
     click.echo(
         f"fabnet: {name} is asked for a new password; the page shows when it has one", err=True
     )
+
+
+@node.command("export-okw")
+@click.argument("out", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--config", type=FILE, default="node.toml")
+def node_export_okw(out: str, config: Path) -> None:
+    """Write this lab as an Open Know-Where facility, for maps and lists of workshops.
+
+    FILE may be - for the screen. In it are the lab's name, its kinds of machines and their materials,
+    and its place rounded to some 5 km, where node.toml has one. Nothing is sent: whom you give it to is
+    your choice.
+
+    \b
+    Example: fabnet node export-okw workshop.json
+    """
+    from fabnet.joining import write_whole
+    from fabnet.node.okw import facility
+
+    found = load_node(config)
+    text = json.dumps(facility(found, clock.now()), ensure_ascii=False, indent=2) + "\n"
+    if out == "-":
+        click.echo(text, nl=False)
+    else:
+        write_whole(Path(out), text)
+        click.echo(f"fabnet: {out} says what anybody may know of {found.lab}", err=True)
+    if found.place is None:
+        click.echo("fabnet: it has no place: node.toml has none", err=True)

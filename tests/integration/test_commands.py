@@ -73,7 +73,7 @@ def test_help_has_an_example_for_every_command():
         ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["node", "invite"], ["node", "join"],
         ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
-        ["node", "give-back"], ["node", "test-print"],
+        ["node", "give-back"], ["node", "test-print"], ["node", "export-okw"],
         ["node", "install"], ["node", "uninstall"], ["node", "leave"],
         ["design", "add"], ["design", "check"], ["design", "export"],
         ["design", "accept"], ["design", "withdraw"], ["design", "release"], ["demo"],
@@ -341,6 +341,18 @@ def test_a_hosted_node_is_made_where_the_coordinator_looks(tmp_path):
     ]  # fmt: skip
     assert found.slicer == "coordinator"
     one_sentence(fabnet(*words, "--hosted", "creality-ender-3"), "already")
+
+    node = ("--config", tmp_path / "data" / "hosted" / "chez-awa" / "node.toml")
+    told = fabnet("node", "export-okw", tmp_path / "okw.json", *node)
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "it has no place: node.toml has none" in told.stderr
+    written = json.loads((tmp_path / "okw.json").read_text(encoding="utf-8"))
+    assert written["name"] == "Chez Awa"
+    assert [each["model"] for each in written["equipment"]] == [
+        "Creality Ender-3", "Generic printer, bed 220 x 220 mm",
+    ]  # fmt: skip
+    shown = json.loads(fabnet("node", "export-okw", "-", *node).stdout)
+    assert shown["equipment"] == written["equipment"]
 
 
 def test_a_command_without_a_file_says_how_to_name_or_make_one(tmp_path):

@@ -1,9 +1,15 @@
 """A vendor's bundle becomes flat keys; whatever is missing, our own profile takes its place."""
 
 import dataclasses
+import hashlib
+import lzma
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import designs.catalogue
 from designs.materials import material
 from firmware_profiles.loader import all_machines, load_machine, slicer_profile_path
 from firmware_profiles.profile import VendorProfiles
@@ -152,3 +158,26 @@ def test_a_machine_that_no_bundle_knows_has_a_profile_of_its_own_over_the_generi
     assert int(own.keys["default_acceleration"]) <= int(own.keys["machine_max_acceleration_x"])
     assert float(own.keys["retract_speed"]) <= float(own.keys["machine_max_feedrate_e"])
     assert "\n# source: " in slicer_profile_path(name).read_text(encoding="utf-8")
+
+
+READY = [
+    (index.parent / entry["file"], entry)
+    for index in sorted(Path(designs.catalogue.__path__[0]).glob("*/slices.toml"))
+    for entry in tomllib.loads(index.read_text(encoding="utf-8"))["slice"]
+]
+
+
+@pytest.mark.parametrize(
+    ("packed", "entry"), READY, ids=[f"{p.parts[-3]}-{p.stem}" for p, _ in READY]
+)
+def test_the_slices_that_ship_were_made_with_the_profile_that_ships(packed, entry):
+    """Two runs of a slicer differ; the profile that it writes into its G-code does not."""
+    gcode = lzma.decompress(packed.read_bytes())
+    assert hashlib.sha256(gcode).hexdigest() == entry["sha256"]
+    told = dict(re.findall(r"^; (\w+) = (.*)$", gcode.decode(), re.MULTILINE))
+    keys = profile_for(load_machine(entry["preset"]), material(entry["material"]), []).keys
+    newer = {"binary_gcode", "arc_fitting"}  # than the PrusaSlicer 2.5.0 that made them
+    assert {k: told.get(k) for k in keys.keys() - newer} == {
+        k: keys[k].strip('"') if k == "filament_settings_id" else keys[k]
+        for k in keys.keys() - newer
+    }, "run scripts/build-catalogue"

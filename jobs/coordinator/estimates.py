@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from designs.materials import material
+from designs.materials import materials
 from designs.model import PartFacts
 from jobs.estimate import GENERIC_030, estimate
 from jobs.ledger import coefficients, figures
@@ -60,11 +60,12 @@ def reality(ledger: Ledger, parts: Mapping[str, PartFacts]) -> tuple[Compared, .
     fitted = coefficients.fitted(db)
     told = []
     for kind, sliced in figures.known(db).items():
-        part = parts.get(kind.mesh_sha256)
-        if part is None or not kind.preset:
+        part, filament = parts.get(kind.mesh_sha256), materials().get(kind.material)
+        if part is None or filament is None or not kind.preset:
             continue
-        density = material(kind.material).density_g_cm3
-        expected = estimate(part, kind.copies, density, fitted.get(kind.preset, GENERIC_030))
+        expected = estimate(
+            part, kind.copies, filament.density_g_cm3, fitted.get(kind.preset, GENERIC_030)
+        )
         told.append(
             Told(
                 preset=kind.preset, estimated_s=expected.seconds, sliced_s=sliced.seconds,

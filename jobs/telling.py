@@ -29,7 +29,10 @@ class Kind(enum.StrEnum):
 
     OFFERS = "offers"  # plates that a maker answers herself
     BEDS = "beds"  # parts to count, beds to clear, plates to print from a card
-    HUB = "hub"  # lots to inspect, parcels to pack and to hand over
+    ADVICE = (
+        "advice"  # a hospital's complaint of pieces, with an inspector's advice to who made them
+    )
+    HUB = "hub"  # bags to be fetched, lots to inspect, parcels to pack and to hand over
     TEAM = "team"  # requests to confirm, labs to let in
     ALARM = "alarm"  # something went wrong at a printer, which may still be hot
     DIGEST = "digest"  # once a day, all that waits
@@ -60,7 +63,7 @@ TO_REQUESTERS = (
 #: What people of a role can choose to be told, in the order of the page.
 CHOICES: Mapping[Role, tuple[Kind, ...]] = MappingProxyType(
     {
-        Role.MAKER: (Kind.ALARM, Kind.OFFERS, Kind.BEDS, Kind.DIGEST),
+        Role.MAKER: (Kind.ALARM, Kind.OFFERS, Kind.BEDS, Kind.ADVICE, Kind.DIGEST),
         Role.INSPECTOR: (Kind.HUB, Kind.DIGEST),
         Role.STEWARD: (Kind.ALARM, Kind.TEAM, Kind.HUB, Kind.DIGEST),
     }
@@ -71,7 +74,8 @@ TOLD_BY: Mapping[str, Kind] = MappingProxyType(
         "offer": Kind.OFFERS,
         "clear": Kind.BEDS, "harvest": Kind.BEDS, "print": Kind.BEDS,
         "inspect": Kind.HUB, "rework": Kind.HUB, "release": Kind.HUB, "pack": Kind.HUB,
-        "dispatch": Kind.HUB, "complaint": Kind.HUB,
+        "dispatch": Kind.HUB, "complaint": Kind.HUB, "pickup": Kind.HUB,
+        "advice": Kind.ADVICE,
         "admit": Kind.TEAM, "unheard": Kind.TEAM, "confirm": Kind.TEAM,
         "need": Kind.TEAM,
     }
@@ -97,6 +101,9 @@ PACES: Mapping[Kind, Pace] = MappingProxyType(
         # Who stands beside the printer has cleared it before she would be told.
         Kind.BEDS: Pace(
             patience=timedelta(minutes=10), gap=timedelta(hours=2), good_for=timedelta(hours=12)
+        ),
+        Kind.ADVICE: Pace(
+            patience=timedelta(0), gap=timedelta(hours=4), good_for=timedelta(days=2)
         ),
         Kind.HUB: Pace(
             patience=timedelta(minutes=30), gap=timedelta(hours=4), good_for=timedelta(hours=12)

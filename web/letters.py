@@ -103,6 +103,8 @@ def letter(
     else:
         subject, text = _words(speech, kind, facts, head.network)
         path = CHOICE_PATH if kind is Kind.HELLO else WAITING_PATH
+        if kind is Kind.ADVICE:
+            path = f"/labs/{facts['name']}/given"
     stop = f"{head.public_url}{STOP_PATH}/{stop_token(head.secret, reader)}"
     _ = speech.gettext
     return Letter(
@@ -218,11 +220,19 @@ def _words(
                 "Clear the bed, count the parts and say so here. The printer does not heat or move"
                 " before."
             )
+        case Kind.ADVICE:
+            subject = _("How your pieces can be made better")
+            text = _(
+                "A hospital has written what was wrong with pieces, and an inspector says what can be"
+                " done better. Thank you for every piece, these too. Read both here:"
+            )
         case Kind.HUB:
             subject = ngettext(
                 "1 thing waits at the hub", "%(num)s things wait at the hub", count, name=name
             )
-            text = _("Lots to inspect, or parcels to pack and hand over. See which here:")
+            text = _(
+                "Bags to fetch, lots to inspect, or parcels to pack and hand over. See which here:"
+            )
         case Kind.TEAM:
             subject = ngettext(
                 "1 request waits for you: %(name)s", "%(num)s requests wait for you",

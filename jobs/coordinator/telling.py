@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from jobs.coordinator.people import person
 from jobs.errors import InvalidFieldError
-from jobs.ledger import labs, notices
+from jobs.ledger import complaints, labs, notices
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
@@ -36,6 +36,8 @@ from jobs.telling import (
 )
 
 _MOST_WEBHOOK = 500
+#: So long advice is told; sooner than anything is told a second time.
+_NEW = AGAIN_AFTER - timedelta(hours=1)
 _WEBHOOK = re.compile(r"https?://[!-~]+")
 
 
@@ -209,7 +211,7 @@ def _silences(db: sqlite3.Connection, now: datetime) -> tuple[Notice, ...]:
 def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
     """Return what waits for anybody: a steward's list holds everybody's."""
     titles = {where: facts.title for where, facts in labs.printers(db).items()}
-    return [
+    found = [
         Thing(
             kind=each.kind,
             key=f"{each.kind}:{each.key}",
@@ -218,4 +220,9 @@ def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
             since=each.since,
         )
         for each in waiting(db, Role.STEWARD, now=now)
+    ]
+    # Advice waits for nobody: it is told once, to whose lab it is, while it is new.
+    return found + [
+        Thing(kind="advice", key=f"advice:{each.id}", node=node, name=node, since=each.read_at)
+        for each, node in complaints.passed_on(db, now - _NEW)
     ]

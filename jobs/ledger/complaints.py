@@ -74,6 +74,17 @@ def told_to(db: sqlite3.Connection, node: str) -> tuple[Complaint, ...]:
     return tuple(map(_complaint, rows))
 
 
+def passed_on(db: sqlite3.Connection, after: datetime) -> tuple[tuple[Complaint, str], ...]:
+    """Return what was passed on since then, once for each lab that it is for."""
+    nodes = [row[0] for row in db.execute("select id from node order by id")]
+    return tuple(
+        (each, node)
+        for node in nodes
+        for each in told_to(db, node)
+        if each.read_at is not None and each.read_at > after
+    )
+
+
 def photo(db: sqlite3.Connection, complaint_id: str, number: int) -> bytes:
     """Return one photo as a JPEG; the first is number 1.
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from jobs.joining import Standing
-from jobs.ledger import hub, views
+from jobs.ledger import first_mile, hub, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
 from jobs.ledger.needs import OPEN
@@ -26,7 +26,8 @@ class Waiting:
     that has not said what it holds since the ledger was put back), "confirm" (order), "need" (order whose
     requester has not said whether she still needs it), "offer"
     (attempt that its maker answers herself), "print" (attempt that a person prints by hand, and
-    counts), "clear" (node/printer), "harvest" (attempt), "complaint" (of a batch), "inspect" (lot), "rework"
+    counts), "clear" (node/printer), "harvest" (attempt), "complaint" (of a batch), "pickup" (that
+    nobody does yet), "inspect" (lot), "rework"
     (lot of which pieces are put right), "release" (lot that a second person signs), "pack" (order), "dispatch"
     (batch).
     """
@@ -43,7 +44,7 @@ class Waiting:
 #: What is done first: answers that others wait for, then printers that stand still, then the hub.
 URGENCY = (
     "unheard", "admit", "confirm", "need", "offer", "clear", "harvest", "print", "complaint",
-    "inspect", "rework", "release", "pack", "dispatch",
+    "pickup", "inspect", "rework", "release", "pack", "dispatch",
 )  # fmt: skip
 
 
@@ -224,6 +225,11 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
             (BatchState.PACKED,),
         )
         if not hub.unsigned_in(db, r["id"])
+    ]
+    found += [
+        Waiting(kind="pickup", key=each.id, order_id="", text=each.lab, since=each.announced_at)
+        for each in first_mile.open_pickups(db)
+        if not each.driver
     ]
     found += [
         Waiting(

@@ -1,21 +1,26 @@
 """A hospital complains with photos; an inspector reads it; its makers, and they alone, get it with advice."""
 
 import io
+from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
-from jobs.coordinator import complaints, deliveries
+from jobs.coordinator import complaints, deliveries, first_mile, telling
 from jobs.coordinator.people import add_person
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import complaints as reading
 from jobs.ledger import views
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
+from jobs.telling import TOLD_BY, Kind
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE
 from tests.integration.test_deliveries import address, order_of, packed
+from tests.integration.test_recalls import makes_a_lot
 from tests.integration.test_web import hashed
 from tests.unit.web.test_photos import a_photo
+from web.letters import Letterhead, Reader, letter
 
 __all__ = ["hashed"]
 
@@ -130,3 +135,44 @@ def test_it_is_kept_once_and_not_before_the_parcel_has_left_nor_without_end(site
         complain(world, batch, photos=[b"x"] * 4)
     with pytest.raises(RefusedError, match="has not left"):
         complain(world, packed(world, 2))
+
+
+def test_makers_are_told_once_by_mail_of_a_complaint_with_advice(site):
+    world, batch = site.world, packed(site.world)
+    for login in ("maker", "inspector"):
+        chosen = telling.choice_of(world.ledger, login)
+        told = replace(chosen, address=f"{login}@example.org", quiet_from_min=0, quiet_to_min=0)
+        telling.choose(world.ledger, told, world.now)
+    deliveries.dispatch(world.ledger, batch, "inspector", world.now)
+    kept, passed = (complain(world, batch, text=text) for text in ("a dent", "a sharp edge"))
+    complaints.read(world.ledger, kept, "", "inspector", world.now, pass_on=False)
+    complaints.read(world.ledger, passed, "File it.", "inspector", world.now, pass_on=True)
+    for _day in range(3):
+        for _time in range(4):
+            telling.tell(world.ledger, world.now, UTC)
+            world.pass_time(hours=6)
+    rows = world.ledger.reading.execute("select * from notice where kind = 'advice'").fetchall()
+    assert [(row["login"], row["recipient"]) for row in rows] == [("maker", "maker@example.org")]
+    head = Letterhead(network="N", public_url="https://n.example", secret=b"k" * 32)
+    reader = Reader(to="maker@example.org", login="maker")
+    found = letter(Kind.ADVICE, {"count": 1, "name": NODE}, "en", reader, head)
+    assert found.url == f"https://n.example/labs/{NODE}/given"
+    assert "inspector" in found.text
+
+
+def test_stewards_are_told_of_bags_that_nobody_fetches(site):
+    world = site.world
+    world.order(1)
+    code = makes_a_lot(world)
+    waits = first_mile.announce(world.ledger, NODE, [code], world.now, "here", "maker", world.now)
+
+    def keys(role):
+        found = waiting(world.ledger.reading, role, NODE, world.now)
+        return [each.key for each in found if each.kind == "pickup"]
+
+    assert (keys(Role.STEWARD), keys(Role.INSPECTOR), keys(Role.MAKER)) == ([waits], [waits], [])
+    assert TOLD_BY["pickup"] is Kind.HUB
+    page = site.person("steward").get("/waiting", headers=ENGLISH).text
+    assert f'href="/pickups/{waits}"' in page
+    first_mile.give(world.ledger, waits, "Sam", world.now)
+    assert keys(Role.STEWARD) == []

@@ -11,7 +11,7 @@ from jobs.ledger.notices import NoticeState
 from jobs.model import Role
 from jobs.telling import CHOICES, Channel, Kind
 from tests.doubles.pages import PASSWORD, Site
-from tests.doubles.world import a_request
+from tests.doubles.world import NODE, a_request
 from web.auth import hash_password
 from web.letters import Letterhead, Reader, letter, stop_token
 from web.pages.telling import KINDS, LETTERS, STATES
@@ -220,6 +220,9 @@ def test_letters_are_short_and_have_one_thing_to_do(site, kind, count, language)
     }
     if kind is Kind.DIGEST:
         facts = {Kind.OFFERS: count, Kind.BEDS: 1, Kind.HUB: 2, Kind.TEAM: 3}
+    if kind is Kind.ADVICE:
+        site.world.add_lab()
+        facts["name"] = NODE
     made = letter(kind, facts, language, AWA, head, "/ask")
     assert "%(" not in made.subject + made.whole
     assert len(made.subject) < 70

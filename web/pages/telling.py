@@ -33,7 +33,10 @@ KINDS = {
     ),
     Kind.OFFERS: lazy_gettext("Plates wait for my answer. Every four hours at most"),
     Kind.BEDS: lazy_gettext("A bed is to be cleared and counted. Every two hours at most"),
-    Kind.HUB: lazy_gettext("Lots to inspect, parcels to pack. Every four hours at most"),
+    Kind.ADVICE: lazy_gettext("A hospital has complained of our pieces, with advice"),
+    Kind.HUB: lazy_gettext(
+        "Bags to fetch, lots to inspect, parcels to pack. Every four hours at most"
+    ),
     Kind.TEAM: lazy_gettext("Requests to confirm, workshops to let in. Every hour at most"),
     Kind.DIGEST: lazy_gettext("Once a day, all that waits. Nothing where nothing waits"),
 }
@@ -42,6 +45,7 @@ LETTERS = {
     Kind.ALARM: lazy_gettext("alarm"),
     Kind.OFFERS: lazy_gettext("plates to answer"),
     Kind.BEDS: lazy_gettext("beds to clear"),
+    Kind.ADVICE: lazy_gettext("advice on pieces"),
     Kind.HUB: lazy_gettext("work at the hub"),
     Kind.TEAM: lazy_gettext("requests to answer"),
     Kind.DIGEST: lazy_gettext("the day’s summary"),

@@ -19,15 +19,22 @@ import msgspec
 import requests
 from octorest import OctoRest
 
+from printers.bounded_http import BoundedAdapter, TooLongError
 from printers.errors import BusyPrinterError, OctoPrintError, OctoPrintLostError
 from printers.octoprint_job import Job, Line, Login, PastHeat, Readings, Trouble
 
 _T = TypeVar("_T")
 
-#: Seconds to connect and seconds without a byte; an OctoPrint that hangs holds nobody up longer.
+#: Seconds to connect and seconds without a byte. A whole answer may take twice the second.
 _TIMEOUT_S = (1.5, 4.0)
 _UPLOAD_TIMEOUT_S = (1.5, 60.0)
 _REDIRECTS = range(300, 400)
+#: Nobody answers, or not to the end.
+_BROKEN_OFF = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
 _NO_KEY = {401, 403}
 _MOST_WORDS = 200
 
@@ -43,6 +50,10 @@ class _Session(requests.Session):
         self._prefix = parts.path.rstrip("/")
         self._url = url
         self.headers["X-Api-Key"] = api_key
+        # What is packed may be a thousand times as long when it is unpacked.
+        self.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, BoundedAdapter())
         # A login for the websocket sets some; with them a request would be asked for a CSRF token.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
@@ -52,12 +63,22 @@ class _Session(requests.Session):
         kwargs["timeout"] = kwargs.get("timeout") or _TIMEOUT_S
         # A redirect would carry the key to another address.
         kwargs["allow_redirects"] = False
+        kwargs["stream"] = True
         # octorest's addresses lack the path, ours have it.
         rest = str(url).removeprefix(self._url).removeprefix(self._site)
         try:
             answer = super().request(method, self._site + self._prefix + rest, *args, **kwargs)
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise OctoPrintLostError(self._url, refused=_is_refused(error)) from error
+            with answer:
+                if answer.headers.get("Content-Encoding", "identity") != "identity":
+                    raise OctoPrintError(
+                        self._url, "its answer cannot be read; is this an OctoPrint?"
+                    )
+                answer.content  # noqa: B018 - it is read here, in its bounds
+        except _BROKEN_OFF as error:
+            if _has_cause(error, TooLongError):
+                raise OctoPrintError(self._url, "its answer does not end") from error
+            refused = _has_cause(error, ConnectionRefusedError)
+            raise OctoPrintLostError(self._url, refused=refused) from error
         except requests.RequestException as error:
             raise OctoPrintError(self._url, f"it cannot be asked: {error}") from error
         self._check(answer, is_read=str(method).upper() == "GET")
@@ -300,11 +321,11 @@ class _Form:
         return b""
 
 
-def _is_refused(error: BaseException) -> bool:
-    """Return whether the other machine said that nothing listens on that port."""
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    """Return whether an error came of such a one, through all that the libraries put around it."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ConnectionRefusedError):
+        if isinstance(seen, kind):
             return True
         inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
         seen = seen.__cause__ or (inner if isinstance(inner, BaseException) else seen.__context__)

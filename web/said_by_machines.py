@@ -93,6 +93,7 @@ SENTENCES = (
     _("it does not answer; is it switched on, and is the network there?"),
     _("it does not answer; is it started, and is the network there?"),
     _("its answer cannot be read; is this an OctoPrint?"),
+    _("its answer does not end"),
     _("it does not accept the API key; make a new one in its settings (Application Keys)"),
     _("it is at %(url)s; write that address"),
     _("it cannot be asked: %(what)s"),

@@ -49,10 +49,8 @@ def likely(queues: Iterable[Queue], now: datetime) -> Likely | None:
     known = sorted(queues, key=lambda q: (q.node, q.printer, q.done_at, q.plates))
     if not known:
         return None
-    good, scrap = sum(q.good for q in known), sum(q.scrap for q in known)
-    mean = (good + _GOOD) / (good + scrap + _ALL)
-    # A printer that has made little is taken to be as all others.
-    fails = np.array([1 - (q.good + mean * _ALL) / (q.good + q.scrap + _ALL) for q in known])
+    mean = mean_good([(q.good, q.scrap) for q in known])
+    fails = np.array([1 - good_share(q.good, q.scrap, mean) for q in known])
     wait_s = np.array([max(0.0, (q.done_at - now).total_seconds()) for q in known])
     plates = np.array([q.plates for q in known])
     chance = np.random.default_rng(_SEED)
@@ -64,6 +62,21 @@ def likely(queues: Iterable[Queue], now: datetime) -> Likely | None:
     seconds = (wait_s * slower).max(axis=1) + np.where(failed > 0, again, 0.0)
     p50, p90 = (float(np.quantile(seconds, part)) for part in (0.5, 0.9))
     return Likely(p50=_minute(now, p50), p90=_minute(now, p90))
+
+
+def mean_good(counted: Iterable[tuple[int, int]]) -> float:
+    """Return the share of all pieces that come out good, 0..1; `counted` are (good, scrap)."""
+    known = tuple(counted)
+    good, scrap = sum(each for each, _ in known), sum(each for _, each in known)
+    return (good + _GOOD) / (good + scrap + _ALL)
+
+
+def good_share(good: int, scrap: int, mean: float) -> float:
+    """Return the share of a printer's pieces that come out good, > 0.
+
+    Who has made little is taken to be as all others: `mean` as of `mean_good`.
+    """
+    return (good + mean * _ALL) / (good + scrap + _ALL)
 
 
 def _minute(now: datetime, seconds: float) -> datetime:

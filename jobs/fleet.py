@@ -75,6 +75,7 @@ class FleetPrinter:
     weekly_h: float = 0.0  # of printing that its lab gives in a calendar week; 0: no ceiling
     week_left_s: float = math.inf  # of them: what its lab's printers together may still be given
     process: str = PRINTED
+    good: float = 1.0  # the share of its pieces that come out good, > 0: what is bad is made again
 
     @property
     def week(self) -> Week:

@@ -9,7 +9,7 @@ many plates, one after another; the clock of `jobs.split` says when each is done
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -45,6 +45,18 @@ class Share:
     printer: str
     plates: tuple[tuple[int, int], ...]  # (copies, how many plates), one after another
     in_time: bool  # there is time for all that is asked: a plate that comes late here need not
+
+    @property
+    def pieces(self) -> int:
+        """All its pieces."""
+        return sum(copies * times for copies, times in self.plates)
+
+    def with_more(self, pieces: int) -> Share:
+        """Return it with so many pieces more, on plates as full as they are."""
+        full = self.plates[0][0]
+        plates, last = divmod(self.pieces + pieces, full)
+        runs = ((full, plates), (last, 1))
+        return replace(self, plates=tuple(run for run in runs if all(run)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +103,9 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     net = Network(
         name=np.array([f"{n:07}" for n in range(count)], dtype=np.str_),
         node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
-        speed=np.ones(count), good=np.ones(count), busy_min=weeks.busy_min,
+        # What comes out bad is made again: a plate takes as much longer. Its pieces are those asked
+        # for, since nobody can say beforehand which of them are bad.
+        speed=np.array([p.good for p in able], np.float64), good=np.ones(count), busy_min=weeks.busy_min,
         spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),
         most=plates.most, plate_min=plates.plate_min, piece_min=plates.piece_min,
         plate_g=np.zeros(plates.most.shape), piece_g=plates.piece_g,
@@ -102,6 +116,7 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
         net, most=plates.ideal_most, plate_min=plates.ideal_plate_min,
         piece_min=plates.ideal_piece_min, piece_g=plates.ideal_piece_g,
         calendar=weeks.bare[first].astype(np.int64), busy_min=weeks.least_busy_min,
+        speed=np.ones(count),
     )  # fmt: skip
     return Arrays(
         needs=lines, parts=parts, printers=able, net=net, ideal=ideal,
@@ -244,7 +259,9 @@ def shares(given: Arrays) -> list[Share]:
     for _ in range(_ROUNDS):
         found = _in_time(given.net, lines)
         if not found.missing.any():
-            return _read(given, needs, lines, found.rows, in_time=found.in_time >= 1.0 - TINY)
+            in_time = found.in_time >= 1.0 - TINY
+            read = _read(given, needs, lines, found.rows, in_time=in_time)
+            return _gathered(given, read) if in_time else read
         needs = _whole_kits(needs, np.floor(lines.pieces - found.missing + TINY))
         if not needs:
             return []
@@ -319,3 +336,46 @@ def _read(
             )
         )  # fmt: skip
     return found
+
+
+def _gathered(given: Arrays, found: list[Share]) -> list[Share]:
+    """Put what small lots have of a part on the lab that makes most of it, where a spool holds it.
+
+    The early day that was planned for leaves rests which the real one need not. Where it should make
+    anything late, the clock leaves that out, and it is placed plate by plate.
+    """
+    spare_g = {(p.node, p.printer): p.grams for p in given.printers}
+    grams = _grams_of(given)
+    of_line: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for n, share in enumerate(found):
+        of_line.setdefault((share.order_id, share.part_id), {}).setdefault(share.node, []).append(n)
+        spare_g[share.node, share.printer] -= grams(share, share.pieces)
+    gone: set[int] = set()
+    for labs in of_line.values():
+        lots = sorted((sum(found[n].pieces for n in mine), lab) for lab, mine in labs.items())
+        for pieces, lab in lots[:-1]:
+            if pieces >= LEAST_LOT:
+                break
+            # The largest lot first; of a lab the printer with most of it.
+            for n in sorted(labs[lots[-1][1]], key=lambda n: (-found[n].pieces, n)):
+                to = found[n]
+                more_g = grams(to, pieces)
+                if more_g <= spare_g[to.node, to.printer]:
+                    spare_g[to.node, to.printer] -= more_g
+                    found[n] = to.with_more(pieces)
+                    gone.update(labs[lab])
+                    break
+    return [share for n, share in enumerate(found) if n not in gone]
+
+
+def _grams_of(given: Arrays) -> Callable[[Share, int], float]:
+    """Return what tells the filament of so many pieces of a share."""
+    part = {(n.order_id, n.part_id): int(given.lines.part[k]) for k, n in enumerate(given.needs)}
+    cls = {(p.node, p.printer): int(given.net.cls[k]) for k, p in enumerate(given.printers)}
+    piece_g = given.net.piece_g
+
+    def grams(share: Share, pieces: int) -> float:
+        q, c = part[share.order_id, share.part_id], cls[share.node, share.printer]
+        return float(piece_g[q, c]) * pieces
+
+    return grams

@@ -2,12 +2,13 @@
 
 Pure and deterministic: the same facts give the same plan, in whatever order they are passed.
 Where there are few plates each goes, by due date, to the printer with the lowest cost: when it would
-be printed, and what the way and a parcel more are worth; one that can still be in time goes before any
-that cannot. Within an order the part that is furthest behind comes next, full plates before part
-plates. Where there are many, each printer first gets its share of all orders together
-(`jobs.shares`), laid out by its own clock (`jobs.clocks`), and only what is left is placed plate by
-plate. Where not all fits, only what makes whole kits is placed. What cannot be placed comes back as
-a shortfall with the reasons, and every printer gets a row that says what it got, or why nothing.
+be printed, what comes out bad there, and what the way and a parcel more are worth; one that can
+still be in time goes before any that cannot. Within an order the part that is furthest behind comes
+next, full plates before part plates. Where there are many, each printer first gets its share of all
+orders together (`jobs.shares`), laid out by its own clock (`jobs.clocks`), and only what is left is
+placed plate by plate. Where not all fits, only what makes whole kits is placed. What cannot be placed
+comes back as a shortfall with the reasons, and every printer gets a row that says what it got, or why
+nothing.
 
 Leaves whether a printer can make a part at all to `jobs.fleet`, the moment to offer to
 `jobs.assign`, and nesting to `designs.packing`.
@@ -200,8 +201,10 @@ class _Heap:
         return None
 
     def _cost(self, need: Need, plate: Run, labs: set[str]) -> tuple[bool, float]:
-        km = self._km[plate.node, plate.printer]
-        cost = (plate.done_at - self._clocks.now).total_seconds() + KM_S * km
+        key = (plate.node, plate.printer)
+        km, good = self._km[key], self._clocks.printer(key).good
+        again_s = plate.seconds * (1 / good - 1)  # what comes out bad is made again
+        cost = again_s + (plate.done_at - self._clocks.now).total_seconds() + KM_S * km
         if plate.node not in labs:
             cost += PARCEL_S
         return plate.done_at > need.print_by, cost

@@ -16,6 +16,7 @@ from designs.library import Library
 from designs.model import Bed, OtherPart
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
+from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, bed_of, fits_of
 from jobs.fleet import FleetPrinter, Need, km_between
 from jobs.ledger import labs, recalls, views
@@ -116,6 +117,8 @@ def _fleet(
     fleet, facts = [], {}
     load = _load(db)
     given, suspects = labs.given_s(db, now), recalls.suspects(db)
+    counted = labs.yields(db)
+    mean = mean_good(counted.values())
     for node in labs.fleet(db):
         bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
         for printer in node.printers:
@@ -143,6 +146,7 @@ def _fleet(
                     weekly_h=node.weekly_h,
                     week_left_s=labs.week_left_s(node.weekly_h, bound),
                     process=printer.facts.process,
+                    good=round(good_share(*counted.get(key, (0, 0)), mean), 3),
                 )
             )
     return tuple(fleet), facts

@@ -1,0 +1,115 @@
+"""What comes out bad is planned for, and no lab gets a small lot where that costs nobody."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import plan_audit
+from jobs.chances import good_share, mean_good
+from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.shares import LEAST_LOT, arrays, shares
+from jobs.split import split
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FIT = Fit(
+    most=2, needed_mm=176.0, bed_mm=246.0, seconds_first=3000.0, seconds_more=2800.0,
+    grams_each=18.0,
+)  # fmt: skip
+
+
+def a_printer(node, **changes):
+    facts = {"online": True, "paused": False, "material": "PETG", "grams": 1e6, "printer": "p1"}
+    return FleetPrinter(node=node, **(facts | changes))
+
+
+def a_need(pieces, due=date(2026, 12, 1), order="o1"):
+    return Need(
+        order_id=order, part_id="frame", pieces=pieces, per_kit=1, due=due, materials=("PETG",),
+        mesh_sha256="frame",
+    )  # fmt: skip
+
+
+def fits(fleet):
+    return {("frame", p.node, p.printer): FIT for p in fleet}
+
+
+def given_to(plan):
+    found = {}
+    for run in plan.runs:
+        found[run.node] = found.get(run.node, 0) + run.pieces
+    return found
+
+
+some_yields = st.lists(st.floats(0.3, 1.0), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_yields, st.integers(1, 400), st.integers(25, 40), st.sampled_from([0, 10_000]))
+def test_every_piece_is_placed_once_whatever_the_yields(goods, pieces, day, few_plates):
+    fleet = [a_printer(f"lab-{n}", good=good) for n, good in enumerate(goods)]
+    due = date(2026, 11, day) if day <= 30 else date(2026, 12, day - 30)
+    needs = [a_need(pieces, due)]
+    plan = split(needs, fleet, fits(fleet), NOW, few_plates)
+    plan_audit.check(plan, needs, fleet, fits(fleet), NOW)
+    assert sum(given_to(plan).values()) == pieces
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.floats(0.3, 0.6), st.integers(40, 400), st.booleans(), st.sampled_from([0, 10_000])
+)  # fmt: skip
+def test_of_two_like_printers_the_one_with_more_scrap_gets_no_more(good, pieces, first, few_plates):
+    fleet = [a_printer("lab-a", good=good if first else 1.0), a_printer("lab-b", good=1.0)]
+    if not first:
+        fleet[1] = replace(fleet[1], good=good)
+    poor, better = ("lab-a", "lab-b") if first else ("lab-b", "lab-a")
+    found = given_to(split([a_need(pieces)], fleet, fits(fleet), NOW, few_plates))
+    assert found.get(poor, 0) <= found.get(better, 0) + FIT.most
+
+
+def test_with_shares_each_lab_has_the_time_to_make_its_scrap_again():
+    fleet = [a_printer("lab-a", good=0.5), a_printer("lab-b"), a_printer("lab-c")]
+    need = a_need(400)
+    alike = [replace(p, good=1.0) for p in fleet]
+    before = given_to(split([need], alike, fits(fleet), NOW, 0))
+    after = given_to(split([need], fleet, fits(fleet), NOW, 0))
+    assert sum(before.values()) == sum(after.values()) == 400
+    assert after["lab-a"] < 0.7 * before["lab-a"]
+
+
+def test_what_nobody_could_beat_does_not_count_scrap():
+    fleet = [a_printer("lab-a", good=0.5)]
+    (bound,) = split([a_need(20)], fleet, fits(fleet), NOW).bounds
+    (same,) = split([a_need(20)], [a_printer("lab-a")], fits(fleet), NOW).bounds
+    assert bound == same
+
+
+@settings(max_examples=30, deadline=None)
+@given(some_yields, st.lists(st.integers(30, 300), min_size=1, max_size=3))
+def test_shares_give_no_lab_a_small_lot_where_all_is_in_time(goods, pieces):
+    fleet = [
+        a_printer(f"lab-{n}", good=good, km=50.0 * n, queue_s=(3600.0 * 7 * n,))
+        for n, good in enumerate(goods)
+    ]
+    needs = [a_need(each, date(2027, 2, 1), f"o{n}") for n, each in enumerate(pieces)]
+    lots = {}
+    for share in shares(arrays(needs, fleet, fits(fleet), NOW)):
+        assert share.in_time
+        key = (share.order_id, share.node)
+        lots[key] = lots.get(key, 0) + sum(copies * times for copies, times in share.plates)
+    assert min(lots.values()) >= LEAST_LOT
+    found = {}
+    for run in split(needs, fleet, fits(fleet), NOW, 0).runs:
+        found[run.order_id, run.node] = found.get((run.order_id, run.node), 0) + run.pieces
+    assert min(found.values()) >= LEAST_LOT
+
+
+def test_who_has_made_little_is_taken_to_be_as_all_others():
+    mean = mean_good([(0, 0), (90, 10)])
+    assert 0.89 < mean < 0.91
+    assert good_share(0, 0, mean) == mean
+    assert good_share(0, 1, mean) > 0.8
+    assert 0 < good_share(0, 500, mean) < 0.05
+    assert mean_good([]) == 0.9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -45,10 +45,15 @@ class Shares:
     not_before: datetime | None
     labs: tuple[LabShare, ...]  # who makes most comes first
     nothing: tuple[Nothing, ...]  # the commonest reason comes first
+    #: Printers of which no reason is kept: in a large network those that others are sooner than.
+    unlisted: int
 
 
-def shares(view: OrderView) -> Shares:
-    """Return the plan of an order in the order in which a steward reads it."""
+def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Shares:
+    """Return the plan of an order in the order in which a steward reads it.
+
+    `printers` are all of the network, by node and printer.
+    """
     books = [line.books for line in view.lines]
     to_come = view.order.state is OrderState.CONFIRMED and any(b.coming + b.jobs for b in books)
     short = sum(b.deficit for b in books)
@@ -68,6 +73,9 @@ def shares(view: OrderView) -> Shares:
         not_before=view.not_before if to_come and ends and not short else None,
         labs=labs,
         nothing=nothing,
+        unlisted=len(set(printers) - {(row.node, row.printer) for row in view.plan})
+        if view.plan and view.order.state is OrderState.CONFIRMED
+        else 0,
     )
 
 

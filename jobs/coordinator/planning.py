@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,7 +29,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState, ReasonCode
 from jobs.planned import Plan, PrinterRow, Run
 from jobs.split import split
-from jobs.stock import Forecast, Weight, forecast
+from jobs.stock import Forecast, RunsOut, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
 
 #: Up to so many rows, the reason of every printer and need is kept.
@@ -44,6 +44,17 @@ _RESERVING = (
     AttemptState.GRANTED,
     AttemptState.PRINTING,
 )
+
+#: The plates that printers are bound to.
+_BOUND = f"""
+select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
+ coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id
+from attempt a join job j on j.id = a.job_id
+where a.state in ({",".join(f"'{state}'" for state in _RESERVING)})
+union all
+select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id from job j
+where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
+"""
 
 
 def snapshot(
@@ -181,25 +192,40 @@ def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[tuple[float, ..
 
 def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the plates that printers are bound to: what they hold, then what is planned for them."""
-    states = ",".join(f"'{state}'" for state in _RESERVING)
-    return db.execute(
-        f"""
-        select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
-          coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id
-        from attempt a join job j on j.id = a.job_id where a.state in ({states})
-        union all
-        select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id from job j
-        where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
-        order by rank, at, 8
-        """
-    ).fetchall()
+    return db.execute(f"{_BOUND} order by rank, at, 8").fetchall()
 
 
-def stock(ledger: Ledger, now: datetime) -> Forecast:
-    """Return what all that is planned will use of the spools, and where they do not reach."""
+def shortages(ledger: Ledger, now: datetime) -> tuple[RunsOut, ...]:
+    """Return where spools do not hold what is planned, the first to run out first.
+
+    Cheap where there is none: only printers that lack filament are put on the clock.
+    """
+    db = ledger.reading
+    spools = {key: about.spool for key, about in labs.printers(db).items()}
+    lacking = {
+        (row["node"], row["printer"])
+        for row in db.execute(
+            "select node, printer, sum(grams) as grams, min(material) as one, max(material) as other"
+            f" from ({_BOUND}) group by node, printer"
+        )
+        if (spool := spools.get((row["node"], row["printer"]))) is not None
+        and (row["grams"] > spool.grams or {row["one"], row["other"]} != {spool.material})
+    }
+    return stock(ledger, now, lacking).shortages if lacking else ()
+
+
+def stock(
+    ledger: Ledger, now: datetime, only: Collection[tuple[str, str]] | None = None
+) -> Forecast:
+    """Return what all that is planned will use of the spools, and where they do not reach.
+
+    `only` are printers, by node and printer; None: all.
+    """
     db = ledger.reading
     plates: dict[tuple[str, str], list[Weight]] = {}
     for row in _bound(db):
+        if only is not None and (row["node"], row["printer"]) not in only:
+            continue
         weight = Weight(
             material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"])
         )
@@ -211,6 +237,7 @@ def stock(ledger: Ledger, now: datetime) -> Forecast:
     whole = [
         replace(printer, grams=spools[printer.node, printer.printer], queue_s=())
         for printer in fleet
+        if only is None or (printer.node, printer.printer) in only
     ]
     return forecast(
         [(printer, plates.get((printer.node, printer.printer), ())) for printer in whole], now

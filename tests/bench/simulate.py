@@ -342,8 +342,8 @@ def draw(curves, path):
     colours = dict(zip(WAYS, ("#888888", "#d08000", "#2070c0", "#7040a0", "#108040"), strict=True))
     width = max(len(c) for c in curves.values())
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 400" font-family="sans-serif">',
-        '<rect width="720" height="400" fill="white"/>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 0 730 400" font-family="sans-serif">',
+        '<rect x="-10" width="730" height="400" fill="white"/>',
         '<path d="M50 20V360H610" fill="none" stroke="black"/>',
     ]
     for day in range(0, width // 4 + 1, 2):

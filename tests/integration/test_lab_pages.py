@@ -1,12 +1,13 @@
 """The pages of a network of labs: who makes what and why, offers, stock and hours, printing by hand."""
 
+import math
 import re
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, lots, nodes, orders
+from jobs.coordinator import deliveries, harvests, lots, nodes, orders, planning
 from jobs.coordinator.people import add_person
 from jobs.ledger import history, labs, streams, upkeep, views
 from jobs.ledger.waiting import waiting
@@ -198,6 +199,41 @@ def test_the_fleet_shows_beds_stock_links_and_hours(site):
     assert "OctoPrint · 250 × 210 × 210 mm" in text
     assert "asks before each plate" in text
     assert "to the hub" not in text
+
+
+def test_what_filament_will_be_short_is_on_the_fleet_page_with_its_day(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B, grams=1.0)
+    world.order(6)
+    world.plan()
+    world.tick()
+    steward = site.person("steward")
+    assert "short by" not in steward.get("/fleet?lang=en").text
+    world.can(A, grams=20.0)
+    text = sections(steward.get("/fleet?lang=en").text)
+    grams = re.search(r"PETG: (\d+) g short by Tuesday 24 November – Lab lab-a, Printer", text)[1]
+    (short,) = planning.shortages(world.ledger, world.now)
+    assert (short, int(grams)) == (
+        planning.stock(world.ledger, world.now).shortages[0], math.ceil(short.missing_g),
+    )  # fmt: skip
+    maker = sections(site.person("maker").get("/fleet?lang=fr").text)
+    assert f"PETG : il manquera {grams} g mardi 24 novembre" in maker
+    assert "short by" not in site.person("inspector").get("/fleet?lang=en").text
+    world.can(A, grams=900.0)
+    assert planning.shortages(world.ledger, world.now) == ()
+
+
+def test_the_plan_says_when_printers_are_not_listed(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    steward, path = site.person("steward"), f"/orders/{order_id}?lang=en"
+    assert "not listed" not in steward.get(path).text
+    world.add_lab(B)
+    text = sections(steward.get(path).text)
+    assert "1 more printer got nothing and is not listed: others are done sooner" in text
 
 
 def test_distances_are_from_the_hub(world, hashed):

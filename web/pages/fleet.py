@@ -12,13 +12,14 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.library import Library
-from jobs.coordinator import nodes
+from jobs.coordinator import nodes, planning
 from jobs.fleet import km_between
 from jobs.ledger import labs
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.messages import PrinterTele
 from jobs.model import Role
+from jobs.stock import RunsOut
 from printers.model import MANUAL, PrinterState
 from web.auth import me, only_at, safe_next
 from web.beds import outlines
@@ -32,6 +33,8 @@ pages = Blueprint("fleet", __name__)
 _A_PAGE = 100
 #: Another process may have written to the ledger.
 _KEEP_S = 1.0
+#: Up to so many shortages are told: the first to come.
+_SHORTAGES = 50
 _PRINTING = (PrinterState.PRINTING, PrinterState.PAUSED)
 _ON_BED = TO_HARVEST | {AttemptState.PRINTING}
 
@@ -150,7 +153,31 @@ def index(page: int = 1) -> str:
     if not 1 <= page <= last:
         abort(404)
     version, sections = parts(_feed(page), _own())
-    return render_template("fleet.html", sections=sections, version=version, page=page, last=last)
+    return render_template(
+        "fleet.html", sections=sections, version=version, page=page, last=last, short=_short(page)
+    )
+
+
+def _short(page: int) -> list[tuple[NodeView, PrinterView, RunsOut]]:
+    """Return where filament runs out before what is planned is printed, on the first page only.
+
+    A maker reads it of her own workshop, the coordination team of all.
+    """
+    own, context = _own(), here()
+    if page > 1 or not own:
+        return []
+    found = [
+        each
+        for each in planning.shortages(context.ledger, context.now())
+        if own in (ALL, each.node)
+    ][:_SHORTAGES]
+    nodes_of = {n.id: n for n in labs.fleet(context.ledger.reading, {e.node for e in found})}
+    return [
+        (nodes_of[each.node], printer, each)
+        for each in found
+        for printer in nodes_of[each.node].printers
+        if printer.facts.id == each.printer
+    ]
 
 
 def _bed(

@@ -94,6 +94,11 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
     db = context.ledger.reading
     fleet = {node.id: node for node in labs.fleet(db)}
     shut = hub.shut(db, order_id, context.now())
+    printers = {
+        (node.id, printer.facts.id): (node.lab, printer.facts.title)
+        for node in fleet.values()
+        for printer in node.printers
+    }
     return render_template(
         "order.html",
         view=view,
@@ -101,7 +106,7 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         revision=revision,
         parts={p.id: p for p in revision.made} if revision else {},
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
-        plan=shares(view),
+        plan=shares(view, printers),
         sure=likely(queues(view, labs.yields(db)), context.now()),
         late=late,
         labs={node.id: node.lab for node in fleet.values()},
@@ -113,11 +118,7 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         over=[a for a in view.attempts if a.state not in LIVE],
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
-        printers={
-            (node.id, printer.facts.id): (node.lab, printer.facts.title)
-            for node in fleet.values()
-            for printer in node.printers
-        },
+        printers=printers,
         to_pack=sum(lot.accepted for lot in view.lots if not lot.batches and lot.code not in shut),
         link=link,
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}

@@ -15,7 +15,7 @@ from fabnet.demo.labs import ATELIER
 from fabnet.demo.network import Network
 from fabnet.demo.people import Cast
 
-WAIT_S = 150
+WAIT_S = 240
 
 
 def wait_for(condition, seconds, what):
@@ -43,7 +43,7 @@ def victim(network, name):
     pytest.fail("the coordinator has no broker")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(330)
 @pytest.mark.parametrize("name", ["atelier-nord", "coordinator", "broker"])
 def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name):
     lab = replace(ATELIER, loses_link=False, printers=ATELIER.printers[:1])

@@ -229,7 +229,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_left(links, sche
     server = BrokenBroker(b"", answer=b"")
     try:
         node = connect(links, server.port, scheme=scheme)
-        assert wait_for(lambda: server.logins >= 2, 10)
+        assert wait_for(lambda: server.logins >= 2, 30)
         assert not node.up
         node.stop()
     finally:

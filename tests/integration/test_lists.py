@@ -188,7 +188,7 @@ def test_a_trial_is_flagged_and_counted_nowhere(site):
     lots.inspect(world.ledger, code, 2, 0, "", "noa", world.now)
     batch = deliveries.pack(world.ledger, order_id, "noa", world.now)
     deliveries.dispatch(world.ledger, batch, "noa", world.now)
-    deliveries.receive(world.ledger, batch, 0, 0, "requester", world.now)
+    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     steward = site.person("steward")
     counted = r"pieces received</dt><dd>(\d+)"
     assert re.search(counted, steward.get("/?lang=en").text)[1] == "2"

@@ -493,11 +493,12 @@ def simulated(patch: Callable[[Hosts], None] | None = None) -> Iterator[World]:
     template()
     hosts = Hosts()
     kept = clock.now, clock.boottime_s, random.random
-    drawn = secrets.token_hex, secrets.choice, secrets.randbelow
+    drawn = secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow
     clock.now, clock.boottime_s = hosts.now, hosts.boottime_s
     # The same steps give the same world, down to the order of random names.
     dice = random.Random(1)
     secrets.token_hex = lambda length=16: dice.randbytes(length).hex()
+    secrets.token_bytes = lambda length=16: dice.randbytes(length)
     secrets.choice, secrets.randbelow, random.random = dice.choice, dice.randrange, dice.random
     if patch is not None:
         patch(hosts)
@@ -512,4 +513,4 @@ def simulated(patch: Callable[[Hosts], None] | None = None) -> Iterator[World]:
                 world.end(host).kill()
         shutil.rmtree(folder)
         clock.now, clock.boottime_s, random.random = kept
-        secrets.token_hex, secrets.choice, secrets.randbelow = drawn
+        secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow = drawn

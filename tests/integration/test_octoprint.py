@@ -390,6 +390,9 @@ def test_a_change_is_told_before_anybody_asks(octo, driver, long_plate, name, mo
         began_s = time.monotonic()
         until(driver, lambda status, state=state: status.state is state)
         assert time.monotonic() - began_s < 2
+        # While it is still "Pausing" it takes no "resume".
+        while octo.ask("GET", "/api/job").json()["state"] in ("Pausing", "Resuming"):
+            driver.poll(0.05)
     octo.ask("POST", "/api/job", json={"command": "cancel"})
     assert until(driver, ended, 3).last.result is PrintResult.CANCELLED
 

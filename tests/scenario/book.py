@@ -41,6 +41,8 @@ class Bag:
     accepted: int | None = None
     rejected: int = 0
     parcel: str = ""
+    announced: bool = False  # to be fetched
+    signed: bool = False  # by a second person
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class Book:
     def has_left(self, bag: Bag) -> bool:
         """Whether its recipient has it, or soon will."""
         return bag.parcel in self.parcels and self.parcels[bag.parcel].left
+
+    def made_by(self, called: Called) -> set[str]:
+        """Return the bags of a recall's cause."""
+        bags = self.bags.values()
+        return {bag.code for bag in bags if (bag.node, bag.printer) in called.machines}
 
     def received(self, order: str) -> int:
         """Return how many pieces an order's hospital kept."""

@@ -20,9 +20,10 @@ import requests
 from fabnet.demo.browser import PageError, Person
 from tests.chaos.people import person_from
 from tests.scenario.book import Asked, Bag, Book, Called, Parcel, Shown, share
+from tests.scenario.hub import Hub
 from tests.scenario.town import Town
 
-_SCRAP, _REJECTED, _REFUSED, _LOST = 0.15, 0.1, 0.15, 0.05
+_SCRAP, _REFUSED, _LOST, _DAMAGED = 0.15, 0.15, 0.05, 0.1
 _CODE = re.compile(r'/l/([0-9A-Z-]+)"')
 #: A recall begins once so many orders have bags of its cause.
 _RECIPIENTS = 2
@@ -44,6 +45,7 @@ class Story:
 
     def __init__(self, town: Town, seed: int, asked: list[Asked]) -> None:
         self.book = Book(orders=asked)
+        self.hub = Hub(town, seed, self.book)
         self.recall_missed = 0
         self.trouble = 0
         self._town = town
@@ -84,6 +86,7 @@ class Story:
         for thing in steward.json("/api/waiting"):
             if thing["kind"] == "confirm":
                 self._decide(steward, thing["key"], thing["text"])
+        self.hub.begin(steward)
         say(f"{len(self.book.orders)} orders asked, {len(self._open)} confirmed")
 
     def _decide(self, steward: Person, order_id: str, place: str) -> None:
@@ -120,6 +123,8 @@ class Story:
             person = self._person(login)
             for thing in person.json("/api/waiting"):
                 self._do(login, person, thing)
+            if login in self._lab_of:
+                self.hub.announce(login, person, self._lab_of[login].node)
         self._receive()
         self._call_back()
 
@@ -142,9 +147,11 @@ class Story:
     def _do(self, login: str, person: Person, thing: Any) -> None:
         kind, key = thing["kind"], thing["key"]
         deeds: dict[tuple[str, str], Callable[[], object]] = {
-            ("inspector", "inspect"): lambda: self._inspect(person, key),
+            ("inspector", "inspect"): lambda: self.hub.inspect(person, key),
+            ("steward", "release"): lambda: self.hub.sign(person, key),
+            ("steward", "pickup"): lambda: self.hub.fetch(person, self._person("inspector"), key),
             ("inspector", "pack"): lambda: self._pack(person, key, thing["text"]),
-            ("inspector", "dispatch"): lambda: self._dispatch(person, key, thing["order_id"]),
+            ("inspector", "dispatch"): lambda: self.hub.dispatch(person, key, thing["order_id"]),
         }
         if login in self._lab_of:
             deeds |= {
@@ -196,20 +203,6 @@ class Story:
 
     # --- the hub --------------------------------------------------------------------------------
 
-    def _inspect(self, inspector: Person, code: str) -> None:
-        bag = self.book.bags[code]
-        self._nth[f"{bag.order} bags"] += 1
-        what = f"{self._by_id[bag.order].number}/bag/{self._nth[f'{bag.order} bags']}"
-        rejected = share(self._seed, what, bag.good, _REJECTED)
-        form = inspector.form(f"/l/{code}", f"/l/{code}")
-        values = {
-            "accepted": str(bag.good - rejected),
-            "rejected": str(rejected),
-            "reason": "sharp edge" if rejected else "",
-        }
-        inspector.send(form.action, {**form.fields, **values})
-        bag.accepted, bag.rejected = bag.good - rejected, rejected
-
     def _pack(self, inspector: Person, order: str, ready: str) -> None:
         if self._seen_ready.get(order) == ready:
             return
@@ -225,12 +218,19 @@ class Story:
             return
         before = set(self.book.parcels)
         held = {
-            code for called in self.book.called if not called.over for code in self._made_by(called)
+            code
+            for called in self.book.called
+            if not called.over
+            for code in self.book.made_by(called)
         }
         own = [
             bag
             for bag in self.book.bags.values()
-            if bag.order == order and bag.accepted and not bag.parcel and bag.code not in held
+            if bag.order == order
+            and bag.accepted
+            and not bag.parcel
+            and bag.code not in held
+            and not self.hub.needs_signature(bag)
         ]
         del self._seen_ready[order]
         inspector.submit(f"/orders/{order}", "/pack", {})
@@ -243,15 +243,6 @@ class Story:
             for bag in own:
                 bag.parcel = batch["id"]
             self.book.parcels[batch["id"]] = Parcel(order=order)
-
-    def _made_by(self, called: Called) -> set[str]:
-        """Return the bags of a recall's cause, by our own notes."""
-        bags = self.book.bags.values()
-        return {bag.code for bag in bags if (bag.node, bag.printer) in called.machines}
-
-    def _dispatch(self, inspector: Person, batch: str, order: str) -> None:
-        inspector.submit(f"/orders/{order}", f"/batches/{batch}/dispatch", {})
-        self.book.parcels[batch].left = True
 
     # --- the hospitals --------------------------------------------------------------------------
 
@@ -266,10 +257,19 @@ class Story:
             what = f"{order.number}/parcel/{self._nth[f'{order.id} parcels']}"
             refused = share(self._seed, f"{what}/refused", sent, _REFUSED)
             lost = min(sent - refused, share(self._seed, f"{what}/lost", sent, _LOST))
-            words = {"damaged": "0", "refused": str(refused), "lost": str(lost), "thanks": ""}
+            damaged = min(
+                sent - refused - lost, share(self._seed, f"{what}/damaged", sent, _DAMAGED)
+            )
+            words = {
+                "damaged": str(damaged),
+                "refused": str(refused),
+                "lost": str(lost),
+                "thanks": "",
+            }
             words |= {"reason": "the strap is torn"} if refused else {}
             self._wards[order.hospital].submit(order.link, f"/received/{batch}", words)
-            parcel.refused, parcel.lost, parcel.received = refused, lost, True
+            parcel.refused, parcel.lost, parcel.received = refused + damaged, lost, True
+            self.hub.done["damaged"] += damaged
             self._look(order.id)
 
     def _look(self, order: str) -> None:
@@ -311,25 +311,24 @@ class Story:
             return
         words = {"cause": cause[1], "reason": "It is brittle."}
         url = inspector.submit(page, "/recall", words)
-        machines = {machine} if kind == "printer" else self._same_filament(machine)
+        machines = {machine} if kind == "printer" else self._town.same_filament(machine)
         called = Called(id=url.rsplit("/", 1)[-1], machines=frozenset(machines))
         self.book.called.append(called)
-        bags = self._made_by(called)
+        bags = self.book.made_by(called)
         for bag in (self.book.bags[code] for code in bags):
             if bag.parcel and not self.book.has_left(bag):
-                before, bag.parcel = bag.parcel, ""  # taken out again
-                if not self.book.sent(before):
-                    del self.book.parcels[before]
+                self._unpack(bag.parcel)
         say(f"called back by {kind}: {machine[0]}/{machine[1]}, {len(bags)} bags")
 
-    def _same_filament(self, machine: tuple[str, str]) -> set[tuple[str, str]]:
-        """Return the printers that have filament of the same lot of its maker's in them, by its labels."""
-        lots = {(lab.node, p.id): p.spool_lot for lab in self._town.labs for p in lab.printers}
-        return {each for each, lot in lots.items() if lot == lots[machine]}
+    def _unpack(self, parcel: str) -> None:
+        """With one bag called back the whole parcel is packed anew."""
+        del self.book.parcels[parcel]
+        for bag in self.book.bags.values():
+            bag.parcel = "" if bag.parcel == parcel else bag.parcel
 
     def _finish(self, called: Called) -> None:
         """Everybody who has some puts them aside; then it is over, and others are made."""
-        made = self._made_by(called)
+        made = self.book.made_by(called)
         have = {self.book.bags[c].order for c in made if self.book.has_left(self.book.bags[c])}
         steward = self._person("steward")
         page = steward.get(f"/recalls/{called.id}").text

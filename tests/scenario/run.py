@@ -63,6 +63,10 @@ def run(
         "refused": sum(parcel.refused for parcel in parcels),
         "lost_on_the_way": sum(parcel.lost for parcel in parcels),
         "recalls": len(book.called),
+        **{
+            name: story.hub.done[name]
+            for name in ("fetched", "held", "signed", "driven", "damaged")
+        },
         "again": story.trouble,
         "contradictions": len(book.words),
         "seed": seed,

@@ -30,6 +30,8 @@ def test_five_orders_of_three_hospitals_are_made_received_and_called_back(tmp_pa
     assert result["orders"] == 5
     # Called back, refused and lost pieces were made again.
     assert result["recalls"] == 2
+    # Bags were fetched, held and signed for, and parcels brought by a volunteer.
+    assert all(result[name] for name in ("fetched", "held", "signed", "driven"))
     kept = result["pieces_received"]
     assert kept >= result["pieces_ordered"] > 0
 

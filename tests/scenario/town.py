@@ -5,6 +5,7 @@ Coordinator, broker, nodes and printers are processes of their own, as in the de
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from designs.library import Library
@@ -68,6 +69,15 @@ class Town(Network):
         super().__init__(
             folder, found, port=0, lines_per_s=0, silent_after_s=60.0, look_ahead_s=_LOOK_AHEAD_S
         )
+
+    def same_filament(self, machine: tuple[str, str]) -> set[tuple[str, str]]:
+        """Return the printers that have filament of the same lot of its maker's in them, by its labels."""
+        lots = {(lab.node, p.id): p.spool_lot for lab in self.labs for p in lab.printers}
+        return {each for each, lot in lots.items() if lot == lots[machine]}
+
+    def today(self) -> date:
+        """Return the day at the hub."""
+        return clock.now().date()
 
     def _fill_ledger(self, folder: Path) -> Revision:
         ledger = Ledger(folder / "ledger.db")

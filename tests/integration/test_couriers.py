@@ -144,6 +144,7 @@ def test_the_drivers_page_from_the_hub_to_the_last_stop(site, batch):
     """Stops in the order of their numbers; delivered is not received; the addresses go with the last word."""
     world, hub = site.world, site.person("inspector")
     other = packed(world, 2)
+    assert 'value="2026-11-24"' in hub.get("/deliveries").text, "most runs are of today"
     typed = {"driver": "Dominique", "day": "2026-11-25", "from": "14:00", "to": "16:00"}
     for wrong in ({}, {f"stop_{batch}": "1", f"stop_{other}": "1"}, {f"stop_{batch}": "x"}):
         answer = hub.send("/deliveries/runs", at="/deliveries", **typed, **wrong)

@@ -34,7 +34,7 @@ _REQUESTER = "requester"
 @pages.get("/deliveries")
 def index() -> str:
     """What is to be handed over, and what is on its way."""
-    return _all(Form(), "")
+    return _all(Form({"day": here().today().isoformat()}), "run")
 
 
 def _all(form: Form, form_of: str) -> str:

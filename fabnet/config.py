@@ -109,6 +109,7 @@ class PrinterConfig:
     baudrate: int = 115200  # of that port; boards with native USB do not care
     octoprint: str = ""  # http(s)://host[:port][/path]
     api_key_file: str = ""  # for that OctoPrint; relative to the configuration file
+    camera: bool = False  # the camera of that OctoPrint is shown on the node's own page
     manual: bool = False  # a person feeds it
     title: str = ""
     material: str = ""  # on the loaded spool; "" means none is loaded
@@ -338,6 +339,9 @@ def _check_link(path: Path, printer: PrinterConfig) -> None:
     if bool(printer.octoprint) != bool(printer.api_key_file):
         why = "belongs to octoprint: a file with an API key in it, beside this one"
         raise ConfigError(str(path), f"{where}.api_key_file", why)
+    if printer.camera and not printer.octoprint:
+        why = "is that of an OctoPrint: this printer has none"
+        raise ConfigError(str(path), f"{where}.camera", why)
 
 
 def _check_process(path: Path, printer: PrinterConfig) -> None:

@@ -115,6 +115,15 @@ class OctoPrintLostError(OctoPrintError):
         self.refused = refused  # its machine answers that no program listens there
 
 
+class CameraError(PrinterError):
+    """A printer's camera has no picture that can be shown."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"The camera of the OctoPrint at {url}: {why}")
+        self.url = url
+        self.why = why
+
+
 class SpoolmanError(PrinterError):
     """Spoolman is away, says no, or has a spool that cannot be printed from."""
 

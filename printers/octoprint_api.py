@@ -104,6 +104,17 @@ class _Session(requests.Session):
                 raise OctoPrintError(self._url, why, status) from error
 
 
+class _Webcam(msgspec.Struct):
+    snapshotUrl: str | None = None  # noqa: N815 - OctoPrint's word
+    streamUrl: str | None = None  # noqa: N815
+
+
+class _Settings(msgspec.Struct):
+    """What is read of OctoPrint's settings."""
+
+    webcam: _Webcam = msgspec.field(default_factory=_Webcam)
+
+
 class OctoPrintApi:
     """One OctoPrint, asked by REST.
 
@@ -201,6 +212,12 @@ class OctoPrintApi:
         """Return the last reading that is kept."""
         history = self.readings().history
         return history[-1] if history else PastHeat()
+
+    def webcam(self) -> tuple[str, str]:
+        """Return the addresses of the camera's snapshot and stream in its settings, "" for none."""
+        answer: Any = self._session.get(self.url + "/api/settings").json()
+        told = self._read(answer, _Settings).webcam
+        return told.snapshotUrl or "", told.streamUrl or ""
 
     def send(self, *commands: str) -> None:
         """Send G-code commands to the printer."""

@@ -101,6 +101,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         ("/count/<ref>", count, ["GET", "POST"]),
         ("/beds/<printer>/clear", clear, ["POST"]),
         ("/beds/<printer>/stop", stop, ["POST"]),
+        ("/beds/<printer>/camera.jpg", camera, ["GET"]),
         ("/plates/<ref>/start", start, ["POST"]),
         ("/plates/<ref>/give-back", give_back, ["POST"]),
         ("/pause", pause, ["POST"]),
@@ -123,10 +124,12 @@ def home() -> str:
 
 def _home(view: NodeView, asked: str = "", form: Form | None = None) -> str:
     """The page; with the form of the plate `asked` as it was typed."""
+    cameras = here().settings.cameras
     trying = {each.printer for each in view.trials if each.result is None}
     return render_template(
         "node_home.html",
         view=view,
+        cameras=frozenset() if cameras is None else cameras.printers,
         counts=[plate for plate in view.plates if plate.countable],
         opens=[plate for plate in view.plates if plate.opens_until is not None],
         unclear=[
@@ -186,6 +189,14 @@ def clear(printer: str) -> AnyResponse:
     """The bed is clear."""
     here().desk.ask(Clear(printer=printer))
     return redirect(url_for("home"), 303)
+
+
+def camera(printer: str) -> Response:
+    """What its camera sees now."""
+    cameras = here().settings.cameras
+    if cameras is None:
+        raise NotFoundError("printer", printer)
+    return Response(cameras.picture(printer), mimetype="image/jpeg")
 
 
 def stop(printer: str) -> AnyResponse:

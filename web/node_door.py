@@ -32,6 +32,7 @@ NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
         "count": OWNER,
         "clear": OWNER,
         "stop": OWNER,
+        "camera": OWNER,
         "start": OWNER,
         "give_back": OWNER,
         "pause": OWNER,
@@ -52,6 +53,21 @@ class Desk(Protocol):
         """
 
 
+class Cameras(Protocol):
+    """What the printers' cameras see, where their owner lets this page show it."""
+
+    @property
+    def printers(self) -> frozenset[str]:
+        """Ids of those that are shown."""
+
+    def picture(self, printer: str) -> bytes:
+        """Return a JPEG.
+
+        Raises:
+            JobError: there is none now, with a sentence why.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """What the node's configuration says of its page."""
@@ -60,6 +76,7 @@ class NodeSettings:
     lab: str
     password: str = ""  # "": nobody is asked; for a page that only this machine can reach
     host: str = "127.0.0.1"  # address that it listens on
+    cameras: Cameras | None = None
 
 
 @dataclass(slots=True, kw_only=True)

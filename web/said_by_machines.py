@@ -115,6 +115,16 @@ SENTENCES = (
     _("OctoPrint lost the line to the printer"),
     _("OctoPrint lost the line to the printer (%(what)s)"),
     _("it was stopped at OctoPrint: somebody cancelled it there, or the printer was reset"),
+    # of its camera
+    _("The camera of the OctoPrint at %(url)s: %(why)s"),
+    _("it does not answer"),
+    _("its picture cannot be read"),
+    _("its picture has more than %(most)s MiB"),
+    _("what comes from there is no JPEG picture"),
+    _("its camera can be reached from that machine only"),
+    _("no snapshot address of a camera is in its settings"),
+    _("its camera is at another address than OctoPrint's"),
+    _("Its picture is being fetched already: look again in a moment."),
     # of Spoolman
     _("it asks for a login, which fabnet has not"),
     _("it has no spool %(number)s; is the number in node.toml right?"),

@@ -26,6 +26,7 @@ from fabnet.errors import (
     NodeSilentError,
     PortTakenError,
 )
+from fabnet.node.cameras import Cameras
 from fabnet.node.owner import Desk
 from jobs.errors import JobError
 from jobs.owner import NodeView, Reply, Wish
@@ -104,6 +105,7 @@ class Door:
             lab=config.lab,
             password=_password(config),
             host=config.page_host,
+            cameras=Cameras(config),
         )
         app = node_app.create_node_app(self._desk, clock.now, settings)
         try:

@@ -75,11 +75,22 @@ def lines(config: NodeConfig) -> list[str]:
         "- what becomes of each plate: taken or not and why, slicer, seconds, grams, how it ended",
         "- counts, with the name of who counted (--by, or your login on this machine)",
         "It also sees, as every server does, the network address that this comes from, and when.",
+        *_cameras(config),
         "It is not told: how the printers are connected beyond that, keys, passwords, other files of this",
         "machine. A test print shows as a printer that prints. Nobody else is told anything.",
         "Stewards read all of it; whoever has an account sees the lab and its printers in the list of",
         "workshops; the page of a lot, where its label leads to, names the lab, the printer and the spool.",
         "All that is kept of this lab is a file on its page there: take it, it is yours.",
+    ]
+
+
+def _cameras(config: NodeConfig) -> list[str]:
+    shown = ", ".join(each.id for each in config.printers if each.camera)
+    if not shown:
+        return []
+    return [
+        f"Its cameras ({shown}) are shown on this node's own page, to whoever may open that, and to nobody"
+        " else: no picture is sent, and none is kept."
     ]
 
 

@@ -37,7 +37,7 @@ SPEAKERS = [
     *(ROOT / "designs").glob("*.py"),
     *(ROOT / "printers").glob("*.py"),
     *(ROOT / "fabnet" / "node" / f"{name}.py" for name in (
-        "agent", "bench", "duty", "files", "grants", "owner", "policy", "preparing", "remote_slicer",
+        "agent", "bench", "cameras", "duty", "files", "grants", "owner", "policy", "preparing", "remote_slicer",
         "stock", "trial",
     )),
 ]  # fmt: skip

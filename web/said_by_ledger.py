@@ -67,7 +67,7 @@ SENTENCES = (
     _("%(printer)s prints a test part now."),
     _("%(printer)s is worked by a person: it is stopped there."),
     _("%(printer)s prints nothing that could be stopped."),
-    _("%(printer)s cannot be reached now: pull its plug. It is told as soon as it is back."),
+    _("%(printer)s cannot be reached now: pull its plug."),
     _("%(ref)s is %(attempt_state)s: it cannot be started from here."),
     _(
         "The time in which %(ref)s may be started is over; it is asked for anew as soon as the"

@@ -231,9 +231,7 @@ class Owner:
         else:
             raise RefusedError(f"{printer} prints nothing that could be stopped.")
         if bench.status.state is PrinterState.OFFLINE:
-            raise RefusedError(
-                f"{printer} cannot be reached now: pull its plug. It is told as soon as it is back."
-            )
+            raise RefusedError(f"{printer} cannot be reached now: pull its plug.")
 
     def _begin(self, ref: AttemptRef) -> None:
         entry = self._entry(ref)

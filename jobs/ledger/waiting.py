@@ -149,20 +149,36 @@ def _with_people(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
 
 
 def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
+    found = [*_bags(db, now), *_parcels(db, now)]
+    found += [
+        Waiting(kind="pickup", key=each.id, order_id="", text=each.lab, since=each.announced_at)
+        for each in first_mile.open_pickups(db)
+        if not each.driver
+    ]
+    found += [
+        _thing("complaint", r["id"], r["order_id"], r["batch_id"], r["at"])
+        for r in db.execute("select * from complaint where read_at is null")
+    ]
+    return found
+
+
+def _thing(kind: str, key: str, order_id: str, text: object, since: str) -> Waiting:
+    return Waiting(kind=kind, key=key, order_id=order_id, text=str(text), since=views.moment(since))
+
+
+def _bags(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
+    """Return lots to inspect, to put right, and to release."""
     gates = hub.gates(db)
     held = {code for code, each in gates.items() if now is not None and each.is_held(now)}
     # One that is not here yet is shown: somebody has to say that it is.
     held -= {code for code in held if gates[code].held_until is None}
-    aside = db.execute("select * from rework where done_at is null").fetchall()
-    held |= {row["lot_code"] for row in aside}
+    aside = db.execute(
+        "select l.code, l.order_id, l.recall, r.pieces, r.at from rework r"
+        " join lot l on l.code = r.lot_code where r.done_at is null"
+    ).fetchall()
+    held |= {row["code"] for row in aside}
     found = [
-        Waiting(
-            kind="inspect",
-            key=r["code"],
-            order_id=r["order_id"],
-            text=str(r["good"] - r["mislaid"]),
-            since=views.moment(r["created_at"]),
-        )
+        _thing("inspect", r["code"], r["order_id"], r["good"] - r["mislaid"], r["created_at"])
         for r in db.execute(
             "select * from lot where state = ? and recall = '' and place not like 'way:%'"
             " and good > mislaid",
@@ -171,27 +187,20 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
         if r["code"] not in held
     ]
     found += [
-        Waiting(
-            kind="rework",
-            key=r["code"],
-            order_id=r["order_id"],
-            text=str(row["pieces"]),
-            since=views.moment(row["at"]),
-        )
-        for row in aside
-        for r in db.execute("select * from lot where code = ? and recall = ''", (row["lot_code"],))
+        _thing("rework", r["code"], r["order_id"], r["pieces"], r["at"])
+        for r in aside
+        if not r["recall"]
     ]
     found += [
-        Waiting(
-            kind="release",
-            key=r["code"],
-            order_id=r["order_id"],
-            text=str(r["accepted"]),
-            since=views.moment(r["inspected_at"]),
-        )
+        _thing("release", r["code"], r["order_id"], r["accepted"], r["inspected_at"])
         for r in db.execute("select * from lot where accepted > 0 and recall = ''")
         if r["code"] in gates and gates[r["code"]].unsigned
     ]
+    return found
+
+
+def _parcels(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
+    """Return orders to pack, and batches that may leave."""
     shut = msgspec.json.encode(sorted(hub.shut(db, None, now))).decode()
     packable = db.execute(
         "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l"
@@ -201,44 +210,14 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
         " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id",
         (shut,),
     )
+    found = [_thing("pack", r["order_id"], r["order_id"], r["n"], r["since"]) for r in packable]
     found += [
-        Waiting(
-            kind="pack",
-            key=r["order_id"],
-            order_id=r["order_id"],
-            text=str(r["n"]),
-            since=views.moment(r["since"]),
-        )
-        for r in packable
-    ]
-    found += [
-        Waiting(
-            kind="dispatch",
-            key=r["id"],
-            order_id=r["order_id"],
-            text=r["id"],
-            since=views.moment(r["packed_at"]),
-        )
+        _thing("dispatch", r["id"], r["order_id"], r["id"], r["packed_at"])
         for r in db.execute(
             "select b.* from batch b join orders o on o.id = b.order_id"
             f" where b.state = ? and not {OPEN}",
             (BatchState.PACKED,),
         )
         if not hub.unsigned_in(db, r["id"])
-    ]
-    found += [
-        Waiting(kind="pickup", key=each.id, order_id="", text=each.lab, since=each.announced_at)
-        for each in first_mile.open_pickups(db)
-        if not each.driver
-    ]
-    found += [
-        Waiting(
-            kind="complaint",
-            key=r["id"],
-            order_id=r["order_id"],
-            text=r["batch_id"],
-            since=views.moment(r["at"]),
-        )
-        for r in db.execute("select * from complaint where read_at is null")
     ]
     return found

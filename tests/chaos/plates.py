@@ -18,15 +18,15 @@ PRESET, MATERIAL = "generic-250x210", "PETG"
 _X_MM, _Y_MM, _WALL_MM, _HEIGHT_MM = 200.0, 90.0, 0.9, 0.6
 
 
-def _corners(inset_mm: float, z_mm: float) -> list[tuple[float, float, float]]:
-    x0, y0, x1, y1 = inset_mm, inset_mm, _X_MM - inset_mm, _Y_MM - inset_mm
-    return [(x0, y0, z_mm), (x1, y0, z_mm), (x1, y1, z_mm), (x0, y1, z_mm)]
+def write_model(path: Path, x_mm: float = _X_MM, y_mm: float = _Y_MM) -> None:
+    """Write a flat frame as STL: a few hundred lines of G-code."""
 
+    def corners(inset_mm: float, z_mm: float) -> list[tuple[float, float, float]]:
+        x0, y0, x1, y1 = inset_mm, inset_mm, x_mm - inset_mm, y_mm - inset_mm
+        return [(x0, y0, z_mm), (x1, y0, z_mm), (x1, y1, z_mm), (x0, y1, z_mm)]
 
-def write_model(path: Path) -> None:
-    """Write the frame as STL."""
-    outer, inner = _corners(0.0, 0.0), _corners(_WALL_MM, 0.0)
-    outer_top, inner_top = _corners(0.0, _HEIGHT_MM), _corners(_WALL_MM, _HEIGHT_MM)
+    outer, inner = corners(0.0, 0.0), corners(_WALL_MM, 0.0)
+    outer_top, inner_top = corners(0.0, _HEIGHT_MM), corners(_WALL_MM, _HEIGHT_MM)
     squares = []
     for a in range(4):
         b = (a + 1) % 4

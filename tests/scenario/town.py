@@ -16,12 +16,12 @@ from fabnet.demo.network import Network
 from jobs.coordinator.people import add_person
 from jobs.ledger.store import Ledger
 from jobs.model import Role
+from tests.chaos.plates import write_model
 from web.auth import hash_password
 
 #: How many pieces of each part are in one kit, by design: what the hospitals know of them.
 DESIGNS = {"frame": {"frame": 1}, "set": {"frame": 1, "clip": 2}}
 _SIZES_MM = {"frame": (100.0, 60.0), "clip": (60.0, 40.0)}
-_WALL_MM, _HEIGHT_MM = 0.9, 0.6
 #: Work that a printer is granted ahead: some plates of these.
 _LOOK_AHEAD_S = 900.0
 
@@ -110,36 +110,9 @@ def _write_design(folder: Path, name: str, parts: dict[str, int]) -> None:
         f'documentation-language = "en"\n\n[fabnet]\ndesign = "scenario-{name}"\nreview = "draft"\n'
     )
     for part, per_kit in parts.items():
-        _write_model(folder / f"{part}.stl", *_SIZES_MM[part])
+        write_model(folder / f"{part}.stl", *_SIZES_MM[part])
         text += (
             f'\n[[part]]\nid = "{part}"\ntitle = "{part.title()}"\nfile = "{part}.stl"\n'
             f'tsdc = "3DP"\nper_kit = {per_kit}\nmaterials = ["PETG"]\n'
         )
     (folder / "design.toml").write_text(text, encoding="utf-8")
-
-
-def _write_model(path: Path, x_mm: float, y_mm: float) -> None:
-    """Write a flat frame as STL: a few hundred lines of G-code on a bed."""
-
-    def corners(inset: float, z: float) -> list[tuple[float, float, float]]:
-        x0, y0, x1, y1 = inset, inset, x_mm - inset, y_mm - inset
-        return [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
-
-    outer, inner = corners(0.0, 0.0), corners(_WALL_MM, 0.0)
-    outer_top, inner_top = corners(0.0, _HEIGHT_MM), corners(_WALL_MM, _HEIGHT_MM)
-    squares = []
-    for a in range(4):
-        b = (a + 1) % 4
-        squares += [
-            (outer[a], outer[b], outer_top[b], outer_top[a]),
-            (inner[b], inner[a], inner_top[a], inner_top[b]),
-            (outer_top[a], outer_top[b], inner_top[b], inner_top[a]),
-            (outer[b], outer[a], inner[a], inner[b]),
-        ]
-    lines = ["solid frame"]
-    for one, two, three, four in squares:
-        for triangle in ((one, two, three), (one, three, four)):
-            lines += ["facet normal 0 0 0", "outer loop"]
-            lines += [f"vertex {x} {y} {z}" for x, y, z in triangle]
-            lines += ["endloop", "endfacet"]
-    path.write_text("\n".join([*lines, "endsolid frame", ""]), encoding="ascii")

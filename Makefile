@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp  ## lint, types, import contracts, unit tests: under a 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 octoprint:  ## an OctoPrint in a virtual environment of its own, for tests and the demo
 	@PYTHON=$(PYTHON) scripts/octoprint

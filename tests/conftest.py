@@ -1,6 +1,47 @@
-"""What holds for every test: hypothesis measures no time, since a busy machine is no fault."""
+"""What holds for every test.
 
+Hypothesis measures no time, since a busy machine is no fault. A test leaves the process as it found it:
+the others of its worker, in whatever order, run in the same one.
+"""
+
+import logging
+import os
+import random
+import secrets
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from fabnet import clock
 
 settings.register_profile("fabnet", deadline=None)
 settings.load_profile("fabnet")
+
+
+def _process():
+    return {
+        "now": clock.now,
+        "boottime_s": clock.boottime_s,
+        "random": random.random,
+        "secrets": (secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow),
+        "logging": logging.root.manager.disable,
+        "folder": Path.cwd(),
+        "environment": {
+            name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"
+        },
+    }
+
+
+_FRESH = _process()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Fail the test that leaves something behind, not the one that meets it."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        left = _process()
+        changed = [name for name, was in _FRESH.items() if left[name] != was]
+        assert not changed, f"a test of {item.path.name} leaves another {', '.join(changed)} behind"
+    return result

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.sim.world import NODES, simulated
+from tests.sim.world import NODES, Mutant, simulated
 
 HOSTS = ("coordinator", *NODES)
 a_node = st.sampled_from(NODES)
@@ -19,14 +19,15 @@ an_index = st.integers(0, 40)
 class Protocol(RuleBasedStateMachine):
     """Coordinator, two labs, their printers and people, under a network and machines that fail."""
 
-    #: Changes what the test of a mutant wants changed; given the hosts' clocks.
-    mutant = None
+    #: What the test of a mutant builds in.
+    fault: Mutant | None = None
 
     def __init__(self) -> None:
         super().__init__()
-        logging.disable(logging.CRITICAL)
         self._stack = ExitStack()
-        self.world = self._stack.enter_context(simulated(self.mutant))
+        logging.disable(logging.CRITICAL)
+        self._stack.callback(logging.disable, logging.NOTSET)
+        self.world = self._stack.enter_context(simulated(self.fault))
 
     @initialize(node=a_node)
     def begin(self, node: str) -> None:
@@ -169,4 +170,3 @@ class Protocol(RuleBasedStateMachine):
                 self.world.settle()
         finally:
             self._stack.close()
-            logging.disable(logging.NOTSET)

@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+import pytest
+
 from fabnet import clock
 from fabnet.errors import JournalError, WireError
 from fabnet.node.journal import Journal
@@ -45,6 +47,8 @@ NODES = ("lab-a", "lab-b")
 KITS = 4
 PIECES = 2  # on a plate
 _BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+#: A fault that is built into the code for as long as a world lives.
+Mutant = Callable[[pytest.MonkeyPatch], None]
 _SHM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
 
@@ -488,29 +492,28 @@ def _insert_job(db, line, node: str, pieces: int, now: datetime) -> None:
 
 
 @contextlib.contextmanager
-def simulated(patch: Callable[[Hosts], None] | None = None) -> Iterator[World]:
+def simulated(mutant: Mutant | None = None) -> Iterator[World]:
     """Make a world in a folder of its own, whose hosts' time is the time of the process."""
     template()
-    hosts = Hosts()
-    kept = clock.now, clock.boottime_s, random.random
-    drawn = secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow
-    clock.now, clock.boottime_s = hosts.now, hosts.boottime_s
-    # The same steps give the same world, down to the order of random names.
-    dice = random.Random(1)
-    secrets.token_hex = lambda length=16: dice.randbytes(length).hex()
-    secrets.token_bytes = lambda length=16: dice.randbytes(length)
-    secrets.choice, secrets.randbelow, random.random = dice.choice, dice.randrange, dice.random
-    if patch is not None:
-        patch(hosts)
+    hosts, dice = Hosts(), random.Random(1)
     folder = Path(mkdtemp(prefix="fabnet-sim-", dir=_SHM if _SHM.is_dir() else None))
     world = None
-    try:
-        world = World(folder, hosts)
-        yield world
-    finally:
-        if world is not None:
-            for host in ("coordinator", *NODES):
-                world.end(host).kill()
-        shutil.rmtree(folder)
-        clock.now, clock.boottime_s, random.random = kept
-        secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow = drawn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", hosts.now)
+        patch.setattr(clock, "boottime_s", hosts.boottime_s)
+        # The same steps give the same world, down to the order of random names.
+        patch.setattr(secrets, "token_hex", lambda length=16: dice.randbytes(length).hex())
+        patch.setattr(secrets, "token_bytes", lambda length=16: dice.randbytes(length))
+        patch.setattr(secrets, "choice", dice.choice)
+        patch.setattr(secrets, "randbelow", dice.randrange)
+        patch.setattr(random, "random", dice.random)
+        if mutant is not None:
+            mutant(patch)
+        try:
+            world = World(folder, hosts)
+            yield world
+        finally:
+            if world is not None:
+                for host in ("coordinator", *NODES):
+                    world.end(host).kill()
+            shutil.rmtree(folder)

@@ -207,6 +207,39 @@ def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(worl
             assert db.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
+def test_a_second_copy_that_knows_more_than_the_first_has_gone_back_too(world, data, tmp_path):
+    """Who has put the wrong copy back puts back another: it has seen more, and not what came since."""
+    older, newer = tmp_path / "older.db", tmp_path / "newer.db"
+    for copy in (older, newer):
+        for _ in range(5):
+            world.order()
+        with closing(sqlite3.connect(copy)) as there:
+            world.ledger.reading.backup(there)
+    world.ledger.close()
+    for copy in (older, newer):
+        for ending in ("-wal", "-shm"):
+            (data / f"ledger.db{ending}").unlink(missing_ok=True)
+        shutil.copy(copy, data / "ledger.db")
+        with closing(Ledger(data / "ledger.db", audit=audit)) as ledger:
+            assert restoring.is_restored(ledger.reading), copy.name
+            with ledger.transaction() as db:
+                restoring.begin(db, NOON)
+        with closing(Ledger(data / "ledger.db", audit=audit)) as ledger:
+            assert not restoring.is_restored(ledger.reading), "once is enough"
+
+
+def test_a_mark_of_an_earlier_release_is_read(world, data):
+    world.order()
+    world.ledger.close()
+    with closing(sqlite3.connect(data / "ledger.db")) as db:
+        db.execute("delete from meta where key = 'history'")
+        db.commit()
+    mark = data / "ledger.db.mark"
+    mark.write_text(mark.read_text()[:20])
+    with closing(Ledger(data / "ledger.db")) as ledger:
+        assert not restoring.is_restored(ledger.reading)
+
+
 def test_a_steward_reads_for_whom_everybody_waits(world, data, tmp_path):
     make(data, tmp_path / "b.tar", NOON)
     world.ledger.close()

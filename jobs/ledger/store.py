@@ -3,10 +3,15 @@
 One connection a thread. Every writing transaction is `BEGIN IMMEDIATE`: with SQLite's deferred
 default, two threads that read and then write cannot both wait, and one of them fails at once.
 `synchronous=FULL`, because an order that was accepted must survive a power cut.
+
+Who copies the file and its log gets what belongs together, unless the log was written back or has
+begun anew in between: then one lacks what the other held. So that happens seldom, and nobody writes
+for a moment before and after it (`_Log`), which is longer than a copy takes.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +24,13 @@ from jobs.errors import LedgerError
 from jobs.ledger.mark import Mark
 from jobs.ledger.migrations import ledger_migrations, stream_migrations
 
+_log = logging.getLogger(__name__)
+
 _BUSY_S = 30.0
+#: So long a ledger's log gets, and so long nobody writes before and after it is written back.
+_LOG_MOST_BYTES = 64 << 20
+_STILL_S = 0.5
+_PAUSE = threading.Event()  # never set
 
 
 def connect(path: Path) -> Database:
@@ -83,6 +94,41 @@ def counted(
             heard()
 
 
+class _Log:
+    """The ledger's log, which SQLite would begin anew at any commit; may be used by several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._ledger = path
+        self._path = path.with_name(path.name + "-wal")
+        self._busy = threading.Lock()
+
+    def keep_short(self, db: sqlite3.Connection) -> None:
+        """Write what the log holds into the file where it has grown long; the next commit begins it anew."""
+        try:
+            is_long = self._path.stat().st_size >= _LOG_MOST_BYTES
+        except OSError:
+            return  # It is gone with the last connection of another process.
+        if not is_long or not self._busy.acquire(blocking=False):
+            return
+        try:
+            self._write_back(db)
+        except (sqlite3.Error, LedgerError) as error:
+            # What was committed is in the log; the next transaction tries again.
+            _log.warning("the log of %s cannot be written back: %s", self._ledger, error)
+        finally:
+            self._busy.release()
+
+    def _write_back(self, db: sqlite3.Connection) -> None:
+        others = connect(self._ledger).conn
+        try:
+            others.execute("begin immediate")
+            _PAUSE.wait(_STILL_S)
+            db.execute("pragma wal_checkpoint(passive)").fetchone()
+            _PAUSE.wait(_STILL_S)
+        finally:
+            others.close()
+
+
 class Ledger:
     """The coordinator's book.
 
@@ -99,6 +145,7 @@ class Ledger:
         self._audit = audit
         self._local = threading.local()
         self._mark = Mark(path)
+        self._log = _Log(path)
         self._listeners: list[Callable[[], None]] = [self._count]
         self._changes = 0
         self._all: list[Database] = []  # of every thread; list.append is atomic
@@ -122,6 +169,7 @@ class Ledger:
         db: Database | None = getattr(self._local, "db", None)
         if db is None:
             db = self._local.db = connect(self.path)
+            db.conn.execute("pragma wal_autocheckpoint = 0")
             self._all.append(db)
         return db
 
@@ -137,6 +185,7 @@ class Ledger:
             yield db
             if self._audit is not None:
                 self._audit(db)
+        self._log.keep_short(self.reading)
 
     def _count(self) -> None:
         self._changes += 1

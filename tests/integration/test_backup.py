@@ -12,6 +12,7 @@ import pytest
 from fabnet.backup import make, put_back
 from fabnet.errors import BackupError
 from jobs.coordinator import orders, restoring
+from jobs.ledger import store
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
@@ -205,6 +206,48 @@ def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(worl
                 restoring.begin(db, NOON)
         with closing(sqlite3.connect(folder / "ledger.db")) as db:
             assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_a_log_that_begins_anew_while_it_is_copied_takes_nothing_along(
+    world, data, tmp_path, monkeypatch
+):
+    """A slow copy, and a log that is short: it begins anew between the two files again and again."""
+    monkeypatch.setattr(store, "_LOG_MOST_BYTES", 200_000)
+    acknowledged: list[str] = []
+    stop = threading.Event()
+
+    def customers():
+        while not stop.is_set():
+            placed = orders.place(
+                world.ledger, a_request(world.revision, 2), world.revision, world.now
+            )
+            acknowledged.append(placed.order_id)
+
+    thread = threading.Thread(target=customers)
+    thread.start()
+    copies = []
+    salts = set()
+    try:
+        for number in range(40):
+            known = len(acknowledged)
+            folder = tmp_path / f"copy-{number}"
+            folder.mkdir()
+            names = ("ledger.db", "ledger.db-wal")
+            for name in names if number % 2 else reversed(names):
+                shutil.copy(data / name, folder)
+                stop.wait(0.05)
+            salts.add((folder / "ledger.db-wal").read_bytes()[16:24])
+            copies.append((folder, acknowledged[:known]))
+            stop.wait(number % 7 / 50)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(salts) > 2, "it has begun anew"
+    for folder, known in copies:
+        with closing(Ledger(folder / "ledger.db", audit=audit)) as ledger:
+            found = {r[0] for r in ledger.reading.execute("select id from orders")}
+            assert set(known) <= found
+            assert ledger.reading.execute("pragma integrity_check").fetchone()[0] == "ok"
 
 
 def test_a_second_copy_that_knows_more_than_the_first_has_gone_back_too(world, data, tmp_path):

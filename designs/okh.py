@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from designs.errors import ManifestError
+from designs.okh_mending import mend_toml, mend_yaml
 
 MOST_BYTES = 1 << 20
 _MOST_VALUES = 20_000
@@ -96,7 +97,12 @@ PATHS = {
         "image",
     ),
 }
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+#: An address that is none on this disk, and what begins as one: "C:/x", but not "Materials: PLA".
+_ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\s|$)")
+#: Of a licence in parts, what governs the thing; of one that is a table, its name.
+_LICENCES = ("hardware", "documentation", "software", "spdx", "id", "name", "title")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read(name: str, content: bytes) -> Document:
@@ -108,23 +114,43 @@ def read(name: str, content: bytes) -> Document:
     if len(content) > MOST_BYTES:
         raise ManifestError(name, "", f"has more than {MOST_BYTES >> 20} MiB")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestError(name, "", f"is no UTF-8 text: {error}") from error
     if name.lower().endswith((".yml", ".yaml")):
-        found, data = Format.YAML, _from_yaml(name, text)
+        text, data = _readable(name, text, _from_yaml, mend_yaml)
+        found = Format.YAML
         if "okhv" in data and "title" not in data:
             # Version 2 is TOML; some write its keys as YAML. Comments are lost, no key is.
             found, data = Format.TOML, without_none(data)
             text = tomlkit.dumps(data)
             name = f"{name.rpartition('.')[0]}.toml"
     else:
-        data = _from_toml(name, text)
+        text, data = _readable(name, text, _from_toml, mend_toml)
         found = Format.TOML if "okhv" in data else Format.OWN
     document = Document(name=name, format=found, data=data, text=text)
     if found is Format.OWN:
         return document
     return Document(name=name, format=found, data=data, text=text, warnings=tuple(_check(document)))
+
+
+def _readable(
+    name: str,
+    text: str,
+    parse: Callable[[str, str], dict[str, Any]],
+    mend: Callable[[str], str],
+) -> tuple[str, dict[str, Any]]:
+    """Return a text and what is in it; mended where it cannot be read as it is."""
+    try:
+        return text, parse(name, text)
+    except ManifestError as as_it_came:
+        mended = mend(text)
+        if mended == text:
+            raise
+        try:
+            return mended, parse(name, mended)
+        except ManifestError:
+            raise as_it_came from None
 
 
 def _from_toml(name: str, text: str) -> dict[str, Any]:
@@ -181,9 +207,11 @@ def _check(document: Document) -> Iterator[str]:
         if kind is Format.TOML
         else data.get("project-link") or data.get("documentation-home")
     )
-    if not (isinstance(address, str) and address.startswith(("http://", "https://"))):
+    if not (isinstance(address, str) and address.strip().startswith(("http://", "https://"))):
         key = "repo" if kind is Format.TOML else "project-link"
         raise ManifestError(name, key, "must be an address that begins with https://")
+    if not isinstance(data.get("fabnet", {}), dict):
+        raise ManifestError(name, "fabnet", "must be a table")
     if not licence(document):
         raise ManifestError(name, "license", "names no licence")
     for key in PATHS[kind]:
@@ -196,10 +224,15 @@ def _check(document: Document) -> Iterator[str]:
 
 def licence(document: Document) -> str:
     """Return the SPDX name that governs the thing itself; empty where there is none."""
-    told = document.data.get("license")
+    return _licence(document.data.get("license"))
+
+
+def _licence(told: Any) -> str:
     if isinstance(told, dict):
-        found = (told.get(key) for key in ("hardware", "documentation", "software"))
-        return str(next((each for each in found if each), ""))
+        found = (_licence(told.get(key)) for key in _LICENCES)
+        return next((each for each in found if each), "")
+    if isinstance(told, list):
+        return " AND ".join(dict.fromkeys(each for each in map(_licence, told) if each))
     return str(told or "")
 
 
@@ -229,7 +262,7 @@ def leads_out(path: str) -> bool:
 
     One that begins with a slash begins at the folder of the manifest, says Open Know-How.
     """
-    if path.startswith(("http://", "https://")):
+    if _ADDRESS.match(path):
         return False
     plain = path.replace("\\", "/")
     return ".." in plain.split("/") or plain.startswith("//") or _SCHEME.match(path) is not None
@@ -242,15 +275,19 @@ def in_folder(path: str) -> str:
 
 def version(document: Document) -> str:
     """Return the version as it is written: 1.10 is no number."""
-    if document.format is Format.YAML:
-        told = re.search(r"^version[ \t]*:[ \t]*([^#\n]*)", document.text, re.MULTILINE)
-        return told[1].strip().strip("\"'") if told else ""
-    return str(document.data.get("version", ""))
+    told = document.data.get("version")
+    if document.format is Format.YAML and type(told) in (int, float):
+        words = re.search(r"^version[ \t]*:[ \t]*([^\s#]+)", document.text, re.MULTILINE)
+        return words[1] if words else str(told)
+    return "" if told is None else str(told)
 
 
 def with_fabnet(document: Document, facts: dict[str, Any]) -> str:
     """Return the document's text with some more in its `fabnet` table; all else stays as it came."""
     if document.format is Format.YAML:
+        appended = _appended(document, facts)
+        if appended:
+            return appended
         yaml = yaml_of()
         loaded = yaml.load(document.text)
         loaded.setdefault("fabnet", {}).update(without_none(facts))
@@ -262,6 +299,20 @@ def with_fabnet(document: Document, facts: dict[str, Any]) -> str:
     for key, value in without_none(facts).items():
         table[key] = value
     return tomlkit.dumps(parsed)
+
+
+def _appended(document: Document, facts: dict[str, Any]) -> str:
+    """Return the text as it came with a `fabnet` table at its end; "" where that would be another."""
+    if "fabnet" in document.data:
+        return ""
+    out = io.StringIO()
+    yaml_of().dump({"fabnet": without_none(facts)}, out)
+    text = document.text + ("" if document.text.endswith("\n") else "\n") + out.getvalue()
+    try:
+        same = _from_yaml(document.name, text) == document.data | {"fabnet": without_none(facts)}
+    except ManifestError:
+        return ""
+    return text if same else ""
 
 
 def yaml_of() -> ruamel.yaml.YAML:

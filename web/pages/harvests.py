@@ -27,6 +27,8 @@ pages = Blueprint("harvests", __name__)
 
 #: Letters of the part's name, and of the job's id, in the name of a file on a card.
 _CARD_STEM, _CARD_TAIL = 12, 4
+#: A name that is cut does not end in a word as short as this: "POCHETTE-EN".
+_SMALL_WORD = 3
 #: What a person works from: by ending, as browsers call it.
 _FILES = {"gcode": "text/x.gcode", **TYPES}
 _COUNTABLE = TO_HARVEST | {AttemptState.WRITTEN_OFF}
@@ -89,11 +91,12 @@ def card_name(
     """
     plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode().upper()
     words = re.findall("[A-Z0-9]+", plain) or ["PART"]
-    stem = words[0][:_CARD_STEM]
-    for word in words[1:]:
-        if len(stem) + 1 + len(word) > _CARD_STEM:
-            break
-        stem += f"-{word}"
+    fits = 1
+    while fits < len(words) and len("-".join(words[: fits + 1])) <= _CARD_STEM:
+        fits += 1
+    while 1 < fits < len(words) and len(words[fits - 1]) <= _SMALL_WORD:
+        fits -= 1
+    stem = "-".join(words[:fits])[:_CARD_STEM]
     job, tail = attempt.ref.job, _CARD_TAIL
     while any(other != job and other.endswith(job[-tail:]) for other in others) and tail < len(job):
         tail += 1

@@ -174,20 +174,20 @@ def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
     for module in _PAGES:
         app.register_blueprint(module.pages)
-    most = f"{settings.orders_per_hour} per hour"
     # Only orders that were placed count, and addresses that are written to, and only sign-ins
     # that failed: who mistypes a form or
     # shares an address with a whole hospital is not locked out by it.
-    for endpoint, counts in (
-        ("requesters.ask", _placed),
-        ("people.sign_in", _failed),
-        ("telling.choice", _placed),
-        ("joining.enrol", _refused),
-        ("joining.new_login", _refused),
-        ("newcomers.join", _no_code),
+    tries = settings.tries_per_hour
+    for endpoint, most, counts in (
+        ("requesters.ask", settings.orders_per_hour, _placed),
+        ("people.sign_in", tries, _failed),
+        ("telling.choice", tries, _placed),
+        ("joining.enrol", tries, _refused),
+        ("joining.new_login", tries, _refused),
+        ("newcomers.join", tries, _no_code),
     ):
         methods = None if counts is _no_code else ["POST"]
-        limit: Any = limiter.limit(most, methods=methods, deduct_when=counts)
+        limit: Any = limiter.limit(f"{most} per hour", methods=methods, deduct_when=counts)
         app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
 

@@ -34,7 +34,10 @@ class WebSettings:
     public_url: str  # how people reach the site, without a slash at the end
     session_hours: int = 12
     secure_cookies: bool = True  # False only for plain HTTP
-    orders_per_hour: int = 10  # per client address; failed sign-ins have the same limit
+    orders_per_hour: int = 100  # per client address: a whole hospital may have one
+    tries_per_hour: int = (
+        10  # per client address: failed sign-ins, guessed codes, new mail addresses
+    )
     timezone: str = "Europe/Paris"  # in which pages show times
     hub_place: tuple[float, float] | None = None  # latitude, longitude; None leaves distances out
     hub_address: str = ""  # where bags go, as labels show it

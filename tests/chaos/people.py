@@ -25,7 +25,7 @@ from tests.chaos.judge import AttemptFact
 from tests.chaos.network import Network, Node
 
 _ROUND_S = 0.4
-#: The pages take ten orders an hour from one address.
+#: Far below what the pages take in an hour from one address.
 _ORDERS_AN_ADDRESS = 8
 _TROUBLE = (requests.RequestException, PageError, ValueError, KeyError)
 

@@ -145,6 +145,12 @@ def test_too_many_orders_from_one_place_are_slowed_down(world, hashed):
     assert person.get("/ask").status_code == 200
 
 
+def test_a_hospital_with_one_address_may_ask_for_all_its_wards(site):
+    person = site.person()
+    codes = {person.send("/ask", **request_fields(site.world)).status_code for _ in range(12)}
+    assert codes == {303}
+
+
 def test_the_same_form_again_does_not_count_as_an_order(world, hashed):
     person = Site(world, hashed, orders_per_hour=2).person()
     form = person.form("/ask") | request_fields(world)
@@ -278,7 +284,7 @@ def test_a_wrong_password_says_no_more_than_that(site, login):
 
 
 def test_guessing_passwords_is_slowed_down_and_signing_in_is_not(world, hashed):
-    site = Site(world, hashed, orders_per_hour=3)
+    site = Site(world, hashed, tries_per_hour=3)
     for _ in range(5):
         site.person("steward")
     codes = [

@@ -194,7 +194,7 @@ def test_a_recall_is_accessible_and_answered_on_a_telephone(open_page, site):
     batch = deliveries.pack(world.ledger, order_id, "camille", world.now)
     deliveries.dispatch(world.ledger, batch, "camille", world.now)
     page = open_page(f"/l/{code}", signed_in=True)
-    page.get_by_role("link", name="Il y a un défaut : rappeler…").click()
+    page.get_by_role("link", name="Un défaut ? Trouver les sachets semblables…").click()
     assert Axe().run(page, options=WCAG).response["violations"] == []
     page.get_by_label("Imprimante", exact=False).check()
     page.get_by_label("Quel est le défaut ?").fill("une arête coupante")

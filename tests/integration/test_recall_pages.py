@@ -39,7 +39,7 @@ def test_a_nurse_reads_it_and_answers(site):
     order_id = delivered(world)
     code = first_lot(world, order_id)
     inspector = site.person("inspector")
-    assert "call back…" in inspector.get(f"/l/{code}?lang=en").text
+    assert "Find bags like it…" in inspector.get(f"/l/{code}?lang=en").text
     assert "1 recipient has some" in inspector.get(f"/l/{code}/recall?lang=en").text
     answer = calls_back(site, code, "printer:lab-a/p1")
     assert answer.status_code == 303
@@ -62,6 +62,32 @@ def test_a_nurse_reads_it_and_answers(site):
     waived = f"/recalls/{recall_id}/orders/{order_id}/waive"
     assert steward.send(waived, at=f"/recalls/{recall_id}").status_code == 303
     assert world.books(order_id).to_make == 0
+
+
+def test_bags_that_may_have_the_same_fault_are_seen_before_anything_is_called_back(site):
+    world = site.world
+    gone = first_lot(world, delivered(world))
+    world.order(1)
+    code = makes_a_lot(world)
+    accepts(world, code)
+    page = site.person("inspector").get(f"/l/{code}/recall?lang=en").text
+    assert "Show these 2 bags" in page
+    assert f'/l/{gone}"' in page
+    assert "received by CHU, urgences, in parcel" in page
+    assert "at the hub" in page
+    assert recalls.recalls(world.ledger.reading) == ()
+
+
+def test_who_scans_a_bag_before_signing_in_comes_back_to_it(site):
+    world = site.world
+    world.order(1)
+    code = makes_a_lot(world)
+    person = site.person()
+    found = re.search(r'href="(/sign-in\?next=[^"]+)"', person.get(f"/l/{code}").text)
+    answer = person.send(found[1], login="inspector", password=PASSWORD)
+    assert answer.status_code == 303
+    assert answer.location.endswith(f"/l/{code}")
+    assert "/sign-in?next" not in person.get(f"/l/{code}").text
 
 
 def test_whoever_scans_the_bag_reads_not_to_use_it(site):

@@ -18,6 +18,8 @@ from web.forms import Form
 from web.titles import own_title
 
 pages = Blueprint("recalls", __name__)
+#: So many bags of one cause are listed before it is called back.
+_MOST_LISTED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,11 @@ class Reach:
 
 
 def _reach(cause: Cause) -> Reach:
+    return _reach_of(cause, recalls.lots_of(here().ledger.reading, cause))
+
+
+def _reach_of(cause: Cause, called: tuple[CalledLot, ...]) -> Reach:
     db = here().ledger.reading
-    called = recalls.lots_of(db, cause)
     lab, name = _names(cause, called)
     return Reach(
         cause=cause,
@@ -89,7 +94,8 @@ def index() -> str | AnyResponse:
 def ask(code: str) -> str | AnyResponse | tuple[str, int]:
     """What is wrong with a bag, and what else may have the same fault."""
     context = here()
-    lot = views.lot(context.ledger.reading, code)
+    db = context.ledger.reading
+    lot = views.lot(db, code)
     made = lot.attempt
     offered = causes(
         lot=lot.code,
@@ -99,11 +105,12 @@ def ask(code: str) -> str | AnyResponse | tuple[str, int]:
         revision=lot.revision_id,
         material=f"{made.material}/{made.maker_lot}" if made.maker_lot else "",
     )
-    reaches = [_reach(cause) for cause in offered]
+    bags = [(cause, recalls.lots_of(db, cause)) for cause in offered]
+    reaches = [(_reach_of(cause, called), called[:_MOST_LISTED]) for cause, called in bags]
     if request.method == "GET":
         return render_template("recall_ask.html", lot=lot, reaches=reaches, form=Form())
     form = Form(request.form)
-    chosen = form.choice("cause", {reach.key for reach in reaches})
+    chosen = form.choice("cause", {reach.key for reach, _ in reaches})
     reason = form.text("reason")
     if form.good:
         cause = deeds.cause_of(chosen)

@@ -49,7 +49,7 @@ class Limits:
     letter: datetime  # when it was written
     invite: datetime  # when it ran out
     complaint: datetime  # when it was written, or the delivery received
-    driver: datetime  # the end of the run, or of the pick-up
+    driver: datetime  # the end of the run, or of the pick-up; when it should have been, where it has none
     spot: datetime  # when the bags were ready
 
 

@@ -165,8 +165,10 @@ def _link(db: sqlite3.Connection, pickup_id: str, turn: int) -> str:
 def link_of(ledger: Ledger, pickup_id: str) -> str:
     """Return the link of the driver who has the run; "" while nobody has it."""
     with ledger.transaction() as db:
-        row = db.execute("select turn from pickup where id = ?", (pickup_id,)).fetchone()
-        return "" if row is None or not row[0] else _link(db, pickup_id, int(row[0]))
+        row = db.execute(
+            "select turn from pickup where id = ? and driver != ''", (pickup_id,)
+        ).fetchone()
+        return "" if row is None else _link(db, pickup_id, int(row[0]))
 
 
 def by_link(ledger: Ledger, link: str) -> Pickup:

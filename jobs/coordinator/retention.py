@@ -87,7 +87,8 @@ def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
             "update pickup set spot = '' where spot != '' and ready_at < ?",
             (before.spot.isoformat(),),
         )
-        _forget_drivers(db, [d for d in _drives(db, now) if d.over and d.at < before.driver])
+        # Over or not: of a bag that nobody has counted by then, her name tells no more.
+        _forget_drivers(db, [d for d in _drives(db, now) if d.at < before.driver])
         db.execute("delete from notice where created_at < ?", (before.letter.isoformat(),))
         db.execute(
             "delete from invite where node is null and expires_at < ?", (before.invite.isoformat(),)
@@ -108,11 +109,13 @@ def _forget_words(db: sqlite3.Connection, complaints: str, batches: str, of: str
     )
 
 
-#: The end of a run is when its page shows no address any more.
+#: The end of a run is when its page shows no address any more. Where nobody has said what came of it, a
+#: pick-up counts from when its bags were ready and taken, a parcel from when it was fetched.
 _DRIVES = """
 select 'run' as what, id, driver as name, over_at as at, coalesce(ended_at, over_at) as over
  from run where driver != ''
-union all select 'pick-up', id, driver, coalesce(ended_at, announced_at), ended_at
+union all select 'pick-up', id, driver, coalesce(ended_at, max(ready_at, coalesce(taken_at, ready_at))),
+  ended_at
  from pickup where driver != ''
 union all select 'fetched', id, carrier, coalesce(received_at, dispatched_at), received_at
  from batch where courier = 'hand' and carrier != '' and dispatched_at is not null

@@ -57,6 +57,11 @@ class Pickup:
     goods: tuple[Goods, ...]  # from the hub to the workshop
 
     @property
+    def waits_for_driver(self) -> bool:
+        """Nobody does it yet; one that is on its way without a name had a driver who is forgotten."""
+        return self.state is PickupState.ANNOUNCED and not self.driver
+
+    @property
     def pieces(self) -> int:
         """In all of its bags."""
         return sum(bag.pieces for bag in self.bags)

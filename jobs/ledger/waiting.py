@@ -153,7 +153,7 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     found += [
         Waiting(kind="pickup", key=each.id, order_id="", text=each.lab, since=each.announced_at)
         for each in first_mile.open_pickups(db)
-        if not each.driver
+        if each.waits_for_driver
     ]
     found += [
         _thing("complaint", r["id"], r["order_id"], r["batch_id"], r["at"])

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from datetime import UTC, time
+from datetime import UTC, time, timedelta
 
 import pytest
 
@@ -23,6 +23,7 @@ from jobs.ledger import complaints as wrongs
 from jobs.ledger import first_mile as custody
 from jobs.ledger import links, views
 from jobs.ledger.recalls import lots_of
+from jobs.ledger.waiting import waiting
 from jobs.model import Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
@@ -290,6 +291,37 @@ def test_a_driver_is_forgotten_after_her_time_and_the_chain_of_custody_stays(dri
     assert [each.holder for each in trail] == ["", "Inspector"]
     page = driven.site.person("inspector").get(f"/l/{driven.bag}?lang=en").text
     assert "a driver" in page
+
+
+def test_a_driver_is_forgotten_of_whose_bags_and_parcels_nobody_says_what_came(driven):
+    db = driven.ledger.reading
+    driven.order(6)
+    taken, waits = makes_a_lot(driven), makes_a_lot(driven)
+    ready_at = driven.now + timedelta(days=1)
+    on_way, stays = (
+        first_mile.announce(driven.ledger, NODE, [code], at, "here", "maker", driven.now)
+        for code, at in ((taken, driven.now), (waits, ready_at))
+    )
+    for each in (on_way, stays):
+        first_mile.give(driven.ledger, each, DRIVER, driven.now)
+    first_mile.take(driven.ledger, on_way, [taken], "driver", driven.now)
+    with (
+        driven.ledger.transaction() as writing
+    ):  # who fetched it with a name, and nobody counted it
+        writing.execute("update batch set courier = 'hand', carrier = ?, run = ''", (DRIVER,))
+    old(driven, 30)
+    assert (custody.pickup(db, on_way).driver, custody.pickup(db, stays).driver) == (DRIVER, DRIVER)
+    old(driven, 2)
+    assert DRIVER not in everything(driven)
+    assert [each.holder for each in custody.handovers(db, taken)] == [""]
+    steward = driven.site.person("steward")
+    page = steward.get(f"/pickups/{on_way}?lang=en").text
+    assert "Who had the bags is not kept any more." in page
+    assert "QR code of the run" not in steward.get(f"/pickups/{stays}?lang=en").text
+    asked = [
+        each.key for each in waiting(db, Role.STEWARD, now=driven.now) if each.kind == "pickup"
+    ]
+    assert asked == [stays], "the one that nobody drove is to be given again"
 
 
 def test_a_driver_reads_and_erases_what_is_known_of_her(driven):

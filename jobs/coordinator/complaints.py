@@ -70,6 +70,11 @@ def complain(
             " values (?, ?, ?, ?, ?, ?, ?)",
             (complaint_id, batch.order_id, batch_id, lot_code, pieces, text, now.isoformat()),
         )
+        # Of which lots it is stays known when the parcel comes back and is unpacked.
+        db.executemany(
+            "insert into complaint_lot (complaint, lot_code) values (?, ?)",
+            [(complaint_id, code) for code in ([lot_code] if lot_code else sent)],
+        )
         db.executemany(
             "insert into complaint_photo (complaint, number, jpeg) values (?, ?, ?)",
             [(complaint_id, number, jpeg) for number, jpeg in enumerate(photos, 1)],

@@ -34,11 +34,10 @@ select c.*, o.place,
  (select count(*) from complaint_photo p where p.complaint = c.id) as photos
 from complaint c join orders o on o.id = c.order_id
 """
-#: Of a query over complaints `c`: pieces of this node are in its batch, or its lot is of this node.
+#: Of a query over complaints `c`: it is of pieces of this node.
 _OF_NODE = """
-exists (select 1 from batch_lot bl join lot l on l.code = bl.lot_code join attempt a
- on a.job_id = l.job_id and a.number = l.number where bl.batch_id = c.batch_id and a.node = ?
- and c.lot_code in ('', l.code))
+exists (select 1 from complaint_lot cl join lot l on l.code = cl.lot_code join attempt a
+ on a.job_id = l.job_id and a.number = l.number where cl.complaint = c.id and a.node = ?)
 """
 
 

@@ -524,3 +524,20 @@ def m034_maker_lots(db: Database) -> None:
             and json_extract(p.facts, '$.spool.id') = attempt.spool), '') where spool != '';
         """,
     )
+
+
+@ledger_migrations()
+def m037_complaint_lots(db: Database) -> None:
+    """Of which lots a complaint is: its parcel may be unpacked later."""
+    run_script(
+        db,
+        """
+        create table complaint_lot (
+            complaint text not null references complaint(id),
+            lot_code text not null references lot(code), primary key (complaint, lot_code)
+        ) strict;
+        insert into complaint_lot select c.id, l.code from complaint c join lot l
+            on l.code = c.lot_code or (c.lot_code = '' and exists (select 1 from batch_lot bl
+            where bl.batch_id = c.batch_id and bl.lot_code = l.code));
+        """,
+    )

@@ -6,13 +6,15 @@ from datetime import UTC
 
 import pytest
 
-from jobs.coordinator import complaints, deliveries, first_mile, telling
+from jobs.coordinator import complaints, deliveries, first_mile, recalls, telling
 from jobs.coordinator.people import add_person
-from jobs.errors import InvalidFieldError, RefusedError
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import complaints as reading
 from jobs.ledger import views
+from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
+from jobs.recall import Cause, RecallKind
 from jobs.telling import TOLD_BY, Kind
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE
@@ -106,6 +108,40 @@ def test_what_is_not_for_the_makers_is_kept(site, batch):
     assert answer.status_code == 303
     assert reading.told_to(world.ledger.reading, NODE) == ()
     assert reading.complaint(world.ledger.reading, complaint).read_by == "inspector"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_parcel_that_came_back_and_was_unpacked_is_still_complained_of_to_its_makers(site, named):
+    world = site.world
+    batch = packed(world, 2)
+    deliveries.dispatch(world.ledger, batch, "inspector", world.now)
+    (lot,) = views.batch(world.ledger.reading, batch).lots
+    complaint = complain(world, batch, lot_code=lot.lot if named else "")
+    deliveries.come_back(world.ledger, batch, "all are sharp", "inspector", world.now)
+    recalls.begin(
+        world.ledger, Cause(kind=RecallKind.LOT, value=lot.lot), "sharp", "inspector", world.now
+    )
+    with pytest.raises(NotFoundError):
+        views.batch(world.ledger.reading, batch)
+    complaints.read(world.ledger, complaint, "File it.", "inspector", world.now, pass_on=True)
+    assert [each.id for each in reading.told_to(world.ledger.reading, NODE)] == [complaint]
+    assert reading.told_to(world.ledger.reading, "lab-b") == ()
+    assert "File it." in site.person("maker").get(f"/labs/{NODE}/given?lang=en").text
+    assert site.person("inspector").get("/complaints?lang=en").status_code == 200
+
+
+def test_complaints_of_before_the_table_of_their_lots_have_their_makers(site, batch):
+    world = site.world
+    lot = views.batch(world.ledger.reading, batch).lots[0].lot
+    told = {complain(world, batch, text=code or "all", lot_code=code) for code in (lot, "")}
+    for each in told:
+        complaints.read(world.ledger, each, "File it.", "inspector", world.now, pass_on=True)
+    with world.ledger.transaction() as db:
+        db.execute("drop table complaint_lot")
+        db.execute("delete from _sqlite_migrations where name = 'm037_complaint_lots'")
+    again = Ledger(world.ledger.path)
+    assert {each.id for each in reading.told_to(again.reading, NODE)} == told
+    again.close()
 
 
 @pytest.mark.parametrize(

@@ -100,16 +100,20 @@ class _Log:
     def __init__(self, path: Path) -> None:
         self._ledger = path
         self._path = path.with_name(path.name + "-wal")
+        self._due_bytes = 0  # above the limit while a reader keeps a log that is written back
         self._busy = threading.Lock()
 
     def keep_short(self, db: sqlite3.Connection) -> None:
         """Write what the log holds into the file where it has grown long; the next commit begins it anew."""
         try:
-            is_long = self._path.stat().st_size >= _LOG_MOST_BYTES
+            size = self._path.stat().st_size
         except OSError:
             return  # It is gone with the last connection of another process.
-        if not is_long or not self._busy.acquire(blocking=False):
+        if size < _LOG_MOST_BYTES:
+            self._due_bytes = 0
+        if size < max(self._due_bytes, _LOG_MOST_BYTES) or not self._busy.acquire(blocking=False):
             return
+        self._due_bytes = size + _LOG_MOST_BYTES
         try:
             self._write_back(db)
         except (sqlite3.Error, LedgerError) as error:
@@ -170,6 +174,8 @@ class Ledger:
         if db is None:
             db = self._local.db = connect(self.path)
             db.conn.execute("pragma wal_autocheckpoint = 0")
+            # The file gets short when its log begins anew, so its size tells how long the log is.
+            db.conn.execute("pragma journal_size_limit = 0")
             self._all.append(db)
         return db
 

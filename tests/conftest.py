@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -43,5 +44,15 @@ def pytest_runtest_teardown(item, nextitem):
     if nextitem is None or nextitem.path != item.path:
         left = _process()
         changed = [name for name, was in _FRESH.items() if left[name] != was]
+        _FRESH.update(left)  # who comes next is not blamed for it, too
         assert not changed, f"a test of {item.path.name} leaves another {', '.join(changed)} behind"
     return result
+
+
+@pytest.fixture
+def own_zone(monkeypatch):
+    """For commands that are called in this process, which they put into the network's time zone."""
+    monkeypatch.setenv("TZ", "UTC")
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,10 @@ from jobs.ledger.migrations import ledger_migrations, stream_migrations
 _log = logging.getLogger(__name__)
 
 _BUSY_S = 30.0
-#: So long a ledger's log gets, and so long nobody writes before and after it is written back.
-_LOG_MOST_BYTES = 64 << 20
+#: A log of this length is written back so long after the last time, and one of that length sooner.
+_LOG_LEAST_BYTES, _LOG_EVERY_S = 4 << 20, 60.0
+_LOG_MOST_BYTES, _LOG_SOON_S = 256 << 20, 10.0
+#: So long nobody writes before and after it.
 _STILL_S = 0.5
 _PAUSE = threading.Event()  # never set
 
@@ -100,27 +103,31 @@ class _Log:
     def __init__(self, path: Path) -> None:
         self._ledger = path
         self._path = path.with_name(path.name + "-wal")
-        self._due_bytes = 0  # above the limit while a reader keeps a log that is written back
         self._busy = threading.Lock()
+        self._done_s = time.monotonic()
 
     def keep_short(self, db: sqlite3.Connection) -> None:
         """Write what the log holds into the file where it has grown long; the next commit begins it anew."""
-        try:
-            size = self._path.stat().st_size
-        except OSError:
-            return  # It is gone with the last connection of another process.
-        if size < _LOG_MOST_BYTES:
-            self._due_bytes = 0
-        if size < max(self._due_bytes, _LOG_MOST_BYTES) or not self._busy.acquire(blocking=False):
+        if not self._is_due() or not self._busy.acquire(blocking=False):
             return
-        self._due_bytes = size + _LOG_MOST_BYTES
         try:
             self._write_back(db)
+            self._done_s = time.monotonic()
         except (sqlite3.Error, LedgerError) as error:
             # What was committed is in the log; the next transaction tries again.
             _log.warning("the log of %s cannot be written back: %s", self._ledger, error)
         finally:
             self._busy.release()
+
+    def _is_due(self) -> bool:
+        try:
+            size = self._path.stat().st_size
+        except OSError:
+            return False  # It went with the last connection of another process.
+        if size < _LOG_LEAST_BYTES:
+            return False
+        since_s = time.monotonic() - self._done_s
+        return since_s >= (_LOG_SOON_S if size >= _LOG_MOST_BYTES else _LOG_EVERY_S)
 
     def _write_back(self, db: sqlite3.Connection) -> None:
         others = connect(self._ledger).conn
@@ -174,7 +181,7 @@ class Ledger:
         if db is None:
             db = self._local.db = connect(self.path)
             db.conn.execute("pragma wal_autocheckpoint = 0")
-            # The file gets short when its log begins anew, so its size tells how long the log is.
+            # A log that begins anew is cut off, so that its size says how long it is.
             db.conn.execute("pragma journal_size_limit = 0")
             self._all.append(db)
         return db

@@ -213,7 +213,8 @@ def test_a_log_that_begins_anew_while_it_is_copied_takes_nothing_along(
     world, data, tmp_path, monkeypatch
 ):
     """A slow copy, and a log that is short: it begins anew between the two files again and again."""
-    monkeypatch.setattr(store, "_LOG_MOST_BYTES", 200_000)
+    monkeypatch.setattr(store, "_LOG_LEAST_BYTES", 200_000)
+    monkeypatch.setattr(store, "_LOG_EVERY_S", 0.0)
     acknowledged: list[str] = []
     stop = threading.Event()
 
@@ -253,28 +254,19 @@ def test_a_log_that_begins_anew_while_it_is_copied_takes_nothing_along(
 
 def test_a_log_is_written_back_once_it_is_long_and_not_again(world, monkeypatch):
     """Nobody may write for a moment then: not with each transaction that follows."""
-    monkeypatch.setattr(store, "_LOG_MOST_BYTES", 400_000)
+    monkeypatch.setattr(store, "_LOG_LEAST_BYTES", 400_000)
+    monkeypatch.setattr(store, "_LOG_EVERY_S", 0.0)
     monkeypatch.setattr(store, "_STILL_S", 0.2)
     with world.ledger.transaction() as db:
         db.execute("create table filler (words text)")
-
-    def write(times):
-        slow = 0
-        for _ in range(times):
-            began = time.monotonic()
-            with world.ledger.transaction() as db:
-                db.execute("insert into filler values (?)", ("x" * 20_000,))
-            slow += time.monotonic() - began >= 0.4
-        return slow
-
-    assert 1 <= write(60) <= 6  # of 24 kB at least
-    reading = sqlite3.connect(world.ledger.path)
-    with closing(reading):  # and whoever reads all the time hinders nobody for long
-        reading.execute("begin")
-        reading.execute("select count(*) from filler").fetchone()
-        assert write(60) <= 6
-    assert write(60) >= 1
-    assert world.ledger.path.with_name("ledger.db-wal").stat().st_size < 2_000_000
+    slow = 0
+    for _ in range(60):
+        began = time.monotonic()
+        with world.ledger.transaction() as db:
+            db.execute("insert into filler values (?)", ("x" * 20_000,))  # 24 kB and more
+        slow += time.monotonic() - began >= 0.4
+    assert 1 <= slow <= 10
+    assert world.ledger.path.with_name("ledger.db-wal").stat().st_size < 500_000
 
 
 def test_a_second_copy_that_knows_more_than_the_first_has_gone_back_too(world, data, tmp_path):

@@ -14,7 +14,7 @@ from designs.library import Library
 from fabnet import clock
 from jobs.chances import likely
 from jobs.errors import NotFoundError
-from jobs.ledger import labs, views
+from jobs.ledger import labs, lot_photos, views
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView, PlanRow
 from jobs.model import Reason
@@ -223,6 +223,7 @@ def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:
         "accepted": lot.accepted,
         "rejected": lot.rejected,
         "reject_reason": lot.reject_reason,
+        "photos": len(lot_photos.of_lot(ledger.reading, lot.code)),
         "harvested_at": _at(lot.created_at),
         "design": None if revision is None else revision.design,
         "version": None if revision is None else revision.version,

@@ -23,6 +23,7 @@ class Kept(enum.StrEnum):
         "complaint"  # a requester's words and photos of what was wrong, why pieces were refused
     )
     DRIVER = "driver"  # names of drivers and of who fetched a parcel, and their words at a stop
+    PHOTO = "photo"  # photos of a lot's pieces, by its maker or the hub
     SPOT = "spot"  # where bags wait for a driver; she deletes it when she has them
 
 
@@ -35,6 +36,7 @@ DAYS: Mapping[Kept, int] = MappingProxyType(
         Kept.INVITE: 30,
         Kept.COMPLAINT: 365,
         Kept.DRIVER: 30,
+        Kept.PHOTO: 365,
         Kept.SPOT: 30,
     }
 )
@@ -50,6 +52,7 @@ class Limits:
     invite: datetime  # when it ran out
     complaint: datetime  # when it was written, or the delivery received
     driver: datetime  # the end of the run, or of the pick-up; when it should have been, where it has none
+    photo: datetime  # when it was taken
     spot: datetime  # when the bags were ready
 
 

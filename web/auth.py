@@ -74,6 +74,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lots.rework": _HUB,
         "lots.reworked": _HUB,
         "lots.scrap": _HUB,
+        "lot_photos.show": _ALL,  # a maker those of her own node only, here and below
+        "lot_photos.add": _ALL,
+        "lot_photos.picture": _ALL,
+        "lot_photos.remove": _ALL,  # who took it, and a steward
         "hub.stock": _HUB,
         "hub.index": _HUB,
         "hub.live": _HUB,

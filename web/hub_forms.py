@@ -1,4 +1,4 @@
-"""What is typed at the hub and for a run, as values: bags, counts, goods, rules. See `web.forms`."""
+"""What is typed at the hub and for a run, as values: bags, counts, goods, rules, photos. See `web.forms`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Collection
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from flask import request
+
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
 from jobs.hub import MOST_HOLD_H, Rule, Scope
+from web import photos
 from web.forms import LOSSES, Form, minutes_from
 from web.language import gettext as _
 
@@ -65,3 +68,28 @@ def rule_from(form: Form, scopes: Collection[str]) -> Rule:
         hold_h=float(form.whole("hold_h", 0, MOST_HOLD_H)) if hold else None,
         second={"yes": True, "no": False}.get(second),
     )
+
+
+def photos_from(form: Form, most: int, *, needed: bool = False) -> list[bytes]:
+    """Read the photos that came with a form, without anything that telephones write behind them.
+
+    Those that can be read are returned; the form has the error of the first that cannot.
+    """
+    sent = [each for each in request.files.getlist("photos") if each.filename]
+    if len(sent) > most:
+        form.wrong("photos", _("At most %(most)s photos.", most=most))
+        return []
+    if needed and not sent:
+        form.wrong("photos", _("Please take or choose a photo first."))
+    found = []
+    for each in sent:
+        try:
+            found.append(photos.clean(each.stream.read(photos.MOST_BYTES + 1)))
+        except photos.UnreadablePhotoError as error:
+            form.wrong(
+                "photos",
+                _("A photo is too large.")
+                if error.why == "too-large"
+                else _("A file is no photo that can be read: JPEG, PNG or WebP, please."),
+            )
+    return found

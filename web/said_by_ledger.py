@@ -194,4 +194,5 @@ SENTENCES = (
     _("is no material of the vocabulary"),
     _("at most %(most)s days ahead"),
     _("names what the rule is for"),
+    _("Lot %(lot)s is called back: its photos stay until that is over."),
 )

@@ -115,6 +115,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
         "not-booked": lazy_gettext("Said by a workshop after a backup was put back, and not added"),
         "written-off": lazy_gettext("Written off"),
+        "photos-added": lazy_gettext("Photos of the pieces kept"),
+        "photo-removed": lazy_gettext("Photo of the pieces removed"),
         "bag-announced": lazy_gettext("Bag announced to the hub"),
         "run-given": lazy_gettext("A driver has the run"),
         "pickup-cancelled": lazy_gettext("Run called off"),

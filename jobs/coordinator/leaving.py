@@ -93,6 +93,9 @@ def leave(ledger: Ledger, login: str, now: datetime) -> str:
 
 
 def _forget(db: sqlite3.Connection, login: str, called: str, node: str, name: str) -> None:
+    # What she photographed may show her home; what was made is in words.
+    db.execute("pragma secure_delete = on")
+    db.execute("delete from lot_photo where by_person = ?", (login,))
     for table, column in _WHO.items():
         db.execute(f"update {table} set {column} = ? where {column} = ?", (name, login))
     # At the node's own page people write a name, not a login.

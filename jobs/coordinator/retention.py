@@ -87,6 +87,11 @@ def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
             "update pickup set spot = '' where spot != '' and ready_at < ?",
             (before.spot.isoformat(),),
         )
+        db.execute(
+            "delete from lot_photo where at < ? and not exists"
+            " (select 1 from lot l where l.code = lot_photo.lot_code and l.recall != '')",
+            (before.photo.isoformat(),),
+        )
         # Over or not: of a bag that nobody has counted by then, her name tells no more.
         _forget_drivers(db, [d for d in _drives(db, now) if d.at < before.driver])
         db.execute("delete from notice where created_at < ?", (before.letter.isoformat(),))

@@ -541,3 +541,18 @@ def m037_complaint_lots(db: Database) -> None:
             where bl.batch_id = c.batch_id and bl.lot_code = l.code));
         """,
     )
+
+
+@ledger_migrations()
+def m037_lot_photos(db: Database) -> None:
+    """Photos of a lot's pieces, of its maker and of the hub."""
+    run_script(
+        db,
+        """
+        create table lot_photo (
+            lot_code text not null references lot(code), number integer not null check (number > 0),
+            jpeg blob not null, by_person text not null, at text not null,
+            primary key (lot_code, number)
+        ) strict;
+        """,
+    )

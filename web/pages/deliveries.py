@@ -24,6 +24,7 @@ from web.context import here
 from web.documents.delivery_note import draw
 from web.documents.parcel_facts import note_of, rule_of
 from web.forms import Form, clock_from, receipt_from, stops_from
+from web.hub_forms import photos_from
 from web.language import gettext as _
 
 pages = Blueprint("deliveries", __name__)
@@ -257,7 +258,7 @@ def complain(batch_id: str, key: str) -> AnyResponse | tuple[str, int]:
     lot = form.choice("lot", {"", *(each.lot for each in batch.lots)})
     sent = {each.lot: each.pieces for each in batch.lots}
     pieces = form.whole("pieces", 0, sent.get(lot, sum(sent.values()))) if form["pieces"] else 0
-    pictures = _photos(form)
+    pictures = photos_from(form, complaining.MOST_PHOTOS)
     if not form.good:
         return _page(batch_id, key, Form(), form), 422
     complaining.complain(
@@ -265,26 +266,6 @@ def complain(batch_id: str, key: str) -> AnyResponse | tuple[str, int]:
         now=context.now(),
     )  # fmt: skip
     return redirect(url_for(".parcel", batch_id=batch_id, key=key) + "#wrong", 303)
-
-
-def _photos(form: Form) -> list[bytes]:
-    """Read the photos of a form, without anything that telephones write behind them."""
-    sent = [each for each in request.files.getlist("photos") if each.filename]
-    if len(sent) > complaining.MOST_PHOTOS:
-        form.wrong("photos", _("At most %(most)s photos.", most=complaining.MOST_PHOTOS))
-        return []
-    found = []
-    for each in sent:
-        try:
-            found.append(photos.clean(each.stream.read(photos.MOST_BYTES + 1)))
-        except photos.UnreadablePhotoError as error:
-            form.wrong(
-                "photos",
-                _("A photo is too large.")
-                if error.why == "too-large"
-                else _("A file is no photo that can be read: JPEG, PNG or WebP, please."),
-            )
-    return found
 
 
 @pages.post("/d/<batch_id>/<key>/received")

@@ -13,8 +13,9 @@ from designs.model import BY_PEOPLE
 from designs.pattern import TYPES
 from firmware_profiles.loader import load_machine, machine_names
 from jobs.coordinator import harvests
+from jobs.coordinator.lot_photos import MOST_AT_ONCE, MOST_PHOTOS
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.ledger import labs, views
+from jobs.ledger import labs, lot_photos, views
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from printers.model import MANUAL, PrinterFacts
@@ -151,6 +152,7 @@ def _page(found: AttemptView, form: Form) -> str:
     facts = _facts(found)
     by_hand = _by_hand(found, facts)
     part = _part_title(found)
+    photos = len(lot_photos.of_lot(context.ledger.reading, found.lot)) if found.lot else 0
     return render_template(
         "harvest.html",
         attempt=found,
@@ -168,4 +170,6 @@ def _page(found: AttemptView, form: Form) -> str:
         form=form,
         reasons=HAND_REASONS if found.material in BY_PEOPLE else SCRAP_REASONS,
         most=found.pieces * 10,
+        photos=photos,
+        photos_left=min(MOST_AT_ONCE, MOST_PHOTOS - photos),
     )

@@ -12,10 +12,11 @@ from jobs.coordinator.people import name_of
 from jobs.errors import InvalidFieldError
 from jobs.ledger import first_mile as rows
 from jobs.ledger import hub as gates
-from jobs.ledger import labs, reviews, views
+from jobs.ledger import labs, lot_photos, reviews, views
 from jobs.ledger.views import LotView
+from jobs.model import Role
 from jobs.quality import MAJOR, WHOLE, sampling_plan
-from web.auth import can, me
+from web.auth import can, me, signed_in
 from web.context import here
 from web.forms import LOSSES, Form, fault_from, inspection_from
 from web.hub_forms import loss_from
@@ -185,6 +186,12 @@ def scrap(code: str) -> AnyResponse | tuple[str, int]:
     return _back(found.code)
 
 
+def _sees_photos(found: LotView) -> bool:
+    """The hub, and the people of the workshop that made the lot: they may show a home."""
+    who = signed_in()
+    return who is not None and (who.role is not Role.MAKER or who.node == found.attempt.node)
+
+
 def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
     context = here()
     db = context.ledger.reading
@@ -220,6 +227,7 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         mine=at_hub and me().login == found.inspected_by,
         losses=LOSSES,
         run=run_for(found.code),
+        photos=lot_photos.of_lot(db, found.code) if _sees_photos(found) else None,
         pickup=rows.of_lot(db, found.code) if at_hub else None,
         trail=rows.handovers(db, found.code) if at_hub else (),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 
 from jobs.coordinator import restoring
@@ -49,12 +50,24 @@ def pass_on(db: sqlite3.Connection, now: datetime) -> int:
         if not 0 < bag["pieces"] <= surplus:
             continue
         facts = {name: bag[name] for name in ("revision_id", "part_id", "order_id", "sandbox")}
-        for order in db.execute(_NEXT, facts).fetchall():
-            if order["missing"] >= bag["pieces"]:
-                _move(db, bag, order["id"], now)
-                moved += 1
-                break
+        missing = {row["id"]: row["missing"] for row in db.execute(_NEXT, facts).fetchall()}
+        if (order_id := taker(missing, bag["pieces"])) is not None:
+            _move(db, bag, order_id, now)
+            moved += 1
     return moved
+
+
+def taker(missing: Mapping[str, int], pieces: int) -> str | None:
+    """Return the order that gets a bag; `missing` are pieces by order, the one that is due first first.
+
+    The first that needs all of it; else the one that needs most, where that is more than half: the
+    rest stays in the bag and is spare there. None where it stays.
+    """
+    for order_id, needed in missing.items():
+        if needed >= pieces:
+            return order_id
+    most = max(missing, key=missing.__getitem__, default=None)
+    return most if most is not None and 2 * missing[most] > pieces else None
 
 
 def _move(db: sqlite3.Connection, bag: sqlite3.Row, to: str, now: datetime) -> None:

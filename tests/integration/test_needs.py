@@ -181,6 +181,24 @@ def test_a_bag_that_is_needed_or_too_big_stays(making):
     assert passes_on(making) == 0  # two pieces, and one is missing
 
 
+def test_a_bag_that_is_too_big_goes_to_who_needs_more_than_half_of_it(making):
+    with making.ledger.transaction() as db:  # three came off the plate for two
+        code = harvests.book(db, making.refs[0], 3, 0, "", "maker", making.now)
+    others = [making.order(1), making.order(2)]
+    says(making, 0)
+    assert passes_on(making) == 1
+    assert passes_on(making) == 0
+    assert views.lot(making.ledger.reading, code).attempt.order_id == others[1]
+    theirs = making.books(others[1])
+    assert (theirs.waiting, theirs.to_make, theirs.surplus) == (3, 0, 1)
+    assert making.books(others[0]).to_make == 1
+    lots.inspect(making.ledger, code, 3, 0, "", "noa", making.now)
+    batch = deliveries.pack(making.ledger, others[1], "noa", making.now)
+    deliveries.dispatch(making.ledger, batch, "noa", making.now)
+    deliveries.receive(making.ledger, batch, Count(), "requester", making.now)
+    assert views.order(making.ledger.reading, others[1]).state is OrderState.DELIVERED
+
+
 def test_spare_bags_stay_out_of_the_parcel(making):
     in_a_bag(making, making.refs[0])
     says(making, 2)

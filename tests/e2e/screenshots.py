@@ -27,6 +27,7 @@ from jobs.coordinator import (
     first_mile,
     harvests,
     hub,
+    lot_photos,
     lots,
     nodes,
     orders,
@@ -114,6 +115,7 @@ def live_through(site: Site) -> dict[str, str]:
     site.out_of_sight()
     join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
+    lot_photos.add(world.ledger, counted.lot, [_photo()], "nour", world.now)
     pickup, run = _fetched(site)
     return {
         "run": run, "steward:pickup": f"/pickups/{pickup}", "inspector:hub": "/hub",
@@ -125,6 +127,7 @@ def live_through(site: Site) -> dict[str, str]:
         "follow": "/o/" + orders.link_of(world.ledger, order),
         "follow-asked": "/o/" + asked.link,
         "follow-received": "/o/" + orders.link_of(world.ledger, received),
+        "inspector:lot-photos": f"/l/{counted.lot}/photos",
         "lot": f"/l/{counted.lot}", "nothing": "/nothing-here", **parcels,
         "steward:waiting": "/waiting", "steward:orders": "/orders",
         "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",

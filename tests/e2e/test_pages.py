@@ -8,7 +8,15 @@ import trimesh
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import deliveries, enrolment, first_mile, harvests, lots, orders
+from jobs.coordinator import (
+    deliveries,
+    enrolment,
+    first_mile,
+    harvests,
+    lot_photos,
+    lots,
+    orders,
+)
 from jobs.coordinator.people import add_person
 from jobs.first_mile import Goods
 from jobs.joining import read_code
@@ -19,6 +27,8 @@ from jobs.model import Role
 from printers.model import PrinterState
 from tests.doubles.world import NODE, PRINTER, a_request
 from tests.e2e.conftest import PASSWORD
+from tests.unit.web.test_photos import a_photo
+from web import photos
 from web.auth import hash_password
 from web.letters import Reader, stop_token
 
@@ -60,6 +70,7 @@ SIGNED_IN = [
     "/beds/lab-hand/p1",
     "{lot}/recall",
     "{lot}/label",
+    "{lot}/photos",
     "/hub",
     "/hub/steps/arrive",
     "/hub/steps/count",
@@ -117,6 +128,7 @@ def address(site):
         "stop": f"/told/stop/{stop_token(b'k' * 32, CAMILLE)}",
         "stop_print": f"/attempts/{site.attempt}/stop",
     }
+    lot_photos.add(world.ledger, counted.lot, [photos.clean(a_photo())], "camille", world.now)
     silent = site.out_of_sight()
     add_person(world.ledger, "mila", "Mila", Role.MAKER, hash_password(PASSWORD), silent, world.now)
     bag = [site.bag()]

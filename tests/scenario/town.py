@@ -40,7 +40,7 @@ def labs(count: int) -> tuple[DemoLab, ...]:
             place=_PLACES[n % len(_PLACES)],
             printers=tuple(
                 DemoPrinter(
-                    id=f"p{n}{side}", title=f"Printer {n}{side}", preset="generic-250x210",
+                    id=f"p{n}{side}", title=f"Imprimante {n}{side}", preset="generic-250x210",
                     material="PETG", grams=9000, spool_lot=LOTS[side], unattended=True,
                 )
                 for side in ("a", "b")
@@ -49,7 +49,7 @@ def labs(count: int) -> tuple[DemoLab, ...]:
         for n in range(1, count + 1)
     ]  # fmt: skip
     by_hand = DemoPrinter(
-        id="card", title="Printer with an SD card", preset="generic-220x220", material="PETG",
+        id="card", title="Imprimante à carte SD", preset="generic-220x220", material="PETG",
         grams=9000, spool_lot="LOT-card", link="manual",
     )  # fmt: skip
     return (
@@ -105,7 +105,7 @@ class Town(Network):
 def _write_design(folder: Path, name: str, parts: dict[str, int]) -> None:
     folder.mkdir()
     text = (
-        f'title = "Scenario {name}"\ndescription = "A flat frame."\nfunction = "Is counted."\n'
+        f'title = "Visière {name}"\ndescription = "A flat frame."\nfunction = "Is counted."\n'
         'version = "1.0.0"\nlicense = "CERN-OHL-S-2.0"\nlicensor = "The fabnet makers"\n'
         f'documentation-language = "en"\n\n[fabnet]\ndesign = "scenario-{name}"\nreview = "draft"\n'
     )

@@ -96,7 +96,7 @@ class Hub:
         values = {
             "accepted": str(bag.good - rejected),
             "rejected": str(rejected),
-            "reason": "bord coupant" if rejected else "",
+            "reason": "arête vive" if rejected else "",
         }
         inspector.submit(f"/l/{code}", f"/l/{code}", values)
         bag.accepted, bag.rejected = bag.good - rejected, rejected

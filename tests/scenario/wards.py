@@ -11,8 +11,8 @@ from tests.scenario.hands import Hands, Hire
 from tests.scenario.town import Town
 
 _REFUSED, _LOST, _DAMAGED = 0.15, 0.05, 0.1
-_WRONG = "Le bord est coupant au toucher"
-ADVICE = "Ébavurez le bord avant de compter."
+_WRONG = "Une arête est coupante au toucher"
+ADVICE = "Ébavurez les arêtes avant de compter."
 
 
 class Wards:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import ExitStack
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.sim.world import NODES, Mutant, simulated
+
+ASKED = os.environ.get("FABNET_SIM_EXAMPLES")
+SETTINGS = settings(
+    max_examples=int(ASKED or 200),
+    derandomize=ASKED is None,
+    stateful_step_count=50,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate,),  # a run is told step by step as it is: to shrink it takes minutes
+)
 
 HOSTS = ("coordinator", *NODES)
 a_node = st.sampled_from(NODES)

@@ -22,29 +22,53 @@ def by_value(lines: Lines, found: Prices) -> Ints:
     return np.lexsort((lines.due_min, -lines.weight / np.maximum(size, 1e-300)))
 
 
-def shares_in_time(net: Network, lines: Lines, found: Prices, *, loss: float = 0.0) -> Floats:
-    """Return [O], 0..1: how much of each order there is room for before its due date.
+def free_min(net: Network, room_min: Floats) -> Floats:
+    """Return [E, C]: minutes of good work that classes have by due dates; of printers' room [E, P]."""
+    earns = np.maximum(room_min, 0.0) * (net.speed * net.good)
+    count = len(net.calendar)
+    found = [np.bincount(net.cls, row, count) for row in earns]
+    return np.array(found, dtype=np.float64).reshape(-1, count)
 
-    `loss` (0..1) is left unused of all time: whole plates do not fill it to the last minute.
+
+def shares_in_time(
+    net: Network,
+    lines: Lines,
+    found: Prices,
+    free: Floats,
+    asked: Floats,
+    *,
+    loss: float = 0.0,
+) -> Floats:
+    """Return [O], 0..1: how much of what is asked of each order has room before its due date.
+
+    Args:
+        net: the printers.
+        lines: the orders.
+        found: prices of the parts.
+        free: [E, C], minutes of good work that each class has until each due date.
+        asked: [L], good pieces.
+        loss: 0..1, is left unused of all time: whole plates do not fill it to the last minute.
     """
-    table = _Table(net, lines, found, loss)
-    shares = np.zeros(len(lines.weight))
+    table = _Table(net, lines, found, free * (1.0 - loss), asked)
+    shares = np.ones(len(lines.weight))
     mine: list[list[int]] = [[] for _ in lines.weight]
-    for line, order in enumerate(lines.order):
-        mine[order].append(line)
+    for line in np.flatnonzero(asked > TINY).tolist():
+        mine[lines.order[line]].append(line)
     for order in by_value(lines, found):
-        shares[order] = table.take(mine[order], 1.0)
+        if mine[order]:
+            shares[order] = table.take(mine[order], 1.0)
     return shares
 
 
 class _Table:
     """Free minutes of good work, by due date from the last to the first and by class."""
 
-    def __init__(self, net: Network, lines: Lines, found: Prices, loss: float) -> None:
-        self._lines = lines
+    def __init__(
+        self, net: Network, lines: Lines, found: Prices, free: Floats, asked: Floats
+    ) -> None:
+        self._lines, self._asked = lines, asked
         ends = np.unique(lines.due_min)
-        until = np.array([net.class_min(float(end)) for end in ends]).reshape(len(ends), -1)
-        between = np.diff(until, axis=0, prepend=np.zeros((1, until.shape[1]))) * (1.0 - loss)
+        between = np.diff(free, axis=0, prepend=np.zeros((1, free.shape[1])))
         self._free = between[::-1].ravel().copy()
         self._row = len(ends) - 1 - np.searchsorted(ends, lines.due_min)
         self._first = len(ends) - 1 - np.searchsorted(ends, lines.release_min, side="right")
@@ -61,8 +85,8 @@ class _Table:
     def take(self, mine: list[int], share: float) -> float:
         """Take the same share of each line of an order, as much as there is; return it."""
         before = self._free.copy()
-        got = min((self._line(line, share) for line in mine), default=0.0)
-        if got >= share - TINY or not mine:
+        got = min(self._line(line, share) for line in mine)
+        if got >= share - TINY:
             return got
         self._free = before
         return min(self._line(line, got) for line in mine) if got > TINY else 0.0
@@ -71,7 +95,7 @@ class _Table:
         order, part = self._lines.order[line], self._lines.part[line]
         rows = self._cells[part][self._row[order] : self._first[order] + 1]
         cells, work = rows.ravel(), np.tile(self._work[part], len(rows))
-        asked = float(self._lines.pieces[line]) * share
+        asked = float(self._asked[line]) * share
         if not len(cells) or asked <= 0:
             return share if asked <= 0 else 0.0
         sums = np.cumsum(self._free[cells] / work)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.network import SLOT_MIN, Floats, Lines, Network
+from jobs.network import SLOT_MIN, TINY, Floats, Lines, Network
 from jobs.prices import Prices
 
 
@@ -55,9 +55,8 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
     each due date what `earned` says. That machine's best plan is found by taking the orders that
     are worth most for their size, each as far as every later due date allows.
     """
-    size = np.bincount(
-        lines.order, lines.pieces * found.price[lines.part], minlength=len(lines.weight)
-    )
+    pieces = np.where(lines.pieces > TINY, lines.pieces, 0.0)
+    size = np.bincount(lines.order, pieces * found.price[lines.part], minlength=len(lines.weight))
     makeable = (net.most[lines.part] > 0).any(axis=1)
     never = np.bincount(lines.order, ~makeable, minlength=len(lines.weight)) > 0
     asked = np.bincount(lines.order, minlength=len(lines.weight)) > 0

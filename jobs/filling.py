@@ -45,26 +45,31 @@ class Book:
     """What each printer has to print, by due date."""
 
     def __init__(self, net: Network, lines: Lines, ends_min: Floats) -> None:
-        """Open an empty book; `ends_min` are the due dates, sorted; one bucket more has none."""
+        """Open an empty book; `ends_min` are the due dates, sorted; one bucket more has none.
+
+        `slack_min` [E + 1, P] is what each printer has left by then, `room_min` what of it can be used
+        without making anything later late, `put` what was put in, in order.
+        """
         self.net, self.lines, self.ends_min = net, lines, ends_min
         at = [*ends_min.tolist(), net.horizon_min]
         self._open = np.array([net.opened(end) for end in at]).reshape(len(at), -1)
-        self._slack = self._open - net.busy_min
+        self.slack_min = self._open - net.busy_min
+        self.room_min = np.minimum.accumulate(self.slack_min[::-1])[::-1]
         # Against what is due last, or the horizon: late work has no other measure.
-        self._offered = np.maximum(self._slack[max(0, len(ends_min) - 1)], TINY)
+        self._offered = np.maximum(self.slack_min[max(0, len(ends_min) - 1)], TINY)
         self._used = net.busy_min.copy()
-        self._bounded = bool(np.isfinite(net.spool_g).any())
+        self.bounded = bool(np.isfinite(net.spool_g).any())
         self._spool_g = net.spool_g.copy()
         self._nodes = int(net.node.max(initial=-1)) + 1
         self._makers: dict[int, _Makers] = {}
         self._knows: dict[int, Bools] = {}
-        self._rows: list[Rows] = []
-        self._put: dict[tuple[int, int], list[int]] = {}  # where in `_rows`, by line and bucket
+        self.put: list[Rows] = []
+        self._where: dict[tuple[int, int], list[int]] = {}  # in `put`, by line and bucket
 
     @property
     def rows(self) -> Rows:
         """Everything that was put in, in this order within a bucket."""
-        return joined(self._rows)
+        return joined(self.put)
 
     def load(self) -> Floats:
         """Return [P]: the share of its time until the last due date that each printer prints."""
@@ -92,20 +97,29 @@ class Book:
     # --- putting in ---------------------------------------------------------------------------
 
     def keep(self, rows: Rows) -> None:
-        """Put in what is planned already, as it is."""
+        """Take time and filament for what is planned already, as it is; not yet `put`."""
         minutes = rows.minutes(self.net, self.lines)
         for line in np.unique(rows.line):
             self._know(int(line))[self.net.node[rows.printer[rows.line == line]]] = True
-        for bucket in range(len(self.ends_min) + 1):
+        for bucket in np.unique(rows.bucket):
             mine = rows.bucket == bucket
-            if mine.any():
-                taken = np.bincount(rows.printer[mine], minutes[mine], self.net.printers)
-                self._slack[bucket:] -= taken
-                self._used += taken
-        if self._bounded:
+            self._spend_all(int(bucket), rows.printer[mine], minutes[mine])
+        if self.bounded:
             for turn in rows.turns():
                 self._draw(turn)
-        self._rows.append(rows)
+
+    def spend(self, bucket: int, printer: Ints, minutes: Floats) -> None:
+        """Take minutes of printers, each named once, from what is left by a due date."""
+        self.slack_min[bucket:, printer] -= minutes
+        slack = self.slack_min[::-1, printer]
+        self.room_min[:, printer] = np.minimum.accumulate(slack)[::-1]
+
+    def _spend_all(self, bucket: int, printer: Ints, minutes: Floats) -> None:
+        """Take minutes of printers that may be named twice."""
+        which, by = np.unique(printer, return_inverse=True)
+        taken = np.bincount(by, minutes, len(which)).astype(np.float64)
+        self.spend(bucket, which, taken)
+        self._used[which] += taken
 
     def insert(
         self, line: int, pieces: float, bucket: int, score: Floats, *, least: float = 0.0
@@ -164,25 +178,24 @@ class Book:
         Arguments as of `score`; a lot of fewer than `least` pieces is small.
         """
         net, bucket = self.net, self.bucket(line)
-        where = self._put.get((line, bucket), [])
-        some = joined([self._rows[n] for n in where])
+        where = self._where.get((line, bucket), [])
+        some = joined([self.put[n] for n in where])
         good = some.copies(net, self.lines) * net.good[some.printer]
         lots = np.bincount(net.node[some.printer], good, self._nodes)
         small = (lots > 0) & (lots < least)
         # To give filament back to one of several spools may leave no way to use the others.
-        fixed = self.lines.release_min.any() or (self._bounded and len(self._spool_g) > 1)
+        fixed = self.lines.release_min.any() or (self.bounded and len(self._spool_g) > 1)
         if fixed or not small.any() or not (lots >= least).any():
             return
         score = self.score(line, regret, weights)
         moved = small[net.node[some.printer]]
         out = some.only(moved)
         minutes = out.minutes(net, self.lines)
-        np.subtract.at(self._used, out.printer, minutes)
-        self._slack[bucket:] += np.bincount(out.printer, minutes, net.printers)
-        if self._bounded:
+        self._spend_all(bucket, out.printer, -minutes)
+        if self.bounded:
             self._spool_g[0] += np.bincount(out.printer, self._grams(out), net.printers)
         for n in where:
-            self._rows[n] = self._rows[n].only(~small[net.node[self._rows[n].printer]])
+            self.put[n] = self.put[n].only(~small[net.node[self.put[n].printer]])
         know = self._know(line)
         know[small] = False
         left = self.insert(line, float(good[moved].sum()), bucket, score + ~know[net.node])
@@ -201,7 +214,7 @@ class Book:
 
     def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
         """Return the minutes that can be put on these printers."""
-        room: Floats = self._slack[bucket:, printer].min(axis=0)
+        room: Floats = self.room_min[bucket, printer]
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
             room = room - self._gap(bucket, printer, release)
@@ -209,7 +222,7 @@ class Book:
 
     def _gap(self, bucket: int, printer: Ints, release_min: float) -> Floats:
         """How long a printer would stand still before a line that may not start yet."""
-        before = self._open[bucket, printer] - self._slack[bucket, printer]
+        before = self._open[bucket, printer] - self.slack_min[bucket, printer]
         found: Floats = np.maximum(0.0, self._after(release_min)[printer] - before)
         return found
 
@@ -219,7 +232,7 @@ class Book:
 
     def _plates(self, made: _Makers, who: Ints, room: Floats) -> Ints:
         plates = np.floor(room / made.minutes[who] + TINY)
-        if self._bounded:
+        if self.bounded:
             spools = np.floor(self._spool_g[:, made.printer[who]] / made.grams[who] + TINY)
             plates = np.minimum(plates, spools.sum(axis=0))
         return np.maximum(plates, 0).astype(np.int64)
@@ -235,7 +248,7 @@ class Book:
         cls = net.cls[printer]
         each = np.maximum(net.piece_min[part, cls], TINY)
         copies = np.floor((room * net.speed[printer] - net.plate_min[part, cls]) / each + TINY)
-        if self._bounded:
+        if self.bounded:
             spare = self._spool_g[:, printer].max(axis=0) - net.plate_g[part, cls]
             copies = np.minimum(copies, np.floor(spare / np.maximum(net.piece_g[part, cls], TINY)))
         copies = np.clip(copies, 0, made.copies[who] - 1).astype(np.int64)
@@ -270,13 +283,13 @@ class Book:
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
             minutes = minutes + self._gap(bucket, printer, release)
-        self._slack[bucket:, printer] -= minutes
+        self.spend(bucket, printer, minutes)
         self._used[printer] += minutes
         self._know(line)[self.net.node[printer]] = True
-        if self._bounded:
+        if self.bounded:
             self._draw(rows)
-        self._put.setdefault((line, bucket), []).append(len(self._rows))
-        self._rows.append(rows)
+        self._where.setdefault((line, bucket), []).append(len(self.put))
+        self.put.append(rows)
 
     def _grams(self, rows: Rows) -> Floats:
         net, part, cls = self.net, self.lines.part[rows.line], self.net.cls[rows.printer]
@@ -307,7 +320,8 @@ class Book:
         stretch, and the line owns the part of it between them. Returns how many have no place.
         """
         made = self.makers(int(self.lines.part[line]))
-        free, first, past = self._stretches()
+        free = np.maximum(self._open[0] - self.net.busy_min, 0.0)
+        first, past = self.net.stretches(free)
         printer = made.printer
         cls = self.net.cls[printer]
         overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
@@ -322,19 +336,6 @@ class Book:
         plates[sums > pieces + TINY] = 0
         self._add(line, 0, made, who, plates, np.zeros(len(who), np.int64))
         return pieces - float(plates @ made.pieces[who])
-
-    def _stretches(self) -> tuple[Floats, Floats, Floats]:
-        """Return [P]: minutes until the first due date; where each printer lies in its class."""
-        net = self.net
-        free = np.maximum(self._open[0] - net.busy_min, 0.0)
-        earns = free * net.speed * net.good
-        by = np.argsort(net.cls, kind="stable")
-        sums = np.cumsum(earns[by])
-        total = np.bincount(net.cls, earns, len(net.calendar))
-        before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
-        past = np.empty(net.printers)
-        past[by] = (sums - before[net.cls[by]]) / np.maximum(total[net.cls[by]], 1e-12)
-        return free, past - earns / np.maximum(total[net.cls], 1e-12), past
 
     # --- score --------------------------------------------------------------------------------
 

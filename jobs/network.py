@@ -76,6 +76,21 @@ class Network:
         free = np.maximum(self.opened(at_min) - self.busy_min, 0.0) * self.speed * self.good
         return np.bincount(self.cls, free, len(self.calendar)).astype(np.float64)
 
+    def stretches(self, free: Floats) -> tuple[Floats, Floats]:
+        """Return [P] twice, 0..1: where each printer begins and ends in the good work of its class.
+
+        `free` is [P], minutes; the printers of a class lie one after another.
+        """
+        earns = free * self.speed * self.good
+        by = np.argsort(self.cls, kind="stable")
+        sums = np.cumsum(earns[by])
+        total = np.bincount(self.cls, earns, len(self.calendar))
+        before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
+        past = np.empty(self.printers)
+        past[by] = (sums - before[self.cls[by]]) / np.maximum(total[self.cls[by]], 1e-12)
+        first: Floats = past - earns / np.maximum(total[self.cls], 1e-12)
+        return first, past
+
     def ordered(self) -> tuple[Network, Ints]:
         """Return it with printers sorted by name, and where each of them stood."""
         by = np.argsort(self.name, kind="stable")

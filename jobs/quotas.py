@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.capacity import by_value, shares_in_time
+from jobs.capacity import by_value, free_min, shares_in_time
 from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
+from jobs.keeping import Kept, good_of
 from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows
 from jobs.prices import Prices, prices
 
@@ -73,7 +74,11 @@ def plan(
     weights = weights or Weights()
     best: tuple[float, Book, Floats] | None = None
     for loss in LOSSES if kept is None else LOSSES[:1]:
-        filled = _fill(Book(net, lines, ends), found, weights, least, loss, kept)
+        book = Book(net, lines, ends)
+        if kept is None:
+            filled = _fill(book, found, weights, least, loss)
+        else:
+            filled = _refill(book, found, weights, least, kept)
         if best is None or filled[0] > best[0] + TINY:
             best = filled
         if best[0] >= bound * (1.0 - NEAR):
@@ -111,30 +116,68 @@ def _renumbered(rows: Rows, to: Ints) -> Rows:
 
 
 def _fill(
-    book: Book, found: Prices, weights: Weights, least: float, loss: float, kept: Rows | None
+    book: Book, found: Prices, weights: Weights, least: float, loss: float
 ) -> tuple[float, Book, Floats]:
     """Put in what can be in time; return its share, the book and what is left of each line."""
     net, lines = book.net, book.lines
     regret = found.regret(net)[:, net.cls]
-    if kept is None:
-        left = lines.pieces.copy()
-        shares = shares_in_time(net, lines, found, loss=loss)
-        makers = (net.most > 0)[:, net.cls].sum(axis=1)
-        turn = np.lexsort((makers[lines.part], lines.due_min[lines.order]))
-        for line in turn:
-            asked = float(lines.pieces[line] * shares[lines.order[line]])
-            left[line] -= asked - _insert(book, int(line), asked, regret, weights, least)
-    else:
-        book.keep(kept)
-        good = kept.copies(net, lines) * net.good[kept.printer]
-        left = np.maximum(0.0, lines.pieces - np.bincount(kept.line, good, lines.count))
+    left = lines.pieces.copy()
+    shares = shares_in_time(net, lines, found, free_min(net, book.room_min[:-1]), left, loss=loss)
+    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
     for order in by_value(lines, found):
         for line in np.flatnonzero((lines.order == order) & (left > TINY)):
             left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
-    if least > 0 and kept is None:
-        for line in range(lines.count):
-            book.gather(line, least, regret, weights)
+    if least > 0:
+        for each in range(lines.count):
+            book.gather(each, least, regret, weights)
     return _in_time(lines, left), book, left
+
+
+def _refill(
+    book: Book, found: Prices, weights: Weights, least: float, kept: Rows
+) -> tuple[float, Book, Floats]:
+    """Put in what is missing of what is kept, in the slack of the others; returns as of `_fill`.
+
+    Where not all of it can be in time, what is worth less is printed later, by who has it.
+    """
+    net, lines = book.net, book.lines
+    left = np.maximum(0.0, lines.pieces - good_of(net, lines, kept))
+    stay = Kept(book, kept)
+    free = free_min(net, book.room_min[:-1])
+    rest = np.bincount(lines.part, left, net.most.shape[0]).astype(np.float64)
+    regret = prices(net, rest, free[-1]).regret(net)[:, net.cls]
+    shares = shares_in_time(net, lines, found, free, left)
+    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
+    turn = by_value(lines, found)
+    for order in turn:
+        for line in np.flatnonzero(lines.order == order):
+            stay.hasten(int(line))
+            if left[line] > TINY:
+                left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+    # Twice: to make room for one may leave less for another.
+    for order in [*turn, *turn]:
+        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
+            stay.make_room(int(line), float(left[line]))
+            left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+    for order in turn:
+        for line in np.flatnonzero(lines.order == order):
+            stay.hasten(int(line))
+    late = stay.put()
+    return _in_time(lines, left + good_of(net, lines, late)), book, left
+
+
+def _by_due(
+    book: Book, left: Floats, asked: Floats, regret: Floats, weights: Weights, least: float
+) -> None:
+    """Put in so much of each line [L], and take it from what is left of it.
+
+    By due date: what is due later would fill the printers that are free before.
+    """
+    net, lines = book.net, book.lines
+    makers = (net.most > 0)[:, net.cls].sum(axis=1)
+    for line in np.lexsort((makers[lines.part], lines.due_min[lines.order])):
+        some = float(asked[line])
+        left[line] -= some - _insert(book, int(line), some, regret, weights, least)
 
 
 def _insert(
@@ -150,7 +193,7 @@ def _in_time(lines: Lines, left: Floats) -> float:
     """Return the weighted share of kits in time; a kit is as complete as its scarcest part."""
     if not lines.count:
         return 1.0
-    share = np.clip(1.0 - left / lines.pieces, 0.0, 1.0)
+    share = np.clip(1.0 - np.where(left > TINY, left, 0.0) / lines.pieces, 0.0, 1.0)
     by_order = np.ones(len(lines.weight))
     np.minimum.at(by_order, lines.order, share)
     asked = np.bincount(lines.order, minlength=len(lines.weight)) > 0

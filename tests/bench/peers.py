@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.filling import Book
-from jobs.network import SLOT_MIN, Rows, joined
+from jobs.network import SLOT_MIN, TINY, Rows, joined
 
 
 def _rows(line, printer, plates, last):
@@ -145,7 +145,10 @@ def measure(net, lines, rows):
     in_rest = (last > 0) & (begin + plates * full + rest <= allowed + 1e-6)
     pieces = np.bincount(line, (done * most + in_rest * last) * good, lines.count)
     share = np.ones(len(lines.weight))
-    np.minimum.at(share, lines.order, np.clip(pieces / lines.pieces, 0, 1))
+    # Of what was printed before, nothing is left to ask.
+    np.minimum.at(
+        share, lines.order, np.where(lines.pieces > TINY, np.clip(pieces / lines.pieces, 0, 1), 1)
+    )
     end = begin + plates * full + rest
     last_min = 0.0
     for k in range(net.open_min.shape[1]):

@@ -1,0 +1,119 @@
+"""What printers have already, when a plan is made again: who keeps it, and by when it is printed. Pure.
+
+What a printer has stays with it, whatever else is planned. Where not all can be in time any more, a
+printer may print in another order: what is worth less after what is worth more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jobs.filling import Book
+from jobs.network import TINY, Floats, Ints, Lines, Network, Rows
+
+
+def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
+    """Return [L]: the good pieces that rows have of each line."""
+    good = rows.copies(net, lines) * net.good[rows.printer]
+    return np.bincount(rows.line, good, lines.count).astype(np.float64)
+
+
+class Kept:
+    """Rows of an earlier plan in a book: what of each is in time, and what comes after all due dates."""
+
+    def __init__(self, book: Book, rows: Rows) -> None:
+        """Take their time and filament."""
+        lines, self._book, self._last = book.lines, book, len(book.ends_min)
+        due = np.searchsorted(book.ends_min, lines.due_min[lines.order[rows.line]])
+        in_time = rows.bucket <= due
+        self._rows = replace(rows, bucket=np.where(in_time, rows.bucket, due))
+        self._plates = np.where(in_time, rows.plates, 0)  # that are in time
+        self._rest = np.where(in_time, rows.last, 0)
+        self._full_min = replace(
+            rows, plates=np.ones_like(rows.plates), last=np.zeros_like(rows.last)
+        ).minutes(book.net, lines)
+        self._all_min = rows.minutes(book.net, lines)
+        good = rows.copies(book.net, lines) * book.net.good[rows.printer]
+        worth = lines.weight[lines.order[rows.line]] / lines.pieces[rows.line]
+        self._worth = worth * good / np.maximum(self._all_min, TINY)  # of a minute
+        book.keep(replace(rows, bucket=np.where(in_time, rows.bucket, self._last)))
+        # Several spools are counted in the order in which they are used up, and what is released
+        # later waits for it.
+        several = book.bounded and len(book.net.spool_g) > 1
+        self._movable = bool(self._last) and not several and not lines.release_min.any()
+        by = np.argsort(rows.line, kind="stable")
+        cuts = np.searchsorted(rows.line[by], np.arange(lines.count + 1))
+        self._of_line = [by[cuts[n] : cuts[n + 1]] for n in range(lines.count)]
+
+    def put(self) -> Rows:
+        """Put all of it in the book; return what is late."""
+        rows = self._rows
+        early = replace(rows, plates=self._plates, last=self._rest)
+        late = replace(
+            rows, plates=rows.plates - self._plates, last=rows.last - self._rest,
+            bucket=np.full(len(rows.line), self._last),
+        )  # fmt: skip
+        early, late = (some.only((some.plates > 0) | (some.last > 0)) for some in (early, late))
+        self._book.put[:0] = [early, late]
+        return late
+
+    def hasten(self, line: int) -> None:
+        """Print what is late of a line by its due date, where there is room."""
+        mine, rows = self._of_line[line], self._rows
+        late = (self._plates < rows.plates) | (self._rest < rows.last)
+        mine = mine[late[mine]] if self._movable else mine[:0]
+        while len(mine):
+            _, first = np.unique(rows.printer[mine], return_index=True)
+            some = mine[first]
+            mine = np.delete(mine, first)
+            room = self._book.room_min[rows.bucket[some], rows.printer[some]]
+            left = rows.plates[some] - self._plates[some]
+            more = np.floor(room / self._full_min[some] + TINY)
+            more = np.clip(more, 0, left).astype(np.int64)
+            rest_min = self._all_min[some] - rows.plates[some] * self._full_min[some]
+            whole = (more == left) & (room >= more * self._full_min[some] + rest_min - TINY)
+            last = np.where(whole, rows.last[some], self._rest[some])
+            minutes = more * self._full_min[some] + np.where(last > self._rest[some], rest_min, 0.0)
+            self._plates[some] += more
+            self._rest[some] = last
+            self._move(some, minutes)
+
+    def make_room(self, line: int, pieces: float) -> None:
+        """Print later what is worth less, on printers that can make so many good pieces of a line."""
+        if not self._movable:
+            return
+        book, net, lines, rows = self._book, self._book.net, self._book.lines, self._rows
+        made = book.makers(int(lines.part[line]))
+        rate = np.zeros(net.printers)  # good pieces a minute
+        rate[made.printer] = made.pieces / made.minutes
+        if (barred := lines.barred.get(line)) is not None:
+            rate[barred] = 0.0
+        rate = rate[rows.printer]
+        bucket = book.bucket(line)
+        # What is due later makes room as far as there is time before it.
+        before = np.minimum.accumulate(book.slack_min[bucket:], axis=0)
+        later = np.maximum(rows.bucket - bucket - 1, 0)
+        most = np.where(rows.bucket > bucket, before[later, rows.printer], np.inf)
+        minutes = self._plates * self._full_min + np.where(
+            self._rest > 0, self._all_min - rows.plates * self._full_min, 0.0
+        )
+        gives = np.minimum(minutes, most) * rate
+        cost = self._worth * minutes / np.maximum(gives, TINY)
+        gain = lines.weight[lines.order[line]] / lines.pieces[line]
+        some = np.flatnonzero((gives > TINY) & (cost < gain))
+        some = some[np.argsort(cost[some], kind="stable")]
+        some = some[: int(np.searchsorted(np.cumsum(gives[some]), pieces)) + 1]
+        self._plates[some] = 0
+        self._rest[some] = 0
+        self._move(some, -minutes[some])
+
+    def _move(self, some: Ints, minutes: Floats) -> None:
+        """Move minutes of rows from after all due dates to before their own; back where < 0."""
+        for bucket in np.unique(self._rows.bucket[some]):
+            here = self._rows.bucket[some] == bucket
+            printer, which = np.unique(self._rows.printer[some[here]], return_inverse=True)
+            sums = np.bincount(which, minutes[here], len(printer)).astype(np.float64)
+            self._book.spend(int(bucket), printer, sums)
+            self._book.spend(self._last, printer, -sums)

@@ -119,7 +119,7 @@ def create_node(
 
 
 #: What a machine is called that its maker has not named: her language is not known here.
-_MACHINES = {"LAS": "Laser", "SEW": "Couture · sewing", "ASM": "Assemblage · assembly"}
+_MACHINES = {"LAS": "Laser", "SEW": "Couture", "ASM": "Assemblage"}
 
 
 def _machine(told: str) -> HandPrinter:
@@ -199,9 +199,10 @@ def _by_hand(printers: Sequence[HandPrinter]) -> str:
     lines = ['slicer = "coordinator"']
     for number, printer in enumerate(printers, 1):
         if printer.process != PRINTED:
+            title = json.dumps(printer.title or _MACHINES[printer.process], ensure_ascii=False)
             lines += [
                 "", "[[printers]]", f'id = "machine-{number}"', "manual = true",
-                f'title = "{_MACHINES[printer.process]}"', f'process = "{printer.process}"',
+                f"title = {title}", f'process = "{printer.process}"',
                 f"rate_per_h = {float(printer.rate_per_h)!r}",
             ]  # fmt: skip
             continue

@@ -175,6 +175,7 @@ class HandPrinter:
     grams: float  # that are left of it
     process: str = PRINTED
     rate_per_h: float = 0.0  # pieces an hour, of a machine that does not print
+    title: str = ""  # what its maker calls it; "" for the name of its preset or of its process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ from web.sentences import said_here
 
 #: What a maker can say in one touch of parts that are not good; anything else is her own words.
 SCRAP_REASONS = ("stringing", "warped", "did-not-stick", "stopped-halfway", "never-started")
-#: Of them, what can be said of pieces that no printer made.
-HAND_REASONS = ("stopped-halfway", "never-started")
+#: Likewise of pieces that no printer made.
+HAND_REASONS = ("spoilt", "wrong-size", "stopped-halfway", "never-started")
 
 #: What the hub can say in one touch of pieces that did not come.
 LOSSES = ("bag-missing", "bag-torn", "fewer-than-said", "broken-on-the-way")
@@ -180,7 +180,7 @@ def harvest_from(form: Form, pieces: int) -> tuple[int, int, str]:
     reason = form["reason"]
     if reason == "other":
         reason = form.text("other")
-    elif reason not in SCRAP_REASONS:
+    elif reason not in {*SCRAP_REASONS, *HAND_REASONS}:
         reason = ""
     counted = not form.errors.keys() & {"good", "scrap"}
     if counted and (scrap or good < pieces) and not reason:

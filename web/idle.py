@@ -25,7 +25,8 @@ class Hint:
     """One reason why work stands still.
 
     `kind` is one of: "silent" (a printer prints on at a lab that is out of reach since `at`), "offline"
-    and "paused" (the lab), "out" (a printer out of service), "load" (a
+    (the lab's computer), "starting" (a lab without a computer, whose node runs beside the coordinator),
+    "paused" (the lab), "out" (a printer out of service), "load" (a
     printer without a spool), "hours" (nobody is there before `at`), "placeless" (pieces of an order
     that no printer has).
     """
@@ -50,7 +51,7 @@ def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
     """Return why no work comes to a lab, the most general first."""
     found = []
     if not node.online:
-        found.append(Hint(kind="offline"))
+        found.append(Hint(kind="starting" if node.hosted else "offline"))
     if node.paused:
         found.append(Hint(kind="paused", key=node.paused_until))
     for each in node.printers:

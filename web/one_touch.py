@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from jobs.hub import FAULTS
-from web.forms import LOSSES, REFUSALS, SCRAP_REASONS, STOP_REASONS
+from web.forms import HAND_REASONS, LOSSES, REFUSALS, SCRAP_REASONS, STOP_REASONS
 from web.language import Lazy, lazy_gettext
 
 Words = Mapping[str, Lazy]
@@ -22,12 +22,14 @@ def _of(codes: Sequence[str], *words: Lazy) -> Words:
 
 #: What happened to parts that are not good.
 SCRAP: Words = _of(
-    SCRAP_REASONS,
+    (*SCRAP_REASONS, *HAND_REASONS[:2]),
     lazy_gettext("Stringing"),
     lazy_gettext("Warped"),
     lazy_gettext("Did not stick"),
     lazy_gettext("Stopped halfway"),
     lazy_gettext("Never started"),
+    lazy_gettext("Torn or badly cut"),
+    lazy_gettext("Wrong size"),
 )
 
 #: Why a maker does not take a plate.

@@ -57,6 +57,9 @@ class NodeView:
     printers: tuple[PrinterView, ...]
     paused_until: str = ""  # the day on which a pause ends by itself
     weekly_h: float = 0.0  # of printing that it gives in a calendar week; 0: no ceiling
+    hosted: bool = (
+        False  # its maker joined without a computer: the node runs beside the coordinator
+    )
 
 
 def node_ids(db: sqlite3.Connection) -> tuple[str, ...]:
@@ -103,7 +106,8 @@ def fleet(db: sqlite3.Connection, only: Iterable[str] | None = None) -> tuple[No
         )
     of_node = f"and id {among}" if among else ""
     rows = db.execute(
-        f"select * from node where standing = '{Standing.CONFIRMED}' {of_node} order by lab, id",
+        "select *, id in (select node from hosted) as hosted from node"
+        f" where standing = '{Standing.CONFIRMED}' {of_node} order by lab, id",
         given,
     ).fetchall()
     return tuple(_node_of(row, printers.get(row["id"], [])) for row in rows)
@@ -124,6 +128,7 @@ def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
         printers=tuple(printers),
         paused_until=row["paused_until"],
         weekly_h=row["weekly_h"],
+        hosted=bool(row["hosted"]),
     )
 
 

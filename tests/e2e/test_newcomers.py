@@ -65,6 +65,7 @@ def test_a_maker_joins_with_her_phone(open_page, site, hosting, scheme):
         f'fabnet node join "http://127.0.0.1/#{token}.none"'
     )
     fits_and_is_accessible(page)
+    page.get_by_role("link", name="J’ai autre chose").click()
     page.get_by_role("link", name="Je n’ai qu’un téléphone").click()
     page.get_by_label("Quelle commune ?").fill("Brest")
     page.get_by_role("button", name="Où je suis maintenant, arrondi").click()

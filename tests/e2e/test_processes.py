@@ -61,7 +61,7 @@ def test_she_joins_with_what_she_does(open_page, site, scheme):
     token = enrolment.invite(world.ledger, "Chez Léa", "camille", world.now)
     page = open_page(f"/join/{token}", expect=["422"], color_scheme=scheme)
     fits_and_is_accessible(page)
-    page.get_by_role("link", name="Je travaille à la main").click()
+    page.get_by_role("link", name="Je couds, découpe ou assemble").click()
     fits_and_is_accessible(page)
     page.get_by_role("button", name="Rejoindre le réseau").click()
     fits_and_is_accessible(page)

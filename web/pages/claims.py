@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from designs.model import PRINTED
 from jobs.coordinator import claims, nodes
 from jobs.errors import NotFoundError
 from jobs.ledger import labs, views
@@ -38,7 +39,7 @@ def bed(node: str, printer: str) -> str | AnyResponse:
         if not found.clear and found.attempt is None:
             nodes.printer_ready(context.ledger, node, printer, me().login, context.now())
         claims.claim(context.ledger, node, printer, me().login, context.now())
-        return redirect(url_for(".bed", node=node, printer=printer), 303)
+        return redirect(url_for(".bed", node=node, printer=printer, asked="yes"), 303)
     attempt = found.attempt
     part = ""
     if attempt is not None:
@@ -52,6 +53,7 @@ def bed(node: str, printer: str) -> str | AnyResponse:
         part=part,
         in_hand=attempt is not None and attempt.state is AttemptState.PRINTING,
         reasons=list(_why_none(lab, found)) if attempt is None else [],
+        asked=request.args.get("asked") == "yes",
         version=_feed(node, printer).refresh(),
     )
 
@@ -91,7 +93,12 @@ def _why_none(lab: NodeView, found: PrinterView) -> Iterator[tuple[str, str]]:
         if hint.kind != "load" or hint.key == found.facts.id:
             yield _words(hint), mine
     if not found.clear:
-        yield _("You have not said that the printer is free."), ""
+        yield (
+            _("You have not said that the printer is free.")
+            if found.facts.process == PRINTED
+            else _("You have not said that you are ready."),
+            "",
+        )
     yield from ((words, "") for words in _of_orders(lab, found))
 
 
@@ -99,6 +106,8 @@ def _words(hint: Hint) -> str:
     match hint.kind:
         case "offline":
             return _("Your workshop’s computer is not connected: plates come once it is back.")
+        case "starting":
+            return _("Your workshop is starting. This takes a moment; the page changes by itself.")
         case "paused":
             return _("Your workshop has paused: nothing new is planned for it.")
         case "load":
@@ -123,7 +132,11 @@ def _of_orders(lab: NodeView, found: PrinterView) -> Iterator[str]:
         if order.state is OrderState.CONFIRMED and to_make.get(order.id)
     ]
     if not open_orders:
-        yield _("No order needs a plate that nobody is making already.")
+        yield (
+            _("No order needs a plate that nobody is making already.")
+            if found.facts.process == PRINTED
+            else _("No order needs pieces of you that nobody is making already.")
+        )
     said = False
     for order in open_orders:
         for row in views.order_view(db, order.id).plan:
@@ -132,4 +145,8 @@ def _of_orders(lab: NodeView, found: PrinterView) -> Iterator[str]:
                 yield f"{part}: " + ", ".join(map(reason_words, row.reasons))
                 said = True
     if open_orders and not said:
-        yield _("Every plate was given to a printer before yours was free.")
+        yield (
+            _("Every plate was given to a printer before yours was free.")
+            if found.facts.process == PRINTED
+            else _("All pieces were given to others before you were ready.")
+        )

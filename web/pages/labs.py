@@ -29,12 +29,13 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import first_mile, history, labs, lot_photos, upkeep, views
+from jobs.ledger import first_mile, history, labs, lot_photos, upkeep, views | from jobs.ledger import first_mile, history, labs, members, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
 from jobs.messages import Alone, Config, Loaded, OutOfService
 from jobs.model import Role
+from printers.model import MANUAL
 from web.auth import me, only_at
 from web.context import here
 from web.feeds import WHOLE, Feed
@@ -63,6 +64,8 @@ class Stock:
 @pages.get("/my-lab")
 def mine() -> AnyResponse:
     """The lab of the maker who is signed in."""
+    if me().node in members.not_members(here().ledger.reading):
+        return redirect(url_for("newcomers.welcome"), 303)
     return redirect(url_for(".show", node=me().node), 303)
 
 
@@ -290,6 +293,10 @@ def alone(node: str, printer: str) -> AnyResponse | tuple[str, int]:
     """Whether a printer may print while nobody is there: yes only with all three statements."""
     only_at(node)
     form = Form(request.form)
+    node_of = labs.node(here().ledger.reading, node)
+    if any(each.facts.id == printer and each.facts.link == MANUAL for each in node_of.printers):
+        # What is fed from a card is never left alone; no page offers it.
+        raise NotFoundError("printer that may be left alone", f"{node}/{printer}")
     told = Alone(
         printer=printer,
         allowed=form["allowed"] == "yes",

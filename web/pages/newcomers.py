@@ -28,6 +28,7 @@ from web.errors import Trouble, answer
 from web.feeds import WHOLE, Feed
 from web.forms import Form, hours_from
 from web.language import gettext as _
+from web.language import lazy_gettext
 from web.streaming import stream
 
 pages = Blueprint("newcomers", __name__)
@@ -37,6 +38,12 @@ _MOST_PRINTERS = 3
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 _PLACE = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)[,; ]+(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)")
 _WITH_COMPUTER, _BY_HAND, _HANDS = "computer", "phone", "hands"
+#: What a machine is called in its maker's language.
+_MACHINES = {
+    "SEW": lazy_gettext("Sewing machine"),
+    "LAS": lazy_gettext("Laser cutter"),
+    "ASM": lazy_gettext("Assembling by hand"),
+}
 _FIRST = {"mode": "same", "from": "08:00", "to": "20:00"}
 
 
@@ -141,7 +148,12 @@ def _newcomer(form: Form) -> Newcomer | None:
     printers = _hands(form) if hands else _printers(form)
     place, attended = _place(form), hours_from(form)
     if form["stays"] != "yes" and (not hands or form["process"] == "LAS"):
-        form.wrong("stays", _("Without this nobody may print for the network."))
+        form.wrong(
+            "stays",
+            _("Without this nobody may cut for the network.")
+            if hands
+            else _("Without this nobody may print for the network."),
+        )
     if not form.good:
         return None
     return Newcomer(
@@ -170,7 +182,11 @@ def _hands(form: Form) -> tuple[HandPrinter, ...]:
     if process not in BY_PEOPLE:
         form.wrong("process", _("Please say what you do."))
     rate = form.whole("rate", 1, int(MOST_RATE_PER_H))
-    return (HandPrinter(preset="", material="", grams=0.0, process=process, rate_per_h=rate),)
+    title = str(_MACHINES.get(process, ""))
+    hers = HandPrinter(
+        preset="", material="", grams=0.0, process=process, rate_per_h=rate, title=title
+    )
+    return (hers,)
 
 
 def _printers(form: Form) -> tuple[HandPrinter, ...]:

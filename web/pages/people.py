@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,9 +14,11 @@ from designs.model import PRINTED
 from jobs.coordinator.people import Person
 from jobs.ledger import first_mile, labs, members, views
 from jobs.ledger.books import books
+from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.ledger.waiting import Waiting
 from jobs.ledger.waiting import waiting as waiting_of
+from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Role
 from printers.model import MANUAL, PrinterFacts
 from web.auth import begin_session, check_password, end_session, me, safe_next
@@ -126,6 +130,7 @@ def _feed() -> Feed:
                 _waits(person, context),
                 _hints(person, context),
                 _idle(person, context),
+                _coming(person, context),
                 _bags(person, context),
             )
         },
@@ -148,6 +153,7 @@ def waiting() -> str | AnyResponse:
         refusals=REFUSALS,
         version=version,
         idle=idle,
+        coming=_on_the_way(_coming(person, context), context),
         bags=_bags(person, context),
     )
 
@@ -159,16 +165,44 @@ def _bags(person: Person, context: Context) -> int:
     return len(first_mile.bags_at(context.ledger.reading, person.node))
 
 
+def _by_hand(person: Person, context: Context) -> Iterator[tuple[NodeView, PrinterView]]:
+    """Yield a maker's printers that she feeds by hand."""
+    if person.role is Role.MAKER:
+        for node in labs.fleet(context.ledger.reading, [person.node]):
+            yield from ((node, each) for each in node.printers if each.facts.link == MANUAL)
+
+
 def _idle(person: Person, context: Context) -> tuple[PrinterFacts, ...]:
-    """Return a maker's printers that she feeds by hand, and that have no plate."""
-    if person.role is not Role.MAKER:
-        return ()
+    """Return those that are ready, and that have no plate."""
     return tuple(
-        each.facts
-        for node in labs.fleet(context.ledger.reading, [person.node])
-        for each in node.printers
-        if each.facts.link == MANUAL and each.attempt is None
+        each.facts for _, each in _by_hand(person, context) if each.attempt is None and each.clear
     )
+
+
+def _coming(person: Person, context: Context) -> tuple[tuple[PrinterFacts, AttemptView], ...]:
+    """Return those for which a plate is on its way, without a word of hers; it is not in her hands yet."""
+    return tuple(
+        (each.facts, each.attempt)
+        for node, each in _by_hand(person, context)
+        if each.attempt is not None
+        and each.attempt.state in UNGRANTED | {AttemptState.GRANTED}
+        and not (node.asks and each.attempt.state is AttemptState.OFFERED)
+    )
+
+
+def _on_the_way(
+    coming: Iterable[tuple[PrinterFacts, AttemptView]], context: Context
+) -> list[tuple[PrinterFacts, AttemptView, str]]:
+    """Add what each plate is made of."""
+    db = context.ledger.reading
+    return [
+        (facts, plate, context.part_title(_revision_of(db, plate), plate.part_id))
+        for facts, plate in coming
+    ]
+
+
+def _revision_of(db: sqlite3.Connection, plate: AttemptView) -> str:
+    return views.order(db, plate.order_id).request.revision_id
 
 
 @pages.get("/waiting/live")

@@ -43,6 +43,7 @@ def kinds(node, now=NOON):
         (a_node(a_printer(spool=None, out_of_service=True)), ["out"]),
         (a_node(paused=True, attended="18:00-20:00"), ["paused"]),
         (a_node(online=False), ["offline"]),
+        (a_node(online=False, hosted=True), ["starting"]),
         # It is 13 h on the lab's wall.
         (a_node(attended="18:00-20:00"), ["hours"]),
         (a_node(attended="12:30-14:00"), []),

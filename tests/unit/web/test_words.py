@@ -24,7 +24,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role, StopOutcome
 from printers.model import PrinterState
 from web import language, states, titles, words
-from web.forms import REFUSALS, SCRAP_REASONS, STOP_REASONS
+from web.forms import HAND_REASONS, REFUSALS, SCRAP_REASONS, STOP_REASONS
 
 HERE = Path(web.__file__).parent
 FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
@@ -100,7 +100,7 @@ def test_a_missing_translation_would_be_found(catalogue):
         (states.REVIEW_STATES, ReviewState),
         (states.ROLES, Role),
         (words.STOP_OUTCOMES, StopOutcome),
-        (words.SCRAP, SCRAP_REASONS),
+        (words.SCRAP, {*SCRAP_REASONS, *HAND_REASONS}),
         (words.NO_WORDS, REFUSALS),
         (words.STOP_WORDS, STOP_REASONS),
     ],

@@ -53,8 +53,8 @@ class Profile:
     """One rule as it was read on a day."""
 
     id: str  # file stem
-    title: str  # for those who choose it
-    source: str  # where it was read
+    title: Words  # for those who choose it
+    source: Words  # where it was read
     dated: date
     forbidden: tuple[str, ...]  # words that a title or a description must not have
     required_acceptance: ReviewState  # the least that a revision must have reached to leave a hub
@@ -114,6 +114,8 @@ def load(path: Path) -> Profile:
     if found.required_acceptance not in _RANK:
         raise ProfileError(path.name, "required_acceptance", "must be draft, tried or accepted")
     for key, words in (
+        ("title", found.title),
+        ("source", found.source),
         ("product", found.product),
         ("cleaning", found.cleaning),
         ("skin", found.skin),

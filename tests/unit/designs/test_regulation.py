@@ -1,5 +1,6 @@
 """Regulatory profiles: what ships is whole and sourced; what is wrong names its file and key."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from designs.regulation import load, profiles
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 GOOD = """
-title = "A rule"
-source = "read in a newspaper"
+title = { fr = "Une règle", en = "A rule" }
+source = { fr = "lue dans un journal", en = "read in a newspaper" }
 dated = 2026-01-01
 forbidden = ["covid"]
 required_acceptance = "draft"
@@ -30,7 +31,8 @@ skin = { fr = "Non.", en = "No." }
 def test_each_profile_that_ships_is_sourced_dated_and_says_it_is_no_advice(name):
     found = profiles()[name]
     assert found.id == name
-    assert "not read" in found.source, "nobody has read the texts themselves: it must say so"
+    assert "not read" in found.source.en, "nobody has read the texts themselves: it must say so"
+    assert re.search("n’a pas été lue|n’ont pas été lus", found.source.fr)
     assert found.dated < date(2026, 1, 1)
     assert found.statements
     assert found.label
@@ -76,7 +78,9 @@ def test_forbidden_words_are_found_as_words_with_and_without_accents(text, words
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        (('source = "read in a newspaper"', ""), "source"),
+        (('source = { fr = "lue dans un journal", en = "read in a newspaper" }', ""), "source"),
+        (('fr = "Une règle"', 'fr = ""'), "title"),
+        (('fr = "lue dans un journal"', 'fr = ""'), "source"),
         (("signed_release = false", 'signed_release = "no"'), "signed_release"),
         (('required_acceptance = "draft"', 'required_acceptance = "withdrawn"'), "required_acc"),
         (('required_acceptance = "draft"', 'required_acceptance = "x"'), "required_acceptance"),
@@ -90,7 +94,7 @@ def test_forbidden_words_are_found_as_words_with_and_without_accents(text, words
 def test_a_wrong_profile_names_its_file_and_key(tmp_path, change, key):
     path = tmp_path / "a-rule.toml"
     path.write_text(GOOD)
-    assert load(path).title == "A rule"
+    assert load(path).title.in_language("fr") == "Une règle"
     path.write_text(GOOD.replace(*change, 1))
     with pytest.raises(ProfileError, match=rf"a-rule\.toml.*{key}"):
         load(path)

@@ -1,21 +1,27 @@
 """What is stuck on a bag, as a browser prints it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import harvests
+from jobs.coordinator import harvests, reviews
 from tests.e2e.test_newcomers import read_qr
 from tests.e2e.test_pages import WCAG
 
 MM_PT = 72 / 25.4
+HUB = "La Halle, 3 quai de la Fosse, 44000 Nantes, porte de gauche"
 
 
 @pytest.fixture
 def lot(site):
     site.busy_order()
+    site.app.extensions["fabnet"] = replace(
+        site.app.extensions["fabnet"],
+        settings=replace(site.app.extensions["fabnet"].settings, hub_address=HUB),
+    )
     world = site.world
     return harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
 
@@ -32,10 +38,20 @@ def test_a_label_is_found_from_the_count_and_fits_a_telephone(open_page, lot, sc
     assert "Lab lab-a" not in page.content()
 
 
-@pytest.mark.parametrize(("paper", "width_mm", "height_mm"), [("62", 62, 110), ("a4", 210, 297)])
+@pytest.mark.parametrize(
+    ("paper", "rule", "width_mm", "height_mm"),
+    [
+        ("62", "", 62, 120),
+        ("62", "fr-anti-projection-2020-05", 62, 160),
+        ("a4", "fr-anti-projection-2020-05", 210, 297),
+    ],
+)
 def test_it_is_one_page_of_its_paper_and_the_code_is_read_from_it(
-    open_page, lot, tmp_path, paper, width_mm, height_mm
+    open_page, site, lot, paper, rule, width_mm, height_mm
 ):
+    if rule:
+        world = site.world
+        reviews.choose_profile(world.ledger, world.revision, rule, "Camille", world.now)
     page = open_page(f"/l/{lot}/label?paper={paper}", width=int(width_mm / 25.4 * 96))
     pdf = page.pdf(prefer_css_page_size=True, print_background=False)
     boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)

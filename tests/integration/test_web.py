@@ -744,6 +744,29 @@ def test_healthz(site):
     assert (answer.status_code, answer.data) == (200, b"ok\n")
 
 
+def test_a_label_says_what_its_bag_holds_and_whether_it_was_inspected(site):
+    world = site.world
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    path = f"/l/{code}/label?lang=en"
+    label = site.person().get(path).text
+    assert 'label-count">2 ×' in label
+    assert "At the hub, before it is used:" in label
+    lots.inspect(world.ledger, code, 1, 1, "crack", "inspector", world.now)
+    label = site.person().get(path).text
+    assert 'label-count">1 ×' in label
+    assert "Inspected on 24 November 2026" in label
+    assert "before it is used" not in label
+    words = "Print a new label: 1 piece is left in the bag"
+    assert words in site.person("inspector").get(f"/l/{code}?lang=en").text
+    assert words not in site.person().get(f"/l/{code}?lang=en").text
+
+
 def test_a_label_names_the_hub_and_no_workshop(world, hashed):
     site = Site(world, hashed, hub_address="La Halle, 3 quai Ouest, 44000 Nantes")
     world.add_lab()

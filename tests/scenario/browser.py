@@ -48,6 +48,7 @@ _FOUND_ON = (
     (re.compile(r"/hub/.+"), ("/hub",)),
     (re.compile(r"/pickups/.+"), ("/waiting", "/hub")),
     (re.compile(r"/(harvest|labs)/.+"), ("/waiting",)),
+    (re.compile(r"/complaints"), ("/waiting", "/deliveries")),
     (re.compile(r".*"), ("/",)),
 )
 _SECRET = re.compile(

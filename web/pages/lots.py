@@ -51,16 +51,19 @@ def label(code: str) -> str:
     context = here()
     found = views.lot(context.ledger.reading, code)
     revision, part = _names(found)
-    paper = request.args.get("paper", "")
+    asked = request.args.get("paper", "")
+    paper = asked if asked in _PAPERS else _PAPERS[0]
+    rule = _rule(found.revision_id)
     return render_template(
         "label.html",
         lot=found,
         revision=revision,
         part=part,
-        paper=paper if paper in _PAPERS else _PAPERS[0],
+        paper=paper,
+        style=f"label-{paper}-long.css" if paper == "62" and rule else f"label-{paper}.css",
         url=context.settings.public_url + url_for(".show", code=found.code),
         hub_address=context.settings.hub_address,
-        rule=_rule(found.revision_id),
+        rule=rule,
     )
 
 

@@ -38,6 +38,7 @@ class LotFacts:
     pieces: int  # in the parcel
     good: int  # counted at harvest
     accepted: int
+    material: str  # its code, or that of the process that made it
     made_at: datetime
     inspected_at: datetime | None
 
@@ -76,8 +77,8 @@ def under_way(db: sqlite3.Connection) -> tuple[Parcel, ...]:
 def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
     """Return the lots of a batch by part and code."""
     rows = db.execute(
-        "select l.*, bl.pieces from batch_lot bl join lot l on l.code = bl.lot_code"
-        " where bl.batch_id = ? order by l.part_id, l.code",
+        "select l.*, bl.pieces, j.material from batch_lot bl join lot l on l.code = bl.lot_code"
+        " join job j on j.id = l.job_id where bl.batch_id = ? order by l.part_id, l.code",
         (batch_id,),
     )
     return tuple(
@@ -87,6 +88,7 @@ def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
             pieces=row["pieces"],
             good=row["good"],
             accepted=row["accepted"],
+            material=row["material"],
             made_at=views.moment(row["created_at"]),
             inspected_at=views.when(row["inspected_at"]),
         )

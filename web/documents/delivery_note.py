@@ -23,6 +23,7 @@ class NoteLine:
     made: str  # the day on which it was counted
     inspected: str  # day, and how many of how many were accepted
     pieces: int
+    material: str = ""  # of what is printed
     hold: str = ""  # until when the bag had to rest; "" where nothing says so
 
 
@@ -156,13 +157,13 @@ def _parcel(sheet: Sheet, note: Note) -> None:
     sheet.text(" ".join((_both(note.design), "·", _("revision"), note.revision)), 9)
     sheet.gap(1.5)
     rests = any(line.hold for line in note.lines)
-    heads = [_("Lot"), _("Article"), _("Made on"), _("Inspected"), _("Pieces")]
+    heads = [_("Lot"), _("Article"), _("Made on"), _("Inspected, accepted"), _("Pieces")]
     widths = [32.0, 70.0, 24.0, 34.0, 20.0]
     if rests:
         heads.insert(3, _("Rested until"))
-        widths = [29.0, 54.0, 21.0, 29.0, 30.0, 17.0]
+        widths = [27.0, 57.0, 20.5, 29.0, 30.5, 16.0]
     rows = [
-        [line.lot, _both(line.part), line.made, *([line.hold] * rests), line.inspected, str(line.pieces)]
+        [line.lot, _article(line), line.made, *([line.hold] * rests), line.inspected, str(line.pieces)]
         for line in note.lines
     ]  # fmt: skip
     sheet.table(
@@ -171,6 +172,10 @@ def _parcel(sheet: Sheet, note: Note) -> None:
         tuple(widths),
         frozenset({len(widths) - 1}),
     )
+    total = sum(line.pieces for line in note.lines)
+    counts = ((_("Bags"), len(note.lines)), (_("Pieces"), total))
+    sheet.gap(1)
+    sheet.text(" · ".join(f"{label}: {count}" for label, count in counts), 9, bold=True, align="R")
     sheet.gap(2)
     heads = [
         _("Article"),
@@ -189,6 +194,10 @@ def _parcel(sheet: Sheet, note: Note) -> None:
             frozenset({1, 2, 3, 4}),
         )  # fmt: skip
     sheet.gap(2)
+
+
+def _article(line: NoteLine) -> str:
+    return f"{_both(line.part)} · {line.material}" if line.material else _both(line.part)
 
 
 _HALF_MM = WIDTH_MM / 2 - 3

@@ -18,6 +18,7 @@ from jobs.ledger.parcels import LotFacts, Parcel
 from web.context import Context
 from web.documents.delivery_note import Note, NoteLine, PartSum
 from web.language import Speech
+from web.states import PROCESSES
 from web.titles import OWN
 
 _ID = 8  # letters of a revision's fingerprint
@@ -121,6 +122,7 @@ def _line(lot: LotFacts, parts: dict[str, Words], zone: ZoneInfo, hold: str) -> 
         made=_day(lot.made_at, zone),
         inspected=f"{_day(lot.inspected_at, zone)}, {looked}" if lot.inspected_at else "",
         pieces=lot.pieces,
+        material="" if lot.material in PROCESSES else lot.material,
         hold=hold,
     )
 

@@ -19,7 +19,7 @@ URL = "https://fabnet.example/d/k3v9xq2m/Zk3f9QxT1m0aVb7cYp2LrWsD"
 def line(number, **changes):
     facts = {
         "lot": f"V-{number:04}", "part": FRAME, "made": "24/11/2026",
-        "inspected": "25/11/2026, 12/12", "pieces": 12,
+        "inspected": "25/11/2026, 12/12", "pieces": 12, "material": "PETG",
     }  # fmt: skip
     return NoteLine(**(facts | changes))
 
@@ -54,6 +54,7 @@ def test_one_page_says_all_in_both_languages(plain):
     for words in (
         "Bon de livraison", "Delivery note", "k3v9xq2m", "a1b2c3d4e5", "29/11/2026 14:05",
         "Makers de Loire-Atlantique", "La Halle, 3 quai Ouest", "Camille, 02 40 00 00 00",
+        "Cadre de visière / Visor frame · PETG", "Sachets / Bags: 3 · Nombre / Pieces: 36",
         "CHU de Nantes, réanimation", "Ada Infirmière", "V-0002", "25/11/2026, 12/12",
         "1.0.0 (3f2a9c1d)", "Équipement anti-projection / Anti-splash equipment",
         "Aucune capacité de protection", "No protective capacity", "pas d’autoclave", "no autoclave",

@@ -29,7 +29,7 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import first_mile, history, labs, lot_photos, upkeep, views | from jobs.ledger import first_mile, history, labs, members, upkeep, views
+from jobs.ledger import first_mile, history, labs, lot_photos, members, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST

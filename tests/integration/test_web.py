@@ -188,6 +188,15 @@ def test_the_requesters_page_names_no_lab(site, order):
     assert "Lab lab-a" not in page
 
 
+def test_an_order_that_waits_for_its_yes_has_no_plan_to_explain(site):
+    world = site.world
+    placed = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
+    path = f"/orders/{placed.order_id}"
+    assert 'id="plan"' not in site.person("steward").get(path).text
+    orders.confirm(world.ledger, placed.order_id, "steward", world.now)
+    assert 'id="plan"' in site.person("steward").get(path).text
+
+
 def test_a_refused_order_says_why(site):
     world = site.world
     placed = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
@@ -220,6 +229,7 @@ def test_the_hospital_counts_its_parcel_in(site, order):
     again = person.send(f"{link}/received/{batch}", at="/ask", refused="0", lost="0")
     assert again.status_code == 303
     assert site.world.books(order).refused == 1
+    assert ", 1 refusée<" in re.sub(r"\s*<br>", "<", person.get(link).text)
 
 
 def test_more_than_was_sent_cannot_be_lost(site, order):
@@ -456,6 +466,7 @@ def test_a_printer_out_of_sight_is_an_alarm_on_the_pages_until_its_lab_is_back(s
 def test_what_the_ledger_refuses_is_said_with_its_reason(site, order):
     answer = site.person("steward").send(f"/orders/{order}/confirm", at="/waiting")
     assert answer.status_code == 409
+    assert 'class="button" href="/waiting"' in answer.text
     assert f"la commande {order} est déjà dans cet état" in answer.text
     english = site.person("steward").send(f"/orders/{order}/confirm?lang=en", at="/waiting")
     assert "is confirmed already; nothing was changed." in english.text

@@ -296,12 +296,12 @@ class Agent:
             and entry.state is AttemptState.PRINTING
             and self._lab.is_manual(entry.printer)
         )
-        if entry is not None and entry.state is AttemptState.HARVESTED:
+        if entry is not None and entry.state in (AttemptState.HARVESTED, AttemptState.WRITTEN_OFF):
             # Counted here first, and by somebody on a page meanwhile: what was booked stands.
             self._journal.keep_count(db, told)
         if entry is None or not (entry.state in TO_HARVEST or by_hand):
-            if entry is not None and entry.state is AttemptState.WRITTEN_OFF:
-                self._journal.keep_count(db, told)
+            # Its bed is clear for the ledger now, and here it is not where the journal was lost.
+            self._say_all(db, now)
             return []
         self._journal.keep_count(db, told)
         self._journal.set_clear(db, entry.printer, clear=True)

@@ -37,6 +37,7 @@ from jobs.messages import (
     Offer,
     OfferedAttempt,
     OutOfService,
+    PrinterChange,
     PrinterReady,
     Ready,
     Report,
@@ -345,6 +346,15 @@ def test_the_bed_is_clear_only_after_the_harvest(node):
     node.hears(Harvested(attempt=REF))
     assert node.journal.is_clear("p1")
     assert node.state() is AttemptState.HARVESTED
+
+
+def test_a_count_of_what_a_lost_journal_has_forgotten_clears_no_bed_and_the_network_hears_so(node):
+    node.said()
+    node.hears(Harvested(attempt=REF, good=2))
+    beds = [told for told in node.said() if isinstance(told, PrinterChange)]
+    assert [(told.printer, told.clear) for told in beds] == [("p1", False)]
+    node.hears(PrinterReady(printer="p1"))
+    assert node.journal.is_clear("p1")
 
 
 def test_a_withdrawn_attempt_is_given_back_before_its_start_and_kept_after(node):

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.journals import Journals
 from tests.chaos.member import Member
 from tests.chaos.naive import NaiveNetwork
 from tests.chaos.nemesis import Fault
@@ -52,7 +53,8 @@ class Deeds:
         self._lock = ledger_lock
         self._copies_wanted = copies
         self._copies: list[tuple[float, Path]] = []
-        self._restores: list[Fault] = []
+        self._journals = Journals(network, ledger_lock)
+        self._postponed: list[Fault] = []
         self._later: list[tuple[float, str, Node]] = []
 
     def do(self, fault: Fault) -> None:
@@ -76,8 +78,8 @@ class Deeds:
                 self.done["clock"] += 1
             case "disk":
                 self._fill_disk(self._node(fault), fault.for_s)
-            case "restore":
-                self._restore(fault)
+            case "restore" | "journal":
+                self._postponed.append(fault)  # As soon as it can be.
             case "burn":
                 self.burnt = self._network.burn().id
                 self.done["burn"] += 1
@@ -90,8 +92,8 @@ class Deeds:
         for due in [each for each in self._later if each[0] <= now_s]:
             self._later.remove(due)
             _free(due[2])
-        if self._restores:
-            self._restore(self._restores.pop(0))
+        self._postponed = [fault for fault in self._postponed if not self._put_back(fault)]
+        self._journals.copy(now_s)
         if self._copies_wanted and (
             not self._copies or now_s >= self._copies[-1][0] + _COPY_EVERY_S
         ):
@@ -102,7 +104,7 @@ class Deeds:
         for _, _, node in self._later:
             _free(node)
         self._later.clear()
-        self._restores.clear()
+        self._postponed.clear()
         for node in self._network.nodes:
             node.clock.step_to(0.0)
             node.to_broker.heal()
@@ -192,7 +194,44 @@ class Deeds:
         while len(self._copies) > _COPIES_KEPT:
             self._copies.pop(0)[1].unlink(missing_ok=True)
 
-    def _restore(self, fault: Fault) -> None:
+    def _put_back(self, fault: Fault) -> bool:
+        """Put a ledger or a journal back; return whether its time had come."""
+        return self._restore(fault) if fault.kind == "restore" else self._lose_journal(fault)
+
+    def _lose_journal(self, fault: Fault) -> bool:
+        """kill -9 a node, and put an older copy of its journal back, or none.
+
+        What ledger and journal have forgotten both, nobody can know. So the ledger has heard the node
+        since it was put back itself, and no copy of an earlier time is put back later.
+        """
+        node, now_s = self._node(fault), time.monotonic()
+        if not node.member.is_at_work(node.to_broker.connected_at_s, _AT_WORK_S["node"]):
+            return False
+        if any(full is node for _, _, full in self._later) or not self._ledger_knows_all_of(node):
+            return False
+        if not self._journals.lose(node, fault, now_s):
+            return False
+        self._forget_copies_after(0.0)
+        for member in self._members(fault)[1:]:
+            member.kill(fault.for_s)
+        self.done["journal"] += 1
+        return True
+
+    def _ledger_knows_all_of(self, node: Node) -> bool:
+        """Whether the ledger waits for no word of a node on what it has forgotten."""
+        network = self._network
+        if self.restored and not network.coordinator.is_at_work(
+            network.to_broker.connected_at_s, _AT_WORK_S["coordinator"]
+        ):
+            return False  # A ledger that was put back asks once a coordinator has begun with it.
+        return self._journals.are_heard(node)
+
+    def _forget_copies_after(self, at_s: float) -> None:
+        for each in [each for each in self._copies if each[0] > at_s]:
+            self._copies.remove(each)
+            each[1].unlink(missing_ok=True)
+
+    def _restore(self, fault: Fault) -> bool:
         """kill -9 the coordinator, and put a copy of its ledger back."""
         now_s = time.monotonic()
         network = self._network
@@ -201,8 +240,7 @@ class Deeds:
         )
         old = [each for each in self._copies if each[0] <= now_s - fault.value]
         if not old or not at_work:
-            self._restores.insert(0, fault)  # As soon as it can be.
-            return
+            return False
         copied_s, copy = old[-1]
         network.coordinator.kill(fault.for_s)
         file = network.ledger_file
@@ -212,10 +250,9 @@ class Deeds:
             file.write_bytes(copy.read_bytes())
         self.restored.append(Restored(copied_s=copied_s, at_s=time.monotonic()))
         # Copies of the time that is forgotten now are no copies of this ledger any more.
-        for each in [each for each in self._copies if each[0] > copied_s]:
-            self._copies.remove(each)
-            each[1].unlink(missing_ok=True)
+        self._forget_copies_after(copied_s)
         self.done["restore"] += 1
+        return True
 
 
 def _hurt(wire: Wire, fault: Fault) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from jobs.errors import LawBrokenError
 from jobs.ledger.books import audit
-from jobs.lifecycle import TO_HARVEST, AttemptState
+from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState, ReasonCode
 from printers.sim.record import RecordEvent
 
@@ -115,6 +115,18 @@ def read(db: sqlite3.Connection) -> LedgerFacts:
     )  # fmt: skip
 
 
+def in_ashes(ledger: LedgerFacts, burnt: Collection[str]) -> frozenset[str]:
+    """Return the open jobs that were granted to the lab that burnt down.
+
+    Their grants live for the look-ahead of eight hours, and before that nobody may give them up.
+
+    Args:
+        burnt: names of that lab's attempts.
+    """
+    held = {a.job for a in ledger.attempts if a.name in burnt and a.state == AttemptState.GRANTED}
+    return frozenset(job for job in held if ledger.jobs[job][1] == JobState.OPEN)
+
+
 def judge(
     ledger: LedgerFacts,
     seen: Mapping[str, AttemptFact],
@@ -204,15 +216,12 @@ def _lost_jobs(verdict: Verdict, ledger: LedgerFacts, burnt: Collection[str]) ->
     by_job: dict[str, list[AttemptFact]] = {}
     for attempt in ledger.attempts:
         by_job.setdefault(attempt.job, []).append(attempt)
+    ashes = in_ashes(ledger, burnt)
     for job, (order, state) in ledger.jobs.items():
         if state != JobState.OPEN:
             continue
-        # A count waits for a maker; a grant of the burnt lab for its time, then for the steward.
-        held = any(
-            a.state in TO_HARVEST or (a.name in burnt and a.state == AttemptState.GRANTED)
-            for a in by_job.get(job, [])
-        )
-        if not held:
+        # Makers and steward had time for all that waits for them.
+        if job not in ashes:
             verdict.lost += 1
             states = [a.state for a in by_job.get(job, [])]
             verdict.words.append(f"job {job} of order {order} is not done: {states}")

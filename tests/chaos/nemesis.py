@@ -16,7 +16,10 @@ PERIOD_S = {
     "clock": 8.0,
     "disk": 12.0,
     "restore": 40.0,
+    "journal": 25.0,
 }
+#: One of these kinds comes soon, so that a run of a minute has it.
+_EARLY = ("restore", "journal")
 #: Who is killed: shares of all kills.
 _VICTIMS = (("node", 64), ("printer", 20), ("broker", 10), ("coordinator", 6))
 _PAUSED = (("node", 75), ("coordinator", 15), ("broker", 10))
@@ -34,7 +37,9 @@ class Fault:
     target: str
     index: int = 0
     for_s: float = 0.0  # how long it lasts; for a kill, until the process is started again
-    value: float = 0.0  # clock: the step in s; half-open: the way that is deaf; restore: age in s
+    #: clock: the step in s; half-open: the way that is deaf; restore, journal: age of the copy in s,
+    #: and 0 where a journal is lost without one.
+    value: float = 0.0
 
 
 def schedule(
@@ -54,8 +59,7 @@ def schedule(
     for kind, period_s in PERIOD_S.items():
         dice = random.Random(f"{seed}/{kind}")
         at_s = dice.expovariate(1 / period_s)
-        if kind == "restore":
-            # At least one in each run of a minute.
+        if kind in _EARLY:
             at_s = dice.uniform(0.2, 0.8) * period_s
         while at_s < seconds:
             if kind not in leave_out:
@@ -88,4 +92,7 @@ def _fault(kind: str, at_s: float, dice: random.Random, nodes: int, printers: in
             for_s = dice.uniform(2.0, 8.0)
         case "restore":
             target, for_s, value = "coordinator", dice.uniform(0.1, 1.0), dice.uniform(2.0, 8.0)
+        case "journal":
+            for_s = dice.uniform(0.1, 1.0)
+            value = dice.choice([0.0, dice.uniform(2.0, 15.0), dice.uniform(2.0, 15.0)])
     return Fault(at_s=at_s, kind=kind, target=target, index=index, for_s=for_s, value=value)

@@ -31,7 +31,8 @@ from tests.chaos.people import People
 from tests.chaos.saboteur import Saboteur
 
 NODES, PRINTERS_EACH = 5, 2
-SETTLE_S = 120.0
+#: So long nothing may move after the faults, and so long it may take in all.
+SETTLE_S, SETTLE_MOST_S = 120.0, 240.0
 _SAY_S = 10.0
 _LOOK_S = 0.4
 _STEP_S = 0.05
@@ -52,6 +53,7 @@ class Auditor:
         self.broken: list[str] = []
         self.seen: dict[str, AttemptFact] = {}
         self.at_node: dict[str, str] = {}
+        self.burnt: str | None = None
         self.facts: LedgerFacts | None = None
         self._network = network
         self._lock = lock
@@ -72,9 +74,18 @@ class Auditor:
         facts = self.facts
         if facts is None:
             return 0
-        jobs = sum(state == "open" for _, state in facts.jobs.values())
+        jobs = sum(state == "open" for _, state in facts.jobs.values()) - len(self.in_ashes())
         pieces = sum(pieces for pieces, _ in facts.unplaced.values())
         return jobs + (pieces + 1) // 2
+
+    def at_burnt(self) -> tuple[str, ...]:
+        """Return the names of the attempts of the lab that burnt down."""
+        return tuple(name for name, node in self.at_node.items() if node == self.burnt)
+
+    def in_ashes(self) -> frozenset[str]:
+        """Return the jobs that nobody can move on before a grant of that lab is over."""
+        facts = self.facts
+        return frozenset() if facts is None else judge.in_ashes(facts, self.at_burnt())
 
     def begun_at(self, node: str) -> tuple[AttemptFact, ...]:
         """Return the attempts of a lab that may have begun and are not over, as the ledger said last."""
@@ -86,7 +97,7 @@ class Auditor:
         )
 
     def settled(self) -> bool:
-        """Whether everything that was asked for is made and counted."""
+        """Whether everything that was asked for is made and counted, or lies in the ashes."""
         facts = self.facts
         return facts is not None and not facts.unplaced and self.open_plates() == 0
 
@@ -215,7 +226,7 @@ class Run:
             while ahead and ahead[0].at_s <= at_s:
                 fault = ahead.pop(0)
                 self._deeds.do(fault)
-                self._people.burnt = self._deeds.burnt
+                self._people.burnt = self._auditor.burnt = self._deeds.burnt
             self._deeds.look()
             self._keep()
             self._progress("breaking")
@@ -228,9 +239,14 @@ class Run:
         self._people.ask_no_more()
         self._deeds.heal()
         say("the faults are over")
-        over_s = time.monotonic()
-        calm = 0
-        while (took_s := time.monotonic() - over_s) < SETTLE_S:
+        over_s = moved_s = time.monotonic()
+        calm, stands = 0, (0, 0)
+        while (took_s := time.monotonic() - over_s) < SETTLE_MOST_S:
+            before, stands = stands, (self._auditor.open_plates(), self._events("end"))
+            if stands != before:
+                moved_s = time.monotonic()
+            elif time.monotonic() - moved_s > SETTLE_S:
+                break
             self._keep()
             self._progress("settling")
             calm = calm + 1 if self._auditor.settled() else 0
@@ -275,7 +291,7 @@ class Run:
         facts = self._auditor.facts
         assert facts is not None
         records = [printer.events() for printer in self._network.printers]
-        burnt = [n for n, node in self._auditor.at_node.items() if node == self._deeds.burnt]
+        burnt = self._auditor.at_burnt()
         verdict = judge.judge(
             facts, self._auditor.seen, records, must_be_there=self._must_be_there(), burnt=burnt
         )
@@ -308,7 +324,9 @@ class Run:
             "seed": self._seed,
             "orders": len(self._people.accepted),
             "given_up": len(facts.given_up),
+            "in_ashes": len(self._auditor.in_ashes()),
             "restores": self._deeds.done["restore"],
+            "journals": self._deeds.done["journal"],
             "doubles": self._saboteurs[0].doubled,
             "settled_s": round(settled_s),
         }

@@ -250,13 +250,22 @@ def test_an_accepted_order_that_is_not_there_is_lost():
     assert judged(good(), PRINTED, must=(LINK, "other")) == (0, 1, 0)
 
 
-def test_an_open_job_is_lost_unless_a_count_waits():
+def test_an_open_job_is_lost_unless_a_grant_in_the_ashes_holds_it():
     ledger = good(attempts=(attempt(state="printing"),), jobs={"j1": (ORDER, "open")}, harvested={})
     begun = record(("begin", "fabnet-j1-a1"))
     assert judged(ledger, begun) == (0, 2, 0)  # the job, and the print
     waits = replace(ledger, attempts=(attempt(state="interrupted"),))
-    assert judged(waits, begun) == (0, 1, 0)
-    assert judged(waits, begun, burnt=("fabnet-j1-a1",)) == (0, 0, 0)
+    assert judged(waits, begun) == (0, 2, 0)  # a maker had time to count
+    assert judged(waits, begun, burnt=("fabnet-j1-a1",)) == (
+        0,
+        1,
+        0,
+    )  # and the steward to write off
+    granted = replace(ledger, attempts=(attempt(state="granted"),))
+    assert judge.in_ashes(granted, ()) == frozenset()
+    assert judge.in_ashes(granted, ("fabnet-j1-a1",)) == {"j1"}
+    assert judged(granted, burnt=("fabnet-j1-a1",)) == (0, 0, 0)
+    assert judged(granted) == (0, 1, 0)
 
 
 def test_pieces_without_a_job_are_lost_unless_the_page_says_why():

@@ -169,7 +169,29 @@ def a_coordinator_that_dies_with_the_end_of_a_print(world: World) -> None:
             world.deliver(0, dies=True)
 
 
+def silent_on_its_beds(patch) -> None:
+    """A node says nothing on a count of what its journal has forgotten."""
+    heard = Agent._on_harvested
+
+    def mute(self, db, told, now):
+        return [] if self._journal.entry(told.attempt) is None else heard(self, db, told, now)
+
+    patch.setattr(Agent, "_on_harvested", mute)
+
+
+def a_card_that_is_lost_in_mid_print(world: World) -> None:
+    """The maker counts, and her page calls the bed clear; the new card does not."""
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A, A)
+    world.exchange(A, 4)
+    world.lose_disk(A)
+    world.exchange(A, 4)
+
+
 SCENARIOS = (
+    (silent_on_its_beds, a_card_that_is_lost_in_mid_print),
     (write_off_does_not_wait, a_steward_who_does_not_wait),
     (grant_survives_reboot, a_reboot_and_a_long_night),
     (write_off_by_the_wall_clock, a_clock_that_is_set_a_day_ahead),

@@ -28,8 +28,9 @@ from jobs.errors import JobError
 from jobs.ledger import streams, views
 from jobs.ledger.rows import new_id
 from jobs.ledger.views import AttemptView
+from jobs.ledger.waiting import waiting
 from jobs.lifecycle import TO_HARVEST, AttemptState
-from jobs.model import AttemptRef, JobState
+from jobs.model import AttemptRef, JobState, Role
 from printers.model import PrintResult
 from tests.doubles.world import World as Paper
 from tests.sim.ends import (
@@ -426,7 +427,7 @@ class World:
             while self.harvest():
                 pass
             for node in NODES:
-                if self._stuck_bed(node):
+                if self._is_asked_for_bed(node):
                     self.clear_bed(node)
             self.plan(NODES[turn % 2])
             self.hosts.true_s += 120
@@ -436,9 +437,10 @@ class World:
         assert self.is_done(), f"forgotten: {self.story()}"
         self.check_surplus()
 
-    def _stuck_bed(self, node: str) -> bool:
-        end = self.nodes[node]
-        return end.machine.now is None and not end.journal.is_clear(PRINTER)
+    def _is_asked_for_bed(self, node: str) -> bool:
+        """Whether the maker's page says that a bed is to be cleared: she knows of it from there."""
+        asked = waiting(self.coordinator.ledger.reading, Role.MAKER, node)
+        return any(thing.kind == "clear" for thing in asked)
 
     def is_done(self) -> bool:
         """Whether every piece of the order was counted."""

@@ -84,6 +84,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "hub.at_step": _HUB,
         "hub.rules": _STEWARD,
         "newcomers.join": PUBLIC,  # whoever holds an invitation
+        "newcomers.own_code": PUBLIC,  # free software, offered to whoever uses it
         "newcomers.welcome": _MAKER,
         "newcomers.welcome_live": _MAKER,
         "people.sign_in": PUBLIC,

@@ -99,7 +99,7 @@ def test_her_page_says_why_nothing_is_there_and_then_that_it_comes(world, busy, 
     assert path in maker.get("/waiting").text
     page = maker.get(f"{path}?lang=en").text
     assert "Every plate was given to a printer before yours was free" in page
-    assert maker.send(path).headers["Location"] == path
+    assert maker.send(path).headers["Location"] == f"{path}?asked=yes"
     world.plan()
     world.tick()
     assert "on its way to you" in maker.get(path).text

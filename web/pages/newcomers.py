@@ -8,8 +8,18 @@ the invitation, and letting the node in, to `web.pages.members`.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.materials import materials
@@ -19,7 +29,17 @@ from firmware_profiles.profile import MachinePreset
 from jobs.coordinator import enrolment
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.joining import HandPrinter, Hosted, JoinCode, Newcomer, Standing, UsedCodeError, rounded
+from jobs.joining import (
+    NO_CERTIFICATE,
+    PUBLIC_CERTIFICATE,
+    HandPrinter,
+    Hosted,
+    JoinCode,
+    Newcomer,
+    Standing,
+    UsedCodeError,
+    rounded,
+)
 from jobs.ledger import members
 from printers.model import MOST_RATE_PER_H
 from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
@@ -29,6 +49,7 @@ from web.feeds import WHOLE, Feed
 from web.forms import Form, hours_from
 from web.language import gettext as _
 from web.language import lazy_gettext
+from web.own_code import wheel
 from web.streaming import stream
 
 pages = Blueprint("newcomers", __name__)
@@ -110,18 +131,40 @@ def _geolocated(page: str) -> Response:
 
 def _page(token: str, form: Form, way: str = "") -> str:
     settings = here().settings
+    way = way or request.args.get("with", "")
     code = JoinCode(url=settings.public_url, token=token, pin=settings.pin)
     return render_template(
         "newcomer.html",
         form=form,
         token=token,
-        way=way or request.args.get("with", ""),
+        way=way,
+        install=_install() if way == _WITH_COMPUTER else "",
         command=f'fabnet node join "{code}"',
         presets=all_machines(),
         slots=range(1, _MOST_PRINTERS + 1),
         materials=_materials(),
         least_password=LEAST_PASSWORD,
     )
+
+
+def _install() -> str:
+    settings, code = here().settings, wheel()
+    # A certificate of the network's own is known to no pip.
+    known = settings.pin in (PUBLIC_CERTIFICATE, NO_CERTIFICATE)
+    host = "" if known else urlsplit(settings.public_url).netloc
+    return code.install_line(settings.public_url + url_for(".own_code", name=code.name), host)
+
+
+@pages.get("/code/<name>")
+def own_code(name: str) -> AnyResponse:
+    """The program of this network: for who joins with a computer, and for whoever wants its source."""
+    code = wheel()
+    if name != code.name:
+        abort(404)
+    answer = Response(code.data, mimetype="application/zip")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{code.name}"'
+    answer.set_etag(code.sha256)
+    return answer.make_conditional(request)
 
 
 def _materials() -> list[tuple[str, str]]:

@@ -149,6 +149,7 @@ def test_every_endpoint_has_a_line(app):
         ("hub.at_step", {HUB, STEWARD}),
         ("hub.rules", {STEWARD}),
         ("newcomers.join", EVERYBODY),
+        ("newcomers.own_code", EVERYBODY),
         ("newcomers.welcome", {MAKER}),
         ("newcomers.welcome_live", {MAKER}),
         ("people.sign_in", EVERYBODY),

@@ -104,7 +104,7 @@ class Site:
             world.print(ref)
         for ref in refs[:2]:
             code = harvests.harvest(world.ledger, ref, 2, 0, "", "camille", world.now)
-            lots.inspect(world.ledger, code, 1, 1, "crack", "camille", world.now)
+            lots.inspect(world.ledger, code, 1, 1, "sharp-edge", "camille", world.now)
         batch = deliveries.pack(world.ledger, order_id, "camille", world.now)
         deliveries.dispatch(world.ledger, batch, "camille", world.now)
         world.take(refs[-1])

@@ -7,9 +7,9 @@ looks at them.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from jobs.coordinator import (
     complaints,
@@ -43,11 +43,12 @@ from jobs.ledger import first_mile as bags
 from jobs.ledger import links, views
 from jobs.lifecycle import AttemptState
 from jobs.messages import Capabilities, Config, OutOfService, PrinterChange, ReportState
-from jobs.model import Role
+from jobs.model import AttemptRef, Role
 from jobs.recall import Cause, RecallKind
 from printers.model import PrinterState
 from tests.doubles.world import CATALOGUE, NODE, World, a_request, some_facts
 from tests.e2e.conftest import CHROMIUM, PASSWORD, Site
+from tests.integration.test_processes import SEWS, add_machine
 from web.auth import hash_password
 from web.letters import Reader, stop_token
 
@@ -58,14 +59,11 @@ OUT = Path("var/screenshots")
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     """Serve a world until the block ends."""
-    site = Site(World(folder), folder / "world")
-    thread = threading.Thread(target=site.server.run)
-    thread.start()
+    site = Site(World(folder), folder)
     try:
         yield site
     finally:
-        site.server.close()
-        thread.join(10)
+        site.stop()
 
 
 def live_through(site: Site) -> dict[str, str]:
@@ -77,6 +75,7 @@ def live_through(site: Site) -> dict[str, str]:
         ("noa", "Noa", Role.INSPECTOR, ""),
         ("leo", "Léo", Role.MAKER, "lab-new"),
         ("mila", "Mila", Role.MAKER, "lab-silent"),
+        ("lea", "Léa", Role.MAKER, SEWS),
     ):
         add_person(world.ledger, login, name, role, hashed, node, world.now)
     order = site.busy_order()
@@ -112,12 +111,16 @@ def live_through(site: Site) -> dict[str, str]:
         world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
     )
     parcels = _parcels(site)
-    site.out_of_sight()
+    _named(world, "lab-hand", "Chez Malo", "Prusa Mini", link="manual")
+    _named(world, site.out_of_sight(), "Fablab de Rezé", "Anycubic i3 Mega S")
     join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
     lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
     lot_photos.add(world.ledger, counted.lot, [_photo()], "nour", world.now)
     pickup, run = _fetched(site)
+    sewn = _sewn(site)
     return {
+        "sewer:waiting": "/waiting", "sewer:lab": "/my-lab", "sewer:make": f"/harvest/{sewn}",
+        "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep",
         "run": run, "steward:pickup": f"/pickups/{pickup}", "inspector:hub": "/hub",
         "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
         "inspector:hub-lot-held": f"/l/{_at_hub(site)}",
@@ -222,6 +225,24 @@ def _packed(site: Site) -> str:
     return deliveries.pack(world.ledger, order, "camille", world.now)
 
 
+def _sewn(site: Site) -> AttemptRef:
+    """A sewing machine has pieces to make; return them."""
+    world = site.world
+    add_machine(world)
+    _named(world, SEWS, "Chez Léa", "Machine à coudre", preset="", bed_x_mm=0.0, bed_y_mm=0.0, height_mm=0.0,
+           margin_mm=0.0, nozzle_mm=0.0, spool=None, link="manual", process="SEW", rate_per_h=6.0)  # fmt: skip
+    kit = world.library.add_design(CATALOGUE / "door-hook-pouch")
+    placed = orders.place(world.ledger, a_request(kit, 4), kit, world.now)
+    orders.confirm(world.ledger, placed.order_id, "camille", world.now)
+    world.plan()
+    world.tick()
+    found = next(a.ref for a in world.attempts() if a.node == SEWS)
+    world.take(found)
+    world.ready(found)
+    world.report(found, ReportState.PRINTING)
+    return found
+
+
 def _at_hub(site: Site) -> str:
     """Bags stand at several steps of the hub, and one is held; return the code of that one."""
     world = site.world
@@ -269,44 +290,46 @@ LOGINS = {
     "maker": "nour",
     "new": "leo",
     "silent": "mila",
+    "sewer": "lea",
 }
 
 
 def take(only: str = "") -> int:
     """Take the pictures whose name holds `only`; return how many."""
-    taken = 0
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as site:
-        pages = live_through(site)
+        pages = {name: path for name, path in live_through(site).items() if only in name}
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(**CHROMIUM)
-            visits = [(w, login, lang) for w, login in LOGINS.items() for lang in ("fr", "en")]
-            for who, login, language in visits:
-                mine = {n: p for n, p in pages.items() if n.rpartition(":")[0] == who and only in n}
-                if not mine:
-                    continue
-                locale = {"fr": "fr-FR", "en": "en-GB"}[language]
-                context = browser.new_context(base_url=site.url, locale=locale)
-                page = context.new_page()
-                if login:
-                    page.goto("/sign-in?lang=en")
-                    page.get_by_label("Login").fill(login)
-                    page.locator("#password").fill(PASSWORD)
-                    page.get_by_role("button", name="Sign in").click()
-                    page.wait_for_url("**/waiting")
-                for width in WIDTHS:
-                    page.set_viewport_size({"width": width, "height": 800})
-                    for name, path in mine.items():
-                        page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
-                        file = f"{name.replace(':', '-')}-{width}-{language}.png"
-                        page.screenshot(path=OUT / file, full_page=True)
-                        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                        if wide > 0:
-                            print(f"{file}: {wide} px too wide", file=sys.stderr)  # noqa: T201
-                        taken += 1
-                context.close()
-            browser.close()
-    return taken
+            for language, locale in (("fr", "fr-FR"), ("en", "en-GB")):
+                # Its own words too: of a file that is chosen, of a day that is not.
+                own = {"env": {**os.environ, "LANGUAGE": language}}
+                browser = playwright.chromium.launch(**CHROMIUM | own)
+                for who, login in LOGINS.items():
+                    mine = {n: p for n, p in pages.items() if n.rpartition(":")[0] == who}
+                    if mine:
+                        context = browser.new_context(base_url=site.url, locale=locale)
+                        _visit(context.new_page(), login, language, mine)
+                        context.close()
+                browser.close()
+    return len(pages) * len(WIDTHS) * 2
+
+
+def _visit(page: Page, login: str, language: str, mine: dict[str, str]) -> None:
+    if login:
+        page.goto("/sign-in?lang=en")
+        page.get_by_label("Login").fill(login)
+        page.locator("#password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/waiting")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for name, path in mine.items():
+            page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
+            file = f"{name.replace(':', '-')}-{width}-{language}.png"
+            page.screenshot(path=OUT / file, full_page=True)
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if wide > 0:
+                print(f"{file}: {wide} px too wide", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

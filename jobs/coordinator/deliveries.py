@@ -35,21 +35,7 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None 
     """
     with ledger.transaction() as db:
         views.order(db, order_id)
-        lots = db.execute(
-            "select code, accepted, part_id from lot l where order_id = ? and accepted > 0 and recall = ''"
-            " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
-            (order_id,),
-        ).fetchall()
-        if not lots:
-            raise RefusedError("There is no inspected lot of this order to pack.")
-        held = reviews.held_lots(db, order_id)
-        if not (lots := [lot for lot in lots if lot["code"] not in held]):
-            raise RefusedError("All of its lots are held: their design was withdrawn.")
-        shut = hub.shut(db, order_id, now)
-        if not (lots := [lot for lot in lots if lot["code"] not in shut]):
-            raise RefusedError("All of its lots are held, or wait for a second person's release.")
-        if not (lots := _needed(db, order_id, lots)):
-            raise RefusedError("What lies here is spare: this order needs no more.")
+        lots = _packable(db, order_id, now)
         batch_id = new_id(8)
         db.execute(
             "insert into batch (id, order_id, state, packed_at) values (?, ?, ?, ?)",
@@ -64,6 +50,36 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None 
         pieces = sum(lot["accepted"] for lot in lots)
         event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
     return batch_id
+
+
+def to_pack(
+    db: sqlite3.Connection, order_id: str, now: datetime
+) -> tuple[tuple[str, str, int], ...]:
+    """Return what `pack` would put into a batch now: code, part and pieces of each lot."""
+    try:
+        found = _packable(db, order_id, now)
+    except RefusedError:
+        return ()
+    return tuple((lot["code"], lot["part_id"], lot["accepted"]) for lot in found)
+
+
+def _packable(db: sqlite3.Connection, order_id: str, now: datetime) -> list[sqlite3.Row]:
+    lots = db.execute(
+        "select code, accepted, part_id from lot l where order_id = ? and accepted > 0 and recall = ''"
+        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
+        (order_id,),
+    ).fetchall()
+    if not lots:
+        raise RefusedError("There is no inspected lot of this order to pack.")
+    held = reviews.held_lots(db, order_id)
+    if not (lots := [lot for lot in lots if lot["code"] not in held]):
+        raise RefusedError("All of its lots are held: their design was withdrawn.")
+    shut = hub.shut(db, order_id, now)
+    if not (lots := [lot for lot in lots if lot["code"] not in shut]):
+        raise RefusedError("All of its lots are held, or wait for a second person's release.")
+    if not (lots := _needed(db, order_id, lots)):
+        raise RefusedError("What lies here is spare: this order needs no more.")
+    return lots
 
 
 def _needed(db: sqlite3.Connection, order_id: str, lots: list[sqlite3.Row]) -> list[sqlite3.Row]:

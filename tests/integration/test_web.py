@@ -188,6 +188,37 @@ def test_the_requesters_page_names_no_lab(site, order):
     assert "Lab lab-a" not in page
 
 
+def test_who_packs_reads_which_bags_go_into_the_parcel(site, order):
+    world = site.world
+    first, spoilt = [a.ref for a in world.attempts()][:2]
+    codes = []
+    for ref, accepted in ((first, 2), (spoilt, 0)):
+        codes.append(harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now))
+        rejected = 2 - accepted
+        why = "crack" if rejected else ""
+        lots.inspect(world.ledger, codes[-1], accepted, rejected, why, "inspector", world.now)
+    inspector = site.person("inspector")
+    assert f'/orders/{order}#parcels"' in inspector.get("/waiting").text
+    page = inspector.get(f"/orders/{order}?lang=en").text
+    form = page.partition("Put these bags into the parcel:")[2].partition("</form>")[0]
+    assert codes[0] in form
+    assert codes[1] not in form
+    batch = deliveries.pack(world.ledger, order, "inspector", world.now)
+    assert [each.lot for each in views.batch(world.ledger.reading, batch).lots] == codes[:1]
+
+
+def test_many_orders_without_a_place_are_one_line(site):
+    world = site.world
+    steward = site.person("steward")
+    for number in range(3):
+        assert ("encore sans place" in steward.get("/waiting").text) is False, number
+        world.order(2)
+    page = steward.get("/waiting?lang=en").text
+    assert "3 orders have pieces without a place yet." in page
+    assert page.count("hint-placeless") == 0
+    assert page.count("2 pieces have no place yet.") == 3
+
+
 def test_an_order_that_waits_for_its_yes_has_no_plan_to_explain(site):
     world = site.world
     placed = orders.place(world.ledger, a_request(world.revision), world.revision, world.now)

@@ -12,7 +12,7 @@ from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
 from jobs.hub import kit_of
 from jobs.law import Books
-from jobs.ledger import bought, given, history, hub, labs, reviews, views
+from jobs.ledger import bought, given, history, labs, reviews, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.views import AttemptView, OrderView
@@ -93,7 +93,6 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         link = context.settings.public_url + path
     db = context.ledger.reading
     fleet = {node.id: node for node in labs.fleet(db)}
-    shut = hub.shut(db, order_id, context.now())
     printers = {
         (node.id, printer.facts.id): (node.lab, printer.facts.title)
         for node in fleet.values()
@@ -119,7 +118,7 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
         printers=printers,
-        to_pack=sum(lot.accepted for lot in view.lots if not lot.batches and lot.code not in shut),
+        to_pack=deliveries.to_pack(db, order_id, context.now()),
         link=link,
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision

@@ -14,6 +14,18 @@ class RefusedError(Exception):
     """The file cannot be printed; the message is for the maker."""
 
 
+def refuse_many(triangles: int) -> None:
+    """Refuse more triangles than are read.
+
+    Raises:
+        RefusedError: there are too many.
+    """
+    if triangles > MOST_TRIANGLES:
+        raise RefusedError(
+            f"{triangles} triangles are more than {MOST_TRIANGLES}: simplify the model"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """One distinct thing in a file."""

@@ -43,6 +43,7 @@ _ROUND = 1000.0  # 1 um
 _SAME_VOLUME = 0.001
 #: Less is a seam of flat triangles, not a body; mm3.
 _NO_BODY_MM3 = 0.01
+_TURNED = "its surface was inside out and has been turned round"
 #: How far above the bed a body may begin with nothing under it.
 _HANGS_MM = 0.5
 
@@ -82,7 +83,7 @@ def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None
         )
     found["triangles"] = sum(len(body.soup) * body.copies for body in bodies)
     for body in bodies:
-        _check_soup(body.soup)
+        _check_soup(body.soup, found)
     found["extents_mm"] = np.max(
         [np.ptp(b.soup.reshape(-1, 3), axis=0) for b in bodies], 0
     ).tolist()
@@ -93,7 +94,7 @@ def _check(source: Path, kind: str, folder: Path, found: dict[str, Any]) -> None
         if kept is not part:
             kept["copies"] += part["copies"]
     found["parts"] = list(parts.values())
-    found["watertight"] = not any(part["shared_edges"] for part in parts.values())
+    found["watertight"] = all(part["watertight"] for part in parts.values())
 
 
 def _together(bodies: tuple[Body, ...]) -> list[Body]:
@@ -112,7 +113,7 @@ def _together(bodies: tuple[Body, ...]) -> list[Body]:
     return list(found.values())
 
 
-def _check_soup(soup: NDArray[np.float64]) -> None:
+def _check_soup(soup: NDArray[np.float64], found: dict[str, Any]) -> None:
     if not len(soup):
         raise RefusedError("there is no triangle in it: export it again")
     if len(soup) > MOST_TRIANGLES:
@@ -120,28 +121,33 @@ def _check_soup(soup: NDArray[np.float64]) -> None:
             f"{len(soup)} triangles are more than {MOST_TRIANGLES}: simplify the model"
         )
     if not np.isfinite(soup).all():
+        found["watertight"] = False
         raise RefusedError("some of its coordinates are no numbers (NaN or infinite): export again")
 
 
 def _measure(body: Body, folder: Path, found: dict[str, Any], *, alone: bool) -> dict[str, Any]:
     """Check one body, write its mesh, return its facts; count it in `found`."""
-    warnings = [*body.warnings, *_check_size(np.ptp(body.soup.reshape(-1, 3), axis=0))]
-    vertices, faces = surface.weld(body.soup)
+    size = np.ptp(body.soup.reshape(-1, 3), axis=0)
+    try:
+        warnings = [*body.warnings, *_check_size(size)]
+    except RefusedError:
+        _tell_watertight(found, alone=alone, closed=surface.closed(body.soup))
+        raise
+    vertices, faces, as_it_came = surface.weld(body.soup)
     if not len(faces):
+        found["watertight"] = False
         raise RefusedError("all of its triangles have no area: export it again")
     normals = surface.half_normals(vertices, faces)
     wedges = surface.wedges(vertices, faces, normals)
     if wedges.sum() < 0:
         faces, normals, wedges = faces[:, ::-1], -normals, -wedges
-        warnings.append("its surface was inside out and has been turned round")
+        warnings.append(_TURNED)
     edges = surface.look_at_edges(faces, len(vertices))
-    # True only when all are measured: what is told of a refused file is told of the whole of it.
-    found["watertight"] = closed = not (edges.gaps or edges.shared)
+    closed = not (edges.gaps or edges.shared) if as_it_came else surface.closed(body.soup)
+    _tell_watertight(found, alone=alone, closed=closed)
     if edges.gaps:
         found["gaps"] = _show_gaps(vertices, faces, edges, folder)
     _refuse_open(edges)
-    if closed and not alone:
-        del found["watertight"]
     if edges.shared:
         warnings.append(
             f"{edges.shared} edges are shared by more than two triangles, which slicers may read in"
@@ -149,7 +155,15 @@ def _measure(body: Body, folder: Path, found: dict[str, Any], *, alone: bool) ->
         )
         volume, bodies = _solid_volume(vertices, faces, float(wedges.sum()), warnings)
     else:
-        volume, bodies = _clean_volume(vertices, faces, wedges, warnings)
+        pieces = surface.pieces(vertices, faces, wedges)
+        turned = pieces.inside_out(_NO_BODY_MM3)
+        if turned.any():
+            of_face = turned[pieces.of_vertex[faces[:, 0]]]
+            faces = np.where(of_face[:, None], faces[:, ::-1], faces)
+            normals, wedges = (np.where(of_face, -each.T, each.T).T for each in (normals, wedges))
+            pieces = surface.pieces(vertices, faces, wedges)
+            warnings.append(_TURNED)
+        volume, bodies = _clean_volume(vertices, faces, pieces, warnings)
     found["bodies"] = found.get("bodies", 0) + bodies * body.copies
     found["volume_mm3"] = found.get("volume_mm3", 0.0) + volume * body.copies
     content = surface.canonical(vertices, faces, clean=edges.clean)
@@ -158,9 +172,15 @@ def _measure(body: Body, folder: Path, found: dict[str, Any], *, alone: bool) ->
         "copies": body.copies,
         "mesh_sha256": _write(content, folder),
         "extents_mm": [float(size) for size in vertices.max(axis=0) / _ROUND],
-        "shared_edges": edges.shared,
-        "warnings": warnings,
+        "watertight": closed,
+        "warnings": list(dict.fromkeys(warnings)),
     } | _facts(normals, volume)
+
+
+def _tell_watertight(found: dict[str, Any], *, alone: bool, closed: bool) -> None:
+    """Tell it of a whole file only: of several bodies, one that is open says it of all."""
+    if alone or not closed:
+        found["watertight"] = closed
 
 
 def _check_size(size: NDArray[np.float64]) -> list[str]:
@@ -216,15 +236,14 @@ def _refuse_open(edges: surface.Edges) -> None:
 def _clean_volume(
     vertices: NDArray[np.int64],
     faces: NDArray[np.int64],
-    wedges: NDArray[np.float64],
+    found: surface.Pieces,
     warnings: list[str],
 ) -> tuple[float, int]:
     """Return the volume in mm3 and the number of bodies of a surface without a shared edge.
 
     Such a surface is a solid as it is; it is only put together anew where boxes of bodies overlap.
     """
-    volume = float(wedges.sum())
-    found = surface.pieces(vertices, faces, wedges)
+    volume = float(found.volumes_mm3.sum())
     solid = found.volumes_mm3 > _NO_BODY_MM3
     if volume <= 0 or not solid.any():
         raise RefusedError("it is no solid body: repair it in the program it was drawn with")

@@ -1,7 +1,7 @@
 """Reads one untrusted model file into bodies of triangles. Runs in a child process only.
 
-An STL and an OBJ are one body each. Leaves plates (3MF) to `designs.threemf`, STEP to `designs.step`,
-and every judgement on the surface to `designs.measuring`.
+An STL and an OBJ are one body each. Leaves OBJ to `designs.obj`, plates (3MF) to `designs.threemf`, STEP to
+`designs.step`, and every judgement on the surface to `designs.measuring`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+from designs.bodies import Body, RefusedError, refuse_many
+from designs.obj import read_obj
 
 _STL_HEADER = 84
 _STL_RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _BOM = b"\xef\xbb\xbf"
-#: A name may say anything, "vertex" too.
-_NAME = re.compile(rb"^[ \t]*(?:end)?solid\b[^\r\n]*", re.IGNORECASE | re.MULTILINE)
+_NAMES = b"solid"
 _CORNER = rb"\s+vertex" + 3 * rb"\s+([^\s]{1,40})"
 _FACET = re.compile(
     rb"\bfacet(?:\s+normal(?:\s+[^\s]{1,40}){3})?\s+outer\s+loop"
     + 3 * _CORNER
-    + rb"\s+endloop\s+endfacet\b",
-    re.IGNORECASE,
+    + rb"\s+endloop\s+endfacet\b"
 )
-_VERTEX = re.compile(rb"\bvertex\b", re.IGNORECASE)
-#: Of an OBJ; a face of more is a drawing, not a model.
-_MOST_CORNERS = 10_000
+_VERTEX = re.compile(rb"\bvertex\b")
+#: Lines that some programs write between those of a facet.
+_ASIDE = re.compile(rb"^[ \t]*(?:colou?r\b|;|#|//)[^\n]*", re.MULTILINE)
+
+#: What a text STL is made of beside numbers, which may have an "e" in them.
+_LETTERS = b"abcdfghijklmnopqrstuvwxyz"
+_NO_LETTERS = bytes(each for each in range(256) if each not in _LETTERS)
+_WORDS = (b"endfacet", b"facet", b"normal", b"outer", b"endloop", b"loop")
+_FACET_LETTERS = b"facet normal outer loop vertex vertex vertex endloop endfacet".translate(
+    None, _NO_LETTERS
+)
+#: Stands for the word "vertex" among the numbers.
+_MARK = 1e300
 
 
 def read(source: Path, kind: str) -> tuple[Body, ...]:
@@ -46,7 +55,7 @@ def read(source: Path, kind: str) -> tuple[Body, ...]:
 
         return read_step(source)
     try:
-        soup = _read_obj(source) if kind == "obj" else _read_stl(source)
+        soup = read_obj(source) if kind == "obj" else _read_stl(source)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise RefusedError(f"it cannot be read as {kind.upper()}: {error}") from error
     return (Body(name=source.stem, copies=1, soup=soup),)
@@ -58,18 +67,59 @@ def _read_stl(source: Path) -> NDArray[np.float64]:
         head = file.read(_STL_HEADER)
         told = int.from_bytes(head[80:], "little")
         if size == _STL_HEADER + told * _STL_RECORD.itemsize:
-            _refuse_many(told)
+            refuse_many(told)
             corners = np.fromfile(file, dtype=_STL_RECORD, count=told)["corners"]
             return corners.astype(np.float64)
-    return _read_stl_text(source.read_bytes().removeprefix(_BOM))
+    text = _without_names(source.read_bytes().removeprefix(_BOM).replace(b"\r", b"\n").lower())
+    quick = _read_plain(text)
+    return _read_any(text) if quick is None else quick
 
 
-def _read_stl_text(content: bytes) -> NDArray[np.float64]:
-    """Read every facet of a text STL, of however many solids; one that is not whole is refused."""
-    text = _NAME.sub(b"", content.replace(b"\r", b"\n"))
+def _without_names(text: bytes) -> bytes:
+    """Drop the lines that begin and end a solid: a name may say anything, "vertex" too."""
+    kept, at, search = [], 0, 0
+    while (found := text.find(_NAMES, search)) >= 0:
+        search = found + len(_NAMES)
+        begins = text.rfind(b"\n", 0, found) + 1
+        if text[begins:found].strip() in (b"", b"end") and not text[search : search + 1].isalnum():
+            kept.append(text[at:begins])
+            ends = text.find(b"\n", found)
+            at = search = ends if ends >= 0 else len(text)
+    return b"".join([*kept, text[at:]])
+
+
+def _read_plain(text: bytes) -> NDArray[np.float64] | None:
+    """Read facets that all have the usual words and numbers, ten times as quick; None for others.
+
+    Args:
+        text: of any number of solids, in small letters and without names.
+    """
+    letters = text.translate(None, _NO_LETTERS)
+    count = len(letters) // len(_FACET_LETTERS)
+    refuse_many(count)
+    if not count or letters != count * _FACET_LETTERS:
+        return None
+    for word in _WORDS:
+        text = text.replace(word, b" ")
+    try:
+        numbers = np.fromstring(text.replace(b"vertex", b" %g " % _MARK), sep=" ")
+    except ValueError:
+        return None
+    if len(numbers) != 15 * count:  # of a normal and three corners, and three marks
+        return None
+    corners = numbers.reshape(count, 15)[:, 3:].reshape(count, 3, 4)
+    return None if (corners[:, :, 0] != _MARK).any() else corners[:, :, 1:]
+
+
+def _read_any(text: bytes) -> NDArray[np.float64]:
+    """Read every facet that is whole; a text with one that is not is refused."""
     corners = sum(1 for _ in _VERTEX.finditer(text))
-    _refuse_many(corners // 3)
+    refuse_many(corners // 3)
     facets = _FACET.findall(text)
+    if corners != 3 * len(facets):
+        text = _ASIDE.sub(b"", text)
+        corners = sum(1 for _ in _VERTEX.finditer(text))
+        facets = _FACET.findall(text)
     if corners != 3 * len(facets):
         raise RefusedError(
             f"{len(facets)} of its triangles are whole, and there are {corners} corners:"
@@ -96,65 +146,3 @@ def _is_number(word: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refuse_many(triangles: int) -> None:
-    if triangles > MOST_TRIANGLES:
-        raise RefusedError(
-            f"{triangles} triangles are more than {MOST_TRIANGLES}: simplify the model"
-        )
-
-
-def _read_obj(source: Path) -> NDArray[np.float64]:
-    """Read corners and faces, whatever their groups; materials and all other files are left alone."""
-    points: list[tuple[float, float, float]] = []
-    faces: list[tuple[int, int, int]] = []
-    with source.open(encoding="utf-8-sig", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            key, *words = line.split()[: _MOST_CORNERS + 2] or [""]
-            if key == "v":
-                if len(words) < 3:  # noqa: PLR2004
-                    raise ValueError(f"line {number}: a corner needs three numbers")
-                if "," in words[0]:
-                    raise ValueError(f"line {number}: numbers need a point as the decimal sign")
-                points.append((float(words[0]), float(words[1]), float(words[2])))
-            elif key == "f":
-                corners = [_corner(word, len(points), number) for word in words]
-                if not 3 <= len(corners) <= _MOST_CORNERS:  # noqa: PLR2004
-                    raise ValueError(f"line {number}: a face of {len(corners)} corners")
-                faces += _fan(corners, points)
-                _refuse_many(len(faces))
-    if not faces:
-        return np.zeros((0, 3, 3))
-    return np.asarray(points, dtype=np.float64)[np.asarray(faces, dtype=np.int64)]
-
-
-def _corner(word: str, points: int, line: int) -> int:
-    """Return the place of a face's corner among the points: "7", "7/1/3", or "-1", the last."""
-    told = int(word.partition("/")[0])
-    place = told - 1 if told > 0 else points + told
-    if told == 0 or not 0 <= place < points:
-        raise ValueError(f"line {line}: there is no corner {told}")
-    return place
-
-
-def _fan(
-    corners: list[int], points: list[tuple[float, float, float]]
-) -> list[tuple[int, int, int]]:
-    """Cut a face into triangles from one of its corners from which no triangle turns over.
-
-    Raises:
-        ValueError: there is none: only a drawing program can cut such a face.
-    """
-    if len(corners) == 3:  # noqa: PLR2004
-        return [(corners[0], corners[1], corners[2])]
-    outline = np.asarray([points[each] for each in corners])
-    around = np.roll(outline, -1, axis=0)
-    normal = np.cross(outline - outline[0], around - outline[0]).sum(axis=0)
-    for start in range(len(corners)):
-        turned = np.roll(outline, -start, axis=0)
-        one, other = turned[1:-1] - turned[0], turned[2:] - turned[0]
-        if (np.cross(one, other) @ normal >= 0).all():
-            order = corners[start:] + corners[:start]
-            return [(order[0], order[i], order[i + 1]) for i in range(1, len(order) - 1)]
-    raise ValueError(f"a face of {len(corners)} corners is too bent: triangulate the model")

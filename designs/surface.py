@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUND = 1000.0  # 1 um
+_DECIMALS = 8
+#: What the remainders of corners of one vertex may differ by, in um.
+_LOOSE = 1e-6
+_APART = (1.0, 1.4142135623730951, 1.7320508075688772)
 _BITS = 21  # a coordinate below 2 ** 21 um, that is 2097 mm
 _HEADER = b"fabnet canonical mesh, mm"
 
@@ -42,26 +46,50 @@ class Pieces:
     volumes_mm3: _Float  # negative: the wall of a cavity
     lows_mm: _Float  # shape (n, 3)
     highs_mm: _Float
+    of_vertex: _Int  # which piece each vertex belongs to
+
+    def inside_out(self, least_mm3: float) -> NDArray[np.bool_]:
+        """Return which pieces of at least this volume look inwards, and lie in no other: no cavities."""
+        turned = self.volumes_mm3 < -least_mm3
+        solid = self.volumes_mm3 > least_mm3
+        for piece in np.flatnonzero(turned).tolist():
+            around = (self.lows_mm[solid] <= self.lows_mm[piece]).all(axis=1) & (
+                self.highs_mm[solid] >= self.highs_mm[piece]
+            ).all(axis=1)
+            turned[piece] = not around.any()
+        return turned
 
 
-def weld(soup: _Float) -> tuple[_Int, _Int]:
-    """Return vertices in whole um from the lowest corner, and faces in canonical order.
+def weld(soup: _Float) -> tuple[_Int, _Int, bool]:
+    """Return vertices in whole um from the lowest corner, faces, and whether the file has them so.
+
+    It has not where corners of one vertex lie apart there, or a triangle has lost a side: what
+    `closed` says of the triangles as they came may then be another thing.
 
     Args:
         soup: triangles, shape (n, 3, 3), in mm, at most 2 m long.
     """
     points = soup.reshape(-1, 3)
     key = np.zeros(len(points), np.int64)
+    rest = np.zeros(len(points))
     for axis in range(3):
-        along = points[:, axis]
+        along = (points[:, axis] - points[:, axis].min()) * _ROUND
+        whole = np.rint(along)
         # A key sorts as the coordinates do, one after the other, and takes a third of their time.
         key <<= _BITS
-        key |= np.rint((along - along.min()) * _ROUND).astype(np.int64)
+        key |= whole.astype(np.int64)
+        # Corners of one vertex have one remainder; the factors let no two of them add up to none.
+        along -= whole
+        along *= _APART[axis]
+        rest += along
     order = np.argsort(key)
+    rest = rest[order]
     key = key[order]
     fresh = np.empty(len(key), bool)
     fresh[:1] = True
     np.not_equal(key[1:], key[:-1], out=fresh[1:])
+    loose = np.abs(rest[1:] - rest[:-1]) > _LOOSE
+    loose &= ~fresh[1:]
     index = np.empty(len(key), np.int64)
     index[order] = np.cumsum(fresh) - 1
     kept = key[fresh]
@@ -72,7 +100,28 @@ def weld(soup: _Float) -> tuple[_Int, _Int]:
     distinct = (
         (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     )
-    return vertices, faces if distinct.all() else faces[distinct]
+    whole_faces = bool(distinct.all())
+    return vertices, faces if whole_faces else faces[distinct], whole_faces and not loose.any()
+
+
+def closed(soup: _Float) -> bool:
+    """Return whether every edge is that of exactly two triangles, those without area among them.
+
+    This is what trimesh calls watertight: corners are the same where they are equal to eight decimals.
+
+    Args:
+        soup: triangles as a file has them, shape (n, 3, 3).
+    """
+    points = np.round(soup.reshape(-1, 3), _DECIMALS) + 0.0  # of two zeros one
+    order = np.lexsort(points.T)
+    points = points[order]
+    index = np.empty(len(points), np.int64)
+    index[order] = np.cumsum(np.any(points != np.roll(points, 1, axis=0), axis=1))
+    faces = index.reshape(-1, 3)
+    begin, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    edges = np.sort(np.minimum(begin, end) * (len(points) + 1) + np.maximum(begin, end))
+    pairs = len(edges) % 2 == 0 and np.array_equal(edges[::2], edges[1::2])
+    return pairs and bool((edges[2::2] != edges[:-2:2]).all())
 
 
 def look_at_edges(faces: _Int, vertices: int) -> Edges:
@@ -139,6 +188,7 @@ def pieces(vertices: _Int, faces: _Int, volumes_mm3: _Float) -> Pieces:
         volumes_mm3=summed.astype(np.float64),
         lows_mm=np.minimum.reduceat(lying, starts) / _ROUND,
         highs_mm=np.maximum.reduceat(lying, starts) / _ROUND,
+        of_vertex=number,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from designs.bodies import MOST_TRIANGLES, Body, RefusedError
 
-_MOST_ZIP_PARTS = 200
+#: A project may have five pictures of each of its plates.
+_MOST_ZIP_PARTS = 1000
 _MOST_UNZIPPED = 128 << 20
 _MOST_ZIP_RATIO = 100
 #: However well it was packed.
@@ -79,8 +81,9 @@ def read_3mf(source: Path) -> tuple[Body, ...]:
             plate = _Plate(archive)
         return plate.bodies()
     except (
-        zipfile.BadZipFile, NotImplementedError, EOFError, lxml.etree.LxmlError,
+        zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, lxml.etree.LxmlError,
         ValueError, KeyError, IndexError, TypeError, OverflowError,
+        OSError,  # a place before the file's beginning
     ) as error:  # fmt: skip
         raise RefusedError(f"it cannot be read as 3MF: {error}") from error
 

@@ -137,6 +137,7 @@ SENTENCES = (
     _("has more than %(size)s MiB"),
     _("is no list of keys and values"),
     _("must be an address that begins with https://"),
+    _("must be a table"),
     _("names no licence"),
     _("is no UTF-8 text: %(what)s"),
     _("is no TOML: %(what)s"),

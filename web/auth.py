@@ -145,6 +145,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.ceiling": _BEDS,
         "labs.export": _BEDS,
         "labs.alone": _MAKER,  # who lives there says so, and nobody for her
+        "labs.listed": _MAKER,  # likewise
         "labs.spool": _BEDS,
         "upkeep.printer": _BEDS,
         "given.show": _BEDS,
@@ -152,6 +153,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "estimates.index": _STEWARD,
         "fleet.index": _ALL,
         "fleet.live": _ALL,
+        "fleet.listed": _STEWARD,
         "fleet.ready": _BEDS,
         "members.index": _STEWARD,
         "members.invite": _STEWARD,

@@ -157,6 +157,8 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "offer-taken": lazy_gettext("Offer taken by its maker"),
         "offer-declined": lazy_gettext("Offer declined by its maker"),
         "node-configured": lazy_gettext("Hours or stock changed"),
+        "node-listed": lazy_gettext("Workshop may be in open lists"),
+        "node-unlisted": lazy_gettext("Workshop is in no open list any more"),
         "printer-noted": lazy_gettext("Note on a printer"),
         "lab-invited": lazy_gettext("Workshop invited"),
         "node-joined": lazy_gettext("Workshop has joined, waits"),

@@ -13,7 +13,7 @@ import click
 from fabnet import logs
 from fabnet.cli.backup import backup, restore
 from fabnet.cli.common import ERRORS
-from fabnet.cli.coordinator import doctor, mail_test, person, serve
+from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
 from fabnet.cli.estimates import estimate
@@ -65,6 +65,7 @@ for _command in (
     sim_printer,
     backup,
     restore,
+    export_okw,
 ):
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator, stop_on_signals
+from fabnet.cli.common import FILE, coordinator, open_ledger, stop_on_signals
 from fabnet.config import is_node_file, load_node
 
 
@@ -26,6 +26,37 @@ def serve(config: Path) -> None:
     stop = stop_on_signals()
     service = Service(coordinator(config, "fabnet serve FILE"))
     service.run(stop, lambda: click.echo(f"fabnet: the pages are at {service.url}", err=True))
+
+
+@click.command("export-okw")
+@click.argument("out", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--config", type=FILE, default="coordinator.toml")
+def export_okw(out: str, config: Path) -> None:
+    """Write the labs whose makers let anybody know of them as Open Know-Where facilities.
+
+    FILE may be - for the screen. Of each lab it says the name, the kinds of machines and their
+    materials, and the place rounded to some 5 km, where it is told. A lab is in it only if its maker
+    has said so on its page.
+
+    \b
+    Example: fabnet export-okw workshops.json
+    """
+    from contextlib import closing
+
+    from fabnet.joining import write_whole
+    from jobs.ledger import labs
+    from jobs.okw import facilities
+
+    with closing(open_ledger(config)) as ledger:
+        found = facilities(labs.listed(ledger.reading), clock.now())
+        others = len(labs.node_ids(ledger.reading)) - len(found)
+    text = json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+    if out == "-":
+        click.echo(text, nl=False)
+    else:
+        write_whole(Path(out), text)
+    told = f"{len(found)} labs are in it; {others} did not say that anybody may know of them"
+    click.echo(f"fabnet: {told}", err=True)
 
 
 @click.group()

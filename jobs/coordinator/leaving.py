@@ -172,7 +172,7 @@ def _rename(db: sqlite3.Connection, node: str, lab: str, name: str) -> None:
     db.execute(
         "update node set id = ?2, lab = ?2, place = 'null', public_key = '', seen_at = null,"
         " attended = '00:00-24:00', utc_offset_min = 0, paused_until = '', weekly_h = 0, boot = '',"
-        " conn = '' where id = ?1",
+        " conn = '', listed_at = null where id = ?1",
         (node, name),
     )
     for row in db.execute("select lab from invite where node = ?", (node,)).fetchall():

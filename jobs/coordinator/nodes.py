@@ -245,6 +245,20 @@ def configure(ledger: Ledger, node: str, change: Config, by: str, now: datetime)
         event(db, "", "node-configured", by, node, now)
 
 
+def let_know(ledger: Ledger, node: str, by: str, now: datetime, *, listed: bool) -> None:
+    """Let anybody know of a lab, or nobody any more: its name, its kinds of machines, its rounded place.
+
+    Raises:
+        NotFoundError: there is no such node.
+    """
+    with ledger.transaction() as db:
+        if not is_enrolled(db, node):
+            raise NotFoundError("node", node)
+        at = now.isoformat() if listed else None
+        db.execute("update node set listed_at = ? where id = ?", (at, node))
+        event(db, "", "node-listed" if listed else "node-unlisted", by, node, now)
+
+
 def _check_week(change: Config) -> None:
     if change.weekly_h is not None and not 0 <= change.weekly_h <= hours.WEEK_H:
         raise InvalidFieldError("weekly_h", "between 0 and 168")

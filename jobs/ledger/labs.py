@@ -60,6 +60,7 @@ class NodeView:
     hosted: bool = (
         False  # its maker joined without a computer: the node runs beside the coordinator
     )
+    listed_at: datetime | None = None  # since when its maker lets anybody know of it
 
 
 def node_ids(db: sqlite3.Connection) -> tuple[str, ...]:
@@ -129,7 +130,14 @@ def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
         paused_until=row["paused_until"],
         weekly_h=row["weekly_h"],
         hosted=bool(row["hosted"]),
+        listed_at=when(row["listed_at"]),
     )
+
+
+def listed(db: sqlite3.Connection) -> tuple[NodeView, ...]:
+    """Return the labs whose makers let anybody know of them, by their names."""
+    rows = db.execute("select id from node where listed_at is not null")
+    return fleet(db, [row[0] for row in rows])
 
 
 def out_of_sight(db: sqlite3.Connection, now: datetime) -> tuple[tuple[NodeView, PrinterView], ...]:

@@ -556,3 +556,9 @@ def m037_lot_photos(db: Database) -> None:
         ) strict;
         """,
     )
+
+
+@ledger_migrations()
+def m039_listed(db: Database) -> None:
+    """Since when a lab's maker lets anybody know of it; nobody has said so before."""
+    run_script(db, "alter table node add column listed_at text;")

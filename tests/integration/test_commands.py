@@ -73,7 +73,7 @@ def test_help_has_an_example_for_every_command():
         ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["node", "invite"], ["node", "join"],
         ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
-        ["node", "give-back"], ["node", "test-print"], ["node", "export-okw"],
+        ["node", "give-back"], ["node", "test-print"], ["node", "export-okw"], ["export-okw"],
         ["node", "install"], ["node", "uninstall"], ["node", "leave"],
         ["design", "add"], ["design", "check"], ["design", "export"],
         ["design", "accept"], ["design", "withdraw"], ["design", "release"], ["demo"],

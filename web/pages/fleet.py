@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.library import Library
+from jobs import okw
 from jobs.coordinator import nodes, planning
 from jobs.fleet import km_between
 from jobs.ledger import labs
@@ -154,8 +156,19 @@ def index(page: int = 1) -> str:
         abort(404)
     version, sections = parts(_feed(page), _own())
     return render_template(
-        "fleet.html", sections=sections, version=version, page=page, last=last, short=_short(page)
-    )
+        "fleet.html", sections=sections, version=version, page=page, last=last, short=_short(page),
+        listed=len(labs.listed(here().ledger.reading)),
+    )  # fmt: skip
+
+
+@pages.get("/fleet/open-list.json")
+def listed() -> Response:
+    """The workshops whose makers let anybody know of them, as Open Know-Where facilities."""
+    context = here()
+    found = okw.facilities(labs.listed(context.ledger.reading), context.now())
+    answer = Response(json.dumps(found, ensure_ascii=False, indent=2), mimetype="application/json")
+    answer.headers["Content-Disposition"] = 'attachment; filename="open-list.json"'
+    return answer
 
 
 def _short(page: int) -> list[tuple[NodeView, PrinterView, RunsOut]]:

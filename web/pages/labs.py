@@ -318,6 +318,15 @@ def asks(node: str) -> AnyResponse:
     return _configure(node, Config(asks=_yes_or_no("asks")))
 
 
+@pages.post("/labs/<node>/listed")
+def listed(node: str) -> AnyResponse:
+    """Be in the open lists of workshops, or in none."""
+    only_at(node)
+    context = here()
+    nodes.let_know(context.ledger, node, me().login, context.now(), listed=_yes_or_no("listed"))
+    return redirect(url_for(".show", node=node) + "#open-list", 303)
+
+
 @pages.post("/labs/<node>/hours")
 def hours(node: str) -> AnyResponse | tuple[str, int]:
     """When somebody is with the printers."""

@@ -8,8 +8,9 @@ import pytest
 
 from designs.materials import materials
 from fabnet.config import PrinterConfig
-from fabnet.node.okw import _MATERIALS, facility
+from fabnet.node.okw import facility
 from firmware_profiles.errors import FirmwareProfileError
+from jobs.okw import MATERIALS
 from tests.unit.fabnet.test_told import CONFIG
 
 NOW = datetime(2026, 4, 2, 9, 0, 0, 123, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_machines_that_people_work_are_there_and_hands_are_not():
 
 
 def test_every_material_has_its_page():
-    assert set(_MATERIALS) == set(materials())
+    assert set(MATERIALS) == set(materials())
 
 
 def test_a_preset_that_is_not_there_is_said():

@@ -15,11 +15,12 @@ PERIOD_S = {
     "slow": 10.0,
     "clock": 8.0,
     "disk": 12.0,
-    "restore": 40.0,
-    "journal": 25.0,
+    # All labs have to be heard before anybody prints again.
+    "restore": 75.0,
+    "journal": 40.0,
 }
-#: One of these kinds comes soon, so that a run of a minute has it.
-_EARLY = ("restore", "journal")
+#: The first of these kinds comes between these seconds, so that a run of a minute has it.
+_EARLY, _EARLY_S = ("restore", "journal"), (8.0, 32.0)
 #: Who is killed: shares of all kills.
 _VICTIMS = (("node", 64), ("printer", 20), ("broker", 10), ("coordinator", 6))
 _PAUSED = (("node", 75), ("coordinator", 15), ("broker", 10))
@@ -60,7 +61,7 @@ def schedule(
         dice = random.Random(f"{seed}/{kind}")
         at_s = dice.expovariate(1 / period_s)
         if kind in _EARLY:
-            at_s = dice.uniform(0.2, 0.8) * period_s
+            at_s = dice.uniform(*_EARLY_S)
         while at_s < seconds:
             if kind not in leave_out:
                 found.append(_fault(kind, at_s, dice, nodes, printers))

@@ -13,12 +13,25 @@ import numpy as np
 from jobs.network import TINY, Floats, Ints, Lines, Network
 from jobs.prices import Prices
 
+_HALVES = 8
+
 
 def by_value(lines: Lines, found: Prices) -> Ints:
-    """Return the orders, those first that are worth most for what they cost."""
-    size = np.bincount(
-        lines.order, lines.pieces * found.price[lines.part], minlength=len(lines.weight)
-    )
+    """Return the orders, those first that are worth most for what they cost at these prices."""
+    return _by_size(lines, found.price)
+
+
+def by_work(net: Network, lines: Lines) -> Ints:
+    """Return the orders, those first that are worth most for the least minutes that they take.
+
+    Prices say nothing of what few can make and cannot be ready by far when all else is.
+    """
+    least = net.work_min().min(axis=1, initial=np.inf)
+    return _by_size(lines, np.where(np.isfinite(least), least, 0.0))
+
+
+def _by_size(lines: Lines, each: Floats) -> Ints:
+    size = np.bincount(lines.order, lines.pieces * each[lines.part], minlength=len(lines.weight))
     return np.lexsort((lines.due_min, -lines.weight / np.maximum(size, 1e-300)))
 
 
@@ -34,17 +47,21 @@ def shares_in_time(
     net: Network,
     lines: Lines,
     found: Prices,
+    turn: Ints,
     free: Floats,
     asked: Floats,
     *,
     loss: float = 0.0,
-) -> Floats:
-    """Return [O], 0..1: how much of what is asked of each order has room before its due date.
+) -> tuple[Floats, Floats]:
+    """Return how much of what is asked of each order has room before its due date, and where.
+
+    Shares are [O], 0..1; the good pieces of each line that a class would make are [L, C].
 
     Args:
         net: the printers.
         lines: the orders.
         found: prices of the parts.
+        turn: orders, those first that get time first.
         free: [E, C], minutes of good work that each class has until each due date.
         asked: [L], good pieces.
         loss: 0..1, is left unused of all time: whole plates do not fill it to the last minute.
@@ -54,10 +71,10 @@ def shares_in_time(
     mine: list[list[int]] = [[] for _ in lines.weight]
     for line in np.flatnonzero(asked > TINY).tolist():
         mine[lines.order[line]].append(line)
-    for order in by_value(lines, found):
+    for order in turn:
         if mine[order]:
-            shares[order] = table.take(mine[order], 1.0)
-    return shares
+            shares[order] = table.take(mine[order])
+    return shares, table.made
 
 
 class _Table:
@@ -76,25 +93,44 @@ class _Table:
         classes, count = work.shape[1], len(ends)
         self._cells: list[Ints] = []
         self._work: list[Floats] = []
+        self.made = np.zeros((lines.count, classes))
         for part in range(work.shape[0]):
             can = np.flatnonzero(np.isfinite(work[part]))
             can = can[np.argsort(regret[part, can], kind="stable")]
             self._cells.append(np.arange(count)[:, None] * classes + can[None, :])
             self._work.append(work[part, can])
 
-    def take(self, mine: list[int], share: float) -> float:
+    def take(self, mine: list[int]) -> float:
         """Take the same share of each line of an order, as much as there is; return it."""
         before = self._free.copy()
-        got = min(self._line(line, share) for line in mine)
-        if got >= share - TINY:
-            return got
-        self._free = before
-        return min(self._line(line, got) for line in mine) if got > TINY else 0.0
+
+        def most(share: float) -> float:
+            self._free = before.copy()
+            return min(self._line(line, share) for line in mine)
+
+        high = most(1.0)
+        if high >= 1.0 - TINY:
+            return high
+        # With all of one part there is the less room for the others: more of both may fit.
+        low, high = 0.0, 1.0
+        for _ in range(_HALVES if len(mine) > 1 else 0):
+            middle = (low + high) / 2
+            low, high = (middle, high) if most(middle) >= middle - TINY else (low, middle)
+        return most(max(low, most(1.0)))
 
     def _line(self, line: int, share: float) -> float:
         order, part = self._lines.order[line], self._lines.part[line]
         rows = self._cells[part][self._row[order] : self._first[order] + 1]
         cells, work = rows.ravel(), np.tile(self._work[part], len(rows))
+        before = self._free[cells]
+        got = self._drawn(line, share, cells, work)
+        some = ((before - self._free[cells]) / work).reshape(rows.shape).sum(axis=0)
+        self.made[line] = 0.0
+        if len(rows):
+            self.made[line, rows[0] % self.made.shape[1]] = some
+        return got
+
+    def _drawn(self, line: int, share: float, cells: Ints, work: Floats) -> float:
         asked = float(self._asked[line]) * share
         if not len(cells) or asked <= 0:
             return share if asked <= 0 else 0.0

@@ -26,7 +26,7 @@ class Weights:
     """What is weighed against each other, in shares of a printer's best use (its regret)."""
 
     km: float = 0.0005  # 100 km are worth 5 % of a printer's best use
-    load: float = 0.2  # of a printer whose time is all taken, against one that is free
+    load: float = 0.1  # of a printer whose time is all taken, against one that is free
     new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
 
 
@@ -58,6 +58,7 @@ class Book:
         # Against what is due last, or the horizon: late work has no other measure.
         self._offered = np.maximum(self.slack_min[max(0, len(ends_min) - 1)], TINY)
         self._used = net.busy_min.copy()
+        self.level = np.inf  # the share of its time that a printer gets at most
         self.bounded = bool(np.isfinite(net.spool_g).any())
         self._spool_g = net.spool_g.copy()
         self._nodes = int(net.node.max(initial=-1)) + 1
@@ -137,11 +138,13 @@ class Book:
         who = self._may(line, made)
         by = np.clip(score[made.printer[who]] * _FINE, 0, _MOST).astype(np.uint16)
         who = who[np.argsort(by, kind="stable")]
-        enough, begin, count = max(min(least, pieces), TINY), 0, _FIRST
-        while begin < len(who) and pieces > TINY:
-            some = who[begin : begin + count]
-            begin, count = begin + count, 2 * count
-            pieces = self._some(line, pieces, bucket, made, some, enough)
+        # Where it would cost a due date, a printer gets fewer than the least.
+        for enough in sorted({max(min(least, pieces), TINY), TINY}, reverse=True):
+            begin, count = 0, _FIRST
+            while begin < len(who) and pieces > TINY:
+                some = who[begin : begin + count]
+                begin, count = begin + count, 2 * count
+                pieces = self._some(line, pieces, bucket, made, some, enough)
         return self._corners(line, pieces, bucket, score, made) if pieces > TINY else 0.0
 
     def _some(
@@ -214,7 +217,9 @@ class Book:
 
     def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
         """Return the minutes that can be put on these printers."""
-        room: Floats = self.room_min[bucket, printer]
+        taken = self._used[printer] - self.net.busy_min[printer]
+        level = self.level * self._offered[printer] - taken
+        room: Floats = np.minimum(self.room_min[bucket, printer], level)
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
             room = room - self._gap(bucket, printer, release)
@@ -313,29 +318,19 @@ class Book:
                 spool[printer] -= here * grams
                 left = left - here
 
-    def apportion(self, line: int, pieces: float, begin: Floats, end: Floats) -> float:
-        """Put a line on the printers whose stretch of their class it owns, in the first bucket.
-
-        `begin` and `end` are [C], 0..1: all open time of a class, printer after printer, is one
-        stretch, and the line owns the part of it between them. Returns how many have no place.
-        """
+    def possible(self, line: int, bucket: int) -> Ints:
+        """Return how many full plates of a line each of its makers could print by a due date."""
         made = self.makers(int(self.lines.part[line]))
-        free = np.maximum(self._open[0] - self.net.busy_min, 0.0)
-        first, past = self.net.stretches(free)
-        printer = made.printer
-        cls = self.net.cls[printer]
-        overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
-        who = self._may(line, made)
-        width = np.maximum(past - first, 1e-12)[printer[who]]
-        owned = free[printer[who]] * np.clip(overlap[who] / width, 0.0, 1.0)
-        wanted = np.maximum(np.round(owned / made.minutes[who] - 0.1), 0)
-        plates: Ints = np.minimum(
-            wanted.astype(np.int64), self._plates(made, who, self._room(line, 0, printer[who]))
-        )
-        sums = np.cumsum(plates * made.pieces[who])
-        plates[sums > pieces + TINY] = 0
-        self._add(line, 0, made, who, plates, np.zeros(len(who), np.int64))
-        return pieces - float(plates @ made.pieces[who])
+        who, found = self._may(line, made), np.zeros(len(made.printer), np.int64)
+        found[who] = self._plates(made, who, self._room(line, bucket, made.printer[who]))
+        return found
+
+    def insert_plates(self, line: int, bucket: int, plates: Ints) -> float:
+        """Put in so many full plates on each maker; return their good pieces."""
+        made = self.makers(int(self.lines.part[line]))
+        every = np.arange(len(made.printer))
+        self._add(line, bucket, made, every, plates, np.zeros(len(every), np.int64))
+        return float(plates @ made.pieces)
 
     # --- score --------------------------------------------------------------------------------
 

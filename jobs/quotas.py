@@ -13,17 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.capacity import by_value, free_min, shares_in_time
+from jobs.capacity import by_value, by_work, free_min, shares_in_time
 from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows
 from jobs.prices import Prices, prices
 
-#: Shares of all time that are left free for what whole plates do not fill, tried in this order.
-LOSSES = (0.0, 0.02, 0.05)
-#: A plan that is so near to what is possible is not tried to be bettered.
-NEAR = 0.003
+#: Tried in this order: the share of all time that is left free for what whole plates do not fill;
+#: whether classes get what the table gives them, which costs kilometres; not tried where a plan is
+#: nearer than that to what is possible.
+WAYS = (
+    (0.0, False, 0.0), (0.02, False, 0.003), (0.05, False, 0.003), (0.0, True, 0.007),
+    (0.02, True, 0.007),
+)  # fmt: skip
+#: At first no printer is asked for more than half of its time, or so many times what all need to give.
+HALF, FAIR = 0.5, 1.12
 _ROUNDS = 12
 
 
@@ -73,16 +78,16 @@ def plan(
     bound = most_in_time(net, lines, found)
     weights = weights or Weights()
     best: tuple[float, Book, Floats] | None = None
-    for loss in LOSSES if kept is None else LOSSES[:1]:
+    for loss, in_classes, enough in WAYS if kept is None else WAYS[:1]:
+        if best is not None and best[0] >= bound * (1.0 - enough):
+            break
         book = Book(net, lines, ends)
         if kept is None:
-            filled = _fill(book, found, weights, least, loss)
+            filled = _fill(book, found, weights, least, loss, in_classes=in_classes)
         else:
             filled = _refill(book, found, weights, least, kept)
         if best is None or filled[0] > best[0] + TINY:
             best = filled
-        if best[0] >= bound * (1.0 - NEAR):
-            break
     assert best is not None  # noqa: S101 - there is at least one loss
     in_time, book, left = best
     for order in by_value(lines, found):
@@ -116,21 +121,71 @@ def _renumbered(rows: Rows, to: Ints) -> Rows:
 
 
 def _fill(
-    book: Book, found: Prices, weights: Weights, least: float, loss: float
+    book: Book, found: Prices, weights: Weights, least: float, loss: float, *, in_classes: bool
 ) -> tuple[float, Book, Floats]:
-    """Put in what can be in time; return its share, the book and what is left of each line."""
+    """Put in what can be in time; return its share, the book and what is left of each line.
+
+    `in_classes` gives each class no more of a line than the table does, as long as it lasts.
+    """
     net, lines = book.net, book.lines
     regret = found.regret(net)[:, net.cls]
     left = lines.pieces.copy()
-    shares = shares_in_time(net, lines, found, free_min(net, book.room_min[:-1]), left, loss=loss)
-    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
-    for order in by_value(lines, found):
-        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
-            left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+    turn, shares, made = _best_turn(net, lines, found, free_min(net, book.room_min[:-1]), loss)
+    asked = shares[lines.order] * left
+    level = max(HALF, FAIR * _level(net, lines, made, book))
+    for line in _due_first(book) if in_classes else ():
+        some = _within(book, line, made[line], book.score(line, regret, weights))
+        left[line] -= some
+        asked[line] -= some
+    if not in_classes:
+        before = left.copy()
+        book.level = level
+        _by_due(book, left, asked, regret, weights, least)
+        book.level = np.inf
+        asked -= before - left
+    _by_due(book, left, asked, regret, weights, least)
+    _in_kits(book, left, turn, regret, weights, least)
     if least > 0:
         for each in range(lines.count):
             book.gather(each, least, regret, weights)
     return _in_time(lines, left), book, left
+
+
+def _best_turn(
+    net: Network, lines: Lines, found: Prices, free: Floats, loss: float
+) -> tuple[Ints, Floats, Floats]:
+    """Return in which turn orders get time, the share of each, and who would make what."""
+    turn = by_value(lines, found)
+    shares, made = shares_in_time(net, lines, found, turn, free, lines.pieces, loss=loss)
+    other = by_work(net, lines)
+    if bool((shares >= 1.0 - TINY).all()) or np.array_equal(turn, other):
+        return turn, shares, made
+    shares_2, made_2 = shares_in_time(net, lines, found, other, free, lines.pieces, loss=loss)
+    if float(shares_2 @ lines.weight) > float(shares @ lines.weight) + TINY:
+        return other, shares_2, made_2
+    return turn, shares, made
+
+
+def _level(net: Network, lines: Lines, made: Floats, book: Book) -> float:
+    """Return which share of all time until the last due date is needed for pieces [L, C]."""
+    free = free_min(net, book.room_min[:-1])
+    minutes = np.where(made > 0, made, 0.0) * np.where(made > 0, net.work_min()[lines.part], 0.0)
+    return float(minutes.sum() / max(float(free[-1:].sum()), TINY))
+
+
+def _within(book: Book, line: int, quota: Floats, score: Floats) -> float:
+    """Put in full plates, of each class no more good pieces [C] than its quota; return the pieces."""
+    made, bucket = book.makers(int(book.lines.part[line])), book.bucket(line)
+    can = book.possible(line, bucket)
+    cls = book.net.cls[made.printer]
+    by = np.lexsort((score[made.printer], cls))
+    pieces = (can * made.pieces)[by]
+    before = np.cumsum(pieces) - pieces
+    before -= before[np.searchsorted(cls[by], cls[by])]
+    room = np.clip(quota[cls[by]] - before, 0.0, pieces)
+    plates = np.zeros(len(can), np.int64)
+    plates[by] = np.floor(room / made.pieces[by] + TINY).astype(np.int64)
+    return book.insert_plates(line, bucket, plates)
 
 
 def _refill(
@@ -146,9 +201,9 @@ def _refill(
     free = free_min(net, book.room_min[:-1])
     rest = np.bincount(lines.part, left, net.most.shape[0]).astype(np.float64)
     regret = prices(net, rest, free[-1]).regret(net)[:, net.cls]
-    shares = shares_in_time(net, lines, found, free, left)
-    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
     turn = by_value(lines, found)
+    shares, _ = shares_in_time(net, lines, found, turn, free, left)
+    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
     for order in turn:
         for line in np.flatnonzero(lines.order == order):
             stay.hasten(int(line))
@@ -166,6 +221,22 @@ def _refill(
     return _in_time(lines, left + good_of(net, lines, late)), book, left
 
 
+def _in_kits(
+    book: Book, left: Floats, turn: Ints, regret: Floats, weights: Weights, least: float
+) -> None:
+    """Put in what is left of orders, in this turn; of no part more than makes kits with the others."""
+    net, lines = book.net, book.lines
+    makers = (net.most > 0)[:, net.cls].sum(axis=1)[lines.part]
+    for order in turn:
+        mine, kits = np.flatnonzero(lines.order == order), 1.0
+        for line in mine[np.argsort(makers[mine], kind="stable")].tolist():
+            beyond = (1.0 - kits) * float(lines.pieces[line])
+            some = float(left[line]) - beyond
+            if some > TINY:
+                left[line] = beyond + _insert(book, line, some, regret, weights, least)
+            kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
+
+
 def _by_due(
     book: Book, left: Floats, asked: Floats, regret: Floats, weights: Weights, least: float
 ) -> None:
@@ -173,11 +244,17 @@ def _by_due(
 
     By due date: what is due later would fill the printers that are free before.
     """
+    for line in _due_first(book):
+        some = float(asked[line])
+        left[line] -= some - _insert(book, line, some, regret, weights, least)
+
+
+def _due_first(book: Book) -> list[int]:
+    """Return the lines by due date; of those of a day what few can make comes first."""
     net, lines = book.net, book.lines
     makers = (net.most > 0)[:, net.cls].sum(axis=1)
-    for line in np.lexsort((makers[lines.part], lines.due_min[lines.order])):
-        some = float(asked[line])
-        left[line] -= some - _insert(book, int(line), some, regret, weights, least)
+    found: list[int] = np.lexsort((makers[lines.part], lines.due_min[lines.order])).tolist()
+    return found
 
 
 def _insert(
@@ -271,12 +348,32 @@ def _by(
     for line in turn if in_shares else ():
         part = int(lines.part[line])
         begin = past[part] - found.share[part]
-        left[line] = book.apportion(int(line), float(lines.pieces[line]), begin, past[part])
+        left[line] -= _apportion(book, int(line), begin, past[part])
     for line in turn:
         if left[line] > TINY:
             score = regret[int(lines.part[line])][net.cls]
             left[line] = book.insert(int(line), float(left[line]), 0, score)
     return book if bool((left <= TINY).all()) else None
+
+
+def _apportion(book: Book, line: int, begin: Floats, end: Floats) -> float:
+    """Put a line on the printers whose stretch of their class it owns; return the good pieces.
+
+    All open time of a class, printer after printer, is one stretch, 0..1; the line owns the part of
+    it from `begin` to `end` [C].
+    """
+    net, made = book.net, book.makers(int(book.lines.part[line]))
+    free = np.maximum(net.opened(float(book.ends_min[0])) - net.busy_min, 0.0)
+    first, past = net.stretches(free)
+    printer = made.printer
+    cls = net.cls[printer]
+    overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
+    width = np.maximum(past - first, 1e-12)[printer]
+    owned = free[printer] * np.clip(overlap / width, 0.0, 1.0)
+    wanted = np.maximum(np.round(owned / made.minutes - 0.1), 0).astype(np.int64)
+    plates: Ints = np.minimum(wanted, book.possible(line, 0))
+    plates[np.cumsum(plates * made.pieces) > float(book.lines.pieces[line]) + TINY] = 0
+    return book.insert_plates(line, 0, plates)
 
 
 def some_printers(net: Network, keep: Bools) -> tuple[Network, Ints]:

@@ -40,7 +40,7 @@ def an_instance_of(case, printers, orders, seed):
     return net, some_lines(net, orders, rng, target_days=days)
 
 
-def judged(case, printers, orders, seed):
+def judged(case, printers, orders, seed, *, told=True):
     """Plan one instance and measure it."""
     net, lines = an_instance_of(case, printers, orders, seed)
     found = plan(net, lines, least=10.0)
@@ -54,7 +54,8 @@ def judged(case, printers, orders, seed):
         "parcels_vs_ect": round(ours.parcels / theirs.parcels, 3), "jain": round(ours.jain, 3),
         "findings": len(audit_quotas(net, lines, found)),
     }  # fmt: skip
-    print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+    if told:
+        print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
     return row
 
 

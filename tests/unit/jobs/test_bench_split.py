@@ -51,6 +51,7 @@ def test_little_is_lost_where_splitting_is_hard(case, lost):
     found = bench_hard.judged(case, 400, 40, 1)
     assert found["lost_vs_bound"] <= lost
     assert found["parcels_vs_ect"] <= 0.5
+    assert found["jain"] >= 0.9
     assert found["findings"] == 0
 
 

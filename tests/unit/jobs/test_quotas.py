@@ -11,7 +11,7 @@ from jobs.hours import parse
 from jobs.network import Lines, Network, Rows, open_minutes
 from jobs.plan_audit import audit_quotas
 from jobs.quotas import plan, some_printers, soonest
-from tests.bench import peers
+from tests.bench import bench_hard, peers
 from tests.bench.instances import an_instance
 
 SOME = {
@@ -128,6 +128,31 @@ def test_after_a_drop_out_as_much_is_in_time_as_in_a_plan_from_scratch(days, see
     assert after.in_time >= scratch.in_time - (0.002 if days < 10 else 0.01)
     measured = peers.measure(rest, lines, after.rows).in_time
     assert measured == pytest.approx(after.in_time, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("case", "printers", "orders", "seed", "gap"),
+    [
+        ("scarce", 300, 1, 2, 0.015),  # one order of two parts that do not both fit
+        ("scarce", 100, 3, 1, 0.06),  # what three printers can make, beside what all can
+        ("overloaded", 100, 30, 1, 0.02),  # lots that are smaller than the least
+        ("overloaded", 1000, 10, 2, 0.015),  # what few can make is due last
+    ],
+)
+def test_little_is_lost_of_what_is_possible(case, printers, orders, seed, gap):
+    net, lines = bench_hard.an_instance_of(case, printers, orders, seed)
+    found = plan(net, lines, least=10.0)
+    assert audit_quotas(net, lines, found) == []
+    assert found.gap <= gap
+
+
+@pytest.mark.parametrize(("printers", "orders", "seed"), [(1000, 30, 1), (1000, 100, 1)])
+def test_all_labs_give_about_the_same_share_of_their_time(printers, orders, seed):
+    net, lines = bench_hard.an_instance_of("feasible", printers, orders, seed)
+    found = plan(net, lines, least=10.0)
+    measured = peers.measure(net, lines, found.rows)
+    assert measured.in_time == pytest.approx(1.0)
+    assert measured.jain >= 0.9
 
 
 def test_what_was_printed_before_is_not_asked_for_again():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from designs.model import ReviewState
+from designs.model import BY_PEOPLE, ReviewState
 from jobs.first_mile import PickupState
+from jobs.ledger.views import AttemptView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Role, StopOutcome
 from jobs.stations import Step
@@ -45,6 +46,21 @@ ATTEMPT_STATES: Words = MappingProxyType(
         AttemptState.WRITTEN_OFF: lazy_gettext("written off"),
     }
 )
+
+#: The same of what no printer makes, where it differs.
+_BY_HAND: Words = MappingProxyType(
+    {
+        AttemptState.PRINTING: lazy_gettext("at work"),
+        AttemptState.PRINTED: lazy_gettext("made, to be counted"),
+    }
+)
+
+
+def attempt_words(attempt: AttemptView) -> str:
+    """Return how far an attempt is."""
+    words = _BY_HAND if attempt.material in BY_PEOPLE else {}
+    return str(words.get(attempt.state, ATTEMPT_STATES[attempt.state]))
+
 
 LOT_STATES: Words = MappingProxyType(
     {

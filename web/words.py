@@ -44,6 +44,7 @@ from web.states import (
     ROLES,
     STEPS,
     STOP_OUTCOMES,
+    attempt_words,
 )
 from web.titles import own_title, part_words
 
@@ -368,6 +369,7 @@ def register(app: Flask) -> None:
     """Give templates the words."""
     app.jinja_env.globals.update(
         attempt_states=ATTEMPT_STATES,
+        attempt_words=attempt_words,
         batch_states=BATCH_STATES,
         stop_outcomes=STOP_OUTCOMES,
         counted_words=counted,

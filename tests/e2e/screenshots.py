@@ -7,7 +7,6 @@ looks at them.
 from __future__ import annotations
 
 import io
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -300,17 +299,15 @@ def take(only: str = "") -> int:
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as site:
         pages = {name: path for name, path in live_through(site).items() if only in name}
         with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(**CHROMIUM)
             for language, locale in (("fr", "fr-FR"), ("en", "en-GB")):
-                # Its own words too: of a file that is chosen, of a day that is not.
-                own = {"env": {**os.environ, "LANGUAGE": language}}
-                browser = playwright.chromium.launch(**CHROMIUM | own)
                 for who, login in LOGINS.items():
                     mine = {n: p for n, p in pages.items() if n.rpartition(":")[0] == who}
                     if mine:
                         context = browser.new_context(base_url=site.url, locale=locale)
                         _visit(context.new_page(), login, language, mine)
                         context.close()
-                browser.close()
+            browser.close()
     return len(pages) * len(WIDTHS) * 2
 
 

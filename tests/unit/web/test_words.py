@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +24,7 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role, StopOutcome
 from printers.model import PrinterState
+from tests.unit.web.test_card_names import attempt
 from web import language, states, titles, words
 from web.forms import HAND_REASONS, REFUSALS, SCRAP_REASONS, STOP_REASONS
 
@@ -274,6 +276,20 @@ def test_one_and_none_are_no_plural_in_french():
         assert words.received(1, 0, 2) == "1 reçue, 0 refusée, 2 perdues"
     with in_language("en"):
         assert words.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
+
+
+@pytest.mark.parametrize(
+    ("material", "state", "said"),
+    [
+        ("PETG", AttemptState.PRINTING, "en impression"),
+        ("SEW", AttemptState.PRINTING, "en cours"),
+        ("SEW", AttemptState.PRINTED, "fait, à compter"),
+        ("SEW", AttemptState.HARVESTED, "compté"),
+    ],
+)
+def test_what_no_printer_makes_is_not_printing(material, state, said):
+    with in_language("fr"):
+        assert states.attempt_words(replace(attempt(), material=material, state=state)) == said
 
 
 def test_no_entry_of_the_catalogue_runs_into_the_next():

@@ -77,6 +77,7 @@ def test_from_the_hospital_over_the_inspector_to_the_maker(site, batch):
     assert maker.get(photo).status_code == 403
     assert site.person().get(photo).status_code == 303
     assert inspector.get(photo).mimetype == "image/jpeg"
+    assert f'href="/l/{lot}/recall"' in inspector.get("/complaints").text
     read = f"/complaints/{found.id}"
     assert inspector.send(read, at="/complaints", pass_on="yes", advice=" ").status_code == 422
     assert inspector.send(read, at="/complaints", advice="x").status_code == 422

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +14,20 @@ from designs import bundle
 from designs.errors import DesignError, MissingFileError
 from designs.library import Library
 from designs.manifest import UNKNOWN_LICENCE
-from designs.materials import material
 from designs.mesh import KINDS, MOST_BYTES, STEP_KINDS, check, read_canonical
-from designs.model import PRINTED, Bed, Layout, Part, Revision
-from designs.packing import centred
+from designs.model import Part, Revision
 from designs.pattern import TYPES
-from designs.picture import bed_path, draw
+from designs.picture import draw
 from designs.regulation import profiles
 from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
-from jobs.estimate import Estimate, estimate
-from jobs.ledger import labs
+from jobs.estimate import Estimate
 from jobs.ledger.reviews import Review, document_name, lacks_breathing_review, review
 from web import licences
 from web.auth import me
 from web.context import here
 from web.forms import Form
+from web.full_plates import estimate_of, full_plates
 from web.language import gettext as _
 from web.sentences import said_here
 
@@ -48,34 +44,7 @@ _GAPS_SIZE = (640, 480)
 #: Patterns that a browser shows.
 _DRAWN = ("svg", "png")
 
-#: A page nests at most so many plates that nobody has nested yet, some 2 s each, and only small ones;
-#: the others follow when it is opened again, or when the planner needs them.
-_NESTS = 2
-_NEST_TRIANGLES = 200_000
-_NEST_BED_MM = 400.0
-
 _DAY_S = 86400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlateView:
-    """The fullest plate of one part on one kind of bed."""
-
-    part: Part
-    tall: bool  # taller than the printer
-    copies: int | None  # None: not nested yet
-    path: str  # of an SVG
-    estimate: Estimate | None  # of the full plate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BedView:
-    """One kind of bed in the network, without saying whose."""
-
-    bed: Bed
-    height_mm: float
-    printers: int
-    plates: tuple[PlateView, ...]
 
 
 @pages.url_value_preprocessor
@@ -202,8 +171,8 @@ def _page(revision: Revision, form: Form) -> str:
         breathable=not lacks_breathing_review(here().ledger.reading, revision, here().today()),
         allows=licences.plain(revision.licence),
         kit=_kit(revision),
-        each={part.id: _estimate(part, part.per_kit) for part in revision.parts},
-        beds=_beds(revision),
+        each={part.id: estimate_of(part, part.per_kit) for part in revision.parts},
+        beds=full_plates(revision),
         unknown_licence=UNKNOWN_LICENCE,
         turns=_TURN_TRIANGLES,
         today=here().today(),
@@ -356,13 +325,9 @@ def pattern(sha256: str) -> AnyResponse:
     return answer
 
 
-def _estimate(part: Part, copies: int) -> Estimate:
-    return estimate(part.facts, copies, material(part.materials[0]).density_g_cm3)
-
-
 def _kit(revision: Revision) -> Estimate:
     """Return what one kit takes, each of its parts in its first material."""
-    found = [_estimate(part, part.per_kit) for part in revision.parts]
+    found = [estimate_of(part, part.per_kit) for part in revision.parts]
     return Estimate(
         seconds=sum(each.seconds for each in found),
         seconds_low=sum(each.seconds_low for each in found),
@@ -371,60 +336,3 @@ def _kit(revision: Revision) -> Estimate:
         grams_low=sum(each.grams_low for each in found),
         grams_high=sum(each.grams_high for each in found),
     )
-
-
-def _beds(revision: Revision) -> tuple[BedView, ...]:
-    """Return the kinds of beds in the network, the most frequent first, with full plates on them."""
-    context = here()
-    kinds = Counter(
-        (each.facts.bed_x_mm, each.facts.bed_y_mm, each.facts.margin_mm, each.facts.height_mm)
-        for node in labs.fleet(context.ledger.reading)
-        for each in node.printers
-        if each.facts.process == PRINTED
-    )
-    nester = _Nester(context.library)
-    found = []
-    for (x_mm, y_mm, margin_mm, height_mm), printers in sorted(
-        kinds.items(), key=lambda kind: (-kind[1], kind[0])
-    ):
-        bed = Bed(x_mm=x_mm, y_mm=y_mm, margin_mm=margin_mm)
-        plates = tuple(nester.plate(part, bed, height_mm) for part in revision.parts)
-        found.append(BedView(bed=bed, height_mm=height_mm, printers=printers, plates=plates))
-    return tuple(found)
-
-
-class _Nester:
-    """Gives the plates of one page: those that are kept, and a few new ones."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._left = _NESTS
-
-    def plate(self, part: Part, bed: Bed, height_mm: float) -> PlateView:
-        """Return the fullest plate of a part."""
-        tall = part.facts.extents_mm[2] > height_mm
-        layout = None if tall else self._layout(part, bed)
-        copies = None if layout is None else len(layout.placements)
-        path = ""
-        if layout is not None and copies:
-            shadow = self._library.footprint(part.facts.mesh_sha256)
-            path = bed_path(centred(shadow, layout, copies), shadow)
-        return PlateView(
-            part=part,
-            tall=tall,
-            copies=copies,
-            path=path,
-            estimate=_estimate(part, copies) if copies else None,
-        )
-
-    def _layout(self, part: Part, bed: Bed) -> Layout | None:
-        mesh = part.facts.mesh_sha256
-        kept = self._library.nested(mesh, bed)
-        small = part.facts.triangles <= _NEST_TRIANGLES and max(bed.x_mm, bed.y_mm) <= _NEST_BED_MM
-        if kept is not None or not small or self._left == 0:
-            return kept
-        self._left -= 1
-        try:
-            return self._library.max_layout(mesh, bed)
-        except MissingFileError:
-            return None

@@ -141,8 +141,9 @@ class Journal:
     def forget(self, db: sqlite3.Connection) -> None:
         """Count as lost: this journal is older than what its node has done.
 
-        What may have been begun is a person's to look at, what was not is dropped, no bed is clear,
-        and the coordinator hears by the new stream that nothing is remembered.
+        What may have been begun is a person's to look at. What was not is dropped without a trace: it
+        may have been begun since, so nobody may read of it that it was not. No bed is clear, and the
+        coordinator hears by the new stream that nothing is remembered.
         """
         _log.warning("the journal has gone back: it was put back from a copy, or has a twin")
         db.execute(
@@ -152,7 +153,7 @@ class Journal:
             f" ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}')"
         )
         live = ",".join(f"'{state}'" for state in sorted(UNGRANTED | {AttemptState.GRANTED}))
-        db.execute(f"update attempt set state = '{AttemptState.WITHDRAWN}' where state in ({live})")
+        db.execute(f"delete from attempt where state in ({live})")
         db.execute("update bed set clear = 0")
         telling.forget(db)
         streams.restart(db, COORDINATOR)

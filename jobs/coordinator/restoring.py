@@ -230,7 +230,8 @@ def _steps(ours: AttemptState, theirs: AttemptState) -> tuple[AttemptEvent, ...]
     if ours not in (_S.GRANTED, _S.PRINTING):
         return ()
     if theirs in ENDED_UNSTARTED:
-        return (_E.RETURN,) if ours is _S.GRANTED else ()
+        # It has told of a print that it knows nothing of by now: a person has to look.
+        return (_E.RETURN,) if ours is _S.GRANTED else (_E.INTERRUPT,)
     return tuple(step for step in way[2:] if ours is _S.GRANTED or step is not _E.START)
 
 

@@ -709,8 +709,8 @@ def test_a_journal_that_was_put_back_counts_as_lost(node):
     for path, data in copies.items():
         path.write_bytes(data)
     again = node.restart()
-    # It was begun, and the journal that says so is gone: nothing of it is to be believed.
-    assert again.state() is AttemptState.WITHDRAWN
+    # It was begun, and the journal that says so is gone: nothing of it is to be believed, or told.
+    assert again.journal.entry(REF) is None
     assert not again.journal.is_clear("p1")
     assert again.commands() == []
     assert streams.stream_of(again.journal.reading, COORDINATOR)[0] != stream

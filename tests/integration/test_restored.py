@@ -2,7 +2,8 @@
 
 from jobs.coordinator import restoring
 from jobs.ledger import streams
-from jobs.messages import Restated
+from jobs.lifecycle import AttemptState
+from jobs.messages import KeptAttempt, Offer, ReportState, Restated
 from tests.doubles.world import NODE, SILENCE
 
 
@@ -44,3 +45,20 @@ def test_nothing_is_taken_back_from_a_lab_that_has_not_said_what_it_made(world):
     world.says(Restated(attempts=(), last=True, asked=asked))
     world.tick()
     assert world.books(order_id).deficit == 2
+
+
+def test_a_print_that_its_node_has_forgotten_is_a_persons(world):
+    """It has told of the start; then its journal went back, and says that there was none."""
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    (offer,) = (told for told in world.told() if isinstance(told, Offer))
+    (offered,) = offer.attempts
+    world.take(offered.attempt)
+    world.ready(offered.attempt)
+    world.report(offered.attempt, ReportState.PRINTING)
+    asked = put_back(world)
+    kept = KeptAttempt(offered=offered, state=AttemptState.WITHDRAWN, begun=False)
+    world.says(Restated(attempts=(kept,), last=True, asked=asked))
+    assert world.state(offered.attempt) is AttemptState.INTERRUPTED

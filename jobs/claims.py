@@ -89,7 +89,8 @@ def to_spread(
     )
     found = []
     for bed in sorted(beds, key=lambda b: (b.node, b.printer)):
-        job = next((j for j in waiting if _suits(j, bed) and _worth(j, bed, now)), None)
+        starts: dict[float, bool] = {}  # whether a plate of this length may start now
+        job = next((j for j in waiting if _suits(j, bed) and _worth(j, bed, now, starts)), None)
         if job is not None:
             waiting.remove(job)
             found.append((bed, job))
@@ -132,14 +133,18 @@ def _may_move(job: WaitingJob, now: datetime) -> bool:
     )
 
 
-def _worth(job: WaitingJob, bed: FreeBed, now: datetime) -> bool:
-    local = now + timedelta(minutes=bed.utc_offset_min)
-    if job.done_at is None or not (
-        bed.unattended or earliest_start(bed.attended, local, job.seconds) == local
-    ):
+def _worth(job: WaitingJob, bed: FreeBed, now: datetime, starts: dict[float, bool]) -> bool:
+    if job.done_at is None:
         return False
     costs_s = (1 + _WORTH) * job.seconds + PARCEL_S + max(0.0, KM_S * (bed.km - job.km))
-    return now + timedelta(seconds=costs_s) < job.done_at
+    if now + timedelta(seconds=costs_s) >= job.done_at:
+        return False
+    if job.seconds not in starts:
+        local = now + timedelta(minutes=bed.utc_offset_min)
+        starts[job.seconds] = (
+            bed.unattended or earliest_start(bed.attended, local, job.seconds) == local
+        )
+    return starts[job.seconds]
 
 
 def _suits(job: WaitingJob, bed: FreeBed) -> bool:

@@ -72,8 +72,17 @@ class Arrays:
     now: datetime
 
 
-def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: datetime) -> Arrays:
-    """Read what is asked and who can make it; arguments as of `jobs.split.split`."""
+def arrays(
+    needs: Sequence[Need],
+    fleet: Sequence[FleetPrinter],
+    of: Fits,
+    now: datetime,
+    free: Mapping[tuple[str, str], datetime] | None = None,
+) -> Arrays:
+    """Read what is asked and who can make it; arguments as of `jobs.split.split`.
+
+    `free` says when each printer has printed what it has, where that is known already.
+    """
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
     able = tuple(
         sorted(
@@ -92,7 +101,8 @@ def arrays(needs: Sequence[Need], fleet: Sequence[FleetPrinter], of: Fits, now: 
     )
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
-    weeks = Weeks(able, kinds, now)
+    free = {(p.node, p.printer): p.free_at(now) for p in able} if free is None else free
+    weeks = Weeks(able, kinds, now, free)
     cls, first = _classes(kinds, weeks)
     nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
     plates = _plates(

@@ -60,7 +60,7 @@ def split(
     heap = _Heap(clocks)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
-    given = arrays(printed, fleet if printed else (), fits, now)
+    given = arrays(printed, fleet if printed else (), fits, now, clocks.free)
     runs: dict[Line, list[Run]] = {(need.order_id, need.part_id): [] for need in ordered}
     if _plates_at_least(ordered, fits) > few_plates:
         runs |= clocks.lay_out(printed, shares(given))

@@ -8,8 +8,9 @@ Leaves the clock of a single plate to `jobs.hours`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ _FAR_MORE = 1.15
 Kind = tuple[Fit | None, ...]  # how each part fits a printer
 
 
+@lru_cache(maxsize=4096)
 def _full_plate(fit: Fit, week: Week) -> int:
     """Return the copies of the plates to plan with: a smaller one only where it makes far more."""
     best, best_pieces = 0, 0.0
@@ -43,7 +45,14 @@ def _full_plate(fit: Fit, week: Week) -> int:
 class Weeks:
     """When each printer is open from now on, as far as whole plates can use it."""
 
-    def __init__(self, able: Sequence[FleetPrinter], kinds: Sequence[Kind], now: datetime) -> None:
+    def __init__(
+        self,
+        able: Sequence[FleetPrinter],
+        kinds: Sequence[Kind],
+        now: datetime,
+        free: Mapping[tuple[str, str], datetime],
+    ) -> None:
+        """Read the hours of printers; `free` says of each when what it has is printed."""
         self._slots = HORIZON_DAYS * DAY_MIN // SLOT_MIN
         self._columns: list[Floats] = []
         self._known: dict[tuple[object, ...], int] = {}
@@ -68,7 +77,7 @@ class Weeks:
             self.bare[n] = self._column((week, offset), week, minute, None)
             self.calendar[n] = self._column((week, offset, used), week, minute, used)
             if printer.queue_s:
-                slot = (printer.free_at(now) - now).total_seconds() / 60 / SLOT_MIN
+                slot = (free[printer.node, printer.printer] - now).total_seconds() / 60 / SLOT_MIN
                 before, after = (min(int(r), self._slots) for r in (slot, math.ceil(slot)))
                 self.busy_min[n] = self._columns[self.calendar[n]][after]
                 self.least_busy_min[n] = self._columns[self.bare[n]][before]

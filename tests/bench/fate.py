@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from jobs.certificate import earliest_min
+from jobs.claims import WaitingJob
 from jobs.fleet import Fit, FleetPrinter
 from jobs.hours import parse
 from jobs.lifecycle import AttemptState
@@ -68,7 +69,7 @@ class Job:
     created: datetime
     at: Machine
     state: AttemptState | None = None
-    ends: datetime | None = None
+    waits: WaitingJob | None = None  # as it was last read, in its present state
 
 
 def a_fit(net, part, p):

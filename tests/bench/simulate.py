@@ -207,15 +207,7 @@ class Network:
         for m in self.machines:
             gone = m.gone_since(now) is not None
             jobs = sorted(m.jobs.values(), key=lambda j: (j.state is None, j.due, j.created, j.id))
-            queue = [
-                WaitingJob(
-                    job=j.id, order_id=j.order, part_id=j.part, node=m.facts.node,
-                    printer=m.facts.printer, material="PETG", seconds=j.seconds, grams=j.grams,
-                    due=j.due, created_at=j.created, pieces=j.copies, attempt=j.state,
-                    km=m.facts.km,
-                )
-                for j in jobs
-            ]  # fmt: skip
+            queue = [_waits(j) for j in jobs]
             waiting += [j for j in last_ones(queue, m.facts, now) if j.attempt is None or not gone]
         return waiting
 
@@ -311,6 +303,19 @@ class Network:
             min(kits, *(counted[order, part] for part in MADE))
             for order, (kits, _) in self.orders.items()
         )
+
+
+def _waits(job):
+    """A job as the product reads it; looked at at every step, and seldom another."""
+    if job.waits is None or job.waits.attempt is not job.state:
+        facts = job.at.facts
+        job.waits = WaitingJob(
+            job=job.id, order_id=job.order, part_id=job.part, node=facts.node,
+            printer=facts.printer, material="PETG", seconds=job.seconds, grams=job.grams,
+            due=job.due, created_at=job.created, pieces=job.copies, attempt=job.state,
+            km=facts.km,
+        )  # fmt: skip
+    return job.waits
 
 
 def run(way, world, seed, horizon):

@@ -25,8 +25,8 @@ _FIRST = 256
 class Weights:
     """What is weighed against each other, in shares of a printer's best use (its regret)."""
 
-    km: float = 0.0005  # 100 km are worth 5 % of a printer's best use
-    load: float = 0.1  # of a printer whose time is all taken, against one that is free
+    km: float = 0.001  # 100 km are worth 10 % of a printer's best use
+    load: float = 0.2  # of a printer whose time is all taken, against one that is free
     new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
 
 

@@ -99,19 +99,21 @@ def joins(page, steward, login):
     page.locator("#to").fill("00:00")
     press(page, "Rejoindre le réseau")
     page.wait_for_url("**/welcome")
-    expect(page.locator(".lot-code")).to_have_text(re.compile(r"^[0-9A-F ]{24}$"))
+    made = re.compile(r"^[0-9A-F ]{24}$")
+    expect(page.locator(".lot-code")).to_have_text(made, timeout=30_000)
     # Before she is let in, no page of hers is an error.
     follow(page, "Mon atelier")
     page.wait_for_url("**/welcome")
     steward.goto("/members")
     press(steward, "l’admettre")
-    expect(page.get_by_role("heading", name="Vous faites partie du réseau")).to_be_visible()
+    is_in = page.get_by_role("heading", name="Vous faites partie du réseau")
+    expect(is_in).to_be_visible(timeout=30_000)
     page.locator("#main").get_by_role("link", name="Ce qui m’attend").click()
 
 
 def is_ready(page, button):
     """The list asks whether she is ready, not for a computer that she has not got; she is."""
-    expect(page.get_by_role("button", name=button)).to_be_visible()
+    expect(page.get_by_role("button", name=button)).to_be_visible(timeout=30_000)
     assert "ordinateur" not in words(page)
     assert "Demander" not in words(page)
     press(page, button)
@@ -193,6 +195,7 @@ def ordered(ledger, network, kits):
     return order_id
 
 
+@pytest.mark.timeout(240)  # two people, a slicer, and a browser that waits for both
 def test_from_the_invitation_to_the_first_bag(phone, network, ledger):
     steward, awa, lea = phone(1280), phone(), phone()
     sign_in(steward)

@@ -28,7 +28,7 @@ def mend_yaml(text: str) -> str:
     text = _END.sub("\n", text)
     mended = []
     inside: int | None = None  # the indent of the key whose block of text this is
-    for line in text.splitlines():
+    for line in text.split("\n"):
         plain = line.rstrip()
         indent = len(plain) - len(plain.lstrip())
         if inside is not None and plain and indent <= inside:
@@ -38,7 +38,7 @@ def mend_yaml(text: str) -> str:
             if _BLOCK.fullmatch(plain):
                 inside = indent
         mended.append(plain)
-    return "\n".join(mended) + "\n"
+    return "\n".join(mended)
 
 
 def _mend_line(line: str) -> str:
@@ -69,7 +69,7 @@ def mend_toml(text: str) -> str:
     """Return a TOML text in which a key that stands twice in one table stands in a comment from then on."""
     mended = []
     seen: set[str] = set()
-    for line in text.splitlines():
+    for line in text.split("\n"):
         kept = line
         if _TOML_TABLE.match(line):
             seen = set()
@@ -81,4 +81,4 @@ def mend_toml(text: str) -> str:
                 kept = f"# {line}"
             seen.add(found["key"])
         mended.append(kept)
-    return "\n".join(mended) + "\n"
+    return "\n".join(mended)

@@ -90,7 +90,8 @@ def _mapped(document: Document, data: dict[str, Any], okhv: str) -> dict[str, An
     ):
         if found := list(paths(data.get(old))):
             made[new] = found
-    standards = data.get("standards-used") or []
+    standards = data.get("standards-used")
+    standards = standards if isinstance(standards, list) else [standards]
     told = [s.get("reference") or s.get("standard-title") for s in standards if isinstance(s, dict)]
     if any(told):
         made["standard-compliance"] = [str(each) for each in told if each]

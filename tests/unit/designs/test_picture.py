@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 
 import numpy as np
 import pytest
@@ -90,12 +89,10 @@ def test_a_sliver_and_a_fan_are_drawn_too():
     assert shown.sum() > 0.2 * SIZE[0] * SIZE[1]
 
 
-def test_a_million_triangles_take_seconds():
+def test_a_million_triangles_are_drawn():
     ball = trimesh.creation.icosphere(subdivisions=8, radius=50)
     assert len(ball.faces) == 1_310_720
-    began = time.monotonic()
-    draw(soup(ball))
-    assert time.monotonic() - began < 60, "some 3 s on an idle machine"
+    assert draw(soup(ball)).startswith(b"\x89PNG")  # within the time that every test has: some 3 s
 
 
 def rings_of(path, bed):

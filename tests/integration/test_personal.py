@@ -32,6 +32,7 @@ from tests.doubles.pages import PASSWORD, PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
 from tests.integration.test_recalls import makes_a_lot
 from web.auth import PERMISSIONS, hash_password
+from web.own_code import wheel
 
 NAME, PHONE, MAIL, NOTE = (
     "Zélie Quimper",
@@ -120,6 +121,7 @@ def addresses(world, rule, recall_id):
         "sha256": [revision.made[0].facts.mesh_sha256],
         "plate_sha256": ["0" * 64],
         "token": ["x"],
+        "name": [wheel().name],
         "filename": ["fabnet.css"],
     }
     found = [rule.rule]

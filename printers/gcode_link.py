@@ -235,6 +235,10 @@ class GcodeLink:
     def _watch(self, now_s: float) -> None:
         if self._flight and self._recover is None and now_s >= self._patience_until():
             self._give_up_oks(now_s)
+            # A board that has not got round to reading loses the head of what is sent now, with its
+            # number, and does the rest: of a question that does no harm.
+            if self._streaming and not self._urgent and self._send == self._lines.next:
+                self._urgent.append(b"M105")
 
     def _waits(self, now_s: float) -> None:
         if self._flight and self._recover is None and now_s > self._ok_s + _WAIT_S:

@@ -20,6 +20,11 @@ settings.register_profile("fabnet", deadline=None)
 settings.load_profile("fabnet")
 
 
+#: Changes with each test; and is put back below, since a command puts its process into its network's zone.
+_OWN = ("PYTEST_CURRENT_TEST", "TZ")
+_ZONE = os.environ.get("TZ")
+
+
 def _process():
     return {
         "now": clock.now,
@@ -28,9 +33,7 @@ def _process():
         "secrets": (secrets.token_hex, secrets.token_bytes, secrets.choice, secrets.randbelow),
         "logging": logging.root.manager.disable,
         "folder": Path.cwd(),
-        "environment": {
-            name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"
-        },
+        "environment": {name: value for name, value in os.environ.items() if name not in _OWN},
     }
 
 
@@ -42,6 +45,7 @@ def pytest_runtest_teardown(item, nextitem):
     """Fail the test that leaves something behind, not the one that meets it."""
     result = yield
     if nextitem is None or nextitem.path != item.path:
+        _use_zone(_ZONE)
         left = _process()
         changed = [name for name, was in _FRESH.items() if left[name] != was]
         _FRESH.update(left)  # who comes next is not blamed for it, too
@@ -49,10 +53,10 @@ def pytest_runtest_teardown(item, nextitem):
     return result
 
 
-@pytest.fixture
-def own_zone(monkeypatch):
-    """For commands that are called in this process, which they put into the network's time zone."""
-    monkeypatch.setenv("TZ", "UTC")
-    yield
-    monkeypatch.undo()
+def _use_zone(name):
+    if os.environ.get("TZ") == name:
+        return
+    os.environ.pop("TZ", None)
+    if name is not None:
+        os.environ["TZ"] = name
     time.tzset()

@@ -228,7 +228,6 @@ def finding(config):
     return next(each for each in look(config) if each.check == "mail")
 
 
-@pytest.mark.usefixtures("own_zone")
 def test_the_doctor_signs_in_and_names_what_did_not_go_out(serve, tmp_path):
     server = serve()
     config = coordinator(a_file(tmp_path, server))

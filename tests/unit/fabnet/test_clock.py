@@ -1,5 +1,6 @@
 """The zone that people read times in: of the file, else of the machine."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from fabnet import clock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def own_zone(monkeypatch):
+    """The process' own zone is put back afterwards."""
+    monkeypatch.setenv("TZ", "UTC")
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.usefixtures("own_zone")

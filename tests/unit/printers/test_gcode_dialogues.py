@@ -172,7 +172,21 @@ def test_a_lost_ok_is_passed_though_reports_go_on():
         turn(*numbered(1, *MOVES[:4]), after_s=0.0),
         *[report] * int(MARLIN.ok_timeout_s),
         waits(0.01),
-        turn("N5 G1 X5", says=["ok"]),
+        turn("N5 M105", says=["ok T:205.1 /205.0 B:60.0 /60.0"]),
+        turn("N6 G1 X5", says=["ok"]),
+    )  # fmt: skip
+
+
+def test_a_board_that_reads_late_gets_half_a_question_and_no_half_move():
+    """Its ring is full: of what is sent then the head is lost, and what is left has no number."""
+    hold(
+        MARLIN, MOVES, HELLO,
+        turn(*numbered(1, *MOVES[:4]), after_s=MARLIN.ok_timeout_s),
+        turn("N5 M105", says=["ok", "ok", "ok", "ok", 'echo:Unknown command: "105*38"', "ok"]),
+        turn("N6 G1 X5", says=[GAP + "4", "Resend: 5", "ok"]),
+        waits(MARLIN.drain_s),
+        turn("N5 M105", says=["ok T:205.1 /205.0"]),
+        turn("N6 G1 X5", says=["ok"]),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import tarfile
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -169,23 +169,33 @@ def test_where_there_is_no_ledger_there_is_nothing_to_back_up(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(world, data, tmp_path):
-    """File by file, as a person copies, while orders come in: each opens, and loses none."""
+@contextmanager
+def customers(world, rest_s=0.0):
+    """Orders come in all the time; gives those that were acknowledged."""
     acknowledged: list[str] = []
     stop = threading.Event()
 
-    def customers():
+    def ask():
         while not stop.is_set():
             placed = orders.place(
                 world.ledger, a_request(world.revision, 2), world.revision, world.now
             )
             acknowledged.append(placed.order_id)
-            stop.wait(0.004)
+            stop.wait(rest_s)
 
-    thread = threading.Thread(target=customers)
+    thread = threading.Thread(target=ask)
     thread.start()
-    copies = []
     try:
+        yield acknowledged
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(world, data, tmp_path):
+    """File by file, as a person copies, while orders come in: each opens, and loses none."""
+    copies = []
+    with customers(world, 0.004) as acknowledged:
         for number in range(25):
             known = len(acknowledged)
             folder = tmp_path / f"copy-{number}"
@@ -193,10 +203,7 @@ def test_a_copy_of_ledger_and_log_at_any_moment_holds_what_was_acknowledged(worl
             for name in ("ledger.db", "ledger.db-wal"):
                 shutil.copy(data / name, folder)
             copies.append((folder, acknowledged[:known]))
-            stop.wait(0.02)
-    finally:
-        stop.set()
-        thread.join()
+            time.sleep(0.02)
     assert len(acknowledged) > 10
     for folder, known in copies:
         with closing(Ledger(folder / "ledger.db", audit=audit)) as ledger:
@@ -215,21 +222,9 @@ def test_a_log_that_begins_anew_while_it_is_copied_takes_nothing_along(
     """A slow copy, and a log that is short: it begins anew between the two files again and again."""
     monkeypatch.setattr(store, "_LOG_LEAST_BYTES", 200_000)
     monkeypatch.setattr(store, "_LOG_EVERY_S", 0.0)
-    acknowledged: list[str] = []
-    stop = threading.Event()
-
-    def customers():
-        while not stop.is_set():
-            placed = orders.place(
-                world.ledger, a_request(world.revision, 2), world.revision, world.now
-            )
-            acknowledged.append(placed.order_id)
-
-    thread = threading.Thread(target=customers)
-    thread.start()
     copies = []
     salts = set()
-    try:
+    with customers(world) as acknowledged:
         for number in range(40):
             known = len(acknowledged)
             folder = tmp_path / f"copy-{number}"
@@ -237,13 +232,10 @@ def test_a_log_that_begins_anew_while_it_is_copied_takes_nothing_along(
             names = ("ledger.db", "ledger.db-wal")
             for name in names if number % 2 else reversed(names):
                 shutil.copy(data / name, folder)
-                stop.wait(0.05)
+                time.sleep(0.05)
             salts.add((folder / "ledger.db-wal").read_bytes()[16:24])
             copies.append((folder, acknowledged[:known]))
-            stop.wait(number % 7 / 50)
-    finally:
-        stop.set()
-        thread.join()
+            time.sleep(number % 7 / 50)
     assert len(salts) > 2, "it has begun anew"
     for folder, known in copies:
         with closing(Ledger(folder / "ledger.db", audit=audit)) as ledger:

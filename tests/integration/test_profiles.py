@@ -2,11 +2,11 @@
 
 import pytest
 
-from jobs.coordinator import harvests, reviews
+from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
 from jobs.ledger import reviews as reading
-from jobs.lifecycle import AttemptState
 from tests.doubles.pages import Site
+from tests.integration.test_recalls import makes_a_lot
 from tests.integration.test_web import hashed
 
 __all__ = ["hashed"]
@@ -85,11 +85,7 @@ def test_labels_have_the_fields_of_the_rule(site):
     world = site.world
     world.add_lab()
     world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    code = makes_a_lot(world)
     before = site.person().get(f"/l/{code}/label", headers=FRENCH).text
     assert "anti-projection" not in before
     reviews.choose_profile(world.ledger, world.revision, VISOR, "Ada", world.now)

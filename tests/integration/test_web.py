@@ -18,6 +18,7 @@ from jobs.model import BatchState, OrderState, Role
 from printers.model import PrinterState
 from tests.doubles.pages import PASSWORD, PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
+from tests.integration.test_recalls import makes_a_lot
 from web.auth import hash_password
 
 
@@ -790,11 +791,7 @@ def test_a_label_says_what_its_bag_holds_and_whether_it_was_inspected(site):
     world = site.world
     world.add_lab()
     world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    code = makes_a_lot(world)
     path = f"/l/{code}/label?lang=en"
     label = site.person().get(path).text
     assert 'label-count">2 ×' in label
@@ -813,11 +810,7 @@ def test_a_label_names_the_hub_and_no_workshop(world, hashed):
     site = Site(world, hashed, hub_address="La Halle, 3 quai Ouest, 44000 Nantes")
     world.add_lab()
     world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    code = makes_a_lot(world)
     for login in (None, "maker", "inspector"):
         page = site.person(login).get(f"/l/{code}/label?lang=en").text
         assert "La Halle, 3 quai Ouest" in page

@@ -11,7 +11,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ import msgspec
 
 from fabnet import wire
 from fabnet.errors import WireError
-from fabnet.link import LinkEvent
+from fabnet.link import Inlet, LinkEvent
 from fabnet.pacing import Throttle
 from fabnet.wire import Channel
 from jobs import plausible
@@ -28,7 +28,7 @@ from jobs.coordinator import attempts, nodes, restoring
 from jobs.errors import JobError
 from jobs.ledger import streams
 from jobs.ledger.store import Ledger
-from jobs.ledger.streams import Acked, Arrival, Cursor
+from jobs.ledger.streams import Acked, Arrival, Reading
 from jobs.live import Live
 from jobs.messages import Telemetry, Up, decode_up
 
@@ -45,6 +45,8 @@ _GATHER_S = 0.02
 _PAUSE = threading.Event()  # never set
 #: A node sends 16 messages ahead and repeats them after two seconds, so this slows nobody down.
 _ACK_EVERY_S = 0.2
+#: Each costs as much as taking a message; where a thousand nodes speak at once they wait a little longer.
+_ACKS_A_S = 2500
 #: Bytes of a message that raises, for the log.
 _LOGGED = 300
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
@@ -68,7 +70,7 @@ _MACHINE = frozenset(
 )
 
 
-def gather(events: queue.Queue[LinkEvent], timeout_s: float) -> list[LinkEvent]:
+def gather(events: Inlet, timeout_s: float) -> list[LinkEvent]:
     """Return a batch of what came in, oldest first; wait `timeout_s` where nothing does.
 
     Once something has come it waits a moment for more: that costs little time, and saves a
@@ -108,8 +110,8 @@ class Acks:
         """Return what to publish now (QoS 0); `now_s` from a clock that only grows."""
         if now_s < self._next_s or not self._waiting:
             return []
-        self._next_s = now_s + _ACK_EVERY_S
         acks, self._waiting = self._waiting, {}
+        self._next_s = now_s + max(_ACK_EVERY_S, len(acks) / _ACKS_A_S)
         return [
             (wire.topic(node, Channel.COORDINATOR_ACK), wire.write(ack))
             for (node, _), ack in acks.items()
@@ -164,16 +166,20 @@ class Inbox:
             taken.epoch = max(taken.epoch, one.epoch)
         return taken
 
-    def _together(self, messages: Iterable[Message], now: datetime, spoilt: str = "") -> Taken:
+    def _together(self, messages: Sequence[Message], now: datetime, spoilt: str = "") -> Taken:
         with self._ledger.transaction() as db:
             self._enrolled.refresh(db)
-            batch = _Batch(db, self._enrolled, self._live, self.epoch, self._apply, now, spoilt)
+            reading = Reading(db, (wire.sender(topic) for topic, _ in messages))
+            batch = _Batch(
+                db, reading, self._enrolled, self._live, self.epoch, self._apply, now, spoilt
+            )
             for topic, payload in messages:
                 try:
                     batch.take(topic, payload)
                 except WireError as error:
                     if self._complaints.allows(wire.sender(topic), now.timestamp()):
                         _log.warning("dropped a message on %s: %s", topic, error)
+            reading.write()
         return batch.taken()
 
     def _alone(self, message: Message, now: datetime) -> Taken:
@@ -231,6 +237,7 @@ class _Batch:
     def __init__(
         self,
         db: sqlite3.Connection,
+        reading: Reading,
         enrolled: _Enrolled,
         live: Live,
         epoch: int,
@@ -239,23 +246,25 @@ class _Batch:
         spoilt: str,
     ) -> None:
         self._db = db
+        self._reading = reading
         self._enrolled = enrolled
         self._live = live
         self._epoch = epoch
         self._apply = apply
         self._now = now
+        self._latest_ms = now.timestamp() * 1000 + _MOST_AHEAD_MS
         self._spoilt = spoilt
-        self._read: dict[str, Cursor] = {}
+        self._read: set[str] = set()
         self._over: set[tuple[str, str]] = set()
         self._woken: set[str] = set()
         self._heard_of = 0
 
     def taken(self) -> Taken:
         """Return what to do after the commit: one cumulative ack a node."""
-        acks = {
-            (node, cursor.stream): wire.Ack(stream=cursor.stream, n=cursor.n, id=cursor.id)
-            for node, cursor in self._read.items()
-        }
+        acks = {}
+        for node in self._read:
+            cursor = self._reading.at(node)
+            acks[node, cursor.stream] = wire.Ack(stream=cursor.stream, n=cursor.n, id=cursor.id)
         for node, stream in self._over:
             acks[node, stream] = wire.Ack(stream=stream, n=0, over=True)
         return Taken(acks=acks, woken=self._woken, epoch=self._heard_of)
@@ -287,10 +296,10 @@ class _Batch:
                 raise WireError("nodes do not speak there")
 
     def _take_event(self, node: str, message: wire.Envelope) -> None:
-        if message.epoch - self._now.timestamp() * 1000 < _MOST_AHEAD_MS:
-            self._heard_of = max(self._heard_of, message.epoch)
-        arrival = streams.arrive(
-            self._db, node, message.s, message.n, message.id, message.a,
+        if self._heard_of < message.epoch < self._latest_ms:
+            self._heard_of = message.epoch
+        arrival = self._reading.arrive(
+            node, message.s, message.n, message.id, message.a,
             may_begin=message.epoch == self._epoch,
         )  # fmt: skip
         match arrival:
@@ -299,11 +308,10 @@ class _Batch:
                     _log.warning("node %s has begun anew: its journal was lost", node)
                     nodes.forgot_everything(self._db, node, self._now)
                     self._woken.add(node)
-                self._read[node] = Cursor(stream=message.s, n=message.n, id=message.id)
+                self._read.add(node)
                 self._apply_or_keep(node, message)
             case Arrival.DUPLICATE:
-                if node not in self._read:
-                    self._read[node] = streams.cursor_of(self._db, node)
+                self._read.add(node)
             case Arrival.BEHIND:
                 self._begin_anew(node)
             case Arrival.STALE:
@@ -329,14 +337,16 @@ class _Batch:
             )
 
     def _begin_anew(self, node: str) -> None:
+        self._reading.write()
         restoring.knows_more(self._db, node, self._now)
-        self._read.pop(node, None)
+        self._reading.look((node,))
+        self._read.discard(node)
         self._woken.add(node)
 
     def _say_over(self, node: str, stream: str) -> None:
         """Tell who speaks in an ended stream: late duplicates do, and a node that has a twin."""
         asked = restoring.is_asked(self._db, node)
-        if not asked and streams.cursor_of(self._db, node).stream not in ("", stream):
+        if not asked and self._reading.at(node).stream not in ("", stream):
             self._over.add((node, stream))
 
 

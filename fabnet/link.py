@@ -76,11 +76,11 @@ class Disconnected:
 LinkEvent = Incoming | Connected | Disconnected
 
 
-class Inlet(queue.Queue[LinkEvent]):
+class Inlet(queue.SimpleQueue[LinkEvent]):
     """Events for the owner of the link, bounded in number and bytes; never blocks who puts.
 
-    A reliable message is sent again and a lossy one may be lost, so messages may be dropped; that
-    the link came or went is never lost.
+    One thread puts and one gets. A reliable message is sent again and a lossy one may be lost, so
+    messages may be dropped; that the link came or went is never lost.
     """
 
     def __init__(self, most: int = _QUEUE, most_bytes: int = _QUEUE_BYTES) -> None:
@@ -88,26 +88,31 @@ class Inlet(queue.Queue[LinkEvent]):
         self.dropped = 0
         self._most = most
         self._most_bytes = most_bytes
-        self._bytes = 0
+        # Each end counts for itself, so that neither needs a lock.
+        self._put_bytes = 0
+        self._got_bytes = 0
 
     def offer(self, event: LinkEvent) -> bool:
         """Put an event if there is room; return whether there was."""
-        full = self._bytes >= self._most_bytes or self.qsize() >= self._most
-        if full and isinstance(event, Incoming):
-            self.dropped += 1
-            return False
-        self.put_nowait(event)
+        if isinstance(event, Incoming):
+            waiting = self._put_bytes - self._got_bytes
+            if waiting >= self._most_bytes or self.qsize() >= self._most:
+                self.dropped += 1
+                return False
+            self._put_bytes += len(event.payload)
+        self.put(event)
         return True
 
-    # queue.Queue calls these two under its lock.
-    def _put(self, item: LinkEvent) -> None:
-        self._bytes += len(item.payload) if isinstance(item, Incoming) else 0
-        super()._put(item)
+    def get(self, block: bool = True, timeout: float | None = None) -> LinkEvent:  # noqa: FBT001, FBT002
+        """Return the oldest event; see `queue.SimpleQueue.get`."""
+        event = super().get(block, timeout)
+        if isinstance(event, Incoming):
+            self._got_bytes += len(event.payload)
+        return event
 
-    def _get(self) -> LinkEvent:
-        item: LinkEvent = super()._get()
-        self._bytes -= len(item.payload) if isinstance(item, Incoming) else 0
-        return item
+    def get_nowait(self) -> LinkEvent:
+        """Return the oldest event at once; see `queue.SimpleQueue.get_nowait`."""
+        return self.get(block=False)
 
 
 class Link:

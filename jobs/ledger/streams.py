@@ -17,8 +17,11 @@ from __future__ import annotations
 import enum
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+
+from jobs.errors import LedgerError
 
 #: What is kept of one peer: it is to be looked at, and a peer that sends nonsense must not fill the disk.
 _DEAD_LETTERS = 500
@@ -125,29 +128,110 @@ def arrive(
     *,
     may_begin: bool = True,
 ) -> Arrival:
-    """Decide on a message by its place in its stream, and move the cursor if it is to be applied.
+    """Decide on one message, see `Reading.arrive`, and move the cursor if it is to be applied."""
+    reading = Reading(db, (peer,))
+    found = reading.arrive(peer, stream, n, id, floor, may_begin=may_begin)
+    reading.write()
+    return found
 
-    `floor` is the number up to which the sender has our acknowledgement. `may_begin` says whether
-    the sender has been heard of in our own time: a late duplicate of a stream that a file put back
-    from a copy has forgotten must not begin it anew.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a peer's stream was read; `n` 0 before its first message."""
+
+    stream: str
+    n: int
+    id: str  # of message n
+
+
+_UNREAD = Cursor(stream="", n=0, id="")
+#: Parameters of one statement; SQLite takes 32,766.
+_PEERS = 1000
+
+
+class Reading:
+    """The streams of some peers while a transaction reads them: looked up once, written once.
+
+    A statement for each message would cost more than all else that is done with it: at each one
+    Python's threads change places. So the transaction of a reading ends with `write`, and nobody
+    else ends a stream meanwhile, except between `write` and `look`.
     """
-    # Nearly all messages are the next one; this is their only statement.
-    moved = db.execute(
-        "update stream_in set cursor = ?3, last_id = ?4"
-        " where peer = ?1 and stream = ?2 and cursor = ?3 - 1 and cursor >= ?5",
-        (peer, stream, n, id, floor),
-    )
-    if moved.rowcount:
+
+    def __init__(self, db: sqlite3.Connection, peers: Iterable[str]) -> None:
+        self._db = db
+        self._at: dict[str, Cursor] = {}
+        self._moved: set[str] = set()
+        self.look(peers)
+
+    def look(self, peers: Iterable[str]) -> None:
+        """Look up where the streams of these peers stand."""
+        asked = sorted(set(peers))
+        for begin in range(0, len(asked), _PEERS):
+            some = asked[begin : begin + _PEERS]
+            for peer in some:
+                self._at.pop(peer, None)
+            rows = self._db.execute(
+                "select peer, stream, cursor, last_id from stream_in"
+                f" where peer in ({','.join('?' * len(some))})",
+                some,
+            )
+            self._at.update((row[0], Cursor(stream=row[1], n=row[2], id=row[3])) for row in rows)
+
+    def at(self, peer: str) -> Cursor:
+        """Return what is to be acknowledged to a peer, once the transaction is committed."""
+        return self._at.get(peer, _UNREAD)
+
+    def arrive(
+        self,
+        peer: str,
+        stream: str,
+        n: int,
+        id: str = "",  # noqa: A002 - the field's name on the wire
+        floor: int = 0,
+        *,
+        may_begin: bool = True,
+    ) -> Arrival:
+        """Decide on a message by its place in its stream, and move the cursor if it is to be applied.
+
+        `floor` is the number up to which the sender has our acknowledgement. `may_begin` says whether
+        the sender has been heard of in our own time: a late duplicate of a stream that a file put back
+        from a copy has forgotten must not begin it anew.
+        """
+        at = self._at.get(peer)
+        if at is None or stream != at.stream:
+            new = _is_new(self._db, peer, stream, n, floor, may_begin=may_begin)
+            if new is not Arrival.APPLY:
+                return new
+            self._moved.discard(peer)
+            self._at[peer] = Cursor(stream=stream, n=1, id=id)
+            return _begin_anew(self._db, peer, at.stream if at else None, stream, id)
+        if n <= at.n:
+            return Arrival.DUPLICATE
+        if floor > at.n:
+            return Arrival.BEHIND
+        if n > at.n + 1:
+            return Arrival.GAP
+        self._at[peer] = Cursor(stream=stream, n=n, id=id)
+        self._moved.add(peer)
         return Arrival.APPLY
-    row = db.execute("select stream, cursor from stream_in where peer = ?", (peer,)).fetchone()
-    known, cursor = (None, 0) if row is None else (str(row[0]), int(row[1]))
-    if stream != known:
-        if (new := _is_new(db, peer, stream, n, floor, may_begin=may_begin)) is not Arrival.APPLY:
-            return new
-        return _begin_anew(db, peer, known, stream, id)
-    if n <= cursor:
-        return Arrival.DUPLICATE
-    return Arrival.BEHIND if floor > cursor else Arrival.GAP
+
+    def write(self) -> None:
+        """Keep how far the streams were read.
+
+        Raises:
+            LedgerError: somebody else has ended one of them.
+        """
+        if not self._moved:
+            return
+        rows = [
+            (at.n, at.id, peer, at.stream) for peer, at in self._at.items() if peer in self._moved
+        ]
+        self._moved.clear()
+        done = self._db.executemany(
+            "update stream_in set cursor = ?, last_id = ? where peer = ? and stream = ?", rows
+        )
+        if done.rowcount != len(rows):
+            raise LedgerError("a stream was ended while it was read")
 
 
 def _is_new(
@@ -199,22 +283,13 @@ def read_no_more(db: sqlite3.Connection, peer: str) -> None:
         db.execute("delete from stream_in where peer = ?", (peer,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
-    """How far a peer's stream was read; `n` 0 before its first message."""
-
-    stream: str
-    n: int
-    id: str  # of message n
-
-
 def cursor_of(db: sqlite3.Connection, peer: str) -> Cursor:
     """Return what is to be acknowledged to a peer."""
     row = db.execute(
         "select stream, cursor, last_id from stream_in where peer = ?", (peer,)
     ).fetchone()
     if row is None:
-        return Cursor(stream="", n=0, id="")
+        return _UNREAD
     return Cursor(stream=str(row[0]), n=int(row[1]), id=str(row[2]))
 
 

@@ -116,6 +116,25 @@ def test_a_double_is_acknowledged_again_and_a_gap_is_not(inbox):
     assert inbox.take([a.event(state(PrinterState.IDLE), n=3)], NOON).acks == {}
 
 
+def test_a_batch_in_which_a_node_knows_more_than_the_ledger_is_not_acknowledged_beyond(
+    inbox, ledger
+):
+    a = Speaker()
+    idle = state(PrinterState.IDLE)
+    known = [a.event(idle), a.event(idle)]
+    kind, body = encode(idle)
+    ahead = wire.envelope(
+        id="s1-9", stream="s1", n=9, boot="boot", kind=kind, body=body, at="", floor=8
+    )
+    topic = known[0][0]
+    taken = inbox.take([*known, (topic, ahead), a.event(idle)], NOON)
+    assert taken.acks == {}
+    assert taken.woken == {NODE}
+    assert streams.cursor_of(ledger.reading, NODE).n == 0
+    assert [row.type for row in streams.unacknowledged(ledger.reading, NODE, 9)][-1] == "restate"
+    assert inbox.take([a.event(idle)], NOON).acks == {}
+
+
 def test_an_ended_stream_is_told_so(inbox):
     old, new = Speaker(), Speaker(stream="s2")
     inbox.take([old.event(state(PrinterState.IDLE))], NOON)

@@ -177,17 +177,17 @@ def put_back_journal_is_believed(patch):
 
 
 def _no_fingerprints(patch):
-    arrive, acknowledged = streams.arrive, streams.acknowledged
+    arrive, acknowledged = streams.Reading.arrive, streams.acknowledged
 
-    def believing(db, peer, stream, n, id="", floor=0, *, may_begin=True):  # noqa: A002
+    def believing(self, peer, stream, n, id="", floor=0, *, may_begin=True):  # noqa: A002
         del floor
-        return arrive(db, peer, stream, n, id, 0, may_begin=may_begin)
+        return arrive(self, peer, stream, n, id, 0, may_begin=may_begin)
 
     def nodding(db, peer, stream, n, id=""):  # noqa: A002
         found = acknowledged(db, peer, stream, n, id)
         return Acked.NOTHING if found is Acked.FOREIGN else found
 
-    patch.setattr(streams, "arrive", believing)
+    patch.setattr(streams.Reading, "arrive", believing)
     patch.setattr(streams, "acknowledged", nodding)
 
 

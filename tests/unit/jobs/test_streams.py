@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from jobs.errors import LedgerError
 from jobs.ledger import streams
 from jobs.ledger.migrations import stream_migrations
-from jobs.ledger.streams import Acked, Arrival, Cursor
+from jobs.ledger.streams import Acked, Arrival, Cursor, Reading
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -178,6 +179,57 @@ def test_what_was_not_acknowledged_begins_the_new_stream():
         streams.read_no_more(receiver, "s")
         assert streams.arrive(receiver, "s", before, 6) is Arrival.STALE
         assert [take(receiver, row) for row in rows] == [Arrival.APPLY] * 3
+
+
+MESSAGES = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b"]), st.sampled_from(["", "s", "t"]), st.integers(1, 4),
+        st.integers(0, 3), st.booleans(),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(MESSAGES, MESSAGES)
+def test_what_is_read_together_ends_as_what_is_read_one_by_one(before, batch):
+    with a_side() as alone, a_side() as together:
+        for db in (alone, together):
+            for peer, stream, n, floor, may_begin in before:
+                streams.arrive(db, peer, stream, n, f"b{n}", floor, may_begin=may_begin)
+        reading = Reading(together, ["a", "b"])
+        for peer, stream, n, floor, may_begin in batch:
+            args = (peer, stream, n, f"i{n}", floor)
+            found = reading.arrive(*args, may_begin=may_begin)
+            assert found is streams.arrive(alone, *args, may_begin=may_begin)
+            assert reading.at(peer) == streams.cursor_of(alone, peer)
+        reading.write()
+        for table in ("stream_in", "stream_retired"):
+            kept = [
+                sorted(tuple(row) for row in db.execute(f"select * from {table}"))
+                for db in (alone, together)
+            ]
+            assert kept[0] == kept[1]
+
+
+def test_a_stream_that_somebody_ends_meanwhile_is_not_written_over(db):
+    streams.arrive(db, "a", "s", 1)
+    reading = Reading(db, ["a", "stranger"])
+    assert reading.arrive("a", "s", 2) is Arrival.APPLY
+    streams.read_no_more(db, "a")
+    with pytest.raises(LedgerError, match="was ended"):
+        reading.write()
+
+
+def test_a_stream_that_was_ended_between_two_looks_is_stale(db):
+    streams.arrive(db, "a", "s", 1)
+    reading = Reading(db, ["a"])
+    reading.arrive("a", "s", 2)
+    reading.write()
+    streams.read_no_more(db, "a")
+    reading.look(["a"])
+    assert reading.arrive("a", "s", 3) is Arrival.STALE
+    reading.write()
+    assert streams.cursor_of(db, "a").n == 0
 
 
 @given(st.data())

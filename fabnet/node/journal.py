@@ -23,7 +23,7 @@ from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
 from jobs.ledger import streams
 from jobs.ledger.mark import Mark
-from jobs.ledger.migrations import stream_migrations
+from jobs.ledger.migrations.order import stream_migrations
 from jobs.ledger.store import connect, counted, immediate
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
 from jobs.messages import (

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlite_utils import Database, Migrations
 
 from fabnet.node.duty import Kept
-from jobs.ledger.migrations import run_script
+from jobs.ledger.migrations.script import run_script
 from jobs.lifecycle import AttemptState
 from jobs.messages import KeptAttempt, OfferedAttempt
 from jobs.model import AttemptRef

@@ -23,7 +23,7 @@ from sqlite_utils import Database
 
 from jobs.errors import LedgerError
 from jobs.ledger.mark import Mark
-from jobs.ledger.migrations import ledger_migrations, stream_migrations
+from jobs.ledger.migrations.order import ledger_migrations, stream_migrations
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from jobs.errors import LedgerError
 from jobs.ledger import streams
-from jobs.ledger.migrations import stream_migrations
+from jobs.ledger.migrations.order import stream_migrations
 from jobs.ledger.streams import Acked, Arrival, Cursor, Reading
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

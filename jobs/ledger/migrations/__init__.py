@@ -1,0 +1,1 @@
+"""The tables of the ledger, as migrations: one module each. One that was released never changes."""

@@ -1,0 +1,29 @@
+"""What stands in a cell of the ledger, as a value: times, dates, reasons."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+from jobs.model import Reason
+
+
+def when(text: str | None) -> datetime | None:
+    """Read a time of the ledger."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def moment(text: str) -> datetime:
+    """Read a time of the ledger that is never missing."""
+    return datetime.fromisoformat(text)
+
+
+def day(text: str) -> date:
+    """Read a date of the ledger."""
+    return date.fromisoformat(text)
+
+
+def reasons_of(text: str) -> tuple[Reason, ...]:
+    """Read a column of reasons."""
+    return msgspec.json.decode(text, type=tuple[Reason, ...])

@@ -1,0 +1,64 @@
+"""What the last plan of an order said of each printer, beside what has become of it since."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.ledger.cells import moment, reasons_of, when
+from jobs.model import JobState, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """What one printer has of an order's part, and why it has nothing or no more.
+
+    Pieces and plates are those of all its jobs that were not taken back; the rest is what the last
+    plan said.
+    """
+
+    part_id: str
+    node: str
+    printer: str
+    pieces: int
+    plates: int
+    plates_left: int  # of them, those whose parts nobody has counted
+    late: int  # pieces that the last plan expected after the day
+    grams: float
+    km: float | None
+    done_at: datetime | None  # when its last plate was expected
+    reasons: tuple[Reason, ...]
+    at: datetime  # of the last plan: its reasons held then
+
+
+_PLAN = f"""
+select p.*, coalesce(j.made, 0) as made, coalesce(j.jobs, 0) as jobs, coalesce(j.made_g, 0) as made_g,
+ coalesce(j.jobs_left, 0) as jobs_left
+from plan_row p left join (select order_id, part_id, node, printer, sum(pieces) as made,
+   count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left
+   from job where state != '{JobState.DISSOLVED}' group by order_id, part_id, node, printer
+ ) j using (order_id, part_id, node, printer)
+where order_id = ? order by part_id, node, printer
+"""
+
+
+def plan_rows(db: sqlite3.Connection, order_id: str) -> tuple[PlanRow, ...]:
+    """Return the plan of an order, by part, node and printer."""
+    return tuple(
+        PlanRow(
+            part_id=r["part_id"],
+            node=r["node"],
+            printer=r["printer"],
+            pieces=r["made"],
+            plates=r["jobs"],
+            plates_left=r["jobs_left"],
+            late=r["late"],
+            grams=r["made_g"],
+            km=r["km"],
+            done_at=when(r["done_at"]),
+            reasons=reasons_of(r["reasons"]),
+            at=moment(r["at"]),
+        )
+        for r in db.execute(_PLAN, (order_id,))
+    )

@@ -22,12 +22,12 @@ from fabnet import clock
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
 from firmware_profiles.errors import plain_words
+from jobs.addresses import is_address
 from jobs.assign import LOOK_AHEAD_S
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, parse
 from jobs.joining import is_loopback
 from jobs.retention import DAYS, Kept
-from jobs.telling import is_address
 from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H
 
 _T = TypeVar("_T")

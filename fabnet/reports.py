@@ -15,8 +15,9 @@ from fabnet import clock
 from jobs.chances import likely
 from jobs.errors import NotFoundError
 from jobs.ledger import labs, lot_photos, views
+from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
-from jobs.ledger.views import OrderView, PlanRow
+from jobs.ledger.views import OrderView
 from jobs.model import Reason
 from web.plans import Shares, queues, shares
 from web.words import order_state

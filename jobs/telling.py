@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +18,6 @@ from types import MappingProxyType
 from jobs.model import Role
 
 DAY_MIN = 24 * 60
-#: Plain letters only: what else mail servers might take is not worth a second way to write it.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-_MOST_ADDRESS = 254
 
 
 class Kind(enum.StrEnum):
@@ -392,17 +388,6 @@ _REST_S = (30, 60, 120, 300, 900)
 def next_try(tries: int, now: datetime) -> datetime:
     """Return when a letter that could not be sent `tries` times (>= 1) is tried again."""
     return now + timedelta(seconds=_REST_S[min(tries, len(_REST_S)) - 1])
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text can be an address of mail."""
-    return len(text) <= _MOST_ADDRESS and _ADDRESS.fullmatch(text) is not None
-
-
-def mail_in(contact: str) -> str:
-    """Return the address of mail in what a requester gave, a telephone number beside it or not; "" for none."""
-    words = re.split(r"[\s/;,<>()]+", contact)
-    return next((word for word in words if is_address(word)), "")
 
 
 def clock_of(minutes: int) -> time:

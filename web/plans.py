@@ -9,7 +9,8 @@ from datetime import datetime
 from itertools import groupby
 
 from jobs.chances import Queue
-from jobs.ledger.views import OrderView, PlanRow
+from jobs.ledger.plan_rows import PlanRow
+from jobs.ledger.views import OrderView
 from jobs.model import OrderState, ReasonCode
 
 

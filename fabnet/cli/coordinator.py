@@ -108,7 +108,7 @@ def mail_test(address: str, config: Path) -> None:
     """
     from fabnet.errors import ConfigError, LetterRefusedError, MailError
     from fabnet.mail import Mail, Post
-    from jobs.telling import is_address
+    from jobs.addresses import is_address
 
     if not is_address(address):
         raise click.UsageError(f"{address!r} is no address of mail")

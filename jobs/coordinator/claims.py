@@ -16,7 +16,7 @@ from jobs.coordinator.offers import dissolve
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.joining import Standing
-from jobs.ledger import labs, views
+from jobs.ledger import cells, labs, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
@@ -241,8 +241,8 @@ def _job(row: sqlite3.Row) -> WaitingJob:
         material=row["material"],
         seconds=row["seconds"],
         grams=row["grams"],
-        due=views.day(row["due"]),
-        created_at=views.moment(row["created_at"]),
+        due=cells.day(row["due"]),
+        created_at=cells.moment(row["created_at"]),
         pieces=row["pieces"],
         attempt=None if row["attempt"] is None else AttemptState(row["attempt"]),
     )
@@ -281,6 +281,6 @@ def _not_for(
         | {
             (row["order_id"], row["part_id"])
             for row in rows
-            if any(each.code is ReasonCode.BED for each in views.reasons_of(row["reasons"]))
+            if any(each.code is ReasonCode.BED for each in cells.reasons_of(row["reasons"]))
         }
     )

@@ -14,7 +14,7 @@ from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.law import Books
-from jobs.ledger import needs, parcels, views
+from jobs.ledger import cells, needs, parcels, views
 from jobs.ledger.books import books
 from jobs.ledger.rows import absorb, event, live_attempt, tell
 from jobs.ledger.store import Ledger
@@ -41,8 +41,8 @@ def ask(db: sqlite3.Connection, age: timedelta, now: datetime) -> int:
         due = must_ask(
             created_at=order.created_at,
             due=order.request.due,
-            asked_at=views.when(row["need_asked_at"]),
-            answered_at=views.when(row["need_answered_at"]),
+            asked_at=cells.when(row["need_asked_at"]),
+            answered_at=cells.when(row["need_answered_at"]),
             now=now,
             age=age,
         )

@@ -24,7 +24,7 @@ from jobs.assign import (
 from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, move
 from jobs.joining import Standing
-from jobs.ledger import labs, views
+from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, tell
@@ -83,8 +83,8 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             node=row["node"],
             printer=row["printer"],
             seconds=row["seconds"],
-            due=views.day(row["due"]),
-            created_at=views.moment(row["created_at"]),
+            due=cells.day(row["due"]),
+            created_at=cells.moment(row["created_at"]),
             tail=(row["order_id"], row["part_id"]) in tails,
         )
         for row in rows.values()
@@ -225,7 +225,7 @@ def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
         attempt=None if row["attempt_state"] is None else AttemptState(row["attempt_state"]),
         words=row["reason"] or "",
         online=bool(row["online"]),
-        gone_since=views.when(gone if row["online"] else row["seen_at"]),
+        gone_since=cells.when(gone if row["online"] else row["seen_at"]),
         fault=row["fault"] or "",
         paused=bool(row["paused"]),
         loaded=None if facts is None else facts.works_in,

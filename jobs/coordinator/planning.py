@@ -19,7 +19,7 @@ from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, bed_of, fits_of
 from jobs.fleet import FleetPrinter, Need, km_between
-from jobs.ledger import labs, recalls, views
+from jobs.ledger import cells, labs, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
 from jobs.ledger.reviews import NOT_STOPPED
@@ -84,7 +84,7 @@ def snapshot(
                 part_id=row["part_id"],
                 pieces=row["deficit"],
                 per_kit=part.per_kit,
-                due=views.day(row["due"]),
+                due=cells.day(row["due"]),
                 declined=tuple(sorted(declined.get((row["order_id"], row["part_id"]), {}).items())),
                 materials=part.materials,
                 mesh_sha256=part.source_sha256,

@@ -14,7 +14,7 @@ import msgspec
 
 from jobs.doubles import plain_place, ways
 from jobs.errors import NotFoundError, RefusedError
-from jobs.ledger import complaints, notices, views
+from jobs.ledger import cells, complaints, notices, views
 from jobs.ledger.complaints import Complaint
 from jobs.ledger.notices import NoticeView
 from jobs.ledger.rows import event
@@ -133,8 +133,8 @@ def _drives(db: sqlite3.Connection, now: datetime) -> tuple[Drive, ...]:
             what=row["what"],
             id=row["id"],
             name=row["name"],
-            at=views.moment(row["at"]),
-            over=row["over"] is not None and views.moment(row["over"]) <= now,
+            at=cells.moment(row["at"]),
+            over=row["over"] is not None and cells.moment(row["over"]) <= now,
         )
         for row in db.execute(f"{_DRIVES} order by at, id").fetchall()
     )

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 
+from jobs.addresses import is_address, mail_in
 from jobs.coordinator.people import person
 from jobs.errors import InvalidFieldError
 from jobs.ledger import complaints, labs, notices
@@ -31,8 +32,6 @@ from jobs.telling import (
     alarms,
     due,
     hello,
-    is_address,
-    mail_in,
 )
 
 _MOST_WEBHOOK = 500

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger.views import moment, when
+from jobs.ledger.cells import moment, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

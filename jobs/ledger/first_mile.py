@@ -12,8 +12,8 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.first_mile import OPEN, Goods, PickupState, way
+from jobs.ledger.cells import moment, when
 from jobs.ledger.rows import event
-from jobs.ledger.views import moment, when
 from jobs.model import LotState
 
 

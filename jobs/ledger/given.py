@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.ledger.views import moment
+from jobs.ledger.cells import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

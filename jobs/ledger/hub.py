@@ -9,7 +9,7 @@ from datetime import datetime
 
 from designs.regulation import profiles
 from jobs.hub import Gate, Rule, Scope, gate
-from jobs.ledger.views import moment, when
+from jobs.ledger.cells import moment, when
 from jobs.model import BatchState
 
 

@@ -15,7 +15,8 @@ from jobs.errors import NotFoundError
 from jobs.fleet import SILENT_AFTER, is_silent
 from jobs.hours import in_week_s
 from jobs.joining import Standing
-from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of, when
+from jobs.ledger.cells import when
+from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
 from jobs.messages import Config
 from jobs.model import AttemptRef

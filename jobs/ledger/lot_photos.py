@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger.views import moment
+from jobs.ledger.cells import moment
 from jobs.model import Role
 
 

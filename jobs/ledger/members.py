@@ -12,7 +12,7 @@ import msgspec
 
 from jobs.errors import NotFoundError
 from jobs.joining import Hosted, Standing, fingerprint
-from jobs.ledger.views import moment, when
+from jobs.ledger.cells import moment, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.ledger.views import when
+from jobs.ledger.cells import when
 from jobs.model import BatchState, OrderState
 from jobs.needs import is_open
 

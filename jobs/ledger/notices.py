@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from jobs.ledger.views import moment, when
+from jobs.ledger.cells import moment, when
 from jobs.model import Role
 from jobs.retention import DAYS, Kept
 from jobs.telling import Channel, Kind, Listener, Notice, Told, next_try

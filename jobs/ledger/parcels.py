@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger import bought, views
+from jobs.ledger import bought, cells, views
 from jobs.ledger.rows import event
 from jobs.ledger.runs import Run, run
 from jobs.ledger.views import BatchView
@@ -61,7 +61,7 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
         carrier=row["carrier"],
         tracking=row["tracking"],
         run=run(db, row["run"]) if row["run"] else None,
-        handed_at=views.when(row["handed_at"]),
+        handed_at=cells.when(row["handed_at"]),
     )
 
 
@@ -89,8 +89,8 @@ def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
             good=row["good"],
             accepted=row["accepted"],
             material=row["material"],
-            made_at=views.moment(row["created_at"]),
-            inspected_at=views.when(row["inspected_at"]),
+            made_at=cells.moment(row["created_at"]),
+            inspected_at=cells.when(row["inspected_at"]),
         )
         for row in rows
     )

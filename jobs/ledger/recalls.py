@@ -12,8 +12,8 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.ledger import parcels
+from jobs.ledger.cells import moment, when
 from jobs.ledger.rows import absorb, add_deficit, event
-from jobs.ledger.views import moment, when
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
 from jobs.recall import Cause, Recall, RecallKind, counting
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from designs.model import ReviewState, Revision
-from jobs.ledger import views
+from jobs.ledger import cells
 
 #: What an acceptance says that speaks of a part in the breathing path, in English or French.
 _BREATHING = re.compile(r"breath|respir", re.IGNORECASE)
@@ -75,9 +75,9 @@ def review(db: sqlite3.Connection, revision_id: str, today: date) -> Review:
             use=row["use"],
             document=row["document"],
             document_sha256=row["document_sha256"],
-            until=views.day(row["until"]),
+            until=cells.day(row["until"]),
             by=row["by_person"],
-            at=views.moment(row["at"]),
+            at=cells.moment(row["at"]),
         )
         for row in db.execute(
             "select * from acceptance where revision_id = ? order by until desc, at desc",
@@ -113,7 +113,7 @@ def profile_choice(db: sqlite3.Connection, revision_id: str) -> ProfileChoice | 
     ).fetchone()
     if row is None:
         return None
-    return ProfileChoice(profile=row["profile"], by=row["by_person"], at=views.moment(row["at"]))
+    return ProfileChoice(profile=row["profile"], by=row["by_person"], at=cells.moment(row["at"]))
 
 
 def lacks_breathing_review(db: sqlite3.Connection, revision: Revision, today: date) -> bool:
@@ -140,7 +140,7 @@ def withdrawal(db: sqlite3.Connection, revision_id: str) -> Withdrawal | None:
     row = db.execute("select * from withdrawal where revision_id = ?", (revision_id,)).fetchone()
     if row is None:
         return None
-    return Withdrawal(reason=row["reason"], by=row["by_person"], at=views.moment(row["at"]))
+    return Withdrawal(reason=row["reason"], by=row["by_person"], at=cells.moment(row["at"]))
 
 
 def held_lots(db: sqlite3.Connection, order_id: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from jobs.errors import NotFoundError
-from jobs.ledger.views import day, moment, when
+from jobs.ledger.cells import day, moment, when
 from jobs.model import BatchState, StopOutcome
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from jobs.hub import Gate
 from jobs.ledger import hub
+from jobs.ledger.cells import when
 from jobs.ledger.first_mile import Pickup
-from jobs.ledger.views import when
 from jobs.model import BatchState, LotState
 from jobs.stations import Bag
 

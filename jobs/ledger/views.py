@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import date, datetime
-
-import msgspec
+from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.law import Books
 from jobs.ledger.books import books
+from jobs.ledger.cells import day, moment, reasons_of, when
 from jobs.ledger.history import EventView, events_of
+from jobs.ledger.plan_rows import PlanRow, plan_rows
 from jobs.lifecycle import AttemptState
 from jobs.model import (
     AttemptRef,
     BatchState,
-    JobState,
     LotState,
     Order,
     OrderState,
@@ -35,28 +34,6 @@ class LineView:
     part_id: str
     books: Books
     reasons: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRow:
-    """What one printer has of an order's part, and why it has nothing or no more.
-
-    Pieces and plates are those of all its jobs that were not taken back; the rest is what the last
-    plan said.
-    """
-
-    part_id: str
-    node: str
-    printer: str
-    pieces: int
-    plates: int
-    plates_left: int  # of them, those whose parts nobody has counted
-    late: int  # pieces that the last plan expected after the day
-    grams: float
-    km: float | None
-    done_at: datetime | None  # when its last plate was expected
-    reasons: tuple[Reason, ...]
-    at: datetime  # of the last plan: its reasons held then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,26 +134,6 @@ class OrderView:
     events: tuple[EventView, ...]
     #: Nobody could have printed all that the last plan placed before then; None where it is not known.
     not_before: datetime | None = None
-
-
-def when(text: str | None) -> datetime | None:
-    """Read a time of the ledger."""
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def moment(text: str) -> datetime:
-    """Read a time of the ledger that is never missing."""
-    return datetime.fromisoformat(text)
-
-
-def day(text: str) -> date:
-    """Read a date of the ledger."""
-    return date.fromisoformat(text)
-
-
-def reasons_of(text: str) -> tuple[Reason, ...]:
-    """Read a column of reasons."""
-    return msgspec.json.decode(text, type=tuple[Reason, ...])
 
 
 def order_of(row: sqlite3.Row) -> Order:
@@ -364,17 +321,6 @@ def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
     )
 
 
-_PLAN = f"""
-select p.*, coalesce(j.made, 0) as made, coalesce(j.jobs, 0) as jobs, coalesce(j.made_g, 0) as made_g,
- coalesce(j.jobs_left, 0) as jobs_left
-from plan_row p left join (select order_id, part_id, node, printer, sum(pieces) as made,
-   count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left
-   from job where state != '{JobState.DISSOLVED}' group by order_id, part_id, node, printer
- ) j using (order_id, part_id, node, printer)
-where order_id = ? order by part_id, node, printer
-"""
-
-
 def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
     """Return all about one order.
 
@@ -388,30 +334,13 @@ def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
     }
     lots = db.execute(_LOTS + " where l.order_id = ? order by l.created_at, l.code", (order_id,))
     batches = db.execute("select id from batch where order_id = ? order by packed_at", (order_id,))
-    plan = db.execute(_PLAN, (order_id,))
     return OrderView(
         order=found,
         lines=tuple(
             LineView(part_id=b.part_id, books=b, reasons=lines[b.part_id])
             for b in books(db, order_id)
         ),
-        plan=tuple(
-            PlanRow(
-                part_id=r["part_id"],
-                node=r["node"],
-                printer=r["printer"],
-                pieces=r["made"],
-                plates=r["jobs"],
-                plates_left=r["jobs_left"],
-                late=r["late"],
-                grams=r["made_g"],
-                km=r["km"],
-                done_at=when(r["done_at"]),
-                reasons=reasons_of(r["reasons"]),
-                at=moment(r["at"]),
-            )
-            for r in plan
-        ),
+        plan=plan_rows(db, order_id),
         attempts=attempts_of(db, order_id),
         lots=tuple(_lot(db, r) for r in lots.fetchall()),
         batches=tuple(batch(db, r[0]) for r in batches.fetchall()),

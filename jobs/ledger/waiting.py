@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from jobs.joining import Standing
-from jobs.ledger import first_mile, hub, views
+from jobs.ledger import cells, first_mile, hub, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
 from jobs.ledger.needs import OPEN
@@ -75,13 +75,13 @@ def waiting(
                     key=r["id"],
                     order_id=r["id"],
                     text=r["place"],
-                    since=views.moment(r["created_at"]),
+                    since=cells.moment(r["created_at"]),
                 )
             )
         found += [
             Waiting(
                 kind="need", key=r["id"], order_id=r["id"], text=r["place"],
-                since=views.moment(r["need_asked_at"]),
+                since=cells.moment(r["need_asked_at"]),
             )
             for r in db.execute(
                 f"select * from orders o where o.state = ? and {OPEN}", (OrderState.CONFIRMED,)
@@ -140,7 +140,7 @@ def _with_people(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
     return [
         Waiting(
             kind=kind, key=str(a.ref), order_id=a.order_id, text=a.printer,
-            since=a.started_at or a.granted_at or views.moment(row["created_at"]),
+            since=a.started_at or a.granted_at or cells.moment(row["created_at"]),
             node=a.node, printer=a.printer,
         )
         for kind, rows in (("offer", offers), ("print", by_hand))
@@ -163,7 +163,7 @@ def _at_hub(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
 
 
 def _thing(kind: str, key: str, order_id: str, text: object, since: str) -> Waiting:
-    return Waiting(kind=kind, key=key, order_id=order_id, text=str(text), since=views.moment(since))
+    return Waiting(kind=kind, key=key, order_id=order_id, text=str(text), since=cells.moment(since))
 
 
 def _bags(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:

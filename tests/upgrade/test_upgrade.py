@@ -12,7 +12,7 @@ from fabnet.errors import JournalError
 from fabnet.node.home import adopt
 from fabnet.node.journal import COORDINATOR, Journal
 from jobs.errors import LedgerError
-from jobs.ledger import labs, streams, views
+from jobs.ledger import cells, labs, streams, views
 from jobs.ledger.books import audit, books
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
@@ -80,7 +80,7 @@ def test_an_old_journal_opens_on_its_machine_with_all_it_promised(old):
     assert len(streams.unacknowledged(journal.reading, COORDINATOR, 99)) == 5
     assert journal.used_g("s1") == 33.0
     with journal.transaction() as db:
-        assert not journal.intend(db, printed.ref, "p1", views.moment("2026-11-24T12:00:00+00:00"))
+        assert not journal.intend(db, printed.ref, "p1", cells.moment("2026-11-24T12:00:00+00:00"))
     journal.close()
 
 

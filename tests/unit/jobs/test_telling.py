@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.addresses import is_address, mail_in
 from jobs.ledger.waiting import URGENCY
 from jobs.model import Role
 from jobs.telling import (
@@ -25,8 +26,6 @@ from jobs.telling import (
     alarms,
     due,
     hello,
-    is_address,
-    mail_in,
     next_try,
 )
 

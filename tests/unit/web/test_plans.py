@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from jobs.law import Books
-from jobs.ledger.views import LineView, OrderView, PlanRow
+from jobs.ledger.plan_rows import PlanRow
+from jobs.ledger.views import LineView, OrderView
 from jobs.model import Order, OrderState, Reason, ReasonCode, Request
 from web.plans import late, shares
 

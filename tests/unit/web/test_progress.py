@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from jobs.chances import Likely
 from jobs.law import Books
-from jobs.ledger.views import LineView, OrderView, PlanRow
+from jobs.ledger.plan_rows import PlanRow
+from jobs.ledger.views import LineView, OrderView
 from jobs.model import Order, OrderState, Reason, ReasonCode, Request
 from web.progress import Cause, StepState, counts, expected, lab_count, lateness, steps
 from web.words import order_state

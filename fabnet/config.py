@@ -1,27 +1,22 @@
-"""Configuration files of coordinator and node: TOML to frozen values, checked.
+"""Configuration files of coordinator and node: frozen values, checked.
 
-An unknown key is an error that names the nearest known one. Secrets live in files of their own
+Leaves reading TOML to `fabnet.toml_file`. Secrets live in files of their own
 beside the configuration, readable by their owner only.
 """
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
 
 from designs.model import BY_PEOPLE, PRINTED
 from fabnet import clock
 from fabnet.errors import ConfigError
+from fabnet.toml_file import load, read
 from fabnet.wire import is_node_id
-from firmware_profiles.errors import plain_words
 from jobs.addresses import is_address
 from jobs.assign import LOOK_AHEAD_S
 from jobs.errors import InvalidFieldError
@@ -30,7 +25,6 @@ from jobs.joining import is_loopback
 from jobs.retention import DAYS, Kept
 from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H
 
-_T = TypeVar("_T")
 #: An owner's own machine presets are in this folder of a node's data_dir, under machines/.
 OWN_PROFILES = "profiles"
 #: What a spool's id begins with that Spoolman keeps; its number there follows.
@@ -173,7 +167,7 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
     Raises:
         ConfigError: naming the file and the field.
     """
-    found = _load(path, CoordinatorConfig)
+    found = load(path, CoordinatorConfig, tables={"tls": TlsFiles, "mail": MailConfig})
     for name in ("port", "broker_port", "websocket_port"):
         least = 0 if name == "websocket_port" else 1
         if not least <= getattr(found, name) <= 65535:  # noqa: PLR2004 - TCP ports
@@ -229,7 +223,7 @@ def load_node(path: Path) -> NodeConfig:
     Raises:
         ConfigError: naming the file and the field.
     """
-    found = _load(path, NodeConfig)
+    found = load(path, NodeConfig, lists={"printers": PrinterConfig})
     if not is_node_id(found.id):
         raise ConfigError(str(path), "id", "1 to 32 of a-z, 0-9 and inner hyphens")
     try:
@@ -375,7 +369,7 @@ def is_node_file(path: Path) -> bool:
     Raises:
         ConfigError: it cannot be read.
     """
-    return "coordinator" in _read(path)
+    return "coordinator" in read(path)
 
 
 def machine_id() -> str:
@@ -384,39 +378,3 @@ def machine_id() -> str:
         if path.exists() and (text := path.read_text(encoding="ascii").strip()):
             return text
     return "unnamed"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(str(path), "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), "", f"is no TOML: {error}") from error
-
-
-def _load(path: Path, kind: type[_T]) -> _T:
-    data = _read(path)
-    _refuse_unknown(path, data, kind, "")
-    for name, table in (("tls", TlsFiles), ("mail", MailConfig)):
-        if isinstance(data.get(name), dict):
-            _refuse_unknown(path, data[name], table, f"{name}.")
-    if kind is NodeConfig:
-        for printer in data.get("printers", ()):
-            if isinstance(printer, dict):
-                _refuse_unknown(path, printer, PrinterConfig, "printers.")
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at ")
-        raise ConfigError(str(path), where.strip("`$."), plain_words(text)) from error
-
-
-def _refuse_unknown(path: Path, data: dict[str, Any], kind: type, prefix: str) -> None:
-    known = [field.name for field in fields(kind)]
-    for key in data:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0)
-            raise ConfigError(
-                str(path), prefix + key, f"is no known key; did you mean {near[0]!r}?"
-            )

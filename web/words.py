@@ -1,27 +1,24 @@
 """What states, reasons and events are called on pages, in the reader's language.
 
-Leaves whole sentences of a page to its template.
+Leaves figures to `web.figures`, and whole sentences of a page to its template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 
 from flask import Flask
 
-from jobs import hours as hours_of_week
-from jobs.errors import InvalidFieldError
 from jobs.law import Books
 from jobs.ledger.history import EventView
 from jobs.lifecycle import STOPPABLE
 from jobs.model import OrderState, Reason, ReasonCode
+from web.figures import age, counted, duration, hours, inspected, received
 from web.language import (
     Lazy,
     day_words,
     lazy_gettext,
-    local_days,
     month_words,
     ngettext,
     number,
@@ -61,8 +58,6 @@ _TOLD: Words = MappingProxyType(
     }
 )
 _TAKEN_BACK = "taken back: "
-#: From so many hours on an age is told in days.
-_DAYS_FROM_H = 48
 
 PLAIN_REASONS: Words = MappingProxyType(
     {
@@ -263,36 +258,6 @@ def _with_figures(code: ReasonCode, needed: float, available: float) -> str:
     return ""
 
 
-def hours(text: str) -> str:
-    """Return hours of a week in words; `text` is as `jobs.hours` reads it."""
-    try:
-        week = hours_of_week.parse(text)
-    except InvalidFieldError:
-        return text
-    if week.always:
-        return _("around the clock")
-    return local_days(text, hours_of_week.DAYS)
-
-
-def counted(good: int, scrap: int) -> str:
-    """Return what a maker has counted, in pieces."""
-    one = ngettext("%(num)s good", "%(num)s good", good)
-    return ", ".join((one, ngettext("%(num)s scrap", "%(num)s scrap", scrap)))
-
-
-def inspected(accepted: int, rejected: int) -> str:
-    """Return what an inspection found, in pieces."""
-    one = ngettext("%(num)s accepted", "%(num)s accepted", accepted)
-    return ", ".join((one, ngettext("%(num)s rejected", "%(num)s rejected", rejected)))
-
-
-def received(good: int, refused: int, lost: int) -> str:
-    """Return what a requester has counted in, in pieces."""
-    one = ngettext("%(num)s received", "%(num)s received", good)
-    two = ngettext("%(num)s refused", "%(num)s refused", refused)
-    return ", ".join((one, two, ngettext("%(num)s lost", "%(num)s lost", lost)))
-
-
 def _event_figures(found: EventView) -> str:
     data = found.data
     match found.kind:
@@ -346,23 +311,6 @@ def event(found: EventView) -> str:
     why = str(PLAIN_REASONS.get(why, why)) if found.kind == "taken-back" else told(why)
     details = ", ".join(part for part in (_event_figures(found), why) if part)
     return f"{words} ({details})" if details else words
-
-
-def age(since: datetime, now: datetime) -> str:
-    """Return how long something has waited, to the hour, from two days on to the day."""
-    hours = max(0, int((now - since).total_seconds() // 3600))
-    if hours < _DAYS_FROM_H:
-        return _("%(hours)s h", hours=hours)
-    return ngettext("%(num)s day", "%(num)s days", hours // 24)
-
-
-def duration(seconds: float) -> str:
-    """Return how long something takes, to the minute."""
-    minutes = max(1, round(seconds / 60))
-    if minutes < 60:  # noqa: PLR2004 - minutes of an hour
-        return _("%(minutes)s min", minutes=minutes)
-    hours, minutes = divmod(minutes, 60)
-    return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{minutes:02}")
 
 
 def register(app: Flask) -> None:

@@ -25,7 +25,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role, StopOutcome
 from printers.model import PrinterState
 from tests.unit.web.test_card_names import attempt
-from web import language, states, titles, words
+from web import figures, language, states, titles, words
 from web.forms import HAND_REASONS, REFUSALS, SCRAP_REASONS, STOP_REASONS
 
 HERE = Path(web.__file__).parent
@@ -175,9 +175,9 @@ def test_reasons_say_the_rule_with_its_numbers(reason, said):
 )
 def test_hours_in_words(text, english, french):
     with in_language("en"):
-        assert words.hours(text) == (english or text)
+        assert figures.hours(text) == (english or text)
     with in_language("fr"):
-        assert words.hours(text) == french
+        assert figures.hours(text) == french
 
 
 def an_event(kind, **data):
@@ -234,7 +234,7 @@ def test_history_in_words(event, said):
 )
 def test_durations(seconds, said):
     with in_language("en"):
-        assert words.duration(seconds) == said
+        assert figures.duration(seconds) == said
 
 
 def test_our_own_designs_have_titles_in_both_languages():
@@ -270,12 +270,12 @@ def test_the_first_of_a_month_in_french(day, french, english):
 
 def test_one_and_none_are_no_plural_in_french():
     with in_language("fr"):
-        assert words.counted(1, 0) == "1 bonne, 0 ratée"
-        assert words.counted(2, 3) == "2 bonnes, 3 ratées"
-        assert words.inspected(1, 2) == "1 acceptée, 2 rejetées"
-        assert words.received(1, 0, 2) == "1 reçue, 0 refusée, 2 perdues"
+        assert figures.counted(1, 0) == "1 bonne, 0 ratée"
+        assert figures.counted(2, 3) == "2 bonnes, 3 ratées"
+        assert figures.inspected(1, 2) == "1 acceptée, 2 rejetées"
+        assert figures.received(1, 0, 2) == "1 reçue, 0 refusée, 2 perdues"
     with in_language("en"):
-        assert words.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
+        assert figures.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_nothing_is_guessed(catalogue):
     assert [m.id for m in catalogue if m.fuzzy] == []
 
 
-def figures(text):
+def slots(text):
     return set(re.findall(r"%\((\w+)\)[sd]", text))
 
 
@@ -401,11 +401,11 @@ def wrong_figures(message):
     many = message.pluralizable
     english = message.id if many else (message.id,)
     french = message.string if many else (message.string,)
-    known = set().union(*map(figures, english))
+    known = set().union(*map(slots, english))
     # One of a thing may be said without its number.
     free = {"num"} if many else set()
     return [said for meant, said in zip(english, french, strict=True)
-            if not figures(meant) - free <= figures(said) <= known]  # fmt: skip
+            if not slots(meant) - free <= slots(said) <= known]  # fmt: skip
 
 
 def test_every_figure_of_the_english_is_in_the_french(catalogue):

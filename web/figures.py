@@ -1,0 +1,60 @@
+"""Figures in words, in the reader's language: what was counted, how long something takes or waits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs import hours as hours_of_week
+from jobs.errors import InvalidFieldError
+from web.language import gettext as _
+from web.language import local_days, ngettext
+
+#: From so many hours on an age is told in days.
+_DAYS_FROM_H = 48
+
+
+def hours(text: str) -> str:
+    """Return hours of a week in words; `text` is as `jobs.hours` reads it."""
+    try:
+        week = hours_of_week.parse(text)
+    except InvalidFieldError:
+        return text
+    if week.always:
+        return _("around the clock")
+    return local_days(text, hours_of_week.DAYS)
+
+
+def counted(good: int, scrap: int) -> str:
+    """Return what a maker has counted, in pieces."""
+    one = ngettext("%(num)s good", "%(num)s good", good)
+    return ", ".join((one, ngettext("%(num)s scrap", "%(num)s scrap", scrap)))
+
+
+def inspected(accepted: int, rejected: int) -> str:
+    """Return what an inspection found, in pieces."""
+    one = ngettext("%(num)s accepted", "%(num)s accepted", accepted)
+    return ", ".join((one, ngettext("%(num)s rejected", "%(num)s rejected", rejected)))
+
+
+def received(good: int, refused: int, lost: int) -> str:
+    """Return what a requester has counted in, in pieces."""
+    one = ngettext("%(num)s received", "%(num)s received", good)
+    two = ngettext("%(num)s refused", "%(num)s refused", refused)
+    return ", ".join((one, two, ngettext("%(num)s lost", "%(num)s lost", lost)))
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Return how long something has waited, to the hour, from two days on to the day."""
+    hours = max(0, int((now - since).total_seconds() // 3600))
+    if hours < _DAYS_FROM_H:
+        return _("%(hours)s h", hours=hours)
+    return ngettext("%(num)s day", "%(num)s days", hours // 24)
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes, to the minute."""
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:  # noqa: PLR2004 - minutes of an hour
+        return _("%(minutes)s min", minutes=minutes)
+    hours, minutes = divmod(minutes, 60)
+    return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{minutes:02}")

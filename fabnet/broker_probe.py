@@ -1,6 +1,6 @@
 """The probe of a broker: connections that say what no node of ours says, and who listens meanwhile.
 
-With `fabnet.link` the only module that knows paho. Leaves what is tried to `fabnet.broker_attacks`.
+With `fabnet.link` the only module that knows paho. Leaves what is tried to `fabnet.broker_acts`.
 """
 
 from __future__ import annotations

@@ -122,23 +122,7 @@ def create_app(
         slices: slices plates for nodes that cannot.
     """
     app = Flask(__name__)
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        SESSION_COOKIE_NAME="fabnet",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.secure_cookies,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
-        MAX_CONTENT_LENGTH=_MOST_BYTES,
-        MAX_FORM_MEMORY_SIZE=_MOST_BYTES,
-        SEND_FILE_MAX_AGE_DEFAULT=_YEAR_S,  # addresses of static files carry their hash
-        # The token lives as long as its session.
-        WTF_CSRF_TIME_LIMIT=None,
-        # It would ask for a Referer, which pages with a secret address do not send.
-        WTF_CSRF_SSL_STRICT=False,
-        RATELIMIT_STORAGE_URI="memory://",
-        RATELIMIT_STRATEGY="moving-window",
-    )
+    app.config.update(_flask_settings(settings))
     streams = Streams(
         lambda code: app.test_request_context(query_string={"lang": code}),
         auth.still,
@@ -172,13 +156,32 @@ def create_app(
     return app
 
 
+def _flask_settings(settings: WebSettings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SESSION_COOKIE_NAME": "fabnet",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.secure_cookies,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_hours),
+        "MAX_CONTENT_LENGTH": _MOST_BYTES,
+        "MAX_FORM_MEMORY_SIZE": _MOST_BYTES,
+        "SEND_FILE_MAX_AGE_DEFAULT": _YEAR_S,  # addresses of static files carry their hash
+        # The token lives as long as its session.
+        "WTF_CSRF_TIME_LIMIT": None,
+        # It would ask for a Referer, which pages with a secret address do not send.
+        "WTF_CSRF_SSL_STRICT": False,
+        "RATELIMIT_STORAGE_URI": "memory://",
+        "RATELIMIT_STRATEGY": "moving-window",
+    }
+
+
 def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None:
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
     for module in _PAGES:
         app.register_blueprint(module.pages)
     # Only orders that were placed count, and addresses that are written to, and only sign-ins
-    # that failed: who mistypes a form or
-    # shares an address with a whole hospital is not locked out by it.
+    # that failed: who mistypes a form or shares an address with a whole hospital is not locked out.
     tries = settings.tries_per_hour
     for endpoint, most, counts in (
         ("requesters.ask", settings.orders_per_hour, _placed),

@@ -23,8 +23,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import re
-import selectors
 import signal
 import statistics
 import subprocess
@@ -32,7 +30,6 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -49,8 +46,8 @@ from jobs.messages import Capabilities, PrinterChange, PrinterTele, ReportState,
 from jobs.model import Role
 from printers.model import PrinterState
 from tests.bench.bench_ingest import a_port
+from tests.bench.readers import Readers
 from tests.doubles.crowd import Crowd
-from tests.doubles.viewers import Viewer, cookie_of, live_of, sign_in
 from tests.doubles.world import World, some_facts
 from web.auth import hash_password
 
@@ -58,8 +55,6 @@ PASSWORD = "of-the-bench"
 PERIOD_S = 10.0  # of a node's telemetry, as `fabnet.node.uplink` has it
 MAKERS = 5
 FIRST_C = 100  # the first temperature; each word of a node is a degree warmer
-_PART = re.compile(rb'data-part=\\?"(lab-\d+)')
-_NOZZLE = re.compile(rb"<b>(\d+)[\s\xc2\xa0\xe2\x80\xaf]*\xc2\xb0C")
 
 
 def names_of(labs):
@@ -168,107 +163,6 @@ class Bare:
 # --- the readers
 
 
-def states_of(html):
-    """Return node and temperature of each lab in the HTML of a page or a part."""
-    parts = list(_PART.finditer(html))
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        found = _NOZZLE.search(html, part.end(), following.start() if following else len(html))
-        if found:
-            yield part[1].decode(), int(found[1])
-
-
-class Readers:
-    """All who look; `seen` is, for each, when she first saw a temperature of a node."""
-
-    def __init__(self, url, address, count):
-        self.address, self.url = address, url
-        logins = ["steward", *names_of(MAKERS)]
-        self.cookies = []
-        for login in logins:
-            session, cookie = sign_in(url, login, PASSWORD)
-            self.cookies.append((session, cookie))
-        self.count = count
-        self.bytes = 0
-        self.page_s = []
-        self.seen = [{} for _ in range(count)]
-
-    def _one(self, number):
-        session, _ = self.cookies[0 if number % 2 else number // 2 % len(self.cookies)]
-        return session, ("fr", "en")[number // 2 % 2]
-
-    def follow(self, there, stop):
-        """Open the streams, say so, and read them until told to stop."""
-        pages = {}
-        with ExitStack() as stack, selectors.DefaultSelector() as selector:
-            for number in range(self.count):
-                session, language = self._one(number)
-                kind = (id(session), language)
-                if kind not in pages:
-                    headers = {"Accept-Language": language}
-                    pages[kind] = session.get(f"{self.url}/fleet", headers=headers, timeout=60).text
-                viewer = Viewer(
-                    self.address, live_of(pages[kind]), cookie_of(session),
-                    headers=[f"Accept-Language: {language}"],
-                )  # fmt: skip
-                stack.callback(viewer.close)
-                if viewer.opened() != 200:
-                    raise RuntimeError(f"no stream: {viewer.status}")
-                selector.register(viewer, selectors.EVENT_READ, number)
-            there.set()
-            while not stop.is_set():
-                for key, _ in selector.select(0.1):
-                    self._take(key.data, key.fileobj.read())
-
-    def _take(self, number, events):
-        at = time.monotonic()
-        for event in events:
-            self.bytes += len(event.data)
-            if event.kind != "part":
-                continue
-            _, html = json.loads(event.data)
-            for state in states_of(html.encode()):
-                self.seen[number].setdefault(state, at)
-
-    def poll(self, there, stop, every_s):
-        """Fetch the page again and again, each reader in a thread, until told to stop."""
-
-        def one(number):
-            session, language = self._one(number)
-            due = time.monotonic() + every_s * number / self.count
-            while not stop.wait(max(0.0, due - time.monotonic())):
-                begun = time.monotonic()
-                due = max(due + every_s, begun)
-                answer = session.get(
-                    f"{self.url}/fleet", headers={"Accept-Language": language}, timeout=60
-                )
-                at = time.monotonic()
-                self.page_s.append(at - begun)
-                self.bytes += len(answer.content)
-                for state in states_of(answer.content):
-                    self.seen[number].setdefault(state, at)
-
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(self.count)]
-        for thread in threads:
-            thread.start()
-        there.set()
-        for thread in threads:
-            thread.join()
-
-    def delays(self, said):
-        """Return how long each change took to each reader, and how many she never saw."""
-        found, missed = [], 0
-        for seen in self.seen:
-            for node, celsius, at, _ in said:
-                there = seen.get((node, celsius))
-                missed += there is None
-                if there is not None:
-                    found.append(there - at)
-        return found, missed
-
-
-# --- the run
-
-
 def used(pid):
     """Return seconds of a processor, and MiB of memory, of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -344,6 +238,7 @@ def measure(folder, args):
     build(folder / "data", args.labs, args.printers)
     print("the ledger is made", flush=True)
     process = coordinator(folder, http, broker, threads=args.threads)
+    logins = ("steward", *names_of(MAKERS))
     here, there = multiprocessing.Pipe()
     crowd = multiprocessing.get_context("spawn").Process(
         target=speak, args=(broker, second.port, args.labs, args.printers, there)
@@ -355,12 +250,12 @@ def measure(folder, args):
         here.recv()
         bare = Bare(second.port)
         time.sleep(2)
-        streams = Readers(url, ("127.0.0.1", http), args.viewers)
+        streams = Readers(url, ("127.0.0.1", http), args.viewers, logins, PASSWORD)
         cost, span = phase(streams, streams.follow, process.pid, args.seconds)
         print("streams:", cost, flush=True)
         polls, poll_cost, poll_span = None, {}, (0.0, 0.0)
         if args.poll_seconds:
-            polls = Readers(url, ("127.0.0.1", http), args.viewers)
+            polls = Readers(url, ("127.0.0.1", http), args.viewers, logins, PASSWORD)
             poll_cost, poll_span = phase(
                 polls,
                 lambda *events: polls.poll(*events, args.poll),
@@ -377,36 +272,47 @@ def measure(folder, args):
         process.wait(30)
         if crowd.pid:
             crowd.join(10)
-    mine = [each for each in said if span[0] <= each[2] < span[1]]
-    delays, missed = streams.delays(mine)
-    bound = [bare.seen[n, c] - at for n, c, _, at in mine if (n, c) in bare.seen]
     result = {
-        "p95_s": round(p95(delays), 4),
-        "p50_s": round(statistics.median(delays), 4),
-        "max_s": round(max(delays), 4),
-        "bound_p95_s": round(p95(bound), 4),
-        "ratio": round(p95(delays) / p95(bound), 1),
+        **by_streams(said, span, streams, bare),
         "viewers": args.viewers,
         "labs": args.labs,
         "printers": args.labs * args.printers,
-        "changes": len(mine),
-        "samples": len(delays),
-        "missed": missed,
         **cost,
         "threads": args.threads,
         "load": round(os.getloadavg()[0], 1),
     }
     if polls is not None:
-        theirs = [each for each in said if poll_span[0] <= each[2] < poll_span[1]]
-        delays, _ = polls.delays(theirs)
-        result |= {
-            "poll_p95_s": round(p95(delays), 4),
-            "poll_every_s": args.poll,
-            "poll_cores": poll_cost["cores"],
-            "poll_bytes_per_s": poll_cost["bytes_per_s"],
-            "poll_page_p95_s": round(p95(polls.page_s), 4),
-        }
+        result |= by_polls(said, poll_span, polls, args.poll, poll_cost)
     return result
+
+
+def by_streams(said, span, streams, bare):
+    """Return how late changes came to open pages by streams, and over the bare broker."""
+    mine = [each for each in said if span[0] <= each[2] < span[1]]
+    delays, missed = streams.delays(mine)
+    bound = [bare.seen[n, c] - at for n, c, _, at in mine if (n, c) in bare.seen]
+    return {
+        "p95_s": round(p95(delays), 4),
+        "p50_s": round(statistics.median(delays), 4),
+        "max_s": round(max(delays), 4),
+        "bound_p95_s": round(p95(bound), 4),
+        "ratio": round(p95(delays) / p95(bound), 1),
+        "changes": len(mine),
+        "samples": len(delays),
+        "missed": missed,
+    }
+
+
+def by_polls(said, span, polls, every_s, cost):
+    """Return the same for pages that ask anew every few seconds."""
+    delays, _ = polls.delays([each for each in said if span[0] <= each[2] < span[1]])
+    return {
+        "poll_p95_s": round(p95(delays), 4),
+        "poll_every_s": every_s,
+        "poll_cores": cost["cores"],
+        "poll_bytes_per_s": cost["bytes_per_s"],
+        "poll_page_p95_s": round(p95(polls.page_s), 4),
+    }
 
 
 def main(argv=None):

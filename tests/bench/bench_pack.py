@@ -131,12 +131,29 @@ def by_prusa(program, mesh, bed, most):
     return fits
 
 
+def on_presets(found, shadows, exact):
+    """Return how many copies of each part lie on the bed of each machine preset."""
+    rows = []
+    for name, preset in itertools.product(found, all_machines()):
+        bed = Bed(x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm)
+        layout = pack(shadows[name], bed, GAP_MM)
+        row = {
+            "part": name,
+            "preset": preset.name,
+            "margin_mm": preset.margin_mm,
+            "ours": len(layout.placements),
+            "broken": broken_rules(exact[name], layout),
+        }
+        rows.append(row)
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, help="nest in another order; the counts stay the same")
     seed = parser.parse_args().seed
     program = shutil.which("prusa-slicer")
-    table, presets, seconds = [], [], []
+    table, seconds = [], []
     with tempfile.TemporaryDirectory() as work:
         found = parts(Path(work))
         meshes = {name: read_canonical(path) for name, path in found.items()}
@@ -165,18 +182,7 @@ def main():
             }
             table.append(row)
             print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
-        for name, preset in itertools.product(found, all_machines()):
-            bed = Bed(x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm)
-            layout = pack(shadows[name], bed, GAP_MM)
-            presets.append(
-                {
-                    "part": name,
-                    "preset": preset.name,
-                    "margin_mm": preset.margin_mm,
-                    "ours": len(layout.placements),
-                    "broken": broken_rules(exact[name], layout),
-                }
-            )
+        presets = on_presets(found, shadows, exact)
     others = ("boxes", "prusa", "nest4", "nest24")
     worse = sum(row["ours"] < max(row[each] or 0 for each in others) for row in table)
     print(

@@ -77,6 +77,20 @@ def _grid(x, y, long, wide):
     return int((x + 5) // (long + 5)) * int((y + 5) // (wide + 5))
 
 
+def _plates(first, model, nozzle, petg, closed):
+    """Return the most pieces on a plate and minutes a piece, each by part and class of printers."""
+    most = np.zeros((len(PARTS), len(first)), np.int64)
+    piece_min = np.zeros(most.shape)
+    for c, p in enumerate(first):
+        for q, part in enumerate(PARTS):
+            size, _, faster = NOZZLES[nozzle[p]]
+            allowed = (not part[6] or petg[p]) and (not part[7] or closed[p]) and size <= part[8]
+            piece_min[q, c] = part[4] * faster
+            room = max(1, int((LONGEST_MIN - part[3]) // piece_min[q, c]))
+            most[q, c] = min(a_plate(part, MODELS[model[p]]), room) if allowed else 0
+    return most, piece_min
+
+
 def a_network(printers, rng, *, horizon_days=60, always=False, stock=None, ceiling_h=None):
     """Make labs and their printers; `stock` is how many kilogrammes each printer has, None for all."""
     sizes = []
@@ -111,15 +125,7 @@ def a_network(printers, rng, *, horizon_days=60, always=False, stock=None, ceili
     )
     good = np.clip(rng.beta(18, 2, labs)[node] + rng.normal(0, 0.02, printers), 0.7, 0.99)
     cls, first = classes_of(np.array([model, nozzle, closed, petg, hours[node]], dtype=np.float64))
-    most = np.zeros((len(PARTS), len(first)), np.int64)
-    piece_min = np.zeros(most.shape)
-    for c, p in enumerate(first):
-        for q, part in enumerate(PARTS):
-            size, _, faster = NOZZLES[nozzle[p]]
-            allowed = (not part[6] or petg[p]) and (not part[7] or closed[p]) and size <= part[8]
-            piece_min[q, c] = part[4] * faster
-            room = max(1, int((LONGEST_MIN - part[3]) // piece_min[q, c]))
-            most[q, c] = min(a_plate(part, MODELS[model[p]]), room) if allowed else 0
+    most, piece_min = _plates(first, model, nozzle, petg, closed)
     ceiling = np.inf if ceiling_h is None else ceiling_h * 60.0
     opened = [open_minutes(parse(h), 0, horizon_days * DAY_MIN // SLOT_MIN, ceiling) for h in HOURS]
     kilos = np.inf if stock is None else stock

@@ -55,6 +55,26 @@ WIDTHS = (360, 1440)
 OUT = Path("var/screenshots")
 
 
+#: Pages that have the same address in every world, by the name of their picture.
+ALWAYS = {
+    "sewer:waiting": "/waiting", "sewer:lab": "/my-lab",
+    "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep", "inspector:hub": "/hub",
+    "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
+    "maker:pickups": f"/labs/{NODE}/pickups", "home": "/", "ask": "/ask", "sign-in": "/sign-in",
+    "designs": "/designs", "nothing": "/nothing-here", "steward:waiting": "/waiting",
+    "steward:orders": "/orders", "steward:fleet": "/fleet", "steward:lab": f"/labs/{NODE}",
+    "steward:members": "/members", "steward:estimates": "/estimates",
+    "steward:lab-ender": "/labs/lab-asked", "inspector:waiting": "/waiting",
+    "inspector:orders": "/orders", "maker:waiting": "/waiting", "maker:lab": "/my-lab",
+    "maker:fleet": "/fleet", "maker:upkeep": f"/labs/{NODE}/printers/p1/upkeep",
+    "maker:given": f"/labs/{NODE}/given", "maker:leave": "/leave", "new:waiting": "/waiting",
+    "new:lab": "/my-lab", "new:given": "/labs/lab-new/given", "new:leave": "/leave",
+    "steward:designs": "/designs", "steward:told": "/told", "steward:list": "/orders/list",
+    "steward:recalls": "/recalls", "steward:bed": "/beds/lab-hand/p1", "maker:told": "/told",
+    "silent:waiting": "/waiting",
+}  # fmt: skip
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     """Serve a world until the block ends."""
@@ -68,6 +88,52 @@ def served(folder: Path) -> Iterator[Site]:
 def live_through(site: Site) -> dict[str, str]:
     """Let the network live; return the addresses of its pages by the name of their picture."""
     world = site.world
+    _sign_up(world)
+    order = site.busy_order()
+    _named(world, NODE, "Fablab Ancenis", "Prusa MK3S de gauche")
+    enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
+    site.joins("Atelier Nord")
+    add = replace(a_request(world.revision, 30), place="CHU de Nantes, réanimation chirurgicale")
+    asked = orders.place(world.ledger, add, world.revision, world.now)
+    counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
+    offer, by_hand = site.offer(), site.by_hand()
+    _labs_say(world)
+    received, recalled = _received(site), _received(site)
+    called = next(a.lot for a in world.attempts() if a.order_id == recalled and a.lot)
+    cause = Cause(kind=RecallKind.LOT, value=called)
+    recall = recalls.begin(
+        world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
+    )
+    parcels = _parcels(site)
+    _named(world, "lab-hand", "Chez Malo", "Prusa Mini", link="manual")
+    _named(world, site.out_of_sight(), "Fablab de Rezé", "Anycubic i3 Mega S")
+    join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
+    lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
+    lot_photos.add(world.ledger, counted.lot, [_photo()], "nour", world.now)
+    pickup, run = _fetched(site)
+    sewn = _sewn(site)
+    return ALWAYS | {
+        "sewer:make": f"/harvest/{sewn}", "run": run, "steward:pickup": f"/pickups/{pickup}",
+        "inspector:hub-lot-held": f"/l/{_at_hub(site)}", "maker:pickup": f"/pickups/{pickup}",
+        "design": f"/designs/{world.revision.id}", "follow": "/o/" + orders.link_of(world.ledger, order),
+        "follow-asked": "/o/" + asked.link,
+        "follow-received": "/o/" + orders.link_of(world.ledger, received),
+        "inspector:lot-photos": f"/l/{counted.lot}/photos", "lot": f"/l/{counted.lot}", **parcels,
+        "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",
+        "steward:order-received": f"/orders/{received}", "steward:lot-to-inspect": f"/l/{lot}",
+        "steward:offer": f"/offers/{offer}", "steward:by-hand": f"/harvest/{by_hand}",
+        "maker:stop": f"/attempts/{site.attempt}/stop", "maker:counted": f"/harvest/{counted.ref}",
+        "maker:harvest": f"/harvest/{site.attempt}", "label": f"/l/{counted.lot}/label",
+        "join": join, "join-phone": f"{join}?with=phone", "join-hands": f"{join}?with=hands",
+        "join-computer": f"{join}?with=computer",
+        "told-stop": f"/told/stop/{stop_token(b'k' * 32, Reader(login='camille', to='c@example.org'))}",
+        "steward:design": f"/designs/{world.revision.id}", "steward:recall": f"/recalls/{recall}",
+        "steward:recall-ask": f"/l/{counted.lot}/recall",
+        "follow-recalled": "/o/" + orders.link_of(world.ledger, recalled),
+    }  # fmt: skip
+
+
+def _sign_up(world: World) -> None:
     hashed = hash_password(PASSWORD)
     for login, name, role, node in (
         ("nour", "Nour", Role.MAKER, NODE),
@@ -77,14 +143,9 @@ def live_through(site: Site) -> dict[str, str]:
         ("lea", "Léa", Role.MAKER, SEWS),
     ):
         add_person(world.ledger, login, name, role, hashed, node, world.now)
-    order = site.busy_order()
-    _named(world, NODE, "Fablab Ancenis", "Prusa MK3S de gauche")
-    enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
-    site.joins("Atelier Nord")
-    add = replace(a_request(world.revision, 30), place="CHU de Nantes, réanimation chirurgicale")
-    asked = orders.place(world.ledger, add, world.revision, world.now)
-    counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
-    offer, by_hand = site.offer(), site.by_hand()
+
+
+def _labs_say(world: World) -> None:
     _named(world, "lab-asked", "Lycée Livet, atelier de productique", "Ender-3", asks=True,
            preset="creality-ender-3")  # fmt: skip
     for node, printer, text, out in (
@@ -103,58 +164,6 @@ def live_through(site: Site) -> dict[str, str]:
         PrinterChange(printer="p1", state=PrinterState.FAULT, clear=False, fault="MINTEMP"),
         "lab-asked",
     )
-    received, recalled = _received(site), _received(site)
-    called = next(a.lot for a in world.attempts() if a.order_id == recalled and a.lot)
-    cause = Cause(kind=RecallKind.LOT, value=called)
-    recall = recalls.begin(
-        world.ledger, cause, "une arête coupante à l’intérieur", "camille", world.now
-    )
-    parcels = _parcels(site)
-    _named(world, "lab-hand", "Chez Malo", "Prusa Mini", link="manual")
-    _named(world, site.out_of_sight(), "Fablab de Rezé", "Anycubic i3 Mega S")
-    join = f"/join/{enrolment.invite(world.ledger, 'Atelier Ouest', 'camille', world.now)}"
-    lot = harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
-    lot_photos.add(world.ledger, counted.lot, [_photo()], "nour", world.now)
-    pickup, run = _fetched(site)
-    sewn = _sewn(site)
-    return {
-        "sewer:waiting": "/waiting", "sewer:lab": "/my-lab", "sewer:make": f"/harvest/{sewn}",
-        "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep",
-        "run": run, "steward:pickup": f"/pickups/{pickup}", "inspector:hub": "/hub",
-        "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
-        "inspector:hub-lot-held": f"/l/{_at_hub(site)}",
-        "maker:pickups": f"/labs/{NODE}/pickups", "maker:pickup": f"/pickups/{pickup}",
-        "home": "/", "ask": "/ask", "sign-in": "/sign-in", "designs": "/designs",
-        "design": f"/designs/{world.revision.id}",
-        "follow": "/o/" + orders.link_of(world.ledger, order),
-        "follow-asked": "/o/" + asked.link,
-        "follow-received": "/o/" + orders.link_of(world.ledger, received),
-        "inspector:lot-photos": f"/l/{counted.lot}/photos",
-        "lot": f"/l/{counted.lot}", "nothing": "/nothing-here", **parcels,
-        "steward:waiting": "/waiting", "steward:orders": "/orders",
-        "steward:order": f"/orders/{order}", "steward:order-asked": f"/orders/{asked.order_id}",
-        "steward:order-received": f"/orders/{received}",
-        "steward:fleet": "/fleet", "steward:lab": f"/labs/{NODE}", "steward:members": "/members",
-        "steward:estimates": "/estimates",
-        "steward:lot-to-inspect": f"/l/{lot}", "steward:offer": f"/offers/{offer}",
-        "steward:by-hand": f"/harvest/{by_hand}", "steward:lab-ender": "/labs/lab-asked",
-        "inspector:waiting": "/waiting", "inspector:orders": "/orders",
-        "maker:waiting": "/waiting", "maker:lab": "/my-lab", "maker:fleet": "/fleet",
-        "maker:upkeep": f"/labs/{NODE}/printers/p1/upkeep", "maker:given": f"/labs/{NODE}/given",
-        "maker:leave": "/leave", "maker:stop": f"/attempts/{site.attempt}/stop",
-        "maker:counted": f"/harvest/{counted.ref}", "maker:harvest": f"/harvest/{site.attempt}",
-        "new:waiting": "/waiting", "new:lab": "/my-lab", "new:given": "/labs/lab-new/given",
-        "new:leave": "/leave",
-        "label": f"/l/{counted.lot}/label",
-        "join": join, "join-phone": f"{join}?with=phone", "join-hands": f"{join}?with=hands",
-        "join-computer": f"{join}?with=computer",
-        "told-stop": f"/told/stop/{stop_token(b'k' * 32, Reader(login='camille', to='c@example.org'))}",
-        "steward:designs": "/designs", "steward:design": f"/designs/{world.revision.id}",
-        "steward:told": "/told", "steward:list": "/orders/list", "steward:recalls": "/recalls",
-        "steward:recall": f"/recalls/{recall}", "steward:recall-ask": f"/l/{counted.lot}/recall",
-        "steward:bed": "/beds/lab-hand/p1", "maker:told": "/told",
-        "silent:waiting": "/waiting", "follow-recalled": "/o/" + orders.link_of(world.ledger, recalled),
-    }  # fmt: skip
 
 
 def _named(

@@ -15,7 +15,7 @@ import msgspec
 from jobs.errors import JobError
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
-from printers.model import PrinterFacts, PrinterState
+from printers.model import PartRate, PrinterFacts, PrinterState
 
 
 class MessageError(JobError):
@@ -150,6 +150,15 @@ class OutOfService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How fast a person is at a machine that does not print; replaces what she said of it before."""
+
+    printer: str
+    rate_per_h: float  # pieces an hour of all that is not in `parts`
+    parts: tuple[PartRate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What the owner has entered on a page; None leaves as it is. Answered by `Capabilities`."""
 
@@ -161,6 +170,7 @@ class Config:
     weekly_h: float | None = None  # of printing in a calendar week, at most; 0 for no ceiling
     alone: tuple[Alone, ...] = ()
     out_of_service: tuple[OutOfService, ...] = ()
+    rates: tuple[Rates, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import msgspec
 
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
-from printers.model import PrinterState, PrintResult
+from printers.model import PartRate, PrinterState, PrintResult
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="look"):
@@ -76,7 +76,15 @@ class StopPrint(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag
     at_once: bool = False
 
 
-Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt | StopPrint
+class SayRates(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="rates"):
+    """So many pieces an hour a person makes on a machine that does not print."""
+
+    printer: str
+    rate_per_h: float  # of all that is not in `parts`
+    parts: tuple[PartRate, ...] = ()
+
+
+Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt | StopPrint | SayRates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +127,9 @@ class BedView:
     grams: float
     waits_to_heat: bool = False  # it could start now, and others heat up first
     spool_fault: str = ""  # why the spool is not as Spoolman has it
+    rate_per_h: float = 0.0  # pieces an hour on a machine that a person works; 0: it prints
+    #: Of such a machine: parts that it was offered or has a rate for, 0 where it has none of its own.
+    rates: tuple[PartRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ one absurd number would stop the plan of everybody. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from designs.model import BY_PEOPLE, PRINTED
@@ -26,10 +26,11 @@ from jobs.messages import (
     Up,
 )
 from jobs.model import AttemptRef
-from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H, PrinterFacts
+from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H, PartRate, PrinterFacts
 
 MOST_PRINTERS = 500
 MOST_ATTEMPTS = 5000
+MOST_RATES = 500  # of parts, for one machine
 MOST_NUMBER = 2**31  # of attempts of one job
 MOST_SECONDS = 90 * 24 * 3600.0  # of one plate
 MOST_G = 20_000.0  # more than any spool that is sold
@@ -85,6 +86,20 @@ def check_telemetry(told: Telemetry) -> None:
         _tele(each)
 
 
+def check_rates(rate_per_h: float, parts: Collection[PartRate]) -> None:
+    """Look at what a person says of her pieces an hour: of all, and of single parts.
+
+    Raises:
+        InvalidFieldError: naming the field that cannot be.
+    """
+    _number("rate_per_h", rate_per_h, LEAST_RATE_PER_H, MOST_RATE_PER_H)
+    _count("rates", len(parts), MOST_RATES)
+    for each in parts:
+        _text("part", each.part, _NAME)
+        _text("source_sha256", each.source_sha256, _NAME)
+        _number("per_h", each.per_h, LEAST_RATE_PER_H, MOST_RATE_PER_H)
+
+
 def _tele(tele: PrinterTele) -> None:
     _text("printer", tele.printer, _NAME)
     _text("attempt", tele.attempt, _NAME)
@@ -130,6 +145,7 @@ def _prints(printer: PrinterFacts) -> None:
     _number("margin_mm", printer.margin_mm, 0.0, min(printer.bed_x_mm, printer.bed_y_mm) / 2)
     _number("nozzle_mm", printer.nozzle_mm, 0.0, 100.0)
     _number("rate_per_h", printer.rate_per_h, 0.0, 0.0)
+    _count("rates", len(printer.rates), 0)
     if printer.spool is not None:
         for name in ("id", "material", "maker_lot"):
             _text(name, getattr(printer.spool, name), _NAME)
@@ -138,7 +154,7 @@ def _prints(printer: PrinterFacts) -> None:
 
 def _by_rate(printer: PrinterFacts) -> None:
     """A machine that a person works has no bed and no spool; nothing can be divided by its rate else."""
-    _number("rate_per_h", printer.rate_per_h, LEAST_RATE_PER_H, MOST_RATE_PER_H)
+    check_rates(printer.rate_per_h, printer.rates)
     if printer.link != MANUAL:
         raise InvalidFieldError("link", "a machine that a person works is told by hand")
     if printer.spool is not None:

@@ -28,6 +28,15 @@ MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartRate:
+    """How many of one part whoever works a machine makes in an hour."""
+
+    part: str  # its id in its design: "mask"
+    source_sha256: str  # of its pattern
+    per_h: float  # pieces an hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterFacts:
     """What a node says of one printer; nothing in it identifies a person."""
 
@@ -46,6 +55,7 @@ class PrinterFacts:
     out_until: str = ""  # the day on which that ends by itself, "" for without an end
     process: str = PRINTED  # how it makes things: "3DP", or one of `designs.model.BY_PEOPLE`
     rate_per_h: float = 0.0  # pieces an hour, as the person who works it says; 0: it prints
+    rates: tuple[PartRate, ...] = ()  # of parts for which she says another one
 
     @property
     def works_in(self) -> str | None:
@@ -57,9 +67,13 @@ class PrinterFacts:
             return self.process
         return None if self.spool is None else self.spool.material
 
-    def pieces_s(self, pieces: int) -> float:
-        """Return the seconds of so many pieces on a machine with a rate."""
-        return pieces * 3600.0 / self.rate_per_h
+    def rate_of(self, *sources: str) -> float:
+        """Return the pieces an hour of a part: the rate of the first source that has one of its own.
+
+        `sources` are SHA-256 of its pattern, and of what it was made from in older revisions.
+        """
+        own = {each.source_sha256: each.per_h for each in self.rates}
+        return next((own[source] for source in sources if source in own), self.rate_per_h)
 
 
 class PrinterState(enum.StrEnum):

@@ -147,6 +147,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "labs.alone": _MAKER,  # who lives there says so, and nobody for her
         "labs.listed": _MAKER,  # likewise
         "labs.spool": _BEDS,
+        "rates.machine": _BEDS,
         "upkeep.printer": _BEDS,
         "given.show": _BEDS,
         "leaving.leave": _MAKER,

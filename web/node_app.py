@@ -27,12 +27,26 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.errors import InvalidFieldError, JobError, NotFoundError
 from jobs.lifecycle import AttemptState
-from jobs.owner import Begin, Clear, Count, GiveBack, Look, NodeView, Pause, PlateView, StopPrint
+from jobs.owner import (
+    BedView,
+    Begin,
+    Clear,
+    Count,
+    GiveBack,
+    Look,
+    NodeView,
+    Pause,
+    PlateView,
+    SayRates,
+    StopPrint,
+)
 from web import language, words
 from web.forms import REFUSALS, SCRAP_REASONS, Form, attempt_ref, harvest_from, refusal_from
 from web.language import gettext as _
 from web.node_door import Desk, NodeContext, NodeSettings, guard, here, is_owner, sign_in, sign_out
+from web.rates import RatedPart, rates_form, rates_from
 from web.serving import Server, make_server
+from web.titles import part_words
 
 __all__ = ["NodeSettings", "create_node_app", "secret_key", "serve_node"]
 
@@ -104,6 +118,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         ("/beds/<printer>/camera.jpg", camera, ["GET"]),
         ("/plates/<ref>/start", start, ["POST"]),
         ("/plates/<ref>/give-back", give_back, ["POST"]),
+        ("/beds/<printer>/rate", rate, ["POST"]),
         ("/pause", pause, ["POST"]),
     ):
         app.add_url_rule(path, view.__name__, view, methods=methods)
@@ -123,7 +138,7 @@ def home() -> str:
 
 
 def _home(view: NodeView, asked: str = "", form: Form | None = None) -> str:
-    """The page; with the form of the plate `asked` as it was typed."""
+    """The page; with the form of the plate, or of the machine's rates, `asked` as it was typed."""
     cameras = here().settings.cameras
     trying = {each.printer for each in view.trials if each.result is None}
     return render_template(
@@ -140,6 +155,8 @@ def _home(view: NodeView, asked: str = "", form: Form | None = None) -> str:
         by_ref={plate.attempt: plate for plate in view.plates},
         titles={bed.printer: bed.title for bed in view.beds},
         refusals=REFUSALS,
+        rated={bed.printer: _rated(bed) for bed in view.beds if bed.rate_per_h},
+        rates_form=rates_form,
         asked=asked,
         form=form or Form(),
     )
@@ -219,6 +236,30 @@ def give_back(ref: str) -> AnyResponse | tuple[str, int]:
         return _home(_look(), ref, form), 422
     here().desk.ask(GiveBack(attempt=attempt_ref(ref), reason=reason))
     return redirect(url_for("home"), 303)
+
+
+def _rated(bed: BedView) -> list[RatedPart]:
+    return [
+        RatedPart(
+            part=each.part, source_sha256=each.source_sha256, title=part_words(each.part),
+            per_h=each.per_h,
+        )
+        for each in bed.rates
+    ]  # fmt: skip
+
+
+def rate(printer: str) -> AnyResponse | tuple[str, int]:
+    """How many pieces an hour its owner makes on a machine that does not print."""
+    view = _look()
+    bed = next((bed for bed in view.beds if bed.printer == printer and bed.rate_per_h), None)
+    if bed is None:
+        raise NotFoundError("machine with a rate", printer)
+    form = Form(request.form)
+    rate_per_h, parts = rates_from(form, _rated(bed))
+    if not form.good:
+        return _home(view, printer, form), 422
+    here().desk.ask(SayRates(printer=printer, rate_per_h=rate_per_h, parts=parts))
+    return redirect(url_for("home") + f"#bed-{printer}", 303)
 
 
 def pause() -> AnyResponse:

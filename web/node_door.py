@@ -35,6 +35,7 @@ NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
         "camera": OWNER,
         "start": OWNER,
         "give_back": OWNER,
+        "rate": OWNER,
         "pause": OWNER,
     }
 )

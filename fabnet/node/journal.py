@@ -320,6 +320,11 @@ class Journal:
         )
         return tuple(entry_of(row) for row in rows)
 
+    def parts_of(self, printer: str) -> tuple[tuple[str, str], ...]:
+        """Return the parts that were offered for a printer, each with the SHA-256 of its source."""
+        sql = "select distinct part, mesh_sha256 from attempt where printer = ?"
+        return tuple((row[0], row[1]) for row in self.reading.execute(sql, (printer,)))
+
     def begun(self) -> tuple[tuple[datetime, float], ...]:
         """Return when each of the last plates was started, and how long it takes, in seconds."""
         rows = self.reading.execute(

@@ -23,7 +23,8 @@ from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse
 from jobs.joining import rounded
 from jobs.lifecycle import UNGRANTED, AttemptState
-from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService
+from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService, Rates
+from jobs.plausible import check_rates
 from printers.model import MANUAL, PrinterFacts, Spool
 
 _log = logging.getLogger(__name__)
@@ -115,6 +116,10 @@ class Lab:
             if out.printer in names and (not out.until or _is_day(out.until)):
                 text = msgspec.json.encode(out).decode()
                 self._journal.set_setting(db, f"out_of_service:{out.printer}", text)
+        for rates in told.rates:
+            if rates.printer in names and rates.printer not in self._presets and _are(rates):
+                text = msgspec.json.encode(rates).decode()
+                self._journal.set_setting(db, f"rates:{rates.printer}", text)
         for spool in told.loaded:
             if spool.printer in self._presets:
                 named = _named(spool)
@@ -132,6 +137,16 @@ class Lab:
     def _unattended(self, printer: PrinterConfig) -> bool:
         told = self._journal.setting(f"alone:{printer.id}")
         return printer.unattended if told is None else msgspec.json.decode(told, type=Alone).holds
+
+    def _rates(self, printer: PrinterConfig) -> Rates:
+        told = self._journal.setting(f"rates:{printer.id}")
+        if told is None:
+            return Rates(printer=printer.id, rate_per_h=printer.rate_per_h)
+        return msgspec.json.decode(told, type=Rates)
+
+    def has_rates(self, printer: str) -> bool:
+        """Whether a person works this machine, at rates that she says."""
+        return printer not in self._presets
 
     def is_manual(self, printer: str) -> bool:
         """Whether a person feeds this printer by hand."""
@@ -170,11 +185,12 @@ class Lab:
         out = self._out_of_service(printer.id)
         preset = self._presets.get(printer.id)
         if preset is None:
+            rates = self._rates(printer)
             return PrinterFacts(
                 id=printer.id, title=printer.title or printer.id, preset="", bed_x_mm=0.0,
                 bed_y_mm=0.0, height_mm=0.0, margin_mm=0.0, nozzle_mm=0.0, spool=None,
                 link=printer.link, out_of_service=out.out, out_until=out.until,
-                process=printer.process, rate_per_h=printer.rate_per_h,
+                process=printer.process, rate_per_h=rates.rate_per_h, rates=rates.parts,
             )  # fmt: skip
         told = self._loaded(printer)
         spool = None
@@ -241,6 +257,16 @@ class Lab:
 def _is_over(until: str) -> bool:
     """Whether a day has come, by the clock on the lab's wall; "" never comes."""
     return bool(until) and clock.now().astimezone().date() >= date.fromisoformat(until)
+
+
+def _are(rates: Rates) -> bool:
+    """Whether somebody can be that fast; what cannot be is logged."""
+    try:
+        check_rates(rates.rate_per_h, rates.parts)
+    except InvalidFieldError as error:
+        _log.warning("rates from a page were left out: %s", error)
+        return False
+    return True
 
 
 def _is_day(text: str) -> bool:

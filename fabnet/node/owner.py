@@ -25,7 +25,7 @@ from fabnet.node.uplink import After, Uplink
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import streams
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
-from jobs.messages import Answer, Config, Counted, Harvested, Report, ReportState
+from jobs.messages import Answer, Config, Counted, Harvested, Rates, Report, ReportState
 from jobs.model import AttemptRef
 from jobs.owner import (
     BedView,
@@ -34,15 +34,16 @@ from jobs.owner import (
     Count,
     GiveBack,
     Halt,
-    Look,
     NodeView,
     Pause,
     PlateView,
+    SayRates,
     StopPrint,
     Try,
     Wish,
 )
-from printers.model import PrinterState
+from jobs.plausible import check_rates
+from printers.model import PartRate, PrinterFacts, PrinterState
 
 _ANSWER_S = 15.0
 _MOST_TIMES = 10  # a count of more than so many times the plate is a slip of the finger
@@ -137,14 +138,12 @@ class Owner:
                     future.set_exception(RefusedError("The node failed; its log says why."))
 
     def do(self, wish: Wish) -> None:
-        """Do what is wished.
+        """Do what is wished; who only looks wishes nothing.
 
         Raises:
             RefusedError, InvalidFieldError, NotFoundError: as `Desk.ask`.
         """
         match wish:
-            case Look():
-                pass
             case Count():
                 self._count(wish)
             case Clear():
@@ -160,10 +159,22 @@ class Owner:
             case StopPrint():
                 self._stop(wish.printer, at_once=wish.at_once)
             case Pause():
-                with self._journal.transaction() as db:
-                    self._lab.configure(db, Config(paused=wish.paused))
-                    self._journal.say(db, self._lab.capabilities(), clock.now())
+                self._enter(Config(paused=wish.paused))
+            case SayRates():
+                self._say_rates(wish)
         self._uplink.hurry()
+
+    def _enter(self, told: Config) -> None:
+        with self._journal.transaction() as db:
+            self._lab.configure(db, told)
+            self._journal.say(db, self._lab.capabilities(), clock.now())
+
+    def _say_rates(self, wish: SayRates) -> None:
+        if wish.printer not in self._benches or not self._lab.has_rates(wish.printer):
+            raise NotFoundError("machine with a rate", wish.printer)
+        check_rates(wish.rate_per_h, wish.parts)
+        told = Rates(printer=wish.printer, rate_per_h=wish.rate_per_h, parts=wish.parts)
+        self._enter(Config(rates=(told,)))
 
     def _entry(self, ref: AttemptRef) -> Entry:
         entry = self._journal.entry(ref)
@@ -301,7 +312,18 @@ class Owner:
             grams=0.0 if facts.spool is None else facts.spool.grams,
             waits_to_heat=self._waits_to_heat(name),
             spool_fault=self._stock.fault(name),
+            rate_per_h=facts.rate_per_h,
+            rates=self._rated(facts),
         )
+
+    def _rated(self, facts: PrinterFacts) -> tuple[PartRate, ...]:
+        """Return the parts that may have a rate of their own: that were offered, or have one."""
+        if not facts.rate_per_h:
+            return ()
+        found = {source: PartRate(part=part, source_sha256=source, per_h=0.0)
+                 for part, source in self._journal.parts_of(facts.id)}  # fmt: skip
+        found |= {each.source_sha256: each for each in facts.rates}
+        return tuple(sorted(found.values(), key=lambda each: (each.part, each.source_sha256)))
 
     def _waits_to_heat(self, name: str) -> bool:
         bench = self._benches[name]

@@ -5,12 +5,12 @@ Slow where a part meets a bed for the first time: the library makes a nest and k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from designs.library import Library
 from designs.materials import material as material_of
-from designs.model import Bed, OtherPart, Part, PartFacts
+from designs.model import Bed, OtherPart, Part, PartFacts, Revision
 from jobs.estimate import GENERIC_030, Coefficients, estimate
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.ledger.figures import PlateFigures, PlateKind
@@ -27,6 +27,24 @@ class Snapshot:
     parts: Mapping[tuple[str, str], Part | OtherPart]  # by (order, part)
     figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
     coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
+    earlier: Mapping[str, tuple[str, ...]]  # of patterns, see `earlier_patterns`
+
+
+def earlier_patterns(revisions: Iterable[Revision]) -> dict[str, tuple[str, ...]]:
+    """Return by pattern what its part was made from in older revisions, the newest of them first.
+
+    A rate that was said of one holds for the next revision until another one is said. `revisions`
+    are in the order in which they were added.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    for revision in revisions:
+        for part in revision.others:
+            if part.pattern_sha256:
+                before = seen.get((revision.design, part.id), ())
+                found.setdefault(part.pattern_sha256, before)
+                seen[revision.design, part.id] = (part.pattern_sha256, *before)
+    return found
 
 
 def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit]:
@@ -42,7 +60,8 @@ def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit
             key = (printer.node, printer.printer)
             about = facts.printers[key]
             kind = (
-                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h
+                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h,
+                about.rates,
             )  # fmt: skip
             if kind not in known:
                 known[kind] = _fit_of(part, printer.material, about, library, facts)
@@ -58,20 +77,21 @@ def _fit_of(
     facts: Snapshot,
 ) -> Fit:
     if isinstance(part, OtherPart) or about.process != part.process:
-        return _by_hand(part, about)
+        return _by_hand(part, about, facts.earlier.get(part.source_sha256, ()))
     fit = _fit(part, loaded, about, library, facts.coefficients.get(about.preset, GENERIC_030))
     return replace(fit, sliced=_sliced(part, loaded, about, fit.most, facts.figures))
 
 
-def _by_hand(part: Part | OtherPart, facts: PrinterFacts) -> Fit:
+def _by_hand(part: Part | OtherPart, facts: PrinterFacts, earlier: tuple[str, ...]) -> Fit:
     """Return what a person makes in one go: up to an hour's pieces, at her rate; none by another process."""
     if part.process != facts.process:
         return Fit(
             most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
         )
-    each_s = facts.pieces_s(1)
+    per_h = facts.rate_of(part.source_sha256, *earlier)
+    each_s = 3600.0 / per_h
     return Fit(
-        most=max(1, int(facts.rate_per_h)), needed_mm=0.0, bed_mm=0.0, seconds_first=each_s,
+        most=max(1, int(per_h)), needed_mm=0.0, bed_mm=0.0, seconds_first=each_s,
         seconds_more=each_s, grams_each=0.0,
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
+from jobs.plausible import check_rates
 from printers.model import PrinterFacts, PrinterState
 
 _BEGUN = (AttemptState.GRANTED, AttemptState.PRINTING)
@@ -216,24 +217,18 @@ def configure(ledger: Ledger, node: str, change: Config, by: str, now: datetime)
     Raises:
         NotFoundError: there is no such node, or printer of it.
         InvalidFieldError: hours or a day that cannot be read, an unknown material, a weight below
-            zero, unattended printing without all that has to be said of it.
+            zero, unattended printing without all that has to be said of it, a rate that nobody has.
     """
     _check_week(change)
-    for each in change.alone:
-        if each.allowed and not each.holds:
-            raise InvalidFieldError("alone", "all three have to be so before it prints alone")
+    _check_printers(change)
     if change.attended is not None:
         hours.parse(change.attended)
-    for spool in change.loaded:
-        if spool.material and spool.material not in materials():
-            raise InvalidFieldError("material", f"{spool.material!r} is not in the vocabulary")
-        if not 0 <= spool.grams <= MOST_SPOOL_G:
-            raise InvalidFieldError("grams", f"between 0 and {MOST_SPOOL_G:.0f}")
     with ledger.transaction() as db:
         if not is_enrolled(db, node):
             raise NotFoundError("node", node)
-        for spool in change.loaded:
-            _need_printer(db, node, spool.printer)
+        named = [each.printer for each in change.loaded] + [each.printer for each in change.rates]
+        for printer in named:
+            _need_printer(db, node, printer)
         for each in change.alone:
             _need_printer(db, node, each.printer)
             db.execute(
@@ -243,6 +238,19 @@ def configure(ledger: Ledger, node: str, change: Config, by: str, now: datetime)
             )
         tell(db, node, change, now)
         event(db, "", "node-configured", by, node, now)
+
+
+def _check_printers(change: Config) -> None:
+    for each in change.alone:
+        if each.allowed and not each.holds:
+            raise InvalidFieldError("alone", "all three have to be so before it prints alone")
+    for spool in change.loaded:
+        if spool.material and spool.material not in materials():
+            raise InvalidFieldError("material", f"{spool.material!r} is not in the vocabulary")
+        if not 0 <= spool.grams <= MOST_SPOOL_G:
+            raise InvalidFieldError("grams", f"between 0 and {MOST_SPOOL_G:.0f}")
+    for rates in change.rates:
+        check_rates(rates.rate_per_h, rates.parts)
 
 
 def let_know(ledger: Ledger, node: str, by: str, now: datetime, *, listed: bool) -> None:

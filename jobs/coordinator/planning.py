@@ -17,7 +17,7 @@ from designs.model import Bed, OtherPart
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
-from jobs.coordinator.fitting import Snapshot, bed_of, fits_of
+from jobs.coordinator.fitting import Snapshot, bed_of, earlier_patterns, fits_of
 from jobs.fleet import FleetPrinter, Need, km_between
 from jobs.ledger import cells, labs, recalls
 from jobs.ledger.coefficients import fitted
@@ -93,6 +93,7 @@ def snapshot(
         )
     # Who could make it is asked only where there is something to make.
     fleet, printers = _fleet(db, hub, now) if needs else ((), {})
+    stated = any(facts.rates for facts in printers.values())
     return Snapshot(
         needs=tuple(needs),
         fleet=fleet,
@@ -100,6 +101,7 @@ def snapshot(
         parts=parts,
         figures=known(db) if needs else {},
         coefficients=fitted(db) if needs else {},
+        earlier=earlier_patterns(library.revisions()) if stated else {},
     )
 
 

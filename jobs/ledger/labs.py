@@ -225,6 +225,7 @@ def _over(older: Config, newer: Config) -> Config:
         out_of_service=tuple(
             {e.printer: e for e in (*older.out_of_service, *newer.out_of_service)}.values()
         ),
+        rates=tuple({each.printer: each for each in (*older.rates, *newer.rates)}.values()),
     )
 
 

@@ -36,6 +36,7 @@ from jobs.messages import (
     PrinterChange,
     PrinterReady,
     PrinterTele,
+    Rates,
     Ready,
     Report,
     ReportState,
@@ -51,7 +52,7 @@ from jobs.messages import (
     encode,
 )
 from jobs.model import AttemptRef
-from printers.model import PrinterFacts, PrinterState, Spool
+from printers.model import PartRate, PrinterFacts, PrinterState, Spool
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 REF = AttemptRef(job="abcdefghjk", number=2)
@@ -75,7 +76,11 @@ DOWN = (
     ), paused_until="2026-12-07", weekly_h=20.0, alone=(
         Alone(printer="p1", allowed=True, protection_tested=True, smoke_alarm=True,
               surroundings_clear=True),
-    ), out_of_service=(OutOfService(printer="p1", out=True, until="2026-12-09"),)),
+    ), out_of_service=(OutOfService(printer="p1", out=True, until="2026-12-09"),), rates=(
+        Rates(printer="m1", rate_per_h=12.0, parts=(
+            PartRate(part="mask", source_sha256="aa", per_h=6.0),
+        )),
+    )),
     Synced(unknown=(REF,)),
 )  # fmt: skip
 UP = (
@@ -86,7 +91,8 @@ UP = (
                      out_of_service=True, out_until="2026-12-09"),
         PrinterFacts(id="m1", title="M", preset="", bed_x_mm=0.0, bed_y_mm=0.0, height_mm=0.0,
                      margin_mm=0.0, nozzle_mm=0.0, spool=None, link="manual", process="SEW",
-                     rate_per_h=12.0),
+                     rate_per_h=12.0,
+                     rates=(PartRate(part="mask", source_sha256="aa", per_h=6.0),)),
     ), place=(47.2, -1.55), attended="08:00-20:00", utc_offset_min=60, asks=True,
        paused_until="2026-12-07", weekly_h=20.0),
     PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True, fault=""),

@@ -33,7 +33,7 @@ from jobs.ledger import first_mile, history, labs, lot_photos, members, upkeep, 
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
-from jobs.messages import Alone, Config, Loaded, OutOfService
+from jobs.messages import Alone, Config, Loaded, OutOfService, Rates
 from jobs.model import Role
 from printers.model import MANUAL
 from web.auth import me, only_at
@@ -53,6 +53,7 @@ class Stock:
     printer: PrinterView
     form: Form
     told: Loaded | None  # what is on its way to the node
+    rates: Rates | None  # likewise: how many in an hour
     out: OutOfService | None  # likewise: whether it is out of service
     alone: Alone | None  # likewise: whether it may print while nobody is there
     said: labs.AloneWord | None  # who said so last, on a page
@@ -202,6 +203,7 @@ def _stock(
         printer=printer,
         form=form,
         told=told,
+        rates=next((each for each in sent.rates if each.printer == printer.facts.id), None),
         out=next((each for each in sent.out_of_service if each.printer == printer.facts.id), None),
         alone=next((each for each in sent.alone if each.printer == printer.facts.id), None),
         said=said,

@@ -41,7 +41,6 @@ from jobs.joining import (
     rounded,
 )
 from jobs.ledger import members
-from printers.model import MOST_RATE_PER_H
 from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
 from web.context import here
 from web.errors import Trouble, answer
@@ -50,6 +49,7 @@ from web.forms import Form, hours_from
 from web.language import gettext as _
 from web.language import lazy_gettext
 from web.own_code import wheel
+from web.rates import rate_from
 from web.streaming import stream
 
 pages = Blueprint("newcomers", __name__)
@@ -224,7 +224,7 @@ def _hands(form: Form) -> tuple[HandPrinter, ...]:
     process = form["process"]
     if process not in BY_PEOPLE:
         form.wrong("process", _("Please say what you do."))
-    rate = form.whole("rate", 1, int(MOST_RATE_PER_H))
+    rate = rate_from(form, "rate")
     title = str(_MACHINES.get(process, ""))
     hers = HandPrinter(
         preset="", material="", grams=0.0, process=process, rate_per_h=rate, title=title

@@ -6,7 +6,7 @@ from typing import get_args
 from fabnet.config import NodeConfig, PrinterConfig
 from fabnet.node.told import WORDS, lines
 from jobs.messages import Capabilities, PrinterTele, Telemetry, Up
-from printers.model import PrinterFacts, Spool
+from printers.model import PartRate, PrinterFacts, Spool
 
 CONFIG = NodeConfig(
     id="lab-nord", lab="Atelier Nord", coordinator="https://c.example", broker="mqtts://b",
@@ -24,7 +24,7 @@ CONFIG = NodeConfig(
 def test_nothing_is_sent_that_is_not_said():
     sent = {
         f"{kind.__name__}.{field.name}"
-        for kind in (Capabilities, PrinterFacts, Spool, PrinterTele)
+        for kind in (Capabilities, PrinterFacts, PartRate, Spool, PrinterTele)
         for field in fields(kind)
     }
     sent |= {kind.__name__ for kind in get_args(Up) if kind is not Capabilities}

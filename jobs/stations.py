@@ -39,6 +39,7 @@ class Bag:
     counted_at: datetime | None = None
     rework_at: datetime | None = None  # since when it is put aside
     inspected_at: datetime | None = None
+    spare: bool = False  # inspected, and its order needs no more
     withdrawn: bool = False  # its design was, and no reviewer has released it
     packed_at: datetime | None = None
 
@@ -93,6 +94,8 @@ def _step(bag: Bag, now: datetime) -> tuple[Step, datetime] | None:
             return Step.RELEASE, bag.packed_at
         return Step.HAND_OVER, bag.packed_at
     if bag.gate is None:
+        return None
+    if bag.spare:
         return None
     if bag.inspected_at is not None:
         return _inspected(bag, bag.gate, bag.inspected_at, now)

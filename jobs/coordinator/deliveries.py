@@ -13,6 +13,7 @@ from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit
 from jobs.ledger import bought, hub, needs, recalls, reviews, views
 from jobs.ledger.books import books
+from jobs.ledger.packing import Lies, Stays, lying
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
@@ -43,58 +44,31 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None 
         )
         db.executemany(
             "insert into batch_lot (batch_id, lot_code, pieces) values (?, ?, ?)",
-            [(batch_id, lot["code"], lot["accepted"]) for lot in lots],
+            [(batch_id, lot.code, lot.pieces) for lot in lots],
         )
         if kit is not None:
             bought.use(db, batch_id, kit, by, now)
-        pieces = sum(lot["accepted"] for lot in lots)
+        pieces = sum(lot.pieces for lot in lots)
         event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
     return batch_id
 
 
-def to_pack(
-    db: sqlite3.Connection, order_id: str, now: datetime
-) -> tuple[tuple[str, str, int], ...]:
-    """Return what `pack` would put into a batch now: code, part and pieces of each lot."""
-    try:
-        found = _packable(db, order_id, now)
-    except RefusedError:
-        return ()
-    return tuple((lot["code"], lot["part_id"], lot["accepted"]) for lot in found)
+def to_pack(db: sqlite3.Connection, order_id: str, now: datetime) -> tuple[Lies, ...]:
+    """Return the bags that `pack` would put into a batch now."""
+    return tuple(bag for bag in lying(db, now, order_id) if bag.stays is None)
 
 
-def _packable(db: sqlite3.Connection, order_id: str, now: datetime) -> list[sqlite3.Row]:
-    lots = db.execute(
-        "select code, accepted, part_id from lot l where order_id = ? and accepted > 0 and recall = ''"
-        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by code",
-        (order_id,),
-    ).fetchall()
-    if not lots:
-        raise RefusedError("There is no inspected lot of this order to pack.")
-    held = reviews.held_lots(db, order_id)
-    if not (lots := [lot for lot in lots if lot["code"] not in held]):
-        raise RefusedError("All of its lots are held: their design was withdrawn.")
-    shut = hub.shut(db, order_id, now)
-    if not (lots := [lot for lot in lots if lot["code"] not in shut]):
-        raise RefusedError("All of its lots are held, or wait for a second person's release.")
-    if not (lots := _needed(db, order_id, lots)):
+def _packable(db: sqlite3.Connection, order_id: str, now: datetime) -> tuple[Lies, ...]:
+    if found := to_pack(db, order_id, now):
+        return found
+    why = {bag.stays for bag in lying(db, now, order_id)}
+    if Stays.SPARE in why:
         raise RefusedError("What lies here is spare: this order needs no more.")
-    return lots
-
-
-def _needed(db: sqlite3.Connection, order_id: str, lots: list[sqlite3.Row]) -> list[sqlite3.Row]:
-    """Return the lots that the order needs: spare ones stay, for the next order."""
-    packed = needs.packed(db, order_id)
-    missing = {
-        b.part_id: b.ordered - b.kept - b.in_transit - packed.get(b.part_id, 0)
-        for b in books(db, order_id)
-    }
-    found = []
-    for lot in lots:
-        if missing[lot["part_id"]] > 0:
-            missing[lot["part_id"]] -= lot["accepted"]
-            found.append(lot)
-    return found
+    if Stays.SHUT in why:
+        raise RefusedError("All of its lots are held, or wait for a second person's release.")
+    if Stays.WITHDRAWN in why:
+        raise RefusedError("All of its lots are held: their design was withdrawn.")
+    raise RefusedError("There is no inspected lot of this order to pack.")
 
 
 def dispatch(

@@ -10,6 +10,7 @@ from jobs.hub import Gate
 from jobs.ledger import hub
 from jobs.ledger.cells import when
 from jobs.ledger.first_mile import Pickup
+from jobs.ledger.packing import Stays, lying
 from jobs.model import BatchState, LotState
 from jobs.stations import Bag
 
@@ -27,13 +28,15 @@ where l.recall = '' and (ba.state is null or ba.state = '{BatchState.PACKED}')
 def bags(db: sqlite3.Connection, today: Collection[Pickup]) -> tuple[Bag, ...]:
     """Return all bags that are coming `today` or have not left the hub; those called back are apart."""
     gates = hub.gates(db)
+    spare = {bag.code for bag in lying(db, None) if bag.stays is Stays.SPARE}
     ready = {bag.code: each.ready_at for each in today for bag in each.bags}
     return tuple(
-        _bag(row, gates.get(row["code"]), ready.get(row["code"])) for row in db.execute(_ROWS)
+        _bag(row, gates.get(row["code"]), ready.get(row["code"]), is_spare=row["code"] in spare)
+        for row in db.execute(_ROWS)
     )
 
 
-def _bag(row: sqlite3.Row, gate: Gate | None, ready_at: datetime | None) -> Bag:
+def _bag(row: sqlite3.Row, gate: Gate | None, ready_at: datetime | None, *, is_spare: bool) -> Bag:
     is_inspected = row["state"] == LotState.INSPECTED
     here = row["place"].startswith("hub:")
     return Bag(
@@ -46,5 +49,6 @@ def _bag(row: sqlite3.Row, gate: Gate | None, ready_at: datetime | None) -> Bag:
         rework_at=when(row["rework_at"]),
         inspected_at=when(row["inspected_at"]) if is_inspected else None,
         withdrawn=bool(row["withdrawn"]),
+        spare=is_spare,
         packed_at=when(row["packed_at"]),
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-
-import msgspec
 
 from jobs.joining import Standing
 from jobs.ledger import cells, first_mile, hub, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
 from jobs.ledger.needs import OPEN
+from jobs.ledger.packing import Lies, lying
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.model import BatchState, LotState, OrderState, Role
 from printers.model import MANUAL
@@ -201,16 +201,20 @@ def _bags(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
 
 def _parcels(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     """Return orders to pack, and batches that may leave."""
-    shut = msgspec.json.encode(sorted(hub.shut(db, None, now))).decode()
-    packable = db.execute(
-        "select order_id, sum(accepted) as n, min(inspected_at) as since from lot l"
-        " join orders o on o.id = l.order_id"
-        f" where accepted > 0 and recall = '' and o.state = '{OrderState.CONFIRMED}'"
-        " and code not in (select value from json_each(?))"
-        " and not exists (select 1 from batch_lot b where b.lot_code = l.code) group by order_id",
-        (shut,),
-    )
-    found = [_thing("pack", r["order_id"], r["order_id"], r["n"], r["since"]) for r in packable]
+    confirmed = {
+        r[0] for r in db.execute("select id from orders where state = ?", (OrderState.CONFIRMED,))
+    }
+    ready: dict[str, list[Lies]] = defaultdict(list)
+    for bag in lying(db, now):
+        if bag.stays is None and bag.order_id in confirmed:
+            ready[bag.order_id].append(bag)
+    found = [
+        Waiting(
+            kind="pack", key=order_id, order_id=order_id, text=str(sum(b.pieces for b in bags)),
+            since=min(b.inspected_at for b in bags),
+        )
+        for order_id, bags in ready.items()
+    ]  # fmt: skip
     found += [
         _thing("dispatch", r["id"], r["order_id"], r["id"], r["packed_at"])
         for r in db.execute(

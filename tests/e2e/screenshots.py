@@ -58,7 +58,8 @@ OUT = Path("var/screenshots")
 #: Pages that have the same address in every world, by the name of their picture.
 ALWAYS = {
     "sewer:waiting": "/waiting", "sewer:lab": "/my-lab",
-    "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep", "inspector:hub": "/hub",
+    "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep",
+    "sewer:rate": f"/labs/{SEWS}/printers/p1/rate", "inspector:hub": "/hub",
     "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
     "maker:pickups": f"/labs/{NODE}/pickups", "home": "/", "ask": "/ask", "sign-in": "/sign-in",
     "designs": "/designs", "nothing": "/nothing-here", "steward:waiting": "/waiting",

@@ -4,15 +4,18 @@ from datetime import timedelta
 
 import pytest
 
+from jobs import stations
 from jobs.coordinator import deliveries, harvests, lots, needs, orders, surplus, telling
 from jobs.coordinator.deliveries import Count
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import needs as asked
 from jobs.ledger import notices, views
+from jobs.ledger import stations as standing
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import Withdraw
 from jobs.model import OrderState, Role
+from jobs.stations import Step
 from jobs.telling import Channel, Kind
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import a_request
@@ -42,6 +45,11 @@ def says(world, kits, **more):
 
 def state(world, order_id=None):
     return views.order(world.ledger.reading, order_id or world.order_id).state
+
+
+def to_pack(world):
+    told = waiting(world.ledger.reading, Role.INSPECTOR, now=world.now)
+    return [w for w in told if w.kind == "pack"]
 
 
 def passes_on(world):
@@ -205,7 +213,11 @@ def test_spare_bags_stay_out_of_the_parcel(making):
     making.report(making.refs[1], "printing")
     making.report(making.refs[1], "printed")
     in_a_bag(making, making.refs[1])
+    assert [w.text for w in to_pack(making)] == ["2"]
     batch = deliveries.pack(making.ledger, making.order_id, "noa", making.now)
+    assert to_pack(making) == []
+    at_hub = stations.stations(standing.bags(making.ledger.reading, ()), making.now)
+    assert {s.step: s.pieces for s in at_hub if s.bags} == {Step.HAND_OVER: 2}
     assert sum(lot.pieces for lot in views.batch(making.ledger.reading, batch).lots) == 2
     with pytest.raises(RefusedError, match="spare"):
         deliveries.pack(making.ledger, making.order_id, "noa", making.now)

@@ -58,7 +58,9 @@ def test_a_bag_stands_where_something_is_to_be_done(facts, step, since):
     assert (found.step, found.since) == (step, since)
 
 
-@pytest.mark.parametrize("facts", [{}, {"gate": None}, COUNTED | {"pieces": 0}])
+@pytest.mark.parametrize(
+    "facts", [{}, {"gate": None}, COUNTED | {"pieces": 0}, INSPECTED | {"spare": True}]
+)
 def test_a_bag_that_is_elsewhere_or_empty_stands_nowhere(facts):
     assert stands(bag(**facts), NOW) is None
 

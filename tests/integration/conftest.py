@@ -1,8 +1,40 @@
+"""What tests of pages share: a world that is made once, and two things that would cost each test seconds.
+
+Passwords are kept by the same argon2id with the least work, and a page's template is compiled once for
+all the applications of a process. What is kept and what is shown is the same.
+"""
+
 import shutil
 
+import flask
 import pytest
+from argon2 import PasswordHasher
+from jinja2 import BytecodeCache
 
 from tests.doubles.world import World
+from web import auth
+
+
+class Compiled(BytecodeCache):
+    """The compiled templates of all applications whose Jinja knows the same names."""
+
+    def __init__(self):
+        self._codes = {}
+
+    def load_bytecode(self, bucket):
+        bucket.code = self._codes.get(self._key(bucket))
+
+    def dump_bytecode(self, bucket):
+        self._codes[self._key(bucket)] = bucket.code
+
+    def _key(self, bucket):
+        jinja = bucket.environment
+        names = (jinja.filters, jinja.tests, jinja.extensions)
+        return bucket.key, bucket.checksum, jinja.trim_blocks, *map(frozenset, names)
+
+
+flask.Flask.jinja_options = {"bytecode_cache": Compiled()}
+auth._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """The permission table, cell by cell: every page of the site has its line."""
 
 import pytest
+from argon2 import extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 
 from jobs.model import Role
@@ -266,3 +268,10 @@ def test_passwords_are_kept_as_argon2id():
     kept = auth.hash_password("a good password")
     assert kept.startswith("$argon2id$")
     assert "good" not in kept
+
+
+def test_who_has_no_account_is_refused_after_the_same_work():
+    kept, nobody = auth.hash_password("a good password"), auth.nobody()
+    assert extract_parameters(nobody) == extract_parameters(kept)
+    with pytest.raises(VerifyMismatchError):
+        auth._hasher.verify(nobody, "a good password")

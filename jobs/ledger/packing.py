@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from jobs.ledger import hub, needs, views
+from jobs.ledger import hub, needs
 from jobs.ledger.books import books
+from jobs.ledger.cells import moment
 
 
 class Stays(enum.StrEnum):
@@ -57,7 +58,7 @@ def lying(
             order_id=row["order_id"],
             part_id=row["part_id"],
             pieces=row["accepted"],
-            inspected_at=views.moment(row["inspected_at"]),
+            inspected_at=moment(row["inspected_at"]),
             stays=Stays.WITHDRAWN
             if row["withdrawn"]
             else Stays.SHUT

@@ -229,28 +229,38 @@ class Bench:
             driver.cancel()
 
     def _begin(self, driver: Driver, command: Start) -> None:
-        if sha256_of(command.gcode) != command.sha256:
+        try:
+            changed = sha256_of(command.gcode) != command.sha256
+        except OSError as error:
+            why = f"the G-code on this disk cannot be read: {error.strerror}"
+            self._end(command.name, PrintResult.FAILED, why)
+            return
+        if changed:
             self._end(command.name, PrintResult.FAILED, "the G-code on this disk has changed")
             return
+        before = self._name, self._fraction
+        # Ours from here on: a driver that fails as nobody foresaw may have started it.
+        self._name, self._fraction = command.name, 0.0
         try:
             driver.start(command.gcode, command.name)
         except PrinterError as error:
+            self._name, self._fraction = before
             self._end(command.name, PrintResult.FAILED, str(error))
             return
-        self._name, self._fraction = command.name, 0.0
         self._tell(Started(printer=self.printer, name=command.name))
 
     def _recover(self, driver: Driver, name: str) -> None:
+        self._name, self._fraction = name, 0.0
         try:
             goes_on = driver.resume(name)
         except PrinterError as error:
             _log.warning("%s: %s cannot be asked for: %s", self.printer, name, error)
             goes_on = False
         if goes_on:
-            self._name, self._fraction = name, 0.0
             self._tell(Started(printer=self.printer, name=name))
         else:
             self._make_safe(driver, name)
+            self._name = None
 
     def _make_safe(self, driver: Driver, name: str) -> None:
         try:

@@ -27,7 +27,7 @@ from fabnet.errors import BrokerError, FabnetError, PortTakenError
 from fabnet.exchange import Exchange
 from fabnet.hosting import Hosting
 from fabnet.inbox import Message, gather
-from fabnet.link import Connected, Disconnected, Incoming, Link
+from fabnet.link import Connected, Disconnected, Incoming, Link, LinkEvent
 from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService
@@ -65,8 +65,6 @@ _SPREAD_S = 15.0
 #: What nobody was offered is given out anew after so long, if some would be late; and what has no
 #: place is planned again, also where nothing has changed but the clock.
 _RESPLIT_S = 12 * 3600.0
-#: How often the time that grants have lived is kept.
-_RAN_S = 2.0
 
 
 class Service:
@@ -103,6 +101,7 @@ class Service:
         self._link: Link | None = None
         self._forget_at_s = 0.0
         self._deaf_from_s: float | None = None  # unless it hears itself before
+        self._untaken: list[LinkEvent] = []
         self._hosting = Hosting(
             self.ledger, self._folder / "hosted", machine_id(), lambda: self._reach
         )
@@ -239,29 +238,42 @@ class Service:
     def _loop(self) -> None:
         next_tick = 0.0
         while not self._stop.is_set():
-            try:
-                self._take_batch()
-                now_s = clock.boottime_s()
-                if now_s >= next_tick:
-                    next_tick = now_s + _TICK_S
-                    self._tick()
-                if self._link is not None:
-                    self._exchange.send(self._link)
-            except Exception:  # noqa: BLE001
-                # The loop is the coordinator: it goes on, and the fault is in the log.
-                _log.exception("a round of the coordinator failed")
+            well = self._survives(self._take_batch)
+            now_s = clock.boottime_s()
+            if now_s >= next_tick:
+                next_tick = now_s + _TICK_S
+                well = self._tick() and well
+            well = self._survives(self._send) and well
+            if not well:
                 self._stop.wait(1.0)
 
-    def _tick(self) -> None:
-        self._keep_broker()
+    def _survives(self, deed: Callable[[], object]) -> bool:
+        """Do one part of a round; return whether it went well."""
+        try:
+            deed()
+        except Exception:  # noqa: BLE001
+            # The loop is the coordinator: it goes on with all else, and the fault is in the log.
+            _log.exception("a part of a round of the coordinator failed")
+            return False
+        return True
+
+    def _tick(self) -> bool:
+        """Do what time brings; what fails holds up nothing else."""
+        deeds = (
+            self._keep_broker, self._leave_deaf_link, self._update_users, self._keep_certificate,
+            self._hosting.look, self._exchange.tick, self._forget,
+        )  # fmt: skip
+        failed = [deed for deed in deeds if not self._survives(deed)]
+        return not failed
+
+    def _send(self) -> None:
+        if self._link is not None:
+            self._exchange.send(self._link)
+
+    def _leave_deaf_link(self) -> None:
         if self._link is not None and clock.boottime_s() > (self._deaf_from_s or float("inf")):
             self._deaf_from_s = None
             self._link.reconnect()
-        self._update_users()
-        self._keep_certificate()
-        self._hosting.look()
-        self._exchange.tick()
-        self._forget()
 
     def _forget(self) -> None:
         """Erase what is known of people once it is old."""
@@ -319,8 +331,10 @@ class Service:
         link = self._link
         if link is None:
             return
+        # What could not be taken is taken once more: no birth, and no new link, is told twice.
+        self._untaken = self._untaken or gather(link.events, _ROUND_S)
         messages: list[Message] = []
-        for event in gather(link.events, _ROUND_S):
+        for event in self._untaken:
             match event:
                 case Incoming(topic=wire.COORDINATOR_TOPIC):
                     self._deaf_from_s = None
@@ -335,6 +349,7 @@ class Service:
                 case Disconnected():
                     _log.warning("link to the broker lost: %s", event.reason)
         self._exchange.take(messages, link)
+        self._untaken = []
 
     # --- the planner --------------------------------------------------------------------------
 

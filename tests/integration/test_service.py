@@ -1,0 +1,55 @@
+"""The coordinator's loop: what fails on the way holds up nothing else, and is done as soon as it can be."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from fabnet import clock
+from fabnet.config import CoordinatorConfig
+from fabnet.link import Connected, Link
+from fabnet.service import Service
+from jobs.coordinator import nodes
+
+NODE = "lab-a"
+NOWHERE = "mqtt://127.0.0.1:1"
+
+
+@pytest.fixture
+def service(tmp_path):
+    """A coordinator that is not started: its parts are called one by one; its link leads nowhere."""
+    service = Service(CoordinatorConfig(data_dir=str(tmp_path), broker=NOWHERE))
+    service._link = Link(NOWHERE, "coordinator", "secret", (), lambda _conn: ("", b""))
+    with closing(service.ledger), service._lock:
+        yield service
+
+
+def is_online(service):
+    row = service.ledger.reading.execute("select online from node where id = ?", (NODE,))
+    return bool(row.fetchone()[0])
+
+
+def test_a_new_link_that_comes_while_the_disk_is_full_is_taken_when_there_is_room(service):
+    now = clock.now()
+    nodes.enrol(service.ledger, NODE, "Lab", "", now)
+    with service.ledger.transaction() as db:
+        nodes.presence(db, NODE, "boot", "conn", now, online=True)
+    service._link.events.offer(Connected(conn="new"))
+    service.ledger.reading.execute("pragma query_only = on")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            service._take_batch()
+    assert is_online(service)
+    service.ledger.reading.execute("pragma query_only = off")
+    service._take_batch()
+    assert not is_online(service)
+    assert service._deaf_from_s is not None
+
+
+def test_what_fails_of_a_tick_holds_up_nothing_else(service, caplog):
+    nodes.enrol(service.ledger, NODE, "Lab", "", clock.now())
+    with service.ledger.transaction() as db:
+        db.execute("insert into hosted (node, facts) values (?, 'no JSON')", (NODE,))
+    assert not service._tick()
+    assert "a part of a round" in caplog.text
+    assert service._forget_at_s > 0  # the last of all

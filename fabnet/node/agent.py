@@ -314,11 +314,11 @@ class Agent:
         return [lambda: self._benches[entry.printer].command(Stop(name=ref.name))]
 
     def _on_printer_ready(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
-        if printer not in self._benches or self._journal.on_bed(printer) is not None:
+        if printer not in self._benches:
             return
-        if self._trials.runs(printer):
-            return
-        self._journal.set_clear(db, printer, clear=True)
+        if self._journal.on_bed(printer) is None and not self._trials.runs(printer):
+            self._journal.set_clear(db, printer, clear=True)
+        # Also where something lies there: the network has just written down that it is clear.
         self._say_printer(db, printer, now)
 
     # --- what the printers did ----------------------------------------------------------------

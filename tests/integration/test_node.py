@@ -341,8 +341,10 @@ def test_a_print_that_outlived_the_node_before_it_was_told_is_told_now(node):
 def test_the_bed_is_clear_only_after_the_harvest(node):
     node.started()
     node.ends(PrintResult.DONE)
+    node.said()
     node.hears(PrinterReady(printer="p1"))
     assert not node.journal.is_clear("p1")
+    assert [m.clear for m in node.said() if isinstance(m, PrinterChange)] == [False]
     node.hears(Harvested(attempt=REF))
     assert node.journal.is_clear("p1")
     assert node.state() is AttemptState.HARVESTED

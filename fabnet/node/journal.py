@@ -22,6 +22,7 @@ from fabnet.node.home import held_alone, home_of
 from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
 from jobs.ledger import streams
+from jobs.ledger.cells import quoted
 from jobs.ledger.mark import Mark
 from jobs.ledger.migrations.order import stream_migrations
 from jobs.ledger.store import connect, counted, immediate
@@ -152,7 +153,7 @@ class Journal:
             " where intent_at is not null and state in"
             f" ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}')"
         )
-        live = ",".join(f"'{state}'" for state in sorted(UNGRANTED | {AttemptState.GRANTED}))
+        live = quoted(UNGRANTED | {AttemptState.GRANTED})
         db.execute(f"delete from attempt where state in ({live})")
         db.execute("update bed set clear = 0")
         telling.forget(db)
@@ -314,7 +315,7 @@ class Journal:
 
     def entries(self, states: frozenset[AttemptState]) -> tuple[Entry, ...]:
         """Return the attempts in these states, in the order they were taken."""
-        marks = ",".join(f"'{state}'" for state in sorted(states))
+        marks = quoted(states)
         rows = self.reading.execute(
             f"select * from attempt where state in ({marks}) order by taken_at, job, number"
         )

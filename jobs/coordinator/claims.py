@@ -183,7 +183,7 @@ def _bed(db: sqlite3.Connection, printer: FleetPrinter, now: datetime) -> FreeBe
     )  # fmt: skip
 
 
-_LIVE = ",".join(f"'{state}'" for state in sorted(LIVE))
+_LIVE = cells.quoted(LIVE)
 
 #: Some printers that could begin now and have nothing, of labs that take offers by themselves. One
 #: that was looked after rests, unless it was offered something since. Others come with the next look.
@@ -227,7 +227,7 @@ select j.*, o.due, null as attempt from job j join orders o on o.id = j.order_id
 where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}'
  and not exists ({live_attempt("j.id")})
  and exists (select 1 from attempt b where b.node = j.node and b.printer = j.printer
-  and b.state in ({",".join(f"'{state}'" for state in sorted(LIVE))}))
+  and b.state in ({_LIVE}))
 """
 
 

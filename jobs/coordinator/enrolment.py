@@ -22,6 +22,7 @@ from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Enrol, Newcomer, Standing, UsedCodeError, is_login, token_hash
 from jobs.ledger import members, streams, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.members import Member
 from jobs.ledger.rows import event, live_attempt, tell
 from jobs.ledger.store import Ledger
@@ -286,7 +287,7 @@ def shut_out(db: sqlite3.Connection, found: Member, reason: str, by: str, now: d
 
 
 def _free_its_work(db: sqlite3.Connection, node: str, now: datetime) -> None:
-    states = ",".join(f"'{state}'" for state in sorted(UNGRANTED))
+    states = quoted(UNGRANTED)
     rows = db.execute(
         f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
     ).fetchall()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.coordinator.nodes import public_key
+from jobs.ledger.cells import quoted
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE
 
-_LIVE = ",".join(f"'{state}'" for state in sorted(LIVE))
+_LIVE = quoted(LIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from jobs.coordinator.enrolment import shut_out
 from jobs.errors import NotFoundError, RefusedError
 from jobs.joining import Standing
 from jobs.ledger import members, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -54,7 +55,7 @@ def is_last(db: sqlite3.Connection, login: str) -> bool:
 
 def to_finish(db: sqlite3.Connection, node: str) -> tuple[AttemptView, ...]:
     """Return the plates that have to be counted, or given up by a steward, before a lab may leave."""
-    states = ",".join(f"'{state}'" for state in sorted(MAY_HAVE_STARTED))
+    states = quoted(MAY_HAVE_STARTED)
     rows = db.execute(f"{views.ATTEMPTS} where a.node = ? and a.state in ({states})", (node,))
     return tuple(map(views.attempt_of, rows))
 
@@ -143,7 +144,7 @@ def _close(db: sqlite3.Connection, node: str, name: str, now: datetime) -> None:
 def _forget_words(db: sqlite3.Connection, node: str, name: str) -> None:
     """What its people wrote when they said no, and the names that they counted under."""
     here = "(select job_id || '-a' || number from attempt where node = :node)"
-    ended = ",".join(f"'{state}'" for state in sorted(ENDED_UNSTARTED))
+    ended = quoted(ENDED_UNSTARTED)
     given = {"node": node, "name": name}
     db.execute(f"update attempt set reason = '' where node = :node and state in ({ended})", given)
     db.execute(

@@ -15,6 +15,7 @@ from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Standing
 from jobs.ledger import notices, streams, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.members import is_confirmed, member
 from jobs.ledger.rows import event, tell
 from jobs.ledger.store import Ledger
@@ -313,7 +314,7 @@ def printer_ready(ledger: Ledger, node: str, printer: str, by: str, now: datetim
     """
     with ledger.transaction() as db:
         _need_printer(db, node, printer)
-        states = ",".join(f"'{s}'" for s in sorted(MAY_HAVE_STARTED - {AttemptState.GRANTED}))
+        states = quoted(MAY_HAVE_STARTED - {AttemptState.GRANTED})
         on_bed = db.execute(
             "select job_id, number from attempt where node = ? and printer = ?"
             f" and state in ({states})",
@@ -362,7 +363,7 @@ def forgot_everything(db: sqlite3.Connection, node: str, now: datetime) -> None:
     """
     streams.restart(db, node)
     db.execute("update printer set clear = 0 where node = ?", (node,))
-    states = ",".join(f"'{s}'" for s in sorted(UNGRANTED | {*_BEGUN}))
+    states = quoted(UNGRANTED | {*_BEGUN})
     rows = db.execute(
         f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
     ).fetchall()

@@ -47,7 +47,7 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
     forget_the_future(db, now)
     if restoring.unheard(db):
         return 0
-    states = ",".join(f"'{state}'" for state in sorted(UNGRANTED))
+    states = cells.quoted(UNGRANTED)
     rows = db.execute(
         f"select job_id, number from attempt where lease_until < ? and state in ({states})",
         (now.isoformat(),),
@@ -143,7 +143,7 @@ def _tails(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> set[tuple[str
 
 
 def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
-    live = ",".join(f"'{state}'" for state in sorted(LIVE))
+    live = cells.quoted(LIVE)
     rows = db.execute(
         f"""
         select p.node, p.id, n.weekly_h, (select coalesce(sum(coalesce(a.seconds, j.seconds)), 0)

@@ -50,7 +50,7 @@ _BOUND = f"""
 select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
  coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id
 from attempt a join job j on j.id = a.job_id
-where a.state in ({",".join(f"'{state}'" for state in _RESERVING)})
+where a.state in ({cells.quoted(_RESERVING)})
 union all
 select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id from job j
 where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})

@@ -19,6 +19,7 @@ from jobs.coordinator.moves import move
 from jobs.errors import JobError, NotFoundError
 from jobs.joining import Standing
 from jobs.ledger import streams, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.rows import absorb, event, keep_spool, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -278,7 +279,7 @@ def _enter(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) 
 
 
 def _live(db: sqlite3.Connection, job: str) -> AttemptView | None:
-    states = ",".join(f"'{state}'" for state in sorted(UNGRANTED | MAY_HAVE_STARTED))
+    states = quoted(UNGRANTED | MAY_HAVE_STARTED)
     row = db.execute(
         f"select number from attempt where job_id = ? and state in ({states})", (job,)
     ).fetchone()
@@ -326,7 +327,7 @@ def _insert(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime)
 
 def _end_unnamed(db: sqlite3.Connection, node: str, now: datetime) -> None:
     """End what the ledger holds of a node that its journal does not: it was lost, or given back."""
-    states = ",".join(f"'{s}'" for s in sorted(UNGRANTED | {_S.GRANTED, _S.PRINTING}))
+    states = quoted(UNGRANTED | {_S.GRANTED, _S.PRINTING})
     rows = db.execute(
         "select job_id, number from attempt where node = ? and restated = 0"
         f" and state in ({states})",

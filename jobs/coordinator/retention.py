@@ -23,7 +23,7 @@ from jobs.model import Order, OrderState, StopOutcome
 from jobs.retention import Limits
 
 _OVER = (OrderState.DELIVERED, OrderState.REFUSED, OrderState.CANCELLED)
-_OVER_SQL = ",".join(f"'{state}'" for state in _OVER)
+_OVER_SQL = cells.quoted(_OVER)
 #: Of a query over orders `o`: one of its bags is called back, and it was told so.
 _CALLED_BACK = (
     "exists (select 1 from recall_notice n join recall c on c.id = n.recall"

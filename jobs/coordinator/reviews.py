@@ -11,6 +11,7 @@ from jobs.coordinator.moves import move
 from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import reviews, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, live_attempt, pack_reasons, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import UNGRANTED, AttemptEvent, AttemptState
@@ -130,7 +131,7 @@ join orders o on o.id = j.order_id left join attempt a on a.job_id = j.id
  and a.number = (select max(b.number) from attempt b where b.job_id = j.id)
 where o.revision_id = ? and j.state = '{JobState.OPEN}'
  and (a.state in ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}',
-  {",".join(f"'{state}'" for state in sorted(UNGRANTED))}) or not exists ({live_attempt("j.id")}))
+  {quoted(UNGRANTED)}) or not exists ({live_attempt("j.id")}))
 """
 
 

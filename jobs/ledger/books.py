@@ -5,17 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from jobs.law import Books, check
+from jobs.ledger.cells import quoted
 from jobs.lifecycle import COMING
 from jobs.model import BatchState, JobState, LotState
 
-
-def _quoted(values: frozenset[str]) -> str:
-    return ",".join(f"'{value}'" for value in sorted(values))
-
-
-_COMING = (
-    f"select 1 from attempt a where a.job_id = j.id and a.state in ({_quoted(frozenset(COMING))})"
-)
+_COMING = f"select 1 from attempt a where a.job_id = j.id and a.state in ({quoted(COMING)})"
 _QUERY = f"""
 select n.order_id, n.part_id, n.pieces as ordered, n.surplus, n.deficit,
  (select coalesce(sum(j.pieces), 0) from job j where j.order_id = n.order_id and j.part_id = n.part_id

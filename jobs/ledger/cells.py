@@ -1,7 +1,8 @@
-"""What stands in a cell of the ledger, as a value: times, dates, reasons."""
+"""What stands in a cell of the ledger, as a value, and the other way round: times, dates, reasons, states."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import msgspec
@@ -27,3 +28,12 @@ def day(text: str) -> date:
 def reasons_of(text: str) -> tuple[Reason, ...]:
     """Read a column of reasons."""
     return msgspec.json.decode(text, type=tuple[Reason, ...])
+
+
+def quoted(states: Iterable[str]) -> str:
+    """Return states as SQL has them in a list; they are words of ours, never a person's.
+
+    >>> quoted({"open", "done"})
+    "'done','open'"
+    """
+    return ",".join(f"'{state}'" for state in sorted(states))

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.first_mile import OPEN, Goods, PickupState, way
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import moment, quoted, when
 from jobs.ledger.rows import event
 from jobs.model import LotState
 
@@ -80,7 +80,7 @@ _BAGS = (
     "select l.code, l.order_id, l.part_id, o.revision_id, l.good - l.mislaid as pieces, l.place,"
     " l.counted_at from lot l join orders o on o.id = l.order_id"
 )
-_STATES = ",".join(f"'{state}'" for state in sorted(OPEN))
+_STATES = quoted(OPEN)
 #: Of a query over lots `l`: it belongs to a pick-up that is not over.
 ANNOUNCED = (
     "exists (select 1 from pickup_lot pl join pickup p on p.id = pl.pickup"

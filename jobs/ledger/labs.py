@@ -15,7 +15,7 @@ from jobs.errors import NotFoundError
 from jobs.fleet import SILENT_AFTER, is_silent
 from jobs.hours import in_week_s
 from jobs.joining import Standing
-from jobs.ledger.cells import when
+from jobs.ledger.cells import quoted, when
 from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
 from jobs.messages import Config
@@ -74,9 +74,7 @@ def node_ids(db: sqlite3.Connection) -> tuple[str, ...]:
 
 def fleet(db: sqlite3.Connection, only: Iterable[str] | None = None) -> tuple[NodeView, ...]:
     """Return nodes of the network with their printers, by their labs' names: all, or these `only`."""
-    live, started = (
-        ",".join(f"'{s}'" for s in sorted(states)) for states in (LIVE, MAY_HAVE_STARTED)
-    )
+    live, started = quoted(LIVE), quoted(MAY_HAVE_STARTED)
     names = None if only is None else msgspec.json.encode(tuple(only)).decode()
     among = "" if names is None else "in (select value from json_each(:names))"
     given = {"names": names}
@@ -279,7 +277,7 @@ def given_s(db: sqlite3.Connection, now: datetime) -> Mapping[str, float]:
     By node, in seconds: what lies in its week of the plates that were started, and all of those that
     it has and did not start. As its node reckons (`fabnet.node.policy`).
     """
-    live = ",".join(f"'{state}'" for state in sorted(LIVE))
+    live = quoted(LIVE)
     rows = db.execute(
         "select n.id, n.utc_offset_min, a.started_at, coalesce(a.seconds, j.seconds) as seconds"
         " from node n join attempt a on a.node = n.id join job j on j.id = a.job_id"

@@ -14,6 +14,7 @@ from datetime import datetime
 import msgspec
 
 from jobs.ledger import streams
+from jobs.ledger.cells import quoted
 from jobs.ledger.members import is_confirmed
 from jobs.lifecycle import LIVE, AttemptState
 from jobs.messages import Down, encode
@@ -109,7 +110,7 @@ def add_deficit(
 
 def live_attempt(job: str) -> str:
     """Return SQL that selects the live attempt of the job that the expression `job` names."""
-    states = ",".join(f"'{state}'" for state in sorted(LIVE))
+    states = quoted(LIVE)
     return f"select 1 from attempt a where a.job_id = {job} and a.state in ({states})"
 
 

@@ -98,7 +98,7 @@ def waiting(
 
 
 def _on_beds(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
-    states = ",".join(f"'{s}'" for s in sorted(TO_HARVEST))
+    states = cells.quoted(TO_HARVEST)
     harvests = db.execute(
         f"{views.ATTEMPTS} where a.state in ({states}) and (?1 is null or a.node = ?1)", (node,)
     )

@@ -26,7 +26,7 @@ _MONTHS: Final = (
     ("septembre", "september"), ("octobre", "october"), ("novembre", "november"),
     ("decembre", "december"),
 )  # fmt: skip
-_CLOCK = r"(?:[ t]\d{1,2}[:h]\d{2}(?::\d{2})?(?:\.\d+)?z?)?"
+_CLOCK = r"(?:(?:[ t]| a | at )\d{1,2}(?:h|[:h]\d{2}(?::\d{2})?(?:\.\d+)?z?))?"
 _NUMBERS = (
     re.compile(rf"(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_CLOCK}"),
     re.compile(rf"(?P<d>\d{{1,2}})[/.\- ](?P<m>\d{{1,2}})[/.\- ](?P<y>\d{{4}}|\d{{2}}){_CLOCK}"),
@@ -43,8 +43,32 @@ _BEFORE = re.compile(
 )
 #: What people write after a number.
 _UNITS = re.compile(
-    r"(?<=\d)(?:pieces?|pcs?|p|unites?|units?|u|exemplaires?|ex|kits?|visieres?|masques?)\.?$"
+    r"(?<=\d)(?:pieces?|pcs?|pces?|p|unites?|units?|u|exemplaires?|ex|kits?|visieres?|masques?|x)\.?$"
 )
+#: What people write around a number that is none too exact.
+_ABOUT = re.compile(
+    r"^(?:environ|env\.?|about|approx\.?|ca\.?|~|≈|x)|(?<=\d)(?:environ|env\.?|max\.?|mini?\.?)$"
+)
+#: More than a piece: how many are in one, only the hospital knows.
+_PACKS = re.compile(
+    r"\b(?:boites?|cartons?|lots?|paquets?|sachets?|colis|palettes?|boxes|box|packs?|bags?|cases?)\b"
+)
+#: In place of a number: nothing is asked for.
+_NOTHING = frozenset(
+    {"0", "-", "--", "–", "—", "/", "neant", "ras", "aucun", "aucune", "non", "none"}
+)
+#: As in the line above.
+_DITTO = frozenset({'"', "''", "″", "〃", "»", "idem", "id", "id.", "ditto", '-"-', '- " -'})
+#: Words of columns that sound like ours and are about something else: when it was asked, what is left.
+_OTHER: Final = frozenset(
+    "demande saisie creation envoi reception validation livre livree livres livrees recu recue recus"  # noqa: SIM905
+    " recues stock reste restant restante min mini minimum minimale prix unitaire ordered received"
+    " delivered created left price".split()
+)
+#: A name of more words is a sentence.
+_MOST_WORDS: Final = 6
+#: Between the names of a column in two languages, or of two things in one.
+_BETWEEN = re.compile(r"[/|\n;–—]| - | ou | or | et | and ")
 _TOTAL = re.compile(r"^(?:sous[ -]?)?(?:total|totaux|somme|cumul|sum|grand total)\b")
 
 
@@ -69,45 +93,85 @@ class Header:
     columns: tuple[str, ...]  # "" where a name is not known
 
 
-def find_header(rows: Sequence[tuple[str, ...]], known: Mapping[str, str]) -> Header:
+def find_header(
+    rows: Sequence[tuple[str, ...]], known: Mapping[str, str], loose: Mapping[str, str]
+) -> Header:
     """Return the row, or the two, that name most columns; the first row where none names any.
 
     Args:
         rows: filled rows from the top of the sheet; at least one.
         known: column by what `heading` makes of its name.
+        loose: column by one word that stands in a name which is not known.
     """
-    best = Header(
-        first=0, last=0, names=rows[0], columns=tuple(_column(name, known) for name in rows[0])
-    )
-    for index, row in enumerate(rows[:_MOST_ABOVE]):
-        below = rows[index + 1] if index + 1 < len(rows) else ()
-        one = tuple(_column(name, known) for name in row)
-        width = max(len(row), len(below))
-        both = [(_at(row, n), _at(below, n)) for n in range(width)]
-        two = tuple(
-            _column(f"{up} {down}", known) or _column(down, known) or _column(up, known)
-            for up, down in both
-        )
-        names = tuple(down or up for up, down in both)
-        for found in (
-            Header(first=index, last=index, names=row, columns=one),
-            Header(first=index, last=index + 1, names=names, columns=two),
-        ):
+    best = _header(0, (rows[0],), known, loose)
+    for more in (1, 2):
+        for index in range(min(len(rows), _MOST_ABOVE)):
+            found = _header(index, rows[index : index + more], known, loose)
             if _score(found) > _score(best):
                 best = found
     return best
 
 
-def _at(row: Sequence[str], index: int) -> str:
-    return row[index] if index < len(row) else ""
+def _header(
+    first: int,
+    rows: Sequence[tuple[str, ...]],
+    known: Mapping[str, str],
+    loose: Mapping[str, str],
+) -> Header:
+    width = max(map(len, rows))
+    names, columns = [], []
+    for place in range(width):
+        parts = [row[place] if place < len(row) else "" for row in rows]
+        tries = (" ".join(parts), *reversed(parts))
+        names.append(next(filter(None, reversed(parts)), ""))
+        columns.append(next(filter(None, (_column(each, known) for each in tries)), ""))
+    taken = set(columns)
+    for place, name in enumerate(names):
+        guess = "" if columns[place] else _guess(name, loose)
+        if guess and guess not in taken:
+            columns[place] = guess
+            taken.add(guess)
+    return Header(
+        first=first, last=first + len(rows) - 1, names=tuple(names), columns=tuple(columns)
+    )
+
+
+def _guess(name: str, loose: Mapping[str, str]) -> str:
+    """Return what a name of several words is for, by one of them that says it."""
+    words = heading(name).split()
+    if len(words) > _MOST_WORDS or _OTHER & set(words):
+        return ""
+    return next((loose[word] for word in words if word in loose), "")
 
 
 def _column(name: str, known: Mapping[str, str]) -> str:
-    return known.get(heading(name), "")
+    """Return the column that a name is for, said in one language or in two."""
+    if (found := known.get(heading(name), "")) or not name:
+        return found
+    parts = [each for each in _BETWEEN.split(name) if heading(each)]
+    meant = [known.get(heading(each), "") for each in parts]
+    return meant[0] if len(parts) > 1 and all(meant) else ""
 
 
 def _score(found: Header) -> int:
     return len({column for column in found.columns if column})
+
+
+def above(rows: Sequence[tuple[str, ...]], known: Mapping[str, str]) -> dict[str, str]:
+    """Return what stands above a header for all lines: `Établissement : CHU de Nantes`, in one cell or two."""
+    found: dict[str, str] = {}
+    for row in rows:
+        cells = [cell for cell in row if cell]
+        for place, cell in enumerate(cells):
+            name, colon, value = (each.strip() for each in cell.partition(":"))
+            if colon and not value and place + 1 < len(cells):
+                value = cells[place + 1]
+            elif not colon and len(cells) == 2 and place == 0:  # noqa: PLR2004 - a name and a value
+                value = cells[1]
+            column = _column(name, known)
+            if column and value and not value.endswith(":"):
+                found.setdefault(column, value)
+    return found
 
 
 def is_total(cells: Sequence[str]) -> bool:
@@ -115,7 +179,7 @@ def is_total(cells: Sequence[str]) -> bool:
     filled = [cell for cell in cells if cell]
     if any(_TOTAL.match(plain(cell)) for cell in filled[:2]):
         return len(filled) <= 3  # noqa: PLR2004 - its word, and a sum or two
-    return len(filled) == 1 and whole(filled[0]) is not None
+    return len(filled) <= 2 and all(whole(cell) is not None for cell in filled)  # noqa: PLR2004
 
 
 def whole(text: str) -> Decimal | None:
@@ -124,10 +188,10 @@ def whole(text: str) -> Decimal | None:
     "1 200", "1.200" and "1'200" are twelve hundred, "12,5" is twelve and a half, "400 pcs" is 400.
     """
     bare = re.sub(r"[\s\u2019']", "", plain(text))
-    bare = _UNITS.sub("", bare)
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+(,0+)?", bare):
+    bare = _UNITS.sub("", _ABOUT.sub("", bare))
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d+)?", bare):
         bare = bare.replace(".", "")
-    elif re.fullmatch(r"\d{1,3}(,\d{3})+\.0+", bare):
+    elif re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", bare):
         bare = bare.replace(",", "")
     try:
         number = Decimal(bare.replace(",", "."))
@@ -136,13 +200,28 @@ def whole(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
+def in_packs(text: str) -> bool:
+    """Return whether a quantity counts boxes, which may hold any number of pieces."""
+    return bool(_PACKS.search(plain(text)))
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether it says in place of a quantity that nothing is asked for."""
+    return plain(text) in _NOTHING or whole(text) == 0
+
+
+def is_ditto(text: str) -> bool:
+    """Return whether a cell says: as above."""
+    return plain(text) in _DITTO
+
+
 def day(text: str, today: date) -> date | None:
     """Read a day as people write it; the day comes before the month. None where it is none.
 
     "01/12/2026", "1.12.26", "2026-12-01", "1er décembre 2026", "12 avril", "12-avr-20", "46357" (as a
     spreadsheet counts). Without a year it is the next such day, or one that has just passed.
     """
-    bare = _BEFORE.sub("", plain(text))
+    bare = re.sub(r" ?([/.-]) ?", r"\1", _BEFORE.sub("", plain(text))).rstrip(".")
     if _SERIAL.fullmatch(bare):
         return _SPREADSHEET_ZERO + timedelta(days=int(float(bare)))
     for form in _NUMBERS:

@@ -14,7 +14,19 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from jobs.habits import day, find_header, heading, is_total, plain, whole
+from jobs.habits import (
+    above,
+    day,
+    find_header,
+    heading,
+    in_packs,
+    is_ditto,
+    is_nothing,
+    is_total,
+    plain,
+    whole,
+)
+from jobs.list_columns import COLUMNS, LOOSE, NAMES
 from jobs.model import MOST_KITS, Request
 
 #: What a spreadsheet holds in one place.
@@ -24,77 +36,18 @@ MOST_LINES: Final = 2000
 _MOST_TEXT = 200
 _MOST_NOTE = 2000
 
-#: The columns of the template, and the other names by which each is known.
-COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "etablissement": (
-            "hopital", "place", "hospital", "facility", "site", "lieu", "structure", "clinique",
-            "etablissement de sante", "nom de l etablissement", "nom etablissement", "ehpad",
-            "etablissement demandeur", "etablissement service",
-        ),
-        "service": (
-            "ward", "unite", "department", "pole", "unite de soins", "service demandeur",
-            "nom du service",
-        ),
-        "contact": (
-            "nom", "demandeur", "requester", "name", "nom du contact", "nom contact",
-            "personne a contacter", "responsable", "referent", "nom prenom", "nom et prenom",
-            "nom du demandeur", "contact nom", "interlocuteur",
-        ),
-        "telephone": (
-            "tel", "phone", "n tel", "no tel", "numero de telephone", "n de telephone", "portable",
-            "mobile", "telephone portable", "telephone du contact", "tel contact", "contact tel",
-            "contact telephone", "tel portable",
-        ),
-        "email": (
-            "mail", "e mail", "courriel", "adresse mail", "adresse e mail", "adresse email", "mel",
-            "contact mail", "contact email", "email du contact", "mail contact",
-        ),
-        "article": (
-            "modele", "what", "item", "design", "produit", "designation", "materiel",
-            "materiel demande", "type", "type de materiel", "libelle", "libelle article",
-            "article demande", "nom de l article",
-        ),
-        "quantite": (
-            "quantity", "qte", "nombre", "kits", "how many", "quantite demandee", "qte demandee",
-            "quantite souhaitee", "qte souhaitee", "nb", "nbre", "nombre de pieces", "qty",
-            "quantite commandee", "besoin quantite", "nb pieces",
-        ),
-        "date_besoin": (
-            "date", "due", "echeance", "by when", "pour le", "date souhaitee", "date de besoin",
-            "date du besoin", "date limite", "date de livraison", "date de livraison souhaitee",
-            "livraison souhaitee", "date livraison", "besoin pour le", "deadline", "besoin date",
-            "date livraison souhaitee", "due date", "date souhaitee de livraison",
-        ),
-        "reference_externe": (
-            "reference", "numero de commande", "bon de commande", "purchase order", "n commande",
-            "ref", "n de commande", "n bon de commande", "numero bon de commande", "no commande",
-        ),
-        "finess": ("n finess", "numero finess", "code finess"),
-        "adresse": ("address", "adresse de livraison", "rue", "adresse postale"),
-        "code_postal": ("cp", "postcode", "zip", "code post"),
-        "ville": ("city", "town", "commune"),
-        "stock_jours": ("stock", "days left", "jours de stock"),
-        "quantite_minimale": ("minimum", "quantite min", "qte min"),
-        "consignes": (
-            "note", "remarque", "remarks", "commentaire", "comment", "remarques", "commentaires",
-            "observations", "observation", "divers", "precisions",
-        ),
-    }
-)  # fmt: skip
-#: A line as a hospital would fill it in, but for the design.
-EXAMPLE: Mapping[str, str] = MappingProxyType(
-    {
-        "etablissement": "CHU de Nantes",
-        "service": "Urgences",
-        "contact": "Ada Martin",
-        "telephone": "02 40 00 00 00",
-        "quantite": "400",
-        "date_besoin": "31/12/2026",
-        "finess": "440000289",
-        "code_postal": "44000",
-        "ville": "Nantes",
-    }
+#: Codes that a spreadsheet takes for numbers, and how many digits they have.
+_DIGITS: Mapping[str, int] = MappingProxyType({"finess": 9, "code_postal": 5})
+_TELEPHONE = re.compile(r"(?:\+|00)?\d(?:[ .\-/()]*\d){7,14}")
+_MAIL = re.compile(r"[^\s@<>;,:]+@[^\s@<>;,:]+\.\w{2,}")
+#: A telephone number that a spreadsheet has spoilt: its last digits are gone.
+_SPOILT = re.compile(r"\d[.,]\d+e\+?\d+", re.IGNORECASE)
+_SMALL: Final = frozenset(
+    "a au aux avec d de des du en et for l la le les of pour the un une with".split()  # noqa: SIM905
+)
+#: In a column "unité" beside a quantity these are no ward.
+_PIECES: Final = frozenset(
+    "u unite unites piece pieces pce pcs unit units kit kits".split()  # noqa: SIM905
 )
 _NEEDED = ("etablissement", "contact", "quantite", "date_besoin")
 # What goes into the note, with the name under which it stands there.
@@ -113,7 +66,7 @@ class Wrong:
 
 #: Everything that can be wrong.
 WHYS: Final = ("missing", "no-number", "not-whole", "too-many", "no-day", "passed", "no-contact",
-               "no-design", "which-design", "too-long", "same-as")  # fmt: skip
+               "no-design", "which-design", "which-pack", "too-long", "same-as")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +87,11 @@ class Listed:
     lines: tuple[Line, ...]
     unknown: tuple[str, ...]  # columns that were not understood, and left aside
     missing: tuple[str, ...]  # columns without which no line can be an order
-    left: tuple[int, ...] = ()  # lines that sum up others, or are the header once more
+    left: tuple[
+        tuple[int, str], ...
+    ] = ()  # with their words, lines that ask for nothing: sums, titles, a header once more
 
 
-_NAMES = {heading(name): column for column, others in COLUMNS.items() for name in (column, *others)}
 #: What a spreadsheet took for a formula, or would have: `web.sheets` puts an apostrophe before it.
 _HARMLESS = re.compile(r"'(?=[=+\-@])")
 
@@ -159,7 +113,7 @@ def said(cell: Cell) -> str:
 def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
     """Return how many columns of a request a sheet names: an introduction names none."""
     filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
-    return len(set(find_header(filled, _NAMES).columns) - {""}) if filled else 0
+    return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
 
 
 def read(
@@ -180,24 +134,62 @@ def read(
     ]
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
-    found = find_header([cells for _, cells in filled], _NAMES)
-    missing = tuple(name for name in _NEEDED if name not in found.columns)
+    found = find_header([cells for _, cells in filled], NAMES, LOOSE)
+    told = above([cells for _, cells in filled[: found.first]], NAMES)
+    missing = tuple(name for name in _NEEDED if name not in {*found.columns, *told})
     unknown = tuple(n for n, c in zip(found.names, found.columns, strict=True) if n and not c)
     lines: list[Line] = []
-    left: list[int] = []
+    left: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
+    before: dict[str, str] = {}
+    header = [*map(heading, filled[found.last][1])]
     for number, cells in [] if missing else filled[found.last + 1 :]:
-        if is_total(cells) or [*map(heading, cells)] == [*map(heading, filled[found.last][1])]:
-            left.append(number)
+        typed = _typed(found.columns, cells, told, before)
+        if is_total(cells) or [*map(heading, cells)] == header or _asks_nothing(cells, typed):
+            left.append((number, " ".join(filter(None, cells))))
             continue
-        typed = dict.fromkeys(COLUMNS, "")
-        for column, cell in zip(found.columns, cells, strict=False):
-            if column:
-                typed[column] = typed[column] or cell
+        before = typed
         lines.append(_line(number, cells, typed, designs, today, language, seen))
     return Listed(
         header=found.names, lines=tuple(lines), unknown=unknown, missing=missing, left=tuple(left)
     )
+
+
+def _typed(
+    columns: Sequence[str],
+    cells: Sequence[str],
+    told: Mapping[str, str],
+    before: Mapping[str, str],
+) -> dict[str, str]:
+    """Return what a line says in each column, with what stands above the header or is as in the line before."""
+    typed = dict.fromkeys(COLUMNS, "")
+    for column, cell in zip(columns, cells, strict=False):
+        if column:
+            said_here = before.get(column, "") if is_ditto(cell) else cell
+            typed[column] = typed[column] or said_here
+    for column, text in told.items():
+        if column not in columns:
+            typed[column] = text
+    for column, digits in _DIGITS.items():
+        if re.fullmatch(rf"\d{{{digits - 1}}}", typed[column]):
+            typed[column] = f"0{typed[column]}"
+    if plain(typed["service"]) in _PIECES:
+        typed["service"] = ""
+    elif in_packs(typed["service"]) and whole(typed["quantite"]) is not None:
+        typed["quantite"] += f" {typed['service']}"
+        typed["service"] = ""
+    if not (typed["telephone"] or typed["email"]):
+        mail, number = _MAIL.search(typed["contact"]), _TELEPHONE.search(typed["contact"])
+        typed["email"] = mail[0] if mail else ""
+        typed["telephone"] = number[0] if number else ""
+    return typed
+
+
+def _asks_nothing(cells: Sequence[str], typed: Mapping[str, str]) -> bool:
+    """Return whether a line is a title between others, a foot, or says that nothing is needed."""
+    asked = (typed["quantite"], typed["date_besoin"], typed["article"])
+    alone = sum(bool(cell) for cell in cells) == 1
+    return is_nothing(typed["quantite"]) or (alone and not (asked[0] or asked[1]))
 
 
 def _line(
@@ -257,12 +249,17 @@ def _key(facts: tuple[str, ...]) -> str:
 
 
 def _telephone(text: str) -> str:
-    """Return a number with the zero that a spreadsheet took from it."""
+    """Return a number with the zero that a spreadsheet took from it; nothing of one that it spoilt."""
+    if _SPOILT.fullmatch(text):
+        return ""
     return f"0{text}" if re.fullmatch(r"[1-9]\d{8}", text) else text
 
 
 def _kits(text: str, wrong: list[Wrong]) -> int:
     number = whole(text)
+    if number is None and in_packs(text):
+        wrong.append(Wrong(column="quantite", why="which-pack", cell=text))
+        return 0
     if number is None:
         wrong.append(Wrong(column="quantite", why="no-number" if text else "missing", cell=text))
         return 0
@@ -291,8 +288,22 @@ def _revision(text: str, designs: Mapping[str, Sequence[str]], wrong: list[Wrong
         for revision, names in designs.items()
         if not wanted or wanted in {plain(name) for name in names}
     ]
+    if not found:
+        # "Visières" is the only design with a visor in its name.
+        words = _words_of(text)
+        found = [
+            revision
+            for revision, names in designs.items()
+            if words and any(words <= of or of <= words for of in map(_words_of, names) if of)
+        ]
     if len(found) == 1:
         return found[0]
     why = "which-design" if found else "no-design"
     wrong.append(Wrong(column="article", why="missing" if not text else why, cell=text))
     return ""
+
+
+def _words_of(name: str) -> frozenset[str]:
+    """Return the words of a name without what makes them many, and without the small ones."""
+    words = heading(name).split()
+    return frozenset(word.rstrip("sx") for word in words if word not in _SMALL)

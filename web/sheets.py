@@ -17,7 +17,7 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 from openpyxl import Workbook, load_workbook
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.intake import MOST_LINES, Cell, heading_score
@@ -35,6 +35,11 @@ _DELIMITERS = ";\t,|"
 _MOST_BESIDES: Final = 30
 #: Rows by which it is seen what separates cells.
 _SAMPLE: Final = 40
+#: How Windows, a Mac and DOS wrote accents; of equals the first.
+_CODE_PAGES: Final = ("cp1252", "mac_roman", "cp850")
+_ACCENTS: Final = frozenset("àâäçèéêëîïôöùûüÿœæÀÂÇÈÉÊËÎÏÔÙÛŒ°’“”«»–—…€²\N{NO-BREAK SPACE}")
+_MOSTLY: Final = 0.6
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 #: Excel's own word on the separator, in the first line of a file.
 _SEP = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
 #: The format of a number whose zeros or spaces are part of it: a postcode, a telephone number.
@@ -68,7 +73,8 @@ def read_sheet(data: bytes) -> list[list[Cell]]:
 
 
 def _csv(data: bytes) -> list[list[Cell]]:
-    if b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff")) or _wide(data)
+    if b"\0" in data[:4096] and not is_wide:
         raise UnreadableSheetError("no-sheet")
     text = _text(data)
     first, _, rest = text.partition("\n")
@@ -99,13 +105,31 @@ def _delimiter(text: str) -> str:
 
 
 def _text(data: bytes) -> str:
-    """Return the text of a file: UTF-16 with its mark, UTF-8 with or without, or Windows-1252."""
+    """Return the text of a file: UTF-16, UTF-8 with a mark or without, or one of the old code pages."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
+    if wide := _wide(data):
+        return data.decode(wide, "replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return max((data.decode(page, "replace") for page in _CODE_PAGES), key=_frenchness)
+
+
+def _wide(data: bytes) -> str:
+    """Return how a file without a mark holds two bytes a letter; "" where it does not."""
+    head = data[:4096]
+    half = len(head) // 2
+    for name, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if half and zeros.count(0) > _MOSTLY * half:
+            return name
+    return ""
+
+
+def _frenchness(text: str) -> int:
+    """Return by how many letters a text looks like French more than like a wrong code page."""
+    odd = len(re.findall("(?<=[a-z])[ÀÂÇÈÉÊËÎÏÔÙÛŒ]", text))
+    return sum(1 if letter in _ACCENTS else -1 for letter in text if letter > "\x7f") - 2 * odd
 
 
 def _xlsx(data: bytes) -> list[list[Cell]]:
@@ -117,7 +141,7 @@ def _xlsx(data: bytes) -> list[list[Cell]]:
         try:
             # What is hidden is not meant; of the others the one that names most columns is the list.
             seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            found = [_sheet(sheet) for sheet in seen[:_MOST_SHEETS]]
+            found = [_fill_down(_sheet(each), book, each) for each in seen[:_MOST_SHEETS]]
             return max(found, key=heading_score, default=[])
         finally:
             book.close()
@@ -145,6 +169,22 @@ def _sheet(sheet: Any) -> list[list[Cell]]:
             cells.pop()
         found.append(cells)
     return found
+
+
+def _fill_down(rows: list[list[Cell]], book: Any, sheet: Any) -> list[list[Cell]]:
+    """Write what stands in cells that are merged downwards into each of their rows; sums stay alone."""
+    # openpyxl says what is merged only of a book that is wholly in memory.
+    with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
+        ranges = _MERGED.findall(source.read(_MOST_UNPACKED))
+    for found in ranges[:MOST_LINES]:
+        left, top, _, bottom = range_boundaries(found.decode())
+        if top > len(rows) or left > len(rows[top - 1]):
+            continue
+        cell = rows[top - 1][left - 1]
+        for row in rows[top:bottom] if isinstance(cell, str | date) else ():
+            row.extend([None] * (left - len(row)))
+            row[left - 1] = cell
+    return rows
 
 
 def _plain(cell: Any) -> Cell:

@@ -10,18 +10,21 @@ from types import MappingProxyType
 import msgspec
 from flask import Blueprint, Response, render_template, request
 
+from designs.model import Revision
 from jobs import intake
 from jobs.coordinator import orders
 from jobs.doubles import doubles
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.intake import Line, Listed, Wrong
 from jobs.ledger import views
+from jobs.list_columns import COLUMNS, EXAMPLE
 from jobs.model import Order
 from web.context import here
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
 from web.sentences import said_here
 from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv, write_xlsx
+from web.titles import own_title
 
 pages = Blueprint("lists", __name__)
 
@@ -35,6 +38,7 @@ _WHY: Mapping[str, Lazy] = MappingProxyType(
         "passed": lazy_gettext("has passed"),
         "no-contact": lazy_gettext("telephone or e-mail is needed"),
         "no-design": lazy_gettext("is no design of this network"),
+        "which-pack": lazy_gettext("counts boxes; write how many pieces"),
         "which-design": lazy_gettext("may be several designs; add the version"),
         "too-long": lazy_gettext("is too long"),
         "same-as": lazy_gettext("the same as line"),
@@ -54,10 +58,13 @@ def _words(wrong: Wrong) -> str:
 
 def _designs() -> dict[str, tuple[str, ...]]:
     """Return the names by which a list may call each revision."""
-    return {
-        r.id: (r.title, r.design, f"{r.title} {r.version}", f"{r.design} {r.version}", r.id[:12])
-        for r in here().orderable()
-    }
+    return {r.id: _called(r) for r in here().orderable()}
+
+
+def _called(revision: Revision) -> tuple[str, ...]:
+    titles = dict.fromkeys((revision.title, own_title(revision.title), revision.design))
+    named = [each for name in titles for each in (name, f"{name} {revision.version}")]
+    return (*named, revision.id[:12])
 
 
 @pages.get("/orders/list")
@@ -67,7 +74,7 @@ def show() -> str:
 
 
 def _help() -> dict[str, object]:
-    return {"columns": tuple(intake.COLUMNS), "most": intake.MOST_LINES}
+    return {"columns": tuple(COLUMNS), "most": intake.MOST_LINES}
 
 
 @pages.post("/orders/list")
@@ -154,8 +161,8 @@ def template_xlsx() -> Response:
 
 def _template() -> list[tuple[str, ...]]:
     design = next(iter(_designs().values()), ("",))[0]
-    example = {**intake.EXAMPLE, "article": design}
-    return [tuple(intake.COLUMNS), tuple(example.get(name, "") for name in intake.COLUMNS)]
+    example = {**EXAMPLE, "article": design}
+    return [tuple(COLUMNS), tuple(example.get(name, "") for name in COLUMNS)]
 
 
 @pages.post("/orders/list/wrong.csv")

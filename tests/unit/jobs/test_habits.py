@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.habits import day, find_header, heading, is_total, whole
-from jobs.intake import _NAMES, read
+from jobs.intake import read
+from jobs.list_columns import NAMES
 
 TODAY = date(2020, 3, 24)
 APRIL = date(2020, 4, 12)
@@ -33,7 +34,8 @@ def good(rows, **more):
         "20200412", "12 avril", "12 avril 2020", "12-avr-20", "12-avr.-20", "12 avr. 2020", "12/avr/2020",
         "dim. 12 avril", "dimanche 12 avril 2020", "le 12 avril", "avant le 12/04/2020", "pour le 12 avril",
         "12/04", "43933", "43933.0", "12/04/2020 00:00", "12/04/2020 14:30:00", "2020-04-12T08:30:00Z",
-        "12 April 2020", "12 Apr 20", "12 AVRIL", "12 avr", "by 12 april",
+        "12 April 2020", "12 Apr 20", "12 / 04 / 2020", "12/04/2020 à 14h", "ven. 12 avr.",
+        "12 AVRIL", "12 avr", "by 12 april",
     ],
 )  # fmt: skip
 def test_a_day_however_it_is_written(text):
@@ -86,6 +88,7 @@ def test_a_day_and_month_are_the_next_such_day(found):
         ("1 200", "1200"), ("1\N{NARROW NO-BREAK SPACE}200", "1200"), ("1\N{NO-BREAK SPACE}200,00", "1200"),
         ("1.200", "1200"), ("1.200,00", "1200"), ("1,200.00", "1200"), ("1'200", "1200"), ("1’200", "1200"),
         ("400 pcs", "400"), ("400 pièces", "400"), ("400 unités", "400"), ("400 ex.", "400"), ("400u", "400"),
+        ("environ 400", "400"), ("~400", "400"), ("1.200,5", "1200.5"),
         ("12,5", "12.5"), ("1,2", "1.2"), ("0", "0"), ("-3", "-3"),
     ],
 )  # fmt: skip
@@ -93,7 +96,7 @@ def test_a_number_however_it_is_written(text, number):
     assert whole(text) == Decimal(number)
 
 
-@pytest.mark.parametrize("text", ["", "beaucoup", "400 ou 500", "~400", "4oo", "NaN", "inf", "pcs"])
+@pytest.mark.parametrize("text", ["", "beaucoup", "400 ou 500", "4oo", "NaN", "inf", "pcs"])
 def test_what_is_no_number(text):
     assert whole(text) is None
 
@@ -132,7 +135,7 @@ def test_a_header_in_two_rows():
 
 
 def test_a_line_under_the_header_is_not_taken_for_a_second_one():
-    header = find_header([HEADER, ("CHU", "Contact", "", "", "", "")], _NAMES)
+    header = find_header([HEADER, ("CHU", "Contact", "", "", "", "")], NAMES, {})
     assert (header.first, header.last) == (0, 0)
 
 
@@ -152,12 +155,12 @@ def test_empty_columns_before_and_between():
 )  # fmt: skip
 def test_sums_at_the_bottom_are_left_aside_and_said(total):
     found = good([HEADER, LINE, total])
-    assert found.left == (3,)
+    assert [number for number, _ in found.left] == [3]
     assert len(found.lines) == 1
 
 
 def test_a_header_that_is_repeated_on_each_page_is_no_line():
-    assert good([HEADER, LINE, HEADER]).left == (3,)
+    assert [n for n, _ in good([HEADER, LINE, HEADER]).left] == [3]
 
 
 def test_a_hospital_called_total_is_none_of_it():
@@ -166,8 +169,7 @@ def test_a_hospital_called_total_is_none_of_it():
 
 def test_what_a_footer_says_is_not_lost():
     found = good([HEADER, LINE, ("Fait à Nantes, le 24 mars",)])
-    assert found.left == ()
-    assert [line.number for line in found.lines if line.request is None] == [3]
+    assert found.left == ((3, "Fait à Nantes, le 24 mars"),)
 
 
 def test_a_telephone_whose_zero_a_spreadsheet_took_gets_it_back():
@@ -178,3 +180,78 @@ def test_a_telephone_whose_zero_a_spreadsheet_took_gets_it_back():
 def test_what_was_made_harmless_for_a_spreadsheet_is_read_as_it_was():
     (line,) = read([HEADER, (*LINE[:2], "'+33 2 40", *LINE[3:])], DESIGNS, TODAY, "fr").lines
     assert line.request.contact == "+33 2 40"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Établissement / Hospital", "Contact / Name", "Tél / Phone", "Article / Item",
+         "Quantité / Quantity", "Date souhaitée / Needed by"),
+        ("Hospital name", "Requester", "Phone number", "Product", "Qty requested", "Required by"),
+        ("Nom de l'établissement de santé", "Personne référente", "N° de tél. direct",
+         "Type de visière souhaitée", "Qté totale souhaitée", "Date de livraison impérative"),
+        ("ETABLISSEMENT", "NOM_CONTACT", "TEL ou MAIL", "LIBELLE_ARTICLE", "QTE_DEMANDEE", "DATE"),
+    ],
+)  # fmt: skip
+def test_columns_in_two_languages_or_in_many_words(header):
+    assert good([header, LINE]).unknown == ()
+
+
+def test_a_column_that_sounds_alike_is_left_aside():
+    header = ("Date de la demande", *HEADER, "Quantité livrée")
+    found = read([header, ("01/03/2020", *LINE, "12")], DESIGNS, TODAY, "fr")
+    assert found.unknown == ("Date de la demande", "Quantité livrée")
+    assert (found.lines[0].request.kits, found.lines[0].request.due) == (400, APRIL)
+
+
+def test_what_stands_above_the_header_holds_for_every_line():
+    rows = [
+        ("BON DE COMMANDE",),
+        ("Établissement :", "CHU"),
+        ("Contact : Ada",),
+        ("Tél : 02 40 00 00 00",),
+        ("Désignation", "Qté", "Livraison souhaitée"),
+        ("visor frame", "400", "12 avril"),
+        ("Visor frames", "30", "12 avril"),
+    ]
+    asked = [line.request for line in read(rows, DESIGNS, TODAY, "fr").lines]
+    assert [(a.place, a.requester, a.contact, a.kits) for a in asked] == [
+        ("CHU", "Ada", "02 40 00 00 00", 400),
+        ("CHU", "Ada", "02 40 00 00 00", 30),
+    ]
+
+
+def test_as_above_is_what_stands_above():
+    again = ('"', "idem", "Id.", "visor frame", "30", "12/04/2020")
+    lines = read([HEADER, LINE, again], DESIGNS, TODAY, "fr").lines
+    assert [line.request.place for line in lines] == ["CHU", "CHU"]
+    assert lines[1].request.contact == lines[0].request.contact
+
+
+@pytest.mark.parametrize("nothing", ["0", "-", "néant", 0, 0.0])
+def test_a_line_of_a_ward_that_needs_nothing_is_left_aside_and_said(nothing):
+    found = good([HEADER, LINE, (*LINE[:4], nothing, "")])
+    assert [number for number, _ in found.left] == [3]
+
+
+def test_boxes_are_no_pieces():
+    for line in ((*LINE[:4], "12 boîtes", LINE[5]), (*LINE[:4], "12", LINE[5], "carton")):
+        header = (*HEADER, "Unité") if len(line) > len(HEADER) else HEADER
+        (read_line,) = read([header, line], DESIGNS, TODAY, "fr").lines
+        assert [w.why for w in read_line.wrong] == ["which-pack"]
+
+
+@pytest.mark.parametrize("contact", ["Mme Martin 02.40.00.00.00", "Ada <ada@chu.example>"])
+def test_a_number_beside_a_name_is_whom_to_call(contact):
+    (line,) = read([HEADER, ("CHU", contact, "", *LINE[3:])], DESIGNS, TODAY, "fr").lines
+    assert line.request.contact in contact
+
+
+def test_codes_get_the_zero_back_that_a_spreadsheet_took():
+    header = (*HEADER, "FINESS", "CP")
+    rows = [header, (*LINE, 10000024, 1000), (*LINE, "2A0000014", "2A004")]
+    notes = [line.request.note for line in read(rows, DESIGNS, TODAY, "fr").lines]
+    assert notes == [
+        "finess: 010000024\ncode_postal: 01000",
+        "finess: 2A0000014\ncode_postal: 2A004",
+    ]

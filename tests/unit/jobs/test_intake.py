@@ -101,7 +101,8 @@ def test_accents_may_be_missing_and_one_design_needs_no_name():
     [
         ({"many": "12,5"}, "quantite", "not-whole"),
         ({"many": "beaucoup"}, "quantite", "no-number"),
-        ({"many": "0"}, "quantite", "too-many"),
+        ({"many": "12 boîtes"}, "quantite", "which-pack"),
+        ({"phone": "2,4E+08"}, "telephone", "no-contact"),
         ({"many": "-3"}, "quantite", "too-many"),
         ({"many": "1e9"}, "quantite", "too-many"),
         ({"many": "NaN"}, "quantite", "no-number"),

@@ -136,7 +136,7 @@ def test_a_workbook_with_all_habits_at_once():
     assert (line.request.place, line.request.kits, line.number) == ("CHU", 1200, 5)
     assert line.request.contact == "02 40 00 00 00"
     assert line.request.note == "finess: 2A0000014\ncode_postal: 01000"
-    assert found.left == (6,)
+    assert [number for number, _ in found.left] == [6]
 
 
 def test_errors_of_a_workbook_are_nothing_and_not_their_words():
@@ -171,3 +171,25 @@ def test_a_long_list_is_refused_and_a_title_is_not_counted():
 
 def test_what_we_write_keeps_zeros_and_is_no_formula():
     assert read_sheet(write_xlsx([["01000", "2A004", "=1+1"]])) == [["01000", "2A004", "'=1+1"]]
+
+
+@pytest.mark.parametrize("page", ["cp1252", "mac_roman", "cp850", "utf-16-le", "utf-16-be"])
+def test_code_pages_of_other_machines_and_times(page):
+    rows = [["Établissement", "Quantité"], ["CHU de Nîmes", "12 à 14 « pièces »"]]
+    text = "\r\n".join(map(";".join, rows))
+    assert read_sheet(text.encode(page)) == rows
+
+
+def test_what_is_merged_downwards_stands_in_each_of_its_rows_and_a_number_once():
+    book = Workbook()
+    for row in (["CHU", 400, "Réa"], [None, None, "Soins"], ["EHPAD", 5, "Aile"]):
+        book.active.append(row)
+    for cells in ("A1:A2", "B1:B2", "C3:D3"):
+        book.active.merge_cells(cells)
+    out = io.BytesIO()
+    book.save(out)
+    assert read_sheet(out.getvalue()) == [
+        ["CHU", 400, "Réa"],
+        ["CHU", None, "Soins"],
+        ["EHPAD", 5, "Aile"],
+    ]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import secrets
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -331,10 +332,18 @@ class Service:
         link = self._link
         if link is None:
             return
-        # What could not be taken is taken once more: no birth, and no new link, is told twice.
-        self._untaken = self._untaken or gather(link.events, _ROUND_S)
+        events = self._untaken or gather(link.events, _ROUND_S)
+        self._untaken = []
+        try:
+            self._take(events, link)
+        except sqlite3.Error:
+            # The disk's fault and not theirs: no birth, and no new link, is told twice.
+            self._untaken = events
+            raise
+
+    def _take(self, events: Sequence[LinkEvent], link: Link) -> None:
         messages: list[Message] = []
-        for event in self._untaken:
+        for event in events:
             match event:
                 case Incoming(topic=wire.COORDINATOR_TOPIC):
                     self._deaf_from_s = None
@@ -349,7 +358,6 @@ class Service:
                 case Disconnected():
                     _log.warning("link to the broker lost: %s", event.reason)
         self._exchange.take(messages, link)
-        self._untaken = []
 
     # --- the planner --------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import groupby
 
 from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, print_by
 from jobs.hours import Week, earliest_start, fits
@@ -100,21 +99,18 @@ def to_spread(
 def last_ones(
     queue: Sequence[WaitingJob], printer: FleetPrinter, now: datetime
 ) -> list[WaitingJob]:
-    """Return the last job of each stretch of alike jobs in a printer's queue, with its clock.
+    """Return of all alike jobs in a printer's queue the last one, with its clock.
 
     `queue` is all that the printer has, in the order in which it makes it. Only what could move is
     looked at, and of alike jobs only the last would.
     """
-    found, free = [], now
-    for _, alike in groupby(queue, key=lambda j: (j.order_id, j.part_id, j.seconds, j.attempt)):
-        some = tuple(alike)
-        runs = printer.finishes(free, some[-1].seconds, len(some))
-        length = timedelta(seconds=some[-1].seconds)
-        if not runs:
-            free += length * len(some)
-            continue
-        free = runs[-1][0] + length * (runs[-1][1] - 1)
-        found.append(replace(some[-1], starts_at=free - length, done_at=free))
+    last = {(job.order_id, job.part_id, job.seconds, job.attempt): n for n, job in enumerate(queue)}
+    ends_min = printer.ends_min(now, [job.seconds for job in queue])
+    found = []
+    for n in sorted(last.values()):
+        done = now + timedelta(minutes=ends_min[n])
+        starts = done - timedelta(seconds=queue[n].seconds)
+        found.append(replace(queue[n], starts_at=starts, done_at=done))
     return found
 
 

@@ -7,12 +7,12 @@ gets what to `jobs.split`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
 
 from designs.model import PRINTED
-from jobs.hours import ALWAYS, SLACK, Week, earliest_start, fits, plates_from
+from jobs.hours import ALWAYS, SLACK, Week, earliest_start, ends_of, fits, minute_of, plates_from
 from jobs.model import Reason, ReasonCode
 
 _EARTH_KM = 6371.0
@@ -108,18 +108,15 @@ class FleetPrinter:
             count -= here
         return tuple(found)
 
+    def ends_min(self, now: datetime, lengths_s: Iterable[float]) -> list[float]:
+        """Return in how many minutes each of some plates is printed, made one after another from now."""
+        minute = minute_of(now + timedelta(minutes=self.utc_offset_min))
+        return [end - minute for end in ends_of(self.week, minute, lengths_s)]
+
     def free_at(self, now: datetime) -> datetime:
         """Return when what it already has is printed."""
-        free = now
-        for seconds, same in groupby(self.queue_s):
-            count = sum(1 for _ in same)
-            runs = self.finishes(free, seconds, count)
-            if not runs:
-                free += timedelta(seconds=seconds * count)
-                continue
-            done_at, times = runs[-1]
-            free = done_at + timedelta(seconds=seconds * (times - 1))
-        return free
+        ends = self.ends_min(now, self.queue_s)
+        return now + timedelta(minutes=ends[-1]) if ends else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

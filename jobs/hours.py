@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from jobs.errors import InvalidFieldError
 
@@ -38,12 +39,19 @@ class Week:
     windows: tuple[tuple[int, int], ...]
     longest_min: int = field(init=False, compare=False)  # the longest window
     always: bool = field(init=False, compare=False)  # somebody is there all the time
+    #: The windows of the week before, this one and the next, sorted; their ends.
+    three_weeks: tuple[tuple[int, int], ...] = field(init=False, compare=False, repr=False)
+    ends: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Reckon once what every plate of every plan asks."""
         longest = max((end - start for start, end in self.windows), default=0)
+        turns = (-WEEK_MIN, 0, WEEK_MIN)
+        three = tuple((start + t, end + t) for t in turns for start, end in self.windows)
         object.__setattr__(self, "longest_min", longest)
         object.__setattr__(self, "always", longest >= WEEK_MIN)
+        object.__setattr__(self, "three_weeks", three)
+        object.__setattr__(self, "ends", tuple(end for _, end in three))
 
 
 ALWAYS = Week(windows=((0, WEEK_MIN),))
@@ -177,9 +185,16 @@ def fits(week: Week, seconds: float) -> bool:
     return week.always or seconds * SLACK / 60 <= week.longest_min
 
 
+def is_open(week: Week, local: datetime) -> bool:
+    """Return whether somebody is there: where nobody is, no plate may start now."""
+    minute = minute_of(local)
+    return week.always or any(start <= minute < end for start, end in week.three_weeks)
+
+
 def minute_of(local: datetime) -> float:
     """Return how many minutes of its week have passed, 0..10080."""
-    return (local - monday_of(local)).total_seconds() / 60
+    seconds = ((local.weekday() * 24 + local.hour) * 60 + local.minute) * 60 + local.second
+    return (seconds * 1_000_000 + local.microsecond) / 1_000_000 / 60
 
 
 def plates_in(length_min: float, seconds: float) -> int:
@@ -198,13 +213,7 @@ def plates_from(week: Week, start: datetime, seconds: float) -> float:
     if week.always:
         return math.inf
     minute = minute_of(start)
-    left = max(
-        end + turn - minute
-        for begin, end in week.windows
-        for turn in (-WEEK_MIN, 0, WEEK_MIN)
-        if begin + turn <= minute + _CLOSE_MIN and minute <= end + turn
-    )
-    return max(1, plates_in(left, seconds))
+    return max(1, plates_in(week.ends[bisect_left(week.ends, minute)] - minute, seconds))
 
 
 def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | None:
@@ -216,16 +225,40 @@ def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | No
     if week.always:
         return local
     needed = seconds * SLACK / 60
-    monday = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-        days=local.weekday()
-    )
-    minute = (local - monday).total_seconds() / 60
-    for turn in (-1, 0, 1):
-        for start, end in week.windows:
-            begin = max(start + turn * WEEK_MIN, minute)
-            if begin + needed <= end + turn * WEEK_MIN:
-                return local if begin == minute else monday + timedelta(minutes=begin)
+    minute = minute_of(local)
+    for n in range(bisect_left(week.ends, minute), len(week.ends)):
+        start, end = week.three_weeks[n]
+        if start <= minute:
+            if minute + needed <= end:
+                return local
+        elif start + needed <= end:
+            return monday_of(local) + timedelta(minutes=start)
     return None
+
+
+def ends_of(week: Week, minute: float, lengths_s: Iterable[float]) -> list[float]:
+    """Return when each of some plates is printed that are made one after another, in minutes.
+
+    `minute` of the week is when the first may start, `lengths_s` are seconds; the answer counts from
+    the same Monday. A plate that no window holds is taken to begin at once.
+    """
+    if week.always:
+        return list(accumulate((seconds / 60 for seconds in lengths_s), initial=minute))[1:]
+    found, windows, longest = [], week.windows, week.longest_min
+    turn, n = divmod(bisect_left(week.ends, minute) - 1, max(1, len(windows)))
+    weeks_min, begin, end = (turn - 1) * WEEK_MIN, -math.inf, -math.inf
+    for seconds in lengths_s:
+        needed = seconds * SLACK / 60
+        if needed <= longest:
+            while (minute if minute > begin else begin) + needed > end + _CLOSE_MIN:
+                n += 1
+                if n == len(windows):
+                    n, weeks_min = 0, weeks_min + WEEK_MIN
+                begin, end = windows[n][0] + weeks_min, windows[n][1] + weeks_min
+            minute = max(minute, begin)
+        minute += seconds / 60
+        found.append(minute)
+    return found
 
 
 def monday_of(local: datetime) -> datetime:

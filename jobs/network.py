@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,18 +197,26 @@ def open_minutes(
     printed in one week of the calendar, Monday to Sunday: what is open beyond it does not count.
     `used` says of each window which share of it plates can fill, 0..1.
     """
+    first = int(minute) % WEEK_MIN
+    at = first - 1 + SLOT_MIN * np.arange(slots + 1)  # the last minute before each slot ends
+    weeks, minutes = np.divmod(at, WEEK_MIN)
+    is_open = _is_open(week, None if used is None else tuple(used))
+    rest = is_open.copy()
+    rest[:first] = 0.0
+    whole, begun = (np.minimum(row.cumsum(), ceiling_min) for row in (is_open, rest))
+    before = np.concatenate([[0.0, begun[-1]], np.full(max(0, int(weeks[-1]) - 1), whole[-1])])
+    found: Floats = np.where(weeks > 0, whole[minutes], begun[minutes]) + before.cumsum()[weeks]
+    found[0] = 0.0
+    return found
+
+
+@lru_cache(maxsize=256)
+def _is_open(week: Week, used: tuple[float, ...] | None) -> Floats:
+    """Return [10080]: how much of each minute of a week is open, not to be changed."""
     is_open = np.zeros(WEEK_MIN)
     for n, (start, end) in enumerate(week.windows):
         is_open[np.arange(start, end) % WEEK_MIN] = 1.0 if used is None else used[n]
-    first = int(minute) % WEEK_MIN
-    weeks = (first + slots * SLOT_MIN) // WEEK_MIN + 1
-    row = np.tile(is_open, weeks)
-    row[:first] = 0.0
-    by_week = np.minimum(row.reshape(weeks, WEEK_MIN).cumsum(1), ceiling_min)
-    done = np.concatenate([[0.0], by_week[:, -1].cumsum()[:-1]])
-    total = np.concatenate([[0.0], (by_week + done[:, None]).ravel()])
-    found: Floats = total[first + SLOT_MIN * np.arange(slots + 1)]
-    return found
+    return is_open
 
 
 def classes_of(columns: Floats) -> tuple[Ints, Ints]:

@@ -43,6 +43,8 @@ def split(
     fits: Fits,
     now: datetime,
     few_plates: int = FEW_PLATES,
+    *,
+    told: bool = True,
 ) -> Plan:
     """Plan all needs on the fleet.
 
@@ -53,6 +55,7 @@ def split(
             gets nothing of that part.
         now: aware UTC.
         few_plates: with more than that, printers get shares of all orders together first.
+        told: whether to say why too: rows of all printers, and what nobody could beat.
     """
     fleet = tuple(fleet)
     ordered = sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id))
@@ -60,9 +63,11 @@ def split(
     heap = _Heap(clocks)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
-    given = arrays(printed, fleet if printed else (), fits, now, clocks.free)
+    many = _plates_at_least(ordered, fits) > few_plates
+    able = fleet if printed and (many or told) else ()
+    given = arrays(printed, able, fits, now, clocks.free)
     runs: dict[Line, list[Run]] = {(need.order_id, need.part_id): [] for need in ordered}
-    if _plates_at_least(ordered, fits) > few_plates:
+    if many:
         runs |= clocks.lay_out(printed, shares(given))
     shortfalls: list[Shortfall] = []
     for (_, order_id), group in groupby(ordered, key=lambda n: (n.due, n.order_id)):
@@ -76,8 +81,8 @@ def split(
     return Plan(
         runs=tuple(sorted(all_runs, key=lambda r: (r.done_at, r.node, r.printer))),
         shortfalls=tuple(shortfalls),
-        explained=tuple(_explained(clocks, ordered, runs)),
-        bounds=bounds(given),
+        explained=tuple(_explained(clocks, ordered, runs)) if told else (),
+        bounds=bounds(given) if told else (),
     )
 
 

@@ -41,6 +41,32 @@ class Machine:
     rests_until: datetime = NOW  # idle, it is not looked after before
     job: Job | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
+    sorted_jobs: list[Job] | None = None  # as `queue` returns them; None when they have changed
+    sums: tuple[Job | None, tuple[float, ...], float] | None = None  # as of `bound`
+    looked_at: bool = False  # since its jobs have changed
+
+    def queue(self):
+        """Return its jobs in the order in which it makes them."""
+        if self.sorted_jobs is None:
+            self.sorted_jobs = sorted(self.jobs.values(), key=lambda j: (j.due, j.created, j.id))
+        return self.sorted_jobs
+
+    def bound(self):
+        """Return seconds of each plate, and grams of all, that it has and has not begun."""
+        if self.sums is None or self.sums[0] is not self.job:
+            rest = [job for job in self.queue() if job is not self.job]
+            self.sums = self.job, tuple(j.seconds for j in rest), sum(j.grams for j in rest)
+        return self.sums[1:]
+
+    def put(self, job):
+        """Give it a job."""
+        self.jobs[job.id] = job
+        self.sorted_jobs, self.sums, self.looked_at = None, None, False
+
+    def remove(self, job):
+        """Take a job from it: it is made, or dissolved."""
+        del self.jobs[job.id]
+        self.sorted_jobs, self.sums, self.looked_at = None, None, False
 
     @property
     def key(self):

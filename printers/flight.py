@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
+from printers.gcode_line import takes_long
+from printers.heat_wait import waits_for_heat
 
 _GROW_AFTER = 4  # oks
 _FEWEST = 2  # lines in flight, on a line that loses many
@@ -18,13 +20,14 @@ _TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class _Sent:
     """A line that was sent."""
 
     number: int
     size: int  # bytes, with number, checksum and end
     long: bool  # the printer may be at it for minutes
     heats: bool  # the printer is at it until something is hot
+    asks: bool  # only how hot it is
 
 
 class Unwritten:
@@ -52,7 +55,7 @@ class Flight:
     """The lines in flight, oldest first."""
 
     def __init__(self, profile: FirmwareProfile) -> None:
-        self._lines: deque[Sent] = deque()
+        self._lines: deque[_Sent] = deque()
         self.bytes = 0
         self._unharmed = self._grown = 0
         self.use(profile)
@@ -105,10 +108,27 @@ class Flight:
             return self.bytes
         return self.bytes - sum(self._lines[i].size for i in range(min(ahead, len(self._lines))))
 
-    def add(self, sent: Sent) -> None:
-        """A line goes."""
-        self._lines.append(sent)
-        self.bytes += sent.size
+    @property
+    def questions(self) -> list[int]:
+        """Numbers of the first M105, and of those that follow it at once.
+
+        An ok with temperatures is its own, so it acknowledges the lines before it, whose oks may have
+        been lost; and of two questions one behind the other the first may have been.
+        """
+        found: list[int] = []
+        for sent in self._lines:
+            if sent.asks:
+                found.append(sent.number)
+            elif found:
+                break
+        return found
+
+    def add(self, number: int, size: int, command: bytes) -> None:
+        """A line of so many bytes goes."""
+        self._lines.append(
+            _Sent(number, size, takes_long(command), waits_for_heat(command), command == b"M105")
+        )
+        self.bytes += size
 
     def acknowledge(self) -> int:
         """Take the oldest line out; return its number."""

@@ -17,7 +17,7 @@ from printers.gcode_line import Temperatures, parse_identity, parse_temperatures
 
 _RESEND = re.compile(rb"^(?:resend|rs)\s*:?\s*(?:N:?)?\s*(-?\d{1,9})\s*$", re.IGNORECASE)
 _OKS = re.compile(rb"^(?:ok)+(?=\s|$)")
-_OK_NUMBER = re.compile(rb"^\s+N?(\d{1,9})(?=\s|$)")
+_OK_NUMBER = re.compile(rb"^\s+N?(\d{1,9})(?:\s+P\d+)?(?:\s+B\d+)?(?=\s|$)")
 _GLUED_OKS = re.compile(rb"(?:(?<=[0-9])|^)(?:N\d+)?((?:ok)+)$")
 _REPORT = (b"T:", b"T0:", b"B:", b"==T", b"N", b"TT:")
 _CAP = re.compile(rb"^Cap:([A-Z0-9_]+):([01])$")
@@ -27,9 +27,28 @@ _GRBL = re.compile(rb"^Grbl [0-9]")
 _REFUSAL = re.compile(
     rb"^(?:error|ALARM): ?(?:\d+|Unsupported command|Bad number format|Expected .*)$"
 )
-_ERRORS = (b"Error", b"error", b"!!", b"fatal:", b":", b"echo:Homing", b"// Klipper state:")
-#: A Klipper or a Smoothieware that comes back has lost the print, as any printer that says `start`.
-_STARTS = re.compile(rb"(?:start|// Klipper state: Ready|Smoothie|Smoothie Running @.*)$")
+_ERRORS = (
+    b"Error",
+    b"Serial Error",
+    b"error",
+    b"!!",
+    b"fatal:",
+    b":",
+    b"echo:Homing",
+    b"// Klipper state:",
+)
+_LONGEST_ANSWER = 4096
+#: A Klipper or a Smoothieware that comes back has lost the print, as any printer that says `start`. Of
+#: its greeting that line may be lost; what else Marlin and Repetier-Firmware say is then as good.
+_STARTS = re.compile(
+    rb"(?:start|// Klipper state: Ready|Smoothie|Smoothie Running @.*"
+    rb"|(?:echo: ?|Info: ?)? ?(?:PowerUp|(?:External|Brown out|Watchdog|Software) Reset)"
+    rb"|(?:echo: ?)? ?Marlin [1-9b]\S*|(?:echo: ?)? ?Free Memory: \d+ +PlannerBufferBytes: ?\d+)$"
+)
+#: A board that starts anew while it answers says half of it first.
+_CUT_SHORT = re.compile(
+    rb"(?:ok?|ok [NPTB0-9 .:/@-]+| ?(?:T:|B:)[0-9TB .:/@-]*|w|wa|wai|wait|echo:busy: [a-z]*|Resend: ?\d*)start$"
+)
 #: Bytes of a line that was sampled at the wrong moment, while a board starts.
 _NOISE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]+")
 
@@ -89,6 +108,8 @@ def read_answer(raw: bytes) -> Answer:
     line = raw.replace(b"\0", b"").strip()
     if not line:
         return _NOTHING
+    if line.endswith(b"start") and _CUT_SHORT.match(line):
+        return Answer(kind=Kind.START, text=line.decode("ascii", "replace"))
     if line.startswith(b"ok"):
         return _ok(line)
     resend = _RESEND.match(line)
@@ -102,6 +123,21 @@ def read_answer(raw: bytes) -> Answer:
     if line == b"wait":
         return Answer(kind=Kind.WAIT)
     return _complaint(line, text) or _told(line, text)
+
+
+class Ear:
+    """Bytes in pieces of any size, put together to lines."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def take(self, data: bytes) -> list[Answer]:
+        """Return what the lines say that are whole now."""
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        if len(self._tail) > _LONGEST_ANSWER:
+            # The mark keeps what is left from passing for a line of its own.
+            self._tail = b"?" + self._tail[-_LONGEST_ANSWER:]
+        return [read_answer(line.rstrip(b"\r")) for line in lines]
 
 
 def _complaint(line: bytes, text: str) -> Answer | None:
@@ -126,7 +162,8 @@ def _ok(line: bytes) -> Answer:
         return Answer(kind=Kind.OK, oks=oks)
     number = _OK_NUMBER.match(rest)
     if number is not None:
-        return Answer(kind=Kind.OK, oks=oks, number=int(number.group(1)))
+        told = parse_temperatures(rest[number.end() :])
+        return Answer(kind=Kind.OK, oks=oks, number=int(number.group(1)), temperatures=told)
     rest = rest.strip()
     glued = _GLUED_OKS.search(rest)
     if glued is not None and rest.startswith(_REPORT):

@@ -10,14 +10,17 @@ line was lost too, its number makes the firmware ask for it. Leaves what one lin
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from firmware_profiles.profile import FirmwareProfile
-from printers.flight import Flight, Sent, Unwritten
-from printers.gcode_answer import Answer, Kind, read_answer
-from printers.gcode_line import DoneTwice, Numbered, Temperatures, Thermometer, takes_long
-from printers.heat_wait import HeatWait, heat_wait, waits_for_heat
+from printers.flight import Flight, Unwritten
+from printers.gcode_answer import Answer, Ear, Kind
+from printers.gcode_line import DoneTwice, Numbered, Temperatures
+from printers.heat_wait import HeatWait, heat_wait
+from printers.restart import Asked, Restart
+from printers.said import Said
 from printers.trouble import Broken, Trouble
 
 _HISTORY = 400  # lines kept for a Resend; Prusa's panics ask for up to 100 lines back
@@ -26,17 +29,19 @@ _TIMEOUTS = 5  # in a row
 _WAIT_S = 0.5  # `wait` so long after a line was sent: its ok was lost
 _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
-_LONGEST_ANSWER = 4096
-_STARTED_ANEW = 100  # so many lines were acknowledged, and the first is asked for
+_SILENCE_S = 2.5  # Marlin says that it is busy every two seconds
+_ASK_AGAIN_S, _QUESTIONS = 1.25, 2
+_COOLED = "the printer was reset, or somebody switched its heaters off there"
 
 
-class GcodeLink:
+class GcodeLink(Said):
     """One dialogue with one printer: `outgoing` gives bytes to write, `sent` says how many were.
 
     `receive` takes what was read; `urgent` and `stream` give it commands.
     """
 
     def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
+        super().__init__()
         self._profile = profile
         self._urgent: deque[bytes] = deque()
         self._stream: Iterator[bytes] = iter(())
@@ -47,20 +52,15 @@ class GcodeLink:
         self._flight = Flight(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0
-        self._out, self._tail = Unwritten(), b""
-        self._ok_s = self._rx_s = now_s
-        self._timeouts = self._burst = 0
-        self._asked: tuple[int, int] = (-1, 0)
-        self._thermometer = Thermometer()
+        self._out, self._ear = Unwritten(), Ear()
+        self._ok_s = now_s
+        self.silent_s = now_s  # since when nothing came, on the clock of `receive`
+        self._timeouts = self._questions = self._owed = 0
+        self._asked, self._restart = Asked(), Restart()
         self._alone = False
         self._resync = True
         self._twice = DoneTwice()
         self.broken: Broken | None = None
-        self.held = False  # the printer, or who stands there, asked the host to wait
-        self.stop_asked = ""  # the word by which it asked the host to stop, "" while it has not
-        self.heard: deque[str] = deque(maxlen=200)
-        self.identity: dict[str, str] = {}
-        self.caps: dict[str, bool] = {}
         self.acknowledged = 0  # commands of the stream and urgent ones, since the last M110
         self.asked = 0  # of them those that only ask for temperatures
         self.resends = 0
@@ -75,6 +75,11 @@ class GcodeLink:
     def urgent(self, *commands: str) -> None:
         """Send these before what is left of the stream."""
         self._urgent.extend(command.encode("ascii") for command in commands)
+
+    def ask_temperatures(self) -> None:
+        """Ask, unless that question waits already."""
+        if b"M105" not in self._urgent:
+            self._urgent.append(b"M105")
 
     def stream(self, commands: Iterable[bytes]) -> None:
         """Number lines anew, then send these commands; they are taken one by one, when needed."""
@@ -127,20 +132,6 @@ class GcodeLink:
         """Of lines in flight."""
         return self._flight.bytes
 
-    @property
-    def temperatures(self) -> Temperatures | None:
-        """The last report that can be believed."""
-        return self._thermometer.told
-
-    def forget_temperatures(self) -> None:
-        """Wait for a new report."""
-        self._thermometer = Thermometer()
-
-    @property
-    def silent_s(self) -> float:
-        """When anything was last received, on the clock of `receive`."""
-        return self._rx_s
-
     def outgoing(self, now_s: float) -> bytes:
         """Return what may be written now; say with `sent` how much of it was."""
         if self.broken is None:
@@ -160,7 +151,7 @@ class GcodeLink:
         if self._recover is not None:
             return max(0.0, self._quiet_at - now_s)
         if self._flight:
-            return max(0.01, self._patience_until() - now_s)
+            return max(0.01, min(self._patience_until(), self._question_at()) - now_s)
         return 1.0 if self._heat is None else max(0.01, self._heat.ask_s - now_s)
 
     def _fill(self, now_s: float) -> None:
@@ -171,11 +162,14 @@ class GcodeLink:
                 return
             if not flight:
                 self._ok_s = now_s
-            command = self._lines.command(self._send)
-            heats, long = waits_for_heat(command), takes_long(command)
-            flight.add(Sent(self._send, len(line), long, heats))
-            self._out.bytes += line
-            self._send += 1
+            self._put(line)
+
+    def _put(self, line: bytes) -> None:
+        command = self._lines.command(self._send)
+        self._flight.add(self._send, len(line), command)
+        self._restart.send(self._send, command)
+        self._out.bytes += line
+        self._send += 1
 
     def _line_to_send(self, now_s: float) -> bytes | None:
         if self._send < self._lines.next:
@@ -189,7 +183,7 @@ class GcodeLink:
             self._lines.clear()
             self._send = 0
             self.acknowledged = self.asked = 0
-            self._twice = DoneTwice()
+            self._twice, self._restart = DoneTwice(), Restart()
             return self._lines.add(b"M110 N0")
         self._alone = False
         # Behind a firmware that waits for heat its queue stays empty, so that M108 gets into it.
@@ -220,8 +214,10 @@ class GcodeLink:
 
     def _go_back(self, number: int, now_s: float) -> None:
         self._recover = None
+        if number < self._send:
+            self._flight.lose()
+        self._flight.forget()
         self._send = number
-        self._flight.lose()
         self._ok_s = now_s
 
     # --- when nothing comes -----------------------------------------------------------------------
@@ -229,8 +225,14 @@ class GcodeLink:
     def _patience_until(self) -> float:
         until_s = self._ok_s + self._profile.ok_timeout_s
         if self._flight.long:
-            return max(until_s, self._rx_s + _LONG_SILENCE_S)
+            return max(until_s, self.silent_s + _LONG_SILENCE_S)
         return until_s
+
+    def _question_at(self) -> float:
+        """When to ask whether anybody is there: one who has started anew asks for the first line."""
+        if self._alone or self._questions >= _QUESTIONS or self._send < self._lines.next:
+            return math.inf
+        return max(self._ok_s, self.silent_s) + _SILENCE_S + self._questions * _ASK_AGAIN_S
 
     def _watch(self, now_s: float) -> None:
         if self._flight and self._recover is None and now_s >= self._patience_until():
@@ -238,11 +240,10 @@ class GcodeLink:
             # A board that has not got round to reading loses the head of what is sent now, with its
             # number, and does the rest: of a question that does no harm.
             if self._streaming and not self._urgent and self._send == self._lines.next:
-                self._urgent.append(b"M105")
-
-    def _waits(self, now_s: float) -> None:
-        if self._flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
-            self._give_up_oks(now_s)
+                self.ask_temperatures()
+        elif self._flight and self._recover is None and now_s >= self._question_at():
+            self._questions += 1
+            self._put(self._lines.add(b"M105"))  # beside the window: it is short
 
     def _give_up_oks(self, now_s: float) -> None:
         """Take the oks of all lines in flight for lost."""
@@ -272,38 +273,42 @@ class GcodeLink:
         """Take what was read, in pieces of any size."""
         if not data:
             return
-        self._rx_s = now_s
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        if len(self._tail) > _LONGEST_ANSWER:
-            # The mark keeps what is left from passing for a line of its own.
-            self._tail = b"?" + self._tail[-_LONGEST_ANSWER:]
-        for line in lines:
-            self._heed(read_answer(line.rstrip(b"\r")), now_s)
+        self.silent_s, self._questions = now_s, 0
+        for answer in self._ear.take(data):
+            self._heed(answer, now_s)
 
     def _heed(self, answer: Answer, now_s: float) -> None:
+        if self._keep(answer, now_s, printing=self._streaming) and answer.temperatures is not None:
+            self._feel(answer.temperatures, now_s)
         match answer.kind:
             case Kind.OK:
-                number = self._asked_heat() if answer.reports else answer.number
-                for _ in range(answer.oks):
-                    self._ok(now_s, number)
+                self._oks(answer, now_s)
             case Kind.RESEND if answer.number is not None:
                 self._resend(answer.number, now_s)
             case Kind.BUSY:
                 self._ok_s = now_s
             case Kind.WAIT:
-                self._waits(now_s)
+                if self._flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
+                    self._give_up_oks(now_s)
             case Kind.ERROR:
                 self._error(answer.text, now_s)
+            case Kind.FULL:
+                self._flight.ran_over()
             case _:
-                self._note(answer)
-        self.identity = answer.identity or self.identity
-        if answer.temperatures is not None:
-            if self._thermometer.hear(answer.temperatures, now_s):
-                self._feel(answer.temperatures, now_s)
-        elif answer.kind is Kind.OK and answer.text:
-            self.heard.append(answer.text)
+                self._end(answer)
+
+    def _end(self, answer: Answer) -> None:
+        if answer.kind is Kind.START:
+            self._break(Trouble.RESET, "the printer was reset or lost its power")
+        elif answer.kind is Kind.FOREIGN or (answer.kind is Kind.REFUSAL and self._alone):
+            self._break(Trouble.FOREIGN, answer.text)  # a printer understands M110
 
     def _feel(self, told: Temperatures, now_s: float) -> None:
+        first = self._flight.first if self._flight else self._send
+        if not self.held and self._restart.cools(told, first):
+            if self._restart.is_sure:
+                self._break(Trouble.RESET, _COOLED)
+            self._urgent.appendleft(b"M105")
         heat = self._heat
         if (
             heat is not None
@@ -312,36 +317,25 @@ class GcodeLink:
         ):
             heat.hear(told, now_s)
 
-    def _asked_heat(self) -> int | None:
-        """Return the number of the M105 in flight: an ok with temperatures is its own.
-
-        So it acknowledges the lines before it, whose oks may have been lost.
-        """
-        numbers = self._flight.numbers
-        return next((n for n in numbers if self._lines.command(n) == b"M105"), None)
-
-    def _note(self, answer: Answer) -> None:
-        match answer.kind:
-            case Kind.START:
-                self._break(Trouble.RESET, "the printer was reset or lost its power")
-            case Kind.FOREIGN:
-                self._break(Trouble.FOREIGN, answer.text)
-            case Kind.REFUSAL if self._alone:  # a printer understands M110
-                self._break(Trouble.FOREIGN, answer.text)
-            case Kind.FULL:
-                self._flight.ran_over()
-            case Kind.CAP if answer.cap is not None:
-                self.caps[answer.cap[0]] = answer.cap[1]
-            case Kind.HOLD:
-                self.held = self._streaming
-            case Kind.GO_ON:
-                self.held = False
-            case Kind.STOP:
-                self.stop_asked = answer.text
-            case Kind.TEXT:
-                self.heard.append(answer.text)
-            case _:
-                pass
+    def _oks(self, answer: Answer, now_s: float) -> None:
+        number = answer.number
+        if answer.reports:
+            questions = self._flight.questions
+            one_by_one = not self._profile.asks_again and self._profile.window_lines == 1
+            if one_by_one and questions and questions[0] != self._flight.first:
+                # An ok was lost, or the line before the question, or the printer has started anew.
+                if self._restart.is_likely:
+                    self._break(Trouble.RESET, _COOLED)
+                self._give_up_oks(now_s)
+                return
+            if not questions and self._owed:
+                self._owed -= 1
+                return
+            if questions:
+                number = questions[-1]
+                self._owed += len(questions) - 1
+        for _ in range(answer.oks):
+            self._ok(now_s, number)
 
     def _ok(self, now_s: float, number: int | None = None) -> None:
         if self._recover is not None:
@@ -356,7 +350,11 @@ class GcodeLink:
                 number = first + (number - first) % _NUMBERS
             if not first <= number < self._send:
                 return  # of a line that was acknowledged before, or a number spoilt on its way
+            self._restart.surely = number
         self._ok_s = now_s
+        if self._alone and self._timeouts:
+            # M110 was said more than once, and counts again each time: let all of it be answered.
+            self._recover, self._quiet_at = self._lines.next, now_s + self._profile.drain_s
         self._timeouts = 0
         while self._flight:
             first = self._flight.acknowledge()
@@ -369,35 +367,32 @@ class GcodeLink:
         self._flight.grow()
 
     def _resend(self, number: int, now_s: float) -> None:
-        if self._recover is None or now_s > self._quiet_at:
-            self._burst = 0
-        # Lines in flight behind the lost one are answered alike, once each.
-        if not 0 < self._burst <= self._profile.window_lines:
-            self._count_asked(number)
-        self._burst += 1
+        anew = self._recover is None or now_s > self._quiet_at
+        self._asked.hear(number, self._profile.window_lines, anew=anew)
+        if self._asked.times > _RESENDS:
+            self._break(Trouble.RESENDS, f"the printer asks for line {number} again and again")
+        known = number in self._lines or number == self._lines.next
         if self._alone and self._flight:
-            number = 0  # M110 itself was not understood: the number is of before it
-        elif number not in self._lines and number != self._lines.next:
-            # A corrupted number, or one of before a reset: it cannot be obeyed. The firmware
-            # repeats it if it means it.
-            return
-        elif number <= 1 and self.acknowledged > _STARTED_ANEW:
-            self._break(Trouble.RESET, "the printer asks for the first line: it was reset")
-            return
-        self.resends += 1
-        self._out.drop()
-        self._recover = number
+            number, known = 0, True  # M110 itself was not understood: the number is of before it
+        elif self._restart.first_asked(number, self.acknowledged, self._profile.window_lines):
+            known = False
+            if self._restart.is_sure:
+                self._break(Trouble.RESET, "the printer asks for the first line: it was reset")
+        elif number > self._lines.next and self._asked.times > 1 and not self._restart.surely:
+            number, known = 0, True  # M110 was spoilt to something else that was answered by an ok
+        if known:
+            self.resends += 1
+            self._out.drop()
+            self._recover = number
+        elif self._recover is None:
+            # A number of before a reset, or a spoilt one: the next line brings another.
+            self._recover = self._send
+            self._urgent.appendleft(b"M105")
         self._quiet_at = now_s + self._profile.drain_s
 
-    def _count_asked(self, number: int) -> None:
-        times = self._asked[1] + 1 if self._asked[0] == number else 1
-        self._asked = (number, times)
-        if times > _RESENDS:
-            self._break(Trouble.RESENDS, f"the printer asks for line {number} again and again")
-
     def _error(self, text: str, now_s: float) -> None:
+        self._restart.complains(text)
         if any(words in text for words in self._profile.fatal):
             self._break(Trouble.FATAL, text)
         elif self._recover is not None:
             self._quiet_at = now_s + self._profile.drain_s
-        self.heard.append(text)

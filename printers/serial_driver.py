@@ -376,7 +376,7 @@ class SerialDriver:
             or now_s > link.silent_s + 3 * _ASK_TEMPERATURE_S
         ):
             self._asked_s = now_s
-            link.urgent("M105")
+            link.ask_temperatures()
 
     def _status(self) -> PrinterStatus:
         link, job = self._link, self._print

@@ -53,7 +53,6 @@ class Board:
     ) -> None:  # fmt: skip
         self._record = record
         self._executed = executed
-        self._heating_c_s = heating_c_s
         self._hurry = hurry
         self._protected = protected
         self._echoes = echoes
@@ -62,12 +61,14 @@ class Board:
         self._burnt = False
         self._planned: deque[float] = deque()  # when each block of the planner ends
         self.halted = False
+        self._now_s = 0.0
+        self.nozzle, self.bed = Heater(heating_c_s), Heater(heating_c_s)
         self.boot()
 
     def boot(self) -> None:
         """Start anew: what was being printed is lost."""
         self.abandon()
-        self._cold()
+        self._switch_off()
         self._position = {b"X": 0.0, b"Y": 0.0, b"Z": 0.0, b"E": 0.0}
         self._relative = self._relative_e = False
         self._feedrate = 1500.0
@@ -79,11 +80,13 @@ class Board:
         """Heaters off, deaf until a reset."""
         self.abandon()
         self.halted = True
-        self._cold()
+        self._switch_off()
         self._record.add(RecordEvent(event="halted"))
 
-    def _cold(self) -> None:
-        self.nozzle, self.bed = Heater(self._heating_c_s), Heater(self._heating_c_s)
+    def _switch_off(self) -> None:
+        """Both heaters; what is hot stays so for a while."""
+        for heater in (self.nozzle, self.bed):
+            heater.set(0.0, self._now_s)
 
     def runs_away(self, now_s: float) -> bool:
         """Whether its thermal protection stops it now; without one, things burn."""
@@ -100,6 +103,7 @@ class Board:
 
     def execute(self, command: bytes, now_s: float) -> float | None:
         """Do one command; return when it is done, or None where it is not known."""
+        self._now_s = now_s
         name = _NAME.match(command)
         if name is not None:
             self._named(name.group(1).decode(), done=name.group(2) is not None)

@@ -35,6 +35,7 @@ class Dialect:
     repeat: Repeat = Repeat.ASKS
     late_m110: bool = False  # the number counts from when M110 is done, not from when it is read
     resend: bytes = b"Error:%(why)s, Last Line: %(last)d\nResend: %(next)d\nok\n"
+    gap: bytes = b""  # the same for a number that is not the next, where it says something else
     flushes: bool = True  # throws away what waits in the ring when it asks for a line
     skips_after_resend: int = 0  # so many lines that were under way it passes with `skip n`, and ok
     ok_when_queued: bool = False  # before it is done, and before what it answers
@@ -97,7 +98,9 @@ _ALL = (
     Dialect(
         name="repetier", identity=_told("Repetier_1.0.4"), banner=b"start\n", rx_bytes=128,
         queue_lines=16, line_bytes=96, repeat=Repeat.SKIPS, ok_when_queued=True,
-        resend=b"Error:%(why)s\nResend:%(next)d\nok\n", skips_after_resend=14, waits=True,
+        resend=b"Error:%(why)s\nResend:%(next)d\nok\n",
+        gap=b"Error:expected line %(next)d got %(number)d\nResend:%(next)d\nok\n",
+        skips_after_resend=14, waits=True,
         runaway=b"fatal:Heater/sensor error - Printer stopped and heaters disabled\n", stopped=b"",
         numbered_ok=b"ok %d", busy=b"busy:processing\n", unknown=b"Unknown command:%s\n",
         report=b"T:%(n).2f /%(nt).0f B:%(b).2f /%(bt).0f B@:0 @:0",
@@ -131,7 +134,8 @@ _ALL = (
     ),
     Dialect(
         name="sprinter", identity=_told("Sprinter"), banner=b"start\n", rx_bytes=128, queue_lines=1,
-        line_bytes=96, resend=b"Error: %(why)s\nResend:%(next)d\nok\n", busy=b"", runaway=b"",
+        line_bytes=96, resend=b"Serial Error: %(why)s, Last Line:%(last)d\nResend:%(next)d\nok\n",
+        busy=b"", runaway=b"",
         unknown=b"Unknown command:%s\n", report=b"T:%(n).0f B:%(b).0f",
     ),
     Dialect(

@@ -30,6 +30,7 @@ class Faults:
     drop_ok_every: int = 0
     extra_ok_every: int = 0
     reset_at: int = 0
+    mute_reset_at: int = 0  # it starts anew without a word, as one whose supply breaks down
     halt_at: int = 0
     deaf_at: int = 0  # answers nothing any more
     unplug_at: int = 0  # the cable is pulled, and put back in after a second: the board starts anew
@@ -60,6 +61,7 @@ class Read:
     command: bytes | None = None  # to be put into the queue
     number: int | None = None  # of the line
     flush: bool = False  # what waits in the ring is thrown away
+    reset: bool = False
     unplugged: bool = False
     stalled: bool = False
 
@@ -71,7 +73,7 @@ class Firmware:
     """Lines in, answers out, by the rules of one dialect."""
 
     def __init__(
-        self, board: Board, dialect: Dialect, faults: Faults, identity: bytes = b""
+        self, board: Board, dialect: Dialect, faults: Faults, identity: bytes = b"", last: int = 0
     ) -> None:
         self.board = board
         self.dialect = dialect
@@ -84,6 +86,7 @@ class Firmware:
         self._lose_sensor = False
         self.deaf = False
         self.boot()
+        self._last = last  # line that it was sent, by a host before us
 
     def boot(self) -> bytes:
         """Start anew; return what a board says then."""
@@ -127,9 +130,10 @@ class Firmware:
         self._lose_sensor |= nth == faults.sensor_off_at
         if self.deaf:
             return _NOTHING
-        if nth == faults.reset_at:
+        if nth in (faults.reset_at, faults.mute_reset_at):
             self.board.boot()
-            return Read(says=self.boot(), flush=True)
+            greeting = self.boot()
+            return Read(says=greeting if nth == faults.reset_at else b"", reset=True)
         if nth == faults.unplug_at:
             return Read(unplugged=True)
         if nth == faults.halt_at:
@@ -152,11 +156,12 @@ class Firmware:
         if dialect.foreign:
             return Read(says=b"error:20\r\n" if line.startswith(b"N") else b"error:2\r\n")
         numbered = _NUMBERED.match(line)
-        if numbered is None:
-            return self._queued(line, None)
-        number = int(numbered.group(1))
         body, star, check = line.rpartition(b"*")
         fits = star != b"" and check.isdigit() and int(check) == checksum(body)
+        if numbered is None:
+            spoilt = star != b"" and not fits and dialect.drops_spoilt
+            return _NOTHING if spoilt else self._queued(line, None)
+        number = int(numbered.group(1))
         if not dialect.numbers:
             if not fits and dialect.drops_spoilt:
                 return _NOTHING
@@ -183,12 +188,14 @@ class Firmware:
         if dialect.repeat is Repeat.SKIPS and (-_REMEMBERED < ahead <= 0 or self._skips > 0):
             self._skips -= ahead > 0
             return Read(says=b"skip %d\nok\n" % number)
-        return self._ask(b"Line Number is not Last Line Number+1")
+        return self._ask(b"Line Number is not Last Line Number+1", number)
 
-    def _ask(self, why: bytes) -> Read:
-        self._skips = self.dialect.skips_after_resend
-        words = {b"why": why, b"last": self._last, b"next": self._last + 1}
-        return Read(says=self.dialect.resend % words, flush=self.dialect.flushes)
+    def _ask(self, why: bytes, number: int | None = None) -> Read:
+        dialect = self.dialect
+        self._skips = dialect.skips_after_resend
+        words = {b"why": why, b"last": self._last, b"next": self._last + 1, b"number": number}
+        form = dialect.gap if dialect.gap and number is not None else dialect.resend
+        return Read(says=form % words, flush=dialect.flushes)
 
     def _queued(self, command: bytes, number: int | None) -> Read:
         says = self._ok(number) if self.dialect.ok_when_queued else b""
@@ -221,8 +228,10 @@ class Firmware:
             return told
         if not told:
             return self._ok(number)
-        if command.startswith(b"M105") or (dialect.inline and known):
+        if dialect.inline and known:
             return self._ok(number, b" " + told.strip())
+        if command.startswith(b"M105"):  # Marlin tells no number then
+            return self._ok(None, b" " + told.strip())
         return told + self._ok(number)
 
     def _told(self, command: bytes, now_s: float) -> bytes:

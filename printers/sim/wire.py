@@ -30,6 +30,7 @@ _BUSY_S = 2.0
 _REPORT_S = 1.0  # between two reports while it waits for heat
 _WAIT_S = 1.0
 _STALL_S = 1.0
+_BOOT_S = 1.5  # its boot loader hears nothing of what is meant for the firmware
 _UNPLUGGED_S = 1.0
 _MOST = 4096  # bytes that are taken ahead of a queue that is full
 _HEATS = (b"M109", b"M190")
@@ -62,7 +63,7 @@ class Wire:
         self._ends_s = math.inf  # when what is executed will be done
         self._known = True
         self._says_s = math.inf  # when it will say that it is busy, or how hot it is
-        self._stalled_s = -math.inf
+        self._stalled_s = self._boots_s = -math.inf
         self._reported_s = self._idle_s = 0.0
         self._out: deque[tuple[float, bytes]] = deque()
         self._out_free_s = 0.0
@@ -143,6 +144,8 @@ class Wire:
         data = bytes(self._coming[:end])
         del self._coming[:end]
         self._first_s += end * self._byte_s
+        if (self._first_s if self._byte_s else until_s) < self._boots_s:
+            return bool(self._coming)
         if waits:
             self._wait_in_ring(data, self._first_s)
             return bool(self._coming)
@@ -167,7 +170,12 @@ class Wire:
             self._follow(self._firmware.read(line), at_s)
 
     def _follow(self, read: Read, at_s: float) -> None:
-        self.say(read.says, at_s)
+        if read.reset:
+            self._queue.clear()
+            self._ring.clear()
+            self._ends_s = self._says_s = math.inf
+            self._boots_s = at_s + _BOOT_S
+        self.say(read.says, max(at_s, self._boots_s))
         if read.flush:
             self._ring.clear()
         self.unplugged |= read.unplugged

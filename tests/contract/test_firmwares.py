@@ -256,6 +256,19 @@ def test_a_reset_and_a_pulled_cable_are_told_in_words_at_once(desk, dialect, acc
     assert words in status.last.reason
 
 
+@pytest.mark.parametrize("dialect", ["marlin", "smoothieware", "reprapfirmware"])
+def test_a_printer_that_starts_anew_without_a_word_is_told_at_once(desk, dialect):
+    """Nothing on the port shows it; `tests/unit/printers/test_restart.py` asks every firmware."""
+    one = desk(dialect, "--mute-reset-at", "100", "--lines-per-s", "40").open()
+    one.start(["G28", "M83", "M104 S200", *["G1 X1 E1", "G1 X2 E1"] * 2000])
+    until = time.monotonic() + 20
+    while not (one.driver.poll(0.05).last or len(one.sim.executed()) > 80):
+        assert time.monotonic() < until
+    status = one.end(SOON_S)
+    assert status.last.result is PrintResult.INTERRUPTED
+    assert ("lost" if dialect == "reprapfirmware" else "reset") in status.last.reason
+
+
 @pytest.mark.parametrize(
     ("dialect", "doing"),
     [*((name, "moves") for name in PRINTERS), ("marlin", "heats"), ("prusa-mk3", "heats")],

@@ -135,6 +135,55 @@ def test_a_spoilt_number_waits_for_a_better_one(number):
     )  # fmt: skip
 
 
+def test_an_m110_that_was_spoilt_to_something_else_is_said_again():
+    """Of `J0 M110 N0` a Marlin says that it does not know it, and ok."""
+    asks = [GAP + "41", "Resend: 42", "ok"]
+    hold(
+        MARLIN, MOVES,
+        turn("N0 M110 N0", says=['echo:Unknown command: "J0 M110 N0*125"', "ok"]),
+        turn(*numbered(1, *MOVES[:4]), says=asks * 2),
+        waits(MARLIN.drain_s + 0.001),
+        turn("N5 M105", says=asks),
+        waits(MARLIN.drain_s + 0.001),
+        turn("N0 M110 N0", says=["ok"]),
+        turn("N1 G1 X1"),
+    )  # fmt: skip
+
+
+def test_after_a_silence_the_printer_is_asked_whether_it_is_there():
+    """A line that was lost on a firmware with long patience is found at once."""
+    hold(
+        SMOOTHIE, MOVES, HELLO, turn("N1 G1 X1", after_s=2.6),
+        turn("N2 M105", says=["rs N1"]),
+        waits(SMOOTHIE.drain_s + 0.001),
+        turn("N1 G1 X1", says=["ok"]),
+        turn("N2 M105", says=["ok T:20.0 /0.0"]),
+        turn("N3 G1 X2", after_s=2.6),
+        turn("N4 M105", says=["ok T:20.0 /0.0"]),
+        turn("N5 G1 X3", says=["ok"]),
+    )  # fmt: skip
+
+
+def test_of_two_questions_the_answer_to_one_is_enough():
+    link = hold(
+        DUET, ["M105", "G90", "G1 X1"], HELLO, turn("N1 M105", after_s=2.6),
+        turn("N2 M105", says=["ok T:20.0 /0.0"]),
+        turn("N3 G90", says=["ok T:20.0 /0.0"]),  # the other's, after all
+        turn(says=["ok"]),
+        turn("N4 G1 X1"),
+    )  # fmt: skip
+    assert link.acknowledged == 3
+
+
+def test_a_lost_line_on_a_firmware_that_cannot_ask_is_found_by_a_question():
+    lost = turn("N3 G1 X1 E2", after_s=2.6), turn("N4 M105", says=["ok T:20.0 /0.0"])
+    head = turn("N1 G90", says=["ok"]), turn("N2 M82", says=["ok"])
+    hold(DUET, ["G90", "M82", "G1 X1 E2"], HELLO, *head, *lost, turn("N3 G1 X1 E2"))
+    head = turn("N1 G90", says=["ok"]), turn("N2 M83", says=["ok"])
+    link = hold(DUET, ["G90", "M83", "G1 X1 E2"], HELLO, *head, *lost, turn())
+    assert link.broken.trouble is Trouble.LOST
+
+
 def test_m110_is_said_again_until_it_is_understood():
     """A number from before it must not be taken for one of ours."""
     hold(
@@ -144,6 +193,8 @@ def test_m110_is_said_again_until_it_is_understood():
         turn("N0 M110 N0", says=[]),
         waits(MARLIN.ok_timeout_s),
         turn("N0 M110 N0", says=["ok"]),
+        turn(says=["ok"]),  # it has heard both, and each begins numbers anew
+        waits(MARLIN.drain_s + 0.001),
         turn("N1 G1 X1"),
     )  # fmt: skip
 
@@ -244,7 +295,7 @@ def test_heat_is_waited_for_by_the_host_and_then_by_the_printer():
         *asked("N7 M105", 214.0),
         turn("N8 M105", says=[cold(215, 214.6)]),
         turn("N9 M109 S215", says=[" T:214.8 /215.0 W:2"]),
-        turn(after_s=3.0),
+        turn(after_s=2.0),
         turn(says=["ok"]),
         turn("N10 G1 X1", says=["ok"]),
     )  # fmt: skip
@@ -355,6 +406,19 @@ def test_a_reset_whose_greeting_was_lost_prints_nothing_twice():
     )
     assert link.broken.trouble is Trouble.RESET
     assert link.outgoing(10.0) == b""
+
+
+def test_a_first_line_that_is_asked_for_without_a_word_more_may_be_a_spoilt_number():
+    """OctoPrint #4671. A question brings another, which is obeyed, or the same again."""
+    lines = [f"G1 X{i}" for i in range(1, 21)]
+    turns = [turn(f"N{i} G1 X{i}", says=["ok"]) for i in range(1, 12)]
+    asks = turn("N12 G1 X12", says=["rs N1"]), waits(SMOOTHIE.drain_s + 0.001)
+    hold(
+        SMOOTHIE, lines, HELLO, *turns, *asks,
+        turn("N13 M105", says=["rs N12"]), waits(SMOOTHIE.drain_s + 0.001), turn("N12 G1 X12"),
+    )  # fmt: skip
+    link = hold(SMOOTHIE, lines, HELLO, *turns, *asks, turn("N13 M105", says=["rs N1"]))
+    assert link.broken.trouble is Trouble.RESET
 
 
 def test_a_power_panic_may_ask_for_lines_that_were_acknowledged():

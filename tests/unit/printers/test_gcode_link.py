@@ -277,15 +277,16 @@ def test_every_way_to_ask_for_a_line(word):
 
 
 @pytest.mark.parametrize("word", ["Resend: -5", "Resend: 034497", "Resend: 999999"])
-def test_a_number_that_cannot_be_meant_is_not_obeyed(word):
+def test_a_number_that_cannot_be_meant_is_asked_for_anew(word):
     dialogue = Dialogue()
     dialogue.link.stream(moves(6))
     dialogue.sent()
     dialogue.hear("ok")
     dialogue.sent()
     dialogue.hear(word)
-    assert dialogue.wait(MARLIN.drain_s) == []
-    assert dialogue.link.broken is None
+    assert dialogue.wait(MARLIN.drain_s) == ["N5 M105"]
+    dialogue.hear("Error:Line Number is not Last Line Number+1, Last Line: 2", "Resend: 3", "ok")
+    assert numbers(dialogue.wait(MARLIN.drain_s)) == [3]
 
 
 @pytest.mark.parametrize(

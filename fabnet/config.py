@@ -30,7 +30,7 @@ OWN_PROFILES = "profiles"
 #: What a spool's id begins with that Spoolman keeps; its number there follows.
 SPOOLMAN = "spoolman-"
 #: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.
-SLICERS = ("auto", "local", "coordinator")
+SLICERS = ("auto", "local", "coordinator", "owner")
 #: How a mail server is spoken to.
 SECURITIES = ("starttls", "tls", "none")
 _MOST_LOOK_AHEAD_S = 7 * 86400.0
@@ -156,7 +156,7 @@ class NodeConfig:
     page_port: int = 0  # of the node's own page; 0: it has none
     page_host: str = "127.0.0.1"  # an address of this machine, so that a phone reaches the page
     page_password_file: str = ""  # asked for on the page; needed for any host but this machine
-    slicer: str = "auto"  # auto | local | coordinator; see docs/slicing.md
+    slicer: str = "auto"  # auto | local | coordinator | owner; see docs/slicing.md
     spoolman: str = ""  # http(s)://host:port of the Spoolman that keeps this lab's spools; "": none
     printers: tuple[PrinterConfig, ...] = ()
 

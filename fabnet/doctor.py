@@ -104,6 +104,8 @@ def _sqlite() -> Finding:
 def _slicer(config: CoordinatorConfig | NodeConfig | None) -> Finding:
     if isinstance(config, NodeConfig) and config.slicer == "coordinator":
         return Finding(check="slicer", ok=True, words="the coordinator slices for this node")
+    if isinstance(config, NodeConfig) and config.slicer == "owner":
+        return Finding(check="slicer", ok=True, words="its owner brings G-code for every plate")
     try:
         return Finding(check="slicer", ok=True, words=find_slicer().name)
     except PrinterError as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +12,11 @@ from designs.model import MeshReport
 from designs.step import installed
 from firmware_profiles.loader import load_machine
 from printers.errors import GcodeRefusedError
-from printers.gcode_figures import GcodeFigures, figures_of
+from printers.gcode_figures import GcodeFigures
+from printers.own_gcode import figures_in
 from printers.slicing import check_slice
 
 GCODE = (".gcode", ".gco", ".g")
-#: Slicers write their figures at the head or the end of a file, which may be large.
-_HEAD_LINES = 500
-_TAIL_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +115,7 @@ def read_gcode(file: Path, preset: str, material: str) -> GcodeReport:
         FirmwareProfileError: there is no such machine.
         UnknownMaterialError: there is no such material.
     """
-    told = figures_of(_ends(file))
+    told = figures_in(file)
     reason = ""
     if preset:
         try:
@@ -128,14 +124,6 @@ def read_gcode(file: Path, preset: str, material: str) -> GcodeReport:
             reason = str(refused)
     verdict = "refused" if reason else "passed" if preset else "read"
     return GcodeReport(file=file.name, verdict=verdict, reason=reason, told=told)
-
-
-def _ends(file: Path) -> Iterator[str]:
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        yield from itertools.islice(lines, _HEAD_LINES)
-    with file.open("rb") as raw:
-        raw.seek(max(0, file.stat().st_size - _TAIL_BYTES))
-        yield from raw.read().decode("utf-8", "replace").splitlines()
 
 
 def gcode_json(report: GcodeReport) -> str:

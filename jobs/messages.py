@@ -233,10 +233,10 @@ class Ready:
 
     attempt: AttemptRef
     nonce: str
-    gcode_key: str
+    gcode_key: str  # of the slice; of one that its maker brought, the SHA-256 of the G-code
     seconds: float
     grams: float
-    slicer: str
+    slicer: str  # name, version and profile; begins with `OWN_SLICE` where its maker brought it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,13 @@ class GiveBack(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag=
     reason: str = ""
 
 
+class Bring(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="bring"):
+    """Print a plate from G-code that its maker has sliced herself."""
+
+    attempt: AttemptRef
+    slice: str  # its key in the node's folder of slices that were brought
+
+
 class Pause(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag="pause"):
     """Take no new work, or take it again."""
 
@@ -84,7 +91,7 @@ class SayRates(msgspec.Struct, frozen=True, kw_only=True, tag_field="wish", tag=
     parts: tuple[PartRate, ...] = ()
 
 
-Wish = Look | Count | Clear | Begin | GiveBack | Pause | Try | Halt | StopPrint | SayRates
+Wish = Look | Count | Clear | Begin | GiveBack | Bring | Pause | Try | Halt | StopPrint | SayRates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,12 @@ class PlateView:
     begun: bool  # a printer was or may have been told of it
     countable: bool  # a person may say what came off the bed
     returnable: bool  # it may go back to the network
+    plate_sha256: str = ""
+    slicer: str = (
+        ""  # name, version and profile; "" before it is sliced, and where a person makes it
+    )
+    sliceable: bool = False  # its maker may bring G-code of her own
+    to_slice: bool = False  # nobody else slices it: it waits for that
     #: Granted till then: it starts by itself when its printer is free.
     starts_until: datetime | None = None
     #: Granted till then, and the node was started again since: it starts by a person's word.

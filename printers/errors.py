@@ -77,6 +77,23 @@ class GcodeRefusedError(PrinterError):
         self.why = why
 
 
+class OwnGcodeError(PrinterError):
+    """G-code that a maker brought cannot be used."""
+
+
+class DoubtfulGcodeError(OwnGcodeError):
+    """G-code that a maker brought may run, and may not be the whole plate."""
+
+    def __init__(self, *, grams: float, estimated_g: float, pieces: int) -> None:
+        super().__init__(
+            f"this G-code takes {grams:.1f} g, and the plate some {estimated_g:.1f} g: is it all"
+            f" {pieces} of the plate's pieces? If it is, say that you are sure"
+        )
+        self.grams = grams
+        self.estimated_g = estimated_g
+        self.pieces = pieces
+
+
 class SlicingError(PrinterError):
     """A plate cannot be sliced here."""
 

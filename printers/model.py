@@ -25,6 +25,8 @@ class Spool:
 LEAST_RATE_PER_H, MOST_RATE_PER_H = 0.1, 1000.0
 #: `PrinterFacts.link` of a printer that a person feeds by hand, from an SD card.
 MANUAL = "manual"
+#: How a slice's slicer begins where a maker brought the G-code; its key is then that file's SHA-256.
+OWN_SLICE = "own slice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

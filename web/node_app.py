@@ -7,8 +7,10 @@ knows no ledger. One owner, one password, no JavaScript.
 from __future__ import annotations
 
 import secrets
+import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    send_file,
     url_for,
 )
 from flask_wtf import CSRFProtect
@@ -25,7 +28,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobs.errors import InvalidFieldError, JobError, NotFoundError
+from jobs.errors import InvalidFieldError, JobError, NotFoundError, RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.owner import (
     BedView,
@@ -52,6 +55,7 @@ __all__ = ["NodeSettings", "create_node_app", "secret_key", "serve_node"]
 
 _THREADS = 4
 _MOST_BYTES = 64 * 1024
+_MOST_GCODE_BYTES = 100 << 20
 _SESSION = timedelta(hours=12)
 _HEADERS = {
     "Content-Security-Policy": (
@@ -101,6 +105,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
     language.register(app, "UTC")
     words.register(app)
     app.before_request(guard)
+    app.before_request(_allow_gcode)
     CSRFProtect(app)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(JobError, _on_refused)
@@ -119,10 +124,18 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         ("/plates/<ref>/start", start, ["POST"]),
         ("/plates/<ref>/give-back", give_back, ["POST"]),
         ("/beds/<printer>/rate", rate, ["POST"]),
+        ("/plates/<ref>/plate.3mf", plate_file, ["GET"]),
+        ("/plates/<ref>/gcode", bring, ["POST"]),
         ("/pause", pause, ["POST"]),
     ):
         app.add_url_rule(path, view.__name__, view, methods=methods)
     return app
+
+
+def _allow_gcode() -> None:
+    """Let G-code be as large as the server takes, before anything reads its form."""
+    if request.endpoint == "bring":
+        request.max_content_length = _MOST_GCODE_BYTES
 
 
 def _look() -> NodeView:
@@ -147,6 +160,7 @@ def _home(view: NodeView, asked: str = "", form: Form | None = None) -> str:
         cameras=frozenset() if cameras is None else cameras.printers,
         counts=[plate for plate in view.plates if plate.countable],
         opens=[plate for plate in view.plates if plate.opens_until is not None],
+        to_slice=[plate for plate in view.plates if plate.to_slice],
         unclear=[
             bed
             for bed in view.beds
@@ -260,6 +274,29 @@ def rate(printer: str) -> AnyResponse | tuple[str, int]:
         return _home(view, printer, form), 422
     here().desk.ask(SayRates(printer=printer, rate_per_h=rate_per_h, parts=parts))
     return redirect(url_for("home") + f"#bed-{printer}", 303)
+
+
+def plate_file(ref: str) -> AnyResponse:
+    """A plate as 3MF, to be sliced elsewhere."""
+    slices = here().settings.slices
+    if slices is None:
+        raise NotFoundError("plate", ref)
+    found = slices.plate_file(attempt_ref(ref))
+    return send_file(found, mimetype="model/3mf", as_attachment=True, download_name=f"{ref}.3mf")
+
+
+def bring(ref: str) -> AnyResponse:
+    """Print a plate from G-code that its maker has sliced herself."""
+    slices, sent = here().settings.slices, request.files.get("gcode")
+    if slices is None:
+        raise NotFoundError("plate", ref)
+    if sent is None or not sent.filename:
+        raise RefusedError("Choose the G-code file first.")
+    with closing(sent), tempfile.TemporaryDirectory(prefix="fabnet-gcode-") as folder:
+        gcode = Path(folder) / "plate.gcode"
+        sent.save(gcode)
+        slices.bring(attempt_ref(ref), gcode, sure=request.form.get("sure") == "yes")
+    return redirect(url_for("home"), 303)
 
 
 def pause() -> AnyResponse:

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
 from flask import abort, current_app, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobs.model import AttemptRef
 from jobs.owner import NodeView, Wish
 from web.forms import Form
 from web.language import gettext as _
@@ -36,6 +38,8 @@ NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
         "start": OWNER,
         "give_back": OWNER,
         "rate": OWNER,
+        "plate_file": OWNER,
+        "bring": OWNER,
         "pause": OWNER,
     }
 )
@@ -69,6 +73,24 @@ class Cameras(Protocol):
         """
 
 
+class Slices(Protocol):
+    """Plates that their maker slices herself."""
+
+    def plate_file(self, ref: AttemptRef) -> Path:
+        """Return a plate as 3MF.
+
+        Raises:
+            JobError: there is none now, with a sentence why.
+        """
+
+    def bring(self, ref: AttemptRef, gcode: Path, *, sure: bool) -> NodeView:
+        """Let a plate be printed from G-code; `sure`: it is all of it, whatever it weighs.
+
+        Raises:
+            JobError: it is refused, with a sentence why.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
     """What the node's configuration says of its page."""
@@ -78,6 +100,7 @@ class NodeSettings:
     password: str = ""  # "": nobody is asked; for a page that only this machine can reach
     host: str = "127.0.0.1"  # address that it listens on
     cameras: Cameras | None = None
+    slices: Slices | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -165,6 +165,20 @@ SENTENCES = (
     _("line %(line)s"),
     _("G-code line %(line)s"),
     _("nothing is printed in it"),
+    _("it is binary G-code: switch that off in the slicer's printer settings"),
+    _("it is an archive: export the plate as plain G-code"),
+    _("it is packed (gzip): unpack it first"),
+    _("it prints %(at_mm)s mm high, and the parts of this plate are %(most_mm)s mm high"),
+    _(
+        "this G-code takes %(takes_g)s g, and the plate some %(needed_g)s g: is it all %(many)s of the"
+        " plate's pieces? If it is, say that you are sure"
+    ),
+    _("the G-code cannot be read or kept: %(what)s"),
+    _("the plate file cannot be read: %(what)s"),
+    _("%(ref)s is %(attempt_state)s: it is too late for other G-code."),
+    _("Choose the G-code file first."),
+    _("own slice"),
+    _("own slice, %(slicer)s"),
     _("the nozzle stays at %(target_c)s C at the end; end it with heaters off"),
     _("the bed stays at %(target_c)s C at the end; end it with heaters off"),
     _("%(code)s is no command"),

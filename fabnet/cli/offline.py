@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import shutil
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +26,9 @@ from jobs.owner import (
     StopPrint,
     Wish,
 )
+
+if TYPE_CHECKING:
+    from fabnet.node.own_slices import OwnSlices
 
 _CONFIG = click.option(
     "--config", type=FILE, default="node.toml", help="The node's configuration file."
@@ -137,7 +143,49 @@ def stop(printer: str, now: bool, config: Path, as_json: bool) -> None:
     _ask(config, StopPrint(printer=printer, at_once=now), as_json=as_json)
 
 
-OWNER_COMMANDS = (status, harvest, ready, start, give_back, stop)
+@click.command("plate")
+@click.argument("plate")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@_CONFIG
+def plate_file(plate: str, out: Path, config: Path) -> None:
+    """Write a plate that this node has taken as 3MF, to slice it yourself.
+
+    \b
+    Example: fabnet node plate k3f8m2q7xw-a1 plate.3mf
+    """
+    ref = _ref(plate)
+    shutil.copyfile(_own_slices(config).plate_file(ref), out)
+    click.echo(f"{out}: slice it, then: fabnet node bring {ref} FILE.gcode")
+
+
+@click.command("bring")
+@click.argument("plate")
+@click.argument("gcode", type=FILE)
+@click.option("--sure", is_flag=True, help="It is the whole plate, whatever it weighs.")
+@_CONFIG
+@_JSON
+def bring(plate: str, gcode: Path, sure: bool, config: Path, as_json: bool) -> None:
+    """Print a plate from G-code that you have sliced yourself.
+
+    It is checked like any other: moves, temperatures and commands; then the height of the parts and
+    what they weigh. The same plate on the same printer is printed from it from now on.
+
+    \b
+    Example: fabnet node bring k3f8m2q7xw-a1 plate.gcode
+    """
+    view = _own_slices(config).bring(_ref(plate), gcode, sure=sure)
+    _show(view, as_json=as_json)
+
+
+OWNER_COMMANDS = (status, harvest, ready, start, give_back, stop, plate_file, bring)
+
+
+def _own_slices(config: Path) -> OwnSlices:
+    from fabnet.node.door import ask
+    from fabnet.node.own_slices import OwnSlices
+
+    node = load_node(config)
+    return OwnSlices(node, partial(ask, node))
 
 
 def _ref(text: str) -> AttemptRef:
@@ -148,11 +196,14 @@ def _ref(text: str) -> AttemptRef:
 
 
 def _ask(config: Path, wish: Wish, *, as_json: bool) -> None:
-    import msgspec
-
     from fabnet.node.door import ask
 
-    view = ask(load_node(config), wish)
+    _show(ask(load_node(config), wish), as_json=as_json)
+
+
+def _show(view: NodeView, *, as_json: bool) -> None:
+    import msgspec
+
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
@@ -200,6 +251,8 @@ def _plate_line(plate: PlateView) -> str:
     words = f"{plate.attempt}: {plate.pieces} x {plate.part}, {plate.material}, {plate.state}"
     if plate.countable:
         words += f"; count it: fabnet node harvest {plate.attempt} --good {plate.pieces}"
+    elif plate.to_slice:
+        words += f"; slice it yourself: fabnet node plate {plate.attempt} plate.3mf"
     elif plate.starts_until is not None:
         words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself"
     elif plate.opens_until is not None:

@@ -171,7 +171,7 @@ def _slicer(config: NodeConfig) -> Slicer:
     from printers.ready_slices import ReadySlices
     from printers.slicing import find_slicer
 
-    if config.slicer == "coordinator":
+    if config.slicer in ("coordinator", "owner"):
         return ReadySlices()
     try:
         return find_slicer()

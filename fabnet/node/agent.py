@@ -79,7 +79,7 @@ class Agent:
         journal: owned by the thread that calls `run`.
         link: not yet started.
         drivers: makes the driver of each printer, by its id.
-        slicer: cuts plates into G-code.
+        slicer: cuts plates into G-code; None where the owner brings it.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Agent:
         journal: Journal,
         link: Link,
         store: FileStore,
-        slicer: Slicer,
+        slicer: Slicer | None,
         drivers: Mapping[str, Callable[[], Driver]],
         boot: str,
     ) -> None:
@@ -101,7 +101,7 @@ class Agent:
             printer: Bench(printer, make, self._bench_events.put)
             for printer, make in drivers.items()
         }
-        self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir) / "slices")
+        self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir))
         self._recovering: set[str] = set()
         self._lab = Lab(config, presets, journal)
         self._stock = Stock(config, journal, self._lab)
@@ -114,7 +114,7 @@ class Agent:
         self.desk = Desk()
         self._owner = Owner(
             config.id, journal, self._lab, self._grants, self._benches, self._uplink,
-            self._trials, self._stock, self._on_harvested, self._on_printer_ready,
+            self._trials, self._stock, self._preparer, self._on_harvested, self._on_printer_ready,
         )  # fmt: skip
 
     def run(self, stop: threading.Event, *, linked: bool = True) -> None:

@@ -27,6 +27,7 @@ from fabnet.errors import (
     PortTakenError,
 )
 from fabnet.node.cameras import Cameras
+from fabnet.node.own_slices import OwnSlices
 from fabnet.node.owner import Desk
 from jobs.errors import JobError
 from jobs.owner import NodeView, Reply, Wish
@@ -106,6 +107,7 @@ class Door:
             password=_password(config),
             host=config.page_host,
             cameras=Cameras(config),
+            slices=OwnSlices(config, self._desk.ask),
         )
         app = node_app.create_node_app(self._desk, clock.now, settings)
         try:

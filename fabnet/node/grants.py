@@ -156,6 +156,12 @@ class Grants:
             self._journal.say(db, message, clock.now())
         self._claims[entry.ref] = duty.asked_again(self._claims.get(entry.ref), nonce, sent_s)
 
+    def ask_anew(self, ref: AttemptRef) -> None:
+        """Say of a plate that another slice of it will be printed; a grant in hand stays."""
+        entry = self._journal.entry(ref)
+        if entry is not None:
+            self._ask(entry)
+
     # --- what others say of them ----------------------------------------------------------------
 
     def hear(self, db: sqlite3.Connection, grant: Grant, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from fabnet.node.bench import Bench, Stop
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
+from fabnet.node.preparing import Preparer
 from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
 from fabnet.node.trial import Trials
@@ -30,6 +31,7 @@ from jobs.model import AttemptRef
 from jobs.owner import (
     BedView,
     Begin,
+    Bring,
     Clear,
     Count,
     GiveBack,
@@ -101,6 +103,7 @@ class Owner:
         uplink: Uplink,
         trials: Trials,
         stock: Stock,
+        preparer: Preparer,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
         cleared: Callable[[sqlite3.Connection, str, datetime], None],
     ) -> None:
@@ -112,6 +115,7 @@ class Owner:
         self._uplink = uplink
         self._trials = trials
         self._stock = stock
+        self._preparer = preparer
         self._counted = counted
         self._cleared = cleared
         self._resting = lab.resting
@@ -152,10 +156,10 @@ class Owner:
                 self._begin(wish.attempt)
             case GiveBack():
                 self._give_back(wish.attempt, wish.reason.strip())
-            case Try():
-                self._trials.begin(wish.printer, wish.slice)
-            case Halt():
-                self._trials.halt(wish.printer)
+            case Bring():
+                self._bring(wish)
+            case Try() | Halt():
+                self._try(wish)
             case StopPrint():
                 self._stop(wish.printer, at_once=wish.at_once)
             case Pause():
@@ -226,6 +230,12 @@ class Owner:
         with self._journal.transaction() as db:
             self._cleared(db, printer, clock.now())
 
+    def _try(self, wish: Try | Halt) -> None:
+        if isinstance(wish, Try):
+            self._trials.begin(wish.printer, wish.slice)
+        else:
+            self._trials.halt(wish.printer)
+
     def _stop(self, printer: str, *, at_once: bool) -> None:
         if printer not in self._benches:
             raise NotFoundError("printer", printer)
@@ -274,6 +284,15 @@ class Owner:
                 told = Report(attempt=ref, state=ReportState.DECLINED, reason=reason)
                 self._journal.say(db, told, now)
         self._grants.drop(ref)
+
+    def _bring(self, wish: Bring) -> None:
+        entry = self._entry(wish.attempt)
+        if not self._preparer.sliceable(entry):
+            raise RefusedError(f"{entry.ref} is {entry.state}: it is too late for other G-code.")
+        self._preparer.bring(entry, wish.slice)
+        if self._grants.was_asked(entry):
+            # Said before anything that may begin now: the network's record names what is printed.
+            self._grants.ask_anew(entry.ref)
 
     # --- what she sees ------------------------------------------------------------------------
 
@@ -346,6 +365,10 @@ class Owner:
             begun=entry.intent,
             countable=entry.state in TO_HARVEST or self._by_hand(entry),
             returnable=not entry.intent and entry.state in UNGRANTED,
+            plate_sha256=entry.plate_sha256,
+            slicer=entry.slicer,
+            sliceable=self._preparer.sliceable(entry),
+            to_slice=self._preparer.waits_for_owner(entry),
             starts_until=_in(held_s),
             opens_until=_in(open_s),
         )

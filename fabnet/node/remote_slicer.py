@@ -48,12 +48,14 @@ class _Told(msgspec.Struct, kw_only=True):
     figures: Figures
 
 
-def slicer_for(config: NodeConfig, key: Ed25519PrivateKey) -> Slicer:
-    """Return who slices, as the owner has laid down.
+def slicer_for(config: NodeConfig, key: Ed25519PrivateKey) -> Slicer | None:
+    """Return who slices, as the owner has laid down; None where she does it herself.
 
     Raises:
         SlicingError: it is to be this machine, and its slicer cannot be used.
     """
+    if config.slicer == "owner":
+        return None
     remote = RemoteSlicer(config.coordinator, config.id, key, config.coordinator_ca_file)
     if config.slicer == "coordinator":
         return remote

@@ -15,7 +15,7 @@ from datetime import datetime
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
 from jobs.reality import Printed
-from printers.model import MANUAL
+from printers.model import MANUAL, OWN_SLICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,12 @@ def keep(
     slicer: str,
     now: datetime,
 ) -> None:
-    """Keep the figures of an attempt's plate; those that no slicer can have given are left out."""
-    if not (0 < seconds < math.inf and 0 < grams < math.inf):
+    """Keep the figures of an attempt's plate.
+
+    Those that no slicer can have given are left out, and those of G-code that its maker has brought:
+    nobody else prints it.
+    """
+    if not (0 < seconds < math.inf and 0 < grams < math.inf) or slicer.startswith(OWN_SLICE):
         return
     db.execute(
         "insert or replace into figure"

@@ -44,7 +44,12 @@ class LoneNode:
         self._child: subprocess.Popen[bytes] | None = None
 
     def grant(
-        self, gcode: str, ref: AttemptRef = REF, hours: float = 8.0, printer: str = "p1"
+        self,
+        gcode: str,
+        ref: AttemptRef = REF,
+        hours: float = 8.0,
+        printer: str = "p1",
+        plate_sha256: str = "f" * 64,
     ) -> None:
         """As if a plate had been prepared, and granted before the node was started."""
         path = self.folder / f"{ref}.gcode"
@@ -53,7 +58,7 @@ class LoneNode:
         journal = Journal(self.data / "journal.db", machine_id())
         offered = OfferedAttempt(
             attempt=ref, printer=printer, part="frame", pieces=2, material="PETG",
-            mesh_sha256="m", plate_sha256="f" * 64, seconds=600.0, grams=10.0,
+            mesh_sha256="m", plate_sha256=plate_sha256, seconds=600.0, grams=10.0,
         )  # fmt: skip
         with journal.transaction() as db:
             journal.add(db, offered, AttemptState.READY, "", now)

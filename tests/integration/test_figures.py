@@ -8,6 +8,7 @@ from jobs.errors import JobError
 from jobs.ledger.figures import PlateFigures, PlateKind, known
 from jobs.lifecycle import AttemptState
 from jobs.messages import Ready
+from printers.model import OWN_SLICE
 
 
 @pytest.fixture
@@ -45,6 +46,13 @@ def test_the_newest_figures_of_a_kind_of_plate_are_known(world, attempts):
     ready(world, second, 6300, 32)
     assert first.pieces == second.pieces
     assert known(world.ledger.reading)[kind_of(world, second)].seconds == 6300
+
+
+def test_figures_of_gcode_that_its_maker_brought_are_hers_alone(world, attempts):
+    ready(world, attempts[0], 6400, 33, slicer=f"{OWN_SLICE}, Cura_SteamEngine 4.6.1")
+    assert known(world.ledger.reading) == {}
+    (made,) = [a for a in world.attempts() if a.ref == attempts[0].ref]
+    assert (made.gcode_key, made.slicer) == ("k", "own slice, Cura_SteamEngine 4.6.1")
 
 
 @pytest.mark.parametrize(("seconds", "grams"), [(0, 33), (6400, -1), (float("inf"), 33)])

@@ -31,13 +31,13 @@ THIRD = AttemptRef(job="cccccccccc", number=1)
 class Lab:
     """A node whose printer is fed by hand, without any network; plates that were granted before."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, slicer="coordinator"):
         self.folder = folder
         (folder / "secret").write_text("x")
         (folder / "key").write_text("A" * 43 + "=")
         self.config = NodeConfig(
             id="lab-a", lab="Atelier Nord", coordinator="http://127.0.0.1:1",
-            broker="mqtt://127.0.0.1:1", data_dir=str(folder), slicer="coordinator",
+            broker="mqtt://127.0.0.1:1", data_dir=str(folder), slicer=slicer,
             password_file=str(folder / "secret"), key_file=str(folder / "key"),
             attended="00:00-24:00",
             printers=(

@@ -93,7 +93,7 @@ def test_a_printer_has_a_port_an_octoprint_or_a_person(tmp_path):
         (load_coordinator, "data_dir = ", ["no TOML"]),
         (load_node, NODE.replace("lab-nord", "Lab Nord"), ["id", "a-z"]),
         (load_node, NODE + 'attended = "8-20"', ["attended", "08:00-20:00"]),
-        (load_node, NODE + 'slicer = "cura"', ["slicer", "auto, local, coordinator"]),
+        (load_node, NODE + 'slicer = "cura"', ["slicer", "auto, local, coordinator, owner"]),
         (load_node, NODE + 'spoolman = "octopi.local"', ["spoolman", "http://host:port"]),
         (load_node, NODE + PRINTER + "spoolman_spool = 12", ["p1.spoolman_spool", "where is"]),
         (

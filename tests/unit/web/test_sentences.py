@@ -37,8 +37,8 @@ SPEAKERS = [
     *(ROOT / "designs").glob("*.py"),
     *(ROOT / "printers").glob("*.py"),
     *(ROOT / "fabnet" / "node" / f"{name}.py" for name in (
-        "agent", "bench", "cameras", "duty", "files", "grants", "owner", "policy", "preparing", "remote_slicer",
-        "stock", "trial",
+        "agent", "bench", "cameras", "duty", "files", "grants", "owner", "own_slices", "policy", "preparing",
+        "remote_slicer", "stock", "trial",
     )),
 ]  # fmt: skip
 #: Errors that no page shows: a page says that something broke, or only a command meets them.
@@ -174,7 +174,8 @@ def sample(kind):
         or "__init__" not in vars(kind)
     ):
         return None
-    given = {p.name: True if p.annotation == "bool" else "7" for p in needed}
+    kinds = {"bool": True, "float": 7.7}
+    given = {p.name: kinds.get(p.annotation, "7") for p in needed}
     given |= {"state": "printing"} if "state" in given else {}
     return kind(**given)
 

@@ -72,10 +72,17 @@ class Person:
 
     def form(self, path: str, ending: str) -> Form:
         """Return a form of a page."""
+        found = self.find(path, ending)
+        if found is None:
+            raise PageError(f"{path} has no form for {ending}")
+        return found
+
+    def find(self, path: str, ending: str) -> Form | None:
+        """Return a form of a page, None where it has none such now."""
         for form in self.forms(path):
             if form.action.partition("?")[0].endswith(ending) and "csrf_token" in form.fields:
                 return form
-        raise PageError(f"{path} has no form for {ending}")
+        return None
 
     def send(self, action: str, fields: Mapping[str, str]) -> str:
         """Send a form; return the address of the page that follows."""

@@ -172,7 +172,10 @@ class Cast:
     def _make(self, lab: DemoLab, person: Person, kind: str, key: str, order_id: str) -> None:
         match kind:
             case "clear":
-                person.submit("/fleet", f"/{key}/ready", {})
+                # It may have begun to print since the list was read: then nothing is to be cleared.
+                form = person.find("/waiting", f"/{key}/ready")
+                if form is not None:
+                    person.send(form.action, form.fields)
             case "offer":
                 self._answer(lab, person, key)
             case "print":

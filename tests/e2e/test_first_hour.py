@@ -160,6 +160,7 @@ def sign_in(steward):
 def prints_from_a_card(page, steward):
     page.goto(invited(steward, "Chez Awa"))
     follow(page, "Je n’ai qu’un téléphone")
+    page.get_by_text("Creality", exact=True).first.click()
     page.get_by_label("Creality Ender-3").first.check()
     page.get_by_label("Ce qui est chargé").first.select_option("PETG")
     page.get_by_label("Grammes restants").first.fill("640")

@@ -13,6 +13,7 @@ from fabnet.authority import Reach
 from fabnet.config import load_node
 from fabnet.hosting import Hosting
 from fabnet.joining import make_secrets, public_key_of
+from firmware_profiles.loader import all_machines
 from jobs.coordinator import enrolment, harvests, orders
 from jobs.errors import RefusedError
 from jobs.joining import Enrol, Standing
@@ -234,6 +235,23 @@ def test_what_cannot_be_used_is_said_beside_its_field_and_makes_nothing(site, fi
     assert members.members(site.world.ledger.reading) == ()
     # The invitation is still good.
     assert phone.send(link, at=f"{link}?with=phone", **SAID).status_code == 303
+
+
+def test_printers_stand_by_who_makes_them_and_what_was_chosen_stays_in_sight(site):
+    link, phone = invited(site), site.person()
+    page = phone.get(f"{link}?with=phone&lang=en").text
+    makes = re.findall(r"<summary>([^<]+)</summary>", page.partition("What is loaded")[0])
+    assert makes == [
+        "Anycubic", "Creality", "Prusa", "Anet, Elegoo, JGAurora, Tronxy, Wanhao",
+        "Another one, by the size of its bed",
+    ]  # fmt: skip
+    for preset in all_machines():
+        assert page.count(f'name="preset_1" value="{preset.name}"') == 1
+    assert 'class="make" id="make-1-2">' in page
+    typed = SAID | {"preset_1": "creality-ender-3", "town": ""}
+    again = phone.send(link, at=f"{link}?with=phone", **typed).text
+    assert 'class="make" id="make-1-2" open>' in again
+    assert again.count(" open>") == 1
 
 
 def test_guesses_are_counted_and_mistyped_forms_are_not(site):

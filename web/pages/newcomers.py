@@ -140,11 +140,25 @@ def _page(token: str, form: Form, way: str = "") -> str:
         way=way,
         install=_install() if way == _WITH_COMPUTER else "",
         command=f'fabnet node join "{code}"',
-        presets=all_machines(),
+        makes=_makes(),
         slots=range(1, _MOST_PRINTERS + 1),
         materials=_materials(),
         least_password=LEAST_PASSWORD,
     )
+
+
+def _makes() -> list[tuple[str, list[MachinePreset]]]:
+    """Return the printers by who makes them; makers with one of them stand together, plain sizes last."""
+    by_make: dict[str, list[MachinePreset]] = {}
+    for preset in all_machines():
+        make = preset.title.removeprefix("Original ").split()[0]
+        by_make.setdefault("" if preset.name.startswith("generic-") else make, []).append(preset)
+    sizes = by_make.pop("", [])
+    many = [(make, found) for make, found in sorted(by_make.items()) if len(found) > 1]
+    single = [found[0] for _make, found in sorted(by_make.items()) if len(found) == 1]
+    names = ", ".join(make for make, found in sorted(by_make.items()) if len(found) == 1)
+    found = [*many, (names, single), (_("Another one, by the size of its bed"), sizes)]
+    return [(words, presets) for words, presets in found if presets]
 
 
 def _install() -> str:

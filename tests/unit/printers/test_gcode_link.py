@@ -11,7 +11,9 @@ from firmware_profiles.loader import load_firmware
 from printers.errors import GcodeLineError
 from printers.gcode_line import checksum, clean, parse_identity, parse_temperatures
 from printers.gcode_link import GcodeLink
+from printers.sim.wire import Pace
 from printers.trouble import Trouble
+from tests.doubles.virtual_line import VirtualPrint
 
 #: With fewer lines in flight than it takes, so that a dialogue is short.
 MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
@@ -144,6 +146,16 @@ def test_a_line_that_loses_again_and_again_carries_two_at_once():
         dialogue.wait(MARLIN.drain_s)
         most_bytes(dialogue, 20)
     assert most_bytes(dialogue, 50) <= 2 * 24
+
+
+def test_a_ring_that_is_too_small_is_met_a_few_times_and_not_for_ever(tmp_path):
+    """32 bytes, in a print that keeps the printer's queue full: each loss may spoil two lines."""
+    text = [f"G1 X{i % 200}.125 Y{i % 190}.375 E{i}" for i in range(8000)]
+    pace = Pace(baudrate=115200, timed=True, ok_s=0.001, line_s=0.02)
+    one = VirtualPrint(tmp_path, "marlin", text, pace=pace, rx_bytes=32)
+    assert one.run() == "done"
+    assert one.executed == text
+    assert 0 < one.link.resends < 8
 
 
 def test_an_ok_with_temperatures_repairs_lost_ones():

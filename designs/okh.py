@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -121,9 +122,10 @@ def read(name: str, content: bytes) -> Document:
         text, data = _readable(name, text, _from_yaml, mend_yaml)
         found = Format.YAML
         if "okhv" in data and "title" not in data:
-            # Version 2 is TOML; some write its keys as YAML. Comments are lost, no key is.
+            # Version 2 is TOML; some write its keys as YAML. Of the comments those at its head are
+            # kept (whose it is, under which licence); no key is lost.
             found, data = Format.TOML, without_none(data)
-            text = tomlkit.dumps(data)
+            text = _head(text) + tomlkit.dumps(data)
             name = f"{name.rpartition('.')[0]}.toml"
     else:
         text, data = _readable(name, text, _from_toml, mend_toml)
@@ -132,6 +134,12 @@ def read(name: str, content: bytes) -> Document:
     if found is Format.OWN:
         return document
     return Document(name=name, format=found, data=data, text=text, warnings=tuple(_check(document)))
+
+
+def _head(text: str) -> str:
+    """Return the comments before the first key of YAML, as TOML has them too."""
+    lines = itertools.takewhile(lambda line: line[:1] in ("", "#"), text.splitlines())
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _readable(
@@ -167,6 +175,8 @@ def _from_yaml(name: str, text: str) -> dict[str, Any]:
     except (ruamel.yaml.error.YAMLError, ValueError, RecursionError) as error:
         where = " ".join(str(error).split())
         raise ManifestError(name, "", f"is no YAML: {where[:200]}") from error
+    if data is None:
+        raise ManifestError(name, "", "is empty, or holds nothing but comments")
     if not isinstance(data, dict):
         raise ManifestError(name, "", "is no list of keys and values")
     return _plain(name, data)

@@ -15,6 +15,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import lxml.etree
 import numpy as np
@@ -28,6 +29,8 @@ _MOST_UNZIPPED = 128 << 20
 _MOST_ZIP_RATIO = 100
 #: However well it was packed.
 _HARMLESS_UNZIPPED = 4 << 20
+#: What Python unpacks; Windows packs large files with Deflate64.
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _MOST_ITEMS = 500
 _DEEPEST = 20
 _LONGEST_NAME = 80
@@ -96,6 +99,8 @@ def _sniff(archive: zipfile.ZipFile, size: int) -> None:
         raise RefusedError(f"its archive has {len(entries)} parts: export the part alone")
     if any(entry.flag_bits & 1 for entry in entries):
         raise RefusedError("its archive is locked with a password: export it without")
+    if any(entry.compress_type not in _PACKINGS for entry in entries):
+        raise RefusedError("its archive is packed in a way that few read: pack it as a plain ZIP")
     if unzipped > min(_MOST_UNZIPPED, max(_MOST_ZIP_RATIO * size, _HARMLESS_UNZIPPED)):
         raise RefusedError(f"its archive would grow to {unzipped >> 20} MiB: simplify the model")
     for entry in entries:
@@ -166,16 +171,14 @@ class _Plate:
                 (int(attributes["v1"]), int(attributes["v2"]), int(attributes["v3"]))
             )
         elif tag == "component":
-            outer = (value for name, value in attributes.items() if name.endswith("}path"))
-            where = next(outer, path).lstrip("/")
-            key = (where, attributes["objectid"])
+            key = (_where(attributes, path), attributes["objectid"])
             current.components.append((key, _matrix(attributes.get("transform"))))
             if len(current.components) > _MOST_ITEMS:
                 raise RefusedError(
                     "it is put together from too many components: export one part alone"
                 )
         elif tag == "item" and path == self._root and attributes.get("printable", "1") != "0":
-            key = (path, attributes["objectid"])
+            key = (_where(attributes, path), attributes["objectid"])
             self._items.append((key, _matrix(attributes.get("transform"))))
             if len(self._items) > _MOST_ITEMS:
                 raise RefusedError(
@@ -316,13 +319,18 @@ class _Plate:
 
 
 def _inner(name: str) -> str:
-    """Return a name in the archive as the files of a 3MF call one another."""
-    return name.replace("\\", "/").lstrip("/")
+    """Return a name in the archive, however it is told: they name one another without regard to case."""
+    return unquote(name).replace("\\", "/").lstrip("/").lower()
+
+
+def _where(attributes: Any, path: str) -> str:
+    """Return in which part of the archive an object is that a component or an item names."""
+    return next((_inner(told) for name, told in attributes.items() if name.endswith("}path")), path)
 
 
 def _root(archive: zipfile.ZipFile, models: tuple[str, ...]) -> str:
     """Return which model is the plate: the one that the archive's relations start with."""
-    rels = next((n for n in archive.namelist() if _inner(n).lower() == "_rels/.rels"), "")
+    rels = next((n for n in archive.namelist() if _inner(n) == "_rels/.rels"), "")
     told = ""
     if rels:
         parser = lxml.etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
@@ -330,9 +338,9 @@ def _root(archive: zipfile.ZipFile, models: tuple[str, ...]) -> str:
         for each in () if root is None else root.iter("{*}Relationship"):
             if each.get("Type", "").endswith("/3dmodel"):
                 told = _inner(each.get("Target", ""))
-    for name in (told.lower(), "3d/3dmodel.model"):
-        if found := next((each for each in models if each.lower() == name), ""):
-            return found
+    for name in (told, "3d/3dmodel.model"):
+        if name in models:
+            return name
     raise RefusedError("it has no 3D/3dmodel.model: export it again")
 
 
@@ -355,8 +363,8 @@ def _matrix(text: str | None) -> NDArray[np.float64]:
     matrix = np.eye(4)
     if text is not None:
         values = [float(word) for word in text.split()]
-        if not all(math.isfinite(value) for value in values):
-            raise ValueError("a transform is no number")
+        if len(values) != 12 or not all(math.isfinite(value) for value in values):  # noqa: PLR2004
+            raise ValueError("a transform is not of 12 numbers")
         matrix[:3, :] = np.asarray(values).reshape(4, 3).T
     return matrix
 

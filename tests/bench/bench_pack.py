@@ -13,6 +13,7 @@ they were not measured.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import math
@@ -132,17 +133,26 @@ def by_prusa(program, mesh, bed, most):
 
 
 def on_presets(found, shadows, exact):
-    """Return how many copies of each part lie on the bed of each machine preset."""
+    """Return how many copies of each part lie on the bed of each machine preset.
+
+    Many machines have the same bed: it is nested once, and stands in each of their rows.
+    """
+
+    @functools.cache
+    def nested(name, bed):
+        layout = pack(shadows[name], bed, GAP_MM)
+        return len(layout.placements), broken_rules(exact[name], layout)
+
     rows = []
     for name, preset in itertools.product(found, all_machines()):
         bed = Bed(x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm)
-        layout = pack(shadows[name], bed, GAP_MM)
+        ours, broken = nested(name, bed)
         row = {
             "part": name,
             "preset": preset.name,
             "margin_mm": preset.margin_mm,
-            "ours": len(layout.placements),
-            "broken": broken_rules(exact[name], layout),
+            "ours": ours,
+            "broken": broken,
         }
         rows.append(row)
     return rows

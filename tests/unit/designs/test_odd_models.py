@@ -101,6 +101,8 @@ def test_what_is_no_file_is_never_opened(tmp_path):
 
 CORE = "http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
 BEAMS = "http://schemas.microsoft.com/3dmanufacturing/beamlattice/2017/02"
+PRODUCTION = "http://schemas.microsoft.com/3dmanufacturing/production/2015/06"
+ELSEWHERE = '<item objectid="1" p:path="/3D/Objects/part_1.model"/>'
 RELS = (
     '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
     '<Relationship Target="/3D/clip.model" Id="r"'
@@ -136,10 +138,25 @@ def archive(path, files, *, lock=False):
         {"/3D/3dmodel.model": model()},
         {"3D\\3dmodel.model": model()},
         {"_rels/.rels": RELS, "3D/clip.model": model(), "3D/other.model": model(item="")},
+        {"_rels/.rels": RELS.replace("clip", "My%20Clip"), "3D/my clip.model": model()},
+        {
+            "3D/3dmodel.model": model(f'xmlns:p="{PRODUCTION}"', ELSEWHERE).replace(
+                ' id="1"', ' id="9"'
+            ),
+            "3D/Objects/Part_1.model": model(item=""),
+        },
         {"3D/3dmodel.model": model(title="n" * 100_000)},
         {"3D/3dmodel.model": model(), "../../etc/cron.d/x": "left alone", "/etc/x": ""},
     ],
-    ids=["slash", "backslash", "relations", "long name", "paths that lead out"],
+    ids=[
+        "slash",
+        "backslash",
+        "relations",
+        "quoted",
+        "elsewhere",
+        "long name",
+        "paths that lead out",
+    ],
 )
 def test_a_3mf_of_any_dialect_is_the_same_body(tmp_path, files):
     (body,) = read(archive(tmp_path / "odd.3mf", files), "3mf")
@@ -153,6 +170,7 @@ def test_a_3mf_of_any_dialect_is_the_same_body(tmp_path, files):
         (model(f'requiredextensions="b" xmlns:b="{BEAMS}"'), "needs the 3MF extension"),
         (model().replace("</mesh>", "<beamlattice/></mesh>"), "lattice of beams"),
         (model(item='<item objectid="77"/>'), "object '77' that is not in it"),
+        (model(item='<item objectid="1" transform="1 0 0"/>'), "a transform is not of 12 numbers"),
     ],
 )
 def test_a_3mf_that_would_lose_something_is_refused(tmp_path, content, says):
@@ -164,6 +182,15 @@ def test_a_3mf_that_would_lose_something_is_refused(tmp_path, content, says):
 def test_a_locked_3mf_is_refused_in_words(tmp_path):
     path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": model()}, lock=True)
     with pytest.raises(RefusedError, match="password"):
+        read(path, "3mf")
+
+
+def test_a_3mf_that_python_cannot_unpack_is_refused_in_words(tmp_path):
+    path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": model()})
+    content = bytearray(path.read_bytes())
+    content[content.find(b"PK\x01\x02") + 10] = 9  # Deflate64
+    path.write_bytes(content)
+    with pytest.raises(RefusedError, match="pack it as a plain ZIP"):
         read(path, "3mf")
 
 

@@ -164,6 +164,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (YAML.replace(b"hardware:", b"software-:").replace(b"documentation: CC", b"x: CC"), "no licence"),
         (YAML.replace(b"stl/frame.stl", b"../../frame.stl"), "leads out"),
         (b"- just\n- a list\n", "no list of keys"),
+        (b"# Visit the form to make this manifest.\n\n", "nothing but comments"),
         (b"title: [\n", "is no YAML"),
         (b"title: !!python/object/apply:os.system ['true']\n", "is missing"),
         (YAML + LAUGHS.encode(), "holds more than 20000 values"),
@@ -258,6 +259,7 @@ def test_manifests_of_version_2_as_they_are_found_lose_no_key(more):
 
 def test_version_2_written_as_yaml_is_read_and_a_path_from_the_root_is_one_in_the_folder():
     text = (
+        '# SPDX-License-Identifier: CC0-1.0\n\n# of a "switch"\n'
         "okhv: OKH-LOSHv1.0\nname: 'Click Me: a switch'\nrepo: https://example.org/click\n"
         "license: {hardware: CERN-OHL-W-2.0}\nlicensor: {name: B. J.}\nfunction: Clicks.\nempty:\n"
         "export: [/stl/case.stl, ./stl/cap.stl]\n"
@@ -265,6 +267,7 @@ def test_version_2_written_as_yaml_is_read_and_a_path_from_the_root_is_one_in_th
     document = okh.read("okh.yml", text.encode())
     assert document.format is Format.TOML
     assert document.data["empty"] == ""
+    assert document.text.startswith('# SPDX-License-Identifier: CC0-1.0\n\n# of a "switch"\nokhv')
     assert okh.read(document.name, document.text.encode()).data == document.data
     manifest = check_manifest(own_keys(document))
     assert [row.file for row in manifest.part] == ["stl/case.stl", "stl/cap.stl"]

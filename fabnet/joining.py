@@ -192,7 +192,7 @@ class _Coordinator:
             raise JoinError(_tls_words(self.url, error, self.now)) from error
         except (requests.RequestException, UnicodeError) as error:
             raise JoinError(
-                f"The coordinator at {self.url} does not answer ({type(error).__name__}): is this"
+                f"The coordinator at {self.url} does not answer: is this"
                 " machine on the network, and is the address right? Then run the same command again."
             ) from error
 

@@ -71,6 +71,7 @@ class Disconnected:
     """The link is down, or the broker refused the login; it is tried again."""
 
     reason: str
+    login_refused: bool = False
 
 
 LinkEvent = Incoming | Connected | Disconnected
@@ -330,7 +331,8 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self.events.offer(Disconnected(reason=f"the broker refused the login: {reason}"))
+            why = f"the broker refused the login: {reason}"
+            self.events.offer(Disconnected(reason=why, login_refused=True))
             return
         self._connected_s = clock.boottime_s()
         for pattern in self._subscriptions:

@@ -22,6 +22,7 @@ from jobs.errors import JobError, RefusedError
 
 #: 128 bits in URL-safe base64 without padding.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+_LINK = re.compile(r"^https?://.+/join/")
 _PIN = re.compile(r"[A-Za-z0-9_-]{43}")
 #: In place of a pin: the certificate is one that every machine trusts, or there is none.
 PUBLIC_CERTIFICATE = "web"
@@ -90,6 +91,11 @@ def read_code(text: str) -> JoinCode:
     whole = _TOKEN.fullmatch(token) and (
         _PIN.fullmatch(pin) or pin in (PUBLIC_CERTIFICATE, NO_CERTIFICATE)
     )
+    if _LINK.search(address) and not secret:
+        raise JoinCodeError(
+            "This is the link of the invitation, for a browser: open it, choose the computer beside the"
+            " printer, and copy the command that stands there."
+        )
     if not host or parts.scheme not in ("http", "https") or not whole:
         raise JoinCodeError(
             "This is not a whole code: copy all of it, from https:// to its last letter, and put it"

@@ -118,6 +118,8 @@ class PlateView:
     to_slice: bool = False  # nobody else slices it: it waits for that
     #: Granted till then: it starts by itself when its printer is free.
     starts_until: datetime | None = None
+    #: Ready, and too long for the hours that are left: it waits until then.
+    fits_from: datetime | None = None
     #: Granted till then, and the node was started again since: it starts by a person's word.
     opens_until: datetime | None = None
 

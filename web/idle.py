@@ -13,7 +13,7 @@ from jobs.errors import InvalidFieldError
 from jobs.hours import earliest_start, parse
 from jobs.law import Books
 from jobs.ledger.labs import NodeView, PrinterView
-from jobs.lifecycle import UNGRANTED
+from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Order, OrderState
 
 #: Nobody prints anything in less: hours that end now are over.
@@ -25,10 +25,11 @@ class Hint:
     """One reason why work stands still.
 
     `kind` is one of: "silent" (a printer prints on at a lab that is out of reach since `at`), "offline"
-    (the lab's computer), "starting" (a lab without a computer, whose node runs beside the coordinator),
-    "paused" (the lab), "out" (a printer out of service), "load" (a
-    printer without a spool), "hours" (nobody is there before `at`), "placeless" (pieces of an order
-    that no printer has).
+    (the lab's computer), "unnamed" (that computer has named no printer), "starting" (a lab without a
+    computer, whose node runs beside the coordinator), "paused" (the lab), "out" (a printer out of
+    service), "load" (a printer without a spool), "hours" (nobody is there before `at`), "fits" (the
+    plate of a printer is longer than the hours that are left, and waits until `at`), "placeless"
+    (pieces of an order that no printer has).
     """
 
     kind: str
@@ -50,7 +51,9 @@ def of_silence(printers: Iterable[tuple[NodeView, PrinterView]]) -> tuple[Hint, 
 def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
     """Return why no work comes to a lab, the most general first."""
     found = []
-    if not node.online:
+    if not node.printers and not node.hosted:
+        found.append(Hint(kind="unnamed"))
+    elif not node.online:
         found.append(Hint(kind="starting" if node.hosted else "offline"))
     if node.paused:
         found.append(Hint(kind="paused", key=node.paused_until))
@@ -68,17 +71,37 @@ def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
             and not each.facts.unattended
         )
         found.append(Hint(kind="hours", count=waits, at=begins))
+    elif not node.paused:
+        found += _too_long_for_now(node, now)
     return tuple(found)
+
+
+def _too_long_for_now(node: NodeView, now: datetime) -> list[Hint]:
+    """Return the printers whose plate is ready, and would not be done before everybody is gone."""
+    found = []
+    for each in node.printers:
+        plate = each.attempt
+        if plate is not None and plate.state is AttemptState.READY and not each.facts.unattended:
+            at = _starts(node, now, plate.seconds)
+            if at is not None:
+                facts = each.facts
+                found.append(Hint(kind="fits", key=facts.id, name=facts.title, at=at))
+    return found
 
 
 def _next_hours(node: NodeView, now: datetime) -> datetime | None:
     """Return when somebody is there again; None while somebody is, or where nobody is needed."""
     if not any(not each.facts.unattended for each in node.printers):
         return None
+    return _starts(node, now, _SHORTEST_S)
+
+
+def _starts(node: NodeView, now: datetime, seconds: float) -> datetime | None:
+    """Return when a plate of this length may start at a lab; None for now, or for never."""
     shift = timedelta(minutes=node.utc_offset_min)
     local = now + shift
     try:
-        begins = earliest_start(parse(node.attended), local, _SHORTEST_S)
+        begins = earliest_start(parse(node.attended), local, seconds)
     except InvalidFieldError:
         return None
     return None if begins is None or begins <= local else begins - shift

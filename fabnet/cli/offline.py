@@ -26,6 +26,10 @@ from jobs.owner import (
     StopPrint,
     Wish,
 )
+from printers.model import PrinterState
+
+#: While it prints, its bed is no question.
+_AT_WORK = (PrinterState.PRINTING, PrinterState.PAUSED)
 
 if TYPE_CHECKING:
     from fabnet.node.own_slices import OwnSlices
@@ -239,7 +243,12 @@ def _bed_line(bed: BedView) -> str:
         parts.append(f"{100 * bed.fraction_done:.0f} %")
     if bed.nozzle_c is not None:
         parts.append(f"nozzle {bed.nozzle_c:.0f} C")
-    parts.append("bed clear" if bed.clear else "bed not clear")
+    if bed.clear:
+        parts.append("bed clear")
+    elif bed.attempt is not None or bed.state in _AT_WORK:
+        parts.append("bed not clear")
+    else:
+        parts.append(f"bed not clear; when it is empty: fabnet node ready {bed.printer}")
     if bed.waits_to_heat:
         parts.append("waits while others heat up")
     if bed.fault:
@@ -258,4 +267,7 @@ def _plate_line(plate: PlateView) -> str:
     elif plate.opens_until is not None:
         until = f"{plate.opens_until.astimezone():%H:%M}"
         words += f"; granted till {until} before the restart: fabnet node start {plate.attempt}"
+    elif plate.fits_from is not None:
+        at = f"{plate.fits_from.astimezone():%a %H:%M}"
+        words += f"; waits until {at}: only then it can end while somebody is there"
     return f"{words} ({plate.reason})" if plate.reason else words

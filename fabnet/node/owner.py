@@ -19,6 +19,7 @@ from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.preparing import Preparer
+from fabnet.node.policy import start_in_s
 from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
 from fabnet.node.trial import Trials
@@ -370,8 +371,16 @@ class Owner:
             sliceable=self._preparer.sliceable(entry),
             to_slice=self._preparer.waits_for_owner(entry),
             starts_until=_in(held_s),
+            fits_from=self._fits_from(entry),
             opens_until=_in(open_s),
         )
+
+    def _fits_from(self, entry: Entry) -> datetime | None:
+        if entry.state is not AttemptState.READY:
+            return None
+        local = clock.now().astimezone()
+        wait_s = start_in_s(entry.printer, entry.seconds, self._lab.rules(), local)
+        return None if wait_s is None else _in(wait_s)
 
 
 def _in(seconds: float) -> datetime | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from fabnet import clock, wire
 from fabnet.errors import SupersededError, WireError
-from fabnet.link import WINDOW, Connected, Incoming, Link, LinkEvent
+from fabnet.link import WINDOW, Connected, Disconnected, Incoming, Link, LinkEvent
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
@@ -108,6 +108,12 @@ class Uplink:
                     self._on_incoming(event)
                 except WireError as error:
                     _log.warning("dropped a message on %s: %s", event.topic, error)
+            case Disconnected(login_refused=True):
+                _log.warning(
+                    "%s. Until the coordination team has compared the fingerprint and let this node in, that"
+                    " is as it should be; so it is once it was shut out. It is tried again",
+                    event.reason,
+                )
             case _:
                 _log.warning("link lost: %s", event.reason)
 

@@ -49,6 +49,7 @@ def test_a_truncated_code_is_refused_at_every_length(length):
         (f"https:///#{TOKEN}.{PIN}", "copy all of it"),
         (f"https://[/#{TOKEN}.{PIN}", "copy all of it"),
         ("", "copy all of it"),
+        (f"https://fabnet.example/join/{TOKEN}", "for a browser: open it"),
     ],
 )
 def test_a_code_that_would_weaken_the_check_is_refused(text, words):

@@ -30,6 +30,9 @@ def a_node(*printers, **facts):
     return NodeView(id="lab-a", lab="Lab", printers=printers or (a_printer(),), **(told | facts))
 
 
+NAMELESS = replace(a_node(), printers=())
+
+
 def kinds(node, now=NOON):
     return [hint.kind for hint in of_maker(node, now)]
 
@@ -43,6 +46,9 @@ def kinds(node, now=NOON):
         (a_node(a_printer(spool=None, out_of_service=True)), ["out"]),
         (a_node(paused=True, attended="18:00-20:00"), ["paused"]),
         (a_node(online=False), ["offline"]),
+        (NAMELESS, ["unnamed"]),
+        (replace(NAMELESS, online=False), ["unnamed"]),
+        (replace(NAMELESS, online=False, hosted=True), ["starting"]),
         (a_node(online=False, hosted=True), ["starting"]),
         # It is 13 h on the lab's wall.
         (a_node(attended="18:00-20:00"), ["hours"]),
@@ -72,6 +78,23 @@ def test_plates_that_wait_for_the_hours_are_counted(world_attempt):
                   attended="18:00-20:00")  # fmt: skip
     (hint,) = of_maker(node, NOON)
     assert (hint.kind, hint.count) == ("hours", 1)
+
+
+def test_a_plate_that_is_too_long_for_the_hours_that_are_left_says_when_it_starts(world_attempt):
+    ready = replace(world_attempt(AttemptState.READY), seconds=2.5 * 3600)
+    node = a_node(a_printer(attempt=ready), attended="08:00-16:00")
+    # It is 13 h on the lab's wall: with its slack it would end past four.
+    (hint,) = of_maker(node, NOON)
+    assert (hint.kind, hint.at) == ("fits", NOON + timedelta(hours=19))
+    assert of_maker(replace(node, paused=True), NOON)[0].kind == "paused"
+    for other in (
+        a_node(a_printer(attempt=ready), attended="08:00-17:00"),
+        a_node(a_printer(attempt=ready, unattended=True), attended="08:00-16:00"),
+        a_node(
+            a_printer(attempt=replace(ready, state=AttemptState.PRINTING)), attended="08:00-16:00"
+        ),
+    ):
+        assert of_maker(other, NOON) == ()
 
 
 @pytest.fixture

@@ -89,14 +89,18 @@ def _signer(message: bytes) -> str | None:
     return node if signed_with(key, signature, message) else None
 
 
+def _standing(node: str) -> Response:
+    found = members.member(here().ledger.reading, node)
+    return _json(LoginState(node=node, standing=found.standing, number=found.login_number))
+
+
 @pages.get("/login")
 def login() -> Response:
     """How a node stands, and the number of its login."""
     node = _signer(b"GET /api/login")
     if node is None:
         return _error(401, _SIGN)
-    found = members.member(here().ledger.reading, node)
-    return _json(LoginState(node=node, standing=found.standing, number=found.login_number))
+    return _standing(node)
 
 
 @pages.post("/login")
@@ -110,8 +114,7 @@ def new_login() -> Response:
         return _error(422, _NOT_OURS)
     context = here()
     enrolment.change_login(context.ledger, node, told.number, told.login, context.now())
-    found = members.member(context.ledger.reading, node)
-    return _json(LoginState(node=node, standing=found.standing, number=found.login_number))
+    return _standing(node)
 
 
 @pages.post("/leave")
@@ -126,5 +129,4 @@ def leave() -> Response:
     context = here()
     reason = told.reason.strip()[:_MOST_REASON] or "the lab has left"
     enrolment.revoke(context.ledger, node, reason, node, context.now())
-    found = members.member(context.ledger.reading, node)
-    return _json(LoginState(node=node, standing=found.standing, number=found.login_number))
+    return _standing(node)

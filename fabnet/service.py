@@ -7,7 +7,6 @@ threads. All of them meet in the ledger.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import secrets
 import sqlite3
@@ -15,11 +14,11 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
 from zoneinfo import ZoneInfo
 
 from designs.library import Library
 from fabnet import clock, wire
+from fabnet.alone import held_alone
 from fabnet.authority import reach
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig, machine_id
@@ -79,7 +78,10 @@ class Service:
         self._config = config
         self._folder = Path(config.data_dir)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self._folder / "ledger.lock")
+        taken = (
+            f"Another coordinator works with {self._folder} already; only one may. Stop it first."
+        )
+        self._lock = held_alone(self._folder / "ledger.lock", FabnetError(taken))
         self.ledger = Ledger(self._folder / "ledger.db")
         self.library().migrate()
         self.live = Live()
@@ -383,20 +385,3 @@ class Service:
                 # A plan that fails must not end planning for all other orders to come.
                 _log.exception("planning failed; trying again")
                 self._stop.wait(5.0)
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold the ledger for this process alone; Linux lets go of it when the process ends.
-
-    Raises:
-        FabnetError: another coordinator holds it.
-    """
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise FabnetError(
-            f"Another coordinator works with {path.parent} already; only one may. Stop it first."
-        ) from error
-    return handle

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 from typing import IO
 
+from fabnet.alone import held_alone
 from fabnet.errors import JournalError
 from jobs.ledger.store import connect, immediate
 
 
-def held_alone(path: Path) -> IO[str]:
+def hold(path: Path) -> IO[str]:
     """Hold a journal for one node alone: two with the same grants would print the same thing twice.
-
-    Linux lets go of it when the process ends.
 
     Raises:
         JournalError: another node holds it.
     """
+    taken = f"Another node works with {path.parent} already; only one may. Stop it first."
     try:
-        handle = path.with_suffix(".lock").open("w")
+        return held_alone(path.with_suffix(".lock"), JournalError(taken))
     except OSError as error:
         raise JournalError(f"The journal {path} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise JournalError(
-            f"Another node works with {path.parent} already; only one may. Stop it first."
-        ) from error
-    return handle
 
 
 def home_of(path: Path, machine: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from fabnet.errors import JournalError
 from fabnet.node import telling
 from fabnet.node.duty import Kept
-from fabnet.node.home import held_alone, home_of
+from fabnet.node.home import hold, home_of
 from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
 from jobs.ledger import streams
@@ -63,7 +63,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, machine: str) -> None:
-        self._lock = held_alone(path)
+        self._lock = hold(path)
         self._mark = Mark(path)
         home = home_of(path, machine)
         try:

@@ -17,7 +17,6 @@ WHOLE: Final = 50
 #: Acceptable quality limits in percent that have a column here.
 AQLS: Final = (0.65, 1.0, 1.5, 2.5, 4.0, 6.5)
 MAJOR: Final = 2.5  # a fault that makes a piece useless: it does not fit, it breaks
-MINOR: Final = 4.0  # a fault that can be lived with
 
 # Table 1, level II: the largest lot of each code letter; beyond them all it is Q.
 _LARGEST = (8, 15, 25, 50, 90, 150, 280, 500, 1200, 3200, 10_000, 35_000, 150_000, 500_000)

@@ -306,8 +306,8 @@ def _free_its_work(db: sqlite3.Connection, node: str, now: datetime) -> None:
 def change_login(ledger: Ledger, node: str, number: int, login: str, now: datetime) -> None:
     """Keep a node's next login; the broker takes it within a second.
 
-    The caller has checked the node's signature. Asked again with the same number, nothing changes
-    but what the broker keeps of the same password.
+    The caller has checked the node's signature. A request that comes a second time is refused by its
+    number; a node that got no answer asks how it stands, and sends the same password with the next.
 
     Raises:
         RefusedError: it was revoked, or this is not its next login: an older request, or two at once.

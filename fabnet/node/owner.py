@@ -300,14 +300,13 @@ class Owner:
     def view(self) -> NodeView:
         """Return how things stand."""
         facts = self._lab.capabilities()
-        mail = streams.unacknowledged(self._journal.reading, COORDINATOR, 10_000)
         return NodeView(
             node=self._node,
             lab=facts.lab,
             at=clock.now(),
             linked=self._linked,
             link_since=self._link_since,
-            unsent=len(mail),
+            unsent=streams.unread(self._journal.reading, COORDINATOR),
             paused=facts.paused,
             beds=tuple(self._bed(printer.id) for printer in facts.printers),
             plates=tuple(self._plate(entry) for entry in self._journal.entries(_SHOWN)),

@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from jinja2 import BytecodeCache
 
+from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import World
 from web import auth
 
@@ -68,3 +69,15 @@ def world(fresh_world, tmp_path):
     found = World(tmp_path / "world")
     yield found
     found.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def hashed():
+    """What is kept of everybody's password."""
+    return auth.hash_password(PASSWORD)
+
+
+@pytest.fixture
+def site(world, hashed):
+    """The pages over a world, with somebody of each role."""
+    return Site(world, hashed)

@@ -12,14 +12,8 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import Answer, PrinterChange, Withdraw
 from jobs.model import OrderState
 from printers.model import PrinterState
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import Site
 from tests.doubles.world import NODE, PRINTER
-from web.auth import hash_password
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -27,9 +27,8 @@ from jobs.messages import (
 )
 from jobs.model import Role
 from printers.model import PrinterState
-from tests.doubles.pages import PASSWORD, PEOPLE, Site
+from tests.doubles.pages import PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request, some_facts
-from web.auth import hash_password
 from web.beds import outlines
 
 A, B, C = NODE, "lab-b", "lab-c"
@@ -42,16 +41,6 @@ FORM = {
     ALONE: {"allowed": "no"},
     "printers/p1/spool": {"material": "PLA", "grams": "500"},
 }
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def site(world, hashed):
-    return Site(world, hashed)
 
 
 def hears(world, node=A):

@@ -19,16 +19,10 @@ from jobs.messages import Answer, Capabilities, Counted, OutOfService, ReportSta
 from jobs.model import Role
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import some_facts
-from web.auth import hash_password
 
 NODE, OTHER = "atelier-ada", "lab-b"
 LOGIN, NAME, LAB, PRINTER = "ada.l", "Ada Lovelace", "Atelier Ada", "Ada’s own"
 SAID = "my daughter is ill"
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

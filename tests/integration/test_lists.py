@@ -10,24 +10,12 @@ from openpyxl import Workbook
 
 from jobs.coordinator import deliveries, harvests, lots, reviews
 from jobs.ledger import given, views
-from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import NODE
-from web.auth import hash_password
 from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv
 
 HEADER = "Établissement;Contact;Téléphone;Quantité;Date besoin;Code postal\r\n"
 GOOD = "CHU de Nantes;Ada Martin;02 40 00 00 00;1 200;01/12/2026;01000\r\n"
 BAD = "EHPAD;Zoé;;12,5;01/01/2020;2A004\r\n"
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def site(world, hashed):
-    return Site(world, hashed)
 
 
 def sends(site, data, name="liste.csv", who="steward"):

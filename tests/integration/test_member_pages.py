@@ -14,15 +14,9 @@ from jobs.joining import Enrol, Leave, NewLogin, Standing, proof_of, read_code, 
 from jobs.ledger import members
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
-from tests.doubles.pages import PASSWORD, Site
-from web.auth import hash_password
+from tests.doubles.pages import Site
 
 PEM = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from jobs.messages import Withdraw
 from jobs.model import OrderState, Role
 from jobs.stations import Step
 from jobs.telling import Channel, Kind
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import Site
 from tests.doubles.world import a_request
-from web.auth import hash_password
 
 AGE = timedelta(days=14)
 
@@ -257,11 +256,6 @@ def test_she_is_asked_by_mail_and_told_of_the_end(world):
     assert [n.kind for n in sent][-2:] == [Kind.ORDER_NEED, Kind.ORDER_CANCELLED]
     assert {n.to for n in sent} == {"ada@chu.example"}
     telling.stop_order(world.ledger, world.order_id, world.now)
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 def test_the_page_asks_and_takes_the_answer(making, hashed):

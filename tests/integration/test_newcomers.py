@@ -23,9 +23,8 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.model import Role
 from tests.doubles.network_of_one import Coordinator, until
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import Site
 from tests.doubles.world import CATALOGUE, a_request
-from web.auth import hash_password
 
 SAID = {
     "lab": "Chez Awa", "town": "Brest", "place": "48.3904, -4.4861", "login": "Awa",
@@ -36,11 +35,6 @@ HOW = Reach(
     url="http://127.0.0.1:8080", broker_url="mqtt://127.0.0.1:1883", web_tls=None,
     broker_tls=None, authority="", pin="none",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -10,16 +10,10 @@ from jobs.coordinator import leaving, nodes
 from jobs.errors import NotFoundError
 from jobs.ledger import labs
 from jobs.okw import facilities
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import Site
 from tests.doubles.world import NODE
-from web.auth import hash_password
 
 B = "lab-b"
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -11,14 +11,8 @@ from io import BytesIO
 
 import pytest
 
-from tests.doubles.pages import PASSWORD, Site
-from web.auth import hash_password
+from tests.doubles.pages import Site
 from web.own_code import wheel
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 def line_to_paste(site):

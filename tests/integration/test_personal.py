@@ -28,10 +28,10 @@ from jobs.model import Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
 from jobs.stations import Step
-from tests.doubles.pages import PASSWORD, PEOPLE, Site
+from tests.doubles.pages import PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
 from tests.integration.test_recalls import makes_a_lot
-from web.auth import PERMISSIONS, hash_password
+from web.auth import PERMISSIONS
 from web.own_code import wheel
 
 NAME, PHONE, MAIL, NOTE = (
@@ -49,11 +49,6 @@ NEEDS = {
     # The driver asks for her at the door. Her delivery note is a PDF, for the ward itself.
     *((who, "deliveries.run") for who in (None, "maker", "inspector", "steward")),
 }
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pytest
 from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
 from jobs.ledger import reviews as reading
-from tests.doubles.pages import Site
 from tests.integration.test_recalls import makes_a_lot
 from tests.integration.test_web import hashed
 
@@ -13,11 +12,6 @@ __all__ = ["hashed"]
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 FRENCH = {"Accept-Language": "fr"}
-
-
-@pytest.fixture
-def site(world, hashed):
-    return Site(world, hashed)
 
 
 def chosen(world):

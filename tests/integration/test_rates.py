@@ -15,9 +15,7 @@ from jobs.messages import Capabilities, Config, OfferedAttempt, PrinterChange, R
 from jobs.model import AttemptRef
 from jobs.owner import SayRates
 from printers.model import PartRate, PrinterFacts, PrinterState
-from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import CATALOGUE, NODE, PRINTER, a_request
-from web.auth import hash_password
 from web.node_app import NodeSettings, create_node_app
 
 POUCH = CATALOGUE / "door-hook-pouch"
@@ -49,16 +47,6 @@ def pouches(world, kit, kits=6):
 
 def rate(kit, per_h):
     return PartRate(part="pouch", source_sha256=kit.others[0].pattern_sha256, per_h=per_h)
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def site(world, hashed):
-    return Site(world, hashed)
 
 
 def test_a_plan_reckons_with_a_parts_own_rate_also_in_its_next_revision(world, tmp_path):

@@ -8,12 +8,6 @@ from jobs.coordinator import orders
 from jobs.ledger import recalls, views
 from tests.doubles.pages import PASSWORD, Site
 from tests.integration.test_recalls import accepts, delivered, makes_a_lot
-from web.auth import hash_password
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

@@ -25,14 +25,8 @@ from tests.doubles.viewers import Viewer, anybody, cookie_of, live_of, sign_in
 from tests.doubles.world import NODE, PRINTER, some_facts
 from web import streams
 from web.app import make_server
-from web.auth import hash_password
 
 A, B = NODE, "lab-b"
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 class Served:

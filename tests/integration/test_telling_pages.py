@@ -10,9 +10,8 @@ from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState
 from jobs.model import Role
 from jobs.telling import CHOICES, Channel, Kind
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import Site
 from tests.doubles.world import NODE, a_request
-from web.auth import hash_password
 from web.letters import Letterhead, Reader, letter, stop_token
 from web.pages.telling import KINDS, LETTERS, STATES
 
@@ -23,11 +22,6 @@ FIELDS = {
     "address": ADDRESS, "language": "fr", "quiet_from": "22:00", "quiet_to": "07:30",
     "digest": "18:00", "kind_alarm": "yes", "kind_beds": "yes",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
 
 
 @pytest.fixture

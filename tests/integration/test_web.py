@@ -22,16 +22,6 @@ from tests.integration.test_recalls import makes_a_lot
 from web.auth import hash_password
 
 
-@pytest.fixture(scope="module")
-def hashed():
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def site(world, hashed):
-    return Site(world, hashed)
-
-
 @pytest.fixture
 def order(site):
     """A planned order with two printed plates; its id."""

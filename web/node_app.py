@@ -21,6 +21,7 @@ from flask import (
     render_template,
     request,
     send_file,
+    session,
     url_for,
 )
 from flask_wtf import CSRFProtect
@@ -30,6 +31,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.errors import InvalidFieldError, JobError, NotFoundError, RefusedError
 from jobs.lifecycle import AttemptState
+from jobs.lot_code import lot_code
 from jobs.owner import (
     BedView,
     Begin,
@@ -118,6 +120,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
         ("/sign-in", sign_in, ["GET", "POST"]),
         ("/sign-out", sign_out, ["POST"]),
         ("/count/<ref>", count, ["GET", "POST"]),
+        ("/counted/<ref>", counted, ["GET"]),
         ("/beds/<printer>/clear", clear, ["POST"]),
         ("/beds/<printer>/stop", stop, ["POST"]),
         ("/beds/<printer>/camera.jpg", camera, ["GET"]),
@@ -200,7 +203,25 @@ def count(ref: str) -> str | AnyResponse | tuple[str, int]:
             form.refused(error)
     if not form.good:
         return _count_page(view, plate, form), 422
-    return redirect(url_for("home"), 303)
+    if not good:
+        return redirect(url_for("home"), 303)
+    session["counted"] = [str(plate.attempt), good]
+    return redirect(url_for("counted", ref=plate.attempt), 303)
+
+
+def counted(ref: str) -> str:
+    """What is written on the bag; its label and its photos are the coordinator's."""
+    last, good = session.get("counted", ("", 0))
+    if last != ref:
+        raise NotFoundError("plate", ref)
+    context = here()
+    return render_template(
+        "node_counted.html",
+        view=_look(),
+        good=good,
+        code=lot_code(attempt_ref(ref)),
+        coordinator=context.settings.coordinator.rstrip("/"),
+    )
 
 
 def _count_page(view: NodeView, plate: PlateView, form: Form) -> str:

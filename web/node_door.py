@@ -32,6 +32,7 @@ NODE_PERMISSIONS: Mapping[str, Literal["public", "owner"]] = MappingProxyType(
         "sign_out": OWNER,
         "home": OWNER,
         "count": OWNER,
+        "counted": OWNER,
         "clear": OWNER,
         "stop": OWNER,
         "camera": OWNER,
@@ -101,6 +102,7 @@ class NodeSettings:
     host: str = "127.0.0.1"  # address that it listens on
     cameras: Cameras | None = None
     slices: Slices | None = None
+    coordinator: str = ""  # http(s)://host:port, which has the bag's label and its photos
 
 
 @dataclass(slots=True, kw_only=True)

@@ -108,6 +108,7 @@ class Door:
             host=config.page_host,
             cameras=Cameras(config),
             slices=OwnSlices(config, self._desk.ask),
+            coordinator=config.coordinator,
         )
         app = node_app.create_node_app(self._desk, clock.now, settings)
         try:

@@ -18,8 +18,8 @@ from fabnet.node.bench import Bench, Stop
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
-from fabnet.node.preparing import Preparer
 from fabnet.node.policy import start_in_s
+from fabnet.node.preparing import Preparer
 from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
 from fabnet.node.trial import Trials

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from stdnum.iso7064 import mod_37_36
-
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import recalls, views
 from jobs.ledger.rows import absorb, add_deficit, close_job, event, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import TO_HARVEST, AttemptEvent, AttemptState, advance
+from jobs.lot_code import lot_code
 from jobs.messages import Counted, Harvested, Withdraw
 from jobs.model import AttemptRef, JobState, LotState, Reason, ReasonCode
 from printers.model import MANUAL
@@ -20,16 +19,6 @@ from printers.model import MANUAL
 #: How much longer than its own time a grant is waited for before it may be written off.
 _GRANT_SLACK = 1.1
 _GRANT_SLACK_S = 5.0
-
-
-def lot_code(ref: AttemptRef) -> str:
-    """Return the code for the bag: job, attempt and an ISO 7064 mod 37,36 check character.
-
-    At most 20 characters of [A-Z0-9-], as GS1's AI (10) would take it.
-    """
-    body = f"{ref.job}{ref.number}".upper()
-    check = mod_37_36.calc_check_digit(body)
-    return f"{ref.job}-{ref.number}{check}".upper()
 
 
 def harvest(

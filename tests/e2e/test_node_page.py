@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from fabnet import clock
 from jobs.lifecycle import AttemptState
+from jobs.lot_code import lot_code
 from tests.integration.test_node_page import FIRST, SECOND, THIRD, Lab
 from web.node_app import NodeSettings, create_node_app, serve_node
 
@@ -25,7 +26,9 @@ def served(lab):
     lab.plate(SECOND, granted_h=2)
     lab.plate(THIRD)
     lab.run()
-    settings = NodeSettings(secret_key=b"k" * 32, lab="Atelier Nord")
+    settings = NodeSettings(
+        secret_key=b"k" * 32, lab="Atelier Nord", coordinator="https://fabnet.example"
+    )
     server = serve_node(create_node_app(lab.agent.desk, clock.now, settings), "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -56,9 +59,15 @@ def test_the_page_is_accessible_and_fits_a_telephone(phone):
 
 def test_counting_and_starting_with_two_thumbs(phone, lab):
     phone.get_by_role("link", name="Compter").click()
-    phone.get_by_role("spinbutton", name="Ratées").fill("2")
+    phone.get_by_role("spinbutton", name="Bonnes").fill("1")
+    phone.get_by_role("spinbutton", name="Ratées").fill("1")
     phone.get_by_text("Arrêté en cours").click()
     phone.get_by_role("button", name="Compter les pièces").click()
+    assert (
+        lot_code(FIRST) in phone.get_by_role("region", name="À écrire sur le sachet").inner_text()
+    )
+    assert Axe().run(phone).response["violations"] == []
+    phone.get_by_role("link", name="Retour aux imprimantes").click()
     phone.get_by_role("button", name="L’imprimer").click()
     view = lab.wait(lambda view: view.plates[0].state is AttemptState.PRINTING)
     assert view.plates[0].attempt == SECOND

@@ -14,13 +14,14 @@ from fabnet.config import load_node
 from fabnet.hosting import Hosting
 from fabnet.joining import make_secrets, public_key_of
 from firmware_profiles.loader import all_machines
-from jobs.coordinator import enrolment, harvests, orders
+from jobs.coordinator import enrolment, orders
 from jobs.errors import RefusedError
 from jobs.joining import Enrol, Standing
 from jobs.ledger import labs, members, views
 from jobs.ledger.books import audit
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
+from jobs.lot_code import lot_code
 from jobs.model import Role
 from tests.doubles.network_of_one import Coordinator, until
 from tests.doubles.pages import Site
@@ -380,5 +381,5 @@ def test_from_the_invitation_to_a_counted_lot_over_kill_9(coordinator, tmp_path)
     (line,) = views.order_view(ledger.reading, placed.order_id).lines
     assert line.books.waiting == plate.pieces
     audit(ledger.reading)
-    assert harvests.lot_code(plate.ref) in awa.get(f"/harvest/{plate.ref}").text
+    assert lot_code(plate.ref) in awa.get(f"/harvest/{plate.ref}").text
     ledger.close()

@@ -16,6 +16,7 @@ from fabnet.node.opening import open_node
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
+from jobs.lot_code import lot_code
 from jobs.messages import Capabilities, Counted, OfferedAttempt, Report, ReportState, decode_up
 from jobs.model import AttemptRef
 from jobs.owner import Begin, Clear, Count, GiveBack, Look, Pause
@@ -245,13 +246,18 @@ def test_the_page_says_what_waits_in_both_languages(lab, language):
 
 def test_counting_on_the_page(lab):
     lab.printed(FIRST)
-    client = lab.run().client()
+    client = lab.run().client(coordinator="https://fabnet.example:8443/")
     at = f"/count/{FIRST}"
+    assert client.get(f"/counted/{FIRST}").status_code == 404
     missing = send(client, at, at, good="1", scrap="0")
     assert missing.status_code == 422
     done = send(client, at, at, good="1", scrap="1", reason="warped")
-    assert done.status_code == 303
+    assert (done.status_code, done.location) == (303, f"/counted/{FIRST}")
+    page = client.get(done.location).get_data(as_text=True)
+    assert f'href="https://fabnet.example:8443/l/{lot_code(FIRST)}/photos"' in page
+    assert "1 bonne pièce" in page
     assert client.get(at).status_code == 404
+    assert client.get(f"/counted/{SECOND}").status_code == 404
     (said,) = [m for m in lab.stop() if isinstance(m, Counted)]
     assert (said.good, said.scrap, said.reason, said.by) == (1, 1, "warped", "lab-a")
 

@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from fabnet.demo.browser import PageError
-from tests.scenario.browser import Diary, in_browser, kind_of
+from tests.scenario.browser import in_browser
+from tests.scenario.diary import Diary, kind_of
 
 PAGES = {
     "/": '<a href="/waiting">Ce qui m’attend</a>',
@@ -18,6 +19,7 @@ PAGES = {
         "<button>Compter</button></form>"
         '<form method="post" action="/orders/abc"><button>Rien</button></form>'
     ),
+    "/live": '<a href="/">Accueil</a>',
     "/orders/hidden": "<p>Personne n’y mène.</p>",
     "/orders/abc/counted": '<div style="width: 3000px">Compté.</div>',
 }
@@ -26,7 +28,8 @@ PAGES = {
 class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
         found = PAGES.get(self.path)
-        body = f"<!doctype html><main>{found or 'Rien ici.'}</main>".encode()
+        live = "data-live=/live/live" if self.path == "/live" else ""
+        body = f"<!doctype html><main {live}>{found or 'Rien ici.'}</main>".encode()
         self.send_response(404 if found is None else 200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -47,29 +50,37 @@ class Pages(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def told(chromium):
-    """Let somebody do all of it once; return what was sent, where it led, and the diary."""
+def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     server.sent = []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def served(chromium, server):
+    return chromium, f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture(scope="module")
+def told(served, server):
+    """Let somebody do all of it once; return what was sent, where it led, and the diary."""
     diary = Diary(None)
-    try:
-        maker = in_browser(chromium, f"http://127.0.0.1:{server.server_port}", diary)("maker", 1)
-        filled = maker.filled("/orders/abc", "/count")
-        clicks = diary.clicks
-        led_to = maker.submit("/orders/abc", "/count", {"good": "2", "why": "warped"})
-        maker.submit("/orders/abc", "/orders/abc", {})
-        maker.read("/orders/hidden")
-        with pytest.raises(PageError, match="no form for /pack"):
-            maker.submit("/orders/abc", "/pack", {})
-        with pytest.raises(PageError, match="answered 404"):
-            maker.read("/orders/nothing")
-        maker.leave()
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    maker = in_browser(*served, diary)("maker", 1)
+    filled = maker.filled("/orders/abc", "/count")
+    clicks = diary.clicks
+    led_to = maker.submit("/orders/abc", "/count", {"good": "2", "why": "warped"})
+    maker.submit("/orders/abc", "/orders/abc", {})
+    maker.read("/orders/hidden")
+    with pytest.raises(PageError, match="no form for /pack"):
+        maker.submit("/orders/abc", "/pack", {})
+    with pytest.raises(PageError, match="answered 404"):
+        maker.read("/orders/nothing")
+    maker.leave()
     return filled, clicks, led_to, server.sent, diary
 
 
@@ -89,6 +100,20 @@ def test_what_one_would_stumble_over_is_noted(told):
     assert "px wider than its" in noted
     assert diary.typed["/orders/x"] == 2  # the hidden page, and the one that is not there
     assert diary.summary()["stumbles"] == 3
+
+
+def test_who_looks_elsewhere_has_put_her_screen_away(served):
+    hire = in_browser(*served, Diary(None))
+    ward, maker = hire("ward", 1), hire("maker", 2)
+    ward.read("/live")
+    assert not ward._page.evaluate("document.hidden")
+    maker.read("/")
+    assert ward._page.evaluate("document.hidden")
+    ward.read("/live")
+    assert not ward._page.evaluate("document.hidden")
+    maker.leave()
+    assert hire("maker", 3) is maker  # the next one has her telephone, and nothing of hers in it
+    assert hire("maker", 4) is not maker
 
 
 def test_addresses_are_told_apart_by_their_kind_alone():

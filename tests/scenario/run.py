@@ -22,7 +22,8 @@ from pathlib import Path
 
 from fabnet import clock
 from tests.scenario.book import draw, unaccounted, untraceable
-from tests.scenario.browser import Diary, in_browser, started
+from tests.scenario.browser import in_browser, started
+from tests.scenario.diary import Diary
 from tests.scenario.hands import over_http
 from tests.scenario.people import Story, say
 from tests.scenario.town import DESIGNS, Town, labs

@@ -8,7 +8,7 @@ import pytest
 from fabnet import clock
 from fabnet.config import MailConfig
 from fabnet.telling_service import TellingService
-from jobs.coordinator import deliveries, orders, reviews, runs
+from jobs.coordinator import deliveries, needs, orders, reviews, runs
 from jobs.coordinator.couriers import Carrier, HandPickUp
 from jobs.coordinator.recalls import begin
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
@@ -33,7 +33,7 @@ ENGLISH = {"Accept-Language": "en"}
 @pytest.fixture
 def site(world, hashed):
     world.add_lab()
-    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00")
+    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00", hub_address="La Halle")
 
 
 @pytest.fixture
@@ -103,6 +103,15 @@ def test_somebody_fetches_it(site, batch):
     assert books(world, batch).in_transit == 2
 
 
+def test_a_bag_that_holds_more_than_is_still_needed_says_so_on_its_parcel(site, batch):
+    world, order = site.world, order_of(site.world, batch)
+    assert "a bag is never opened" not in site.person().get(address(world, batch)).text
+    needs.answer(world.ledger, order, 1, "requester", world.now)
+    again = deliveries.pack(world.ledger, order, "inspector", world.now)
+    text = site.person().get(address(world, again), headers=ENGLISH).text
+    assert "1 piece more than you have ordered" in text
+
+
 def test_it_comes_back_with_a_reason_and_leaves_again(site, batch):
     world, person = site.world, site.person("inspector")
     with pytest.raises(RefusedError):
@@ -161,6 +170,7 @@ def test_the_drivers_page_from_the_hub_to_the_last_stop(site, batch):
         "Ada Infirmière",
         "tel:0123456789",
         "Camille, 02 40",
+        "Take the parcels along from the hub: <strong>La Halle</strong>",
         "14:00–16:00",
     ):
         assert words in text, words
@@ -170,6 +180,13 @@ def test_the_drivers_page_from_the_hub_to_the_last_stop(site, batch):
     answer = driver.get(path)
     assert answer.headers["Cache-Control"] == "no-store"
     assert "between 14:00 and 16:00" in driver.get(address(world, batch), headers=ENGLISH).text
+    bag = driver.get(f"/l/{found(world, batch).batch.lots[0].lot}", headers=ENGLISH).text
+    assert "scan the code on the delivery note" in bag
+    assert "Camille, 02 40" in bag
+    assert (
+        "scan the code on the delivery note"
+        not in hub.get(f"/l/{found(world, batch).batch.lots[0].lot}", headers=ENGLISH).text
+    )
     assert driver.send(f"{path}/1", at=path, outcome="delivered").status_code == 303
     assert driver.send(f"{path}/1", at=path, outcome="delivered").status_code == 303
     assert driver.send(f"{path}/1", at=path, outcome="nobody-there").status_code == 409

@@ -41,6 +41,11 @@ class PartSum:
         """Still to come."""
         return max(0, self.ordered - self.before - self.here)
 
+    @property
+    def more(self) -> int:
+        """In this parcel beyond what was ordered: a bag goes whole."""
+        return min(self.here, max(0, self.before + self.here - self.ordered))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -71,8 +76,8 @@ class Note:
 
 
 def _(words: str) -> str:
-    """Return words in French, then in English, as one line of paper has them."""
-    return f"{_french().gettext(words)} / {words}"
+    """Return words in French, then in English, as one line of paper has them; once where both are the same."""
+    return _both(Words(fr=_french().gettext(words), en=words))
 
 
 @functools.cache
@@ -193,6 +198,10 @@ def _parcel(sheet: Sheet, note: Note) -> None:
             [head.replace(" / ", "\n") for head in heads], rows, (72.0, 24.0, 30.0, 28.0, 26.0),
             frozenset({1, 2, 3, 4}),
         )  # fmt: skip
+    more = ", ".join(f"{each.more} × {_both(each.part)}" for each in note.sums if each.more)
+    if more:
+        sheet.gap(1)
+        sheet.text(": ".join((_("More than was ordered, for a bag is never opened"), more)), 8.5)
     sheet.gap(2)
 
 

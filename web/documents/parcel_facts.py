@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -56,7 +56,6 @@ def note_of(context: Context, batch_id: str) -> Note:
     zone = ZoneInfo(context.settings.timezone)
     parts = _titles(revision)
     lots = parcels.lots_in(db, batch_id)
-    before = parcels.sent_before(db, batch)
     gates = {lot.code: hub.gate_of(db, lot.code) for lot in lots}
     design = order.request.revision_id[:_ID]
     return Note(
@@ -78,20 +77,27 @@ def note_of(context: Context, batch_id: str) -> Note:
         lines=tuple(
             _line(lot, parts, zone, _rested(gates[lot.code], batch.packed_at, zone)) for lot in lots
         ),
-        sums=tuple(
-            PartSum(
-                part=parts.get(each.part_id, Words(fr=each.part_id, en=each.part_id)),
-                ordered=each.ordered,
-                before=before.get(each.part_id, 0),
-                here=sum(lot.pieces for lot in lots if lot.part_id == each.part_id),
-            )
-            for each in books(db, order.id)
-        ),
+        sums=sums_of(context, found, parts),
         product=rule.product if rule else None,
         statements=rule.statements if rule else (),
         cleaning=rule.cleaning if rule else None,
         skin=rule.skin if rule else None,
         url=parcel_url(context, batch_id),
+    )
+
+
+def sums_of(context: Context, found: Parcel, parts: Mapping[str, Words]) -> tuple[PartSum, ...]:
+    """Return what of each part of its order is in a parcel, came before it, and is still to come."""
+    db = context.ledger.reading
+    before = parcels.sent_before(db, found.batch)
+    return tuple(
+        PartSum(
+            part=parts.get(each.part_id, Words(fr=each.part_id, en=each.part_id)),
+            ordered=each.ordered,
+            before=before.get(each.part_id, 0),
+            here=sum(lot.pieces for lot in found.batch.lots if lot.part_id == each.part_id),
+        )
+        for each in books(db, found.batch.order_id)
     )
 
 

@@ -22,7 +22,7 @@ from web import photos
 from web.auth import me
 from web.context import here
 from web.documents.delivery_note import draw
-from web.documents.parcel_facts import note_of, rule_of
+from web.documents.parcel_facts import note_of, rule_of, sums_of
 from web.forms import Form, clock_from, receipt_from, stops_from
 from web.hub_forms import photos_from
 from web.language import gettext as _
@@ -219,6 +219,7 @@ def _page(batch_id: str, key: str, form: Form, complaint: Form | None = None) ->
         "parcel.html",
         parcel=found,
         batch=found.batch,
+        more=sum(each.more for each in sums_of(context, found, {})),
         order=order,
         revision=revision,
         parts={

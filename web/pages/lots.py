@@ -229,6 +229,7 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         signer=name_of(context.ledger, gate.signed_by),
         mine=at_hub and me().login == found.inspected_by,
         losses=LOSSES,
+        hub_contact=context.settings.hub_contact,
         run=run_for(found.code),
         photos=lot_photos.of_lot(db, found.code) if _sees_photos(found) else None,
         pickup=rows.of_lot(db, found.code) if at_hub else None,

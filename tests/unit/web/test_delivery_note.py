@@ -115,3 +115,18 @@ def test_without_a_rule_or_anybody_to_call_nothing_empty_is_printed():
     assert "Nettoyage" not in text
     assert "Questions" not in text
     assert "Cadre de visière / Visor frame" in text
+
+
+def test_what_is_more_than_was_ordered_is_said_and_words_that_are_the_same_are_said_once():
+    (text,) = pages(draw(note(sums=(PartSum(part=FRAME, ordered=30, before=0, here=36),))))
+    assert "car un sachet n’est jamais ouvert" in text
+    assert ": 6 × Cadre de visière / Visor frame" in text
+    assert "Questions: Camille" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "left", "more"), [(0, 364, 0), (380, 0, 16), (400, 0, 36), (500, 0, 36)]
+)
+def test_a_part_is_still_to_come_or_more_than_was_ordered(before, left, more):
+    part = PartSum(part=FRAME, ordered=400, before=before, here=36)
+    assert (part.left, part.more) == (left, more)

@@ -194,6 +194,10 @@ class Grants:
 
     # --- for its owner ------------------------------------------------------------------------
 
+    def was_asked(self, entry: Entry) -> bool:
+        """Whether the coordinator may count on it: it was granted, or a ready is on its way."""
+        return entry.granted is not None or entry.ref in self._claims
+
     def held_for_s(self, entry: Entry) -> float:
         """Return for how long its grant is still good without anybody's word; 0: none is held."""
         claim, now_s = self._claims.get(entry.ref), clock.boottime_s()

@@ -87,6 +87,19 @@ class Flight:
         return any(sent.long for sent in self._lines)
 
     @property
+    def begins(self) -> bool:
+        """Whether M110 is on its way."""
+        return bool(self._lines) and self.first == 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether the oldest lets no line go behind it: M110, or a question that is its first line.
+
+        M110 counts from when it is done. Where it came twice, only the second's answer may be the last.
+        """
+        return self.begins or (bool(self._lines) and self.first == 1 and self._lines[0].asks)
+
+    @property
     def heats(self) -> bool:
         """Whether the printer itself waits for heat, or is about to."""
         return any(sent.heats for sent in self._lines)

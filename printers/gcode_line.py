@@ -136,6 +136,12 @@ class Numbered:
         self.next = number + 1
         return line
 
+    def size(self, number: int, command: bytes | None) -> int:
+        """Return how many bytes a kept line has, or that of the next command, at most; 0: there is none."""
+        if number in self._lines:
+            return len(self._lines[number])
+        return 0 if command is None else len(b"N%d %s*255\n" % (number, command))
+
     def __contains__(self, number: int) -> bool:
         return number in self._lines
 

@@ -35,10 +35,7 @@ _COOLED = "the printer was reset, or somebody switched its heaters off there"
 
 
 class GcodeLink(Said):
-    """One dialogue with one printer: `outgoing` gives bytes to write, `sent` says how many were.
-
-    `receive` takes what was read; `urgent` and `stream` give it commands.
-    """
+    """One dialogue with one printer: `outgoing` gives bytes to write, `receive` takes what was read."""
 
     def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
         super().__init__()
@@ -48,6 +45,7 @@ class GcodeLink(Said):
         self._streaming = False
         self._heat: HeatWait | None = None
         self._lines = Numbered(_HISTORY)
+        self._next: bytes | None = None  # waits for room, and has no number yet
         self._send = 0
         self._flight = Flight(profile)
         self._recover: int | None = None
@@ -57,7 +55,6 @@ class GcodeLink(Said):
         self.silent_s = now_s  # since when nothing came, on the clock of `receive`
         self._timeouts = self._questions = self._owed = 0
         self._asked, self._restart = Asked(), Restart()
-        self._alone = False
         self._resync = True
         self._twice = DoneTwice()
         self.broken: Broken | None = None
@@ -93,9 +90,8 @@ class GcodeLink(Said):
         self._stream = iter(())
         self._streaming = self.held = False
         self._heat = None
-        if self._flight.heats and (
-            self._profile.breaks_heating or self.caps.get("EMERGENCY_PARSER", False)
-        ):
+        hears = self._profile.breaks_heating or self.caps.get("EMERGENCY_PARSER", False)
+        if self._flight.heats and hears:
             self._urgent.appendleft(b"M108")
 
     def silence(self, last: bytes = b"") -> None:
@@ -103,8 +99,9 @@ class GcodeLink(Said):
         self._stream, self._streaming, self._heat, self._recover = iter(()), False, None, None
         self._urgent.clear()
         self._lines.clear()
+        self._next = None
         self._flight.forget()
-        self._send, self._resync, self._alone = 0, False, False
+        self._send, self._resync = 0, False
         self._out.drop()
         self._out.bytes += last
 
@@ -119,6 +116,7 @@ class GcodeLink(Said):
         return (
             not (self._flight or self._out.bytes or self._urgent or self._streaming or self._resync)
             and self._recover is None
+            and self._next is None
             and self._send == self._lines.next
         )
 
@@ -126,11 +124,6 @@ class GcodeLink(Said):
     def unheard(self) -> bool:
         """Whether the last lines were given up without an answer: `idle` says nothing of them then."""
         return self._timeouts > 0
-
-    @property
-    def unacknowledged_bytes(self) -> int:
-        """Of lines in flight."""
-        return self._flight.bytes
 
     def outgoing(self, now_s: float) -> bytes:
         """Return what may be written now; say with `sent` how much of it was."""
@@ -156,45 +149,52 @@ class GcodeLink(Said):
 
     def _fill(self, now_s: float) -> None:
         flight = self._flight
-        while not flight.full and not (self._alone and flight):
-            line = self._line_to_send(now_s)
-            if line is None or not flight.has_room(len(line)):
+        while not (flight.full or flight.alone):
+            fresh = self._send == self._lines.next
+            if fresh and self._next is None:
+                self._next = self._command_to_send(now_s)
+            size = self._lines.size(self._send, self._next)
+            if not size or not flight.has_room(size):
                 return
+            if fresh and self._next is not None:
+                self._lines.add(self._next)
+                self._next = None
             if not flight:
                 self._ok_s = now_s
-            self._put(line)
+            self._put()
 
-    def _put(self, line: bytes) -> None:
-        command = self._lines.command(self._send)
+    def _ask(self) -> None:
+        """Put a question before what waits for room, and beside the window: it is short."""
+        if self.broken is None:
+            if self._heat is not None and self._next is self._heat.sets:
+                self._heat.number += 1
+            self._lines.add(b"M105")
+            self._put()
+
+    def _put(self) -> None:
+        line, command = self._lines.line(self._send), self._lines.command(self._send)
         self._flight.add(self._send, len(line), command)
         self._restart.send(self._send, command)
         self._out.bytes += line
         self._send += 1
 
-    def _line_to_send(self, now_s: float) -> bytes | None:
-        if self._send < self._lines.next:
-            return self._lines.line(self._send)
+    def _command_to_send(self, now_s: float) -> bytes | None:
         if self._resync:
             # M110 takes effect when it is executed: a line behind it would be executed twice.
             if self._flight:
                 return None
             self._resync = False
-            self._alone = True
             self._lines.clear()
             self._send = 0
             self.acknowledged = self.asked = 0
             self._twice, self._restart = DoneTwice(), Restart()
-            return self._lines.add(b"M110 N0")
-        self._alone = False
+            return b"M110 N0"
         # Behind a firmware that waits for heat its queue stays empty, so that M108 gets into it.
         if self._flight.heats and b"M108" not in self._urgent:
             return None
         if self._urgent:
-            return self._lines.add(self._urgent.popleft())
-        if self.held:
-            return None
-        command = self._of_stream(now_s)
-        return None if command is None else self._lines.add(command)
+            return self._urgent.popleft()
+        return None if self.held else self._of_stream(now_s)
 
     def _of_stream(self, now_s: float) -> bytes | None:
         """Return the next command; None where there is none, or heat is waited for."""
@@ -230,20 +230,22 @@ class GcodeLink(Said):
 
     def _question_at(self) -> float:
         """When to ask whether anybody is there: one who has started anew asks for the first line."""
-        if self._alone or self._questions >= _QUESTIONS or self._send < self._lines.next:
+        if self._flight.begins or self._questions >= _QUESTIONS or self._send < self._lines.next:
             return math.inf
         return max(self._ok_s, self.silent_s) + _SILENCE_S + self._questions * _ASK_AGAIN_S
 
     def _watch(self, now_s: float) -> None:
-        if self._flight and self._recover is None and now_s >= self._patience_until():
+        if not self._flight or self._recover is not None:
+            return
+        if now_s >= self._patience_until():
             self._give_up_oks(now_s)
             # A board that has not got round to reading loses the head of what is sent now, with its
             # number, and does the rest: of a question that does no harm.
             if self._streaming and not self._urgent and self._send == self._lines.next:
-                self.ask_temperatures()
-        elif self._flight and self._recover is None and now_s >= self._question_at():
+                self._ask()
+        elif now_s >= self._question_at():
             self._questions += 1
-            self._put(self._lines.add(b"M105"))  # beside the window: it is short
+            self._ask()
 
     def _give_up_oks(self, now_s: float) -> None:
         """Take the oks of all lines in flight for lost."""
@@ -251,7 +253,7 @@ class GcodeLink(Said):
         if self._timeouts > _TIMEOUTS:
             self._break(Trouble.STALLED, "the printer does not answer any more")
             return
-        if self._alone:
+        if self._flight.begins:
             self._send = 0  # M110 may be said twice, and nothing may be sent before it is heard
         elif not self._profile.asks_again:
             lines = map(self._lines.command, self._flight.numbers)
@@ -300,21 +302,18 @@ class GcodeLink(Said):
     def _end(self, answer: Answer) -> None:
         if answer.kind is Kind.START:
             self._break(Trouble.RESET, "the printer was reset or lost its power")
-        elif answer.kind is Kind.FOREIGN or (answer.kind is Kind.REFUSAL and self._alone):
+        elif answer.kind is Kind.FOREIGN or (answer.kind is Kind.REFUSAL and self._flight.begins):
             self._break(Trouble.FOREIGN, answer.text)  # a printer understands M110
 
     def _feel(self, told: Temperatures, now_s: float) -> None:
-        first = self._flight.first if self._flight else self._send
+        numbers = self._flight.numbers
+        first = numbers[0] if numbers else self._send
         if not self.held and self._restart.cools(told, first):
             if self._restart.is_sure:
                 self._break(Trouble.RESET, _COOLED)
             self._urgent.appendleft(b"M105")
         heat = self._heat
-        if (
-            heat is not None
-            and heat.number < self._send
-            and heat.number not in self._flight.numbers
-        ):
+        if heat is not None and heat.number < self._send and heat.number not in numbers:
             heat.hear(told, now_s)
 
     def _oks(self, answer: Answer, now_s: float) -> None:
@@ -352,7 +351,7 @@ class GcodeLink(Said):
                 return  # of a line that was acknowledged before, or a number spoilt on its way
             self._restart.surely = number
         self._ok_s = now_s
-        if self._alone and self._timeouts:
+        if self._flight.begins and self._timeouts:
             # M110 was said more than once, and counts again each time: let all of it be answered.
             self._recover, self._quiet_at = self._lines.next, now_s + self._profile.drain_s
         self._timeouts = 0
@@ -372,7 +371,7 @@ class GcodeLink(Said):
         if self._asked.times > _RESENDS:
             self._break(Trouble.RESENDS, f"the printer asks for line {number} again and again")
         known = number in self._lines or number == self._lines.next
-        if self._alone and self._flight:
+        if self._flight.begins:
             number, known = 0, True  # M110 itself was not understood: the number is of before it
         elif self._restart.first_asked(number, self.acknowledged, self._profile.window_lines):
             known = False

@@ -79,7 +79,7 @@ class Restart:
             acknowledged: lines; an ok too many on the way may have acknowledged one that was not done.
             window_lines: how many may be in flight.
         """
-        had = self.surely > 1 or acknowledged > window_lines + _TOO_MANY
+        had = self.surely > 0 or acknowledged > window_lines + _TOO_MANY
         if not had or not 0 <= number <= 1:
             self._first = 0
             return False

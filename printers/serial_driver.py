@@ -200,6 +200,7 @@ class SerialDriver:
         self._last = None
         self._print = _Print(name=name, total=total)
         self._link.stream(whole_print(gcode, name, self._profile))
+        self._link.ask_temperatures()  # who has answered this has had a line, and may ask for no first one
 
     def cancel(self) -> None:
         """Stop the print, also one that is still heating up; heaters off, nozzle raised by 5 mm."""

@@ -136,7 +136,10 @@ def wrong(run, result, wanted, faults, profile, grade):
         return f"ended without need: {result}"
     if profile.asks_again and grade == 0:
         return f"ended in spite of mild faults: {result}, {run.link.broken}"
-    if result == "reset" and grade < 2:
+    twice = (
+        run.firmware.dialect.late_m110 and "duplicate_every" in faults
+    )  # M110 that begins numbers anew
+    if result == "reset" and grade < 2 and not twice:
         return "no reset"
     return ""
 

@@ -52,6 +52,7 @@ class VirtualPrint:
         self.longest_wait_s = 0.0
         self.link = GcodeLink(self.profile, 0.0)
         self.link.stream(whole_print(self.path, NAME, self.profile))
+        self.link.ask_temperatures()
         self.reports = True
         self._asked_s = self._end_s = 0.0
         self.result = ""

@@ -75,7 +75,7 @@ def converse(data: bytes, choice: int) -> None:
         sent += written
         link.receive(data[start : start + size], now_s)
         ahead = (profile.reads_ahead + 1) * profile.max_line_bytes
-        assert link.unacknowledged_bytes <= profile.window_bytes + ahead
+        assert link._flight.bytes <= profile.window_bytes + ahead
         assert link.wake_s(now_s) >= 0
     for line in bytes(sent).split(b"\n")[:-1]:
         found = _NUMBERED.fullmatch(line)

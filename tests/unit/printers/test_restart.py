@@ -21,9 +21,11 @@ def moves(count):
 
 
 @pytest.mark.parametrize("dialect", PRINTERS)
-@pytest.mark.parametrize("at", [100, 250, 700])
+@pytest.mark.parametrize("at", [6, 100, 700])
 def test_a_printer_that_starts_anew_without_a_word_ends_the_print(tmp_path, dialect, at):
     """700 lines are more than the dialogue keeps."""
+    if at == 6 and not DIALECTS[dialect].numbers:
+        pytest.skip("nobody has heard of a target yet")
     text = [*HEAD, *moves(1500)]
     pace = Pace(baudrate=115200, timed=True, ok_s=0.001, line_s=0.03)
     one = VirtualPrint(
@@ -134,5 +136,5 @@ def test_the_first_line_may_be_asked_for_at_the_beginning_only():
     assert Restart().first_asked(1, lines + 9, lines)
     assert not Restart().first_asked(9, 500, lines)
     proven = Restart()
-    proven.surely = 2
-    assert proven.first_asked(0, 2, lines)
+    proven.surely = 1
+    assert proven.first_asked(1, 1, lines)

@@ -6,6 +6,7 @@ The strings are those of OctoPrint 1.11's `MachineCom.getStateString` and its er
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 
 from printers.model import PrintResult
@@ -14,6 +15,7 @@ HOT = "The printer may still be hot: switch it off."
 _ALL = 100.0
 #: A print that was asked for and is not there after so long was never begun.
 _START_S = 10.0
+_GLUED_OK = re.compile(r" - ok(?: .*)?$")
 #: Of OctoPrint's reasons for errors those that tell of the printer; the others tell of the line.
 _PRINTERS_FAULTS = frozenset({"firmware", "resend", "resend_loop", "start_print"})
 
@@ -51,6 +53,11 @@ class Readings(Heat):
     """The reading of now, and those that are kept, the newest last."""
 
     history: tuple[PastHeat, ...] = ()
+
+
+def spoken(error: str) -> str:
+    """Return an error as the printer said it: OctoPrint puts the next line behind it, mostly an ok."""
+    return _GLUED_OK.sub("", error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +195,7 @@ class Job:
         if self.doing is Doing.CONNECTING:
             return "it is still connecting to its printer; is that switched on?"
         if self.error:
-            said = self.error.strip(" :")
+            said = spoken(self.error).strip(" :")
             return f"it lost its printer ({said}); look at the printer, then press Connect there"
         return "it is not connected to its printer; press Connect there"
 
@@ -242,7 +249,7 @@ def judge(own: OwnPrint, job: Job, trouble: Trouble, now_s: float) -> Verdict | 
         return Verdict(result=PrintResult.INTERRUPTED, reason=why)
     # OctoPrint keeps an older error until it connects again; only that of this end counts.
     if trouble.reason in _PRINTERS_FAULTS and trouble.error == job.error:
-        said = f"the printer says: {trouble.error}"
+        said = f"the printer says: {spoken(trouble.error)}"
         return Verdict(result=PrintResult.FAILED, reason=said, halted=True)
     said = f" ({job.error.strip(' :')})" if job.error else ""
     why = f"OctoPrint lost the line to the printer{said}. {HOT}"
@@ -254,7 +261,7 @@ def _stopped(own: OwnPrint, trouble: Trouble) -> Verdict:
     if own.cancelled:
         return Verdict(result=PrintResult.CANCELLED, reason="cancelled")
     if trouble.error:
-        said = f"the printer says: {trouble.error}"
+        said = f"the printer says: {spoken(trouble.error)}"
         return Verdict(result=PrintResult.FAILED, reason=said)
     if own.reset:
         why = f"the printer was reset or lost its power during the print. {HOT}"

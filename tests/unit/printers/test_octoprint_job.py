@@ -138,10 +138,10 @@ def test_a_fault_of_before_is_not_blamed_for_a_lost_line():
 
 
 def test_an_error_that_octoprint_answers_with_a_cancel_is_the_printers_failure():
-    trouble = Trouble(error="Probing failed", reason="firmware")
+    trouble = Trouble(error="Probing failed - ok", reason="firmware")
     verdict = judge(own(), job("Operational"), trouble, 1)
     assert verdict.result is PrintResult.FAILED
-    assert "Probing failed" in verdict.reason
+    assert verdict.reason == "the printer says: Probing failed"
 
 
 @pytest.mark.parametrize("told", [job("Operational"), job("Operational", path="before.gcode")])

@@ -18,6 +18,8 @@ _LINEAR_MM = 0.02
 _ANGLE_RAD = 0.2
 _MM_PER_M = 1000.0
 _LONGEST_NAME = 80
+#: What OpenCASCADE calls a solid that nobody has named.
+_NO_NAME = "Open CASCADE STEP translator"
 
 
 def installed() -> bool:
@@ -49,7 +51,8 @@ def read_step(source: Path) -> tuple[Body, ...]:
         raise RefusedError(f"it cannot be read as STEP: {str(error)[:100]}") from error
     bodies = []
     total = 0
-    for node in scene.graph.nodes_geometry:
+    # trimesh walks an assembly from its last child to its first.
+    for node in reversed(list(scene.graph.nodes_geometry)):
         matrix, name = scene.graph[node]
         shown = scene.geometry[name]
         if not isinstance(shown, trimesh.Trimesh):
@@ -61,6 +64,8 @@ def read_step(source: Path) -> tuple[Body, ...]:
             )
         placed = trimesh.transform_points(shown.vertices, matrix) * _MM_PER_M
         title = "".join(letter for letter in str(name) if letter.isprintable())[:_LONGEST_NAME]
+        if title.startswith(_NO_NAME):
+            title = f"{source.stem} {len(bodies) + 1}"
         soup = np.asarray(placed[shown.faces], dtype=np.float64).reshape(-1, 3, 3)
         bodies.append(Body(name=title or source.stem, copies=1, soup=soup))
     if not bodies:

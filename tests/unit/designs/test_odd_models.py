@@ -4,6 +4,7 @@ import importlib.util
 import io
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from designs.bodies import RefusedError
 from designs.mesh import check
 from designs.model import Verdict
 from designs.reading import read
-from tests.doubles.step_file import step_of_block
+from tests.doubles.step_file import AP203, AP214, AP242, step_of_block, step_of_blocks
 
 BLOCK = trimesh.creation.box((21.5, 21.5, 21.5))
 BLOCK.apply_translation((0.25, 0.5, 0.75))
@@ -205,6 +206,29 @@ def test_a_step_file_is_measured_in_mm_and_closed(tmp_path):
     assert report.volume_mm3 == pytest.approx(24_000.0)
     path.write_text(step_of_block((4, 3, 2))[:2000])
     assert check(path).verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("schema", "unit", "unit_mm"),
+    [(AP203, "INCH", 25.4), (AP214, "", 1000.0), (AP242, "MILLI", 1.0)],
+)
+def test_solids_of_a_step_file_of_any_schema_and_unit_are_parts(
+    tmp_path, monkeypatch, schema, unit, unit_mm
+):
+    pytest.importorskip("cascadio")
+    blocks = {
+        "clip": ((40 / unit_mm, 30 / unit_mm, 20 / unit_mm), (0, 0, 0)),
+        "Open CASCADE STEP translator 7.8 1.2": (
+            (50 / unit_mm, 8 / unit_mm, 8 / unit_mm),
+            (90 / unit_mm, 0, 0),
+        ),
+    }
+    monkeypatch.chdir(tmp_path)  # of the child, which this test is
+    Path("kit.step").write_text(step_of_blocks(blocks, unit, schema))
+    clip, other = read(Path("kit.step"), "step")
+    assert (clip.name, other.name) == ("clip", "kit 2")  # the second was named by nobody
+    for body, sides in ((clip, (40, 30, 20)), (other, (50, 8, 8))):
+        assert np.ptp(body.soup.reshape(-1, 3), axis=0) == pytest.approx(sides, abs=1e-3)
 
 
 def test_without_its_extra_a_step_file_is_refused_with_what_to_install(tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def read_step(source: Path) -> tuple[Body, ...]:
         scene = trimesh.load_scene(out)
     except (ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
         raise RefusedError(f"it cannot be read as STEP: {str(error)[:100]}") from error
-    bodies = []
+    bodies: list[Body] = []
     total = 0
     # trimesh walks an assembly from its last child to its first.
     for node in reversed(list(scene.graph.nodes_geometry)):

@@ -103,7 +103,7 @@ def _read_any(lines: list[str]) -> _Float:
 def _point(words: list[str], line: int) -> tuple[float, float, float]:
     if len(words) < 3:  # noqa: PLR2004
         raise ValueError(f"line {line}: a corner needs three numbers")
-    if "," in words[0]:
+    if any("," in word for word in words[:3]):
         raise ValueError(f"line {line}: numbers need a point as the decimal sign")
     return float(words[0]), float(words[1]), float(words[2])
 

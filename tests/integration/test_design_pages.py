@@ -54,6 +54,12 @@ def test_the_gallery_shows_every_design_with_its_picture(site, kit):
     assert "un kit\u00a0: " in page(site, "/designs", "fr")
 
 
+def test_a_kit_of_a_printed_and_a_sewn_part_names_both_in_the_gallery(site):
+    site.world.library.add_design(CATALOGUE / "door-hook-pouch")
+    names = re.findall(r"<li>1 × ([\w ]+) <span", page(site, "/designs"))
+    assert names == ["Hook", "Cloth pouch"]
+
+
 def test_a_picture_is_a_png_that_is_kept_by_browsers(site, kit):
     (address, *_) = pictures(page(site, f"/designs/{kit.id}"))
     answer = site.person("steward").get(address)

@@ -417,6 +417,7 @@ def test_bent_faces_of_an_obj_are_cut_where_they_may_be(tmp_path):
         ("v 0 0 0\nf -1 -2 -3\n", "line 2: there is no corner -2"),
         ("v 0 0\n", "line 1: a corner needs three numbers"),
         ("v a b c\n", "cannot be read as OBJ"),
+        ("v 0 0 0\nv 0 20,5 0\n", "line 2: numbers need a point as the decimal sign"),
         ("v nan 0 0\nv 1e30 0 0\nv 0 9 0\nf 1 2 3\n", "no numbers"),
         ("v 0 0 0\nv 1e30 0 0\nv 0 9 0\nf 1 2 3\n", "millimetres"),
         ("v 0 0 0\nv 9 0 0\nv 0 9 0\nf 1 2\n", "no triangle in it"),

@@ -32,12 +32,14 @@ from fabnet.errors import JoinError
 from jobs.joining import (
     NO_CERTIFICATE,
     PUBLIC_CERTIFICATE,
+    Account,
     Enrol,
     Enrolled,
     JoinCode,
     JoinCodeError,
     Leave,
     LoginState,
+    NewAccount,
     NewLogin,
     fingerprint,
     pin_of,
@@ -345,6 +347,25 @@ def leave(config: NodeConfig, reason: str, now: datetime) -> bool:
         return False
     _read(answer, coordinator.url, LoginState)
     return True
+
+
+def open_account(config: NodeConfig, login: str, password: str, now: datetime) -> Account:
+    """Make the maker's account on the network's pages, or give hers a new password.
+
+    Raises:
+        JoinError: one sentence with what to do.
+    """
+    body = msgspec.json.encode(NewAccount(login=login, password=password))
+    path = "/api/account"
+    headers = signed(config.id, read_key(Path(config.key_file)), signed_post(path, body))
+    coordinator = _coordinator(config, now)
+    answer = coordinator.ask("POST", path, body, headers)
+    if answer.status_code == requests.codes.not_found:
+        raise JoinError(
+            "This network's coordinator is older than this node, and makes no accounts so: ask the"
+            " coordination team for one."
+        )
+    return _read(answer, coordinator.url, Account)
 
 
 def _coordinator(config: NodeConfig, now: datetime) -> _Coordinator:

@@ -253,6 +253,23 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: str = ""
 
 
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/account`: the lab's maker wants to sign in on the network's pages.
+
+    Signed by the node's key, which nobody but she holds.
+    """
+
+    login: str
+    password: str
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `NewAccount`."""
+
+    login: str
+    sign_in: str  # where, http(s)://...
+
+
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /api/login`: the node's next login.
 

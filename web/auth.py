@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -171,6 +172,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "api.slice_plate": PUBLIC,  # nodes sign their requests
         "joining.authority": PUBLIC,  # a certificate is no secret
         "joining.enrol": PUBLIC,  # whoever holds an invitation
+        "joining.account": PUBLIC,  # nodes sign their requests
         "joining.leave": PUBLIC,  # nodes sign their requests
         "joining.login": PUBLIC,  # nodes sign their requests
         "joining.new_login": PUBLIC,  # nodes sign their requests
@@ -179,6 +181,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
 
 #: Characters of a password.
 LEAST_PASSWORD: Final = 10
+#: What a maker who joins may be called.
+LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 _hasher = PasswordHasher()  # argon2id with the library's current parameters
 
 

@@ -1,4 +1,4 @@
-"""Where nodes join, change their login, and leave: JSON for `fabnet node join`, `rotate` and `leave`.
+"""Where nodes join, change their login, and leave: JSON for `fabnet node join`, `account`, `rotate`, `leave`.
 
 No secret comes back from here: a node makes its own password, and tells only what the broker keeps of
 it. Leaves the pages on which people confirm nodes to `web.pages.members`.
@@ -12,10 +12,21 @@ import msgspec
 from flask import Blueprint, Response, jsonify, request
 
 from jobs.coordinator import enrolment
+from jobs.coordinator.people import open_account
 from jobs.errors import NotFoundError
-from jobs.joining import Enrol, Enrolled, Leave, LoginState, NewLogin, proof_of, signed_post
+from jobs.joining import (
+    Account,
+    Enrol,
+    Enrolled,
+    Leave,
+    LoginState,
+    NewAccount,
+    NewLogin,
+    proof_of,
+    signed_post,
+)
 from jobs.ledger import members
-from web.auth import signed_with
+from web.auth import LOGIN, hash_password, need_good_password, signed_with
 from web.context import here
 
 pages = Blueprint("joining", __name__, url_prefix="/api")
@@ -115,6 +126,24 @@ def new_login() -> Response:
     context = here()
     enrolment.change_login(context.ledger, node, told.number, told.login, context.now())
     return _standing(node)
+
+
+@pages.post("/account")
+def account() -> Response:
+    """Make the account of a lab's maker, or give it a new password: her node's key says that it is she."""
+    told = _body(NewAccount)
+    node = _signer(signed_post("/api/account", request.get_data()))
+    if node is None:
+        return _error(401, _SIGN)
+    if told is None:
+        return _error(422, _NOT_OURS)
+    login = told.login.strip().lower()
+    if not LOGIN.fullmatch(login):
+        return _error(422, "A login is 2 to 32 of a to z, 0 to 9, dots and hyphens.")
+    need_good_password(told.password)
+    context = here()
+    open_account(context.ledger, login, hash_password(told.password), node, context.now())
+    return _json(Account(login=login, sign_in=context.settings.public_url + "/sign-in"))
 
 
 @pages.post("/leave")

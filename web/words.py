@@ -93,6 +93,7 @@ PLAIN_REASONS: Words = MappingProxyType(
 
 _PLAIN_EVENTS: Words = MappingProxyType(
     {
+        "account-opened": lazy_gettext("Account of a maker made or given a new password"),
         "asked": lazy_gettext("Asked for"),
         "confirmed": lazy_gettext("Confirmed"),
         "refused": lazy_gettext("Turned down"),

@@ -11,6 +11,7 @@ import sys
 import click
 
 from fabnet import logs
+from fabnet.cli.account import account
 from fabnet.cli.backup import backup, restore
 from fabnet.cli.common import ERRORS
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
@@ -70,5 +71,5 @@ for _command in (
     fabnet.add_command(_command)
 for _command in OWNER_COMMANDS:
     node.add_command(_command)
-for _command in (setup, test_print, install, uninstall, leave):
+for _command in (setup, test_print, install, uninstall, account, leave):
     node.add_command(_command)

@@ -158,7 +158,11 @@ def _next(config: Path, work: _Work) -> str:
         return (
             "next: this lab's node runs. Between two prints start it again: it reads its file then"
         )
-    return f"next: fabnet node install {config} (for good), or: fabnet node run {config}"
+    return (
+        f"next: fabnet node install {config} (for good), or: fabnet node run {config}\n"
+        "and, once you are let in, your account for counting, pausing and hours, on your phone too:"
+        f" fabnet node account LOGIN --config {config}"
+    )
 
 
 # --- looking --------------------------------------------------------------------------------------

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.ledger.members import is_confirmed
+from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.model import Role
+
+#: Of one lab, made by the word of its node.
+MOST_ACCOUNTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,36 @@ def add_person(
             " role = excluded.role, password_hash = excluded.password_hash, node = excluded.node",
             (login, name, role, password_hash, node, now.isoformat()),
         )
+
+
+def open_account(ledger: Ledger, login: str, password_hash: str, node: str, now: datetime) -> None:
+    """Make a maker's account by the word of her node, or give hers a new password.
+
+    Raises:
+        RefusedError: the node does not belong to the network, or its lab has many accounts already.
+        InvalidFieldError: somebody else has this login.
+    """
+    with ledger.transaction() as db:
+        if not is_confirmed(db, node):
+            raise RefusedError(
+                "The coordination team has not let this node in yet: once it has compared the fingerprint, run"
+                " the same command again."
+            )
+        row = db.execute(
+            "select login, node, role from person where lower(login) = ?", (login,)
+        ).fetchone()
+        if row is not None and (row["node"], row["role"]) != (node, Role.MAKER):
+            raise InvalidFieldError("login", "is somebody else's already: choose another one")
+        hers = db.execute("select count(*) from person where node = ?", (node,)).fetchone()[0]
+        if row is None and hers >= MOST_ACCOUNTS:
+            raise RefusedError(f"This lab has {hers} accounts already, which is as many as may be.")
+        db.execute(
+            "insert into person (login, name, role, password_hash, node, created_at)"
+            " values (?1, ?1, ?2, ?3, ?4, ?5)"
+            " on conflict (login) do update set password_hash = excluded.password_hash",
+            (row["login"] if row else login, Role.MAKER, password_hash, node, now.isoformat()),
+        )
+        event(db, "", "account-opened", node, login, now)
 
 
 def person(ledger: Ledger, login: str) -> Person:

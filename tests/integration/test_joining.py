@@ -22,13 +22,24 @@ from fabnet.authority import own_certificate
 from fabnet.config import load_node
 from fabnet.enrolment import create_node, open_ledger
 from fabnet.errors import JoinError
-from fabnet.joining import Passwords, join, next_of, read_key, rotate, signed, standing
+from fabnet.joining import (
+    Passwords,
+    join,
+    next_of,
+    open_account,
+    read_key,
+    rotate,
+    signed,
+    standing,
+)
 from fabnet.link import Connected, Disconnected, Link
 from fabnet.wire import Channel
-from jobs.coordinator import enrolment
+from jobs.coordinator import enrolment, people
+from jobs.coordinator.people import MOST_ACCOUNTS, person
 from jobs.joining import JoinCode, Standing, pin_of, read_code
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
+from jobs.model import Role
 from tests.integration.test_commands import a_port, fabnet, one_sentence
 from web.serving import make_server
 
@@ -364,6 +375,39 @@ def test_secrets_are_in_no_log_and_no_command_line(coordinator, tmp_path):
     told = "\n".join(lines)
     assert code.token not in told
     assert password not in told
+
+
+def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator, tmp_path):
+    joined = join(coordinator.invite("Chez Nour"), tmp_path / "lab", now())
+    config = load_node(joined.config)
+    with pytest.raises(JoinError, match="has not let this node in yet"):
+        open_account(config, "nour", "quatre mots faciles", now())
+    coordinator.confirm(config.id)
+    for login, password, words in (
+        ("nour", "short", "at least 10 characters"),
+        ("No one!", "quatre mots faciles", "a to z"),
+    ):
+        with pytest.raises(JoinError, match=words):
+            open_account(config, login, password, now())
+    said = fabnet(
+        "node", "account", "Nour", "--config", joined.config, "--password", "quatre mots faciles"
+    )
+    assert said.returncode == 0, said.stderr
+    assert f"sign in as nour at {coordinator.url}/sign-in" in said.stdout
+    mine = person(coordinator.ledger, "nour")
+    assert (mine.role, mine.node) == (Role.MAKER, config.id)
+    assert "quatre mots" not in mine.password_hash
+    # Forgotten: the key says again that it is she. Another lab gets no login that is taken.
+    open_account(config, "nour", "quatre autres mots", now())
+    assert person(coordinator.ledger, "nour").password_hash != mine.password_hash
+    other = load_node(join(coordinator.invite("Chez X"), tmp_path / "other", now()).config)
+    coordinator.confirm(other.id)
+    with pytest.raises(JoinError, match="somebody else's already"):
+        open_account(other, "nour", "quatre mots faciles", now())
+    for number in range(MOST_ACCOUNTS - 1):
+        people.open_account(coordinator.ledger, f"nour{number}", "h", config.id, now())
+    with pytest.raises(JoinError, match="as many as may be"):
+        open_account(config, "one-more", "quatre mots faciles", now())
 
 
 def test_a_node_made_by_hand_trusts_the_same_authority(coordinator, tmp_path, links):

@@ -41,7 +41,15 @@ from jobs.joining import (
     rounded,
 )
 from jobs.ledger import members
-from web.auth import LEAST_PASSWORD, begin_session, check_password, hash_password, me, signed_in
+from web.auth import (
+    LEAST_PASSWORD,
+    LOGIN,
+    begin_session,
+    check_password,
+    hash_password,
+    me,
+    signed_in,
+)
 from web.context import here
 from web.errors import Trouble, answer
 from web.feeds import WHOLE, Feed
@@ -56,7 +64,6 @@ pages = Blueprint("newcomers", __name__)
 
 #: Printers that the form has room for; more are added by the coordination team.
 _MOST_PRINTERS = 3
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 _PLACE = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)[,; ]+(-?[0-9]{1,3}(?:\.[0-9]{1,8})?)")
 _WITH_COMPUTER, _BY_HAND, _HANDS = "computer", "phone", "hands"
 #: What a machine is called in its maker's language.
@@ -196,7 +203,7 @@ def _login_of(form: Form) -> str:
 def _newcomer(form: Form) -> Newcomer | None:
     """Read the form; None when something is wrong with it."""
     lab, login, town = form.text("lab", 80), _login_of(form), form.text("town", 80)
-    if not _LOGIN.fullmatch(login):
+    if not LOGIN.fullmatch(login):
         form.wrong("login", _("2 to 32 of a to z, 0 to 9, dots and hyphens, please."))
     if len(form["password"]) < LEAST_PASSWORD:
         least = _("At least %(least)s characters, please.", least=LEAST_PASSWORD)

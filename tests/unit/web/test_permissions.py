@@ -220,6 +220,7 @@ def test_every_endpoint_has_a_line(app):
         ("api.order", {HUB, STEWARD}),
         ("api.file", EVERYBODY),
         ("api.slice_plate", EVERYBODY),
+        ("joining.account", EVERYBODY),
         ("joining.authority", EVERYBODY),
         ("joining.enrol", EVERYBODY),
         ("joining.leave", EVERYBODY),

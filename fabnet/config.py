@@ -157,6 +157,7 @@ class NodeConfig:
     page_host: str = "127.0.0.1"  # an address of this machine, so that a phone reaches the page
     page_password_file: str = ""  # asked for on the page; needed for any host but this machine
     slicer: str = "auto"  # auto | local | coordinator | owner; see docs/slicing.md
+    spoolman_key_file: str = ""  # with an API key of that Spoolman, where it asks for one
     spoolman: str = ""  # http(s)://host:port of the Spoolman that keeps this lab's spools; "": none
     printers: tuple[PrinterConfig, ...] = ()
 
@@ -261,7 +262,21 @@ def load_node(path: Path) -> NodeConfig:
         password_file=str(here / found.password_file),
         page_password_file=str(here / found.page_password_file) if found.page_password_file else "",
         key_file=str(here / found.key_file),
+        spoolman_key_file=str(here / found.spoolman_key_file) if found.spoolman_key_file else "",
     )
+
+
+def secret(path: str) -> str:
+    """Return what a file beside node.toml holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(path, "", f"the secret cannot be read: {why}") from error
 
 
 def _check_page(path: Path, found: NodeConfig) -> None:
@@ -303,6 +318,8 @@ def _check_alone(path: Path, printer: PrinterConfig) -> None:
 def _check_spools(path: Path, found: NodeConfig) -> None:
     if found.spoolman and not found.spoolman.startswith(("http://", "https://")):
         raise ConfigError(str(path), "spoolman", 'write it as "http://host:port"')
+    if found.spoolman_key_file and not found.spoolman:
+        raise ConfigError(str(path), "spoolman_key_file", "is of no use without spoolman")
     numbers = [printer.spoolman_spool for printer in found.printers]
     for printer in found.printers:
         number, where = printer.spoolman_spool, f"printers.{printer.id}"

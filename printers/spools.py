@@ -66,17 +66,20 @@ class Spoolman:
 
     Args:
         url: http(s)://host[:port][/path].
+        key: one that its owner has made there, where it asks for one; "" for none.
 
     Raises:
         SpoolmanError: this is no address.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SpoolmanError(url, "write its address as http://host:port")
         self._session = requests.Session()
+        if key:
+            self._session.headers["X-API-Key"] = key
 
     def spool(self, number: int) -> SpoolmanSpool:
         """Return a spool as it stands there now."""
@@ -123,7 +126,11 @@ class Spoolman:
     def _check(self, answer: requests.Response, number: int) -> None:
         status = answer.status_code
         if status in _NO_KEY:
-            raise SpoolmanError(self.url, "it asks for a login, which fabnet has not", status)
+            why = (
+                "it asks for a login, or does not take this key: make an API key there that"
+                " may write, and name its file in node.toml as spoolman_key_file"
+            )
+            raise SpoolmanError(self.url, why, status)
         if status in _REDIRECTS:
             there = answer.headers.get("Location", "another address")
             raise SpoolmanError(self.url, f"it is at {there}; write that address", status)

@@ -13,6 +13,7 @@ import click
 from fabnet.cli.common import FILE
 from fabnet.config import load_node
 from jobs.errors import NotFoundError
+from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
 from jobs.owner import (
     BedView,
@@ -28,6 +29,8 @@ from jobs.owner import (
 )
 from printers.model import PrinterState
 
+#: Nothing is known to have gone wrong with what lies on the bed.
+_WHOLE = (AttemptState.PRINTED, AttemptState.PRINTING)
 #: While it prints, its bed is no question.
 _AT_WORK = (PrinterState.PRINTING, PrinterState.PAUSED)
 
@@ -258,7 +261,12 @@ def _bed_line(bed: BedView) -> str:
 
 def _plate_line(plate: PlateView) -> str:
     words = f"{plate.attempt}: {plate.pieces} x {plate.part}, {plate.material}, {plate.state}"
-    if plate.countable:
+    if plate.countable and plate.state not in _WHOLE:
+        words += (
+            f"; look at the bed and count it, G good and S scrap: fabnet node harvest {plate.attempt}"
+            " --good G --scrap S --reason stopped-halfway"
+        )
+    elif plate.countable:
         words += f"; count it: fabnet node harvest {plate.attempt} --good {plate.pieces}"
     elif plate.to_slice:
         words += f"; slice it yourself: fabnet node plate {plate.attempt} plate.3mf"

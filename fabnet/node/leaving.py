@@ -35,7 +35,7 @@ def belongings(config: NodeConfig, file: Path) -> Belongings:
     here, data = file.resolve().parent, Path(config.data_dir)
     named = [
         config.password_file, str(next_of(Path(config.password_file))), config.key_file,
-        config.page_password_file, *(each.api_key_file for each in config.printers),
+        config.page_password_file, config.spoolman_key_file, *(each.api_key_file for each in config.printers),
         config.ca_file, config.coordinator_ca_file,
     ]  # fmt: skip
     own = [Path(name) for name in named if name and Path(name).is_relative_to(here)]

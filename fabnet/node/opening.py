@@ -9,7 +9,7 @@ from pathlib import Path
 
 from designs.model import PRINTED
 from fabnet import wire
-from fabnet.config import OWN_PROFILES, NodeConfig, PrinterConfig
+from fabnet.config import OWN_PROFILES, NodeConfig, PrinterConfig, secret
 from fabnet.errors import ConfigError
 from fabnet.joining import Passwords, read_key
 from fabnet.link import Link
@@ -31,7 +31,7 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
         PrinterError: there is no slicer.
         FirmwareProfileError: the file of a preset or of the owner's own firmware is wrong.
     """
-    _secret(config.password_file)  # said now, not when the link fails
+    secret(config.password_file)  # said now, not when the link fails
     folder = Path(config.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     presets = {
@@ -81,19 +81,12 @@ def _preset(printer: PrinterConfig, own: Path) -> MachinePreset:
     return load_machine(printer.preset, own)
 
 
-def _secret(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(path, "", f"the secret cannot be read: {error.strerror}") from error
-
-
 def _connection(printer: PrinterConfig, own: Path) -> Connection:
     return Connection(
         port=printer.port,
         baudrate=printer.baudrate,
         octoprint=printer.octoprint,
-        api_key=_secret(printer.api_key_file) if printer.api_key_file else "",
+        api_key=secret(printer.api_key_file) if printer.api_key_file else "",
         manual=printer.manual,
         own_profiles=own,
     )

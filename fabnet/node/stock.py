@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fabnet import clock
-from fabnet.config import SPOOLMAN, NodeConfig
+from fabnet.config import SPOOLMAN, NodeConfig, secret
 from fabnet.node import telling
 from fabnet.node.journal import Journal
 from fabnet.node.lab import Lab
@@ -40,13 +40,15 @@ class Stock:
 
     Raises:
         SpoolmanError: what it names is no address.
+        ConfigError: its key cannot be read.
     """
 
     def __init__(self, config: NodeConfig, journal: Journal, lab: Lab) -> None:
         self._printers = {p.id: p.spoolman_spool for p in config.printers}
         self._journal = journal
         self._lab = lab
-        self._spoolman = Spoolman(config.spoolman) if config.spoolman else None
+        key = secret(config.spoolman_key_file) if config.spoolman_key_file else ""
+        self._spoolman = Spoolman(config.spoolman, key) if config.spoolman else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spoolman")
         self._asked: _Asked | None = None
         self._read_at_s: dict[int, float] = {}

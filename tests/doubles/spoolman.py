@@ -22,6 +22,7 @@ class Spoolman:
     def __init__(self, port=0):
         self.spools = {}
         self.patches = []
+        self.key = ""  # where set: who does not show it is refused
         self.keeps = True  # False: what is patched is answered well, and not stored
         self.before = self.after = lambda *_: None
         self._lock = threading.Lock()
@@ -33,7 +34,10 @@ class Spoolman:
                 body = json.loads(self.rfile.read(size)) if size else {}
                 outer.before(self.command, self.path)
                 with outer._lock:
-                    status, answer = outer._answer(self.command, self.path, body)
+                    if outer.key and self.headers.get("X-API-Key") != outer.key:
+                        status, answer = 401, {"message": "Authentication required."}
+                    else:
+                        status, answer = outer._answer(self.command, self.path, body)
                 outer.after(self.command, self.path)
                 text = json.dumps(answer).encode()
                 self.send_response(status)

@@ -112,6 +112,17 @@ def test_a_no_is_said_in_spoolmans_words(server):
     assert no.value.status == 422
 
 
+def test_a_key_is_shown_where_one_is_asked_for(server):
+    server.add(12)
+    server.key = "sm_key"
+    assert Spoolman(server.url, "sm_key").spool(12).id == 12
+    for key in ("", "another"):
+        with pytest.raises(SpoolmanError, match="spoolman_key_file") as no:
+            Spoolman(server.url, key).spool(12)
+        assert no.value.status == 401
+        assert "sm_key" not in str(no.value)
+
+
 def test_an_address_where_nobody_listens():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

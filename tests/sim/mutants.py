@@ -232,6 +232,5 @@ MUTANTS = (
     resplit_dissolves_granted,
     restart_prints_again,
     put_back_ledger_is_believed,
-    put_back_journal_is_believed,
     withdrawn_after_its_start,
 )

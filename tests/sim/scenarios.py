@@ -17,7 +17,7 @@ from jobs.ledger.streams import Arrival
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.messages import decode_up
 from tests.sim.ends import PRINTER
-from tests.sim.mutants import write_off_does_not_wait
+from tests.sim.mutants import put_back_journal_is_believed, write_off_does_not_wait
 from tests.sim.world import World
 
 A, B = "lab-a", "lab-b"
@@ -190,7 +190,21 @@ def a_card_that_is_lost_in_mid_print(world: World) -> None:
     world.exchange(A, 4)
 
 
+def a_card_that_is_put_back_in_mid_print(world: World) -> None:
+    """The copy was made before the node heard of its work; without a mark both sides would be content."""
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A)
+    world.copy(A)
+    world.exchange(A, 2)
+    assert AttemptState.PRINTING in {a.state for a in world.attempts()}
+    world.put_back(A)
+    world.exchange(A, 3)
+
+
 SCENARIOS = (
+    (put_back_journal_is_believed, a_card_that_is_put_back_in_mid_print),
     (silent_on_its_beds, a_card_that_is_lost_in_mid_print),
     (write_off_does_not_wait, a_steward_who_does_not_wait),
     (grant_survives_reboot, a_reboot_and_a_long_night),

@@ -16,6 +16,8 @@ from printers.slicing import PrusaSlicer, find_slicer
 PRESET, MATERIAL = "generic-250x210", "PETG"
 #: Of one copy; a bed takes two.
 _X_MM, _Y_MM, _WALL_MM, _HEIGHT_MM = 200.0, 90.0, 0.9, 0.6
+#: Of one that a bed of 180 by 180 takes one of, and every larger one of the demo two, as of our visor.
+SMALL_MM = (170.0, 90.0)
 
 
 def write_model(path: Path, x_mm: float = _X_MM, y_mm: float = _Y_MM) -> None:

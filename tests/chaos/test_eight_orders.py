@@ -18,7 +18,8 @@ from jobs.ledger import labs, views
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE, AttemptState
-from tests.chaos.test_kill_once import wait_for
+from tests.chaos.plates import SMALL_MM, write_model
+from tests.chaos.test_kill_once import LINES_PER_S, wait_for
 
 KITS = (1, 1, 2, 1, 2, 1, 1, 2)
 
@@ -95,11 +96,15 @@ def write_off(network, cast, node):
 @pytest.mark.timeout(900)
 def test_what_can_be_delivered_is_and_the_rest_has_its_reason(tmp_path):
     labs = (
-        with_grams(ATELIER, 75, 35),
-        with_grams(LYCEE, 45),
-        with_grams(FABLAB, 700, asks=False, says_no=False, place=ATELIER.place),
+        with_grams(ATELIER, 1.6, 0.75),
+        with_grams(LYCEE, 0.95),
+        with_grams(FABLAB, 15, asks=False, says_no=False, place=ATELIER.place),
     )
-    network = Network(tmp_path, labs, port=0, lines_per_s=0, silent_after_s=3)
+    write_model(tmp_path / "frame.stl", *SMALL_MM)  # 0.35 g
+    network = Network(
+        tmp_path, labs, port=0, lines_per_s=LINES_PER_S, silent_after_s=3,
+        design=tmp_path / "frame.stl",
+    )  # fmt: skip
     network.start()
     auditor = Auditor(tmp_path / "coordinator" / "ledger.db")
     stop = threading.Event()

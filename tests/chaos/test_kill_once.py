@@ -14,8 +14,11 @@ from fabnet import clock
 from fabnet.demo.labs import ATELIER
 from fabnet.demo.network import Network
 from fabnet.demo.people import Cast
+from tests.chaos.plates import SMALL_MM, write_model
 
 WAIT_S = 240
+#: So slowly that a plate of a few hundred lines takes seconds, and is killed in its middle.
+LINES_PER_S = 60
 
 
 def wait_for(condition, seconds, what):
@@ -47,7 +50,11 @@ def victim(network, name):
 @pytest.mark.parametrize("name", ["atelier-nord", "coordinator", "broker"])
 def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name):
     lab = replace(ATELIER, loses_link=False, printers=ATELIER.printers[:1])
-    network = Network(tmp_path, (lab,), port=0, lines_per_s=0, silent_after_s=60)
+    write_model(tmp_path / "frame.stl", *SMALL_MM)
+    network = Network(
+        tmp_path, (lab,), port=0, lines_per_s=LINES_PER_S, silent_after_s=60,
+        design=tmp_path / "frame.stl",
+    )  # fmt: skip
     witness = network.witnesses[lab.node, lab.printers[0].id]
     stop = threading.Event()
     network.start()
@@ -56,7 +63,7 @@ def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name
         cast.ask(cast.form(), 6, (clock.now() + timedelta(days=3)).date())
         player = threading.Thread(target=cast.play, args=(stop, 0.2), daemon=True)
         player.start()
-        wait_for(lambda: any(e.event == "begin" for e in witness()), 60, "the first print")
+        wait_for(lambda: any(e.event == "begin" for e in witness()), 120, "the first print")
         os.kill(victim(network, name), signal.SIGKILL)
         wait_for(lambda: cast.delivered, WAIT_S, "the delivery")
         player.join(10)

@@ -13,13 +13,14 @@ from jobs.ledger import views
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.model import ReasonCode
+from tests.chaos.plates import SMALL_MM, write_model
 
 
-def played(folder, labs, kits):
+def played(folder, labs, kits, design=None):
     """Play one order to its end; return the network, its summary and the order."""
-    network = Network(folder, labs, port=0, lines_per_s=0, silent_after_s=30)
+    network = Network(folder, labs, port=0, lines_per_s=0, silent_after_s=30, design=design)
     stop = threading.Event()
-    deadline = threading.Timer(150, stop.set)
+    deadline = threading.Timer(400, stop.set)
     network.start()
     deadline.start()
     try:
@@ -37,9 +38,10 @@ def played(folder, labs, kits):
     return network, network.summary(0.0), view
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_a_maker_with_an_sd_card_and_a_phone_delivers(tmp_path):
-    network, summary, view = played(tmp_path, (AWA,), 3)
+    write_model(tmp_path / "frame.stl", *SMALL_MM)
+    network, summary, view = played(tmp_path, (AWA,), 3, tmp_path / "frame.stl")
     assert (summary["delivered"], summary["printed_twice"], summary["lost"]) == (3, 0, 0)
     made = [a for a in view.attempts if a.state is AttemptState.HARVESTED]
     assert {a.node for a in made} == {AWA.node}
@@ -48,7 +50,7 @@ def test_a_maker_with_an_sd_card_and_a_phone_delivers(tmp_path):
     assert sorted(ends) == sorted(a.ref.name for a in made)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_a_no_and_a_piece_of_scrap_are_made_good_by_others(tmp_path):
     _, summary, view = played(tmp_path, (FABLAB, LYCEE), 4)
     assert (summary["delivered"], summary["printed_twice"], summary["lost"]) == (4, 0, 0)

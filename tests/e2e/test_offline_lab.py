@@ -23,8 +23,11 @@ from fabnet.demo.people import Cast
 from jobs.ledger import views
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
+from tests.chaos.plates import SMALL_MM, write_model
 
 KITS = 8
+#: A plate of a few hundred lines takes seconds.
+LINES_PER_S = 60
 
 
 def wait_for(find, seconds, what):
@@ -87,7 +90,7 @@ def confirmed_and_cleared(network, cast):
         key = (ATELIER.node, ATELIER.printers[0].id)
         return any(event.event == "end" for event in network.witnesses[key]())
 
-    wait_for(done, 90, "the first plate")
+    wait_for(done, 120, "the first plate")
 
 
 def events_of(network):
@@ -120,28 +123,30 @@ def counted_twice(cast, owner, plate):
 
 def work_alone(network, owner, first):
     """Two more plates, a kill of the node, and a third one by a person's word; return their names."""
-    (second,) = wait_for(lambda: owner.plates("printed"), 60, "the second plate")
+    (second,) = wait_for(lambda: owner.plates("printed"), 120, "the second plate")
     owner.do("harvest", second, "--good", 2)
-    (third,) = wait_for(lambda: owner.plates("printed"), 60, "the third plate")
+    (third,) = wait_for(lambda: owner.plates("printed"), 120, "the third plate")
     process = next(p for p in network.processes if p.name == ATELIER.node)
     os.kill(process.child.pid, signal.SIGKILL)
-    wait_for(lambda: process.starts == 2 and owner.sees(), 60, "the restart of the node")
+    wait_for(lambda: process.starts == 2 and owner.sees(), 120, "the restart of the node")
     owner.do("harvest", third, "--good", 2)
     time.sleep(3)
     assert begun(network) == [first, second, third]  # nothing starts by itself after a restart
     (fourth,) = [name(plate) for plate in owner.sees()["plates"] if plate["opens_until"]]
     owner.do("start", fourth)
-    wait_for(lambda: owner.plates("printed") == [fourth], 60, "the fourth plate")
+    wait_for(lambda: owner.plates("printed") == [fourth], 120, "the fourth plate")
     assert owner.sees()["unsent"] > 5
     return second, third, fourth
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_lab_without_its_network_works_on_and_reconciles(tmp_path):
     lab = replace(ATELIER, printers=ATELIER.printers[:1])
+    write_model(tmp_path / "frame.stl", *SMALL_MM)
     network = Network(
-        tmp_path, (lab,), port=0, lines_per_s=0, silent_after_s=600, look_ahead_s=8 * 3600
-    )
+        tmp_path, (lab,), port=0, lines_per_s=LINES_PER_S, silent_after_s=600,
+        look_ahead_s=8 * 3600, design=tmp_path / "frame.stl",
+    )  # fmt: skip
     owner, stop = Owner(network, lab.node), threading.Event()
     network.start()
     try:
@@ -149,18 +154,18 @@ def test_a_lab_without_its_network_works_on_and_reconciles(tmp_path):
         cast._cut_at_s = 0.0  # the cable is pulled here, not by the cast
         cast.ask(cast.form(), KITS, (clock.now() + timedelta(days=3)).date())
         confirmed_and_cleared(network, cast)
-        (first,) = wait_for(lambda: owner.plates("printed"), 30, "the end of the first plate")
-        wait_for(lambda: len(owner.granted()) == 3, 60, "the grants of the three others")
-        wait_for(lambda: not owner.sees()["unsent"], 30, "the report of the first one")
+        (first,) = wait_for(lambda: owner.plates("printed"), 120, "the end of the first plate")
+        wait_for(lambda: len(owner.granted()) == 3, 120, "the grants of the three others")
+        wait_for(lambda: not owner.sees()["unsent"], 120, "the report of the first one")
 
         network.cables[lab.node].pull()
-        wait_for(lambda: not owner.sees()["linked"], 30, "the loss of the link")
+        wait_for(lambda: not owner.sees()["linked"], 120, "the loss of the link")
         counted_twice(cast, owner, first)
         rest = work_alone(network, owner, first)
 
         network.cables[lab.node].plug()
-        wait_for(lambda: owner.sees()["linked"] and not owner.sees()["unsent"], 90, "the link")
-        deadline = threading.Timer(150, stop.set)
+        wait_for(lambda: owner.sees()["linked"] and not owner.sees()["unsent"], 120, "the link")
+        deadline = threading.Timer(400, stop.set)
         deadline.start()
         cast.play(stop, 0.2)
         deadline.cancel()

@@ -25,6 +25,39 @@ _OWN = ("PYTEST_CURRENT_TEST", "TZ")
 _ZONE = os.environ.get("TZ")
 
 
+#: Files that take longest, longest first; one worker has each. Those that wait stand beside those that compute.
+_FIRST = (
+    "chaos/test_chaos.py",
+    "sim/test_mutants.py",
+    "e2e/test_demo_labs.py",
+    "chaos/test_kill_once.py",
+    "integration/test_slicing.py",
+    "e2e/test_offline_lab.py",
+    "chaos/test_eight_orders.py",
+    "integration/test_packing.py",
+    "e2e/test_pages.py",
+    "integration/test_presence.py",
+    "scenario/test_scenario.py",
+    "sim/test_protocol.py",
+    "integration/test_heating.py",
+    "integration/test_trial.py",
+    "integration/test_newcomers.py",
+    "integration/test_light_node.py",
+    "integration/test_bench_live.py",
+    "integration/test_octoprint.py",
+    "integration/test_node.py",
+    "integration/test_discover.py",
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Put the longest files before the others, which stay in their order of chance: the end waits for none."""
+    places = {config.rootpath / "tests" / name: place for place, name in enumerate(_FIRST)}
+    gone = [str(path) for path in places if not path.is_file()]
+    assert not gone, f"tests/conftest.py begins with {', '.join(gone)}, which is not there"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def _process():
     return {
         "now": clock.now,

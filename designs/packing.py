@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import fft
 from shapely import affinity
 from shapely.geometry import MultiPolygon, Polygon
 
@@ -248,6 +247,13 @@ def _starts(turns: list[_Turn]) -> Iterator[tuple[int, list[int], bool]]:
         yield first, everything, True
 
 
+def _fourier() -> Any:
+    # With the first nest: it takes a process a quarter of a second, and few of them nest.
+    from scipy import fft  # noqa: PLC0415
+
+    return fft
+
+
 class _Table:
     """One bed and the turned shadows, ready to be filled again and again."""
 
@@ -257,17 +263,18 @@ class _Table:
         self._bed = bed
         self._gap_mm = gap_mm
         self._room = _room(bed)
+        self._fft = _fourier()
         # A raster may stick out of the bed by a part of a cell; the exact size decides there.
         cells = [math.ceil(side / _CELL_MM) + 2 for side in self._room]
         self._shape = (
-            fft.next_fast_len(cells[1], real=True),
-            fft.next_fast_len(cells[0], real=True),
+            self._fft.next_fast_len(cells[1], real=True),
+            self._fft.next_fast_len(cells[0], real=True),
         )
         solids = np.zeros((len(turns), *self._shape), np.float32)
         for plane, turn in zip(solids, turns, strict=True):
             height, width = turn.solid.shape
             plane[:height, :width] = turn.solid[: self._shape[0], : self._shape[1]]
-        self._solids = fft.rfft2(solids).conj()
+        self._solids = self._fft.rfft2(solids).conj()
 
     def fill(
         self, first: int, allowed: list[int], most: int, *, by_area: bool
@@ -297,7 +304,8 @@ class _Table:
         by_area: bool,
     ) -> tuple[int, int, int] | None:
         self.steps += len(allowed)
-        hits = fft.irfft2(fft.rfft2(taken)[None] * self._solids[allowed], s=self._shape)
+        seen = self._fft.rfft2(taken)[None] * self._solids[allowed]
+        hits = self._fft.irfft2(seen, s=self._shape)
         choices = []
         for plane, number in zip(hits, allowed, strict=True):
             turn = self._turns[number]

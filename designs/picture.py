@@ -16,7 +16,6 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from designs.model import Layout
 from designs.packing import Shadow, placed
@@ -293,6 +292,8 @@ def _light(normals: _Float, axes: _Float) -> _Float:
 
 def _hollows(view: _View) -> _Float:
     """Return how much of the light reaches each pixel: less where what is around it lies nearer."""
+    from scipy import ndimage  # noqa: PLC0415  # with the first picture: it takes long to come
+
     shown = view.triangle >= 0
     depth = np.where(shown, view.depth, 0.0)
     dark = np.zeros(shown.shape)

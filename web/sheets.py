@@ -16,9 +16,6 @@ from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils import get_column_letter, range_boundaries
-from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.intake import MOST_LINES, Cell, heading_score
 
@@ -133,6 +130,10 @@ def _frenchness(text: str) -> int:
 
 
 def _xlsx(data: bytes) -> list[list[Cell]]:
+    # With the first workbook: most processes see none, and it takes long to come.
+    from openpyxl import load_workbook  # noqa: PLC0415
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(each.file_size for each in archive.infolist()) > _MOST_UNPACKED:
@@ -173,6 +174,8 @@ def _sheet(sheet: Any) -> list[list[Cell]]:
 
 def _fill_down(rows: list[list[Cell]], book: Any, sheet: Any) -> list[list[Cell]]:
     """Write what stands in cells that are merged downwards into each of their rows; sums stay alone."""
+    from openpyxl.utils import range_boundaries  # noqa: PLC0415  # as where the book is read
+
     # openpyxl says what is merged only of a book that is wholly in memory.
     with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
         ranges = _MERGED.findall(source.read(_MOST_UNPACKED))
@@ -230,6 +233,9 @@ def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
     """Return a workbook of text: what is typed into a column later stays text too, `01000` as it is."""
+    from openpyxl import Workbook  # noqa: PLC0415  # as above
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+
     book = Workbook()
     sheet = book.worksheets[0]
     widest: dict[int, int] = {}

@@ -21,8 +21,6 @@ from jobs.model import BatchState, StopOutcome
 from web import photos
 from web.auth import me
 from web.context import here
-from web.documents.delivery_note import draw
-from web.documents.parcel_facts import note_of, rule_of, sums_of
 from web.forms import Form, clock_from, receipt_from, stops_from
 from web.hub_forms import photos_from
 from web.language import gettext as _
@@ -196,6 +194,10 @@ def parcel_note(batch_id: str, key: str) -> AnyResponse:
 
 
 def _pdf(batch_id: str) -> AnyResponse:
+    # With the first note: fonts and PDF take half a second to come.
+    from web.documents.delivery_note import draw  # noqa: PLC0415
+    from web.documents.parcel_facts import note_of  # noqa: PLC0415
+
     found = draw(note_of(here(), batch_id))
     answer = Response(found, mimetype="application/pdf")
     answer.headers["Content-Disposition"] = f'inline; filename="bon-de-livraison-{batch_id}.pdf"'
@@ -209,6 +211,8 @@ def parcel(batch_id: str, key: str) -> str:
 
 
 def _page(batch_id: str, key: str, form: Form, complaint: Form | None = None) -> str:
+    from web.documents.parcel_facts import rule_of, sums_of  # noqa: PLC0415  # as above
+
     context = here()
     db = context.ledger.reading
     links.check(db, "parcel", batch_id, key)

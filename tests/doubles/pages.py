@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from jobs.coordinator.people import add_person
+from jobs.ledger import streams
+from jobs.lifecycle import AttemptState
 from jobs.live import Live
 from jobs.model import Role
 from tests.doubles.world import NODE
@@ -16,6 +18,28 @@ PEOPLE = {
     "inspector": (Role.INSPECTOR, ""),
     "steward": (Role.STEWARD, ""),
 }
+
+
+def sections(page):
+    """Return the text of a page, tags away."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def hears(world, node=NODE):
+    """The node acknowledges all that it was sent."""
+    with world.ledger.transaction() as db:
+        stream, last = streams.stream_of(db, node)
+        streams.acknowledged(db, node, stream, last)
+
+
+def offered(site, **facts):
+    """A lab whose maker is asked, with an offer."""
+    world = site.world
+    world.add_lab(asks=True, **facts)
+    world.order(2)
+    world.plan()
+    world.tick()
+    return world.first(AttemptState.OFFERED)
 
 
 class Site:

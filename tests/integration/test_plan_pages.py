@@ -1,0 +1,302 @@
+"""Pages of a network of labs: who makes what and why, beds, and what waits."""
+
+import math
+import re
+from dataclasses import replace
+from datetime import date
+
+from jobs.coordinator import orders, planning
+from jobs.ledger.waiting import waiting
+from jobs.lifecycle import AttemptState
+from jobs.messages import (
+    PrinterChange,
+    PrinterTele,
+    ReportState,
+    Telemetry,
+)
+from jobs.model import Role
+from printers.model import PrinterState
+from tests.doubles.pages import Site, offered, sections
+from tests.doubles.world import NODE, PRINTER, a_request, some_facts
+from web.beds import outlines
+
+A, B, C = NODE, "lab-b", "lab-c"
+
+
+# --- the plan
+
+
+def test_the_steward_reads_why_each_lab_got_what_it_got(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B, material="ABS")
+    world.add_lab(C, attended="12:00-12:30")
+    world.add_lab("lab-d", grams=3)
+    world.add_lab("lab-e", paused=True)
+    world.add_lab("lab-f")
+    world.is_there("lab-f", online=False)
+    order_id = world.order(2)
+    world.plan()
+    text = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
+    assert "2 of 2 pieces have a place. The last one is expected on Tuesday 24 November" in text
+    assert re.search(
+        r"\d\. No plan could have had it before Tuesday 24 November, [\d:]+\. With", text
+    )
+    assert "nine times of ten by Tuesday 24 November" in text
+    makes = text.index("Lab lab-a 2 pieces Printer 2 × Frame · 1 plate")
+    nothing = text.index("Got nothing, because")
+    assert makes < nothing
+    for words in (
+        "another material is loaded Lab lab-b, Printer – ABS is loaded; PETG or PLA is asked for",
+        "has paused Lab lab-e, Printer",
+        "not connected Lab lab-f, Printer",
+    ):
+        assert words in text[nothing:], words
+    assert re.search(r"Lab lab-d, Printer – needs [\d.]+ g, 3 g left", text[nothing:])
+    assert re.search(
+        r"Lab lab-c, Printer – needs [\d.]+ h with somebody there, the longest stretch is 0.5 h",
+        text[nothing:],
+    )
+
+
+def test_the_lab_that_would_be_later_reads_when(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B)
+    first = world.order(40)
+    world.plan()
+    order_id = world.order(2)
+    world.plan()
+    person = site.person("steward")
+    text = sections(person.get(f"/orders/{order_id}?lang=en").text)
+    assert re.search(
+        r"other printers are done sooner, or lie nearer .* – would be done in [\d.]+ h", text
+    )
+    assert "Got nothing" not in sections(person.get(f"/orders/{first}?lang=en").text)
+
+
+def test_pieces_without_a_place_and_late_ones_are_said_on_top(site):
+    world = site.world
+    world.add_lab(A, grams=40)
+    world.add_lab(B, grams=1)
+    request = a_request(world.revision, 8, due=date(2026, 11, 24))
+    placed = orders.place(world.ledger, request, world.revision, world.now)
+    orders.confirm(world.ledger, placed.order_id, "steward", world.now)
+    world.plan()
+    text = sections(site.person("steward").get(f"/orders/{placed.order_id}?lang=en").text)
+    assert "2 of 8 pieces have a place." in text
+    assert "2 pieces are expected too late for the day." in text
+    assert "6 pieces have no place yet: too little filament" in text
+    assert "2 late" in text
+
+
+def test_a_plate_that_was_taken_back_is_in_the_history(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    world.can(A, paused=True)
+    world.tick()
+    text = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
+    assert "Taken back, to be planned again (2 pieces, has paused)" in text
+    assert "withdrawn (taken back: has paused)" in text
+
+
+def test_the_requester_reads_how_many_labs_and_when(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B)
+    order_id = world.order(40)
+    world.plan()
+    link = "/o/" + orders.link_of(world.ledger, order_id)
+    page = site.person().get(f"{link}?lang=en").text
+    assert "2 workshops are working for you." in page
+    assert "printed by " in page
+    assert "Lab lab-" not in page
+    assert "lab-b" not in page
+
+
+# --- the beds
+
+
+def test_the_fleet_shows_beds_stock_links_and_hours(site):
+    world = site.world
+    world.add_lab(A, attended="Mon-Fri 18:00-23:00", grams=740, place=(47.0, -1.5))
+    world.add_lab(B, link="octoprint", asks=True)
+    page = site.person("steward").get("/fleet?lang=en").text
+    text = sections(page)
+    assert 'aria-label="Bed of 250 × 210 mm"' in page
+    assert "PETG · 740 g" in text
+    assert "somebody is there: Mon-Fri 18:00-23:00" in text
+    assert "OctoPrint · 250 × 210 × 210 mm" in text
+    assert "asks before each plate" in text
+    assert "to the hub" not in text
+
+
+def test_what_filament_will_be_short_is_on_the_fleet_page_with_its_day(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B, grams=1.0)
+    world.order(6)
+    world.plan()
+    world.tick()
+    steward = site.person("steward")
+    assert "short by" not in steward.get("/fleet?lang=en").text
+    world.can(A, grams=20.0)
+    text = sections(steward.get("/fleet?lang=en").text)
+    grams = re.search(r"PETG: (\d+) g short by Tuesday 24 November – Lab lab-a, Printer", text)[1]
+    (short,) = planning.shortages(world.ledger, world.now)
+    assert (short, int(grams)) == (
+        planning.stock(world.ledger, world.now).shortages[0], math.ceil(short.missing_g),
+    )  # fmt: skip
+    maker = sections(site.person("maker").get("/fleet?lang=fr").text)
+    assert f"PETG : il manquera {grams} g mardi 24 novembre" in maker
+    assert "short by" not in site.person("inspector").get("/fleet?lang=en").text
+    world.can(A, grams=900.0)
+    assert planning.shortages(world.ledger, world.now) == ()
+
+
+def test_the_plan_says_when_printers_are_not_listed(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    steward, path = site.person("steward"), f"/orders/{order_id}?lang=en"
+    assert "not listed" not in steward.get(path).text
+    world.add_lab(B)
+    text = sections(steward.get(path).text)
+    assert "1 more printer got nothing and is not listed: others are done sooner" in text
+
+
+def test_distances_are_from_the_hub(world, hashed):
+    site = Site(world, hashed, hub_place=(47.5, -1.5))
+    world.add_lab(A, place=(47.0, -1.5))
+    world.add_lab(B)
+    text = sections(site.person("steward").get("/fleet?lang=en").text)
+    assert text.count("55.6 km to the hub") == 1
+    assert "55.6 km to the hub" in sections(site.person("steward").get(f"/labs/{A}?lang=en").text)
+
+
+def test_a_bed_fills_with_what_its_printer_tells(site):
+    world = site.world
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.PRINTING)
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.PRINTING, clear=False))
+    tele = PrinterTele(
+        printer=PRINTER, state=PrinterState.PRINTING, attempt=str(ref), fraction_done=0.25
+    )
+    site.live.tell(A, Telemetry(printers=(tele,)), world.now)
+    person = site.person("maker")
+    page = person.get("/fleet?lang=en").text
+    assert 'aria-label="Bed of 250 × 210 mm, 2 pieces, 25 %"' in page
+    assert "until about" in page
+    assert re.search(r'<path class="bed-made" [^>]* d="M[\d. L-]+Z', page)
+    world.report(ref, ReportState.PRINTED)
+    page = person.get("/fleet?lang=en").text
+    assert f'href="/harvest/{ref}"' in page
+    assert "parts lie on the bed" in page
+
+
+def test_a_page_draws_what_is_nested_and_never_nests(world):
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    (plate,) = world.attempts()
+    facts = some_facts()
+    path = outlines(world.library, plate, facts)
+    points = [tuple(map(float, pair.split())) for pair in re.findall(r"[\d.]+ [\d.]+", path)]
+    xs, ys = zip(*points, strict=True)
+    assert 2 <= min(xs) < max(xs) <= 248
+    assert 2 <= min(ys) < max(ys) <= 208
+    # The plate lies mid-bed, as its file has it.
+    assert abs(min(xs) + max(xs) - 250) < 1
+    assert abs(min(ys) + max(ys) - 210) < 1
+    nests = "select count(*) from nest"
+    before = world.ledger.reading.execute(nests).fetchone()[0]
+    assert outlines(world.library, plate, replace(facts, bed_x_mm=333.0)) == ""
+    assert outlines(world.library, replace(plate, pieces=99), facts) == ""
+    assert world.ledger.reading.execute(nests).fetchone()[0] == before
+
+
+def test_a_bed_is_cleared_on_the_fleet_page_though_the_next_plate_is_granted(site):
+    world = site.world
+    world.add_lab(A)
+    world.order(4)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.ready(ref)
+    assert world.state(ref) is AttemptState.GRANTED
+    world.says(PrinterChange(printer="p1", state=PrinterState.IDLE, clear=False), A)
+    maker = site.person("maker")
+    assert f'action="/fleet/{A}/p1/ready"' in maker.get("/fleet").text
+    assert maker.send(f"/fleet/{A}/p1/ready", at="/fleet").status_code == 303
+
+
+def test_a_maker_touches_her_own_lab_only_on_the_fleet_page(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B)
+    for node in (A, B):
+        world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), node)
+    page = site.person("maker").get("/fleet").text
+    assert f"/fleet/{A}/p1/ready" in page
+    assert f"/labs/{A}" in page
+    assert f"/fleet/{B}/p1/ready" not in page
+    assert f"/labs/{B}" not in page
+
+
+# --- what waits
+
+
+def test_two_labs_may_call_their_printers_the_same(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B)
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    other = B if world.node_of(ref) == A else A
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), other)
+    found = [(w.kind, w.node) for w in waiting(world.ledger.reading, Role.STEWARD)]
+    assert ("harvest", world.node_of(ref)) in found
+    assert ("clear", other) in found
+
+
+def test_the_most_urgent_comes_first(site):
+    world = site.world
+    ref = offered(site)
+    world.add_lab(B)
+    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), B)
+    orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
+    kinds = [w.kind for w in waiting(world.ledger.reading, Role.STEWARD)]
+    assert kinds == ["confirm", "offer", "clear"]
+    (offer,) = [w for w in waiting(world.ledger.reading, Role.MAKER, A) if w.kind == "offer"]
+    assert (offer.key, offer.since) == (str(ref), world.now)
+
+
+def test_the_next_thing_to_do_is_said_on_top_in_words(site):
+    world = site.world
+    world.add_lab(A)
+    world.order(2)
+    world.plan()
+    world.tick()
+    ref = world.first(AttemptState.OFFERED)
+    world.print(ref)
+    maker = site.person("maker")
+    page = maker.get("/waiting?lang=en").text
+    first = sections(re.search(r'<li class="card task next">(.*?)</li>', page, re.S)[1])
+    assert "Do this first Clear the bed of Printer and count 2 parts" in first
+    assert page.count("task next") == 1
+    assert "Vider le plateau de Printer et compter 2 pièces" in maker.get("/waiting?lang=fr").text

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
-from printers.gcode_rules import ALLOWED, REFUSED, SCALE, TAKES_T, TEXT, arc_corners
+from printers.gcode_rules import ALLOWED, REFUSED, SCALE, TAKES_T, TEXT, arc_corners, hides_command
 
 #: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
 _FASTEST = 60_000.0
@@ -174,6 +174,8 @@ class _Reader:
             raise self._refuse(f"{code[:30]!r} is no command")
         name = command.group(1) + command.group(2)
         if name in TEXT:
+            if hides_command(line.partition(";")[0].rstrip()):
+                raise self._refuse(f"{name}: its text could be taken for a command")
             return
         words = self._words(code[command.end() :], "GMN" if name in TAKES_T else "GMNT")
         rule = self._rules.get(name)

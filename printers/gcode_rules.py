@@ -6,6 +6,7 @@ What the allowed ones do is followed in `printers.gcode`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 #: Commands without a rule of their own: their words are read, and do no harm.
@@ -19,6 +20,10 @@ ALLOWED = frozenset(
 TAKES_T = frozenset({"M104", "M109", "M140", "M190", "M204", "M205"})
 #: Commands whose rest is text for people.
 TEXT = frozenset({"M117", "M486", "M862"})
+
+#: Old firmware that reads a card begins a new command after so many bytes, and behind : and #.
+_MOST_BYTES = 95
+_HIDDEN = re.compile(r"[:#]\s*[GMT]\s*\d", re.IGNORECASE)
 
 _WAITS = "it would wait for a person at the printer"
 _CARD = "it works on the printer's own memory card"
@@ -61,3 +66,11 @@ def arc_corners(
             turn_x, turn_y = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
             corners.append((centre_x + radius * turn_x, centre_y + radius * turn_y))
     return corners
+
+
+def hides_command(text: str) -> bool:
+    """Return whether a firmware may take the end of a line with text for a command of its own.
+
+    Long object names and colons are honest; what could follow them as a command is not.
+    """
+    return _HIDDEN.search(text) is not None or len(text.encode()) > _MOST_BYTES

@@ -72,6 +72,22 @@ def test_text_for_people_is_never_taken_for_heat():
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["M117 now:M104 S999", "m117 layer 2 : g28", "M486 Aframe#M112", "M117 " + "a" * 91 + "M104 S999",
+     " " * 90 + "M117 aaaaaM104 S999"],
+)  # fmt: skip
+def test_text_hides_no_command_from_a_firmware_that_ends_a_line_sooner(text):
+    assert "its text could be taken for a command" in str(refusal(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["M117 Layer: 3 of 40", "M486 Aframe.stl id:0 copy 1", "M117 #2", "M117 " + "a" * 90]
+)
+def test_honest_text_is_let_through(text):
+    checked(text)
+
+
+@pytest.mark.parametrize(
     ("move", "says"),
     [
         ("G1 X260 Y90 E5", "X 260.0 mm"),

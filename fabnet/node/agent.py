@@ -178,9 +178,8 @@ class Agent:
                 self._recovering.add(entry.ref.name)
                 self._benches[entry.printer].command(Recover(name=entry.ref.name))
             elif entry.intent:
-                self._end(
-                    entry, PrintResult.INTERRUPTED, "its printer is not configured any more", 0
-                )
+                why = "its printer is not configured any more"
+                self._end(entry, PrintResult.INTERRUPTED, why, 0)
             else:
                 with self._journal.transaction() as db:
                     self._journal.move(db, entry.ref, AttemptState.READY)
@@ -314,9 +313,8 @@ class Agent:
         return [lambda: self._benches[entry.printer].command(Stop(name=ref.name))]
 
     def _on_printer_ready(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
-        if printer not in self._benches:
-            return
-        if self._journal.on_bed(printer) is None and not self._trials.runs(printer):
+        free = self._journal.on_bed(printer) is None and not self._trials.runs(printer)
+        if free and printer in self._benches:
             self._journal.set_clear(db, printer, clear=True)
         # Also where something lies there: the network has just written down that it is clear.
         self._say_printer(db, printer, now)
@@ -363,13 +361,13 @@ class Agent:
         return next((e for e in self._journal.entries(running) if e.ref.name == name), None)
 
     def _end(self, entry: Entry, result: PrintResult, reason: str, fraction: float) -> None:
-        state, told = _ENDS[result]
-        now = clock.now()
+        (state, told), now = _ENDS[result], clock.now()
         used_g = entry.grams * (1.0 if result is PrintResult.DONE else fraction)
         with self._journal.transaction() as db:
             self._journal.move(db, entry.ref, state, reason)
-            self._journal.use(db, self._lab.spool_id(entry.printer), used_g)
-            self._journal.say(db, self._lab.capabilities(), now)
+            if entry.printer in self._benches:
+                self._journal.use(db, self._lab.spool_id(entry.printer), used_g)
+                self._journal.say(db, self._lab.capabilities(), now)
             self._journal.say(db, Report(attempt=entry.ref, state=told, reason=reason), now)
         _log.info("%s: %s %s", entry.ref, state, reason)
 
@@ -381,6 +379,8 @@ class Agent:
             self._say_printer(db, printer, now)
 
     def _say_printer(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
+        if printer not in self._benches:
+            return  # Its owner has taken it out of the configuration.
         status = self._benches[printer].status
         change = PrinterChange(
             printer=printer,

@@ -9,16 +9,18 @@ and whether its lab makes this already. A score is an order only; it forbids not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows, joined
+from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Makers, Network, Rows, joined
 
 #: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
 _FINE = 1e4
 _MOST = 65_535
 #: So many printers are looked at first for a line, then twice as many: few of ten thousand get any.
 _FIRST = 256
+_NONE = joined([])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +30,6 @@ class Weights:
     km: float = 0.001  # 100 km are worth 10 % of a printer's best use
     load: float = 0.2  # of a printer whose time is all taken, against one that is free
     new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Makers:
-    """The printers that can make a part, with their full plates."""
-
-    printer: Ints
-    minutes: Floats
-    pieces: Floats  # good ones of a full plate
-    copies: Ints
-    grams: Floats
 
 
 class Book:
@@ -61,8 +52,12 @@ class Book:
         self.level = np.inf  # the share of its time that a printer gets at most
         self.bounded = bool(np.isfinite(net.spool_g).any())
         self._spool_g = net.spool_g.copy()
+        # To give filament back to one of several spools may leave no way to use the others.
+        several = self.bounded and len(self._spool_g) > 1
+        self.movable = not several and not bool(lines.release_min.any())
+        self.able = (net.most > 0)[:, net.cls].sum(axis=1)  # [Q], printers that can make a part
         self._nodes = int(net.node.max(initial=-1)) + 1
-        self._makers: dict[int, _Makers] = {}
+        self._makers: dict[int, Makers] = {}
         self._knows: dict[int, Bools] = {}
         self.put: list[Rows] = []
         self._where: dict[tuple[int, int], list[int]] = {}  # in `put`, by line and bucket
@@ -72,27 +67,35 @@ class Book:
         """Everything that was put in, in this order within a bucket."""
         return joined(self.put)
 
+    def state(self) -> tuple[Any, ...]:
+        """Return what `restore` needs to undo what comes after."""
+        knows = {line: labs.copy() for line, labs in self._knows.items()}
+        where = {key: rows.copy() for key, rows in self._where.items()}
+        counts = (self.slack_min, self.room_min, self._used, self._spool_g)
+        return (*(each.copy() for each in counts), self.put.copy(), knows, where)
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Set everything as it was; a state serves once."""
+        self.slack_min, self.room_min, self._used, self._spool_g, self.put = state[:5]
+        self._knows, self._where = state[5:]
+
     def load(self) -> Floats:
         """Return [P]: the share of its time until the last due date that each printer prints."""
         found: Floats = (self._used - self.net.busy_min) / self._offered
         return found
 
-    def makers(self, part: int) -> _Makers:
+    def lab_load(self) -> Floats:
+        """Return [labs]: the share of its time until the last due date that each lab prints."""
+        node = self.net.node
+        used = np.bincount(node, self._used - self.net.busy_min)
+        found: Floats = used / np.maximum(np.bincount(node, self._offered), TINY)
+        return found
+
+    def makers(self, part: int) -> Makers:
         """Return who can make a part."""
         found = self._makers.get(part)
         if found is None:
-            net = self.net
-            most = net.most[part][net.cls]
-            printer = np.flatnonzero(most > 0)
-            cls, copies = net.cls[printer], most[printer]
-            fixed, each = net.plate_min[part, cls], net.piece_min[part, cls]
-            found = self._makers[part] = _Makers(
-                printer=printer,
-                minutes=(fixed + each * copies) / net.speed[printer],
-                pieces=copies * net.good[printer],
-                copies=copies,
-                grams=net.plate_g[part, cls] + net.piece_g[part, cls] * copies,
-            )
+            found = self._makers[part] = self.net.makers(part)
         return found
 
     # --- putting in ---------------------------------------------------------------------------
@@ -101,7 +104,7 @@ class Book:
         """Take time and filament for what is planned already, as it is; not yet `put`."""
         minutes = rows.minutes(self.net, self.lines)
         for line in np.unique(rows.line):
-            self._know(int(line))[self.net.node[rows.printer[rows.line == line]]] = True
+            self.knows(int(line))[self.net.node[rows.printer[rows.line == line]]] = True
         for bucket in np.unique(rows.bucket):
             mine = rows.bucket == bucket
             self._spend_all(int(bucket), rows.printer[mine], minutes[mine])
@@ -136,6 +139,10 @@ class Book:
         """
         made = self.makers(int(self.lines.part[line]))
         who = self._may(line, made)
+        if len(who) <= _FIRST:
+            who = who[self._room(line, bucket, made.printer[who]) >= made.one_min[who]]
+            if not len(who):
+                return pieces
         by = np.clip(score[made.printer[who]] * _FINE, 0, _MOST).astype(np.uint16)
         who = who[np.argsort(by, kind="stable")]
         # Where it would cost a due date, a printer gets fewer than the least.
@@ -148,7 +155,7 @@ class Book:
         return self._corners(line, pieces, bucket, score, made) if pieces > TINY else 0.0
 
     def _some(
-        self, line: int, pieces: float, bucket: int, made: _Makers, who: Ints, enough: float
+        self, line: int, pieces: float, bucket: int, made: Makers, who: Ints, enough: float
     ) -> float:
         """Put pieces on these makers, one after another, if it holds enough; return what is left."""
         plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
@@ -168,48 +175,44 @@ class Book:
         self._add(line, bucket, made, who[some], full, part)
         return 0.0
 
-    def _whole(self, pieces: float, made: _Makers, maker: int) -> tuple[int, int]:
+    def _whole(self, pieces: float, made: Makers, maker: int) -> tuple[int, int]:
         """Return full plates, and copies of one more, that make at least so many good pieces."""
         good = float(self.net.good[made.printer[maker]])
         full = int(pieces / made.pieces[maker] + TINY)
         copies = int(np.ceil((pieces - full * made.pieces[maker]) / good - TINY))
         return (full + 1, 0) if copies >= made.copies[maker] else (full, max(0, copies))
 
-    def gather(self, line: int, least: float, regret: Floats, weights: Weights) -> None:
-        """Put what small lots (of one lab) have of a line on labs that make more of it.
+    def lots(self, line: int) -> Floats:
+        """Return the good pieces that each lab has of a line by its due date."""
+        rows = joined([self.put[n] for n in self._where.get((line, self.bucket(line)), [])])
+        good = rows.copies(self.net, self.lines) * self.net.good[rows.printer]
+        return np.bincount(self.net.node[rows.printer], good, self._nodes).astype(np.float64)
 
-        Arguments as of `score`; a lot of fewer than `least` pieces is small.
+    def take_out(self, line: int, who: Bools | None = None) -> float:
+        """Take back what was put in of a line; return its good pieces.
+
+        Only where the book is `movable`. `who` [P], whole labs, has it taken from; None is all.
         """
-        net, bucket = self.net, self.bucket(line)
-        where = self._where.get((line, bucket), [])
-        some = joined([self.put[n] for n in where])
-        good = some.copies(net, self.lines) * net.good[some.printer]
-        lots = np.bincount(net.node[some.printer], good, self._nodes)
-        small = (lots > 0) & (lots < least)
-        # To give filament back to one of several spools may leave no way to use the others.
-        fixed = self.lines.release_min.any() or (self.bounded and len(self._spool_g) > 1)
-        if fixed or not small.any() or not (lots >= least).any():
-            return
-        score = self.score(line, regret, weights)
-        moved = small[net.node[some.printer]]
-        out = some.only(moved)
-        minutes = out.minutes(net, self.lines)
-        self._spend_all(bucket, out.printer, -minutes)
-        if self.bounded:
-            self._spool_g[0] += np.bincount(out.printer, self._grams(out), net.printers)
+        bucket = self.bucket(line)
+        where = self._where.pop((line, bucket), [])
+        out = joined([self.put[n] for n in where])
         for n in where:
-            self.put[n] = self.put[n].only(~small[net.node[self.put[n].printer]])
-        know = self._know(line)
-        know[small] = False
-        left = self.insert(line, float(good[moved].sum()), bucket, score + ~know[net.node])
-        if left > TINY:
-            self.insert(line, left, bucket, score)
+            rows = self.put[n]
+            self.put[n] = _NONE if who is None else rows.only(~who[rows.printer])
+        if who is not None:
+            self._where[line, bucket] = where
+            out = out.only(who[out.printer])
+        self._spend_all(bucket, out.printer, -out.minutes(self.net, self.lines))
+        self.knows(line)[self.net.node[out.printer]] = False
+        if self.bounded:
+            self._spool_g[0] += np.bincount(out.printer, self._grams(out), self.net.printers)
+        return float(out.copies(self.net, self.lines) @ self.net.good[out.printer])
 
     def bucket(self, line: int) -> int:
         """Return the bucket of a line."""
         return int(np.searchsorted(self.ends_min, self.lines.due_min[self.lines.order[line]]))
 
-    def _may(self, line: int, made: _Makers) -> Ints:
+    def _may(self, line: int, made: Makers) -> Ints:
         """Return which makers (indices into `made`) may make a line."""
         if (barred := self.lines.barred.get(line)) is not None:
             return np.flatnonzero(~barred[made.printer])
@@ -235,16 +238,14 @@ class Book:
         """Open minutes by the end of the slot in which a time lies."""
         return self.net.opened(float(np.ceil(at_min / SLOT_MIN - TINY)) * SLOT_MIN)
 
-    def _plates(self, made: _Makers, who: Ints, room: Floats) -> Ints:
+    def _plates(self, made: Makers, who: Ints, room: Floats) -> Ints:
         plates = np.floor(room / made.minutes[who] + TINY)
         if self.bounded:
             spools = np.floor(self._spool_g[:, made.printer[who]] / made.grams[who] + TINY)
             plates = np.minimum(plates, spools.sum(axis=0))
         return np.maximum(plates, 0).astype(np.int64)
 
-    def _corners(
-        self, line: int, pieces: float, bucket: int, score: Floats, made: _Makers
-    ) -> float:
+    def _corners(self, line: int, pieces: float, bucket: int, score: Floats, made: Makers) -> float:
         """Put part plates where a full one has no room any more; return what has none either."""
         net, part = self.net, int(self.lines.part[line])
         who = self._may(line, made)
@@ -273,7 +274,7 @@ class Book:
         return max(0.0, pieces - float((chosen * net.good[printer[some]]).sum()))
 
     def _add(
-        self, line: int, bucket: int, made: _Makers, who: Ints, plates: Ints, last: Ints
+        self, line: int, bucket: int, made: Makers, who: Ints, plates: Ints, last: Ints
     ) -> None:
         some = (plates > 0) | (last > 0)
         if not some.any():
@@ -290,7 +291,7 @@ class Book:
             minutes = minutes + self._gap(bucket, printer, release)
         self.spend(bucket, printer, minutes)
         self._used[printer] += minutes
-        self._know(line)[self.net.node[printer]] = True
+        self.knows(line)[self.net.node[printer]] = True
         if self.bounded:
             self._draw(rows)
         self._where.setdefault((line, bucket), []).append(len(self.put))
@@ -334,7 +335,8 @@ class Book:
 
     # --- score --------------------------------------------------------------------------------
 
-    def _know(self, line: int) -> Bools:
+    def knows(self, line: int) -> Bools:
+        """Return which labs make some of a line."""
         return self._knows.setdefault(line, np.zeros(self._nodes, dtype=np.bool_))
 
     def score(self, line: int, regret: Floats, weights: Weights) -> Floats:

@@ -62,6 +62,21 @@ class Network:
         can = self.most > 0
         return np.where(can, self.plate_min / np.where(can, self.most, 1) + self.piece_min, np.inf)
 
+    def makers(self, part: int) -> Makers:
+        """Return who can make a part."""
+        most = self.most[part][self.cls]
+        printer = np.flatnonzero(most > 0)
+        cls, copies = self.cls[printer], most[printer]
+        fixed, each = self.plate_min[part, cls], self.piece_min[part, cls]
+        return Makers(
+            printer=printer,
+            minutes=(fixed + each * copies) / self.speed[printer],
+            one_min=(fixed + each) / self.speed[printer],
+            pieces=copies * self.good[printer],
+            copies=copies,
+            grams=self.plate_g[part, cls] + self.piece_g[part, cls] * copies,
+        )
+
     def slot(self, at_min: float | Floats) -> Ints:
         """Return the last slot that has ended by then, within the calendars."""
         found = np.floor(np.asarray(at_min, dtype=np.float64) / SLOT_MIN + TINY).astype(np.int64)
@@ -102,6 +117,18 @@ class Network:
             good=self.good[by], busy_min=self.busy_min[by], spool_g=self.spool_g[:, by],
             km=self.km[:, by],
         ), by  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Makers:
+    """The printers [M] that can make a part, with their full plates."""
+
+    printer: Ints
+    minutes: Floats
+    one_min: Floats  # of a plate with one piece
+    pieces: Floats  # good ones of a full plate
+    copies: Ints
+    grams: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

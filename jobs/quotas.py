@@ -17,6 +17,7 @@ from jobs.capacity import by_value, by_work, free_min, shares_in_time
 from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
+from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
 from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows
 from jobs.prices import Prices, prices
 
@@ -89,6 +90,8 @@ def plan(
         if best is None or filled[0] > best[0] + TINY:
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
+    if kept is None:
+        best = _mended(best, found, weights, least)
     in_time, book, left = best
     for order in by_value(lines, found):
         for line in np.flatnonzero((lines.order == order) & (left > TINY)):
@@ -101,6 +104,24 @@ def plan(
         most_in_time=max(bound, 0.0),
         regret=found.regret(net),
     )
+
+
+def _mended(
+    best: tuple[float, Book, Floats], found: Prices, weights: Weights, least: float
+) -> tuple[float, Book, Floats]:
+    """Begin with the better of a plan and order by order, and put orders in again."""
+    rounds = rounds_for(best[1])
+    if not rounds:
+        return best
+    share, book, left = best
+    net, lines = book.net, book.lines
+    regret, turn = found.regret(net)[:, net.cls], by_value(lines, found)
+    if share < 1.0 - TINY:
+        book, left = Book(net, lines, book.ends_min), lines.pieces.copy()
+        in_kits(book, left, turn, regret, Weights(km=0.0, load=0.0, new=0.0), 0.0)
+        if share_in_time(lines, left) <= share:
+            _, book, left = best
+    return mended(book, left, turn, regret, weights, least, rounds), book, left
 
 
 def _barred_by(lines: Lines, by: Ints) -> Lines:
@@ -144,11 +165,11 @@ def _fill(
         book.level = np.inf
         asked -= before - left
     _by_due(book, left, asked, regret, weights, least)
-    _in_kits(book, left, turn, regret, weights, least)
+    in_kits(book, left, turn, regret, weights, least)
     if least > 0:
         for each in range(lines.count):
-            book.gather(each, least, regret, weights)
-    return _in_time(lines, left), book, left
+            gather(book, each, least, regret, weights)
+    return share_in_time(lines, left), book, left
 
 
 def _best_turn(
@@ -208,33 +229,17 @@ def _refill(
         for line in np.flatnonzero(lines.order == order):
             stay.hasten(int(line))
             if left[line] > TINY:
-                left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+                left[line] = insert(book, int(line), float(left[line]), regret, weights, least)
     # Twice: to make room for one may leave less for another.
     for order in [*turn, *turn]:
         for line in np.flatnonzero((lines.order == order) & (left > TINY)):
             stay.make_room(int(line), float(left[line]))
-            left[line] = _insert(book, int(line), float(left[line]), regret, weights, least)
+            left[line] = insert(book, int(line), float(left[line]), regret, weights, least)
     for order in turn:
         for line in np.flatnonzero(lines.order == order):
             stay.hasten(int(line))
     late = stay.put()
-    return _in_time(lines, left + good_of(net, lines, late)), book, left
-
-
-def _in_kits(
-    book: Book, left: Floats, turn: Ints, regret: Floats, weights: Weights, least: float
-) -> None:
-    """Put in what is left of orders, in this turn; of no part more than makes kits with the others."""
-    net, lines = book.net, book.lines
-    makers = (net.most > 0)[:, net.cls].sum(axis=1)[lines.part]
-    for order in turn:
-        mine, kits = np.flatnonzero(lines.order == order), 1.0
-        for line in mine[np.argsort(makers[mine], kind="stable")].tolist():
-            beyond = (1.0 - kits) * float(lines.pieces[line])
-            some = float(left[line]) - beyond
-            if some > TINY:
-                left[line] = beyond + _insert(book, line, some, regret, weights, least)
-            kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
+    return share_in_time(lines, left + good_of(net, lines, late)), book, left
 
 
 def _by_due(
@@ -246,7 +251,7 @@ def _by_due(
     """
     for line in _due_first(book):
         some = float(asked[line])
-        left[line] -= some - _insert(book, line, some, regret, weights, least)
+        left[line] -= some - insert(book, line, some, regret, weights, least)
 
 
 def _due_first(book: Book) -> list[int]:
@@ -255,26 +260,6 @@ def _due_first(book: Book) -> list[int]:
     makers = (net.most > 0)[:, net.cls].sum(axis=1)
     found: list[int] = np.lexsort((makers[lines.part], lines.due_min[lines.order])).tolist()
     return found
-
-
-def _insert(
-    book: Book, line: int, pieces: float, regret: Floats, weights: Weights, least: float
-) -> float:
-    if pieces <= TINY:
-        return 0.0
-    score = book.score(line, regret, weights)
-    return book.insert(line, pieces, book.bucket(line), score, least=least)
-
-
-def _in_time(lines: Lines, left: Floats) -> float:
-    """Return the weighted share of kits in time; a kit is as complete as its scarcest part."""
-    if not lines.count:
-        return 1.0
-    share = np.clip(1.0 - np.where(left > TINY, left, 0.0) / lines.pieces, 0.0, 1.0)
-    by_order = np.ones(len(lines.weight))
-    np.minimum.at(by_order, lines.order, share)
-    asked = np.bincount(lines.order, minlength=len(lines.weight)) > 0
-    return float((by_order * lines.weight)[asked].sum() / lines.weight[asked].sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

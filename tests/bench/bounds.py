@@ -62,6 +62,29 @@ def earliest_slot_min(net, pieces):
     return float(high * SLOT_MIN)
 
 
+def earliest_whole_min(net, pieces):
+    """The end of the first slot by which each part [Q] alone could be made by all, in whole plates."""
+
+    def alone(part, slot):
+        made = net.makers(part)
+        cls, printer = net.cls[made.printer], made.printer
+        room = net.opened(slot * SLOT_MIN)[printer] - net.busy_min[printer]
+        full = np.floor(room / made.minutes + 1e-6)
+        rest = (room - full * made.minutes) * net.speed[printer] - net.plate_min[part, cls]
+        some = np.floor(rest / net.piece_min[part, cls] + 1e-6)
+        copies = full * made.copies + np.clip(some, 0, made.copies - 1)
+        return float(copies @ net.good[printer])
+
+    found = 0
+    for part in np.flatnonzero(pieces > 0):
+        low, high = -1, net.open_min.shape[0] - 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if alone(part, middle) >= pieces[part] else (middle, high)
+        found = max(found, high)
+    return float(found * SLOT_MIN)
+
+
 def most_in_time(net, lines):
     """The largest weighted share of kits in time, whole plates or not; no release times."""
     work = net.work_min()

@@ -137,6 +137,8 @@ def test_after_a_drop_out_as_much_is_in_time_as_in_a_plan_from_scratch(days, see
         ("scarce", 100, 3, 1, 0.06),  # what three printers can make, beside what all can
         ("overloaded", 100, 30, 1, 0.02),  # lots that are smaller than the least
         ("overloaded", 1000, 10, 2, 0.015),  # what few can make is due last
+        ("overloaded", 10, 100, 102, 0.03),  # lots that are smaller than a plate
+        ("overloaded", 100, 10, 102, 0.011),  # who prints what early decides what has room late
     ],
 )
 def test_little_is_lost_of_what_is_possible(case, printers, orders, seed, gap):
@@ -152,6 +154,16 @@ def test_all_labs_give_about_the_same_share_of_their_time(printers, orders, seed
     found = plan(net, lines, least=10.0)
     measured = peers.measure(net, lines, found.rows)
     assert measured.in_time == pytest.approx(1.0)
+    assert measured.jain >= 0.9
+
+
+def test_a_small_network_drives_half_as_far_as_by_earliest_completion():
+    net, lines = bench_hard.an_instance_of("feasible", 300, 10, 302)
+    found = plan(net, lines, least=10.0)
+    measured = peers.measure(net, lines, found.rows)
+    assert audit_quotas(net, lines, found) == []
+    assert measured.in_time == pytest.approx(1.0)
+    assert measured.km <= 0.55 * peers.measure(net, lines, peers.ect(net, lines)).km
     assert measured.jain >= 0.9
 
 
@@ -184,6 +196,7 @@ def test_certificate_solver_and_plan_are_in_this_order(printers, orders, seed, d
     earliest = bounds.earliest_slot_min(net, pieces)
     assert quickest.earliest_min <= earliest + 1e-6
     assert earliest <= quickest.ready_min + 1e-6
+    assert bounds.earliest_whole_min(net, pieces) <= quickest.ready_min + 1e-6
     assert not [
         rule
         for rule in audit_quotas(net, quickest.lines, quickest_as_plan(quickest, net))

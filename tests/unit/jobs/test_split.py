@@ -349,7 +349,7 @@ def test_shares_and_plate_by_plate_meet_where_one_takes_over(attended):
     (last, labs, km), (more_last, more_labs, more_km) = found.values()
     assert more_labs <= labs  # no parcel more
     assert more_km <= km * 1.05
-    assert last <= more_last <= 1.25 * last  # `shares.AHEAD`
+    assert 0.9 * last <= more_last <= 1.25 * last  # `shares.AHEAD`
 
 
 def test_a_bound_knows_the_hours():

@@ -1,0 +1,205 @@
+"""Puts orders into the book in whole kits, and in another turn where that makes a better plan. Pure.
+
+Half a kit is none: of no part is more put in than makes kits with the others. In a small network it
+counts which whole plates lie beside each other, and who came first to the near printers. So a few
+orders are taken out and put in again in another turn, on other printers, as long as that makes more
+kits; where all are in time, as long as it saves kilometres and leaves the load as fair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jobs.filling import Book, Weights
+from jobs.network import TINY, Floats, Ints, Lines
+
+#: So many times at most, and so many lines times printers looked at in all; each time costs as
+#: much as some lines.
+ROUNDS, _WORK, _ALWAYS = 100, 2_000_000, 10
+#: With fewer it is not worth to begin, and after so many that were of no use not to go on.
+_FEWEST, _STALE = 10, 50
+#: Of use is what makes kilometres fewer by such a share.
+_SAVED = 0.001
+#: Fewer orders, or lines, are taken out at once; how often orders that are due together.
+_OUT, _OUT_LINES, _NEAR = 6, 9, 0.3
+#: How much more kilometres count then, and how much more than all labs one may give at first.
+_NEARER, _LEVEL = 3.0, 1.1
+#: By how much printers change places in the score.
+_SHAKEN = 0.1
+#: What they are weighed by where not all is in time: as ever, by load, or by their work alone.
+_WEIGHTS = (Weights(), Weights(km=0.0), Weights(km=0.0, load=0.0, new=0.0))
+#: Below that index of Jain every hundredth counts as much as so many hundredths of the kilometres.
+_FAIR, _UNFAIR = 0.92, 5.0
+
+
+def in_kits(
+    book: Book, left: Floats, turn: Ints, regret: Floats, weights: Weights, least: float
+) -> None:
+    """Put in what is left of orders, in this turn; of no part more than makes kits with the others."""
+    lines = book.lines
+    for order in turn:
+        mine, kits = np.flatnonzero(lines.order == order), 1.0
+        for line in mine[np.argsort(book.able[lines.part[mine]], kind="stable")].tolist():
+            beyond = (1.0 - kits) * float(lines.pieces[line])
+            some = float(left[line]) - beyond
+            if some > TINY:
+                left[line] = beyond + insert(book, line, some, regret, weights, least)
+            kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
+
+
+def insert(
+    book: Book, line: int, pieces: float, regret: Floats, weights: Weights, least: float
+) -> float:
+    """Put in so many pieces by their due date; return how many have no room."""
+    if pieces <= TINY:
+        return 0.0
+    score = book.score(line, regret, weights)
+    return book.insert(line, pieces, book.bucket(line), score, least=least)
+
+
+def gather(book: Book, line: int, least: float, regret: Floats, weights: Weights) -> None:
+    """Put what small lots (of one lab) have of a line on labs that make more of it.
+
+    A lot of fewer than `least` pieces is small.
+    """
+    lots, node = book.lots(line), book.net.node
+    small = (lots > 0) & (lots < least)
+    if not book.movable or not small.any() or not (lots >= least).any():
+        return
+    score, bucket = book.score(line, regret, weights), book.bucket(line)
+    moved = book.take_out(line, small[node])
+    left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
+    if left > TINY:
+        book.insert(line, left, bucket, score)
+
+
+def share_in_time(lines: Lines, left: Floats) -> float:
+    """Return the weighted share of kits in time; a kit is as complete as its scarcest part."""
+    if not lines.count:
+        return 1.0
+    share = 1.0 - _lack(lines, left)
+    asked = np.bincount(lines.order, minlength=len(lines.weight)) > 0
+    return float((share * lines.weight)[asked].sum() / lines.weight[asked].sum())
+
+
+def _lack(lines: Lines, left: Floats) -> Floats:
+    """Return [O], 0..1: the share of the kits of each order that has no room."""
+    found = np.zeros(len(lines.weight))
+    lack = np.clip(np.where(left > TINY, left, 0.0) / lines.pieces, 0.0, 1.0)
+    np.maximum.at(found, lines.order, lack)
+    return found
+
+
+def rounds_for(book: Book) -> int:
+    """Return how often it is worth to put orders in again; 0 where it cannot be or takes too long."""
+    rounds = _WORK // (book.net.printers * (_ALWAYS + book.lines.count) + 1)
+    some = rounds >= _FEWEST and book.movable and book.lines.count and book.net.printers
+    return min(rounds, ROUNDS) if some else 0
+
+
+def mended(
+    book: Book,
+    left: Floats,
+    turn: Ints,
+    regret: Floats,
+    weights: Weights,
+    least: float,
+    rounds: int,
+) -> float:
+    """Put orders in again in other turns, and keep what is better; return the share in time.
+
+    Args:
+        book: of a plan of which nothing was kept; changed.
+        left: [L], pieces without room; changed.
+        turn: orders, those first that are worth most for their work.
+        regret: [Q, P].
+        weights: as of the plan.
+        least: as of the plan.
+        rounds: how often.
+    """
+    lines, draw = book.lines, np.random.default_rng(0)  # the same for the same facts
+    best, cost, stale = share_in_time(lines, left), _cost(book), 0
+    for _ in range(rounds):
+        short = best < 1.0 - TINY
+        if stale >= _STALE or not (short or (weights.km and cost)):
+            break
+        before, had = book.state(), left.copy()
+        if short:
+            _more_kits(book, left, turn, regret, draw)
+        else:
+            _fewer_km(book, left, regret, weights, least, draw)
+        now, spent = share_in_time(lines, left), _cost(book)
+        more = now > best + TINY
+        stale = 0 if more or (not short and spent < cost * (1.0 - _SAVED)) else stale + 1
+        if more or (now >= best and (short or spent <= cost)):
+            best, cost = now, spent
+        else:
+            book.restore(before)
+            left[:] = had
+    return best
+
+
+def _more_kits(
+    book: Book, left: Floats, turn: Ints, regret: Floats, draw: np.random.Generator
+) -> None:
+    """Put an order that lacks some in again, with a few that make room, and then others that do."""
+    lines = book.lines
+    lack = _lack(lines, left)
+    wanted = lack * lines.weight
+    one = int(draw.choice(len(lack), p=wanted / wanted.sum()))
+    by = draw.random(len(lack))
+    if draw.random() < _NEAR:
+        by = by + np.abs(lines.due_min - lines.due_min[one])
+    some = np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
+    out = np.unique(np.append(some, one))
+    for line in np.flatnonzero(np.isin(lines.order, out)).tolist():
+        book.take_out(line)
+        left[line] = lines.pieces[line]
+    first_due = lines.due_min[out] * draw.integers(2)  # or what is worth most
+    again = out[np.lexsort((np.argsort(turn)[out], first_due))]
+    # A piece that lacks because of scrap is worth no plate of its own.
+    most = np.zeros(len(turn))
+    np.maximum.at(most, lines.order, left)
+    rest = turn[(most[turn] > 1.0) & ~np.isin(turn, out)]
+    shaken = regret + _SHAKEN * draw.random((1, book.net.printers))
+    weights = _WEIGHTS[int(draw.integers(len(_WEIGHTS)))]
+    in_kits(book, left, np.concatenate([again, rest]), shaken, weights, 0.0)
+
+
+def _fewer_km(
+    book: Book, left: Floats, regret: Floats, weights: Weights, least: float,
+    draw: np.random.Generator,
+) -> None:  # fmt: skip
+    """Put a few lines in again, by due date or as it comes.
+
+    Where load is not fair, half the time nobody at first gets much more than all labs do.
+    """
+    lines, load = book.lines, book.lab_load()
+    most = _LEVEL * float(load.mean())
+    even = _jain(load) < _FAIR and bool(draw.integers(2))
+    out = draw.permutation(lines.count)[: int(draw.integers(1, _OUT_LINES))]
+    for line in out.tolist():
+        book.take_out(line)
+        left[line] = lines.pieces[line]
+    if draw.integers(2):
+        out = out[np.argsort(lines.due_min[lines.order[out]], kind="stable")]
+    nearer = replace(weights, km=_NEARER * weights.km)
+    for level in (most, np.inf) if even else (np.inf,):
+        book.level = level
+        for line in out.tolist():
+            left[line] = insert(book, line, float(left[line]), regret, nearer, least)
+
+
+def _cost(book: Book) -> float:
+    """Return the kilometres of all pieces, more where some labs give much more of their time."""
+    net, lines, rows = book.net, book.lines, book.rows
+    good = rows.copies(net, lines) * net.good[rows.printer]
+    km = float(good @ net.km[lines.site[lines.order[rows.line]], rows.printer])
+    return km * (1.0 + _UNFAIR * max(0.0, _FAIR - _jain(book.lab_load())))
+
+
+def _jain(load: Floats) -> float:
+    """Return 1 where all labs give the same share of their time, 1 / labs where only one does."""
+    return float(load.sum() ** 2 / max(len(load) * float(load @ load), TINY))

@@ -79,6 +79,12 @@ class Feed:
             self._refresh()
             return self.version
 
+    def whole(self) -> tuple[str, object]:
+        """Look at the facts again; return the version, and the facts of `WHOLE`, for a page that shows them."""
+        with self._lock:
+            self._refresh()
+            return self.version, self._parts[WHOLE].facts
+
     def page(self, reader: Reader) -> tuple[str, dict[str, str]]:
         """Return the version and each part as HTML for this reader, as things are now."""
         with self._lock:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -70,6 +71,17 @@ class Task:
     printed: bool  # a printer makes it; else a person, by another process
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """All that the page of somebody shows."""
+
+    waits: tuple[Waiting, ...]
+    hints: tuple[Hint, ...]
+    idle: tuple[PrinterFacts, ...]
+    coming: tuple[tuple[PrinterFacts, AttemptView], ...]
+    bags: int  # at hers, and not announced
+
+
 def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
     context = here()
     db = context.ledger.reading
@@ -103,10 +115,6 @@ def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
     return tasks
 
 
-def _waits(person: Person, context: Context) -> tuple[Waiting, ...]:
-    return waiting_of(context.ledger.reading, person.role, person.node, context.now())
-
-
 def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
     db = context.ledger.reading
     silent = labs.out_of_sight(db, context.now())
@@ -126,12 +134,12 @@ def _feed() -> Feed:
     return context.streams.feed(
         ("waiting", person.role, person.node),
         lambda: {
-            WHOLE: (
-                _waits(person, context),
-                _hints(person, context),
-                _idle(person, context),
-                _coming(person, context),
-                _bags(person, context),
+            WHOLE: _Seen(
+                waits=waiting_of(context.ledger.reading, person.role, person.node, context.now()),
+                hints=_hints(person, context),
+                idle=_idle(person, context),
+                coming=_coming(person, context),
+                bags=_bags(person, context),
             )
         },
     )
@@ -143,18 +151,17 @@ def waiting() -> str | AnyResponse:
     person, context = me(), here()
     if person.node in members.not_members(context.ledger.reading):
         return redirect(url_for("newcomers.welcome"), 303)
-    version = _feed().refresh()
-    waits, hints = _waits(person, context), _hints(person, context)
-    idle = _idle(person, context)
+    version, facts = _feed().whole()
+    seen = cast("_Seen", facts)
     return render_template(
         "waiting.html",
-        tasks=_tasks(waits),
-        hints=hints,
+        tasks=_tasks(seen.waits),
+        hints=seen.hints,
         refusals=REFUSALS,
         version=version,
-        idle=idle,
-        coming=_on_the_way(_coming(person, context), context),
-        bags=_bags(person, context),
+        idle=seen.idle,
+        coming=_on_the_way(seen.coming, context),
+        bags=seen.bags,
     )
 
 

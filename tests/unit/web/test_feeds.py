@@ -43,6 +43,15 @@ def page():
 FR, EN = Reader(language="fr"), Reader(language="en")
 
 
+def test_a_page_shows_the_facts_of_the_version_that_it_names(page):
+    version, facts = page.feed.whole()
+    assert (version, facts) == (page.feed.version, "frame")
+    page.facts[WHOLE] = "another"
+    newer, facts = page.feed.whole()
+    assert (newer, facts) == (page.feed.version, "another")
+    assert newer != version
+
+
 def test_who_has_the_newest_gets_nothing(page):
     version, parts = page.feed.page(FR)
     assert parts == {"a": "<p>a 1\n</p>", "b": "<p>b 1\n</p>"}

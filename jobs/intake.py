@@ -49,6 +49,8 @@ _SMALL: Final = frozenset(
 _PIECES: Final = frozenset(
     "u unite unites piece pieces pce pcs unit units kit kits".split()  # noqa: SIM905
 )
+#: Above a table "Date" is the day on which it was written.
+_ABOVE: Mapping[str, str] = MappingProxyType({n: c for n, c in NAMES.items() if n != "date"})
 _NEEDED = ("etablissement", "contact", "quantite", "date_besoin")
 # What goes into the note, with the name under which it stands there.
 _NOTED = ("reference_externe", "finess", "adresse", "code_postal", "ville", "stock_jours",
@@ -135,7 +137,7 @@ def read(
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
     found = find_header([cells for _, cells in filled], NAMES, LOOSE)
-    told = above([cells for _, cells in filled[: found.first]], NAMES)
+    told = above([cells for _, cells in filled[: found.first]], _ABOVE)
     missing = tuple(name for name in _NEEDED if name not in {*found.columns, *told})
     unknown = tuple(n for n, c in zip(found.names, found.columns, strict=True) if n and not c)
     lines: list[Line] = []

@@ -221,6 +221,15 @@ def test_what_stands_above_the_header_holds_for_every_line():
     ]
 
 
+def test_the_day_of_a_list_is_not_the_day_by_which_it_is_needed():
+    rows = [
+        ("Date :", "12/04/2020"),
+        ("Établissement", "Contact", "Tél.", "Désignation", "Qté"),
+        LINE[:5],
+    ]
+    assert read(rows, DESIGNS, TODAY, "fr").missing == ("date_besoin",)
+
+
 def test_as_above_is_what_stands_above():
     again = ('"', "idem", "Id.", "visor frame", "30", "12/04/2020")
     lines = read([HEADER, LINE, again], DESIGNS, TODAY, "fr").lines

@@ -24,9 +24,13 @@ class OpenJob:
     seconds: float
     due: date
     created_at: datetime
-    #: It is of the last pieces of its order: each printer gets one plate of them at a time, and who
-    #: is done first takes the next.
-    tail: bool = False
+    #: The share of its part of the order that nobody has begun or made, 0..1.
+    left: float = 1.0
+
+    @property
+    def tail(self) -> bool:
+        """Whether it is of the last pieces: each printer gets one plate of them at a time."""
+        return self.left <= TAIL
 
 
 #: So much of an order that is neither made nor begun is its tail.
@@ -114,13 +118,14 @@ def next_offers(
     """Return the jobs to offer now, each to the printer that its plan names.
 
     A printer gets at least one attempt and then more while the look-ahead is not full; by due
-    date, then age, then id. Of the tail of an order it gets one plate, when it has no other.
+    date, then the part that is further behind, then age and id. Of the tail
+    of an order it gets one plate, when it has no other: who is done first takes the next.
     """
     known = tuple(loads)
     ahead = {(load.node, load.printer): load.live_s for load in known}
     week_s = {load.node: load.week_left_s for load in known}
     chosen = []
-    for job in sorted(jobs, key=lambda j: (j.due, j.created_at, j.job)):
+    for job in sorted(jobs, key=lambda j: (j.due, -j.left, j.created_at, j.job)):
         key = (job.node, job.printer)
         if key not in ahead:
             continue

@@ -83,7 +83,10 @@ def spread(ledger: Ledger, now: datetime, hub: tuple[float, float] | None = None
     if not idle or restoring.unheard(db):
         return 0
     fleet = {(each.node, each.printer): each for each in planning.printers_of(db, hub, now)}
-    beds = [_bed(db, fleet[row["node"], row["id"]], now) for row in idle]
+    printers = [fleet[row["node"], row["id"]] for row in idle]
+    beds = [_bed(db, each, now) for each in printers if _is_open(each, now)][:AT_ONCE]
+    if not beds:
+        return 0
     waiting = _waiting(db, fleet, now)
     chosen = to_spread(waiting, beds, now)
     if not chosen:
@@ -174,6 +177,11 @@ def _dissolve_for(
     )  # fmt: skip
 
 
+def _is_open(printer: FleetPrinter, now: datetime) -> bool:
+    local = now + timedelta(minutes=printer.utc_offset_min)
+    return hours.is_open(printer.week, local)
+
+
 def _bed(db: sqlite3.Connection, printer: FleetPrinter, now: datetime) -> FreeBed:
     return FreeBed(
         node=printer.node, printer=printer.printer, material=printer.material or "",
@@ -185,8 +193,8 @@ def _bed(db: sqlite3.Connection, printer: FleetPrinter, now: datetime) -> FreeBe
 
 _LIVE = cells.quoted(LIVE)
 
-#: Some printers that could begin now and have nothing, of labs that take offers by themselves. One
-#: that was looked after rests, unless it was offered something since. Others come with the next look.
+#: The printers that could begin now and have nothing, of labs that take offers by themselves. One
+#: that was looked after rests, unless it was offered something since. In another order at each look.
 _IDLE = f"""
 select p.node, p.id from printer p join node n on n.id = p.node
 where n.online and not n.paused and not n.asks and n.standing = '{Standing.CONFIRMED}'
@@ -200,7 +208,7 @@ where n.online and not n.paused and not n.asks and n.standing = '{Standing.CONFI
   and e.subject = p.node || '/' || p.id and e.at > :rest and e.at <= :now
   and not exists (select 1 from attempt a where a.node = p.node and a.printer = p.id
    and a.created_at >= e.at))
-order by random() limit {AT_ONCE}
+order by random()
 """
 
 #: What every printer has, in the order in which it makes it. What stays: of an order that is

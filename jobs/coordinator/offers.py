@@ -14,7 +14,6 @@ import msgspec
 
 from jobs.assign import (
     LOOK_AHEAD_S,
-    TAIL,
     HeldJob,
     OpenJob,
     PrinterLoad,
@@ -76,7 +75,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     if restoring.unheard(db):
         return 0
     rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
-    tails = _tails(db, rows.values())
+    left = _left(db, rows.values())
     jobs = [
         OpenJob(
             job=row["id"],
@@ -85,7 +84,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             seconds=row["seconds"],
             due=cells.day(row["due"]),
             created_at=cells.moment(row["created_at"]),
-            tail=(row["order_id"], row["part_id"]) in tails,
+            left=left[row["order_id"], row["part_id"]],
         )
         for row in rows.values()
     ]
@@ -127,18 +126,17 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     return sum(map(len, by_node.values()))
 
 
-def _tails(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> set[tuple[str, str]]:
-    """Return the parts of orders of which no more than a tail is in none's hands yet."""
+def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str, str], float]:
+    """Return of parts of orders the share, 0..1, that is in nobody's hands yet."""
     left: Counter[tuple[str, str]] = Counter()
     for row in rows:
         left[row["order_id"], row["part_id"]] += row["pieces"]
-    found = set()
+    found = {}
     for line, pieces in left.items():
         ordered, deficit = db.execute(
             "select pieces, deficit from line where order_id = ? and part_id = ?", line
         ).fetchone()
-        if pieces + deficit <= TAIL * ordered:
-            found.add(line)
+        found[line] = (pieces + deficit) / ordered
     return found
 
 

@@ -95,6 +95,7 @@ class Job:
     created: datetime
     at: Machine
     state: AttemptState | None = None
+    offered: int = 0  # the how manieth offer
     waits: WaitingJob | None = None  # as it was last read, in its present state
 
 

@@ -18,9 +18,9 @@ from jobs.assign import (
     to_take_back,
 )
 from jobs.claims import FreeBed, WaitingJob, last_ones, to_spread, would_be_late
-from jobs.coordinator.claims import AT_ONCE, SPREAD_REST
+from jobs.coordinator.claims import SPREAD_REST
 from jobs.fleet import Need
-from jobs.hours import earliest_start
+from jobs.hours import earliest_start, is_open
 from jobs.lifecycle import AttemptState
 from jobs.split import split
 from tests.bench.fate import MADE, NOW, Job
@@ -43,6 +43,7 @@ class Network:
         self.open = Counter({(o, part): kits for o, (kits, _) in orders.items() for part in MADE})
         self.good, self.in_time = defaultdict(int), defaultdict(int)
         self.parcels, self.nodes, self.km, self.plans = set(), set(), 0.0, 0
+        self.offers = 0
         self.unoffered, self.tails = Counter(), set()  # pieces in jobs that nobody was offered
 
     # --- giving work out ------------------------------------------------------------------------
@@ -135,7 +136,8 @@ class Network:
     def offer(self, now):
         """Attempts reach eight hours ahead."""
         left = self.open + self.unoffered
-        tails = {line for line, n in left.items() if n <= TAIL * self.orders[line[0]][0]}
+        share = {line: left[line] / self.orders[line[0]][0] for line in self.open}
+        tails = {line for line, n in share.items() if n <= TAIL}
         jobs, loads = [], []
         for m in self.machines:
             # Who has the same as at the last look would be offered the same: nothing more.
@@ -149,7 +151,7 @@ class Network:
             jobs += [
                 OpenJob(
                     job=j.id, node=m.facts.node, printer=m.facts.printer, seconds=j.seconds,
-                    due=j.due, created_at=j.created, tail=(j.order, j.part) in tails,
+                    due=j.due, created_at=j.created, left=share[j.order, j.part],
                 )
                 for j in m.queue() if j.state is None
             ]  # fmt: skip
@@ -158,14 +160,20 @@ class Network:
             m = self.by_key[chosen.node, chosen.printer]
             job = m.jobs[chosen.job]
             job.state, m.rests_until = AttemptState.OFFERED, NOW
+            self.offers += 1
+            job.offered = self.offers
             self.unoffered[job.order, job.part] -= job.copies
 
     def spread(self, now):
-        """Free plates for idle printers, as `jobs.coordinator.claims.spread` reads them."""
+        """Free plates for idle printers, as `jobs.coordinator.claims.spread` reads them.
+
+        It looks at fifty four times a minute: at all, in one of our steps.
+        """
         idle = [
             m for m in self.machines
             if not m.jobs and m.gone_since(now) is None and m.spool_g > 0
             and m.rests_until <= now and now >= m.busy + timedelta(seconds=m.clear_s)
+            and is_open(m.facts.week, now)
         ]  # fmt: skip
         if not idle:
             return
@@ -176,7 +184,7 @@ class Network:
                 not_for_it={(o, part) for o in self.orders for part in MADE if not m.most[part]},
                 km=m.facts.km,
             )
-            for m in self.luck.permutation(idle)[:AT_ONCE]
+            for m in idle
         ]  # fmt: skip
         for bed, job in to_spread(self.queues(now), beds, now):
             self.by_key[bed.node, bed.printer].rests_until = now + SPREAD_REST
@@ -266,10 +274,11 @@ class Network:
     def start(self, m, now):
         if self.way == "pull" and not m.jobs:
             self.pull(m, now)
-        mine = m.queue()
-        if self.way == "hybrid":
-            mine = (j for j in mine if j.state is AttemptState.OFFERED)
-        job = next(iter(mine), None)
+        if self.way == "hybrid":  # as labs do: in the order in which they were offered
+            held = (j for j in m.jobs.values() if j.state is AttemptState.OFFERED)
+            job = min(held, key=lambda j: j.offered, default=None)
+        else:
+            job = next(iter(m.queue()), None)
         if job is None or job.grams > m.spool_g:
             return
         if earliest_start(m.facts.week, now, job.seconds) != now:

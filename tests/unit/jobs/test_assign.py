@@ -37,12 +37,18 @@ def test_a_plate_longer_than_the_look_ahead_is_offered_to_an_idle_printer():
 
 
 def test_of_a_tail_each_printer_gets_one_plate_at_a_time():
-    tail = [replace(a_job(f"t{n}"), tail=True) for n in range(3)]
+    tail = [replace(a_job(f"t{n}"), left=0.05) for n in range(3)]
     assert chosen(tail, [a_load()]) == ["t0"]
     assert chosen(tail, [a_load(live_s=60.0)]) == []
     later = a_job("later", due=date(2026, 12, 9))
     assert chosen([*tail, later], [a_load()]) == ["t0"]  # nothing slips in before it
     assert chosen([*tail, a_job("sooner", due=date(2026, 11, 30))], [a_load()]) == ["sooner"]
+
+
+def test_of_one_day_the_part_that_is_further_behind_goes_first():
+    ahead, behind = replace(a_job("ahead"), left=0.3), replace(a_job("behind"), left=0.6)
+    later = replace(a_job("later", due=date(2026, 12, 9)), left=0.9)
+    assert chosen([later, ahead, behind], [a_load()]) == ["behind", "ahead", "later"]
 
 
 def test_what_is_due_first_goes_first_in_any_order():

@@ -4,11 +4,11 @@ Pure and deterministic: the same facts give the same plan, in whatever order the
 Where there are few plates each goes, by due date, to the printer with the lowest cost: when it would
 be printed, what comes out bad there, and what the way and a parcel more are worth; one that can
 still be in time goes before any that cannot. Within an order the part that is furthest behind comes
-next, full plates before part plates. Where there are many, each printer first gets its share of all
-orders together (`jobs.shares`), laid out by its own clock (`jobs.clocks`), and only what is left is
-placed plate by plate. Where not all fits, only what makes whole kits is placed. What cannot be placed
-comes back as a shortfall with the reasons, and every printer gets a row that says what it got, or why
-nothing.
+next, full plates before part plates. Where there are many for a wide network, each printer first gets
+its share of all orders together (`jobs.shares`), laid out by its own clock (`jobs.clocks`), and only
+what is left is placed plate by plate. Where not all fits, only what makes whole kits is placed. What
+cannot be placed comes back as a shortfall with the reasons, and every printer gets a row that says what
+it got, or why nothing.
 
 Leaves whether a printer can make a part at all to `jobs.fleet`, the moment to offer to
 `jobs.assign`, and nesting to `designs.packing`.
@@ -33,6 +33,8 @@ from jobs.shares import Fits, arrays, shares
 
 #: Up to so many plates are weighed one by one against each other.
 FEW_PLATES = 500
+#: And up to so many where each printer gets more than some: all labs have a parcel of every order then.
+STILL_FEW, MANY_EACH = 5000, 20
 
 _Queue = list[tuple[bool, float, str, str]]  # a heap of (late, cost in s, node, printer)
 
@@ -42,7 +44,7 @@ def split(
     fleet: Iterable[FleetPrinter],
     fits: Fits,
     now: datetime,
-    few_plates: int = FEW_PLATES,
+    few_plates: int | None = None,
     *,
     told: bool = True,
 ) -> Plan:
@@ -54,7 +56,8 @@ def split(
         fits: by (mesh_sha256, node, printer); a printer without an entry was not measured and
             gets nothing of that part.
         now: aware UTC.
-        few_plates: with more than that, printers get shares of all orders together first.
+        few_plates: with more than that, printers get shares of all orders together first; None: with
+            more than `FEW_PLATES`, or `STILL_FEW` where printers get more than `MANY_EACH` each.
         told: whether to say why too: rows of all printers, and what nobody could beat.
     """
     fleet = tuple(fleet)
@@ -63,7 +66,10 @@ def split(
     heap = _Heap(clocks)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
-    many = _plates_at_least(ordered, fits) > few_plates
+    plates = _plates_at_least(ordered, fits)
+    if few_plates is None:
+        few_plates = STILL_FEW if plates > MANY_EACH * len(fleet) else FEW_PLATES
+    many = plates > few_plates
     able = fleet if printed and (many or told) else ()
     given = arrays(printed, able, fits, now, clocks.free)
     runs: dict[Line, list[Run]] = {(need.order_id, need.part_id): [] for need in ordered}

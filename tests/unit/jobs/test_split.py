@@ -331,6 +331,16 @@ def test_who_would_only_be_later_can_be_left_out():
     assert [row.node for row in told.rows(other_than=ReasonCode.LATER)] == ["lab-a", "lab-c"]
 
 
+@pytest.mark.parametrize(("printers", "weighed"), [(20, True), (40, False)])
+def test_in_a_small_network_more_plates_are_weighed_one_by_one(printers, weighed):
+    fleet = [a_printer(f"lab-{n:02}", grams=9e9, km=10.0 * n) for n in range(printers)]
+    fits = fits_for(fleet, a_fit())
+    needs = [a_need(pieces=1200, due=date(2026, 12, 24))]  # 600 plates
+    plan = split(needs, fleet, fits, NOW)
+    assert plan == split(needs, fleet, fits, NOW, 600 if weighed else 500)
+    assert plan != split(needs, fleet, fits, NOW, 500 if weighed else 600)
+
+
 @pytest.mark.parametrize("attended", ["00:00-24:00", "08:00-20:00"])
 def test_shares_and_plate_by_plate_meet_where_one_takes_over(attended):
     fleet = [

@@ -97,7 +97,9 @@ class Flight:
 
         M110 counts from when it is done. Where it came twice, only the second's answer may be the last.
         """
-        return self.begins or (bool(self._lines) and self.first == 1 and self._lines[0].asks)
+        if not self._lines or (oldest := self._lines[0]).number > 1:
+            return False
+        return oldest.asks or oldest.number == 0
 
     @property
     def heats(self) -> bool:

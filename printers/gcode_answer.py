@@ -97,14 +97,14 @@ class Answer:
     cap: tuple[str, bool] | None = None
 
 
-_PLAIN_OK = Answer(kind=Kind.OK, oks=1)
+PLAIN_OK = Answer(kind=Kind.OK, oks=1)
 _NOTHING = Answer(kind=Kind.NOTHING)
 
 
 def read_answer(raw: bytes) -> Answer:
     """Return what a line says; never raises, whatever it holds."""
     if raw == b"ok":
-        return _PLAIN_OK
+        return PLAIN_OK
     line = raw.replace(b"\0", b"").strip()
     if not line:
         return _NOTHING

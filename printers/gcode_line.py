@@ -140,7 +140,7 @@ class Numbered:
         """Return how many bytes a kept line has, or that of the next command, at most; 0: there is none."""
         if number in self._lines:
             return len(self._lines[number])
-        return 0 if command is None else len(b"N%d %s*255\n" % (number, command))
+        return 0 if command is None else len(command) + len(str(number)) + len(b"N *255\n")
 
     def __contains__(self, number: int) -> bool:
         return number in self._lines

@@ -243,7 +243,7 @@ class GcodeLink(Said):
             # number, and does the rest: of a question that does no harm.
             if self._streaming and not self._urgent and self._send == self._lines.next:
                 self._ask()
-        elif now_s >= self._question_at():
+        elif now_s >= self.silent_s + _SILENCE_S and now_s >= self._question_at():
             self._questions += 1
             self._ask()
 

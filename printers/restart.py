@@ -40,6 +40,8 @@ class Restart:
 
     def send(self, number: int, command: bytes) -> None:
         """Take a command that goes out."""
+        if command.startswith(b"G"):
+            return
         found = _SETS.match(command)
         if found is not None:
             target = _TARGET.search(found.group(2))
@@ -48,7 +50,7 @@ class Restart:
                 self._bed = _Heater(heats, number)
             else:
                 self._nozzle = _Heater(heats and not _OTHER_TOOL.search(found.group(2)), number)
-        elif command[:1] not in (b"G", b"M"):  # another tool, or a macro that does what it likes
+        elif not command.startswith(b"M"):  # another tool, or a macro that does what it likes
             self._nozzle, self._bed = _Heater(), _Heater()
 
     def cools(self, told: Temperatures, first: int) -> bool:

@@ -36,6 +36,9 @@ _HEIGHT_MM = 0.5
 _GRAMS = (0.7, 1.4)
 #: Filament of nearly all printers; only where a slicer does not say what its parts weigh.
 _FILAMENT_MM = 1.75
+#: What a slicer may say that a file weighs, in parts of that: filament of 2.85 mm is 2.7 times as heavy.
+_SLICERS_GRAMS = (0.3, 4.0)
+_LONGEST_S = 30 * 86400.0
 _MOST_NAME = 80
 
 _NOT_TEXT = {
@@ -76,15 +79,13 @@ def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
         key = sha256_of(gcode)
         facts = check_slice(gcode, plate.preset, plate.material)
         told = figures_in(gcode)
-        grams = told.grams or _weight_g(facts, plate.material)
+        grams, seconds = _figures(facts, told, plate)
         _compare(facts, grams, plate, sure=sure)
         there = kept(folder, key)
         if there is not None:
             return there
         named = f"{OWN_SLICE}, {told.slicer}"[:_MOST_NAME] if told.slicer else OWN_SLICE
-        figures = Figures(
-            sha256=key, seconds=told.seconds or plate.seconds, grams=grams, layers=0, slicer=named
-        )
+        figures = Figures(sha256=key, seconds=seconds, grams=grams, layers=0, slicer=named)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
             copy = Path(work) / "plate.gcode"
@@ -121,9 +122,18 @@ def _refuse_other_kinds(gcode: Path) -> None:
             raise GcodeRefusedError(0, why)
 
 
-def _weight_g(facts: GcodeFacts, code: str) -> float:
+def _figures(facts: GcodeFacts, told: GcodeFigures, plate: OwnPlate) -> tuple[float, float]:
+    """Return grams and seconds: the slicer's where they can be, else of the moves and the estimate.
+
+    A slicer knows its filament's width and density; the moves show whether it speaks of this file.
+    """
     volume_mm3 = max(0.0, facts.extruded_mm) * math.pi * _FILAMENT_MM**2 / 4
-    return volume_mm3 / 1000 * material(code).density_g_cm3
+    grams = volume_mm3 / 1000 * material(plate.material).density_g_cm3
+    least, most = (grams * each for each in _SLICERS_GRAMS)
+    if told.grams is not None and least <= told.grams <= most:
+        grams = told.grams
+    seconds = told.seconds if told.seconds is not None else plate.seconds
+    return grams, seconds if seconds <= _LONGEST_S else plate.seconds
 
 
 def _compare(facts: GcodeFacts, grams: float, plate: OwnPlate, *, sure: bool) -> None:

@@ -31,6 +31,11 @@ SENTENCES = (
         " one, do not confirm: somebody else has used its code."
     ),
     _("%(node)s was revoked already: %(reason)s."),
+    _(
+        "The coordination team has not let this node in yet: once it has compared the fingerprint, run"
+        " the same command again."
+    ),
+    _("This lab has %(count)s accounts already, which is as many as may be."),
     _("%(node)s does not belong to the network any more."),
     _("Login %(number)s is not the next of %(node)s: it has %(has)s. Try again."),
     _("%(node)s is %(standing)s: only a confirmed node can be asked."),

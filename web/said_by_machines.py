@@ -127,7 +127,10 @@ SENTENCES = (
     _("its camera is at another address than OctoPrint's"),
     _("Its picture is being fetched already: look again in a moment."),
     # of Spoolman
-    _("it asks for a login, which fabnet has not"),
+    _(
+        "it asks for a login, or does not take this key: make an API key there that may write, and name"
+        " its file in node.toml as spoolman_key_file"
+    ),
     _("it has no spool %(number)s; is the number in node.toml right?"),
     _("something answers there, but not as Spoolman does: %(what)s"),
     _("%(spool)s is archived; is another one in the printer?"),

@@ -12,7 +12,7 @@ from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
 
 NAME = "fabnet-abcdefghjk-a1"
-WAIT_S = 20
+WAIT_S = 60
 
 
 class Rig:
@@ -336,7 +336,7 @@ def faulty(tmp_path, *options):
     ],
     ids=["corrupted lines", "lost oks", "extra oks", "all of them"],
 )
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_bad_line_changes_nothing_of_what_is_executed(tmp_path, options):
     sim, driver = faulty(tmp_path, *options)
     path = a_file(tmp_path, lines=1500)

@@ -65,7 +65,7 @@ class HookServer:
         self._thread.join()
         self._server.server_close()
 
-    def wait(self, count=1, seconds=40):
+    def wait(self, count=1, seconds=100):
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.posts) >= count, seconds)
         return self.posts

@@ -97,7 +97,7 @@ class LoneNode:
         return subprocess.run(
             [sys.executable, "-m", "fabnet", "node", command, *map(str, arguments),
              "--config", str(self.file)],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def do(self, command: str, *arguments: object) -> dict:

@@ -85,7 +85,7 @@ class MailServer:
             self._arrived.notify_all()
         return "250 OK"
 
-    def wait(self, count=1, seconds=40):
+    def wait(self, count=1, seconds=100):
         """Return the letters once there are so many, as messages."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.letters) >= count, seconds), self.letters

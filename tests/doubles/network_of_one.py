@@ -27,7 +27,7 @@ def a_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> object:
+def until(true: Callable[[], object], seconds: float = 100.0) -> object:
     """Wait until something is true; return it."""
     end = time.monotonic() + seconds
     while not (found := true()):
@@ -54,7 +54,7 @@ class Coordinator:
     def fabnet(self, *words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "fabnet", *words, "--config", str(self.file)],
-            capture_output=True, text=True, cwd=ROOT, timeout=60, check=False,
+            capture_output=True, text=True, cwd=ROOT, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -77,7 +77,7 @@ class Coordinator:
         """End it; with SIGKILL its broker is left behind, as by a crash, and ended here."""
         if self._child is not None:
             os.kill(self._child.pid, how)
-            self._child.wait(30)
+            self._child.wait(60)
             self._child = None
 
     def ledger(self) -> Ledger:
@@ -100,11 +100,11 @@ class Browser:
         self._session.headers["Accept-Language"] = "en"
 
     def get(self, path: str) -> requests.Response:
-        return self._session.get(self._url + path, timeout=10)
+        return self._session.get(self._url + path, timeout=60)
 
     def send(self, path: str, at: str = "", **fields: str) -> requests.Response:
         """Send the form of the page `at` to `path`."""
         hidden = re.findall(
             r'type="hidden" name="(\w+)" value="([^"]*)"', self.get(at or path).text
         )
-        return self._session.post(self._url + path, data=dict(hidden) | fields, timeout=10)
+        return self._session.post(self._url + path, data=dict(hidden) | fields, timeout=60)

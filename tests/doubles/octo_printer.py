@@ -37,7 +37,7 @@ class OctoPrinter(OctoPrint):
     def ask(self, method: str, path: str, **kwargs: object) -> requests.Response:
         """Do as OctoPrint's own page does."""
         answer = requests.request(
-            method, self.url + path, headers={"X-Api-Key": self.key}, timeout=10, **kwargs
+            method, self.url + path, headers={"X-Api-Key": self.key}, timeout=60, **kwargs
         )
         assert answer.ok, answer.text
         return answer
@@ -54,7 +54,7 @@ class OctoPrinter(OctoPrint):
     def job(self) -> dict:
         return self.ask("GET", "/api/job").json()
 
-    def wait_for_state(self, state: str, seconds: float = 15) -> None:
+    def wait_for_state(self, state: str, seconds: float = 60) -> None:
         until = time.monotonic() + seconds
         while self.job()["state"] != state:
             assert time.monotonic() < until, f"it is {self.job()}"

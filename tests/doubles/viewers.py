@@ -33,7 +33,7 @@ class Viewer:
         self.sock = socket.socket()
         if buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.sock.settimeout(10)
+        self.sock.settimeout(60)
         self.sock.connect(address)
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname=address[0])
@@ -137,10 +137,10 @@ class Viewer:
 def sign_in(url, login, password, *, verify=True):
     """Sign in; return a session, and its cookie for `Viewer`."""
     session = anybody(verify)
-    page = session.get(f"{url}/sign-in", timeout=10).text
+    page = session.get(f"{url}/sign-in", timeout=60).text
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
     form = {"csrf_token": token, "login": login, "password": password}
-    answer = session.post(f"{url}/sign-in", form, allow_redirects=False, timeout=10)
+    answer = session.post(f"{url}/sign-in", form, allow_redirects=False, timeout=60)
     assert answer.status_code == 303, answer.status_code
     return session, cookie_of(session)
 

@@ -196,7 +196,7 @@ def open_page(chromium, site):
         context = chromium.new_context(
             viewport={"width": width, "height": 740}, locale="fr-FR", base_url=site.url, **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

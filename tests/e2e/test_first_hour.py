@@ -196,7 +196,7 @@ def ordered(ledger, network, kits):
     return order_id
 
 
-@pytest.mark.timeout(240)  # two people, a slicer, and a browser that waits for both
+@pytest.mark.timeout(600)  # two people, a slicer, and a browser that waits for both
 def test_from_the_invitation_to_the_first_bag(phone, network, ledger):
     steward, awa, lea = phone(1280), phone(), phone()
     sign_in(steward)

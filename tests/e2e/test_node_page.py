@@ -42,7 +42,7 @@ def phone(chromium, served):
     context = chromium.new_context(
         viewport={"width": 360, "height": 740}, locale="fr-FR", base_url=served
     )  # fmt: skip
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto("/")
     yield page

@@ -50,7 +50,7 @@ class Owner:
         return subprocess.run(
             [sys.executable, "-m", "fabnet", "node", command, *map(str, arguments),
              "--config", str(self._file), "--json"],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def do(self, command, *arguments):

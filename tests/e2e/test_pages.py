@@ -156,7 +156,7 @@ def not_by_keyboard(page):
     return page.evaluate("[...[...missed.values()].map(([html]) => html), ...unseen]")
 
 
-@pytest.mark.timeout(240)  # forty pages, each read by axe
+@pytest.mark.timeout(600)  # forty pages, each read by axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_a_telephone(open_page, address, scheme):
     found = []

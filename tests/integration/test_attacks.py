@@ -215,7 +215,7 @@ def test_a_node_whose_name_a_stranger_used_is_not_deaf_for_longer_than_a_half_op
     coordinator = Peer(a_target(broker.url), LOGINS[0])
     try:
         before.start()
-        assert isinstance(before.events.get(timeout=5), Connected)
+        assert isinstance(before.events.get(timeout=60), Connected)
         proxy.silent = True
         Peer(a_target(broker.url), None, client_id="lab-a").close()
         node.start()
@@ -279,9 +279,9 @@ def test_disconnected_is_told_when_the_login_is_taken_away(tmp_path):
     )  # fmt: skip
     try:
         link.start()
-        assert isinstance(link.events.get(timeout=5), Connected)
+        assert isinstance(link.events.get(timeout=60), Connected)
         broker.set_users({user: LINES[user] for user in USERS[:2]})
-        assert isinstance(link.events.get(timeout=5), Disconnected)
+        assert isinstance(link.events.get(timeout=60), Disconnected)
         assert "refused" in link.events.get(timeout=10).reason
     finally:
         link.stop()

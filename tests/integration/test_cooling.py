@@ -45,13 +45,13 @@ def hot(tmp_path, request):
     node.start()
     node.do("ready", "p1")
     node.do("start", REF)
-    wait_for(lambda: targets(printer) == (200.0, 60.0), 30, "heating")
+    wait_for(lambda: targets(printer) == (200.0, 60.0), 100, "heating")
     yield node, printer
     node.stop()
     printer.kill()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("hot", "journal"),
     [(4000.0, "kept"), (4000.0, "lost"), (10.0, "kept")],
@@ -74,7 +74,7 @@ def test_a_hot_printer_is_cooled_soon_after_its_node_is_back(hot, journal, recor
     if journal == "kept":
         assert len(view["plates"]) == 1
         wait_for(
-            lambda: node.do("status")["plates"][0]["state"] == "interrupted", 30, "interruption"
+            lambda: node.do("status")["plates"][0]["state"] == "interrupted", 100, "interruption"
         )
         assert node.do("status")["plates"][0]["countable"]
         begun = [event for event in printer.events() if event.event == "begin"]

@@ -34,7 +34,7 @@ def machine(tmp_path, lone):
                 program.chmod(program.stat().st_mode | stat.S_IXUSR)
         return subprocess.run(
             [sys.executable, "-m", "fabnet", "node", command, str(lone.file), *arguments],
-            capture_output=True, text=True, input=said, timeout=60, check=False,
+            capture_output=True, text=True, input=said, timeout=120, check=False,
             env={**os.environ, "PATH": str(programs), "XDG_CONFIG_HOME": str(tmp_path / "config"),
                  "XDG_RUNTIME_DIR": str(tmp_path)},
         )  # fmt: skip

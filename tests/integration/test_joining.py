@@ -82,10 +82,10 @@ class Coordinator:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "fabnet", "serve", self.file], stdout=log, stderr=log
             )
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while time.monotonic() < until:
             with contextlib.suppress(requests.RequestException, OSError):
-                if requests.get(f"{self.url}/healthz", verify=self.ca, timeout=2).ok:
+                if requests.get(f"{self.url}/healthz", verify=self.ca, timeout=10).ok:
                     return
             threading.Event().wait(0.1)
         pytest.fail(self.log.read_text())
@@ -353,7 +353,7 @@ def test_a_running_node_changes_its_password_when_the_steward_asks(coordinator, 
     assert "Traceback" not in told
 
 
-def wait_for(found, seconds=20):
+def wait_for(found, seconds=100):
     until = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < until

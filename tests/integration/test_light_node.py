@@ -95,7 +95,7 @@ def test_what_is_imported_is_installed(extra, modules):
     assert wanted - COMES_ALONG - {"fabnet"} <= asked_for(extra)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_four_printers_and_a_print_fit_into_80_mb(tmp_path):
     sims = []
     for name in ("a", "b", "c", "d"):

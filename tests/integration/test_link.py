@@ -215,7 +215,7 @@ def test_a_broker_that_speaks_nonsense_costs_a_connection_and_not_the_thread(lin
     server = BrokenBroker(words)
     try:
         node = connect(links, server.port)
-        assert wait_for(lambda: server.logins >= 2, 10)
+        assert wait_for(lambda: server.logins >= 2, 60)
         hear(node, Disconnected)
         node.stop()
     finally:
@@ -229,7 +229,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_left(links, sche
     server = BrokenBroker(b"", answer=b"")
     try:
         node = connect(links, server.port, scheme=scheme)
-        assert wait_for(lambda: server.logins >= 2, 30)
+        assert wait_for(lambda: server.logins >= 2, 60)
         assert not node.up
         node.stop()
     finally:
@@ -316,7 +316,7 @@ def test_a_full_inbound_queue_is_said_and_the_link_stays(broker, links, caplog):
     node.events._most = 3
     for n in range(10):
         speaking.publish(COMMANDS, b"%d" % n, qos=1)
-    assert wait_for(lambda: node.events.dropped == 7, 5)
+    assert wait_for(lambda: node.events.dropped == 7, 60)
     assert [r for r in caplog.records if "messages are dropped" in r.message]
     assert node.up
     assert heard(node, 0.1) == [b"0", b"1", b"2"]

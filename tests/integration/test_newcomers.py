@@ -373,7 +373,7 @@ def test_from_the_invitation_to_a_counted_lot_over_kill_9(coordinator, tmp_path)
         found = views.attempts_of(ledger.reading, placed.order_id)
         return next((a for a in found if a.state is AttemptState.PRINTING), None)
 
-    plate = until(printing, 90)
+    plate = until(printing)
     gcode = awa.get(f"/attempts/{plate.ref}/gcode")
     assert gcode.ok
     assert b"G1 " in gcode.content

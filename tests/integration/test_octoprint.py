@@ -28,7 +28,7 @@ from printers.octoprint_driver import OctoPrintDriver
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.tcp_proxy import TcpProxy
 
-WAIT_S = 20
+WAIT_S = 60
 NAMES = (f"fabnet-{n:010d}-a1" for n in range(1000))
 
 
@@ -406,9 +406,9 @@ def test_an_octoprint_that_was_restarted_tells_again(octo, driver, long_plate, n
     never_asked(monkeypatch)
     driver.poll(2.5)
     octo.print_by_hand("theirs.gcode", moves(100_000))
-    until(driver, lambda status: status.state is PrinterState.PRINTING, 3)
+    until(driver, lambda status: status.state is PrinterState.PRINTING, 20)
     octo.ask("POST", "/api/job", json={"command": "cancel"})
-    until(driver, lambda status: status.state is PrinterState.IDLE, 3)
+    until(driver, lambda status: status.state is PrinterState.IDLE, 20)
 
 
 def through(octo, path):

@@ -73,7 +73,7 @@ def test_pip_installs_it_and_its_command_runs(tmp_path):
     code = "import web, fabnet.cli; print(web.__file__, flush=True); fabnet.cli.main()"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, "node", "--help"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(into)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

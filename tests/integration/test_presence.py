@@ -136,7 +136,7 @@ def test_a_pulled_cable_is_noticed_within_one_and_a_half_keepalives_and_six_seco
     keepalive_s = 2
     coordinator, light = start(["lab-a", "lab-b"], keepalive_s=keepalive_s, spread_s=0.1)
     coordinator.start()
-    assert light.turn_until(lambda: light.synced == 2, 30) is not None
+    assert light.turn_until(lambda: light.synced == 2, 100) is not None
     assert coordinator.online() == ["lab-a", "lab-b"]
     light.stall(["lab-b"])
     seconds = light.turn_until(lambda: coordinator.online() == ["lab-a"], 60)
@@ -156,12 +156,12 @@ def test_many_dead_nodes_do_not_slow_a_live_one(start):
         light.nodes[name].deaf = name in deaf
         light.nodes[name].back_s = float("inf")
     coordinator.start()
-    assert light.turn_until(lambda: light.nodes["live"].synced_s is not None, 30) is not None
+    assert light.turn_until(lambda: light.nodes["live"].synced_s is not None, 100) is not None
     alone = [round_trip_s(light, "live") for _ in range(15)]
     alone_down = [command_trip_s(coordinator, light, "live") for _ in range(15)]
     for name in deaf:
         light.nodes[name].back_s = 0.0
-    assert light.turn_until(lambda: len(coordinator.online()) == 28, 30) is not None
+    assert light.turn_until(lambda: len(coordinator.online()) == 28, 100) is not None
     began = time.monotonic()
     beside = [round_trip_s(light, "live") for _ in range(15)]
     beside_down = [command_trip_s(coordinator, light, "live") for _ in range(15)]
@@ -188,7 +188,7 @@ def test_a_thousand_nodes_come_back_after_the_coordinator_and_its_broker_were_ki
     assert came_s is not None, f"only {light.synced} nodes are there"
     births = {name: node.births for name, node in light.nodes.items()}
     coordinator.kill()
-    assert light.turn_until(lambda: light.synced == 0, 30) is not None
+    assert light.turn_until(lambda: light.synced == 0, 100) is not None
     coordinator.start()
     slowest = 0.0
     began = time.monotonic()

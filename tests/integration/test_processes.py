@@ -234,7 +234,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
         found = views.attempts_of(ledger.reading, order_id)
         return next((a for a in found if (a.node, a.state) == (node, AttemptState.PRINTING)), None)
 
-    sewn = until(lambda: working("chez-lea"), 60)
+    sewn = until(lambda: working("chez-lea"))
     assert (sewn.part_id, sewn.pieces, sewn.seconds) == ("pouch", 3, 2700.0)
     page = lea.get(f"/harvest/{sewn.ref}").text
     assert "To be made: Couture" in page
@@ -247,7 +247,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
     for path in ("/fleet", "/labs/chez-lea", "/beds/chez-lea/machine-1", "/waiting"):
         assert lea.get(path).status_code == 200, path
     lea.send(f"/harvest/{sewn.ref}", good="3", scrap="0")
-    plate = until(lambda: working("chez-awa"), 90)
+    plate = until(lambda: working("chez-awa"))
     awa.send(f"/harvest/{plate.ref}", good=str(plate.pieces), scrap="0")
     books = {line.part_id: line.books for line in views.order_view(ledger.reading, order_id).lines}
     assert books["pouch"].waiting == 3

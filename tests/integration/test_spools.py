@@ -57,7 +57,7 @@ def closed(made):
     made.clear()
 
 
-def until(node, done, seconds=20):
+def until(node, done, seconds=100):
     """Let the node's loop go round until something holds, without the pause after a failure."""
     end_s = time.monotonic() + seconds
     while not done():

@@ -98,7 +98,7 @@ def told(world, server, **changes):
         service.stop()
 
 
-def until(holds, seconds=40):
+def until(holds, seconds=100):
     waits = threading.Event()
     for _ in range(seconds * 20):
         if holds():

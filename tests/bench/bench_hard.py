@@ -73,10 +73,10 @@ def random_instance(seed):
     return replace(net, busy_min=busy), replace(lines, release_min=release, barred=barred)
 
 
-def audited(count):
-    """Return how many findings there are in so many random plans."""
+def audited(count, first=0):
+    """Return how many findings there are in so many random plans, from a seed on."""
     found = 0
-    for seed in range(count):
+    for seed in range(first, first + count):
         net, lines = random_instance(seed)
         found += len(audit_quotas(net, lines, plan(net, lines, least=float(seed % 2 * 10))))
     return found
@@ -88,6 +88,7 @@ def main(argv=None):
     parser.add_argument("--orders", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--audits", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first audit")
     args = parser.parse_args(argv)
     rows = [
         judged(case, args.printers, args.orders, seed)
@@ -98,7 +99,7 @@ def main(argv=None):
         "parts": len(PARTS),
         "rows": rows,
         "audits": args.audits,
-        "findings": audited(args.audits),
+        "findings": audited(args.audits, args.first),
     }
     print(json.dumps(result), flush=True)
     return result

@@ -14,8 +14,10 @@ from jobs.hours import (
     WEEK_MIN,
     by_day,
     earliest_start,
+    ends_of,
     fits,
     in_week_s,
+    is_open,
     parse,
     plates_from,
     write,
@@ -192,3 +194,27 @@ def test_a_plate_of_no_time_may_start_as_a_window_ends():
     assert earliest_start(week, closing, 0.0) == closing
     assert plates_from(week, closing, 0.0) == 1
     assert plates_from(week, closing - timedelta(hours=2), 1800.0) == 3
+
+
+@given(
+    st.sampled_from(
+        ["08:00-20:00", "Sun 20:00-24:00, Mon 00:00-06:00", "22:00-06:00", "00:00-24:00"]
+    ),
+    st.integers(0, WEEK_MIN - 1),
+    st.lists(st.integers(1, 8 * 60).map(lambda minutes: 60.0 * minutes), max_size=30),
+)
+def test_a_queue_ends_as_its_plates_do_one_by_one(hours, minute, lengths_s):
+    week, monday = parse(hours), MONDAY
+    free, ends = monday + timedelta(minutes=minute), []
+    for seconds in lengths_s:
+        start = earliest_start(week, free, seconds)
+        free = (free if start is None else start) + timedelta(seconds=seconds)
+        ends.append((free - monday) / timedelta(minutes=1))
+    assert ends_of(week, minute, lengths_s) == pytest.approx(ends)
+
+
+def test_no_plate_starts_where_nobody_is():
+    week, monday = parse("Mon-Fri 08:00-20:00"), MONDAY
+    found = [hour for hour in range(24) if is_open(week, monday + timedelta(hours=hour))]
+    assert found == list(range(8, 20))
+    assert not is_open(week, monday + timedelta(days=5, hours=9))

@@ -93,7 +93,7 @@ class Coordinator:
     def stop(self):
         self.ledger.close()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def invite(self, lab="Atelier Nord"):
         token = enrolment.invite(self.ledger, lab, "steward", now())
@@ -347,7 +347,7 @@ def test_a_running_node_changes_its_password_when_the_steward_asks(coordinator, 
         wait_for(lambda: not next_of(tmp_path / "lab" / "mqtt.password").exists())
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
     told = (tmp_path / "log").read_text()
     assert (tmp_path / "lab" / "mqtt.password").read_text().strip() not in told
     assert "Traceback" not in told

@@ -74,7 +74,7 @@ def test_a_node_that_runs_is_stopped_first_and_starts_no_more(lone):
     lone.start()
     answer = leave(lone, "--yes", "--force")
     assert answer.returncode == 0, answer.stderr
-    assert lone._child.wait(10) == 0
+    assert lone._child.wait(60) == 0
     assert [path.name for path in lone.folder.iterdir()] == ["log"]  # the test's own
 
 
@@ -129,7 +129,7 @@ def test_the_coordinator_is_told_by_the_node_itself(tmp_path):
         answer = fabnet("node", "leave", file, "--yes", seconds=100)
         assert answer.returncode == 0, answer.stderr
         assert "stay undone" not in answer.stderr
-        assert node.wait(20) == 0
+        assert node.wait(60) == 0
         assert not folder.exists()
         after = members.member(ledger.reading, "nord")
         assert (after.standing, after.standing_by) == (Standing.REVOKED, "nord")
@@ -137,4 +137,4 @@ def test_the_coordinator_is_told_by_the_node_itself(tmp_path):
         assert members.logins(ledger.reading) == {}
     finally:
         coordinator.process.terminate()
-        coordinator.process.wait(20)
+        coordinator.process.wait(60)

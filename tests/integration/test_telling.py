@@ -391,7 +391,7 @@ def serve(people, server, tmp_path):
     for child in children:
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
-        child.wait(20)
+        child.wait(60)
 
 
 @pytest.mark.parametrize("moment", ["before the server takes it", "after the server has taken it"])
@@ -421,7 +421,7 @@ def test_killed_between_saved_and_sent_the_letter_arrives(people, server, serve,
     assert seen[0] == seen[1], "whoever got both can tell that they are one"
     assert len(server.letters) == count
     again.send_signal(signal.SIGTERM)
-    assert again.wait(30) == 0
+    assert again.wait(60) == 0
 
 
 # --- webhooks

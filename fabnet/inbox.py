@@ -27,7 +27,7 @@ from jobs import plausible
 from jobs.coordinator import attempts, nodes, restoring
 from jobs.errors import JobError
 from jobs.ledger import streams
-from jobs.ledger.store import Ledger
+from jobs.ledger.store import Ledger, is_machines
 from jobs.ledger.streams import Acked, Arrival, Reading
 from jobs.live import Live
 from jobs.messages import Telemetry, Up, decode_up
@@ -50,24 +50,6 @@ _ACKS_A_S = 2500
 #: Bytes of a message that raises, for the log.
 _LOGGED = 300
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
-#: SQLite's results that tell of a disk, of memory or of another writer: a message that meets them
-#: is as good as any other, and comes again.
-_MACHINE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
 
 
 def gather(events: Inlet, timeout_s: float) -> list[LinkEvent]:
@@ -156,7 +138,7 @@ class Inbox:
             return self._together(messages, now)
         except Exception as error:
             # Whatever it is, one message must not block all others for ever.
-            if _is_machines(error):
+            if is_machines(error):
                 raise
         taken = Taken()
         for message in messages:
@@ -189,20 +171,12 @@ class Inbox:
             try:
                 return self._together([message], now, spoilt)
             except Exception as error:
-                if _is_machines(error):
+                if is_machines(error):
                     raise
                 topic, payload = message
                 _log.exception("a message on %s cannot be taken: %s", topic, payload[:_LOGGED])
                 spoilt = f"{type(error).__name__}: {error}"
         return Taken()
-
-
-def _is_machines(error: Exception) -> bool:
-    """Whether the machine failed and not the message."""
-    if not isinstance(error, sqlite3.Error):
-        return isinstance(error, MemoryError)
-    # Extended results keep the primary one in their low byte.
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _MACHINE
 
 
 class _Enrolled:

@@ -177,10 +177,11 @@ class Grants:
             if not claim.holds(now_s):
                 del self._claims[ref]
             return False
-        self._claims[ref] = found
         left = timedelta(seconds=claim.sent_s + grant.ttl_s - now_s)
         kept = Kept(at=now, until=now + left, until_s=claim.sent_s + grant.ttl_s, boot=self._boot)
         self._journal.keep_grant(db, ref, kept)
+        # Last: what cannot be written must not start anything.
+        self._claims[ref] = found
         return True
 
     def forget(self, db: sqlite3.Connection) -> None:

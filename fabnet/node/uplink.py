@@ -20,6 +20,7 @@ from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
 from jobs.ledger import streams
+from jobs.ledger.store import is_machines
 from jobs.ledger.streams import Acked, Arrival
 from jobs.messages import Down, MessageError, Sync, Telemetry, decode_down
 
@@ -192,10 +193,11 @@ class Uplink:
 
         Raises:
             WireError: it is of a run of the coordinator that is over.
+            sqlite3.Error: the disk or the file fails; nothing was applied or acknowledged.
         """
         if message.epoch < self._journal.epoch:
             raise WireError(f"its epoch {message.epoch} is over; {self._journal.epoch} has begun")
-        after: list[Callable[[], None]] = []
+        after: After = []
         with self._journal.transaction() as db:
             if message.epoch > self._journal.epoch:
                 self._journal.set_epoch(db, message.epoch)
@@ -208,21 +210,43 @@ class Uplink:
             if arrival is Arrival.BEHIND:
                 self._went_back(db)
             if arrival in (Arrival.APPLY, Arrival.NEW_STREAM):
-                try:
-                    command = decode_down(message.t, bytes(message.d))
-                except MessageError as error:
-                    streams.dead_letter(
-                        db, COORDINATOR, message.s, message.n, message.t, bytes(message.d),
-                        str(error), clock.now(),
-                    )  # fmt: skip
-                else:
-                    after = self._apply(db, command)
+                after = self._apply_or_keep(db, message)
         if arrival in (Arrival.APPLY, Arrival.NEW_STREAM, Arrival.DUPLICATE):
             read = streams.cursor_of(self._journal.reading, COORDINATOR)
             ack = wire.write(wire.Ack(stream=read.stream, n=read.n, id=read.id))
             self._link.publish(wire.topic(self._node, Channel.NODE_ACK), ack, qos=0)
         for act in after:
             act()
+
+    def _apply_or_keep(self, db: sqlite3.Connection, message: wire.Envelope) -> After:
+        """Apply the next command; keep aside, and pass, one that cannot be applied.
+
+        Of that one nothing is left to do, and nothing that it wrote stays.
+
+        Raises:
+            sqlite3.Error: the disk or the file fails. The cursor stays, and the command comes again.
+        """
+        body = bytes(message.d)
+        db.execute("savepoint command")
+        try:
+            after = self._apply(db, decode_down(message.t, body))
+        except Exception as error:
+            # Whatever it is, one command must not block all others for ever.
+            if is_machines(error):
+                raise
+            _log.exception("command %s %s cannot be applied", message.n, message.t)
+            db.execute("rollback to command")
+            why = (
+                str(error)
+                if isinstance(error, MessageError)
+                else f"{type(error).__name__}: {error}"
+            )
+            streams.dead_letter(
+                db, COORDINATOR, message.s, message.n, message.t, body, why, clock.now()
+            )
+            after = []
+        db.execute("release command")
+        return after
 
     def _may_begin(self, message: wire.Envelope) -> bool:
         """Whether a stream may follow the one that is being read: a late word of an earlier may not."""

@@ -34,6 +34,24 @@ _LOG_MOST_BYTES, _LOG_SOON_S = 256 << 20, 10.0
 #: So long nobody writes before and after it.
 _STILL_S = 0.5
 _PAUSE = threading.Event()  # never set
+#: SQLite's results that tell of a disk, of memory or of another writer: a message that meets them
+#: is as good as any other, and comes again.
+_MACHINE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 def connect(path: Path) -> Database:
@@ -95,6 +113,14 @@ def counted(
         mark.raise_to(number)
         for heard in listeners:
             heard()
+
+
+def is_machines(error: Exception) -> bool:
+    """Whether the machine failed and not the message."""
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, MemoryError)
+    # Extended results keep the primary one in their low byte.
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _MACHINE
 
 
 class _Log:

@@ -403,6 +403,50 @@ def test_a_poison_message_is_kept_aside_and_blocks_nobody(node):
     assert node.state() is AttemptState.TAKEN
 
 
+def test_a_command_that_raises_leaves_nothing_behind_and_blocks_nobody(node):
+    second = AttemptRef(job="bbbbbbbbbb", number=1)
+    node.journal.reading.execute(
+        "create trigger bug before insert on attempt when new.job = 'bbbbbbbbbb'"
+        " begin select raise(abort, 'a bug'); end"
+    )
+    both = Offer(attempts=(*an_offer().attempts, *an_offer(second).attempts))
+    node.hears(both)
+    assert node.journal.entry(REF) is None
+    assert node.said() == []
+    kept = node.journal.reading.execute("select n, type, error from dead_letter").fetchall()
+    assert [tuple(row) for row in kept] == [(1, "offer", "IntegrityError: a bug")]
+    node.hears(an_offer())
+    assert node.state() is AttemptState.TAKEN
+
+
+def test_a_grant_that_cannot_be_applied_starts_nothing(node):
+    node.hears(an_offer())
+    node.prepared()
+    node.hears(PrinterReady(printer="p1"))
+    nonce = node.ready()
+    node.journal.reading.execute(
+        "create trigger bug before update of granted_at on attempt"
+        " begin select raise(abort, 'a bug'); end"
+    )
+    node.hears(Grant(attempt=REF, nonce=nonce, ttl_s=600))
+    node.journal.reading.execute("drop trigger bug")
+    node.agent._grants.work()
+    assert node.commands() == []
+    assert not node.journal.entry(REF).intent
+
+
+def test_a_full_disk_is_no_commands_fault_and_it_comes_again(node):
+    db = node.journal.reading
+    most = db.execute("pragma max_page_count").fetchone()[0]
+    db.execute("pragma max_page_count = 1")  # as many as there are
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        node.hears(an_offer(part="frame" * 10_000))
+    assert db.execute("select count(*) from dead_letter").fetchone()[0] == 0
+    db.execute(f"pragma max_page_count = {most}")
+    node.hears(an_offer(), n=1)
+    assert node.state() is AttemptState.TAKEN
+
+
 def test_every_connection_begins_with_a_sync_of_what_is_held(node):
     node.hears(an_offer())
     node.said()

@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
+from jobs.lots import Share
 from jobs.model import Reason
 from jobs.planned import Run, Stand, plates_by
-from jobs.shares import Fits, Share
+from jobs.shares import Fits
 
 Key = tuple[str, str]  # node, printer
 Line = tuple[str, str]  # order, part

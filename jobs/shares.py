@@ -19,13 +19,12 @@ from designs.model import PRINTED
 from jobs.certificate import earliest_min
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import Week
+from jobs.lots import LEAST_LOT, Share, gathered
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
 from jobs.prices import prices
 from jobs.quotas import Quotas, plan
 from jobs.weeks import Kind, Weeks, longer_by
 
-#: A lab makes at least so many pieces of a part, where that costs nobody's due date.
-LEAST_LOT = 10.0
 #: Where there is time, work is to be done after so many times what the whole network would need
 #: for it: soon, and yet without a parcel from everyone. Tried in this order, until all is in time.
 AHEAD = (1.25, 1.6, math.inf)
@@ -33,30 +32,6 @@ _ROUNDS = 4
 
 Fits = Mapping[tuple[str, str, str], Fit]  # by (mesh_sha256, node, printer)
 _Part = tuple[str, tuple[str, ...]]  # mesh and allowed materials
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Plates of one need that one printer makes one after another."""
-
-    order_id: str
-    part_id: str
-    node: str
-    printer: str
-    plates: tuple[tuple[int, int], ...]  # (copies, how many plates), one after another
-    in_time: bool  # there is time for all that is asked: a plate that comes late here need not
-
-    @property
-    def pieces(self) -> int:
-        """All its pieces."""
-        return sum(copies * times for copies, times in self.plates)
-
-    def with_more(self, pieces: int) -> Share:
-        """Return it with so many pieces more, on plates as full as they are."""
-        full = self.plates[0][0]
-        plates, last = divmod(self.pieces + pieces, full)
-        runs = ((full, plates), (last, 1))
-        return replace(self, plates=tuple(run for run in runs if all(run)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,7 +246,10 @@ def shares(given: Arrays) -> list[Share]:
         if not found.missing.any():
             in_time = found.in_time >= 1.0 - TINY
             read = _read(given, needs, lines, found.rows, in_time=in_time)
-            return _gathered(given, read) if in_time else read
+            if not in_time:
+                return read
+            spools_g = {(p.node, p.printer): p.grams for p in given.printers}
+            return gathered(read, _grams_of(given), spools_g)
         needs = _whole_kits(needs, np.floor(lines.pieces - found.missing + TINY))
         if not needs:
             return []
@@ -348,38 +326,8 @@ def _read(
     return found
 
 
-def _gathered(given: Arrays, found: list[Share]) -> list[Share]:
-    """Put what small lots have of a part on the lab that makes most of it, where a spool holds it.
-
-    The early day that was planned for leaves rests which the real one need not. Where it should make
-    anything late, the clock leaves that out, and it is placed plate by plate.
-    """
-    spare_g = {(p.node, p.printer): p.grams for p in given.printers}
-    grams = _grams_of(given)
-    of_line: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for n, share in enumerate(found):
-        of_line.setdefault((share.order_id, share.part_id), {}).setdefault(share.node, []).append(n)
-        spare_g[share.node, share.printer] -= grams(share, share.pieces)
-    gone: set[int] = set()
-    for labs in of_line.values():
-        lots = sorted((sum(found[n].pieces for n in mine), lab) for lab, mine in labs.items())
-        for pieces, lab in lots[:-1]:
-            if pieces >= LEAST_LOT:
-                break
-            # The largest lot first; of a lab the printer with most of it.
-            for n in sorted(labs[lots[-1][1]], key=lambda n: (-found[n].pieces, n)):
-                to = found[n]
-                more_g = grams(to, pieces)
-                if more_g <= spare_g[to.node, to.printer]:
-                    spare_g[to.node, to.printer] -= more_g
-                    found[n] = to.with_more(pieces)
-                    gone.update(labs[lab])
-                    break
-    return [share for n, share in enumerate(found) if n not in gone]
-
-
 def _grams_of(given: Arrays) -> Callable[[Share, int], float]:
-    """Return what tells the filament of so many pieces of a share."""
+    """Return what tells the filament of so many pieces of a share, in grams."""
     part = {(n.order_id, n.part_id): int(given.lines.part[k]) for k, n in enumerate(given.needs)}
     cls = {(p.node, p.printer): int(given.net.cls[k]) for k, p in enumerate(given.printers)}
     piece_g = given.net.piece_g

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jobs import plan_audit
 from jobs.chances import good_share, mean_good
 from jobs.fleet import Fit, FleetPrinter, Need
-from jobs.shares import LEAST_LOT, arrays, shares
+from jobs.lots import LEAST_LOT
+from jobs.shares import arrays, shares
 from jobs.split import split
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -104,6 +105,15 @@ def test_shares_give_no_lab_a_small_lot_where_all_is_in_time(goods, pieces):
     for run in split(needs, fleet, fits(fleet), NOW, 0).runs:
         found[run.order_id, run.node] = found.get((run.order_id, run.node), 0) + run.pieces
     assert min(found.values()) >= LEAST_LOT
+
+
+def test_small_lots_are_put_together_and_not_all_on_one_lab():
+    fleet = [a_printer(f"lab-{n:03}", km=50.0) for n in range(100)]
+    need = a_need(500, date(2027, 2, 1))
+    lots = given_to(split([need], fleet, fits(fleet), NOW, 0))
+    assert sum(lots.values()) == 500
+    assert min(lots.values()) >= LEAST_LOT
+    assert max(lots.values()) < 3 * LEAST_LOT
 
 
 def test_who_has_made_little_is_taken_to_be_as_all_others():

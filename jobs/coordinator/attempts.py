@@ -16,6 +16,7 @@ from jobs.coordinator import harvests, nodes, restoring, telling
 from jobs.coordinator.moves import move
 from jobs.errors import RefusedError
 from jobs.ledger import figures, streams, views
+from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, keep_spool, ran_s, tell
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import ENDED_UNSTARTED, LIVE, AttemptEvent, AttemptState, advance
@@ -171,14 +172,10 @@ def _sync(db: sqlite3.Connection, node: str, message: Sync, now: datetime) -> No
     """Answer that the link carries, and name what the node holds and the ledger does not."""
     if streams.is_lost_on(db, node, message.in_stream):
         restoring.speak_anew(db, node, now)
-    live = {
-        (row["job_id"], row["number"])
-        for row in db.execute("select job_id, number, state from attempt where node = ?", (node,))
-        if row["state"] in LIVE or row["state"] == AttemptState.WRITTEN_OFF
-    }
-    unknown = tuple(
-        held.attempt
-        for held in message.attempts
-        if (held.attempt.job, held.attempt.number) not in live
+    states = quoted(LIVE | {AttemptState.WRITTEN_OFF})
+    rows = db.execute(
+        f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
     )
+    live = {AttemptRef(job=row[0], number=row[1]) for row in rows}
+    unknown = tuple(held.attempt for held in message.attempts if held.attempt not in live)
     tell(db, node, Synced(unknown=unknown), now)

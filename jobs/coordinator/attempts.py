@@ -159,6 +159,8 @@ def _ready(
 def _report(db: sqlite3.Connection, node: str, message: Report, now: datetime) -> None:
     found = _own(db, node, message.attempt)
     state = move(db, found, _EVENTS[message.state], now, message.reason)
+    if message.state is not ReportState.RETURNED:
+        nodes.holds(db, found.ref)
     if message.spool:
         keep_spool(db, found.ref, message.spool)
     if state in _WRONG and state is not found.state:
@@ -178,4 +180,7 @@ def _sync(db: sqlite3.Connection, node: str, message: Sync, now: datetime) -> No
     )
     live = {AttemptRef(job=row[0], number=row[1]) for row in rows}
     unknown = tuple(held.attempt for held in message.attempts if held.attempt not in live)
+    for held in message.attempts:
+        if held.attempt in live:
+            nodes.holds(db, held.attempt)
     tell(db, node, Synced(unknown=unknown), now)

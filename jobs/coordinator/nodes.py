@@ -324,17 +324,35 @@ def printer_ready(ledger: Ledger, node: str, printer: str, by: str, now: datetim
             raise RefusedError(
                 f"Count the parts of {on_bed[0]}-a{on_bed[1]} first: they are on this bed."
             )
-        given_up = db.execute(
-            "select job_id, number from attempt where node = ? and printer = ? and state = ?",
-            (node, printer, AttemptState.WRITTEN_OFF),
-        ).fetchall()
-        for job, number in given_up:
-            # Nobody waits for its count, and the node must not either.
-            ref = AttemptRef(job=job, number=number)
-            tell(db, node, Withdraw(attempt=ref, reason="written off, and its bed is clear"), now)
+        _let_go(db, node, printer, now)
         db.execute("update printer set clear = 1 where node = ? and id = ?", (node, printer))
         tell(db, node, PrinterReady(printer=printer), now)
         event(db, "", "bed-cleared", by, f"{node}/{printer}", now)
+
+
+def _let_go(db: sqlite3.Connection, node: str, printer: str, now: datetime) -> None:
+    """Nobody waits for the count of what was written off on a printer, and its node must not either."""
+    given_up = db.execute(
+        "select a.job_id, a.number from attempt a join write_off w using (job_id, number)"
+        " where a.node = ? and a.state = ? and a.printer = ? and w.cleared_at is null",
+        (node, AttemptState.WRITTEN_OFF, printer),
+    ).fetchall()
+    for job, number in given_up:
+        ref = AttemptRef(job=job, number=number)
+        tell(db, node, Withdraw(attempt=ref, reason="written off, and its bed is clear"), now)
+        db.execute(
+            "update write_off set cleared_at = ? where job_id = ? and number = ?",
+            (now.isoformat(), job, number),
+        )
+
+
+def holds(db: sqlite3.Connection, ref: AttemptRef) -> None:
+    """A node speaks of an attempt: if it was written off, it is withdrawn when its bed is clear."""
+    db.execute(
+        "update write_off set cleared_at = null where job_id = ? and number = ?"
+        " and cleared_at is not null",
+        (ref.job, ref.number),
+    )
 
 
 def request_cancel(

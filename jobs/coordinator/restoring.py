@@ -14,7 +14,7 @@ import logging
 import sqlite3
 from datetime import datetime
 
-from jobs.coordinator import harvests
+from jobs.coordinator import harvests, nodes
 from jobs.coordinator.moves import move
 from jobs.errors import JobError, NotFoundError
 from jobs.joining import Standing
@@ -196,6 +196,8 @@ def _book(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) -
 def _catch_up(db: sqlite3.Connection, found: AttemptView, kept: KeptAttempt, now: datetime) -> None:
     """Bring the ledger's state of an attempt to where its node says it stands."""
     counted = kept.state is _S.HARVESTED
+    if not counted and _may_have_begun(kept):
+        nodes.holds(db, found.ref)
     if found.state in ENDED_UNSTARTED:
         if _may_have_begun(kept):
             _count_when_it_comes(db, found.ref, found.pieces, now)

@@ -308,6 +308,28 @@ def test_a_bed_with_parts_on_it_is_not_cleared_without_counting(world):
     assert PrinterReady(printer=PRINTER) in world.told()
 
 
+def test_a_cleared_bed_withdraws_what_its_node_may_still_hold_and_nothing_twice(world):
+    _, refs = printed(world, kits=4)
+    for ref in refs:
+        harvests.write_off(world.ledger, ref, "silent", "steward", world.now)
+    world.told()
+
+    def withdrawn():
+        nodes.printer_ready(world.ledger, NODE, PRINTER, "maker", world.now)
+        return [m.attempt for m in world.told() if isinstance(m, Withdraw)]
+
+    assert withdrawn() == refs
+    assert withdrawn() == []
+    # It printed on, and has ended since.
+    world.report(refs[0], ReportState.PRINTED)
+    assert withdrawn() == [refs[0]]
+    # Its journal was put back, and it holds one of them again.
+    held = HeldAttempt(attempt=refs[1], state=AttemptState.INTERRUPTED)
+    world.says(Sync(attempts=(held,), in_stream="", in_cursor=0))
+    assert withdrawn() == [refs[1]]
+    assert withdrawn() == []
+
+
 def test_a_node_that_forgot_everything_is_asked_to_look(world):
     order_id, (granted, taken, *_) = offered(world)
     world.take(granted)

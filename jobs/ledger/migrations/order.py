@@ -34,6 +34,7 @@ from jobs.ledger.migrations import (
     m037_complaint_lots,
     m037_lot_photos,
     m039_listed,
+    m050_given_up,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -64,6 +65,7 @@ LEDGER = (
     m037_complaint_lots,
     m037_lot_photos,
     m039_listed,
+    m050_given_up,
 )
 
 

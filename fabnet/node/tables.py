@@ -97,6 +97,18 @@ def m005_telling(db: Database) -> None:
     )
 
 
+@journal_migrations()
+def m049_indexes(db: Database) -> None:
+    """What each round asks for, without a look at all that was ever printed."""
+    run_script(
+        db,
+        """
+        create index attempt_by_state on attempt(state);
+        create index attempt_by_intent on attempt(intent_at) where intent_at is not null;
+        """,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One attempt as the journal holds it."""

@@ -447,6 +447,24 @@ def test_a_full_disk_is_no_commands_fault_and_it_comes_again(node):
     assert node.state() is AttemptState.TAKEN
 
 
+def test_a_round_looks_at_no_plate_that_is_over(tmp_path):
+    node = Node(tmp_path, weekly_h=40.0)
+    node.hears(an_offer())
+    node.prepared()
+    node.hears(PrinterReady(printer="p1"))
+    asked: set[str] = set()
+    db = node.journal.reading
+    db.set_trace_callback(asked.add)
+    node.agent._preparer.start_next()
+    assert node.ready() is not None
+    db.set_trace_callback(None)
+    of_attempts = [sql for sql in asked if sql.startswith("select") and "from attempt" in sql]
+    assert len(of_attempts) >= 3
+    ways = {row["detail"] for sql in of_attempts for row in db.execute(f"explain query plan {sql}")}
+    assert not [way for way in ways if "SCAN attempt" in way and "USING INDEX" not in way]
+    node.journal.close()
+
+
 def test_every_connection_begins_with_a_sync_of_what_is_held(node):
     node.hears(an_offer())
     node.said()

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _KEY = re.compile("[0-9a-f]{64}")
 #: The folder of slices that the owner has brought, in the node's `data_dir`.
 OWN_SLICES = "own-slices"
-_FETCH_AGAIN_S = 5.0
+_AGAIN_S = 5.0
 _WAITING = frozenset({AttemptState.TAKEN, AttemptState.PREPARING})
 
 
@@ -141,13 +141,20 @@ class Preparer:
         except FileFetchError as error:
             if error.again:
                 _log.warning("%s: %s; trying again", ref, error)
-                self._not_before[ref] = clock.boottime_s() + _FETCH_AGAIN_S
+                self._rest(ref)
                 return
             self._decline(ref, str(error))
         except PrinterError as error:
             self._decline(ref, str(error))
+        except Exception:  # noqa: BLE001
+            # A full disk, or a bug: no word on the plate, and nothing that a second would mend.
+            _log.exception("%s cannot be prepared; trying again", ref)
+            self._rest(ref)
         else:
             self._keep(ref, made)
+
+    def _rest(self, ref: AttemptRef) -> None:
+        self._not_before[ref] = clock.boottime_s() + _AGAIN_S
 
     def _keep(self, ref: AttemptRef, made: Slice) -> None:
         with self._journal.transaction() as db:

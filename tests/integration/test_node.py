@@ -496,6 +496,18 @@ def test_a_plate_that_cannot_be_fetched_is_tried_again_and_not_declined(node):
     assert node.agent._preparer._not_before[REF] > clock.boottime_s()
 
 
+def test_a_plate_that_fails_as_nobody_foresaw_rests_before_it_is_tried_again(node):
+    (node.folder / "files" / ("f" * 64)).mkdir(parents=True)  # no file: a disk that fails
+    node.hears(an_offer())
+    node.agent._preparer.start_next()
+    _, future = node.agent._preparer._preparing
+    assert isinstance(future.exception(timeout=20), OSError)
+    node.agent._preparer.take_done()
+    assert node.state() is AttemptState.PREPARING
+    node.agent._preparer.start_next()
+    assert node.agent._preparer._preparing is None
+
+
 def test_stopping_is_prompt(tmp_path):
     node = Node(tmp_path)
     stop = threading.Event()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import logging
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fabnet.config import CoordinatorConfig, TlsFiles
+from fabnet.durable import write_whole
 from fabnet.errors import ConfigError
 from jobs.joining import NO_CERTIFICATE, PUBLIC_CERTIFICATE, is_loopback, pin_of
 
@@ -194,7 +194,7 @@ def _authority(folder: Path, now: datetime) -> tuple[ec.EllipticCurvePrivateKey,
     )
     _write_key(key_file, key)
     # Last: an authority without its certificate is made again.
-    _write(file, made.public_bytes(serialization.Encoding.PEM))
+    write_whole(file, made.public_bytes(serialization.Encoding.PEM))
     _log.info("made the network's own certificate authority in %s", folder)
     return key, made
 
@@ -254,7 +254,7 @@ def _make_certificate(
     # A crash between the two leaves a pair that does not fit, which `_good` finds.
     _write_key(Path(files.key), key)
     pem = made.public_bytes(serialization.Encoding.PEM)
-    _write(Path(files.certificate), pem + authority.public_bytes(serialization.Encoding.PEM))
+    write_whole(Path(files.certificate), pem + authority.public_bytes(serialization.Encoding.PEM))
     _log.info("made a certificate for %s", ", ".join(names))
 
 
@@ -277,7 +277,7 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(
+    write_whole(
         path,
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -285,14 +285,3 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
             serialization.NoEncryption(),
         ),
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a whole file or none, readable by its owner only."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.touch(mode=0o600)
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
 import secrets
 import ssl
 import threading
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fabnet import clock
 from fabnet.broker import login_of
 from fabnet.config import NodeConfig
+from fabnet.durable import write_whole
 from fabnet.errors import JoinError
 from jobs.joining import (
     NO_CERTIFICATE,
@@ -78,17 +78,6 @@ class Joined:
     config: Path  # the node's configuration file
     fingerprint: str
     was_there: bool  # this folder had joined before; its configuration is as it was
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a whole file or none, readable by its owner only; it is on the disk afterwards."""
-    fresh = path.with_name(path.name + ".part")
-    fresh.touch(mode=0o600)
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def make_secrets(folder: Path) -> tuple[Ed25519PrivateKey, str]:
@@ -355,8 +344,7 @@ def open_account(config: NodeConfig, login: str, password: str, now: datetime) -
     Raises:
         JoinError: one sentence with what to do.
     """
-    body = msgspec.json.encode(NewAccount(login=login, password=password))
-    path = "/api/account"
+    path, body = "/api/account", msgspec.json.encode(NewAccount(login=login, password=password))
     headers = signed(config.id, read_key(Path(config.key_file)), signed_post(path, body))
     coordinator = _coordinator(config, now)
     answer = coordinator.ask("POST", path, body, headers)
@@ -382,17 +370,15 @@ def rotate(config: NodeConfig, now: datetime) -> LoginState:
     Raises:
         JoinError: one sentence with what to do; the old password still works.
     """
-    path = Path(config.password_file)
-    fresh = next_of(path)
+    path, fresh = Path(config.password_file), next_of(Path(config.password_file))
     try:
         if not fresh.exists():
             write_whole(fresh, secrets.token_urlsafe(32) + "\n")
         password = fresh.read_text(encoding="utf-8").strip()
         number = standing(config, now).number + 1
         body = msgspec.json.encode(NewLogin(number=number, login=login_of(password)))
-        headers = signed(
-            config.id, read_key(Path(config.key_file)), signed_post("/api/login", body)
-        )
+        said = signed_post("/api/login", body)
+        headers = signed(config.id, read_key(Path(config.key_file)), said)
         answer = _coordinator(config, now).post("/api/login", body, LoginState, headers)
         fresh.replace(path)
     except OSError as error:

@@ -22,6 +22,7 @@ from fabnet.alone import held_alone
 from fabnet.authority import reach
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig, machine_id
+from fabnet.durable import write_whole
 from fabnet.enrolment import import_logins
 from fabnet.errors import BrokerError, FabnetError, PortTakenError
 from fabnet.exchange import Exchange
@@ -229,11 +230,9 @@ class Service:
     def _secret(self) -> bytes:
         """Return the key of sessions and tokens, made at the first start."""
         path = self._folder / "web.key"
-        if not path.exists():
-            fresh = path.with_suffix(".new")
-            fresh.touch(mode=0o600)
-            fresh.write_bytes(secrets.token_bytes(32))
-            fresh.replace(path)
+        # An empty one is what a power cut left behind: anybody could sign with it.
+        if not path.exists() or not path.stat().st_size:
+            write_whole(path, secrets.token_bytes(32))
         return path.read_bytes()
 
     # --- the loop -----------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def export_okw(out: str, config: Path) -> None:
     """
     from contextlib import closing
 
-    from fabnet.joining import write_whole
+    from fabnet.durable import write_whole
     from jobs.ledger import labs
     from jobs.okw import facilities
 

@@ -275,7 +275,7 @@ def node_export_okw(out: str, config: Path) -> None:
     \b
     Example: fabnet node export-okw workshop.json
     """
-    from fabnet.joining import write_whole
+    from fabnet.durable import write_whole
     from fabnet.node.okw import facility
 
     found = load_node(config)

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from fabnet.config import NodeConfig
+from fabnet.durable import write_whole
 from fabnet.errors import LeavingError
-from fabnet.joining import next_of, write_whole
+from fabnet.joining import next_of
 
 _JOURNAL = ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.mark", "journal.lock")
 _DATA = ("files", "slices", "trials", "owner.sock", "page.key")

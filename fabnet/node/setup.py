@@ -18,8 +18,8 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.durable import write_whole
 from fabnet.errors import ConfigError
-from fabnet.joining import write_whole
 from firmware_profiles.profile import MachinePreset
 
 _MOST_ID = 32

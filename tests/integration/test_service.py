@@ -1,6 +1,7 @@
 """The coordinator's loop: what fails on the way holds up nothing else, and is done as soon as it can be."""
 
 import sqlite3
+import stat
 from contextlib import closing
 
 import pytest
@@ -22,6 +23,19 @@ def service(tmp_path):
     service._link = Link(NOWHERE, "coordinator", "secret", (), lambda _conn: ("", b""))
     with closing(service.ledger), service._lock:
         yield service
+
+
+def test_a_key_that_a_power_cut_left_empty_is_made_anew(service):
+    path = service._folder / "web.key"
+    first = service._secret()
+    assert len(first) == 32
+    assert service._secret() == first
+    path.write_bytes(b"")
+    fresh = service._secret()
+    assert len(fresh) == 32
+    assert path.read_bytes() == fresh
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {each.name for each in service._folder.glob("web.key*")} == {"web.key"}
 
 
 def is_online(service):

@@ -185,7 +185,8 @@ class Ledger:
         self._log = _Log(path)
         self._listeners: list[Callable[[], None]] = [self._count]
         self._changes = 0
-        self._all: list[Database] = []  # of every thread; list.append is atomic
+        self._opening = threading.Lock()
+        self._all: dict[threading.Thread, Database] = {}
         try:
             with immediate(self.database) as db:
                 stream_migrations.apply(self.database)
@@ -209,8 +210,15 @@ class Ledger:
             db.conn.execute("pragma wal_autocheckpoint = 0")
             # A log that begins anew is cut off, so that its size says how long it is.
             db.conn.execute("pragma journal_size_limit = 0")
-            self._all.append(db)
+            self._keep(db)
         return db
+
+    def _keep(self, db: Database) -> None:
+        """Keep this thread's connection until `close`; those of threads that have ended are closed."""
+        with self._opening:
+            for thread in [each for each in self._all if not each.is_alive()]:
+                self._all.pop(thread).conn.close()
+            self._all[threading.current_thread()] = db
 
     @property
     def reading(self) -> sqlite3.Connection:
@@ -244,6 +252,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may use the ledger any more."""
-        while self._all:
-            self._all.pop().conn.close()
+        with self._opening:
+            while self._all:
+                self._all.popitem()[1].conn.close()
         self._local = threading.local()

@@ -28,7 +28,7 @@ from printers.model import PrinterState
 
 _log = logging.getLogger(__name__)
 
-#: Until the first grant tells how far ahead this network plans.
+#: How far ahead grants are asked for before the first one has come.
 _AHEAD_S = 8 * 3600.0
 _READY = frozenset({AttemptState.READY})
 _BROKEN = frozenset({PrinterState.OFFLINE, PrinterState.FAULT})
@@ -170,6 +170,8 @@ class Grants:
         if claim is None or claim.nonce != grant.nonce:
             return False  # Of a nonce that a restart or a newer ready has voided; asked for anew.
         now_s = clock.boottime_s()
+        # The network's look-ahead, and up to as much again for a long plate. It bounds only what is
+        # asked for: the coordinator offers no work that is further ahead than it plans.
         self._ahead_s = grant.ttl_s
         found = duty.heard(claim, grant.ttl_s, now_s)
         if found is None:

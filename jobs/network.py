@@ -244,11 +244,3 @@ def _is_open(week: Week, used: tuple[float, ...] | None) -> Floats:
     for n, (start, end) in enumerate(week.windows):
         is_open[np.arange(start, end) % WEEK_MIN] = 1.0 if used is None else used[n]
     return is_open
-
-
-def classes_of(columns: Floats) -> tuple[Ints, Ints]:
-    """Group equal columns [facts, P]: return the class of each, and one printer of each class."""
-    _, first, cls = np.unique(
-        np.ascontiguousarray(columns.T), axis=0, return_index=True, return_inverse=True
-    )
-    return cls.ravel().astype(np.int64), first.astype(np.int64)

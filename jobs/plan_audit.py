@@ -10,14 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
-from jobs.network import SLOT_MIN, Lines, Network
 from jobs.planned import Plan, Run
-from jobs.quotas import Quotas
 
 _Key = tuple[str, str]
 _CLOSE = 1e-6
@@ -196,101 +192,3 @@ def _outside_min(printer: FleetPrinter, start: datetime, seconds: float) -> floa
         ),
         default=length,
     )
-
-
-def audit_quotas(net: Network, lines: Lines, plan: Quotas) -> list[Finding]:
-    """Return every broken rule of a plan over classes; arguments as of `jobs.quotas.plan`."""
-    found: list[Finding] = []
-    good = [0.0] * lines.count
-    rows = plan.rows
-    by_printer: dict[int, list[int]] = {}
-    for row in np.argsort(rows.bucket, kind="stable").tolist():
-        by_printer.setdefault(int(rows.printer[row]), []).append(row)
-    ends = [*plan.ends_min.tolist(), net.horizon_min]
-    for printer, queue in sorted(by_printer.items()):
-        found += _walk(net, lines, plan, printer, queue, ends, good)
-        found += _spools(net, lines, plan, printer, sorted(queue))
-    for line in range(lines.count):
-        asked, missing = float(lines.pieces[line]), float(plan.missing[line])
-        if good[line] + missing < asked - 1e-4 * max(1.0, asked):
-            where = f"line {line}"
-            found.append(
-                Finding(rule="count", where=where, found=good[line] + missing, bound=asked)
-            )
-    return found
-
-
-def _walk(
-    net: Network,
-    lines: Lines,
-    plan: Quotas,
-    printer: int,
-    queue: list[int],
-    ends: list[float],
-    good: list[float],
-) -> list[Finding]:
-    """Print a printer's queue plate by plate, as the owner would; add up what comes off."""
-    found: list[Finding] = []
-    rows, cls = plan.rows, int(net.cls[printer])
-    table = net.open_min[:, net.calendar[cls]]
-    clock = float(net.busy_min[printer])
-
-    def say(rule: str, value: float, bound: float) -> None:
-        found.append(Finding(rule=rule, where=str(net.name[printer]), found=value, bound=bound))
-
-    for row in queue:
-        line = int(rows.line[row])
-        part, order = int(lines.part[line]), int(lines.order[line])
-        most, bucket = int(net.most[part, cls]), int(rows.bucket[row])
-        if most < 1 or (line in lines.barred and lines.barred[line][printer]):
-            say("cannot", most, 1)
-            continue
-        plates, last = int(rows.plates[row]), int(rows.last[row])
-        if plates < 0 or not 0 <= last < max(most, 1):
-            say("bed", last, most)
-        begun = float(table[min(int(-(-lines.release_min[order] // SLOT_MIN)), len(table) - 1)])
-        for copies, times in ((most, plates), (last, 1 if last else 0)):
-            if not times:
-                continue
-            minutes = net.plate_min[part, cls] + net.piece_min[part, cls] * copies
-            clock = max(clock, begun) + times * float(minutes) / float(net.speed[printer])
-            good[line] += times * copies * float(net.good[printer])
-        end = ends[bucket]
-        if bucket < len(ends) - 1 and end > lines.due_min[order] + _CLOSE:
-            say("late", end, float(lines.due_min[order]))
-        allowed = float(table[min(int(end // SLOT_MIN), len(table) - 1)])
-        if clock > allowed + 1e-3:
-            say("late" if bucket < len(ends) - 1 else "hours", clock, allowed)
-    return found
-
-
-def _spools(
-    net: Network, lines: Lines, plan: Quotas, printer: int, queue: list[int]
-) -> list[Finding]:
-    """Give each plate a spool, in the order in which the plan made room for them."""
-    spools = [float(g) for g in net.spool_g[:, printer]]
-    rows, cls, without = plan.rows, int(net.cls[printer]), 0
-    for row in queue:
-        part = int(lines.part[rows.line[row]])
-        last = int(rows.last[row])
-        for copies, times in (
-            (int(net.most[part, cls]), int(rows.plates[row])),
-            (last, 1 if last else 0),
-        ):
-            grams = float(net.plate_g[part, cls] + net.piece_g[part, cls] * copies)
-            without += _spend(spools, grams, times)
-    if not without:
-        return []
-    return [Finding(rule="stock", where=str(net.name[printer]), found=without, bound=0)]
-
-
-def _spend(spools: list[float], grams: float, times: int) -> int:
-    """Take plates off spools, the first that holds one; return how many no spool holds."""
-    for n, left in enumerate(spools):
-        if times and np.isfinite(left):
-            here = min(times, int(left / grams + _CLOSE))
-            spools[n] = left - here * grams
-            times -= here
-        elif times:
-            times = 0
-    return times

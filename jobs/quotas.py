@@ -18,7 +18,7 @@ from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
-from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows
+from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
 from jobs.prices import Prices, prices
 
 #: Tried in this order: the share of all time that is left free for what whole plates do not fill;
@@ -359,15 +359,3 @@ def _apportion(book: Book, line: int, begin: Floats, end: Floats) -> float:
     plates: Ints = np.minimum(wanted, book.possible(line, 0))
     plates[np.cumsum(plates * made.pieces) > float(book.lines.pieces[line]) + TINY] = 0
     return book.insert_plates(line, 0, plates)
-
-
-def some_printers(net: Network, keep: Bools) -> tuple[Network, Ints]:
-    """Return the network without those that are gone, and the new index of each that stays."""
-    index = np.cumsum(keep) - 1
-    where = np.flatnonzero(keep)
-    return Network(
-        name=net.name[where], node=net.node[where], cls=net.cls[where], speed=net.speed[where],
-        good=net.good[where], busy_min=net.busy_min[where], spool_g=net.spool_g[:, where],
-        most=net.most, plate_min=net.plate_min, piece_min=net.piece_min, plate_g=net.plate_g,
-        piece_g=net.piece_g, calendar=net.calendar, open_min=net.open_min, km=net.km[:, where],
-    ), index  # fmt: skip

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from jobs.plan_audit import audit_quotas
 from jobs.quotas import plan
 from tests.bench import bounds, peers
 from tests.bench.instances import PARTS, a_network, an_instance, some_lines
+from tests.bench.quota_audit import audit_quotas
 
 #: days of work where nine are there, and whether few can make one part
 CASES = {"feasible": (6.7, False), "overloaded": (12.7, False), "scarce": (11.7, True)}

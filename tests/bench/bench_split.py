@@ -27,11 +27,11 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.network import SLOT_MIN
-from jobs.plan_audit import audit_quotas
-from jobs.quotas import plan, some_printers, soonest
+from jobs.quotas import plan, soonest
 from tests.bench import bounds, peers
-from tests.bench.instances import DAY_MIN, an_instance
+from tests.bench.instances import DAY_MIN, an_instance, some_printers
 from tests.bench.product import product
+from tests.bench.quota_audit import audit_quotas
 
 _DROP_MIN = 2 * DAY_MIN + 600
 _FREEZE_MIN = 240.0

@@ -15,7 +15,7 @@ import numpy as np
 
 from jobs.certificate import earliest_min
 from jobs.hours import WEEK_MIN, parse
-from jobs.network import SLOT_MIN, Lines, Network, classes_of, open_minutes
+from jobs.network import SLOT_MIN, Bools, Floats, Ints, Lines, Network, open_minutes
 from jobs.prices import prices
 
 DAY_MIN = 1440
@@ -124,7 +124,7 @@ def a_network(printers, rng, *, horizon_days=60, always=False, stock=None, ceili
         rng.normal(0, 0.1, printers) + rng.normal(0, 0.08, labs)[node]
     )
     good = np.clip(rng.beta(18, 2, labs)[node] + rng.normal(0, 0.02, printers), 0.7, 0.99)
-    cls, first = classes_of(np.array([model, nozzle, closed, petg, hours[node]], dtype=np.float64))
+    cls, first = _classes_of(np.array([model, nozzle, closed, petg, hours[node]], dtype=np.float64))
     most, piece_min = _plates(first, model, nozzle, petg, closed)
     ceiling = np.inf if ceiling_h is None else ceiling_h * 60.0
     opened = [open_minutes(parse(h), 0, horizon_days * DAY_MIN // SLOT_MIN, ceiling) for h in HOURS]
@@ -195,3 +195,23 @@ def an_instance(printers, orders, seed, *, target_days=8.7, **network):
 
 
 __all__ = ["CHANGE_MIN", "DAY_MIN", "KITS", "PARTS", "WEEK_MIN", "a_network", "an_instance"]
+
+
+def some_printers(net: Network, keep: Bools) -> tuple[Network, Ints]:
+    """Return the network without those that are gone, and the new index of each that stays."""
+    index = np.cumsum(keep) - 1
+    where = np.flatnonzero(keep)
+    return Network(
+        name=net.name[where], node=net.node[where], cls=net.cls[where], speed=net.speed[where],
+        good=net.good[where], busy_min=net.busy_min[where], spool_g=net.spool_g[:, where],
+        most=net.most, plate_min=net.plate_min, piece_min=net.piece_min, plate_g=net.plate_g,
+        piece_g=net.piece_g, calendar=net.calendar, open_min=net.open_min, km=net.km[:, where],
+    ), index  # fmt: skip
+
+
+def _classes_of(columns: Floats) -> tuple[Ints, Ints]:
+    """Group equal columns [facts, P]: return the class of each, and one printer of each class."""
+    _, first, cls = np.unique(
+        np.ascontiguousarray(columns.T), axis=0, return_index=True, return_inverse=True
+    )
+    return cls.ravel().astype(np.int64), first.astype(np.int64)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from jobs.hours import parse
 from jobs.network import Lines, Network, Rows, open_minutes
-from jobs.plan_audit import audit_quotas
-from jobs.quotas import plan, some_printers, soonest
+from jobs.quotas import plan, soonest
 from tests.bench import bench_hard, peers
-from tests.bench.instances import an_instance
+from tests.bench.instances import an_instance, some_printers
+from tests.bench.quota_audit import audit_quotas
 
 SOME = {
     "printers": st.integers(1, 60),

@@ -26,8 +26,10 @@ from jobs.quotas import Quotas, plan
 from jobs.weeks import Kind, Weeks, longer_by
 
 #: Where there is time, work is to be done after so many times what the whole network would need
-#: for it: soon, and yet without a parcel from everyone. Tried in this order, until all is in time.
-AHEAD = (1.25, 1.6, math.inf)
+#: for it: soon, and yet without a parcel from everyone. Tried in this order for each due date, until
+#: it is kept, so often in all; then the day itself.
+AHEAD = (1.25, 1.6)
+_TRIES = 4
 _ROUNDS = 4
 
 Fits = Mapping[tuple[str, str, str], Fit]  # by (mesh_sha256, node, printer)
@@ -260,27 +262,38 @@ def shares(given: Arrays) -> list[Share]:
 
 
 def _in_time(net: Network, lines: Lines) -> Quotas:
-    """Plan for an early day, and for a later one where not all can be done by the early one."""
-    for times in AHEAD:
-        found = plan(net, _ahead(net, lines, times), least=LEAST_LOT)
+    """Plan for early days, and for later ones of those due dates that cannot be kept by them."""
+    ends, of_order = np.unique(lines.due_min, return_inverse=True)
+    soonest = _soonest_min(net, lines, ends)
+    step, last = np.zeros(len(ends), np.int64), len(AHEAD)
+    for _ in range(_TRIES):
+        early = np.minimum(ends, np.array((*AHEAD, 0.0))[step] * soonest)
+        # What is due first comes first.
+        due = np.maximum.accumulate(np.where(step < last, early, ends))[of_order]
+        found = plan(net, replace(lines, due_min=due), least=LEAST_LOT)
         if found.in_time >= 1.0 - TINY:
+            return found
+        by = np.searchsorted(found.ends_min, due)[lines.order]
+        late = np.union1d(
+            np.flatnonzero(found.missing > 0),
+            found.rows.line[found.rows.bucket > by[found.rows.line]],
+        )
+        late = np.unique(of_order[lines.order[late]])
+        if (step[late] == last).all():
             break
-    return found
+        step[late] = np.minimum(step[late] + 1, last)
+    return plan(net, lines, least=LEAST_LOT)
 
 
-def _ahead(net: Network, lines: Lines, times: float) -> Lines:
-    """Return lines with days that are sooner where the network has more time than work until then."""
-    if math.isinf(times):
-        return lines
-    due, asked = lines.due_min.copy(), np.zeros(net.most.shape[0])
-    for end in np.unique(lines.due_min):
-        mine = lines.due_min == end
-        some = mine[lines.order]
+def _soonest_min(net: Network, lines: Lines, ends: Floats) -> Floats:
+    """Return when the whole network could have made all that is due by each of these, in minutes."""
+    found, asked = np.zeros(len(ends)), np.zeros(net.most.shape[0])
+    for n, end in enumerate(ends.tolist()):
+        some = (lines.due_min == end)[lines.order]
         asked += np.bincount(lines.part[some], lines.pieces[some], len(asked))
-        minutes = net.class_min(max(float(end), SLOT_MIN))
-        soonest = earliest_min(net, asked, prices(net, asked, minutes))
-        due[mine] = min(float(end), times * soonest)
-    return replace(lines, due_min=due)
+        minutes = net.class_min(max(end, SLOT_MIN))
+        found[n] = earliest_min(net, asked, prices(net, asked, minutes))
+    return found
 
 
 def _whole_kits(needs: Sequence[Need], placed: Floats) -> tuple[Need, ...]:

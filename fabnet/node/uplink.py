@@ -7,6 +7,7 @@ the agent, and connections to `fabnet.link`.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import sqlite3
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from jobs.messages import Down, MessageError, Sync, Telemetry, decode_down
 _log = logging.getLogger(__name__)
 
 _TELE_S = 10.0
+_HERE_S = 60.0
 _DEAF_S = 30.0
 _TWIN_ENDS = 2
 
@@ -64,6 +66,7 @@ class Uplink:
         self._coordinator_online = False
         self._synced_from: float | None = None
         self._next_tele = 0.0
+        self._next_here = math.inf  # with the first connection
 
     def start(self) -> None:
         """Connect in the background."""
@@ -132,6 +135,8 @@ class Uplink:
         self._journal.say(db, message, clock.now())
 
     def _say_here(self) -> None:
+        # Again and again: a late double of an earlier birth, and of its will, takes it for gone.
+        self._next_here = clock.boottime_s() + _HERE_S
         stream, _ = streams.stream_of(self._journal.reading, COORDINATOR)
         birth = wire.Presence(online=True, boot=self._boot, conn=self._conn, stream=stream)
         topic = wire.topic(self._node, Channel.PRESENCE)
@@ -269,6 +274,8 @@ class Uplink:
             if not self._link.publish(wire.topic(self._node, Channel.EVENTS), data, qos=1):
                 self._pump.refused(row)
                 break
+        if now_s >= self._next_here:
+            self._say_here()
         if now_s >= self._next_tele:
             self._next_tele = now_s + _TELE_S
             topic = wire.topic(self._node, Channel.TELEMETRY)

@@ -605,6 +605,21 @@ def test_a_coordinator_that_comes_back_hears_that_the_node_is_there(node):
     assert wire.read_presence(payload).online
 
 
+def test_a_node_says_once_a_minute_that_it_is_there(node, monkeypatch):
+    """A late double of an earlier birth and of its will takes it for gone."""
+    said = []
+    uplink = node.agent._uplink
+    monkeypatch.setattr(uplink._link, "publish", lambda topic, *_, **__: said.append(topic))
+    monkeypatch.setattr(type(uplink._link), "up", True)
+    uplink.on_event(Connected(conn="c"))
+    began_s = clock.boottime_s()
+    for passed_s in (1.0, 59.0, 61.0, 90.0):
+        monkeypatch.setattr(clock, "boottime_s", lambda at_s=began_s + passed_s: at_s)
+        node.agent._round(0.0)
+    births = [topic for topic in said if topic.endswith(wire.Channel.PRESENCE)]
+    assert len(births) == 2, "with the connection, and a minute later"
+
+
 def test_who_prints_by_hand_ends_it_with_the_count(tmp_path):
     by_hand = PrinterConfig(
         id="p1", preset="generic-250x210", manual=True, material="PETG", grams=500

@@ -5,6 +5,7 @@ A scenario is played twice: with the code as it is every law holds, with the fau
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from fabnet import clock, wire
@@ -203,7 +204,29 @@ def a_card_that_is_put_back_in_mid_print(world: World) -> None:
     world.exchange(A, 3)
 
 
+def a_node_says_once_that_it_is_there(patch) -> None:
+    """Only a new connection, and a new coordinator, hear that a node is there."""
+    patch.setattr("fabnet.node.uplink._HERE_S", math.inf)
+
+
+def a_birth_and_a_will_that_come_once_more(world: World) -> None:
+    """Both are of a connection that has ended; the newest one is taken for gone."""
+    for node in (A, B):
+        world.exchange(node, 2)
+    world.cut(A)
+    old = [m for m in world.network.past if m.topic.endswith("lab-a/up/presence")]
+    world.exchange(A)
+    world.network.flying += old[-2:]
+    for _ in range(2):
+        world.hosts.true_s += 61
+        world.exchange(A)
+    db = world.coordinator.ledger.reading
+    (online,) = db.execute("select online from node where id = ?", (A,)).fetchone()
+    assert online, "a lab that talks is taken for gone"
+
+
 SCENARIOS = (
+    (a_node_says_once_that_it_is_there, a_birth_and_a_will_that_come_once_more),
     (put_back_journal_is_believed, a_card_that_is_put_back_in_mid_print),
     (silent_on_its_beds, a_card_that_is_lost_in_mid_print),
     (write_off_does_not_wait, a_steward_who_does_not_wait),

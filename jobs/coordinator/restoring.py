@@ -11,6 +11,7 @@ The functions run inside the caller's transaction, but for `go_on_without`.
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 from datetime import datetime
 
@@ -36,8 +37,8 @@ from jobs.model import AttemptRef, JobState
 
 _log = logging.getLogger(__name__)
 
-#: More attempts than one job ever had.
-_LEAP = 1000
+#: More attempts than one job ever had, and as many places to leap to as a bag's code has room for.
+_LEAP, _PLACES = 1000, 100_000
 #: Of node.unheard: asked for all it holds; and everybody waits for it.
 _ASKED, _ALL_WAIT = 1, 2
 _S, _E = AttemptState, AttemptEvent
@@ -64,7 +65,8 @@ def begin(db: sqlite3.Connection, now: datetime) -> None:
     db.execute(
         "insert into meta (key, value) values ('fence', ?)"
         " on conflict (key) do update set value = value + excluded.value",
-        (str(_LEAP),),
+        # The same copy may be put back twice, and has forgotten the first leap by then.
+        (str(_LEAP + secrets.randbelow(_PLACES)),),
     )
     event(db, "", "ledger-restored", "fabnet", "", now)
     found = db.execute("select id from node where standing = 'confirmed' order by id")
@@ -135,7 +137,8 @@ def go_on_without(ledger: Ledger, node: str, by: str, now: datetime) -> None:
     with ledger.transaction() as db:
         if node not in unheard(db):
             raise NotFoundError("node that is waited for", node)
-        db.execute("update node set unheard = 0 where id = ?", (node,))
+        # It is still asked: what it holds counts whenever it comes.
+        db.execute("update node set unheard = ? where id = ?", (_ASKED, node))
         event(db, "", "went-on-without", by, node, now)
 
 
@@ -256,10 +259,13 @@ def _count_when_it_comes(
 
 def _enter(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) -> bool:
     """Write an attempt into the ledger that it does not know; return whether it is wanted."""
-    if not _may_have_begun(kept):
-        return False
     offered = kept.offered
     job = db.execute("select state from job where id = ?", (offered.attempt.job,)).fetchone()
+    if not _may_have_begun(kept):
+        if job is not None:
+            # Its number is taken: a lab that knows a number is deaf to all below it.
+            _insert(db, node, kept, now, _S.WITHDRAWN)
+        return False
     if job is None:
         if not _open_job(db, node, kept, now):
             return False
@@ -318,12 +324,18 @@ def _open_job(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetim
     return True
 
 
-def _insert(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) -> None:
+def _insert(
+    db: sqlite3.Connection,
+    node: str,
+    kept: KeptAttempt,
+    now: datetime,
+    state: AttemptState = _S.TAKEN,
+) -> None:
     ref = kept.offered.attempt
     db.execute(
         "insert into attempt (job_id, number, node, printer, state, created_at)"
         " values (?, ?, ?, ?, ?, ?)",
-        (ref.job, ref.number, node, kept.offered.printer, _S.TAKEN, now.isoformat()),
+        (ref.job, ref.number, node, kept.offered.printer, state, now.isoformat()),
     )
 
 

@@ -1,9 +1,12 @@
 """A ledger that was put back from a copy: whose word it waits for."""
 
+from dataclasses import replace
+
 from jobs.coordinator import restoring
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
-from jobs.messages import KeptAttempt, Offer, ReportState, Restated
+from jobs.messages import KeptAttempt, Offer, ReportState, Restate, Restated, Sync, decode_down
+from jobs.model import AttemptRef
 from tests.doubles.world import NODE, SILENCE
 
 
@@ -62,3 +65,54 @@ def test_a_print_that_its_node_has_forgotten_is_a_persons(world):
     kept = KeptAttempt(offered=offered, state=AttemptState.WITHDRAWN, begun=False)
     world.says(Restated(attempts=(kept,), last=True, asked=asked))
     assert world.state(offered.attempt) is AttemptState.INTERRUPTED
+
+
+def test_the_same_copy_put_back_twice_gives_out_no_number_twice(world):
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    fences = set()
+    for _ in range(2):
+        with world.ledger.transaction() as db:
+            db.execute("delete from meta where key = 'fence'")  # as the copy has it
+        asked = put_back(world)
+        fences.add(restoring.fence(world.ledger.reading))
+    assert len(fences) == 2
+    world.says(Restated(attempts=(), last=True, asked=asked))
+    world.tick()
+    (found,) = world.attempts()
+    assert found.ref.number - 1 in fences
+
+
+def test_a_number_that_a_lab_knows_is_taken_though_nobody_has_begun_it(world):
+    """The lab is deaf to lower numbers of the job; the copy has forgotten the one that it knows."""
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    (offer,) = (told for told in world.told() if isinstance(told, Offer))
+    (offered,) = offer.attempts
+    known = AttemptRef(job=offered.attempt.job, number=900_000)
+    asked = put_back(world)
+    kept = KeptAttempt(
+        offered=replace(offered, attempt=known), state=AttemptState.READY, begun=False
+    )
+    world.says(Restated(attempts=(kept,), last=True, asked=asked))
+    assert world.state(known) is AttemptState.WITHDRAWN
+    world.tick()
+    (fresh,) = (a.ref for a in world.attempts() if a.state is AttemptState.OFFERED)
+    assert fresh.number == known.number + 1
+
+
+def test_a_lab_that_nobody_waits_for_is_asked_all_the_same(world):
+    """It has read the question and lost its card before its answer came."""
+    world.add_lab()
+    asked = put_back(world)
+    world.told()
+    with world.ledger.transaction() as db:
+        streams.acknowledged(db, NODE, asked, 1)
+    restoring.go_on_without(world.ledger, NODE, "steward", world.now)
+    assert restoring.unheard(world.ledger.reading) == ()
+    world.says(Sync(attempts=(), in_stream="", in_cursor=0))
+    again = streams.unacknowledged(world.ledger.reading, NODE, 9)
+    assert Restate() in [decode_down(row.type, row.body) for row in again]

@@ -135,6 +135,13 @@ class Protocol(RuleBasedStateMachine):
     def put_back(self, host: str) -> None:
         self.world.put_back(host)
 
+    @rule(host=a_host, node=a_node)
+    def forget_a_plate(self, host: str, node: str) -> None:
+        """A copy is made, a plate is printed, and the copy of before it is put back."""
+        self.world.copy(host)
+        self.print_and_harvest(node)
+        self.world.put_back(host)
+
     @rule(node=a_node)
     def lose_disk(self, node: str) -> None:
         self.world.lose_disk(node)

@@ -204,6 +204,99 @@ def a_card_that_is_put_back_in_mid_print(world: World) -> None:
     world.exchange(A, 3)
 
 
+def every_leap_is_as_long(patch) -> None:
+    """Each time a ledger is put back its numbers leap equally far."""
+    patch.setattr(restoring, "_PLACES", 1)
+
+
+def a_copy_that_is_put_back_twice(world: World) -> None:
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A)
+    world.copy("coordinator")
+    world.step("coordinator")
+    world.network.flying.clear()
+    world.put_back("coordinator")
+    _all_talk(world)
+    world.put_back("coordinator")
+    world.lose_disk(A)
+    world.lose_disk(B)
+
+
+def _all_talk(world: World) -> None:
+    for _ in range(4):
+        world.hosts.true_s += 61  # what was lost on the way is said again
+        for node in (A, B):
+            world.exchange(node)
+
+
+def a_number_that_was_not_begun_is_forgotten(patch) -> None:
+    """A ledger takes no notice of the numbers of attempts that nobody wants any more."""
+    enter = restoring._enter
+
+    def hasty(db, node, kept, now):
+        return restoring._may_have_begun(kept) and enter(db, node, kept, now)
+
+    patch.setattr(restoring, "_enter", hasty)
+
+
+def a_second_leap_that_is_the_shorter(world: World) -> None:
+    """The lab knows a number above those of the second time."""
+    for node in (A, B):
+        world.exchange(node, 2)
+    world.plan(A)
+    world.copy("coordinator")
+    fences: list[int] = []
+    while len(fences) < 2 or fences[-1] >= fences[0]:
+        world.step("coordinator")
+        world.network.flying.clear()
+        world.put_back("coordinator")
+        fences.append(restoring.fence(world.coordinator.ledger.reading))
+        if len(fences) == 1:
+            _all_talk(world)
+    assert world.nodes[A].journal.held()[0].attempt.number > fences[-1]
+
+
+def who_is_not_waited_for_is_not_asked(patch) -> None:
+    """With a steward's word that the others go on, the question to the lab is forgotten."""
+    go_on_without = restoring.go_on_without
+
+    def forgetting(ledger, node, by, now):
+        go_on_without(ledger, node, by, now)
+        with ledger.transaction() as db:
+            db.execute("update node set unheard = 0 where id = ?", (node,))
+
+    patch.setattr(restoring, "go_on_without", forgetting)
+
+
+def a_card_that_is_lost_with_its_answer(world: World) -> None:
+    """The lab has read the question; its answer is lost with its card, and nobody waits for it."""
+    for node in (A, B):
+        world.exchange(node, 2)
+        world.clear_bed(node)
+    world.plan(A)
+    world.exchange(A, 3)
+    world.copy("coordinator")
+    world.finish(A)
+    world.exchange(A)
+    world.put_back("coordinator")
+    for host in ("coordinator", A, "coordinator"):
+        world.step(host)
+        _deliver_but_events(world)
+    _deliver_but_events(world)
+    world.lose_disk(A)
+    world.go_on_without(A)
+    world.go_on_without(B)
+
+
+def _deliver_but_events(world: World) -> None:
+    world.network.flying[:] = [m for m in world.network.flying if "/up/evt" not in m.topic]
+    while world.network.flying:
+        world.deliver(0)
+        world.network.flying[:] = [m for m in world.network.flying if "/up/evt" not in m.topic]
+
+
 def a_node_says_once_that_it_is_there(patch) -> None:
     """Only a new connection, and a new coordinator, hear that a node is there."""
     patch.setattr("fabnet.node.uplink._HERE_S", math.inf)
@@ -226,6 +319,9 @@ def a_birth_and_a_will_that_come_once_more(world: World) -> None:
 
 
 SCENARIOS = (
+    (every_leap_is_as_long, a_copy_that_is_put_back_twice),
+    (a_number_that_was_not_begun_is_forgotten, a_second_leap_that_is_the_shorter),
+    (who_is_not_waited_for_is_not_asked, a_card_that_is_lost_with_its_answer),
     (a_node_says_once_that_it_is_there, a_birth_and_a_will_that_come_once_more),
     (put_back_journal_is_believed, a_card_that_is_put_back_in_mid_print),
     (silent_on_its_beds, a_card_that_is_lost_in_mid_print),

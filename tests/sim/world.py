@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 import pytest
 
 from fabnet import clock
-from fabnet.errors import JournalError, WireError
+from fabnet.errors import JournalError, SupersededError, WireError
 from fabnet.node.journal import Journal
 from jobs.coordinator import harvests, nodes, restoring
 from jobs.errors import JobError
@@ -118,11 +118,14 @@ class World:
 
     @contextlib.contextmanager
     def at(self, host: str) -> Iterator[None]:
-        """Run something on a machine; what kills it is a crash of that machine's process."""
+        """Run something on a machine; what kills it is a crash of that machine's process.
+
+        A node whose stream is ended again and again ends too, and systemd starts it.
+        """
         self.hosts.here = host
         try:
             yield
-        except Crash:
+        except (Crash, SupersededError):
             self.crash(host)
         self.check()
 

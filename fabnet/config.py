@@ -27,6 +27,8 @@ from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H
 
 #: An owner's own machine presets are in this folder of a node's data_dir, under machines/.
 OWN_PROFILES = "profiles"
+#: And the slices that an owner has brought in this one.
+OWN_SLICES = "own-slices"
 #: What a spool's id begins with that Spoolman keeps; its number there follows.
 SPOOLMAN = "spoolman-"
 #: Who slices for a node: its own machine if it can, its own machine only, or the coordinator.

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from fabnet.config import NodeConfig
+from fabnet.config import OWN_SLICES, NodeConfig
 from fabnet.durable import write_whole
 from fabnet.errors import LeavingError
 from fabnet.joining import next_of
 
 _JOURNAL = ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.mark", "journal.lock")
-_DATA = ("files", "slices", "trials", "owner.sock", "page.key")
+_DATA = ("files", "slices", OWN_SLICES, "trials", "owner.sock", "page.key")
 
 
 class Belongings(msgspec.Struct, frozen=True, kw_only=True):

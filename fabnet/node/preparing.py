@@ -16,6 +16,7 @@ from pathlib import Path
 
 from designs.errors import DesignError
 from fabnet import clock
+from fabnet.config import OWN_SLICES
 from fabnet.errors import FileFetchError
 from fabnet.node.files import FileStore, Wanted, fetch_pattern, prepare
 from fabnet.node.journal import Journal
@@ -33,8 +34,6 @@ from printers.slicing import check_slice
 _log = logging.getLogger(__name__)
 
 _KEY = re.compile("[0-9a-f]{64}")
-#: The folder of slices that the owner has brought, in the node's `data_dir`.
-OWN_SLICES = "own-slices"
 _AGAIN_S = 5.0
 _WAITING = frozenset({AttemptState.TAKEN, AttemptState.PREPARING})
 

@@ -20,11 +20,8 @@ from tests.doubles.pages import Site
 from tests.doubles.world import NODE
 from tests.integration.test_deliveries import address, order_of, packed
 from tests.integration.test_recalls import makes_a_lot
-from tests.integration.test_web import hashed
 from tests.unit.web.test_photos import a_photo
 from web.letters import Letterhead, Reader, letter
-
-__all__ = ["hashed"]
 
 ENGLISH = {"Accept-Language": "en"}
 

@@ -20,10 +20,7 @@ from jobs.recall import Cause, RecallKind
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import Site
 from tests.integration.test_deliveries import VISOR, address, order_of, packed
-from tests.integration.test_web import hashed
 from web.letters import Letterhead
-
-__all__ = ["hashed"]
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = date(2026, 11, 25)

@@ -17,9 +17,6 @@ from jobs.model import BatchState
 from tests.doubles.pages import Site
 from tests.doubles.world import a_request
 from tests.integration.test_recalls import accepts, makes_a_lot
-from tests.integration.test_web import hashed
-
-__all__ = ["hashed"]
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 ENGLISH = {"Accept-Language": "en"}

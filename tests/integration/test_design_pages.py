@@ -18,10 +18,8 @@ from jobs.errors import RefusedError
 from jobs.ledger import views
 from jobs.messages import Capabilities
 from jobs.model import OrderState
+from tests.doubles.pages import Site
 from tests.doubles.world import CATALOGUE, a_request, some_facts
-from tests.integration.test_web import Site, hashed
-
-__all__ = ["hashed"]
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ import pytest
 
 from jobs.lifecycle import AttemptState
 from jobs.messages import ReportState
-from tests.integration.test_web import Site, hashed
+from tests.doubles.pages import Site
 from web.pages.estimates import signed, x_of
-
-__all__ = ["hashed"]
 
 
 @pytest.fixture

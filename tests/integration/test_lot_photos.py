@@ -20,10 +20,7 @@ from jobs.retention import limits
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE
 from tests.integration.test_recalls import makes_a_lot
-from tests.integration.test_web import hashed
 from tests.unit.web.test_photos import a_photo
-
-__all__ = ["hashed"]
 
 ENGLISH = {"Accept-Language": "en"}
 

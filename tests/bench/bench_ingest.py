@@ -47,6 +47,7 @@ from jobs.coordinator import attempts
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from jobs.live import Live
+from jobs.lots import LEAST_LOT
 from jobs.messages import Answer, PrinterChange, Ready, Report, ReportState, encode
 from printers.model import PrinterState
 from tests.doubles.crowd import Crowd
@@ -63,7 +64,7 @@ def build(folder, nodes, plates):
     names = [f"lab-{number:04d}" for number in range(nodes)]
     for name in names:
         world.add_lab(name)
-    world.order(nodes * plates * 2)
+    world.order(nodes * max(plates * 2, round(LEAST_LOT)))  # or half of the labs get nothing
     world.plan()
     world.tick()
     offered = {name: [] for name in names}

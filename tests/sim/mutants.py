@@ -225,7 +225,6 @@ def withdrawn_after_its_start(patch):
 
 MUTANTS = (
     grant_survives_suspend,
-    old_will_believed,
     timer_takes_back_granted,
     lapse_while_printing,
     second_harvest_added,

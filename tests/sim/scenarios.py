@@ -18,7 +18,11 @@ from jobs.ledger.streams import Arrival
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.messages import decode_up
 from tests.sim.ends import PRINTER
-from tests.sim.mutants import put_back_journal_is_believed, write_off_does_not_wait
+from tests.sim.mutants import (
+    old_will_believed,
+    put_back_journal_is_believed,
+    write_off_does_not_wait,
+)
 from tests.sim.world import World
 
 A, B = "lab-a", "lab-b"
@@ -313,6 +317,22 @@ def a_birth_and_a_will_that_come_once_more(world: World) -> None:
     for _ in range(2):
         world.hosts.true_s += 61
         world.exchange(A)
+    _is_there(world)
+
+
+def a_will_that_comes_late(world: World) -> None:
+    """It is of a connection that has ended, and comes after the birth of the next one."""
+    for node in (A, B):
+        world.exchange(node, 2)
+    world.cut(A)
+    late, world.network.flying[:] = world.network.flying[-1:], []
+    world.exchange(A)
+    world.network.flying += late
+    world.deliver(0)
+    _is_there(world)
+
+
+def _is_there(world: World) -> None:
     db = world.coordinator.ledger.reading
     (online,) = db.execute("select online from node where id = ?", (A,)).fetchone()
     assert online, "a lab that talks is taken for gone"
@@ -323,6 +343,7 @@ SCENARIOS = (
     (a_number_that_was_not_begun_is_forgotten, a_second_leap_that_is_the_shorter),
     (who_is_not_waited_for_is_not_asked, a_card_that_is_lost_with_its_answer),
     (a_node_says_once_that_it_is_there, a_birth_and_a_will_that_come_once_more),
+    (old_will_believed, a_will_that_comes_late),
     (put_back_journal_is_believed, a_card_that_is_put_back_in_mid_print),
     (silent_on_its_beds, a_card_that_is_lost_in_mid_print),
     (write_off_does_not_wait, a_steward_who_does_not_wait),

@@ -42,7 +42,8 @@ octoprint:  ## an OctoPrint in a virtual environment of its own, for tests and t
 test: setup check  ## every test
 	@PYTHON=$(PYTHON) scripts/octoprint || [ -z "$$CI" ]
 	@# With compiled modules kept, each of the thousand processes that tests start is there a sixth sooner.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(ARGS)
+	@# They wait more than they compute: two cores are busy with three of them.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(ARGS)
 
 bench-pack: $(VENV)/dev.stamp  ## copies on a bed: ours, boxes, PrusaSlicer; one JSON line at the end
 	@$(BIN)/python -m tests.bench.bench_pack $(ARGS)

@@ -92,7 +92,7 @@ chaos: $(VENV)/dev.stamp  ## a network broken on purpose; ARGS="--seconds 600 --
 
 scenario: $(VENV)/dev.stamp  ## many orders from asking to receiving; ARGS="--hospitals 12 --orders 50 --seed 7"; one JSON line at the end
 	@scripts/system-packages mosquitto prusa-slicer >&2
-	@case " $(ARGS) " in *" --browser "*) scripts/system-packages chromium >&2;; esac
+	@case " $(ARGS) " in *" --browser "*) scripts/system-packages chromium chromium-headless-shell >&2;; esac
 	@$(BIN)/python -m tests.scenario.run $(ARGS)
 
 .PHONY: help setup demo check octoprint test bench-pack bench-mesh bench-ingest bench-split bench-serial fuzz bench-live words screenshots schema chaos scenario bench-hard simulate

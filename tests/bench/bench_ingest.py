@@ -278,7 +278,7 @@ def a_port():
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--plates", type=int, default=4, help="attempts of each node")
+    parser.add_argument("--plates", type=int, default=4, help="attempts of each node, 4 or more")
     parser.add_argument("--publishers", type=int, default=1, help="processes that hold the nodes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", choices=("messages", "applied"), default="")

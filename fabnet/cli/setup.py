@@ -137,10 +137,10 @@ def setup(
 
 
 def _load(config: Path) -> NodeConfig:
-    if not config.exists():
-        why = "there is no such file here: go into the folder that `fabnet node join` has made"
-        raise ConfigError(str(config), "", f"{why}, or name the file: fabnet node setup FILE")
-    return load_node(config)
+    if config.exists():
+        return load_node(config)
+    why = "there is no such file here: go into the folder that `fabnet node join` has made"
+    raise ConfigError(str(config), "", f"{why}, or name the file: fabnet node setup FILE")
 
 
 def _say(words: str) -> None:
@@ -155,9 +155,7 @@ def _next(config: Path, work: _Work) -> str:
             f" or name its port: fabnet node setup {config} --port /dev/ttyUSB0"
         )
     if answers_here(work.config):
-        return (
-            "next: this lab's node runs. Between two prints start it again: it reads its file then"
-        )
+        return "next: between two prints, start this lab's node again: it reads its file then"
     return (
         f"next: fabnet node install {config} (for good), or: fabnet node run {config}\n"
         "and, once you are let in, your account for counting, pausing and hours, on your phone too:"

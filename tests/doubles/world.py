@@ -170,6 +170,17 @@ class World:
         self.report(ref, ReportState.PRINTING)
         self.report(ref, ReportState.PRINTED)
 
+    def printing(self) -> AttemptRef:
+        """An order for two is on its way: its plate is being printed."""
+        self.order(2)
+        self.plan()
+        self.tick()
+        ref = self.first(AttemptState.OFFERED)
+        self.take(ref)
+        self.ready(ref)
+        self.report(ref, ReportState.PRINTING)
+        return ref
+
     def books(self, order_id: str):
         (line,) = views.order_view(self.ledger.reading, order_id).lines
         return line.books

@@ -12,7 +12,6 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Capabilities,
     PrinterChange,
-    ReportState,
 )
 from jobs.model import Role
 from printers.model import PrinterState
@@ -35,14 +34,7 @@ def by_hand(site):
     """A plate that a person prints from an SD card."""
     world = site.world
     world.add_lab(link="manual")
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.take(ref)
-    world.ready(ref)
-    world.report(ref, ReportState.PRINTING)
-    return ref
+    return world.printing()
 
 
 # --- printing by hand
@@ -108,13 +100,7 @@ def test_a_site_that_does_not_slice_says_so_too(site):
 def test_no_file_is_given_for_a_printer_that_has_a_cable(site):
     world = site.world
     world.add_lab()
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.take(ref)
-    world.ready(ref)
-    world.report(ref, ReportState.PRINTING)
+    ref = world.printing()
     maker = site.person("maker")
     assert maker.get(f"/attempts/{ref}/gcode").status_code == 409
     assert maker.get("/attempts/x-a1/gcode").status_code == 404

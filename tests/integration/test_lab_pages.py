@@ -121,14 +121,7 @@ def test_a_printer_prints_alone_only_if_all_three_are_said(site):
 def printing(world):
     """A plate that is being printed."""
     world.add_lab(A)
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.take(ref)
-    world.ready(ref)
-    world.report(ref, ReportState.PRINTING)
-    return ref
+    return world.printing()
 
 
 def test_a_maker_stops_what_prints_on_her_own_printer(site):

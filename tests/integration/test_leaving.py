@@ -215,13 +215,7 @@ def test_leaving_takes_two_steps_and_a_password(lived, hashed):
 
 def test_the_page_says_what_to_do_first(lived, hashed):
     world = lived
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.take(ref)
-    world.ready(ref)
-    world.report(ref, ReportState.PRINTING)
+    ref = world.printing()
     ada = Site(world, hashed).person(LOGIN)
     page = ada.get("/leave?lang=en").text
     assert "First, these plates" in page

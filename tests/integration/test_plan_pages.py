@@ -181,13 +181,7 @@ def test_distances_are_from_the_hub(world, hashed):
 def test_a_bed_fills_with_what_its_printer_tells(site):
     world = site.world
     world.add_lab()
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.take(ref)
-    world.ready(ref)
-    world.report(ref, ReportState.PRINTING)
+    ref = world.printing()
     world.says(PrinterChange(printer=PRINTER, state=PrinterState.PRINTING, clear=False))
     tele = PrinterTele(
         printer=PRINTER, state=PrinterState.PRINTING, attempt=str(ref), fraction_done=0.25

@@ -267,7 +267,7 @@ def _in_time(net: Network, lines: Lines) -> Quotas:
     soonest = _soonest_min(net, lines, ends)
     step, last = np.zeros(len(ends), np.int64), len(AHEAD)
     for _ in range(_TRIES):
-        early = np.minimum(ends, np.array((*AHEAD, 0.0))[step] * soonest)
+        early = np.minimum(ends, np.array((*AHEAD, 1.0))[step] * soonest)
         # What is due first comes first.
         due = np.maximum.accumulate(np.where(step < last, early, ends))[of_order]
         found = plan(net, replace(lines, due_min=due), least=LEAST_LOT)

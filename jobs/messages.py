@@ -49,6 +49,8 @@ class OfferedAttempt:
     seconds: float
     grams: float
     order: str = ""
+    #: The day its pieces are to be there, "2026-12-09"; "" of a coordinator that does not say it.
+    due: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

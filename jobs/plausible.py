@@ -179,6 +179,7 @@ def _restated(message: Restated) -> None:
         _number("grams", kept.offered.grams, 0.0, MOST_G)
         _number("good", kept.good or 0, 0, MOST_PIECES)
         _number("scrap", kept.scrap or 0, 0, MOST_PIECES)
+        _day("due", kept.offered.due)
         for name in ("reason", "spool", "counted_by"):
             _text(name, getattr(kept, name), _WORDS)
 

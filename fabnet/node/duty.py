@@ -72,7 +72,7 @@ class Kept:
 class Facts:
     """All that duties are decided by.
 
-    `plates` are in the order in which they were taken; `unheard` are those whose last ready is still
+    `plates` are in the order in which they are to be made; `unheard` are those whose last ready is still
     on its way to the coordinator; `ahead_s` is how much work a printer may have ahead of it.
     """
 

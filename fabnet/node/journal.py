@@ -195,8 +195,8 @@ class Journal:
         """Write down an offered attempt with the answer to it."""
         db.execute(
             "insert into attempt (job, number, printer, state, part, pieces, material, mesh_sha256,"
-            " plate_sha256, seconds, grams, reason, taken_at, order_id)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " plate_sha256, seconds, grams, reason, taken_at, order_id, due)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 offer.attempt.job,
                 offer.attempt.number,
@@ -212,6 +212,7 @@ class Journal:
                 reason,
                 now.isoformat(),
                 offer.order,
+                offer.due,
             ),
         )
 
@@ -314,10 +315,11 @@ class Journal:
         return None if row is None else entry_of(row)
 
     def entries(self, states: frozenset[AttemptState]) -> tuple[Entry, ...]:
-        """Return the attempts in these states, in the order they were taken."""
+        """Return the attempts in these states: what is due first goes first, then as they were taken."""
         marks = quoted(states)
         rows = self.reading.execute(
-            f"select * from attempt where state in ({marks}) order by taken_at, job, number"
+            f"select * from attempt where state in ({marks})"
+            " order by due = '', due, taken_at, job, number"
         )
         return tuple(entry_of(row) for row in rows)
 

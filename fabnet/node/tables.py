@@ -109,6 +109,12 @@ def m049_indexes(db: Database) -> None:
     )
 
 
+@journal_migrations()
+def m055_due(db: Database) -> None:
+    """The day on which an attempt's pieces are to be there."""
+    run_script(db, "alter table attempt add column due text not null default '';")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One attempt as the journal holds it."""
@@ -146,6 +152,7 @@ def kept_of(row: sqlite3.Row) -> KeptAttempt:
             seconds=row["seconds"],
             grams=row["grams"],
             order=row["order_id"],
+            due=row["due"],
         ),
         state=AttemptState(row["state"]),
         begun=row["intent_at"] is not None,

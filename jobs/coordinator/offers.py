@@ -118,6 +118,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
                 seconds=row["seconds"],
                 grams=row["grams"],
                 order=row["order_id"],
+                due=job.due.isoformat(),
             )
         )
         event(db, row["order_id"], "attempt-offered", "fabnet", str(ref), now, node=job.node)

@@ -274,9 +274,9 @@ class Network:
     def start(self, m, now):
         if self.way == "pull" and not m.jobs:
             self.pull(m, now)
-        if self.way == "hybrid":  # as labs do: in the order in which they were offered
+        if self.way == "hybrid":  # as labs do: of what they were offered, what is due first
             held = (j for j in m.jobs.values() if j.state is AttemptState.OFFERED)
-            job = min(held, key=lambda j: j.offered, default=None)
+            job = min(held, key=lambda j: (j.due, j.offered), default=None)
         else:
             job = next(iter(m.queue()), None)
         if job is None or job.grams > m.spool_g:

@@ -59,6 +59,7 @@ REF = AttemptRef(job="abcdefghjk", number=2)
 OFFERED = OfferedAttempt(
     attempt=REF, printer="p1", part="frame", pieces=2, material="PETG", mesh_sha256="aa",
     plate_sha256="bb", seconds=60.5, grams=10.0, order="o1",
+    due="2026-12-09",
 )  # fmt: skip
 #: What the last line of each message's file says.
 DOWN = (

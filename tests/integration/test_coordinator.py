@@ -364,6 +364,15 @@ def test_the_will_of_an_older_connection_is_no_news(world):
     assert not labs.fleet(world.ledger.reading)[0].online
 
 
+def test_an_offer_says_the_day_on_which_its_order_is_due(world):
+    world.add_lab()
+    world.order(2)
+    world.plan()
+    world.tick()
+    (offer,) = (m for m in world.told() if isinstance(m, Offer))
+    assert [each.due for each in offer.attempts] == ["2026-12-01"]
+
+
 def test_offers_go_only_to_nodes_that_are_there(world):
     world.add_lab()
     world.order(2)

@@ -700,6 +700,22 @@ def test_the_next_plate_is_granted_while_the_printer_works_and_starts_after_the_
     assert node.journal.entry(SECOND).intent
 
 
+def test_of_what_a_printer_has_the_plate_that_is_due_first_is_made_first(node):
+    """It came last, and is asked for, shown and started before what is due later or at no known day."""
+    days = ("", "2026-12-09", "2026-12-08")
+    refs = [AttemptRef(job=letter * 10, number=1) for letter in "abc"]
+    for ref, day in zip(refs, days, strict=True):
+        node.hears(an_offer(ref, due=day))
+        node.prepared(ref)
+    node.hears(PrinterReady(printer="p1"))
+    asked = nonces(node)
+    assert list(asked) == refs[::-1]
+    for ref, nonce in asked.items():
+        node.hears(Grant(attempt=ref, nonce=nonce, ttl_s=3600))
+    (start,) = node.commands()
+    assert start.name == refs[2].name
+
+
 def test_a_held_grant_dies_with_its_time(node, monkeypatch):
     two_granted(node)
     node.ends(PrintResult.DONE)

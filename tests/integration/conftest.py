@@ -1,4 +1,4 @@
-"""What tests of pages share: a world that is made once, and two things that would cost each test seconds.
+"""A node, and what tests of pages share: a world that is made once, and two things that would cost seconds.
 
 Passwords are kept by the same argon2id with the least work, and a page's template is compiled once for
 all the applications of a process. What is kept and what is shown is the same.
@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from jinja2 import BytecodeCache
 
+from tests.doubles.idle_node import Node
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import World
 from web import auth
@@ -81,3 +82,13 @@ def hashed():
 def site(world, hashed):
     """The pages over a world, with somebody of each role."""
     return Site(world, hashed)
+
+
+@pytest.fixture
+def node(tmp_path):
+    """An agent without a network; who restarts it has the next one closed, too."""
+    made = Node(tmp_path)
+    yield made
+    while made is not None:
+        made.journal.close()
+        made = made.next

@@ -7,7 +7,7 @@ from fabnet.node.bench import Started
 from jobs.lifecycle import AttemptState
 from jobs.messages import Grant, Harvested, PrinterReady, Report, ReportState
 from printers.model import PrinterState, PrinterStatus
-from tests.integration.test_node import REF, Node, an_offer
+from tests.doubles.idle_node import REF, Node, an_offer
 
 BOTH = tuple(
     PrinterConfig(id=name, preset="generic-250x210", port="/dev/none", material="PETG", grams=500)

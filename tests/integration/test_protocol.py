@@ -20,10 +20,10 @@ from jobs.ledger import streams
 from jobs.ledger.rows import tell
 from jobs.lifecycle import AttemptState
 from jobs.messages import PrinterReady, ReportState, Synced, encode
+from tests.doubles.idle_node import Node, an_offer
 from tests.doubles.world import NODE
 from tests.integration import test_broker
 from tests.integration.test_broker import Client, needs_mosquitto
-from tests.integration.test_node import Node, an_offer
 
 broker, links = test_broker.broker, test_broker.links  # its fixtures
 

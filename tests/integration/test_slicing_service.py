@@ -28,8 +28,8 @@ from printers.errors import NoSlicerError, SlicingError
 from printers.ready_slices import ReadySlices
 from printers.slices import SliceRequest
 from printers.slicing import PrusaSlicer, check_slice, find_slicer
+from tests.doubles.idle_node import Node
 from tests.doubles.world import NODE, some_facts
-from tests.integration.test_node import Node
 from web.app import WebSettings, create_app, make_server
 
 PRESET = load_machine("generic-250x210")

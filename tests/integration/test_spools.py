@@ -14,8 +14,8 @@ from fabnet.node import telling
 from jobs.messages import Answer, Capabilities, Config, Loaded
 from jobs.owner import Look
 from printers.model import PrintResult
+from tests.doubles.idle_node import Node, an_offer
 from tests.doubles.spoolman import Spoolman
-from tests.integration.test_node import Node, an_offer
 
 NAME = "spoolman-12"
 

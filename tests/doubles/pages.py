@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from jobs.coordinator import orders
 from jobs.coordinator.people import add_person
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
@@ -89,3 +90,19 @@ class Person:
     def send(self, path, at=None, **fields):
         """Send the form of the page `at` to `path`."""
         return self.client.post(path, data=self.form(at or path) | fields)
+
+
+def request_fields(world, **changes):
+    fields = {
+        "revision_id": world.revision.id,
+        "kits": "40",
+        "due": "2026-11-27",
+        "place": "CHU, urgences",
+        "requester": "Ada Infirmière",
+        "contact": "01 23 45 67 89",
+    }
+    return fields | changes
+
+
+def link_of(site, order_id):
+    return f"/o/{orders.link_of(site.world.ledger, order_id)}"

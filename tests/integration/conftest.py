@@ -92,3 +92,16 @@ def node(tmp_path):
     while made is not None:
         made.journal.close()
         made = made.next
+
+
+@pytest.fixture
+def order(site):
+    """A planned order with two printed plates; its id."""
+    world = site.world
+    world.add_lab()
+    order_id = world.order(4)
+    world.plan()
+    world.tick()
+    for attempt in world.attempts():
+        world.print(attempt.ref)
+    return order_id

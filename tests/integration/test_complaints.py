@@ -16,10 +16,10 @@ from jobs.ledger.waiting import waiting
 from jobs.model import Role
 from jobs.recall import Cause, RecallKind
 from jobs.telling import TOLD_BY, Kind
+from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE
 from tests.integration.test_deliveries import address, order_of, packed
-from tests.integration.test_recalls import makes_a_lot
 from tests.unit.web.test_photos import a_photo
 from web.letters import Letterhead, Reader, letter
 

@@ -14,9 +14,9 @@ from jobs.hub import Rule, Scope
 from jobs.ledger import links, parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
+from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.pages import Site
 from tests.doubles.world import a_request
-from tests.integration.test_recalls import accepts, makes_a_lot
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 ENGLISH = {"Accept-Language": "en"}

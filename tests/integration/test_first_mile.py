@@ -12,8 +12,8 @@ from jobs.ledger import views
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
 from jobs.recall import Cause, RecallKind
+from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.world import NODE
-from tests.integration.test_recalls import accepts, makes_a_lot
 
 SPOT = "12 rue des Lilas, code A1B2"
 

@@ -15,8 +15,8 @@ from jobs.ledger.waiting import waiting
 from jobs.model import LotState, Role
 from jobs.recall import Cause, RecallKind
 from jobs.stations import Step, stations
+from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.world import NODE
-from tests.integration.test_recalls import accepts, makes_a_lot
 
 HOLD = Rule(scope=Scope.MATERIAL, value="PETG", hold_h=72)
 SECOND = Rule(scope=Scope.ALL, second=True)

@@ -10,9 +10,9 @@ import pytest
 from jobs.coordinator import first_mile, nodes, orders
 from jobs.ledger import first_mile as rows
 from jobs.ledger import views
+from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import CATALOGUE, NODE, World, a_request
-from tests.integration.test_recalls import accepts, makes_a_lot
 from web.auth import hash_password
 
 SPOT = "12 rue des Lilas, code A1B2"

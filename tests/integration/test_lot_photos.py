@@ -17,9 +17,9 @@ from jobs.lifecycle import AttemptState
 from jobs.model import Role
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
+from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE
-from tests.integration.test_recalls import makes_a_lot
 from tests.unit.web.test_photos import a_photo
 
 ENGLISH = {"Accept-Language": "en"}

@@ -28,9 +28,9 @@ from jobs.model import Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
 from jobs.stations import Step
+from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import PEOPLE, Site
 from tests.doubles.world import NODE, PRINTER, a_request
-from tests.integration.test_recalls import makes_a_lot
 from web.auth import PERMISSIONS
 from web.own_code import wheel
 

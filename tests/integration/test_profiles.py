@@ -5,7 +5,7 @@ import pytest
 from jobs.coordinator import reviews
 from jobs.errors import InvalidFieldError
 from jobs.ledger import reviews as reading
-from tests.integration.test_recalls import makes_a_lot
+from tests.doubles.lots import makes_a_lot
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 FRENCH = {"Accept-Language": "fr"}

@@ -6,8 +6,8 @@ import pytest
 
 from jobs.coordinator import orders
 from jobs.ledger import recalls, views
+from tests.doubles.lots import accepts, delivered, makes_a_lot
 from tests.doubles.pages import PASSWORD, Site
-from tests.integration.test_recalls import accepts, delivered, makes_a_lot
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, lots, recalls
+from jobs.coordinator import deliveries, harvests, recalls
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import recalls as called
 from jobs.ledger import views
@@ -10,29 +10,9 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.model import LotState, OrderState, Role
 from jobs.recall import Cause, RecallKind, causes
+from tests.doubles.lots import accepts, delivered, makes_a_lot, of_order, sends
 
 PRINTER_OF_A = Cause(kind=RecallKind.PRINTER, value="lab-a/p1")
-
-
-def makes_a_lot(world):
-    """The next plate is printed and counted; return its lot's code."""
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    pieces = views.attempt(world.ledger.reading, ref).pieces
-    return harvests.harvest(world.ledger, ref, pieces, 0, "", "maker", world.now)
-
-
-def accepts(world, code):
-    good = views.lot(world.ledger.reading, code).good
-    lots.inspect(world.ledger, code, good, 0, "", "inspector", world.now)
-
-
-def sends(world, order_id):
-    batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
-    deliveries.dispatch(world.ledger, batch, "inspector", world.now)
-    return batch
 
 
 def calls_back(world, cause, reason="it has a sharp edge"):
@@ -43,20 +23,6 @@ def calls_back(world, cause, reason="it has a sharp edge"):
 def lab(world):
     world.add_lab()
     return world
-
-
-def of_order(world, order_id):
-    return views.order(world.ledger.reading, order_id)
-
-
-def delivered(world, kits=1):
-    order_id = world.order(kits)
-    while world.books(order_id).to_make:
-        accepts(world, makes_a_lot(world))
-    batch = sends(world, order_id)
-    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
-    assert of_order(world, order_id).state is OrderState.DELIVERED
-    return order_id
 
 
 def test_a_lot_that_nobody_inspected_is_held_where_it_lies(lab):

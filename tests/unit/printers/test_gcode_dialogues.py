@@ -5,63 +5,26 @@ checked), then the lines that the printer says to them, and how long it takes. W
 first told by others, its issue is named.
 """
 
-import dataclasses
-
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from firmware_profiles.loader import load_firmware
-from printers.gcode_answer import Kind, read_answer
-from printers.gcode_line import Temperatures, checksum, parse_identity, parse_temperatures
-from printers.gcode_link import GcodeLink
-from printers.heat_wait import heat_wait
 from printers.trouble import Trouble
-
-#: With fewer lines in flight than it takes, so that a dialogue is short.
-MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
-PRUSA = load_firmware("prusa-mk3")
-KLIPPER = load_firmware("klipper")
-DUET = load_firmware("reprapfirmware")
-REPETIER = load_firmware("repetier")
-SMOOTHIE = load_firmware("smoothieware")
-MOVES = tuple(f"G1 X{i}" for i in range(1, 9))
-GAP = "Error:Line Number is not Last Line Number+1, Last Line: "
-SPOILT = "Error:checksum mismatch, Last Line: "
-
-
-def turn(*sent, says=(), after_s=0.001):
-    return sent, says, after_s
-
-
-def waits(seconds):
-    return turn(says=(), after_s=seconds)
-
-
-def numbered(first, *commands):
-    return [f"N{first + i} {command}" for i, command in enumerate(commands)]
-
-
-HELLO = turn("N0 M110 N0", says=["ok"])
-
-
-def hold(profile, commands, *turns):
-    """Hold a dialogue to the letter; return the link as it is after the last turn."""
-    now_s = 0.0
-    link = GcodeLink(profile, now_s)
-    link.stream(command.encode() for command in commands)
-    for number, (sent, says, after_s) in enumerate(turns):
-        data = link.outgoing(now_s)
-        link.sent(len(data))
-        bodies = []
-        for line in data.decode().splitlines():
-            body, _, check = line.rpartition("*")
-            assert int(check) == checksum(body.encode())
-            bodies.append(body)
-        assert bodies == list(sent), f"turn {number}"
-        now_s += after_s
-        link.receive("".join(line + "\n" for line in says).encode("latin-1"), now_s)
-    return link
+from tests.doubles.gcode_dialogue import (
+    DUET,
+    GAP,
+    HELLO,
+    KLIPPER,
+    MARLIN,
+    MOVES,
+    PRUSA,
+    REPETIER,
+    SMOOTHIE,
+    SPOILT,
+    hold,
+    numbered,
+    turn,
+    waits,
+)
 
 
 def test_the_line_that_is_asked_for_is_sent_and_not_the_one_before():
@@ -255,127 +218,6 @@ def test_wait_that_crosses_a_line_on_its_way_says_nothing_of_it():
     assert link.outgoing(0.2) == b""
 
 
-@pytest.mark.parametrize(
-    ("command", "says"),
-    [
-        ("M109 T1 S200", " T:20.0 /0.0 B:31.0 /60.0 @:0 B@:127 W:?"),
-        ("M600", "echo:busy: paused for user"),
-        ("M0 click", "echo:busy: paused for user"),
-        ("G29", "echo:busy: processing"),
-        ("M400", "busy:heating"),
-    ],
-)
-def test_what_takes_long_may_take_long(command, says):
-    """OctoPrint #2599, #3862, #4737."""
-    patience = [turn(says=[says], after_s=2.0)] * 90
-    link = hold(PRUSA, [command], HELLO, turn(f"N1 {command}"), *patience, turn(says=["ok"]))
-    link.outgoing(1000.0)
-    assert link.broken is None
-    assert link.idle
-
-
-def cold(target, at):
-    return f"ok T:{at} /{target} B:20.0 /0.0 @:0 B@:0"
-
-
-def asked(line, at):
-    return turn(line, says=[cold(215, at)]), waits(1.0)
-
-
-def test_heat_is_waited_for_by_the_host_and_then_by_the_printer():
-    """A cancel is heard at any time, and what stands in the file is done."""
-    link = hold(
-        MARLIN, ["M109 S215", "G1 X1"], HELLO,
-        turn("N1 M104 S215", says=["ok"]),
-        *asked("N2 M105", 30.0),
-        *asked("N3 M105", 60.0),
-        *asked("N4 M105", 100.0),
-        *asked("N5 M105", 150.0),
-        *asked("N6 M105", 190.0),
-        *asked("N7 M105", 214.0),
-        turn("N8 M105", says=[cold(215, 214.6)]),
-        turn("N9 M109 S215", says=[" T:214.8 /215.0 W:2"]),
-        turn(after_s=2.0),
-        turn(says=["ok"]),
-        turn("N10 G1 X1", says=["ok"]),
-    )  # fmt: skip
-    assert link.idle
-    assert (link.acknowledged, link.asked) == (10, 7)
-
-
-def test_a_cancel_while_it_heats_has_nothing_to_wait_for():
-    link = hold(
-        PRUSA, ["M190 S60", "G1 X1"], HELLO,
-        turn("N1 M140 S60", says=["ok"]),
-        turn("N2 M105", says=["ok T:20.0 /0.0 B:30.0 /60.0"]),
-    )  # fmt: skip
-    link.drop_stream()
-    link.urgent("M104 S0", "M140 S0")
-    data = link.outgoing(0.1)
-    assert [line.split(b"*")[0] for line in data.splitlines()] == [b"N3 M104 S0", b"N4 M140 S0"]
-
-
-def test_a_printer_that_waits_for_heat_itself_is_told_to_wait_no_longer():
-    link = hold(
-        MARLIN, ["M109 T1 S215", "G1 X1"], HELLO, turn("N1 M109 T1 S215", says=[" T:20 /215 W:?"])
-    )
-    link.urgent("M105")
-    assert link.outgoing(1.0) == b""  # its queue stays free for what comes
-    link.drop_stream()
-    link.urgent("M104 S0")
-    data = link.outgoing(1.1)
-    assert data.startswith(b"N2 M108*")
-
-
-def test_one_that_cannot_hear_it_is_told_when_it_is_hot():
-    link = hold(PRUSA, ["M109 T1 S215"], HELLO, turn("N1 M109 T1 S215", says=[" T:20 /215 W:?"]))
-    link.drop_stream()
-    link.urgent("M104 S0")
-    assert link.outgoing(1.0) == b""
-    link.receive(b"ok\n", 1.1)
-    assert link.outgoing(1.2).startswith(b"N2 M104 S0")
-
-
-@pytest.mark.parametrize(
-    "says",
-    ["ok", "ok TT::27.7627.76 //0.000.00 BB::2020", "ok T:20.0 /200.0 B:20.0 /0.0"],
-    ids=["no report", "a report that is none", "the printer allows less"],
-)
-def test_without_a_report_that_can_be_believed_the_printer_waits_alone(says):
-    now_s, sent = 0.0, b""
-    link = hold(DUET, ["M109 S215"], HELLO, turn("N1 M104 S215", says=["ok"]))
-    while now_s < 30 and b"M109" not in sent:
-        sent = link.outgoing(now_s)
-        link.sent(len(sent))
-        now_s += 0.5
-        if sent:
-            link.receive(says.encode() + b"\n", now_s)
-    assert 20 < now_s < 25
-
-
-@pytest.mark.parametrize(
-    ("command", "sets"),
-    [
-        ("M109 S215", "M104 S215"), ("M109 T0 S215", "M104 T0 S215"), ("M190 S60.5", "M140 S60.5"),
-        ("M109 R170", "M104 S170"), ("M190 R40", "M140 S40"), ("M109 T1 S215", None), ("M109", None),
-        ("M109 S0", None), ("M1090 S1", None), ("M109 S215 F1", None), ("M104 S215", None),
-    ],
-)  # fmt: skip
-def test_what_sets_heat_without_waiting(command, sets):
-    made = heat_wait(command.encode(), 1, 0.0)
-    assert (made.sets.decode() if made else None) == sets
-
-
-def test_what_has_to_cool_is_waited_for_too():
-    made = heat_wait(b"M109 R170", 1, 0.0)
-    for at_c in (230.0, 200.0, 171.0, 170.5):
-        assert not made.is_over(1.0)
-        made.hear(
-            Temperatures(nozzle_c=at_c, nozzle_target_c=170, bed_c=None, bed_target_c=None), 1.0
-        )
-    assert made.is_over(1.0)
-
-
 def test_a_buffer_that_ran_over_gets_one_line_at_a_time():
     """Prusa-Firmware #738."""
     hold(
@@ -514,86 +356,3 @@ def test_a_pause_at_the_printer_holds_the_stream_until_it_is_over():
 def test_a_stop_at_the_printer_is_told(word):
     link = hold(MARLIN, MOVES, HELLO, turn(*numbered(1, *MOVES[:4]), says=[f"//action:{word}"]))
     assert link.stop_asked == word
-
-
-@pytest.mark.parametrize(
-    ("line", "nozzle", "bed"),
-    [
-        (b" ==T:20.00 /0.00 ==B:21.00 /0.00 @:0 B@:0", (20.0, 0.0), (21.0, 0.0)),
-        (b"ok T:23.4 /0.0 @0 B:24.0 /55.0 @127", (23.4, 0.0), (24.0, 55.0)),
-        (b"T:200.1 /200.0 B:60.1 /60.0 B@:0 @:255", (200.1, 200.0), (60.1, 60.0)),
-        (b"T:20.0 /0.0 T0:200.0 /205.0 T1:21.0 /0.0 B:60 /60", (200.0, 205.0), (60.0, 60.0)),
-        (b"T:20.0 /0.0 T1:21.0 /0.0", (20.0, 0.0), (None, None)),
-    ],
-)
-def test_temperatures_of_vendors(line, nozzle, bed):
-    told = parse_temperatures(line)
-    assert (told.nozzle_c, told.nozzle_target_c) == nozzle
-    assert (told.bed_c, told.bed_target_c) == bed
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"T:205.1 /205.0 B@:31pS_XYZ:5",
-        b"T:2051 /205.0 B:60 /60",
-        b"T:205.1 /205.0 T:60.0 /60.0",
-        b"T:205.1/205.0B:60.0x",
-        b"Count A:20 B:30 C:40",
-        b"TT::27.7627.76 //0.000.00 BB::2020",
-    ],
-)
-def test_a_spoilt_report_is_no_report(line):
-    """OctoPrint #4456, #4890, #2918, #2998; Marlin #10735."""
-    assert parse_temperatures(line) is None
-
-
-def test_identities_of_firmwares():
-    assert parse_identity("NAME. Malyan VER: 4.0 MODEL: M200 HW: HH02") == {
-        "FIRMWARE_NAME": "Malyan 4.0",
-        "MACHINE_TYPE": "M200",
-    }
-    smoothie = parse_identity(
-        "FIRMWARE_NAME:Smoothieware, FIRMWARE_URL:http%3A//smoothieware.org,"
-        " X-SOURCE_CODE_URL:https://x, FIRMWARE_VERSION:edge-1, X-FIRMWARE_BUILD_DATE:Nov 1"
-    )
-    assert smoothie["FIRMWARE_NAME"] == "Smoothieware"
-    assert smoothie["FIRMWARE_VERSION"] == "edge-1"
-    duet = parse_identity("FIRMWARE_NAME: RepRapFirmware for Duet 2 WiFi FIRMWARE_VERSION: 3.4.5")
-    assert duet["FIRMWARE_NAME"] == "RepRapFirmware for Duet 2 WiFi"
-
-
-WORDS = st.sampled_from(
-    [b"ok", b"T:", b"B:", b"200", b" /", b" ", b"Resend: ", b"N", b"4", b"rs", b"\n", b"\0", b"@:",
-     b"wait", b"echo:busy: processing", b"Error:", b"//action:pause", b"-1", b".", b"\xff", b"*"]
-)  # fmt: skip
-GARBAGE = st.lists(WORDS | st.binary(max_size=8), max_size=40).map(b"".join)
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.lists(GARBAGE, max_size=20), st.sampled_from([MARLIN, PRUSA, KLIPPER, DUET, SMOOTHIE]))
-@example([b"x" * 5000 + b"ok", b"\n"], MARLIN)
-def test_garbage_never_counts_an_ok_that_was_not_one(pieces, profile):
-    """Of all that is sent no more is taken for acknowledged than the garbage has oks."""
-    link = GcodeLink(profile, 0.0)
-    link.stream(command.encode() for command in MOVES * 50)
-    for number, piece in enumerate(pieces):
-        link.sent(len(link.outgoing(number * 0.001)))
-        link.receive(piece, number * 0.001)
-    said = b"".join(pieces).replace(b"\0", b"")
-    numbered_oks = any(
-        read_answer(line).number is not None and read_answer(line).kind is Kind.OK
-        for line in said.split(b"\n")
-    )
-    if not numbered_oks:
-        assert link.acknowledged <= said.count(b"ok")
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(GARBAGE)
-def test_garbage_never_invents_a_temperature(line):
-    told = read_answer(line.replace(b"\n", b"")).temperatures
-    if told is not None:
-        digits = line.replace(b"\0", b"").decode("latin-1")
-        for value in (told.nozzle_c, told.nozzle_target_c, told.bed_c, told.bed_target_c):
-            assert value is None or f"{value:g}".rstrip("0").rstrip(".") in digits

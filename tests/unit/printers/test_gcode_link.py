@@ -1,66 +1,13 @@
 """The serial dialogue, line by line, with a clock of our own."""
 
-import dataclasses
-import re
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_profiles.loader import load_firmware
-from printers.errors import GcodeLineError
-from printers.gcode_line import checksum, clean, parse_identity, parse_temperatures
-from printers.gcode_link import GcodeLink
+from printers.gcode_line import parse_identity
 from printers.sim.wire import Pace
 from printers.trouble import Trouble
+from tests.doubles.gcode_dialogue import MARLIN, PRUSA, Dialogue, moves, numbers
 from tests.doubles.virtual_line import VirtualPrint
-
-#: With fewer lines in flight than it takes, so that a dialogue is short.
-MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
-PRUSA = load_firmware("prusa-mk3")
-
-
-class Dialogue:
-    """A link with its hello done, and a time that tests move."""
-
-    def __init__(self, profile=MARLIN, *, hello=True):
-        self.now_s = 0.0
-        self.link = GcodeLink(profile, self.now_s)
-        if hello:
-            assert self.sent() == ["N0 M110 N0"]
-            self.hear("ok")
-
-    def sent(self):
-        """Return what the link sends now, without checksums, which are checked."""
-        data = self.link.outgoing(self.now_s)
-        self.link.sent(len(data))
-        lines = []
-        for line in data.decode().splitlines():
-            body, _, check = line.rpartition("*")
-            assert int(check) == checksum(body.encode())
-            lines.append(body)
-        return lines
-
-    def hear(self, *lines, after_s=0.001):
-        self.now_s += after_s
-        self.link.receive("".join(line + "\n" for line in lines).encode(), self.now_s)
-
-    def wait(self, seconds):
-        self.now_s += seconds
-        return self.sent()
-
-
-def moves(count):
-    return [f"G1 X{i}".encode() for i in range(count)]
-
-
-def numbers(lines):
-    return [int(re.match(r"N(-?\d+)", line).group(1)) for line in lines]
-
-
-def test_lines_carry_the_checksum_of_the_reprap_protocol():
-    assert checksum(b"N0 M110 N0") == 125
-    assert checksum(b"N1 M105") == 38
 
 
 def test_m110_goes_alone_and_everything_waits_for_its_ok():
@@ -363,36 +310,6 @@ def test_only_an_ok_is_an_ok(line, oks):
     assert len(dialogue.sent()) == oks
 
 
-@pytest.mark.parametrize(
-    ("line", "nozzle", "bed"),
-    [
-        (b" T:205.1 /205.0 B:60.0 /60.0 @:64 B@:12", (205.1, 205.0), (60.0, 60.0)),
-        (b"ok T:21.3 /0.0 B:22 /0.0 T0:21.4 /0.0 @:0 B@:0 P:0.0 A:28.7", (21.4, 0.0), (22.0, 0.0)),
-        (b"T:27.56 /60.00 B:20.00 /0.00 @:127 B@:0 W:?", (27.56, 60.0), (20.0, 0.0)),
-        (b"ok B:60.0 /60.0 T0:215.0 /215.0", (215.0, 215.0), (60.0, 60.0)),
-        (b"T:20.0 /0.0 B:-15.0 /0.0", (20.0, 0.0), (-15.0, 0.0)),
-    ],
-)
-def test_temperature_reports_of_several_firmwares(line, nozzle, bed):
-    told = parse_temperatures(line)
-    assert (told.nozzle_c, told.nozzle_target_c) == nozzle
-    assert (told.bed_c, told.bed_target_c) == bed
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"T:205.1 /205.0 B:60.0 B@:31pS_XYZ:5",
-        b"TT::27.7627.76 //0.000.00 BB::2020",
-        b"X:0.00 Y:0.00 Z:0.00 E:0.00 Count A:0 B:0 Z:0",
-        b"ok",
-        b"",
-    ],
-)
-def test_garbage_is_no_temperature(line):
-    assert parse_temperatures(line) is None
-
-
 def test_a_leap_is_believed_only_when_it_stays():
     dialogue = Dialogue()
     dialogue.hear("ok T:157.0 /200.0", after_s=1.0)
@@ -418,28 +335,6 @@ def test_identity_and_capabilities():
     assert klipper["FIRMWARE_NAME"] == "Klipper"
 
 
-@pytest.mark.parametrize(
-    ("line", "command"),
-    [
-        (b"G1 X1 ; there", b"G1 X1"),
-        (b"  G1 X1  \r\n", b"G1 X1"),
-        (b"M117 (hi) ho", b"M117 ho"),
-        (b"; only words", None),
-        (b"", None),
-        (b"M110 N5", None),
-        (b"M112", None),
-    ],
-)
-def test_only_commands_are_sent(line, command):
-    assert clean(line, 1, 95) == command
-
-
-@pytest.mark.parametrize("line", [b"G1 X" + b"1" * 100, "M117 été".encode()])
-def test_a_line_that_the_firmware_could_not_read_is_refused_by_number(line):
-    with pytest.raises(GcodeLineError, match="line 7"):
-        clean(line, 7, 95)
-
-
 def test_a_line_begun_is_finished_before_going_back():
     dialogue = Dialogue()
     dialogue.link.stream(moves(6))
@@ -452,78 +347,3 @@ def test_a_line_begun_is_finished_before_going_back():
     assert data.split(b"\n")[1].endswith(rest.strip())
     assert rest.endswith(b"\n")
     assert rest.count(b"\n") == 1
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.lists(st.binary(max_size=60), max_size=40))
-def test_garbage_never_raises_and_never_counts_more_oks_than_it_holds(pieces):
-    link = GcodeLink(MARLIN, 0.0)
-    link.stream(moves(400))
-    taken = 0
-    for number, piece in enumerate(pieces):
-        data = link.outgoing(number * 0.001)
-        taken += data.count(b"\n")
-        link.sent(len(data))
-        link.receive(piece + b"\n", number * 0.001)
-    oks = b"\n".join(pieces).replace(b"\0", b"").count(b"ok")
-    assert link.acknowledged <= oks + MARLIN.window_lines * oks
-    if oks == 0:
-        assert taken <= 1 + MARLIN.window_lines
-
-
-class Board:
-    """Marlin's rules for numbered lines, on a wire that spoils lines and swallows oks."""
-
-    def __init__(self, random, *, spoil, swallow):
-        self.random, self.spoil, self.swallow = random, spoil, swallow
-        self.last = 0
-        self.executed = []
-
-    def answer(self, line):
-        if self.random.random() < self.spoil:
-            at = self.random.randrange(len(line))
-            line = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
-        body, star, check = line.rpartition(b"*")
-        match = re.match(rb"N(\d+) ", body)
-        if not star or match is None or not check.isdigit() or int(check) != checksum(body):
-            return self.resend()
-        number, command = int(match.group(1)), body[match.end() :]
-        if command.startswith(b"M110"):
-            self.last = 0
-        elif number in (self.last, self.last - 1):
-            return b""
-        elif number != self.last + 1:
-            return self.resend()
-        else:
-            self.last = number
-            if command != b"M105":  # asked after a silence
-                self.executed.append(command)
-        return b"" if self.random.random() < self.swallow else b"ok\n"
-
-    def resend(self):
-        return b"Error:checksum mismatch, Last Line: %d\nResend: %d\nok\n" % (
-            self.last,
-            self.last + 1,
-        )
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.randoms(use_true_random=False), st.floats(0, 0.08), st.floats(0, 0.03))
-def test_whatever_the_wire_does_each_line_is_executed_once_in_order(random, spoil, swallow):
-    board = Board(random, spoil=spoil, swallow=swallow)
-    link = GcodeLink(MARLIN, 0.0)
-    wanted = moves(60)
-    link.stream(wanted)
-    now_s = 0.0
-    for _ in range(20_000):
-        data = link.outgoing(now_s)
-        link.sent(len(data))
-        for line in data.splitlines():
-            link.receive(board.answer(line), now_s)
-        now_s += 0.01 if data else link.wake_s(now_s) + 0.001
-        if link.idle or link.broken is not None:
-            break
-    # An M110 that was spoiled ten times, or an end in silence, is told; it is never a wrong print.
-    assert board.executed == wanted[: len(board.executed)]
-    if link.broken is None:
-        assert board.executed == wanted

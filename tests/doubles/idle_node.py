@@ -9,15 +9,7 @@ from fabnet.node.journal import COORDINATOR
 from fabnet.node.opening import open_node
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
-from jobs.messages import (
-    Grant,
-    Offer,
-    OfferedAttempt,
-    PrinterReady,
-    Ready,
-    decode_up,
-    encode,
-)
+from jobs.messages import Grant, Offer, OfferedAttempt, PrinterReady, Ready, decode_up, encode
 from jobs.model import AttemptRef
 from printers.model import PrinterState, PrinterStatus, PrintOutcome
 

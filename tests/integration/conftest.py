@@ -1,4 +1,4 @@
-"""A node, and what tests of pages share: a world that is made once, and two things that would cost seconds.
+"""What tests share: a node, people who are told, and a world that is made once, with pages in front of it.
 
 Passwords are kept by the same argon2id with the least work, and a page's template is compiled once for
 all the applications of a process. What is kept and what is shown is the same.
@@ -11,9 +11,14 @@ import pytest
 from argon2 import PasswordHasher
 from jinja2 import BytecodeCache
 
+from fabnet import clock
+from jobs.coordinator.people import add_person
+from jobs.model import Role
 from tests.doubles.idle_node import Node
+from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import PASSWORD, Site
-from tests.doubles.world import World
+from tests.doubles.telling import AWA, CAMILLE, chosen
+from tests.doubles.world import NODE, World
 from web import auth
 
 
@@ -105,3 +110,24 @@ def order(site):
     for attempt in world.attempts():
         world.print(attempt.ref)
     return order_id
+
+
+@pytest.fixture
+def server():
+    """Where letters go."""
+    found = MailServer().start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def people(world):
+    """Awa prints at lab-a, Camille coordinates; both are told all, at any hour, and were greeted."""
+    world.now = clock.now()
+    add_person(world.ledger, "awa", "Awa", Role.MAKER, "x", NODE, world.now)
+    add_person(world.ledger, "camille", "Camille", Role.STEWARD, "x", "", world.now)
+    chosen(world, "awa", address=AWA)
+    chosen(world, "camille", address=CAMILLE, language="en")
+    with world.ledger.transaction() as db:
+        db.execute("delete from notice")
+    return world

@@ -8,15 +8,7 @@ from hypothesis import strategies as st
 from printers.gcode_answer import Kind, read_answer
 from printers.gcode_line import checksum
 from printers.gcode_link import GcodeLink
-from tests.doubles.gcode_dialogue import (
-    DUET,
-    KLIPPER,
-    MARLIN,
-    MOVES,
-    PRUSA,
-    SMOOTHIE,
-    moves,
-)
+from tests.doubles.gcode_dialogue import DUET, KLIPPER, MARLIN, MOVES, PRUSA, SMOOTHIE, moves
 
 WORDS = st.sampled_from(
     [b"ok", b"T:", b"B:", b"200", b" /", b" ", b"Resend: ", b"N", b"4", b"rs", b"\n", b"\0", b"@:",

@@ -4,15 +4,7 @@ import pytest
 
 from printers.gcode_line import Temperatures
 from printers.heat_wait import heat_wait
-from tests.doubles.gcode_dialogue import (
-    DUET,
-    HELLO,
-    MARLIN,
-    PRUSA,
-    hold,
-    turn,
-    waits,
-)
+from tests.doubles.gcode_dialogue import DUET, HELLO, MARLIN, PRUSA, hold, turn, waits
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,8 @@ class Agent:
 
     def _recover(self) -> None:
         """Look after prints that were running when the node ended: they are never started again."""
-        for entry in self._journal.entries(
-            frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
-        ):
+        begun = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
+        for entry in self._journal.entries(begun):
             if entry.intent and entry.printer in self._benches:
                 self._recovering.add(entry.ref.name)
                 self._benches[entry.printer].command(Recover(name=entry.ref.name))
@@ -183,6 +182,7 @@ class Agent:
             else:
                 with self._journal.transaction() as db:
                     self._journal.move(db, entry.ref, AttemptState.READY)
+        self._preparer.check_machines()
 
     # --- commands: inside the transaction of the cursor; what touches a printer comes after it --
 

@@ -12,7 +12,10 @@ import logging
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from designs.errors import DesignError
 from fabnet import clock
@@ -69,6 +72,26 @@ class Preparer:
     def stop(self) -> None:
         """Begin nothing more; what runs is left to end by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def check_machines(self) -> None:
+        """Make anew, after a start, what was made and checked for another machine than stands there now."""
+        for printer, preset in self._presets.items():
+            key, facts = f"checked_for:{printer}", sha256(msgspec.json.encode(preset)).hexdigest()
+            before = self._journal.setting(key)
+            if before == facts:
+                continue
+            with self._journal.transaction() as db:
+                self._journal.set_setting(db, key, facts)
+                # Nothing is kept of a node that an earlier release has run: it is trusted once.
+                ready = self._journal.entries(frozenset({AttemptState.READY})) if before else ()
+                for entry in ready:
+                    if entry.printer == printer:
+                        _log.warning("%s is made anew: %s is another machine", entry.ref, printer)
+                        self._journal.prepared(
+                            db, entry.ref, gcode="", gcode_sha256="", gcode_key=entry.gcode_key,
+                            slicer=entry.slicer, seconds=entry.seconds, grams=entry.grams,
+                        )  # fmt: skip
+                        self._journal.move(db, entry.ref, AttemptState.PREPARING)
 
     def start_next(self) -> None:
         """Begin with the oldest attempt that needs it, where nothing is being prepared."""

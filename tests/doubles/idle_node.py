@@ -36,7 +36,8 @@ class Node:
                 ),
             ),
         )  # fmt: skip
-        self.agent = open_node(replace(config, **changes), machine)
+        self.config = replace(config, **changes)
+        self.agent = open_node(self.config, machine)
         self.journal = self.agent._journal
         self.bench = self.agent._benches["p1"]
         self.n = 0
@@ -98,9 +99,9 @@ class Node:
         self.agent._grants.work()
         return next((m.nonce for m in self.said() if isinstance(m, Ready)), None)
 
-    def restart(self):
+    def restart(self, **changes):
         self.journal.close()
-        fresh = self.next = Node(self.folder)
+        fresh = self.next = Node(self.folder, **changes)
         fresh.n, fresh.stream, fresh.epoch, fresh.seen = self.n, self.stream, self.epoch, self.seen
         return fresh
 

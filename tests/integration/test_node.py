@@ -10,12 +10,13 @@ from functools import partial
 
 from fabnet import clock
 from fabnet.config import PrinterConfig
-from fabnet.node.bench import Started, Stop
+from fabnet.node.bench import Start, Started, Stop
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
     Cancel,
     Capabilities,
+    Grant,
     Harvested,
     PrinterChange,
     PrinterReady,
@@ -191,3 +192,24 @@ def test_who_prints_by_hand_ends_it_with_the_count(tmp_path):
     assert not [m for m in node.said() if isinstance(m, Report)]
     assert node.agent._lab.capabilities().printers[0].spool.grams == 490.0
     node.journal.close()
+
+
+def test_gcode_that_was_checked_for_another_machine_is_not_printed_on_this_one(node):
+    node.hears(an_offer())
+    node.prepared()
+    node.hears(PrinterReady(printer="p1"))
+    node.hears(Grant(attempt=REF, nonce=node.ready(), ttl_s=600))
+    assert [type(c) for c in node.commands()] == [Start]
+    # The next plate is ready too; then its owner puts a smaller machine in this one's place.
+    other = replace(REF, job="bbbbbbbbbb")
+    node.hears(an_offer(other))
+    node.prepared(other)
+    smaller = (replace(node.config.printers[0], preset="generic-180x180"),)
+    node = node.restart(printers=smaller)
+    assert node.state(other) is AttemptState.PREPARING
+    assert node.journal.entry(other).gcode == ""
+    assert node.state() is AttemptState.GRANTED  # it may have begun: it is only looked after
+    # Made anew for what stands there now, it stays ready over the next start.
+    node.prepared(other)
+    node = node.restart(printers=smaller)
+    assert node.state(other) is AttemptState.READY

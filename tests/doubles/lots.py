@@ -3,6 +3,7 @@
 from jobs.coordinator import deliveries, harvests, lots
 from jobs.ledger import views
 from jobs.lifecycle import AttemptState
+from jobs.messages import Offer
 from jobs.model import OrderState
 
 
@@ -39,3 +40,26 @@ def delivered(world, kits=1):
     deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
     assert of_order(world, order_id).state is OrderState.DELIVERED
     return order_id
+
+
+def offered(world, kits=6):
+    """An order that is planned and offered; returns its id and the offered attempts."""
+    world.add_lab()
+    order_id = world.order(kits)
+    world.plan()
+    world.tick()
+    offers = [message for message in world.told() if isinstance(message, Offer)]
+    return order_id, [o.attempt for message in offers for o in message.attempts]
+
+
+def printed(world, kits=6):
+    order_id, refs = offered(world, kits)
+    for ref in refs:
+        world.print(ref)
+    return order_id, refs
+
+
+def harvested(world, kits=6):
+    order_id, refs = printed(world, kits)
+    codes = [harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now) for ref in refs]
+    return order_id, codes

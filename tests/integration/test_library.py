@@ -21,7 +21,7 @@ from designs.errors import (
 )
 from designs.library import Library
 from designs.model import Bed, ReviewState
-from tests.integration.test_mesh import REAL_FIGURES, real
+from tests.doubles.models import REAL_FIGURES, real
 
 VISOR = Path(designs.catalogue.__path__[0]) / "visor-frame"
 BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)

@@ -4,6 +4,7 @@ Passwords are kept by the same argon2id with the least work, and a page's templa
 all the applications of a process. What is kept and what is shown is the same.
 """
 
+import contextlib
 import shutil
 
 import flask
@@ -17,6 +18,7 @@ from jobs.model import Role
 from tests.doubles.idle_node import Node
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.served import Served
 from tests.doubles.telling import AWA, CAMILLE, chosen
 from tests.doubles.world import NODE, World
 from web import auth
@@ -100,9 +102,8 @@ def node(tmp_path):
 
 
 @pytest.fixture
-def order(site):
+def order(world):
     """A planned order with two printed plates; its id."""
-    world = site.world
     world.add_lab()
     order_id = world.order(4)
     world.plan()
@@ -131,3 +132,30 @@ def people(world):
     with world.ledger.transaction() as db:
         db.execute("delete from notice")
     return world
+
+
+@pytest.fixture
+def serve(world, hashed, tmp_path):
+    with contextlib.ExitStack() as stack:
+
+        def serve(**options):
+            found = Served(world, hashed, tmp_path, stack, **options)
+            served.append(found)
+            return found
+
+        served = []
+        yield serve
+    for each in served:
+        each.server.close()
+        each.thread.join(5)
+        assert not each.thread.is_alive()
+
+
+@pytest.fixture(params=["plain", "tls"])
+def either(request, serve):
+    return serve(tls=request.param == "tls")
+
+
+@pytest.fixture
+def served(serve):
+    return serve()

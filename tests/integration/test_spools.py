@@ -9,21 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fabnet.cli.offline import _lines
-from fabnet.config import PrinterConfig
 from fabnet.node import telling
 from jobs.messages import Answer, Capabilities, Config, Loaded
 from jobs.owner import Look
 from printers.model import PrintResult
-from tests.doubles.idle_node import Node, an_offer
+from tests.doubles.idle_node import an_offer
 from tests.doubles.spoolman import Spoolman
-
-NAME = "spoolman-12"
-
-
-def a_node(folder, url, number=12, **printer):
-    printer = {"port": "/dev/none", "spoolman_spool": number, **printer}
-    facts = PrinterConfig(id="p1", preset="generic-250x210", **printer)
-    return Node(folder, spoolman=url, printers=(facts,))
+from tests.doubles.spoolman_node import (
+    NAME,
+    a_node,
+    alike,
+    closed,
+    failing,
+    printed,
+    spool_of,
+    until,
+)
 
 
 @pytest.fixture
@@ -48,50 +49,6 @@ def open_node(tmp_path, spoolman):
 
     yield opened
     closed(made)
-
-
-def closed(made):
-    for node in made:
-        node.agent._stock._pool.shutdown(wait=True)
-        node.journal.close()
-    made.clear()
-
-
-def until(node, done, seconds=100):
-    """Let the node's loop go round until something holds, without the pause after a failure."""
-    end_s = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end_s, "it does not come about"
-        node.agent._stock._not_before_s.clear()
-        node.agent._stock.work()
-        time.sleep(0.002)
-
-
-def alike(node, number=12):
-    """Let it read and tell until there is no more."""
-    mine = node.agent._stock
-    mine._read_at_s.clear()
-    until(
-        node,
-        lambda: (
-            mine._asked is None
-            and number in mine._read_at_s
-            and not telling.waiting(node.journal.reading)
-        ),
-    )
-
-
-def failing(node, words):
-    until(node, lambda: words in node.agent._stock.fault("p1"))
-
-
-def spool_of(node):
-    return node.agent._lab.loaded_on("p1")
-
-
-def printed(node, result=PrintResult.DONE):
-    node.started()
-    node.ends(result)
 
 
 def cut(*_):

@@ -1,24 +1,16 @@
-"""Every state, reason and event has words, and every word has its French."""
+"""Every state, reason and event has words, in both languages."""
 
 import ast
-import re
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import read_mo
-from babel.messages.pofile import read_po
 from flask import Flask
-from jinja2 import Environment
 
 import designs.catalogue
 import jobs.coordinator
-import web
 from designs.model import ReviewState
 from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
@@ -28,67 +20,12 @@ from tests.unit.web.test_card_names import attempt
 from web import figures, language, states, titles, words
 from web.forms import HAND_REASONS, REFUSALS, SCRAP_REASONS, STOP_REASONS
 
-HERE = Path(web.__file__).parent
-FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
 app = Flask("web")
 language.register(app, "Europe/Paris")
 
 
 def in_language(code):
     return app.test_request_context(f"/?lang={code}")
-
-
-def strings_of_the_source():
-    found = extract_from_dir(
-        HERE,
-        method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
-        keywords={"_": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None},
-    )
-    return {message for _, _, message, _, _ in found}
-
-
-@pytest.fixture(scope="module")
-def catalogue():
-    with (FRENCH / "messages.po").open("rb") as file:
-        return read_po(file, locale="fr")
-
-
-def test_every_string_has_its_french(catalogue):
-    strings = strings_of_the_source()
-    assert len(strings) > 200
-    left = [s for s in strings if catalogue.get(s[0] if isinstance(s, tuple) else s) is None]
-    assert left == []
-    empty = [
-        m.id for m in catalogue if m.id and not (all(m.string) if m.pluralizable else m.string)
-    ]
-    assert empty == []
-
-
-def test_no_french_is_left_of_strings_that_are_gone(catalogue):
-    strings = strings_of_the_source()
-    assert [m.id for m in catalogue if m.id and m.id not in strings] == []
-
-
-def test_translations_keep_their_figures(catalogue):
-    errors = [(m.id, str(e)) for m in catalogue for e in m.check(catalogue)]
-    assert errors == []
-
-
-def pairs(catalogue):
-    def flat(words):
-        return words if isinstance(words, str) else tuple(words)
-
-    return {flat(m.id): flat(m.string) for m in catalogue if m.id}
-
-
-def test_what_is_shipped_is_compiled_from_the_catalogue(catalogue):
-    with (FRENCH / "messages.mo").open("rb") as file:
-        assert pairs(read_mo(file)) == pairs(catalogue)
-
-
-def test_a_missing_translation_would_be_found(catalogue):
-    assert isinstance(catalogue, Catalog)
-    assert catalogue.get("a string that nobody wrote") is None
 
 
 @pytest.mark.parametrize(
@@ -290,133 +227,6 @@ def test_one_and_none_are_no_plural_in_french():
 def test_what_no_printer_makes_is_not_printing(material, state, said):
     with in_language("fr"):
         assert states.attempt_words(replace(attempt(), material=material, state=state)) == said
-
-
-def test_no_entry_of_the_catalogue_runs_into_the_next():
-    # The reader of catalogues takes the rest of such a line for a part of the French.
-    lines = (FRENCH / "messages.po").read_text().splitlines()
-    assert [line for line in lines if re.search(r".msg(id|str)\b", line)] == []
-
-
-def test_no_french_mark_begins_a_line(catalogue):
-    said = [s for m in catalogue if m.id for s in (m.string if m.pluralizable else (m.string,))]
-    assert [s for s in said if re.search(r" [?!:;»]|« ", s)] == []
-
-
-# --- nothing on a page is left in one language
-
-
-LETTERS = re.compile(r"[^\W\d_]{2,}")
-#: Units and what is typed into a terminal are the same in every language.
-EVERYWHERE = {"mm", "cm³", "kg", "fabnet", "node", "join", "FR", "EN"}
-#: Two words in a row: what is written in code is one word.
-SENTENCE = re.compile(r"[^\W\d_]{2,}[,:]? [^\W\d_]{2,}")
-LEXER = Environment(autoescape=True)
-TEMPLATES = sorted((HERE / "templates").glob("*.html"))
-SPEAKING = [*sorted((HERE / "pages").glob("*.py")), HERE / "errors.py", HERE / "node_app.py",
-            HERE / "plans.py", HERE / "progress.py", HERE / "idle.py"]  # fmt: skip
-
-
-class Spoken(HTMLParser):
-    """Collects what a reader sees or hears of a page's own text."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.words = []
-
-    def handle_starttag(self, _tag, attrs):
-        spoken = {"alt", "title", "placeholder", "aria-label", "aria-description", "label"}
-        self.words += [value for name, value in attrs if name in spoken and value]
-
-    def handle_data(self, data):
-        # What an expression puts in the middle of a tag is no text.
-        self.words.append(re.sub(r'[\w-]+="[^"]*"', "", data))
-
-
-def bare_text(source):
-    """Return the text of a template that no gettext translates."""
-    own = ""
-    for _, kind, value in LEXER.lex(source):
-        own += value if kind == "data" else "0" if kind == "variable_begin" else ""
-    spoken = Spoken()
-    spoken.feed(own)
-    spoken.close()
-    return [text.strip() for text in spoken.words if set(LETTERS.findall(text)) - EVERYWHERE]
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_templates_hold_no_bare_text(path):
-    assert bare_text(path.read_text()) == []
-
-
-def test_bare_text_would_be_found():
-    assert bare_text('<p class="a">{{ _("Hello") }} {# note #}</p>') == []
-    assert bare_text("<p>Hello {{ name }}</p>") == ["Hello 0"]
-    assert bare_text('<img alt="A bed" src="{{ x }}">') == ["A bed"]
-    assert bare_text("{% if a %}Yes{% endif %}") == ["Yes"]
-
-
-def bare_strings(source):
-    """Return the sentences in Python that no gettext translates; docstrings, logs and raises aside."""
-    tree, aside = ast.parse(source), set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                aside.add(id(first.value))
-        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-        told = called in {"_", "gettext", "ngettext", "lazy_gettext"} or called.startswith("_log.")
-        if told or isinstance(node, ast.Raise):
-            aside |= {id(n) for n in ast.walk(node)}
-    return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        and id(node) not in aside and SENTENCE.search(node.value)
-        and not node.value.startswith("fabnet ")  # a command is the same in every language
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: path.name)
-def test_pages_hold_no_bare_sentence(path):
-    assert bare_strings(path.read_text()) == []
-
-
-def test_a_bare_sentence_would_be_found():
-    assert bare_strings('"""A module."""\nx = _("Not this one")\nraise E("nor this")') == []
-    assert bare_strings('form.wrong("day", "This day has passed.")') == ["This day has passed."]
-    assert bare_strings('x = f"at {place} it is late"') == [" it is late"]
-
-
-def test_nothing_is_guessed(catalogue):
-    assert [m.id for m in catalogue if m.fuzzy] == []
-
-
-def slots(text):
-    return set(re.findall(r"%\((\w+)\)[sd]", text))
-
-
-def wrong_figures(message):
-    """Return the forms whose figures are not those of the English."""
-    many = message.pluralizable
-    english = message.id if many else (message.id,)
-    french = message.string if many else (message.string,)
-    known = set().union(*map(slots, english))
-    # One of a thing may be said without its number.
-    free = {"num"} if many else set()
-    return [said for meant, said in zip(english, french, strict=True)
-            if not slots(meant) - free <= slots(said) <= known]  # fmt: skip
-
-
-def test_every_figure_of_the_english_is_in_the_french(catalogue):
-    assert {m.id: w for m in catalogue if m.id and (w := wrong_figures(m))} == {}
-
-
-def test_a_wrong_figure_would_be_found():
-    assert wrong_figures(Message("by %(day)s", "le %(jour)s")) == ["le %(jour)s"]
-    assert wrong_figures(Message("by %(day)s", "bientôt")) == ["bientôt"]
-    plural = Message(("%(num)s of %(all)s", "%(num)s of %(all)s"), ("une de %(all)s", "%(num)s"))
-    assert wrong_figures(plural) == ["%(num)s"]
 
 
 def kinds_in_histories():

@@ -7,8 +7,10 @@ that is added needs a default, so that older bytes can still be read.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
@@ -103,6 +105,7 @@ class PrinterReady:
     """A person says that this printer's bed is clear and may heat and move."""
 
     printer: str
+    used: str | None = None  # of that name its last use was when she said so; None: whatever it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,7 @@ class PrinterChange:
     state: PrinterState
     clear: bool
     fault: str = ""
+    used: str = ""  # names the last beginning or end of a print on its bed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,19 +358,15 @@ DOWN_TYPES: MappingProxyType[str, type[Down]] = MappingProxyType(
 )
 UP_TYPES: MappingProxyType[str, type[Up]] = MappingProxyType(
     {
-        "capabilities": Capabilities,
-        "printer": PrinterChange,
-        "answer": Answer,
-        "ready": Ready,
-        "report": Report,
-        "counted": Counted,
-        "sync": Sync,
-        "restated": Restated,
+        "capabilities": Capabilities, "printer": PrinterChange, "answer": Answer, "ready": Ready,
+        "report": Report, "counted": Counted, "sync": Sync, "restated": Restated,
     }
-)
+)  # fmt: skip
 _WORDS: dict[type, str] = {kind: word for word, kind in (*DOWN_TYPES.items(), *UP_TYPES.items())}
 _DOWN = {word: msgspec.json.Decoder(kind) for word, kind in DOWN_TYPES.items()}
 _UP = {word: msgspec.json.Decoder(kind) for word, kind in UP_TYPES.items()}
+
+_Read = TypeVar("_Read", Down, Up)
 
 
 def encode(message: Down | Up) -> tuple[str, bytes]:
@@ -380,12 +380,7 @@ def decode_down(word: str, body: bytes) -> Down:
     Raises:
         MessageError: unknown type word, or a body that does not fit it.
     """
-    if word not in _DOWN:
-        raise MessageError(f"unknown message type {word!r}")
-    try:
-        return _DOWN[word].decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise MessageError(f"{word}: {error}") from error
+    return _decode(_DOWN, word, body)
 
 
 def decode_up(word: str, body: bytes) -> Up:
@@ -394,9 +389,13 @@ def decode_up(word: str, body: bytes) -> Up:
     Raises:
         MessageError: unknown type word, or a body that does not fit it.
     """
-    if word not in _UP:
+    return _decode(_UP, word, body)
+
+
+def _decode(known: Mapping[str, msgspec.json.Decoder[_Read]], word: str, body: bytes) -> _Read:
+    if word not in known:
         raise MessageError(f"unknown message type {word!r}")
     try:
-        return _UP[word].decode(body)
+        return known[word].decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MessageError(f"{word}: {error}") from error

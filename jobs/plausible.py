@@ -54,6 +54,7 @@ def check(message: Up) -> None:
         case PrinterChange():
             _text("printer", message.printer, _NAME)
             _text("fault", message.fault, _WORDS)
+            _text("used", message.used, _NAME)
         case Answer():
             _refs((message.attempt,))
             _text("reason", message.reason, _WORDS)

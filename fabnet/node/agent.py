@@ -97,10 +97,8 @@ class Agent:
         self._journal = journal
         self._bench_events: queue.Queue[BenchEvent] = queue.Queue()
         self._unwritten: BenchEvent | None = None
-        self._benches = {
-            printer: Bench(printer, make, self._bench_events.put)
-            for printer, make in drivers.items()
-        }
+        tell = self._bench_events.put
+        self._benches = {name: Bench(name, make, tell) for name, make in drivers.items()}
         self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir))
         self._recovering: set[str] = set()
         self._lab = Lab(config, presets, journal)
@@ -200,7 +198,7 @@ class Agent:
             case RotateLogin():
                 return [partial(rotate_soon, self._config)]
             case PrinterReady():
-                self._on_printer_ready(db, command.printer, clock.now())
+                self._on_printer_ready(db, command.printer, command.used, clock.now())
             case Config():
                 self._lab.configure(db, command)
                 self._journal.say(db, self._lab.capabilities(), clock.now())
@@ -312,11 +310,14 @@ class Agent:
         self._journal.say(db, self._lab.capabilities(), now)
         return [lambda: self._benches[entry.printer].command(Stop(name=ref.name))]
 
-    def _on_printer_ready(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
+    def _on_printer_ready(
+        self, db: sqlite3.Connection, printer: str, used: str | None, now: datetime
+    ) -> None:
         free = self._journal.on_bed(printer) is None and not self._trials.runs(printer)
-        if free and printer in self._benches:
+        # A word that was long on its way is of an earlier bed.
+        if free and printer in self._benches and used in (None, self._journal.used(printer)):
             self._journal.set_clear(db, printer, clear=True)
-        # Also where something lies there: the network has just written down that it is clear.
+        # Said in any case: the network has just written down that it is clear.
         self._say_printer(db, printer, now)
 
     # --- what the printers did ----------------------------------------------------------------
@@ -345,12 +346,11 @@ class Agent:
                         self._journal.say(db, report, now)
             case Ended():
                 self._trials.ended(event, now)
-                entry = self._by_name(event.outcome.name)
-                self._recovering.discard(event.outcome.name)
+                told = event.outcome
+                entry = self._by_name(told.name)
+                self._recovering.discard(told.name)
                 if entry is not None:
-                    self._end(
-                        entry, event.outcome.result, event.outcome.reason, event.fraction_done
-                    )
+                    self._end(entry, told.result, told.reason, event.fraction_done)
             case Changed():
                 with self._journal.transaction() as db:
                     self._say_printer(db, event.printer, now)
@@ -367,6 +367,9 @@ class Agent:
             self._journal.move(db, entry.ref, state, reason)
             if entry.printer in self._benches:
                 self._journal.use(db, self._lab.spool_id(entry.printer), used_g)
+                # Who said before now that the bed is clear has not seen what lies there.
+                self._journal.set_clear(db, entry.printer, clear=False)
+                self._say_printer(db, entry.printer, now)
                 self._journal.say(db, self._lab.capabilities(), now)
             self._journal.say(db, Report(attempt=entry.ref, state=told, reason=reason), now)
         _log.info("%s: %s %s", entry.ref, state, reason)
@@ -380,13 +383,11 @@ class Agent:
 
     def _say_printer(self, db: sqlite3.Connection, printer: str, now: datetime) -> None:
         if printer not in self._benches:
-            return  # Its owner has taken it out of the configuration.
-        status = self._benches[printer].status
+            return  # its owner has taken it out of the configuration
+        status, clear = self._benches[printer].status, self._journal.is_clear(printer)
+        fault, used = status.fault or "", self._journal.used(printer)
         change = PrinterChange(
-            printer=printer,
-            state=status.state,
-            clear=self._journal.is_clear(printer),
-            fault=status.fault or "",
+            printer=printer, state=status.state, clear=clear, fault=fault, used=used
         )
         self._journal.say(db, change, now)
 

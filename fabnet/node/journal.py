@@ -9,6 +9,7 @@ transaction.
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ _log = logging.getLogger(__name__)
 COORDINATOR = "coordinator"
 #: Attempts in one `Restated`: some 600 bytes each, in messages of at most 64 KiB.
 _CHUNK = 50
+#: Before a printer's name: the setting that names the last beginning or end of a print on its bed.
+_USED = "used:"
 
 
 class Journal:
@@ -156,6 +159,7 @@ class Journal:
         live = quoted(UNGRANTED | {AttemptState.GRANTED})
         db.execute(f"delete from attempt where state in ({live})")
         db.execute("update bed set clear = 0")
+        db.execute(f"update setting set value = hex(randomblob(4)) where key like '{_USED}%'")
         telling.forget(db)
         streams.restart(db, COORDINATOR)
         streams.read_no_more(db, COORDINATOR)
@@ -221,16 +225,9 @@ class Journal:
         db.execute(
             "update attempt set state = ?, good = ?, scrap = ?, reason = ?, counted_by = ?"
             " where job = ? and number = ?",
-            (
-                AttemptState.HARVESTED,
-                told.good,
-                told.scrap,
-                told.reason,
-                told.by,
-                told.attempt.job,
-                told.attempt.number,
-            ),
-        )
+            (AttemptState.HARVESTED, told.good, told.scrap, told.reason, told.by,
+             told.attempt.job, told.attempt.number),
+        )  # fmt: skip
 
     def move(
         self, db: sqlite3.Connection, ref: AttemptRef, state: AttemptState, reason: str = ""
@@ -287,15 +284,8 @@ class Journal:
         db.execute(
             "update attempt set granted_at = ?, granted_until = ?, granted_until_s = ?,"
             " granted_boot = ? where job = ? and number = ?",
-            (
-                kept.at.isoformat(),
-                kept.until.isoformat(),
-                kept.until_s,
-                kept.boot,
-                ref.job,
-                ref.number,
-            ),
-        )
+            (kept.at.isoformat(), kept.until.isoformat(), kept.until_s, kept.boot, ref.job, ref.number),
+        )  # fmt: skip
 
     def forget_grants(self, db: sqlite3.Connection) -> None:
         """No grant of what has not begun holds any more, whatever a person says."""
@@ -346,8 +336,14 @@ class Journal:
         row = self.reading.execute("select clear from bed where printer = ?", (printer,)).fetchone()
         return row is not None and bool(row[0])
 
+    def used(self, printer: str) -> str:
+        """Return what names the last beginning or end of a print on a bed, "" before the first."""
+        return self.setting(f"{_USED}{printer}") or ""
+
     def set_clear(self, db: sqlite3.Connection, printer: str, *, clear: bool) -> None:
-        """Keep whether the bed is clear."""
+        """Keep whether the bed is clear; that it is not gets a new name."""
+        if not clear:
+            self.set_setting(db, f"{_USED}{printer}", secrets.token_hex(4))
         db.execute(
             "insert or replace into bed (printer, clear) values (?, ?)", (printer, int(clear))
         )

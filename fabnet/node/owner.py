@@ -106,7 +106,7 @@ class Owner:
         stock: Stock,
         preparer: Preparer,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
-        cleared: Callable[[sqlite3.Connection, str, datetime], None],
+        cleared: Callable[[sqlite3.Connection, str, str | None, datetime], None],
     ) -> None:
         self._node = node
         self._journal = journal
@@ -229,7 +229,7 @@ class Owner:
         if self._trials.runs(printer):
             raise RefusedError(f"{printer} prints a test part now.")
         with self._journal.transaction() as db:
-            self._cleared(db, printer, clock.now())
+            self._cleared(db, printer, None, clock.now())
 
     def _try(self, wish: Try | Halt) -> None:
         if isinstance(wish, Try):

@@ -166,10 +166,10 @@ def printer_change(db: sqlite3.Connection, node: str, told: PrinterChange, now: 
         "select state from printer where node = ? and id = ?", (node, told.printer)
     ).fetchone()
     db.execute(
-        "update printer set clear = ?2, fault = ?3,"
+        "update printer set clear = ?2, fault = ?3, used = ?7,"
         " state_at = case when state = ?1 then state_at else ?4 end, state = ?1"
         " where node = ?5 and id = ?6",
-        (told.state, int(told.clear), told.fault, now.isoformat(), node, told.printer),
+        (told.state, int(told.clear), told.fault, now.isoformat(), node, told.printer, told.used),
     )
     if before is not None and _is_trouble(PrinterState(before["state"]), told.state):
         key = f"{node}/{told.printer}@{now.isoformat()}"
@@ -325,8 +325,10 @@ def printer_ready(ledger: Ledger, node: str, printer: str, by: str, now: datetim
                 f"Count the parts of {on_bed[0]}-a{on_bed[1]} first: they are on this bed."
             )
         _let_go(db, node, printer, now)
-        db.execute("update printer set clear = 1 where node = ? and id = ?", (node, printer))
-        tell(db, node, PrinterReady(printer=printer), now)
+        (used,) = db.execute(
+            "update printer set clear = 1 where node = ? and id = ? returning used", (node, printer)
+        ).fetchone()
+        tell(db, node, PrinterReady(printer=printer, used=used), now)
         event(db, "", "bed-cleared", by, f"{node}/{printer}", now)
 
 

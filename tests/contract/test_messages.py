@@ -69,7 +69,7 @@ DOWN = (
     Cancel(attempt=REF, reason="smells", at_once=True),
     Harvested(attempt=REF, good=2, scrap=1, reason="warped", by="ada"),
     Restate(),
-    PrinterReady(printer="p1"),
+    PrinterReady(printer="p1", used="0a1b2c3d"),
     RotateLogin(),
     Decide(attempt=REF, taken=False, reason="busy"),
     Config(paused=None, attended="08:00-20:00", asks=True, loaded=(
@@ -96,7 +96,7 @@ UP = (
                      rates=(PartRate(part="mask", source_sha256="aa", per_h=6.0),)),
     ), place=(47.2, -1.55), attended="08:00-20:00", utc_offset_min=60, asks=True,
        paused_until="2026-12-07", weekly_h=20.0),
-    PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True, fault=""),
+    PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True, fault="", used="0a1b2c3d"),
     Answer(attempt=REF, taken=False, reason="pause"),
     Ready(attempt=REF, nonce="n", gcode_key="k", seconds=60.0, grams=10.0,
           slicer="PrusaSlicer-2.5.0"),

@@ -13,6 +13,7 @@ from jobs.messages import (
     Counted,
     Harvested,
     HeldAttempt,
+    PrinterChange,
     PrinterReady,
     Report,
     ReportState,
@@ -20,6 +21,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import Role
+from printers.model import PrinterState
 from tests.doubles.lots import offered, printed
 from tests.doubles.world import NODE, PRINTER
 
@@ -99,7 +101,15 @@ def test_a_bed_with_parts_on_it_is_not_cleared_without_counting(world):
     for each in [a.ref for a in world.attempts()]:
         harvests.harvest(world.ledger, each, 2, 0, "", "maker", world.now)
     nodes.printer_ready(world.ledger, NODE, PRINTER, "maker", world.now)
-    assert PrinterReady(printer=PRINTER) in world.told()
+    assert PrinterReady(printer=PRINTER, used="") in world.told()
+
+
+def test_a_bed_is_called_clear_of_the_use_that_its_node_has_told(world):
+    world.add_lab()
+    told = PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False, used="0a1b2c3d")
+    world.says(told)
+    nodes.printer_ready(world.ledger, NODE, PRINTER, "maker", world.now)
+    assert world.told() == [PrinterReady(printer=PRINTER, used="0a1b2c3d")]
 
 
 def test_a_cleared_bed_withdraws_what_its_node_may_still_hold_and_nothing_twice(world):

@@ -10,7 +10,7 @@ from functools import partial
 
 from fabnet import clock
 from fabnet.config import PrinterConfig
-from fabnet.node.bench import Start, Started, Stop
+from fabnet.node.bench import Ended, Start, Started, Stop
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
@@ -25,7 +25,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
-from printers.model import PrintResult
+from printers.model import PrintOutcome, PrintResult
 from printers.slices import prune
 from tests.doubles.idle_node import REF, Node, an_offer
 
@@ -70,7 +70,8 @@ def test_the_end_of_a_print_is_told_after_the_filament_it_used(node):
     node.started()
     node.said()
     node.ends(PrintResult.DONE)
-    capabilities, report = node.said()
+    printer, capabilities, report = node.said()
+    assert isinstance(printer, PrinterChange)
     assert isinstance(capabilities, Capabilities)
     assert capabilities.printers[0].spool.grams == 490
     assert report.state is ReportState.PRINTED
@@ -213,3 +214,41 @@ def test_gcode_that_was_checked_for_another_machine_is_not_printed_on_this_one(n
     node.prepared(other)
     node = node.restart(printers=smaller)
     assert node.state(other) is AttemptState.READY
+
+
+def uses(node):
+    return [m.used for m in node.said() if isinstance(m, PrinterChange)]
+
+
+def test_a_word_that_a_bed_is_clear_is_of_the_use_before_it(node):
+    node.started()
+    printing = uses(node)[-1]
+    node.ends(PrintResult.FAILED, "it came off")
+    node.hears(Harvested(attempt=REF, good=0, scrap=2, reason="it came off"))
+    other = replace(REF, job="bbbbbbbbbb")
+    node.hears(an_offer(other))
+    node.prepared(other)
+    node.hears(Grant(attempt=other, nonce=node.ready(), ttl_s=600))
+    node.agent._take_bench_event(Ended(
+        printer="p1", fraction_done=0.5,
+        outcome=PrintOutcome(name=other.name, result=PrintResult.FAILED, reason="it came off"),
+    ))  # fmt: skip
+    # Said while the first lay there; meanwhile the second does, and was given up.
+    node.hears(Withdraw(attempt=other, reason="written off, and its bed is clear"))
+    node.hears(PrinterReady(printer="p1", used=printing))
+    assert not node.journal.is_clear("p1")
+    *_, said = [m for m in node.said() if isinstance(m, PrinterChange)]
+    assert not said.clear
+    node.hears(PrinterReady(printer="p1", used=said.used))
+    assert node.journal.is_clear("p1")
+
+
+def test_a_journal_that_went_back_voids_what_was_said_of_its_beds(node):
+    node.started()
+    node.ends(PrintResult.DONE)
+    printed = uses(node)[-1]
+    with node.journal.transaction() as db:
+        node.journal.forget(db)
+        node.journal.move(db, REF, AttemptState.HARVESTED)
+    node.hears(PrinterReady(printer="p1", used=printed))
+    assert not node.journal.is_clear("p1")

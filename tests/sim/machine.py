@@ -22,10 +22,15 @@ class Machine:
         self.begun: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.now: str | None = None
+        self.lies = ""  # what somebody has to take off the bed; also what was broken off
+        self.heaped: list[str] = []  # begun on top of something
         self.last: PrintOutcome | None = None
 
     def begin(self, name: str) -> None:
         self.begun[name] += 1
+        if self.lies:
+            self.heaped.append(f"{name} on {self.lies}")
+        self.lies = name
         self.now, self.last = name, None
 
     def finish(self) -> None:

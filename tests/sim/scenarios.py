@@ -12,7 +12,7 @@ from fabnet import clock, wire
 from fabnet.exchange import Exchange
 from fabnet.node.agent import Agent
 from fabnet.wire import Channel
-from jobs.coordinator import harvests, restoring
+from jobs.coordinator import harvests, nodes, restoring
 from jobs.ledger import streams
 from jobs.ledger.streams import Arrival
 from jobs.lifecycle import TO_HARVEST, AttemptState
@@ -46,6 +46,7 @@ def _counts_at_her_node(world: World) -> None:
     end = world.nodes[A]
     with world.at(A):
         end.machine.finish()
+        end.machine.lies = ""
         end.bench_round()
         end.round()
         with end.journal.transaction() as db:
@@ -338,7 +339,31 @@ def _is_there(world: World) -> None:
     assert online, "a lab that talks is taken for gone"
 
 
+def any_word_that_a_bed_is_clear(patch) -> None:
+    """A node does not ask what the bed was when somebody called it clear."""
+    heard = Agent._on_printer_ready
+
+    def deaf(self, db, printer, _used, now):
+        heard(self, db, printer, None, now)
+
+    patch.setattr(Agent, "_on_printer_ready", deaf)
+
+
+def a_bed_that_was_used_after_it_was_called_clear(world: World) -> None:
+    """The lab is cut off in mid-print and given up; somebody at the hub takes its bed for clear."""
+    _granted_ahead(world)
+    for _ in range(4):
+        world.pass_time(_HOUR_S)
+    for index in range(4):
+        world.write_off(index)
+    world.hosts.here = "coordinator"
+    nodes.printer_ready(world.coordinator.ledger, A, PRINTER, "maker", clock.now())
+    world.finish(A)
+    world.plan(A)
+
+
 SCENARIOS = (
+    (any_word_that_a_bed_is_clear, a_bed_that_was_used_after_it_was_called_clear),
     (every_leap_is_as_long, a_copy_that_is_put_back_twice),
     (a_number_that_was_not_begun_is_forgotten, a_second_leap_that_is_the_shorter),
     (who_is_not_waited_for_is_not_asked, a_card_that_is_lost_with_its_answer),

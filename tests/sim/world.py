@@ -2,7 +2,7 @@
 
 The invariants are the laws of the design: both book-keeping laws after every transaction of the
 ledger, no attempt begun twice, no job begun twice without a decision in between, nothing begun that
-was given up before it, nothing forgotten.
+was given up before it, nothing begun on a bed where something lies, nothing forgotten.
 """
 
 from __future__ import annotations
@@ -245,6 +245,9 @@ class World:
         found = over[index % len(over)]
         whole = self._exists(found)
         good = found.pieces if whole else 0
+        machine = self.nodes[found.node].machine
+        if machine.now is None and machine.lies == found.ref.name:
+            machine.lies = ""
         reason = "" if whole else "it broke off, or was never begun"
         self._count(found.ref, good, reason)
         return True
@@ -272,6 +275,7 @@ class World:
         end = self.nodes[node]
         if end.machine.now is not None:
             return
+        end.machine.lies = ""
         with contextlib.suppress(JobError):
             nodes.printer_ready(self.coordinator.ledger, node, PRINTER, "maker", clock.now())
 
@@ -392,6 +396,8 @@ class World:
             return
         self._seen_begun = len(begun)
         assert len(begun) == len(set(begun)), f"one attempt was begun twice: {sorted(begun)}"
+        heaped = [words for end in self.nodes.values() for words in end.machine.heaped]
+        assert not heaped, f"begun on a bed where something lay: {heaped}"
         late = self.given_up & set(begun)
         assert not late, f"begun after it was given up: {sorted(late)}"
         for job in {name.rsplit("-a", 1)[0] for name in begun}:

@@ -35,6 +35,7 @@ from jobs.ledger.migrations import (
     m037_lot_photos,
     m039_listed,
     m050_given_up,
+    m053_used,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -66,6 +67,7 @@ LEDGER = (
     m037_lot_photos,
     m039_listed,
     m050_given_up,
+    m053_used,
 )
 
 

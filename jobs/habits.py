@@ -19,14 +19,14 @@ _MOST_ABOVE: Final = 20
 _PASSED: Final = timedelta(days=60)
 #: Days since this one are how a spreadsheet keeps a day; five digits are 2009 to 2064.
 _SPREADSHEET_ZERO: Final = date(1899, 12, 30)
-_SERIAL = re.compile(r"[4-5]\d{4}(?:\.0+)?")
+_SERIAL = re.compile(r"([4-5]\d{4})(?:[.,]\d+)?")
 _MONTHS: Final = (
     ("janvier", "january"), ("fevrier", "february"), ("mars", "march"), ("avril", "april"),
     ("mai", "may"), ("juin", "june"), ("juillet", "july"), ("aout", "august"),
     ("septembre", "september"), ("octobre", "october"), ("novembre", "november"),
     ("decembre", "december"),
 )  # fmt: skip
-_CLOCK = r"(?:(?:[ t]| a | at )\d{1,2}(?:h|[:h]\d{2}(?::\d{2})?(?:\.\d+)?z?))?"
+_CLOCK = r"(?:(?:[ t]| a | at )\d{1,2}(?:h|[:h]\d{2}(?::\d{2})?(?:\.\d+)?(?:z|[+-]\d{2}:?\d{2})?))?"
 _NUMBERS = (
     re.compile(rf"(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_CLOCK}"),
     re.compile(rf"(?P<d>\d{{1,2}})[/.\- ](?P<m>\d{{1,2}})[/.\- ](?P<y>\d{{4}}|\d{{2}}){_CLOCK}"),
@@ -35,12 +35,19 @@ _NUMBERS = (
 )
 _WORDS = re.compile(
     r"(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[ ./-]+(?P<m>[a-z]{3,9})\.?(?:[ ./-]+(?P<y>\d{4}|\d{2}))?"
+    + _CLOCK
 )
 #: What people write before a day.
 _BEFORE = re.compile(
     r"^(?:(?:le|pour|avant|d'ici|jusqu'au|au plus tard|by|before|on|the"
     r"|(?:lun|mar|mer|jeu|ven|sam|dim)[a-z]*\.?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?),? +)+"
 )
+#: What people write after a day.
+_AFTER = re.compile(
+    r",? +(?:au plus tard|dernier delai|imperatif|imperativement|maximum|max\.?|at the latest)$"
+)
+#: What people write in brackets behind a number or a day; another number there is a doubt.
+_REMARK = re.compile(r" *\([^()\d]*\)$")
 #: What people write after a number.
 _UNITS = re.compile(
     r"(?<=\d)(?:pieces?|pcs?|pces?|p|unites?|units?|u|exemplaires?|ex|kits?|visieres?|masques?|x)\.?$"
@@ -177,6 +184,8 @@ def above(rows: Sequence[tuple[str, ...]], known: Mapping[str, str]) -> dict[str
 def is_total(cells: Sequence[str]) -> bool:
     """Return whether a row sums up the others: it says so in its first words, or is a number alone."""
     filled = [cell for cell in cells if cell]
+    if filled and all(cell.startswith("=") for cell in filled):
+        return True
     if any(_TOTAL.match(plain(cell)) for cell in filled[:2]):
         return len(filled) <= 3  # noqa: PLR2004 - its word, and a sum or two
     return len(filled) <= 2 and all(whole(cell) is not None for cell in filled)  # noqa: PLR2004
@@ -187,7 +196,8 @@ def whole(text: str) -> Decimal | None:
 
     "1 200", "1.200" and "1'200" are twelve hundred, "12,5" is twelve and a half, "400 pcs" is 400.
     """
-    bare = re.sub(r"[\s\u2019']", "", plain(text))
+    told = plain(text)
+    bare = re.sub(r"[\s\u2019']", "", told if in_packs(told) else _REMARK.sub("", told))
     bare = _UNITS.sub("", _ABOUT.sub("", bare))
     if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d+)?", bare):
         bare = bare.replace(".", "")
@@ -221,9 +231,10 @@ def day(text: str, today: date) -> date | None:
     "01/12/2026", "1.12.26", "2026-12-01", "1er décembre 2026", "12 avril", "12-avr-20", "46357" (as a
     spreadsheet counts). Without a year it is the next such day, or one that has just passed.
     """
-    bare = re.sub(r" ?([/.-]) ?", r"\1", _BEFORE.sub("", plain(text))).rstrip(".")
-    if _SERIAL.fullmatch(bare):
-        return _SPREADSHEET_ZERO + timedelta(days=int(float(bare)))
+    bare = _AFTER.sub("", _REMARK.sub("", plain(text)))
+    bare = re.sub(r" ?([/.-]) ?", r"\1", _BEFORE.sub("", bare)).rstrip(".")
+    if serial := _SERIAL.fullmatch(bare):
+        return _SPREADSHEET_ZERO + timedelta(days=int(serial[1]))
     for form in _NUMBERS:
         match = form.fullmatch(bare)
         if match:

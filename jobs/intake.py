@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from jobs.habits import (
+    Header,
     above,
     day,
     find_header,
@@ -31,6 +32,16 @@ from jobs.model import MOST_KITS, Request
 
 #: What a spreadsheet holds in one place.
 Cell = str | int | float | date | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One sheet of a file."""
+
+    name: str  # "" where the file is one sheet
+    rows: list[list[Cell]]
+    hidden: frozenset[int] = frozenset()  # numbers of rows that nobody sees; the first row is 1
+
 
 MOST_LINES: Final = 2000
 _MOST_TEXT = 200
@@ -52,6 +63,16 @@ _PIECES: Final = frozenset(
 #: Above a table "Date" is the day on which it was written.
 _ABOVE: Mapping[str, str] = MappingProxyType({n: c for n, c in NAMES.items() if n != "date"})
 _NEEDED = ("etablissement", "contact", "quantite", "date_besoin")
+#: A list names at least so many columns, and one of them is the quantity.
+_LEAST_NAMED: Final = 3
+#: A formula in place of what it comes to: whoever wrote the file has not counted it.
+_FORMULA = re.compile(r"=[A-Za-z0-9(+\-'$]")
+_ASKED = ("etablissement", "service", "contact", "telephone", "email", "article", "quantite",
+          "date_besoin")  # fmt: skip
+#: Said twice in two ways, nobody knows which holds.
+_ONCE: Final = ("quantite", "date_besoin")
+#: How a table keeps the zeros of a code in CSV.
+_AS_TEXT = re.compile(r'="([^"]*)"')
 # What goes into the note, with the name under which it stands there.
 _NOTED = ("reference_externe", "finess", "adresse", "code_postal", "ville", "stock_jours",
           "quantite_minimale")  # fmt: skip
@@ -68,7 +89,8 @@ class Wrong:
 
 #: Everything that can be wrong.
 WHYS: Final = ("missing", "no-number", "not-whole", "too-many", "no-day", "passed", "no-contact",
-               "no-design", "which-design", "which-pack", "too-long", "same-as")  # fmt: skip
+               "no-design", "which-design", "which-pack", "too-long", "same-as",
+               "hidden", "no-result")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +131,8 @@ def said(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     text = str(cell).replace("\N{ZERO WIDTH SPACE}", "").replace("\ufeff", "").strip()
+    if as_text := _AS_TEXT.fullmatch(text):
+        return as_text[1].strip()
     return _HARMLESS.sub("", text, count=1) if text.startswith("'") else text
 
 
@@ -118,8 +142,19 @@ def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
     return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
 
 
+def is_list(rows: Sequence[Sequence[Cell]]) -> bool:
+    """Return whether a sheet asks for things: a table of addresses or of explanations does not."""
+    filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
+    named = set(find_header(filled, NAMES, LOOSE).columns) - {""} if filled else set()
+    return "quantite" in named and len(named) >= _LEAST_NAMED
+
+
 def read(
-    rows: Sequence[Sequence[Cell]], designs: Mapping[str, Sequence[str]], today: date, language: str
+    rows: Sequence[Sequence[Cell]],
+    designs: Mapping[str, Sequence[str]],
+    today: date,
+    language: str,
+    hidden: frozenset[int] = frozenset(),
 ) -> Listed:
     """Read a list: its header, which may stand below titles, and the lines under it.
 
@@ -128,6 +163,7 @@ def read(
         designs: the names by which each revision is known, by revision id.
         today: days before it have passed.
         language: of the pages that the requesters will see.
+        hidden: numbers of rows that nobody sees; nothing is ordered by them.
     """
     filled = [
         (number, tuple(map(said, row)))
@@ -137,23 +173,37 @@ def read(
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
     found = find_header([cells for _, cells in filled], NAMES, LOOSE)
+    columns = _meant(found)
     told = above([cells for _, cells in filled[: found.first]], _ABOVE)
-    missing = tuple(name for name in _NEEDED if name not in {*found.columns, *told})
-    unknown = tuple(n for n, c in zip(found.names, found.columns, strict=True) if n and not c)
+    missing = tuple(name for name in _NEEDED if name not in {*columns, *told})
+    unknown = tuple(n for n, c in zip(found.names, columns, strict=True) if n and not c)
     lines: list[Line] = []
     left: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
     before: dict[str, str] = {}
     header = [*map(heading, filled[found.last][1])]
     for number, cells in [] if missing else filled[found.last + 1 :]:
-        typed = _typed(found.columns, cells, told, before)
+        typed = _typed(columns, cells, told, before)
         if is_total(cells) or [*map(heading, cells)] == header or _asks_nothing(cells, typed):
             left.append((number, " ".join(filter(None, cells))))
             continue
         before = typed
+        if number in hidden:
+            wrong = (Wrong(column="", why="hidden"),)
+            lines.append(Line(number=number, cells=cells, request=None, wrong=wrong))
+            continue
         lines.append(_line(number, cells, typed, designs, today, language, seen))
     return Listed(
         header=found.names, lines=tuple(lines), unknown=unknown, missing=missing, left=tuple(left)
+    )
+
+
+def _meant(found: Header) -> tuple[str, ...]:
+    """Return which column is which; beside "date souhaitée" a bare "date" is when the list was written."""
+    dates = found.columns.count("date_besoin")
+    return tuple(
+        "" if dates > 1 and column == "date_besoin" and heading(name) == "date" else column
+        for name, column in zip(found.names, found.columns, strict=True)
     )
 
 
@@ -168,7 +218,7 @@ def _typed(
     for column, cell in zip(columns, cells, strict=False):
         if column:
             said_here = before.get(column, "") if is_ditto(cell) else cell
-            typed[column] = typed[column] or said_here
+            typed[column] = _said_twice(column, typed[column], said_here)
     for column, text in told.items():
         if column not in columns:
             typed[column] = text
@@ -187,11 +237,18 @@ def _typed(
     return typed
 
 
+def _said_twice(column: str, first: str, second: str) -> str:
+    """Return what two columns of one meaning say: the first, or both where nobody knows which holds."""
+    differ = first and second and plain(first) != plain(second)
+    return f"{first} / {second}" if differ and column in _ONCE else first or second
+
+
 def _asks_nothing(cells: Sequence[str], typed: Mapping[str, str]) -> bool:
     """Return whether a line is a title between others, a foot, or says that nothing is needed."""
-    asked = (typed["quantite"], typed["date_besoin"], typed["article"])
-    alone = sum(bool(cell) for cell in cells) == 1
-    return is_nothing(typed["quantite"]) or (alone and not (asked[0] or asked[1]))
+    asked = typed["quantite"] or typed["date_besoin"]
+    filled = sum(bool(cell) for cell in cells)
+    note = filled == 1 or (filled == 2 and not typed["article"])  # noqa: PLR2004 - a name and a value
+    return is_nothing(typed["quantite"]) or (note and not asked)
 
 
 def _line(
@@ -207,16 +264,15 @@ def _line(
     kits = _kits(typed["quantite"], wrong)
     due = _due(typed["date_besoin"], today, wrong)
     revision = _revision(typed["article"], designs, wrong)
-    place = ", ".join(filter(None, (typed["etablissement"], typed["service"])))
+    # A cell may hold several lines.
+    place = " ".join(", ".join(filter(None, (typed["etablissement"], typed["service"]))).split())
     contact = " / ".join(filter(None, (_telephone(typed["telephone"]), typed["email"])))
     if not contact:
         wrong.append(Wrong(column="telephone", why="no-contact"))
     for column, text in (("etablissement", typed["etablissement"]), ("contact", typed["contact"])):
         if not text:
             wrong.append(Wrong(column=column, why="missing"))
-    note = "\n".join(
-        [f"{name}: {typed[name]}" for name in _NOTED if typed[name]] + [typed["consignes"]]
-    ).strip()
+    note = _note(typed)
     for column, text, most in (
         ("etablissement", place, _MOST_TEXT),
         ("contact", typed["contact"], _MOST_TEXT),
@@ -225,6 +281,9 @@ def _line(
     ):
         if len(text) > most:
             wrong.append(Wrong(column=column, why="too-long", cell=str(most)))
+    formulas = [column for column in _ASKED if _FORMULA.match(typed[column])]
+    wrong = [each for each in wrong if each.column not in formulas]
+    wrong += [Wrong(column=each, why="no-result", cell=typed[each]) for each in formulas]
     key = _key((place, typed["contact"], contact, note, revision, str(kits), str(due)))
     if not wrong and key in seen:
         wrong.append(Wrong(column="", why="same-as", cell=str(seen[key])))
@@ -243,6 +302,13 @@ def _line(
         language=language,
     )
     return Line(number=number, cells=cells, request=request, wrong=())
+
+
+def _note(typed: Mapping[str, str]) -> str:
+    """Return what a line says besides, with what stands in brackets behind a number or a day."""
+    noted = [f"{name}: {typed[name]}" for name in _NOTED if typed[name]]
+    noted += [f"{name}: {typed[name]}" for name in _ONCE if "(" in typed[name]]
+    return "\n".join([*noted, typed["consignes"]]).strip()
 
 
 def _key(facts: tuple[str, ...]) -> str:
@@ -279,7 +345,8 @@ def _due(text: str, today: date, wrong: list[Wrong]) -> date | None:
     if due is None:
         wrong.append(Wrong(column="date_besoin", why="no-day" if text else "missing", cell=text))
     elif due < today:
-        wrong.append(Wrong(column="date_besoin", why="passed", cell=text))
+        told = f"{text}, {due:%d/%m/%Y}" if text.isdecimal() else text
+        wrong.append(Wrong(column="date_besoin", why="passed", cell=told))
     return due
 
 

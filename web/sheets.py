@@ -1,6 +1,6 @@
 """Spreadsheets from bytes to rows and back: CSV as French offices write it, and XLSX.
 
-Leaves what the cells mean to `jobs.intake`.
+Leaves what the cells mean to `jobs.intake`, and tables of LibreOffice to `web.ods`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
+from html import unescape
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 
-from jobs.intake import MOST_LINES, Cell, heading_score
+from jobs.intake import MOST_LINES, Cell, Table, heading_score, is_list
+from web.ods import UnreadableTableError, read_ods
 
 #: The media type of a workbook.
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -37,6 +39,11 @@ _CODE_PAGES: Final = ("cp1252", "mac_roman", "cp850")
 _ACCENTS: Final = frozenset("àâäçèéêëîïôöùûüÿœæÀÂÇÈÉÊËÎÏÔÙÛŒ°’“”«»–—…€²\N{NO-BREAK SPACE}")
 _MOSTLY: Final = 0.6
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
+#: A formula whose result is not in the file, as programs write it that do not count.
+_UNCOUNTED = re.compile(
+    rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*><f[^>/]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v></v>)?</c>'
+)
+_HIDDEN = re.compile(rb'<row (?=[^>]*\bhidden="(?:1|true)")[^>]*\br="(\d{1,7})"')
 #: Excel's own word on the separator, in the first line of a file.
 _SEP = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
 #: The format of a number whose zeros or spaces are part of it: a postcode, a telephone number.
@@ -46,27 +53,61 @@ _FORMAT_PIECE = re.compile(r'"([^"]*)"|\\(.)|(.)')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+#: How a workbook of Excel before 2007 begins, and one with a password.
+_OLD_BOOK: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_LOCKED: Final = "EncryptedPackage".encode("utf-16-le")
+_ODS: Final = b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"
+#: What is no table whatever its name says: a page, a PDF.
+_OTHERS: Final = (b"<", b"%PDF")
+_MARK: Final = b"\xef\xbb\xbf"
+
+
 class UnreadableSheetError(Exception):
-    """A file that is no list; `why` is "no-sheet" or "too-long"."""
+    """A file that is no list; `why` is one of `WHYS`, `line` the row from which it cannot be read, or 0."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, line: int = 0) -> None:
         self.why = why
-        super().__init__(f"not a list: {why}")
+        self.line = line
+        super().__init__(f"not a list: {why}" + (f" (line {line})" if line else ""))
 
 
-def read_sheet(data: bytes) -> list[list[Cell]]:
-    """Return the rows of a CSV file, or of the sheet of an XLSX file that is a list.
+#: Why a file cannot be read.
+WHYS: Final = ("no-sheet", "too-long", "old-book", "locked", "quotes")
+
+
+def read_book(data: bytes) -> tuple[Table, ...]:
+    """Return the sheets of a file that ask for things; the one that names most columns where none does.
 
     Raises:
-        UnreadableSheetError: it is neither, or longer than a list may be.
+        UnreadableSheetError: it is no table, or a sheet is longer than a list may be.
     """
-    rows = _xlsx(data) if data.startswith(b"PK\x03\x04") else _csv(data)
-    while rows and not any(cell not in (None, "") for cell in rows[-1]):
-        rows.pop()
-    filled = sum(any(cell not in (None, "") for cell in row) for row in rows)
-    if filled > MOST_LINES + _MOST_BESIDES:
-        raise UnreadableSheetError("too-long")
-    return rows
+    if data.startswith(_OLD_BOOK):
+        raise UnreadableSheetError("locked" if _LOCKED in data else "old-book")
+    if data.removeprefix(_MARK).lstrip().startswith(_OTHERS):
+        raise UnreadableSheetError("no-sheet")
+    if data.startswith(b"PK\x03\x04"):
+        tables = _ods(data) if _ODS in data[:200] else _xlsx(data)
+    else:
+        tables = [Table(name="", rows=_csv(data))]
+    lists = [each for each in tables if is_list(each.rows)]
+    found = lists or [max(tables, key=lambda each: heading_score(each.rows), default=_NOTHING)]
+    for table in found:
+        while table.rows and not any(cell not in (None, "") for cell in table.rows[-1]):
+            table.rows.pop()
+        filled = sum(any(cell not in (None, "") for cell in row) for row in table.rows)
+        if filled > MOST_LINES + _MOST_BESIDES:
+            raise UnreadableSheetError("too-long")
+    return tuple(found)
+
+
+_NOTHING: Final = Table(name="", rows=[])
+
+
+def _ods(data: bytes) -> list[Table]:
+    try:
+        return read_ods(data, MOST_LINES + 2 * _MOST_BESIDES, _MOST_COLUMNS)
+    except UnreadableTableError as error:
+        raise UnreadableSheetError("no-sheet") from error
 
 
 def _csv(data: bytes) -> list[list[Cell]]:
@@ -79,13 +120,13 @@ def _csv(data: bytes) -> list[list[Cell]]:
     if told is not None:
         text = f"\n{rest}"  # the lines keep their numbers
     delimiter = told[1] if told is not None else _delimiter(text)
+    rows: list[list[Cell]] = []
     try:
-        return [
-            [*row[:_MOST_COLUMNS]]
-            for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        ]
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            rows.append([*row[:_MOST_COLUMNS]])
     except csv.Error as error:
-        raise UnreadableSheetError("no-sheet") from error
+        raise UnreadableSheetError("quotes", len(rows) + 1) from error
+    return rows
 
 
 def _delimiter(text: str) -> str:
@@ -129,7 +170,7 @@ def _frenchness(text: str) -> int:
     return sum(1 if letter in _ACCENTS else -1 for letter in text if letter > "\x7f") - 2 * odd
 
 
-def _xlsx(data: bytes) -> list[list[Cell]]:
+def _xlsx(data: bytes) -> list[Table]:
     # With the first workbook: most processes see none, and it takes long to come.
     from openpyxl import load_workbook  # noqa: PLC0415
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
@@ -140,10 +181,9 @@ def _xlsx(data: bytes) -> list[list[Cell]]:
                 raise UnreadableSheetError("too-long")
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
-            # What is hidden is not meant; of the others the one that names most columns is the list.
+            # What is hidden is not meant.
             seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            found = [_fill_down(_sheet(each), book, each) for each in seen[:_MOST_SHEETS]]
-            return max(found, key=heading_score, default=[])
+            return [_table(book, each) for each in seen[:_MOST_SHEETS]]
         finally:
             book.close()
     except (
@@ -172,14 +212,34 @@ def _sheet(sheet: Any) -> list[list[Cell]]:
     return found
 
 
-def _fill_down(rows: list[list[Cell]], book: Any, sheet: Any) -> list[list[Cell]]:
+def _table(book: Any, sheet: Any) -> Table:
+    """Return a sheet with what openpyxl says only of a book that is wholly in memory."""
+    rows = _sheet(sheet)
+    with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
+        text = source.read(_MOST_UNPACKED)
+    _fill_down(rows, _MERGED.findall(text)[:MOST_LINES])
+    for column, number, formula in _UNCOUNTED.findall(text):
+        _put(rows, column.decode(), int(number), "=" + unescape(formula.decode()))
+    hidden = frozenset(map(int, _HIDDEN.findall(text)))
+    return Table(name=sheet.title, rows=rows, hidden=hidden)
+
+
+def _put(rows: list[list[Cell]], letters: str, number: int, text: str) -> None:
+    """Write a formula that nobody has counted into its cell: its line says so then."""
+    from openpyxl.utils import column_index_from_string  # noqa: PLC0415  # as where the book is read
+
+    column = column_index_from_string(letters)
+    if number <= len(rows) and column <= _MOST_COLUMNS:
+        row = rows[number - 1]
+        row.extend([None] * (column - len(row)))
+        row[column - 1] = text
+
+
+def _fill_down(rows: list[list[Cell]], ranges: Iterable[bytes]) -> None:
     """Write what stands in cells that are merged downwards into each of their rows; sums stay alone."""
     from openpyxl.utils import range_boundaries  # noqa: PLC0415  # as where the book is read
 
-    # openpyxl says what is merged only of a book that is wholly in memory.
-    with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
-        ranges = _MERGED.findall(source.read(_MOST_UNPACKED))
-    for found in ranges[:MOST_LINES]:
+    for found in ranges:
         left, top, _, bottom = range_boundaries(found.decode())
         if top > len(rows) or left > len(rows[top - 1]):
             continue
@@ -187,7 +247,6 @@ def _fill_down(rows: list[list[Cell]], book: Any, sheet: Any) -> list[list[Cell]
         for row in rows[top:bottom] if isinstance(cell, str | date) else ():
             row.extend([None] * (left - len(row)))
             row[left - 1] = cell
-    return rows
 
 
 def _plain(cell: Any) -> Cell:

@@ -11,7 +11,12 @@ from openpyxl import Workbook
 from jobs.coordinator import deliveries, harvests, lots, reviews
 from jobs.ledger import given, views
 from tests.doubles.world import NODE
-from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv
+from web.sheets import XLSX, UnreadableSheetError, read_book, write_csv
+
+
+def read_sheet(data):
+    return read_book(data)[0].rows
+
 
 HEADER = "Établissement;Contact;Téléphone;Quantité;Date besoin;Code postal\r\n"
 GOOD = "CHU de Nantes;Ada Martin;02 40 00 00 00;1 200;01/12/2026;01000\r\n"
@@ -132,6 +137,40 @@ def test_a_withdrawn_design_is_none_of_this_network(site):
     answer = sends(site, (HEADER + GOOD).encode())
     assert "0 demande" in answer.text
     assert placed(site) == []
+
+
+def test_every_sheet_that_asks_is_read_and_what_is_wrong_names_its_sheet(site):
+    made = Workbook()
+    made.active.title = "Adultes"
+    children, sums = made.create_sheet("Enfants"), made.create_sheet("Récapitulatif")
+    header = HEADER.strip().split(";")
+    for sheet, row in (
+        (made.active, GOOD),
+        (children, GOOD.replace("1 200", "30")),
+        (children, BAD),
+    ):
+        if sheet.max_row == 1:
+            sheet.append(header)
+        sheet.append(row.strip().split(";"))
+    for row in (("Établissement", "Article", "Quantité"), ("CHU de Nantes", "visor", 1230)):
+        sums.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    answer = sends(site, out.getvalue(), "besoins décembre.xlsx")
+    assert sorted(asked.kits for asked in placed(site)) == [30, 1200]
+    assert "Enfants · 1 ligne n’a pas été prise" in answer.text
+    assert "Récapitulatif\N{NO-BREAK SPACE}» a été laissée de côté." in answer.text
+    assert "Adultes ·" not in answer.text  # nothing is wrong there
+    assert "besoins décembre.xlsx" in answer.text
+
+
+def test_what_cannot_be_read_is_refused_by_its_name_with_the_line(site):
+    answer = sends(site, f'{HEADER}{GOOD}"CHU;Ada\r\n'.encode(), "besoins.csv")
+    assert answer.status_code == 422
+    assert "besoins.csv" in answer.text
+    assert "3\N{NO-BREAK SPACE}: un guillemet ouvre une cellule" in answer.text
+    old = sends(site, bytes.fromhex("D0CF11E0A1B11AE1") + bytes(512), "besoins.xlsx")
+    assert "ancien Excel" in old.text
 
 
 def test_only_a_steward_reads_lists(site):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
@@ -23,10 +24,13 @@ from web.context import here
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
 from web.sentences import said_here
-from web.sheets import XLSX, UnreadableSheetError, read_sheet, write_csv, write_xlsx
+from web.sheets import XLSX, UnreadableSheetError, read_book, write_csv, write_xlsx
 from web.titles import own_title
 
 pages = Blueprint("lists", __name__)
+
+#: Of a file's name, so many letters are said.
+_MOST_NAME = 80
 
 _WHY: Mapping[str, Lazy] = MappingProxyType(
     {
@@ -42,6 +46,8 @@ _WHY: Mapping[str, Lazy] = MappingProxyType(
         "which-design": lazy_gettext("may be several designs; add the version"),
         "too-long": lazy_gettext("is too long"),
         "same-as": lazy_gettext("the same as line"),
+        "hidden": lazy_gettext("is in a row that is hidden; show it, or send this line again"),
+        "no-result": lazy_gettext("is a formula without its result; open the list, save it again"),
     }
 )
 
@@ -70,11 +76,21 @@ def _called(revision: Revision) -> tuple[str, ...]:
 @pages.get("/orders/list")
 def show() -> str:
     """Choose a file."""
-    return render_template("list.html", trouble="", **_help())
+    return render_template("list.html", trouble="", file="", **_help())
 
 
 def _help() -> dict[str, object]:
     return {"columns": tuple(COLUMNS), "most": intake.MOST_LINES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """One sheet of a list, and what became of its lines."""
+
+    name: str  # "" where the file has one
+    found: Listed
+    wrong: list[tuple[Line, str]]
+    bad: str  # the lines that were not taken, for a file
 
 
 @pages.post("/orders/list")
@@ -83,46 +99,78 @@ def read() -> str | tuple[str, int]:
     context = here()
     file = request.files.get("file")
     data = file.read() if file else b""
+    name = ((file.filename if file else "") or "")[-_MOST_NAME:]
     if not data:
-        return render_template("list.html", trouble=_("Please choose a file."), **_help()), 422
+        return _refused(_("Please choose a file."), "")
     try:
-        rows = read_sheet(data)
+        tables = read_book(data)
     except UnreadableSheetError as error:
-        trouble = {
-            "no-sheet": _("This is no list: save it as CSV or as XLSX, then choose it again."),
-            "too-long": _(
-                "This list has more than %(most)s lines: cut it in two.", most=intake.MOST_LINES
-            ),
-        }[error.why]
-        return render_template("list.html", trouble=trouble, **_help()), 422
-    found = intake.read(rows, _designs(), context.today(), language())
-    if found.missing:
-        trouble = _(
-            "These columns are missing: %(names)s. The first line holds the names of the columns.",
-            names=", ".join(found.missing),
-        )
-        return render_template("list.html", trouble=trouble, **_help()), 422
-    made, known, wrong = _place(found)
+        return _refused(_unreadable(error), name)
+    listed = [
+        (each.name, intake.read(each.rows, _designs(), context.today(), language(), each.hidden))
+        for each in tables
+    ]
+    lists = [each for each in listed if not each[1].missing]
+    if not lists:
+        return _refused(_missing(listed[0][1]), name)
+    made: list[Order] = []
+    known: list[Order] = []
+    sheets: list[_Read] = []
+    for title, found in lists:
+        wrong = _place(found, made, known)
+        shown = title if len(listed) > 1 else ""
+        sheets.append(_Read(name=shown, found=found, wrong=wrong, bad=_pack(found, wrong)))
     designs = {r.id: r.design for r in context.library.revisions()}
     all_orders = views.orders(context.ledger.reading)
     return render_template(
         "list_read.html",
+        file=name,
         twice={order.id for order in made if doubles(order, all_orders, designs)},
         made=made,
         known=known,
-        wrong=wrong,
-        unknown=found.unknown,
-        left=found.left,
-        bad=_pack(found, wrong),
+        sheets=sheets,
+        aside=[(title, _missing(found)) for title, found in listed if found.missing],
     )
 
 
-def _place(found: Listed) -> tuple[list[Order], list[Order], list[tuple[Line, str]]]:
-    """Make orders of the good lines; return those that are new, those known before, and the others."""
+def _refused(trouble: str, name: str) -> tuple[str, int]:
+    return render_template("list.html", trouble=trouble, file=name, **_help()), 422
+
+
+def _missing(found: Listed) -> str:
+    return _(
+        "These columns are missing: %(names)s. The first line holds the names of the columns.",
+        names=", ".join(found.missing),
+    )
+
+
+def _unreadable(error: UnreadableSheetError) -> str:
+    """Return why a file is no list, and what to do."""
+    match error.why:
+        case "too-long":
+            return _(
+                "This list has more than %(most)s lines: cut it in two.", most=intake.MOST_LINES
+            )
+        case "old-book":
+            return _(
+                "This workbook is of an older Excel, whatever its name says: open it, save it as XLSX,"
+                " then choose it again."
+            )
+        case "locked":
+            return _("This workbook has a password: save it without one, then choose it again.")
+        case "quotes":
+            return _(
+                "Line %(number)s: a quotation mark begins a cell, and none ends it where the cell ends.",
+                number=error.line,
+            )
+        case _:
+            return _("This is no list: save it as CSV, as XLSX or as ODS, then choose it again.")
+
+
+def _place(found: Listed, made: list[Order], known: list[Order]) -> list[tuple[Line, str]]:
+    """Make orders of the good lines, the new ones in `made`, the others in `known`; return the bad lines."""
     context = here()
     revisions = {r.id: r for r in context.library.revisions()}
-    made: list[Order] = []
-    known: list[Order] = []
     wrong: list[tuple[Line, str]] = []
     for line in found.lines:
         if line.request is None:
@@ -138,7 +186,7 @@ def _place(found: Listed) -> tuple[list[Order], list[Order], list[tuple[Line, st
             continue
         order = views.order(context.ledger.reading, placed.order_id)
         (made if order.created_at == now else known).append(order)
-    return made, known, wrong
+    return wrong
 
 
 def _pack(found: Listed, wrong: list[tuple[Line, str]]) -> str:

@@ -1,0 +1,295 @@
+"""Lists that hospitals might send, held out while the reader was written: read as a person would, or refused.
+
+Each is said what it orders (service, kits, day of December 2026) and what is wrong, by line.
+"""
+
+import csv
+import io
+import zipfile
+from datetime import date
+
+import pytest
+from openpyxl import Workbook
+from openpyxl.utils.datetime import MAC_EPOCH
+
+from jobs.intake import read
+from web.sheets import UnreadableSheetError, read_book
+
+TODAY = date(2026, 11, 29)
+DESIGNS = {"r1": ("Visor frame", "Serre-tête de visière"), "r2": ("Ear saver", "Protège-oreilles")}
+HEADER = ["Etablissement", "Service", "Contact", "Tel", "Article", "Quantité", "Date souhaitée"]
+OLE = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(504)
+ODS = (
+    '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+    ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+    ' xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"'
+    ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:automatic-styles>'
+    '<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>'
+    "</office:automatic-styles><office:body><office:spreadsheet>%s</office:spreadsheet></office:body>"
+    "</office:document-content>"
+)
+
+
+def line(ward="Urgences", many="50", day="15/12/2026"):
+    return ["CH de Cholet", ward, "Luc Petit", "02 41 00 00 00", "Visor frame", many, day]
+
+
+def text(*rows, cut=";", end="\n"):
+    return end.join(cut.join(row) for row in rows)
+
+
+def quoted(*rows):
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";", quoting=csv.QUOTE_ALL).writerows(rows)
+    return out.getvalue()
+
+
+def saved(book):
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def book(*rows, epoch=None, merged=(), hidden=()):
+    made = Workbook()
+    made.epoch = epoch or made.epoch
+    for row in rows:
+        made.active.append(row)
+    for each in merged:
+        made.active.merge_cells(each)
+    for each in hidden:
+        made.active.row_dimensions[each].hidden = True
+    return saved(made)
+
+
+def sheets(**titled):
+    made = Workbook()
+    made.remove(made.active)
+    for title, rows in titled.items():
+        sheet = made.create_sheet(title)
+        sheet.sheet_state = "hidden" if title == "Ancien" else "visible"
+        for row in rows:
+            sheet.append(row)
+    return saved(made)
+
+
+def counted(data, **results):
+    """As Excel would have saved it: formulas with their results."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            for formula, result in results.items():
+                for empty in (b"<v></v>", b"<v />", b"<v/>"):
+                    was = b"<f>%s</f>%s" % (formula.encode(), empty)
+                    part = part.replace(was, was.replace(empty, b"<v>%d</v>" % result))
+            new.writestr(name, part)
+    return out.getvalue()
+
+
+def ods(*tables):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", ODS % "".join(tables))
+    return out.getvalue()
+
+
+def ods_row(cells, kind=""):
+    made = "".join(each if each[0] == "<" else ods_cell(each) for each in cells)
+    return f"<table:table-row{kind}>{made}</table:table-row>"
+
+
+def ods_cell(shown, kind="string", more=""):
+    return f'<table:table-cell office:value-type="{kind}"{more}><text:p>{shown}</text:p></table:table-cell>'
+
+
+def a_libreoffice_file():
+    """A hidden sheet; a merged cell, a postcode, a day, a filtered row, a million empty rows at the end."""
+    unseen = ods_row(HEADER) + ods_row(line("X"))
+    old = f'<table:table table:name="Ancien" table:style-name="ta2">{unseen}</table:table>'
+    place = ods_cell("CH de Cholet", more=' table:number-rows-spanned="2"')
+    day = ods_cell("mar. 15 déc.", "date", ' office:date-value="2026-12-15"')
+    code = ods_cell("01000", "float", ' office:value="1000"')
+    many = ods_cell("1 200,00", "float", ' office:value="1200"')
+    rows = (
+        ods_row([*HEADER, "CP"]),
+        ods_row([place, *line()[1:5], many, day, code]),
+        ods_row(["<table:covered-table-cell/>", *line("Réa", "60")[1:]]),
+        ods_row(line("Filtré"), ' table:visibility="filter"'),
+        '<table:table-row table:number-rows-repeated="1048570">'
+        '<table:table-cell table:number-columns-repeated="1024"/></table:table-row>',
+    )
+    return ods(old, f'<table:table table:name="Demande">{"".join(rows)}</table:table>')
+
+
+TWICE = [*HEADER, "Quantité", "Date souhaitée"]
+RESULTS = {"25*2": 50, "TODAY()+16": 46371}
+READ = {
+    "a title over groups of columns": (
+        book(
+            ["Demandeur", None, None, None, "Besoin"],
+            HEADER, line(), line("Réa", 120), merged=("A1:D1", "E1:G1"),
+        ),
+        ["3 Urgences 50 15", "4 Réa 120 15"],
+    ),
+    "sums at the end, far to the right": (
+        book(HEADER, line(), [None] * 4 + ["TOTAL", 50], ["Total général", *[None] * 4, "50 pièces"]),
+        ["2 Urgences 50 15", "3 left", "4 left"],
+    ),
+    "units beside numbers": (
+        text(
+            HEADER, line(many="50 pcs"), line("Réa", "1 200 unités"), line("A", "50 (urgent)"),
+            line("B", "50 à 60"), line("C", "2 x 25"), line("D", "50 (60 si possible)"),
+        ).encode(),
+        ["2 Urgences 50 15", "3 Réa 1200 15", "4 A 50 15", "5 quantite no-number",
+         "6 quantite no-number", "7 quantite no-number"],
+    ),
+    "days of 1904": (
+        book(HEADER, line(day=date(2026, 12, 15)), line("Réa", day=44909), epoch=MAC_EPOCH),
+        ["2 Urgences 50 15", "3 date_besoin passed"],
+    ),
+    "days as a spreadsheet counts": (
+        text(HEADER, line(day="46371"), line("A", day="46371,5"), line("B", day="46371.75")).encode(),
+        ["2 Urgences 50 15", "3 A 50 15", "4 B 50 15"],
+    ),
+    "days as people say them": (
+        text(
+            HEADER, line(day="ASAP"), line(day="dès que possible"), line(day="semaine 51"),
+            line("A", day="15/12 au plus tard"), line("B", day="15 déc. 2026 à 14h30"),
+            line("C", day="2026-12-15T10:00:00+01:00"), line("D", day="15/12/2026 (impératif)"),
+            line(day="12/15/2026"), line(day="entre le 10 et le 15/12"), line(day="31/02/2027"),
+        ).encode(),
+        ["2 date_besoin no-day", "3 date_besoin no-day", "4 date_besoin no-day", "5 A 50 15",
+         "6 B 50 15", "7 C 50 15", "8 D 50 15", "9 date_besoin no-day", "10 date_besoin no-day",
+         "11 date_besoin no-day"],
+    ),
+    "the day on which it was written beside the day of need": (
+        text(["Date", *HEADER], ["28/11/2026", *line()]).encode(), ["2 Urgences 50 15"],
+    ),
+    "two sheets that ask": (
+        sheets(
+            Accueil=[["Bonjour"]], Adultes=[HEADER, line()],
+            Enfants=[HEADER, line("Néonat", 20), line("Réa", "?")],
+        ),
+        ["Adultes", "2 Urgences 50 15", "Enfants", "2 Néonat 20 15", "3 quantite no-number"],
+    ),
+    "a hidden sheet": (
+        sheets(Ancien=[HEADER, line(many=9999)], Demande=[HEADER, line()]), ["2 Urgences 50 15"],
+    ),
+    "a hidden row": (
+        book(HEADER, line(), line("Caché", 777), hidden=(3,)), ["2 Urgences 50 15", "3  hidden"],
+    ),
+    "formulas that nobody has counted": (
+        book(HEADER, line(many="=25*2"), line("Réa"), [None] * 5 + ["=SUM(F2:F3)"]),
+        ["2 quantite no-result", "3 Réa 50 15", "4 left"],
+    ),
+    "formulas": (
+        counted(book(HEADER, line(many="=25*2", day="=TODAY()+16")), **RESULTS), ["2 Urgences 50 15"],
+    ),
+    "codes kept as text": (
+        text(HEADER, [*line()[:3], '"=""0241000000"""', *line()[4:]]).encode(), ["2 Urgences 50 15"],
+    ),
+    "numbers as text": (
+        book(
+            HEADER, line(many="1\N{NO-BREAK SPACE}200\N{NO-BREAK SPACE}"),
+            line("A", "\N{NARROW NO-BREAK SPACE}150"), line("B", "'75"), line("C", "１２０"),
+        ),
+        ["2 Urgences 1200 15", "3 A 150 15", "4 B 75 15", "5 C 120 15"],
+    ),
+    "columns that are there twice": (
+        text(
+            TWICE, [*line(), "", ""], [*line("Réa", "", ""), "60", "16/12/2026"],
+            [*line("Pédiatrie", "40"), "60", "16/12/2026"],
+        ).encode(),
+        ["2 Urgences 50 15", "3 Réa 60 16", "4 quantite no-number, date_besoin no-day"],
+    ),
+    "notes below": (
+        (
+            text(HEADER, line(), end="\r\n")
+            + "\r\n;;;;;;\r\n* à confirmer;;\r\nLogistique : M. Durand;02 41 11 11 11"
+            + "\r\nMis à jour le;28/11/2026"
+        ).encode("cp1252"),
+        ["2 Urgences 50 15", "4 left", "5 left", "6 left"],
+    ),
+    "lines and quotation marks in cells, latin-1": (
+        quoted(HEADER, line('Urgences\n"bâtiment B"; 2e'), line("Réa")).encode("latin-1"),
+        ['2 Urgences "bâtiment B"; 2e 50 15', "3 Réa 50 15"],
+    ),
+    "the same in UTF-16 without a mark": (
+        quoted(HEADER, line('Urgences\n"bâtiment B"; 2e'), line("Réa")).encode("utf-16-le"),
+        ['2 Urgences "bâtiment B"; 2e 50 15', "3 Réa 50 15"],
+    ),
+    "UTF-16 the other way round, with tabs": (
+        text(HEADER, line(), cut="\t").encode("utf-16-be"), ["2 Urgences 50 15"],
+    ),
+    "LibreOffice": (a_libreoffice_file(), ["2 Urgences 1200 15", "3 Réa 60 15", "4  hidden"]),
+    "thousands as in English": (
+        text(HEADER, line(many='"1,200"'), cut=",").encode(), ["2 quantite not-whole"],
+    ),
+}  # fmt: skip
+REFUSED = {
+    "an Excel of 1997 that calls itself XLSX": (OLE + bytes(512), "old-book", 0),
+    "a workbook with a password": (OLE + "EncryptedPackage".encode("utf-16-le"), "locked", 0),
+    "a page that calls itself XLS": (b"\n<html><table><tr><td>50</td></tr></table>", "no-sheet", 0),
+    "a PDF": (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "no-sheet", 0),
+    "a quotation mark without an end": (
+        text(HEADER, line(), line('"Réa'), line()).encode(),
+        "quotes",
+        3,
+    ),
+    "an ODS file with entities": (
+        ods().replace(b"<office:document-content", b'<!DOCTYPE x [<!ENTITY a "a">]><office:docu'),
+        "no-sheet",
+        0,
+    ),
+}
+
+
+def what_it_says(data):
+    said = []
+    tables = read_book(data)
+    for table in tables:
+        found = read(table.rows, DESIGNS, TODAY, "fr", table.hidden)
+        assert found.missing == ()
+        lines = [(number, "left") for number, _ in found.left]
+        for each in found.lines:
+            asked = each.request
+            words = ", ".join(f"{wrong.column} {wrong.why}" for wrong in each.wrong)
+            if asked is not None:
+                assert (asked.due.year, asked.due.month) == (2026, 12)
+                words = f"{asked.place.partition(', ')[2]} {asked.kits} {asked.due.day}"
+            lines.append((each.number, words))
+        said += [table.name] if len(tables) > 1 else []
+        said += [f"{number} {words}" for number, words in sorted(lines)]
+    return said
+
+
+@pytest.mark.parametrize("name", READ)
+def test_it_is_read_as_a_person_would(name):
+    data, expected = READ[name]
+    assert what_it_says(data) == expected
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_with_the_reason(name):
+    data, why, number = REFUSED[name]
+    with pytest.raises(UnreadableSheetError) as refused:
+        read_book(data)
+    assert (refused.value.why, refused.value.line) == (why, number)
+
+
+def test_what_stood_in_brackets_is_not_lost():
+    data = text(HEADER, line(many="50 (stériles)")).encode()
+    (asked,) = read(read_book(data)[0].rows, DESIGNS, TODAY, "fr").lines
+    assert asked.request.note == "quantite: 50 (stériles)"
+
+
+def test_a_libreoffice_file_that_unpacks_to_too_much_or_has_no_end_is_refused():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", 0)
+        archive.writestr("content.xml", b" " * (9 << 20))
+    for data in (out.getvalue(), a_libreoffice_file()[:-30], ods("<table:table>")):
+        with pytest.raises(UnreadableSheetError):
+            read_book(data)

@@ -25,10 +25,11 @@ def unpack(archive: Path, folder: Path) -> Path:
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = [each for each in opened.infolist() if not each.is_dir()]
+            found = [(_name(each), each) for each in opened.infolist()]
+            entries = [(name, each) for name, each in found if not name.endswith("/")]
             _check(archive, entries)
-            for entry in entries:
-                _write(opened, entry, folder / entry.filename)
+            for name, entry in entries:
+                _write(opened, entry, folder / name)
     except (
         zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
     ) as error:  # fmt: skip
@@ -37,22 +38,26 @@ def unpack(archive: Path, folder: Path) -> Path:
     except (OSError, ArchiveError):
         _empty(folder)
         raise
-    within = [each for each in folder.iterdir() if each.name != "__MACOSX"]
+    within = [each for each in folder.iterdir() if each.name != "__MACOSX" and each.name[0] != "."]
     return within[0] if len(within) == 1 and within[0].is_dir() else folder
 
 
-def _check(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
+def _name(entry: zipfile.ZipInfo) -> str:
+    """Return an entry's name with slashes: some programs on Windows write them the other way round."""
+    return entry.filename.replace("\\", "/")
+
+
+def _check(archive: Path, entries: list[tuple[str, zipfile.ZipInfo]]) -> None:
     if not entries:
         raise ArchiveError(archive.name, "holds no file")
     if len(entries) > MOST_FILES:
         raise ArchiveError(archive.name, f"holds {len(entries)} files, more than {MOST_FILES}")
-    grown = sum(each.file_size for each in entries)
+    grown = sum(each.file_size for _, each in entries)
     if grown > min(MOST_BYTES, _MOST_RATIO * max(archive.stat().st_size, 1 << 10)):
         raise ArchiveError(archive.name, f"would grow to {grown >> 20} MiB")
     seen: set[str] = set()
-    for each in entries:
-        name = each.filename
-        if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+    for name, each in entries:
+        if name.startswith("/") or ":" in name or ".." in name.split("/"):
             raise ArchiveError(archive.name, f"{name[:80]!r} leads out of the archive")
         kind = stat.S_IFMT(each.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):

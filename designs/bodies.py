@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_TRIANGLES = 1_500_000
+_LONGEST_NAME = 80
 
 
 class RefusedError(Exception):
@@ -24,6 +25,11 @@ def refuse_many(triangles: int) -> None:
         raise RefusedError(
             f"{triangles} triangles are more than {MOST_TRIANGLES}: simplify the model"
         )
+
+
+def clean_name(name: str) -> str:
+    """Return a name that can be shown and sent, "" where nothing of it can."""
+    return "".join(letter for letter in name if letter.isprintable()).strip()[:_LONGEST_NAME]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

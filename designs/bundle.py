@@ -8,13 +8,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 
 from designs import okh
 from designs.archive import unpack
 from designs.errors import ManifestError, MissingFileError
 from designs.library import Library
-from designs.manifest import DEFAULT_MATERIALS, UNKNOWN_LICENCE
+from designs.manifest import DEFAULT_MATERIALS, UNKNOWN_LICENCE, has_manifest
+from designs.mesh import KINDS
 from designs.model import Revision
 from designs.okh import Document, Format
 from designs.okh_versions import to_toml, to_yaml
@@ -46,16 +48,41 @@ def add(
         return library.add_design(path)
     if path.suffix.lower() in _MANIFESTS:
         return library.add_design(path.parent, path)
-    if path.suffix.lower() == ".zip":
-        with tempfile.TemporaryDirectory(prefix="fabnet-design-") as work:
-            return library.add_design(unpack(path, Path(work)))
-    return library.add_model(
-        path,
+    model = partial(
+        library.add_model,
         title=title,
         materials=materials or DEFAULT_MATERIALS,
         per_kit=per_kit,
         licence=licence or UNKNOWN_LICENCE,
     )
+    if path.suffix.lower() != ".zip":
+        return model(path)
+    with tempfile.TemporaryDirectory(prefix="fabnet-design-") as work:
+        folder = unpack(path, Path(work))
+        alone = None if has_manifest(folder) else _lone_model(folder, path.name)
+        return library.add_design(folder) if alone is None else model(alone)
+
+
+def models_in(folder: Path) -> list[Path]:
+    """Return the model files of a folder and its folders, sorted; not what a Mac keeps beside them."""
+    return sorted(
+        each
+        for each in folder.rglob("*")
+        if each.suffix.lower() in KINDS and each.is_file() and not each.name.startswith("._")
+    )
+
+
+def _lone_model(folder: Path, archive: str) -> Path | None:
+    """Return the one model of an unpacked archive without a manifest, None where it has none.
+
+    Raises:
+        ManifestError: it has several, and nothing says which parts a kit has.
+    """
+    found = models_in(folder)
+    if len(found) > 1:
+        why = f"holds {len(found)} models and no manifest: bring each of them alone, or with a design.toml"
+        raise ManifestError(archive, "", why)
+    return found[0] if found else None
 
 
 def export(

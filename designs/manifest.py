@@ -87,6 +87,19 @@ class Manifest(msgspec.Struct, kw_only=True):
     part: tuple[PartRow, ...]
 
 
+def has_manifest(folder: Path) -> bool:
+    """Return whether a folder has a manifest, or several."""
+    return (folder / _FILE).is_file() or bool(_called_okh(folder))
+
+
+def _called_okh(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if "okh" in path.name.lower() and path.suffix.lower() in (".yml", ".yaml", ".toml")
+    )
+
+
 def find_manifest(folder: Path) -> Path:
     """Return the manifest of a folder: `design.toml`, `okh.toml`, or the one YAML file called okh.
 
@@ -96,11 +109,7 @@ def find_manifest(folder: Path) -> Path:
     for name in (_FILE, "okh.toml"):
         if (folder / name).is_file():
             return folder / name
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if "okh" in path.name.lower() and path.suffix.lower() in (".yml", ".yaml", ".toml")
-    )
+    found = _called_okh(folder)
     if len(found) == 1:
         return found[0]
     if found:

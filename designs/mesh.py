@@ -8,7 +8,6 @@ others, which needs no such care: this module's child has written them.
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from pathlib import Path
 
@@ -19,51 +18,28 @@ from numpy.typing import NDArray
 from designs import step
 from designs.child import ChildError, ask
 from designs.errors import MeshRefusedError
+from designs.kinds import (
+    BOM,
+    HEAD,
+    STL_HEADER,
+    STL_TRIANGLE,
+    is_text,
+    kind_of,
+    really,
+    why_not_read,
+)
 from designs.model import CheckedPart, MeshReport, OpenSurface, PartFacts, Verdict
 
 #: The endings of what can be read.
 KINDS = (".stl", ".obj", ".3mf")
 #: What else can be read where the extra `fabnet[step]` is installed.
 STEP_KINDS = (".step", ".stp")
+_STEP = ("step", "stp")
 MOST_BYTES = 96 << 20
-_STL_HEADER = 84
-_STL_TRIANGLE = 50
-_HEAD = 1024
-_BOM = b"\xef\xbb\xbf"
-
-#: What files that are called .stl have been found to be.
-_MAGIC = {
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive",
-    b"<!DOC": "a web page",
-    b"<html": "a web page",
-    b"version https://git-lfs": "a Git LFS pointer, not the file itself",
-    b"Rar!": "a RAR archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"ISO-10303-21": "a STEP file",
-    b"BLENDER": "a Blender file",
-    b"ply\n": "a PLY file",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML file",
-}
-#: Lines as a printer is sent them.
-_GCODE = re.compile(rb"^[GM]\d+(\s|;|$)", re.MULTILINE)
-_NO_TEXT = re.compile(rb"[^\t\n\r\x20-\xff]")
-
-#: What is brought in the place of a model, and what to do with it.
-_OTHERS = {
-    ".amf": "AMF is not read, as hardly a program writes it any more: export it as 3MF or STL",
-    ".gcode": "G-code is for one printer only: bring the model that it was sliced from",
-    ".gco": "G-code is for one printer only: bring the model that it was sliced from",
-    ".zip": "an archive is a design with its manifest: unpack it, or bring it with"
-    " `fabnet design add`",
-}
+#: A ZIP is a design, not one model.
+_ARCHIVE = (
+    "an archive is a design with its manifest: unpack it, or bring it with `fabnet design add`"
+)
 
 
 class _AnswerPart(msgspec.Struct, kw_only=True):
@@ -113,7 +89,13 @@ def check(path: Path, keep: Path | None = None) -> MeshReport:
         answer = _Answer(refused=refused.reason)
     except OSError as error:
         answer = _Answer(refused=f"it cannot be read or kept: {error.strerror}")
-    return _report(path.name, sha256, answer)
+    # A name that is no UTF-8 can be neither printed nor sent.
+    return _report(path.name.encode("utf-8", "replace").decode(), sha256, answer)
+
+
+def refused(name: str, reason: str) -> MeshReport:
+    """Return the report of a file that was not looked at, because of this."""
+    return _report(name, "", _Answer(refused=reason))
 
 
 def _meshes(answer: _Answer) -> set[str]:
@@ -169,7 +151,7 @@ def choose(report: MeshReport, part: str) -> CheckedPart:
 def read_canonical(path: Path) -> NDArray[np.float32]:
     """Return the triangles of a mesh that `measure` wrote: shape (n, 3, 3), in mm, lowest corner 0."""
     record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    data = np.frombuffer(path.read_bytes(), dtype=record, offset=_STL_HEADER)
+    data = np.frombuffer(path.read_bytes(), dtype=record, offset=STL_HEADER)
     corners: NDArray[np.float32] = data["corners"]
     return corners
 
@@ -178,14 +160,13 @@ def _sniff(path: Path) -> str:
     """Return the kind of file, for the loader; refuse what no loader should see."""
     kind = path.suffix.lower().removeprefix(".")
     if f".{kind}" not in (*KINDS, *STEP_KINDS):
-        why = "only STL, OBJ and 3MF files can be read: export one of them"
-        raise MeshRefusedError(path.name, _OTHERS.get(f".{kind}", why))
+        raise MeshRefusedError(path.name, _ARCHIVE if kind == "zip" else why_not_read(kind))
     if path.exists() and not path.is_file():
         raise MeshRefusedError(path.name, "it is a folder or a device, and no file")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(HEAD)
     except OSError as error:
         raise MeshRefusedError(path.name, f"it cannot be read: {error.strerror}") from error
     if size == 0:
@@ -199,49 +180,54 @@ def _sniff(path: Path) -> str:
 
 
 def _sniff_head(name: str, kind: str, size: int, head: bytes) -> None:
+    wanted = "step" if kind in _STEP else kind
+    found = kind_of(size, head)
+    if found not in ("", wanted):
+        raise MeshRefusedError(
+            name,
+            f"it is no {kind.upper()} file: by what is in it, it is {found.upper()}; let its name end"
+            f" in .{found}",
+        )
     if kind == "stl":
         _sniff_stl(name, size, head)
         return
-    begins = {"3mf": b"PK\x03\x04", "step": b"ISO-10303-21", "stp": b"ISO-10303-21", "obj": b""}[
-        kind
-    ]
-    binary_obj = kind == "obj" and (b"\0" in head or _really(head))
-    if binary_obj or not head.lstrip().startswith(begins):
+    begins = {"3mf": b"PK\x03\x04", "step": b"ISO-10303-21", "obj": b""}[wanted]
+    binary_obj = kind == "obj" and (b"\0" in head or (not found and really(head)))
+    if binary_obj or not head.removeprefix(BOM).lstrip().startswith(begins):
         raise MeshRefusedError(
-            name, f"it is no {kind.upper()} file{_really(head)}: export it again"
+            name, f"it is no {kind.upper()} file{really(head)}: fetch or export it again"
         )
-    if kind in ("step", "stp") and not step.installed():
+    if wanted == "step" and not step.installed():
         raise MeshRefusedError(name, step.INSTALL)
 
 
 def _sniff_stl(name: str, size: int, head: bytes) -> None:
-    told = int.from_bytes(head[80:84], "little") if size >= _STL_HEADER else 0
-    if size >= _STL_HEADER and size == _STL_HEADER + _STL_TRIANGLE * told:
+    told = int.from_bytes(head[80:STL_HEADER], "little")
+    needed = STL_HEADER + STL_TRIANGLE * told
+    if size >= STL_HEADER and size == needed:
         if told == 0:
             raise MeshRefusedError(name, "there is no triangle in it: export it again")
         return
-    if head.removeprefix(_BOM).lstrip()[:5].lower() == b"solid" and b"\0" not in head:
+    begins = head.removeprefix(BOM).lstrip()[:5].lower()
+    if b"\0" not in head and (begins == b"solid" or kind_of(size, head) == "stl"):
         return
-    really = _really(head)
-    if not really and not _NO_TEXT.search(head):
-        really = " but text of another kind"
-    if really or size < _STL_HEADER:
-        raise MeshRefusedError(name, f"it is no STL file{really}: export it again")
-    holds = (size - _STL_HEADER) / _STL_TRIANGLE
+    words = really(head)
+    if not words and is_text(head):
+        words = " but text of another kind"
+    if words or size < STL_HEADER:
+        raise MeshRefusedError(name, f"it is no STL file{words}: fetch or export it again")
+    if told and size > needed:
+        raise MeshRefusedError(
+            name,
+            f"it says {told} triangles, and {size - needed} bytes more come behind them: it is broken;"
+            " fetch or export it again",
+        )
+    holds = (size - STL_HEADER) / STL_TRIANGLE
     raise MeshRefusedError(
         name,
         f"it says {told} triangles and has room for {holds:.4g}: it was cut short or is broken;"
         " fetch or export it again",
     )
-
-
-def _really(head: bytes) -> str:
-    for magic, name in _MAGIC.items():
-        if head.removeprefix(_BOM).lstrip().startswith(magic):
-            return f" but {name}"
-    if _GCODE.search(head):
-        return " but G-code, which is for one printer only"
-    return ""
 
 
 def _report(name: str, sha256: str, answer: _Answer) -> MeshReport:

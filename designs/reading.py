@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from designs.bodies import Body, RefusedError, refuse_many
+from designs.bodies import Body, RefusedError, clean_name, refuse_many
 from designs.obj import read_obj
 
 _STL_HEADER = 84
@@ -58,7 +58,7 @@ def read(source: Path, kind: str) -> tuple[Body, ...]:
         soup = read_obj(source) if kind == "obj" else _read_stl(source)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise RefusedError(f"it cannot be read as {kind.upper()}: {error}") from error
-    return (Body(name=source.stem, copies=1, soup=soup),)
+    return (Body(name=clean_name(source.stem), copies=1, soup=soup),)
 
 
 def _read_stl(source: Path) -> NDArray[np.float64]:

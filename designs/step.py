@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+from designs.bodies import MOST_TRIANGLES, Body, RefusedError, clean_name
 
 INSTALL = "STEP is read with an extra: pip install 'fabnet[step]'; or export the part as STL or 3MF"
 _LINEAR_MM = 0.02
 _ANGLE_RAD = 0.2
 _MM_PER_M = 1000.0
-_LONGEST_NAME = 80
 #: What OpenCASCADE calls a solid that nobody has named.
 _NO_NAME = "Open CASCADE STEP translator"
 
@@ -63,11 +62,11 @@ def read_step(source: Path) -> tuple[Body, ...]:
                 f"it makes more than {MOST_TRIANGLES} triangles: export a coarser STL"
             )
         placed = trimesh.transform_points(shown.vertices, matrix) * _MM_PER_M
-        title = "".join(letter for letter in str(name) if letter.isprintable())[:_LONGEST_NAME]
+        title = clean_name(str(name))
         if title.startswith(_NO_NAME):
-            title = f"{source.stem} {len(bodies) + 1}"
+            title = f"{clean_name(source.stem)} {len(bodies) + 1}"
         soup = np.asarray(placed[shown.faces], dtype=np.float64).reshape(-1, 3, 3)
-        bodies.append(Body(name=title or source.stem, copies=1, soup=soup))
+        bodies.append(Body(name=title or clean_name(source.stem), copies=1, soup=soup))
     if not bodies:
         raise RefusedError("there is no solid in it: export the body, not its sketches")
     return tuple(bodies)

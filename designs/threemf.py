@@ -21,7 +21,7 @@ import lxml.etree
 import numpy as np
 from numpy.typing import NDArray
 
-from designs.bodies import MOST_TRIANGLES, Body, RefusedError
+from designs.bodies import MOST_TRIANGLES, Body, RefusedError, clean_name
 
 #: A project may have five pictures of each of its plates.
 _MOST_ZIP_PARTS = 1000
@@ -33,7 +33,6 @@ _HARMLESS_UNZIPPED = 4 << 20
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _MOST_ITEMS = 500
 _DEEPEST = 20
-_LONGEST_NAME = 80
 
 #: 3MF core specification 1.3, section 3.4.1.
 _UNIT_MM = {
@@ -53,6 +52,7 @@ _NO_PART_CURA = frozenset(
 #: What PrusaSlicer and Bambu Studio call a volume that is the part, and one that is cut out of it.
 _PART = frozenset({"ModelPart", "normal_part"})
 _CUT = frozenset({"NegativeVolume", "negative_part"})
+_ENTITIES = "it defines XML entities, which no 3MF needs: export it again"
 _LEFT_OUT = "modifiers and supports of a slicer's project are left out: {} of them"
 
 
@@ -109,7 +109,7 @@ def _sniff(archive: zipfile.ZipFile, size: int) -> None:
             continue
         text = archive.read(entry)
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise RefusedError("it defines XML entities, which no 3MF needs: export it again")
+            raise RefusedError(_ENTITIES)
 
 
 class _Plate:
@@ -119,6 +119,7 @@ class _Plate:
         self._objects: dict[_Key, _Object] = {}
         self._items: list[tuple[_Key, NDArray[np.float64]]] = []
         self._scale_mm = 1.0
+        self._sliced = any(name.lower().endswith(".gcode") for name in archive.namelist())
         models = {
             _inner(name): name for name in archive.namelist() if name.lower().endswith(".model")
         }
@@ -136,10 +137,12 @@ class _Plate:
         for event, element in events:
             tag = lxml.etree.QName(element).localname
             if event == "start":
+                if tag == "model":
+                    _refuse_entities(element)  # in UTF-16 they have other bytes
                 if tag == "object":
                     current = self._begin(path, element.attrib)
                 elif tag == "model" and path == self._root:
-                    unit = element.get("unit", "millimeter")
+                    unit = element.get("unit", "millimeter").lower()
                     if unit not in _UNIT_MM:
                         raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
                     self._scale_mm = _UNIT_MM[unit]
@@ -156,7 +159,7 @@ class _Plate:
         key = (path, attributes["id"])
         fallback = f"object {key[1]}"
         self._objects[key] = _Object(
-            name=_clean(attributes.get("name", "")) or fallback,
+            name=clean_name(attributes.get("name", "")) or fallback,
             part=attributes.get("type", "model") not in ("support", "solidsupport"),
         )
         return self._objects[key]
@@ -193,12 +196,13 @@ class _Plate:
             root = lxml.etree.fromstring(
                 archive.read(name), lxml.etree.XMLParser(resolve_entities=False, no_network=True)
             )
+            _refuse_entities(root)
             for each in root.iterfind("object"):
                 kept = self._objects.get((self._root, each.get("id", "")))
                 if kept is None:
                     continue
                 told = next((m.get("value") for m in each.iterfind("metadata[@key='name']")), "")
-                kept.name = _clean(told or "") or kept.name
+                kept.name = clean_name(told or "") or kept.name
                 self._leave_out_volumes(kept, each)
                 self._leave_out_components(kept, each)
 
@@ -246,6 +250,10 @@ class _Plate:
                     break
             else:
                 groups.append((key, matrix, [number]))
+        if not groups and self._sliced:
+            raise RefusedError(
+                "it holds G-code for one printer and no model: bring the model that it was sliced from"
+            )
         if not groups:
             raise RefusedError("nothing that is a part lies on its plate: export it again")
         counted: dict[_Key, int] = {}
@@ -344,6 +352,11 @@ def _root(archive: zipfile.ZipFile, models: tuple[str, ...]) -> str:
     raise RefusedError("it has no 3D/3dmodel.model: export it again")
 
 
+def _refuse_entities(element: Any) -> None:
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise RefusedError(_ENTITIES)
+
+
 def _refuse_extensions(model: Any) -> None:
     """Refuse a file of which it is said that it is not understood without an extension."""
     for prefix in (model.get("requiredextensions") or "").split():
@@ -352,10 +365,6 @@ def _refuse_extensions(model: Any) -> None:
             raise RefusedError(
                 f"it needs the 3MF extension {needed[:80]}, which is not read: export it as STL"
             )
-
-
-def _clean(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable()).strip()[:_LONGEST_NAME]
 
 
 def _matrix(text: str | None) -> NDArray[np.float64]:

@@ -7,7 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from designs.mesh import KINDS, STEP_KINDS, check, read_canonical
+from designs.archive import unpack
+from designs.errors import ArchiveError
+from designs.mesh import KINDS, STEP_KINDS, check, read_canonical, refused
 from designs.model import MeshReport
 from designs.step import installed
 from firmware_profiles.loader import load_machine
@@ -29,24 +31,73 @@ class GcodeReport:
     told: GcodeFigures  # what its slicer wrote into it
 
 
-def model_files(path: Path) -> list[Path]:
-    """Return a file as it is, and of a folder all model files in it, sorted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file that is to be looked at."""
+
+    file: Path
+    path: str  # as it was named; of an archive, its path and the one in it
+    name: str  # that a person reads: the path in the folder or archive that she named
+    refused: str = ""  # why it is not looked at, "" where it is
+
+
+def model_files(path: Path, work: Path) -> list[Found]:
+    """Return a file as it is, and of a folder or a ZIP archive all model files in it, sorted.
 
     AMF is among them, to be refused; STEP where it can be read: it lies beside its STL in many folders.
+
+    Args:
+        path: a file or a folder.
+        work: an empty folder; an archive is unpacked into it.
     """
-    if not path.is_dir():
-        return [path]
-    kinds = (*KINDS, ".amf", *(STEP_KINDS if installed() else ()))
-    found = (each for each in path.rglob("*") if each.suffix.lower() in kinds)
-    return sorted(each for each in found if each.is_file())
+    if path.is_dir():
+        return [_found(each, str(each), each.relative_to(path)) for each in _models(path)]
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return [_found(path, str(path), Path(path.name))]
+    try:
+        unpack(path, work)
+    except ArchiveError as error:
+        return [_found(path, str(path), Path(path.name), error.why)]
+    except OSError as error:
+        why = f"it cannot be read: {error.strerror}"
+        return [_found(path, str(path), Path(path.name), why)]
+    # An archive in an archive is there to be refused.
+    inside = [each.relative_to(work) for each in _models(work, ".zip")]
+    if not inside:
+        return [_found(path, str(path), Path(path.name), "holds no STL, OBJ or 3MF file")]
+    return [_found(work / each, f"{path}/{each}", path.name / each) for each in inside]
 
 
-def check_and_draw(file: Path, pictures: Path | None) -> MeshReport:
+def _found(file: Path, path: str, name: Path, refused: str = "") -> Found:
+    # A name that is no UTF-8 can be neither printed nor sent, and a line has no room for two.
+    shown = str(name).replace("\n", "?")
+    return Found(
+        file=file,
+        path=path.encode("utf-8", "replace").decode(),
+        name=shown.encode("utf-8", "replace").decode(),
+        refused=refused,
+    )
+
+
+def _models(folder: Path, *more: str) -> list[Path]:
+    kinds = (*KINDS, ".amf", *more, *(STEP_KINDS if installed() else ()))
+    found = (each for each in folder.rglob("*") if each.suffix.lower() in kinds)
+    return sorted(
+        each
+        for each in found
+        if each.is_file() and not (each.name.startswith("._") or "__MACOSX" in each.parts)
+    )
+
+
+def check_and_draw(found: Found, pictures: Path | None) -> MeshReport:
     """Return what the gate says of a file; draw it into a folder where its surface has gaps.
 
     Raises:
         OSError: the picture cannot be written.
     """
+    file = found.file
+    if found.refused:
+        return refused(file.name, found.refused)
     if pictures is None:
         return check(file)
     from designs.picture import draw  # noqa: PLC0415  # scipy, for pictures only
@@ -61,8 +112,14 @@ def check_and_draw(file: Path, pictures: Path | None) -> MeshReport:
     return report
 
 
-def verdict_json(report: MeshReport, seconds: float) -> str:
-    """Return one line of JSON; what could not be measured is null."""
+def verdict_json(report: MeshReport, path: str, seconds: float) -> str:
+    """Return one line of JSON; what could not be measured is null.
+
+    Args:
+        report: on the file.
+        path: as it was named: two folders may hold files of one name.
+        seconds: that it took.
+    """
     volume, extents = report.volume_mm3, report.extents_mm
     return json.dumps(
         {
@@ -87,19 +144,20 @@ def verdict_json(report: MeshReport, seconds: float) -> str:
                 }
                 for part in report.parts
             ],
+            "path": path,
         }
     )
 
 
-def verdict_line(report: MeshReport) -> str:
+def verdict_line(report: MeshReport, name: str) -> str:
     """Return one line for a maker: the verdict, what was measured, what to do."""
     why = "; ".join(report.reasons)
     if report.verdict == "refused":
-        return f"REFUSED  {report.file}: {why}"
+        return f"REFUSED  {name}: {why}"
     x, y, z = report.extents_mm or (0.0, 0.0, 0.0)
     facts = f"{x:.1f} x {y:.1f} x {z:.1f} mm, {(report.volume_mm3 or 0) / 1000:.2f} cm3"
     told = f"; but {why}" if why else ""
-    return f"passed   {report.file}: {facts}, {report.triangles} triangles{told}"
+    return f"passed   {name}: {facts}, {report.triangles} triangles{told}"
 
 
 def read_gcode(file: Path, preset: str, material: str) -> GcodeReport:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -235,8 +237,8 @@ def design_check(
 ) -> None:
     """Say whether model files can be printed, and what to do where they cannot.
 
-    Takes STL, OBJ and 3MF files, and folders, in which it looks for them. Keeps nothing. Exit
-    status 1 when a file is refused.
+    Takes STL, OBJ and 3MF files, and folders and ZIP archives, in which it looks for them. Keeps
+    nothing. Exit status 1 when a file is refused.
 
     Of a G-code file it says what its slicer wrote into it (PrusaSlicer, Slic3r, Cura, Griffin); with a
     preset and a material also whether fabnet would let it run there.
@@ -255,21 +257,30 @@ def design_check(
     if bool(preset) != bool(material):
         raise click.UsageError("--preset and --material are given together")
     gcode = [path for path in paths if path.suffix.lower() in GCODE and path.is_file()]
-    files = [file for path in paths if path not in gcode for file in model_files(path)]
-    if not files and not gcode:
-        where = ", ".join(map(str, paths))
-        raise click.ClickException(f"there is no STL, OBJ or 3MF file in {where}")
-    refused = _tell_gcode(gcode, preset, material, as_json)
-    watched = sys.stderr.isatty() and any(path.is_dir() for path in paths)
-    with Progress(
-        console=Console(stderr=True), disable=not watched, redirect_stdout=sys.stdout.isatty()
-    ) as progress:
-        for file in progress.track(files, description="Checking"):
+    with ExitStack() as stack:
+        files = []
+        for path in paths:
+            if path not in gcode:
+                work = stack.enter_context(TemporaryDirectory(prefix="fabnet-check-"))
+                files += model_files(path, Path(work))
+        if not files and not gcode:
+            where = ", ".join(map(str, paths))
+            raise click.ClickException(f"there is no STL, OBJ or 3MF file in {where}")
+        refused = _tell_gcode(gcode, preset, material, as_json)
+        watched = sys.stderr.isatty() and len(files) > len(paths)
+        progress = stack.enter_context(
+            Progress(
+                console=Console(stderr=True), disable=not watched,
+                redirect_stdout=sys.stdout.isatty(),
+            )
+        )  # fmt: skip
+        for found in progress.track(files, description="Checking"):
             began_s = clock.boottime_s()
-            report = check_and_draw(file, pictures)
+            report = check_and_draw(found, pictures)
             seconds = clock.boottime_s() - began_s
             refused |= report.verdict == "refused"
-            click.echo(verdict_json(report, seconds) if as_json else verdict_line(report))
+            line = verdict_json(report, found.path, seconds) if as_json else None
+            click.echo(line or verdict_line(report, found.name))
     sys.exit(1 if refused else 0)
 
 

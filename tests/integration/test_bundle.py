@@ -172,6 +172,28 @@ def test_an_archive_that_is_a_trap_leaves_nothing(tmp_path, entries, says):
     assert {each.name for each in tmp_path.iterdir()} == {"out", "trap.zip"}
 
 
+def test_an_archive_of_windows_with_slashes_the_other_way_round_is_a_folder(tmp_path, visor):
+    path = archive(
+        tmp_path / "a.zip",
+        [(f"visor\\{each.name}", each.read_bytes()) for each in visor.iterdir() if each.is_file()]
+        + [("visor\\pictures\\", b""), (".DS_Store", b"x"), ("__MACOSX/visor/._okh.toml", b"\0")],
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    assert unpack(path, out) == out / "visor"
+    assert (out / "visor" / "okh.toml").read_bytes() == (visor / "okh.toml").read_bytes()
+
+
+def test_an_archive_with_one_model_and_no_manifest_is_that_model(library, visor, tmp_path):
+    data = CLIP.read_bytes()
+    more = [("thing/README.txt", "x"), ("__MACOSX/thing/._clip.stl", b"\0\5\x16\7")]
+    one = archive(tmp_path / "thing.zip", [("thing/files/clip.stl", data), *more])
+    assert bundle.add(library, one, title="Clip") == bundle.add(library, CLIP, title="Clip")
+    two = archive(tmp_path / "two.zip", [("a.stl", data), ("b.stl", data), *more])
+    with pytest.raises(ManifestError, match=r"two\.zip: holds 2 models and no manifest"):
+        bundle.add(library, two)
+
+
 def test_an_archive_that_is_broken_is_refused(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

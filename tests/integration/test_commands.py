@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,6 +304,22 @@ def test_gcode_that_somebody_brings_is_read_and_held_against_a_machine(tmp_path)
     one_sentence(fabnet("design", "check", ours, *unknown), "did you mean 'anet-a8'")
 
 
+def test_an_archive_is_looked_into(models, tmp_path):
+    packed = Path(shutil.make_archive(str(tmp_path / "thing"), "zip", models))
+    with zipfile.ZipFile(packed, "a") as more:
+        more.writestr("__MACOSX/._frame.stl", b"\0\5\x16\7")
+        more.writestr("again.zip", b"PK\x03\x04")
+    answer = fabnet("design", "check", packed)
+    again, good, bad = answer.stdout.splitlines()
+    assert good.startswith("passed   thing.zip/frame.STL: 1")
+    assert bad.startswith("REFUSED  thing.zip/old/cut.stl: ")
+    assert again.startswith("REFUSED  thing.zip/again.zip: an archive is a design")
+    told = fabnet("design", "check", packed, "--json").stdout.splitlines()
+    assert json.loads(told[1])["path"] == f"{packed}/frame.STL"
+    packed.write_bytes(packed.read_bytes()[:-30])
+    assert "REFUSED  thing.zip: cannot be unpacked" in fabnet("design", "check", packed).stdout
+
+
 def test_a_folder_without_models_is_said(tmp_path):
     answer = fabnet("design", "check", tmp_path)
     assert answer.returncode == 1
@@ -323,7 +340,7 @@ def test_a_person_sees_how_far_a_folder_is(models):
     assert child.wait(60) == 1
     assert b"Checking" in seen
     assert "━".encode() in seen
-    assert b"REFUSED  cut.stl" in seen
+    assert b"REFUSED  old/cut.stl" in seen
 
 
 def test_a_hosted_node_is_made_where_the_coordinator_looks(tmp_path):

@@ -212,6 +212,12 @@ def test_a_steward_adds_a_model(site):
     assert "no workshop has made it yet" in text
 
 
+def test_a_model_with_a_name_in_other_letters_is_taken(site):
+    cube = stl_of(trimesh.creation.box((30, 20, 5)))
+    assert upload(site, "Козырек.STL", cube, title="Visor").status_code == 303
+    assert upload(site, "Козырек.txt", cube).status_code == 422
+
+
 def test_a_model_of_some_megabytes_is_taken(site):
     ball = trimesh.creation.icosphere(subdivisions=6, radius=40)
     data = stl_of(ball)

@@ -104,7 +104,7 @@ def add() -> AnyResponse | tuple[str, int]:
     title, licence = form.text("title", needed=False), form.text("licence", needed=False)
     per_kit = form.whole("per_kit", 1, 1000) if form["per_kit"] else 1
     sent = request.files.get("file")
-    name = secure_filename(sent.filename or "") if sent else ""
+    name = _safe_name(sent.filename or "") if sent else ""
     if sent is None or not name:
         form.wrong("file", _("Please choose a file."))
     elif not name.lower().endswith(_KINDS):
@@ -124,6 +124,12 @@ def add() -> AnyResponse | tuple[str, int]:
             form.wrong("file", said_here(str(error)))
             return _gallery(form, _draw_gaps(library, path)), 422
     return redirect(url_for(".show", revision_id=revision.id), 303)
+
+
+def _safe_name(told: str) -> str:
+    """Return a name that leads nowhere, with its ending: of other letters than Latin nothing stays."""
+    safe, ending = secure_filename(told), Path(told).suffix.lower()
+    return f"model{ending}" if ending in _KINDS and not safe.lower().endswith(ending) else safe
 
 
 def _draw_gaps(library: Library, path: Path) -> str:

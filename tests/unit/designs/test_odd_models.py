@@ -80,7 +80,52 @@ def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
         ("a.amf", b"<amf/>", "AMF is not read"),
         ("a.gcode", b"G28\n", "G-code is for one printer only"),
         ("a.stl", b"; by a slicer\nG28 ; home\nG1 X10 Y10\n" * 9, "but G-code"),
-        ("a.stl", b"ISO-10303-21;\nHEADER;\n" * 9, "but a STEP file"),
+        (
+            "a.stl",
+            b"ISO-10303-21;\nHEADER;\n" * 9,
+            "by what is in it, it is STEP; let its name end in .step",
+        ),
+        ("a.obj", text_stl().encode(), "it is no OBJ file: by what is in it, it is STL"),
+        ("a.obj", bytes(80) + (1).to_bytes(4, "little") + bytes(50), "it is STL; let its name"),
+        (
+            "a.stl",
+            b"# by hand\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n" * 3,
+            "let its name end in .obj",
+        ),
+        ("a.stl", b"PK\x03\x04" + bytes(26) + b"3D/3dmodel.model" + bytes(99), "it is 3MF"),
+        ("a.stl", b"\n\n<!doctype html><title>404</title>" * 9, "but a web page"),
+        ("a.stl", b"<HTML><HEAD></HEAD></HTML>" * 9, "but a web page"),
+        ("a.obj", b'{"message": "Not Found"}', "but JSON"),
+        ("a.stl", b"<?xml version='1.0'?>\n<amf unit='inch'></amf>" * 9, "but an AMF file"),
+        (
+            "a.stl",
+            b"\0\x05\x16\x07\0\2\0\0Mac OS X" + bytes(120),
+            "but what a Mac keeps beside a file",
+        ),
+        (
+            "a.3mf",
+            b"\0\x05\x16\x07\0\2\0\0Mac OS X" + bytes(120),
+            "but what a Mac keeps beside a file",
+        ),
+        ("a.stl", bytes(5000), "but nothing but zeros"),
+        ("a.stl", b"\xd0\xcf\x11\xe0" + bytes(600), "of Office or of a CAD program"),
+        (
+            "a.stl",
+            bytes(80) + (1).to_bytes(4, "little") + bytes(57),
+            "and 7 bytes more come behind",
+        ),
+        (
+            "a.stl",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a Git LFS pointer, not the file itself: fetch",
+        ),
+        ("a.scad", b"cube(1);\n", "it is an OpenSCAD program, which is not read"),
+        ("a.F3D", b"PK\x03\x04", "it is a Fusion 360 design"),
+        ("a.igs", b"S      1\n", "it is an IGES file"),
+        ("a.ply", b"ply\n", "it is a PLY file"),
+        ("a.rar", b"Rar!", "unpack it, or pack it as ZIP"),
+        ("a.bgcode", b"GCDE", "G-code is for one printer only"),
+        ("a", b"solid x", "only STL, OBJ and 3MF files can be read"),
         ("a.stl", b"cube([20, 20, 20]);\n" * 9, "but text of another kind"),
         ("a.stl", text_stl().encode("utf-16"), "but text in UTF-16"),
         ("a.3mf", b"\x1f\x8b" + b"\0" * 99, "but a gzip archive"),
@@ -91,6 +136,22 @@ def test_what_is_no_model_is_called_by_its_name(tmp_path, name, content, says):
     report = check(tmp_path / name)
     assert report.verdict is Verdict.REFUSED
     assert says in report.reasons[0]
+
+
+@pytest.mark.parametrize("before", ["# by a program\n; of ours\n", ""])
+def test_a_text_stl_may_begin_with_its_first_facet(tmp_path, before):
+    path = tmp_path / "odd.stl"
+    path.write_text(before + text_stl().partition("\n")[2])
+    report = check(path)
+    assert (report.verdict, report.triangles, report.watertight) == (Verdict.PASSED, 12, True)
+
+
+def test_a_name_in_another_alphabet_of_old_is_no_hindrance(tmp_path):
+    path = tmp_path / os.fsdecode(b"visi\xe8re.stl")
+    path.write_text(text_stl())
+    report = check(path)
+    assert (report.verdict, report.file) == (Verdict.PASSED, "visi?re.stl")
+    assert report.parts[0].name == "visire"
 
 
 def test_what_is_no_file_is_never_opened(tmp_path):
@@ -178,6 +239,25 @@ def test_a_3mf_that_would_lose_something_is_refused(tmp_path, content, says):
     path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": content})
     with pytest.raises(RefusedError, match=says):
         read(path, "3mf")
+
+
+def test_entities_are_found_in_any_encoding(tmp_path):
+    text = '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE m [<!ENTITY a "b">]>' + model()
+    path = archive(tmp_path / "odd.3mf", {"3D/3dmodel.model": text.encode("utf-16")})
+    with pytest.raises(RefusedError, match="XML entities"):
+        read(path, "3mf")
+
+
+def test_a_3mf_of_gcode_is_called_so(tmp_path):
+    files = {"3D/3dmodel.model": model(item=""), "Metadata/plate_1.gcode": "G28\n"}
+    with pytest.raises(RefusedError, match="G-code for one printer and no model"):
+        read(archive(tmp_path / "plate.gcode.3mf", files), "3mf")
+
+
+def test_a_unit_is_known_however_it_is_spelt(tmp_path):
+    files = {"3D/3dmodel.model": model('unit="Millimeter"')}
+    (body,) = read(archive(tmp_path / "odd.3mf", files), "3mf")
+    assert np.ptp(body.soup[..., 0]) == pytest.approx(21.5, abs=1e-4)
 
 
 def test_a_locked_3mf_is_refused_in_words(tmp_path):

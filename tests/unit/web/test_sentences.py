@@ -84,8 +84,8 @@ STANDS_FOR = {
     "batch.state": "received", "found.batch.state": "received", "order.state": "delivered",
     "looked_at.state": "draft", "rule.required_acceptance": "tried",
     "status.state": "offline", "found.standing": "revoked",
-    "heater": "nozzle", "what": "speed", "_really(head)": " but a web page", "why": "",
-    "really": " but a web page", "guess": "metres? That would be 7 mm", "said": " (7)", "HOT": HOT,
+    "heater": "nozzle", "what": "speed", "really(head)": " but a web page", "why": "",
+    "words": " but a web page", "guess": "metres? That would be 7 mm", "said": " (7)", "HOT": HOT,
     "_ending(done.returncode)": "it ended with 7", "self._room()": "is its disk full?",
     "error": "it is empty: export it again", "where": "The mail server mx.example:25",
     "host": "ntfy.example",
@@ -308,8 +308,13 @@ def test_why_a_letter_did_not_go_out_has_its_french():
             "/dev/ttyUSB0\u00a0: l’imprimante est peut-être encore chaude\u00a0: éteignez-la",
         ),
         (
-            str(MeshRefusedError("visor.stl", "it is no STL file but a web page: export it again")),
-            "visor.stl\u00a0: ce n’est pas un fichier STL mais une page web\u00a0: exportez-le de nouveau",
+            str(
+                MeshRefusedError(
+                    "visor.stl", "it is no STL file but a web page: fetch or export it again"
+                )
+            ),
+            "visor.stl\u00a0: ce n’est pas un fichier STL mais une page web\u00a0: téléchargez-le ou"
+            " exportez-le de nouveau",
         ),
         (str(InvalidFieldError("reason", "is needed")), "motif\u00a0: est nécessaire"),
     ],

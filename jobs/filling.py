@@ -8,18 +8,33 @@ and whether its lab makes this already. A score is an order only; it forbids not
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Makers, Network, Rows, joined
+from jobs.network import (
+    SLOT_MIN,
+    TINY,
+    Bools,
+    Floats,
+    Ints,
+    Lines,
+    Makers,
+    Network,
+    Rows,
+    Singles,
+    joined,
+    sums_of,
+)  # fmt: skip
 
 #: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
 _FINE = 1e4
 _MOST = 65_535
-#: So many printers are looked at first for a line, then twice as many: few of ten thousand get any.
-_FIRST = 256
+#: The best of one in so many printers is looked at first, where there are more than some for a line:
+#: few of ten thousand get any.
+_ONE_IN, _MANY = 16, 1024
 _NONE = joined([])
 
 
@@ -32,34 +47,41 @@ class Weights:
     new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
 
 
+def _lowest_first(score: Singles, some: Bools) -> Ints:
+    """Return where some of the scores are, the lowest first, then as they stand."""
+    where = some.nonzero()[0]
+    by = (score[where] * _FINE).clip(0, _MOST).astype(np.uint16)
+    return where[by.argsort(kind="stable")]
+
+
 class Book:
     """What each printer has to print, by due date."""
 
     def __init__(self, net: Network, lines: Lines, ends_min: Floats) -> None:
         """Open an empty book; `ends_min` are the due dates, sorted; one bucket more has none.
 
-        `slack_min` [E + 1, P] is what each printer has left by then, `room_min` what of it can be used
-        without making anything later late, `put` what was put in, in order.
+        `room_min` [E + 1, P] is what each printer can still take without making anything late.
         """
         self.net, self.lines, self.ends_min = net, lines, ends_min
         at = [*ends_min.tolist(), net.horizon_min]
-        self._open = np.array([net.opened(end) for end in at]).reshape(len(at), -1)
-        self.slack_min = self._open - net.busy_min
-        self.room_min = np.minimum.accumulate(self.slack_min[::-1])[::-1]
+        self._free = np.array([net.opened(end) for end in at]).reshape(len(at), -1) - net.busy_min
+        self._taken = np.zeros(self._free.shape)  # by what is due then
+        self.room_min = np.minimum.accumulate(self._free[::-1])[::-1]
         # Against what is due last, or the horizon: late work has no other measure.
-        self._offered = np.maximum(self.slack_min[max(0, len(ends_min) - 1)], TINY)
-        self._used = net.busy_min.copy()
+        self._offered = np.maximum(self._free[max(0, len(ends_min) - 1)], TINY)
+        self._load = np.zeros(net.printers)  # the share of it that each printer prints
         self.level = np.inf  # the share of its time that a printer gets at most
         self.bounded = bool(np.isfinite(net.spool_g).any())
         self._spool_g = net.spool_g.copy()
+        self._km = net.km.astype(np.float32)
         # To give filament back to one of several spools may leave no way to use the others.
         several = self.bounded and len(self._spool_g) > 1
         self.movable = not several and not bool(lines.release_min.any())
         self.able = (net.most > 0)[:, net.cls].sum(axis=1)  # [Q], printers that can make a part
         self._nodes = int(net.node.max(initial=-1)) + 1
-        self._makers: dict[int, Makers] = {}
+        self._makers: dict[tuple[int, int | None], Makers] = {}  # by part, and line where barred
         self._knows: dict[int, Bools] = {}
-        self.put: list[Rows] = []
+        self.put: list[Rows] = []  # in order
         self._where: dict[tuple[int, int], list[int]] = {}  # in `put`, by line and bucket
 
     @property
@@ -71,31 +93,28 @@ class Book:
         """Return what `restore` needs to undo what comes after."""
         knows = {line: labs.copy() for line, labs in self._knows.items()}
         where = {key: rows.copy() for key, rows in self._where.items()}
-        counts = (self.slack_min, self.room_min, self._used, self._spool_g)
+        counts = (self._taken, self.room_min, self._load, self._spool_g)
         return (*(each.copy() for each in counts), self.put.copy(), knows, where)
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Set everything as it was; a state serves once."""
-        self.slack_min, self.room_min, self._used, self._spool_g, self.put = state[:5]
+        self._taken, self.room_min, self._load, self._spool_g, self.put = state[:5]
         self._knows, self._where = state[5:]
-
-    def load(self) -> Floats:
-        """Return [P]: the share of its time until the last due date that each printer prints."""
-        found: Floats = (self._used - self.net.busy_min) / self._offered
-        return found
 
     def lab_load(self) -> Floats:
         """Return [labs]: the share of its time until the last due date that each lab prints."""
         node = self.net.node
-        used = np.bincount(node, self._used - self.net.busy_min)
+        used = np.bincount(node, self._load * self._offered)
         found: Floats = used / np.maximum(np.bincount(node, self._offered), TINY)
         return found
 
-    def makers(self, part: int) -> Makers:
-        """Return who can make a part."""
-        found = self._makers.get(part)
+    def makers(self, line: int) -> Makers:
+        """Return who can make a line."""
+        part, barred = int(self.lines.part[line]), self.lines.barred.get(line)
+        what = (part, None if barred is None else line)
+        found = self._makers.get(what)
         if found is None:
-            found = self._makers[part] = self.net.makers(part)
+            found = self._makers[what] = self.net.makers(part, barred)
         return found
 
     # --- putting in ---------------------------------------------------------------------------
@@ -110,23 +129,34 @@ class Book:
             self._spend_all(int(bucket), rows.printer[mine], minutes[mine])
         if self.bounded:
             for turn in rows.turns():
-                self._draw(turn)
+                turn.draw(self.net, self.lines, self._spool_g)
 
     def spend(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Take minutes of printers, each named once, from what is left by a due date."""
-        self.slack_min[bucket:, printer] -= minutes
-        slack = self.slack_min[::-1, printer]
-        self.room_min[:, printer] = np.minimum.accumulate(slack)[::-1]
+        self._taken[bucket, printer] += minutes
+        room = self.room_min[:, printer]
+        room[bucket:] -= minutes
+        np.minimum(room[:bucket], room[bucket], out=room[:bucket])
+        self.room_min[:, printer] = room
+
+    def give_back(self, bucket: int, printer: Ints, minutes: Floats) -> None:
+        """Undo `spend`."""
+        self._taken[bucket, printer] -= minutes
+        self.room_min[:, printer] = np.minimum.accumulate(self.slack_min(printer)[::-1])[::-1]
+
+    def slack_min(self, printer: Ints) -> Floats:
+        """Return [E + 1, P]: what some printers have left by each due date."""
+        found: Floats = self._free[:, printer] - self._taken[:, printer].cumsum(axis=0)
+        return found
 
     def _spend_all(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Take minutes of printers that may be named twice."""
-        which, by = np.unique(printer, return_inverse=True)
-        taken = np.bincount(by, minutes, len(which)).astype(np.float64)
+        which, taken = sums_of(printer, minutes)
         self.spend(bucket, which, taken)
-        self._used[which] += taken
+        self._load[which] += taken / self._offered[which]
 
     def insert(
-        self, line: int, pieces: float, bucket: int, score: Floats, *, least: float = 0.0
+        self, line: int, pieces: float, bucket: int, score: Singles, *, least: float = 0.0
     ) -> float:
         """Put good pieces of a line in before a due date; return how many have no room.
 
@@ -137,22 +167,25 @@ class Book:
             score: [P]; the lowest first, then the first by name.
             least: a printer gets at least so many pieces, or all that are left.
         """
-        made = self.makers(int(self.lines.part[line]))
-        who = self._may(line, made)
-        if len(who) <= _FIRST:
-            who = who[self._room(line, bucket, made.printer[who]) >= made.one_min[who]]
-            if not len(who):
-                return pieces
-        by = np.clip(score[made.printer[who]] * _FINE, 0, _MOST).astype(np.uint16)
-        who = who[np.argsort(by, kind="stable")]
+        made = self.makers(line)
+        best = score[made.printer]
         # Where it would cost a due date, a printer gets fewer than the least.
         for enough in sorted({max(min(least, pieces), TINY), TINY}, reverse=True):
-            begin, count = 0, _FIRST
-            while begin < len(who) and pieces > TINY:
-                some = who[begin : begin + count]
-                begin, count = begin + count, 2 * count
-                pieces = self._some(line, pieces, bucket, made, some, enough)
-        return self._corners(line, pieces, bucket, score, made) if pieces > TINY else 0.0
+            for who in self._in_turn(bucket, made, best):
+                pieces = self._some(line, pieces, bucket, made, who, enough)
+                if pieces <= TINY:
+                    return 0.0
+        return self._corners(line, pieces, bucket, score)
+
+    def _in_turn(self, bucket: int, made: Makers, score: Singles) -> Iterator[Ints]:
+        """Return makers in the order of their score: of many the best few before all others."""
+        others = np.ones(len(score), np.bool_)
+        if len(score) > _MANY:
+            few = np.sort(score[::_ONE_IN])[len(score) // _ONE_IN**2]
+            yield _lowest_first(score, score <= few)
+            others = score > few
+        others &= self.room_min[bucket][made.printer] >= made.minutes
+        yield _lowest_first(score, others)
 
     def _some(
         self, line: int, pieces: float, bucket: int, made: Makers, who: Ints, enough: float
@@ -160,14 +193,14 @@ class Book:
         """Put pieces on these makers, one after another, if it holds enough; return what is left."""
         plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
         capacity = plates * made.pieces[who]
-        some = np.flatnonzero(capacity >= enough)
+        some = (capacity >= enough).nonzero()[0]
         if not len(some):
             return pieces
-        sums = np.cumsum(capacity[some])
+        sums = capacity[some].cumsum()
         if sums[-1] < pieces - TINY:
             self._add(line, bucket, made, who[some], plates[some], np.zeros(len(some), np.int64))
             return pieces - float(sums[-1])
-        last = int(np.searchsorted(sums, pieces - TINY))
+        last = int(sums.searchsorted(pieces - TINY))
         some = some[: last + 1]
         full, part = plates[some], np.zeros(last + 1, np.int64)
         rest = pieces - (float(sums[last - 1]) if last else 0.0)
@@ -182,11 +215,14 @@ class Book:
         copies = int(np.ceil((pieces - full * made.pieces[maker]) / good - TINY))
         return (full + 1, 0) if copies >= made.copies[maker] else (full, max(0, copies))
 
-    def lots(self, line: int) -> Floats:
-        """Return the good pieces that each lab has of a line by its due date."""
-        rows = joined([self.put[n] for n in self._where.get((line, self.bucket(line)), [])])
+    def lots(self) -> tuple[Ints, Ints, Floats]:
+        """Return line and lab of each lot, and its good pieces."""
+        rows = self.rows
         good = rows.copies(self.net, self.lines) * self.net.good[rows.printer]
-        return np.bincount(self.net.node[rows.printer], good, self._nodes).astype(np.float64)
+        where = rows.line * self._nodes + self.net.node[rows.printer]
+        lots, which = np.unique(where, return_inverse=True)
+        pieces = np.bincount(which, good, len(lots)).astype(np.float64)
+        return lots // self._nodes, lots % self._nodes, pieces
 
     def take_out(self, line: int, who: Bools | None = None) -> float:
         """Take back what was put in of a line; return its good pieces.
@@ -202,27 +238,25 @@ class Book:
         if who is not None:
             self._where[line, bucket] = where
             out = out.only(who[out.printer])
-        self._spend_all(bucket, out.printer, -out.minutes(self.net, self.lines))
+        which, given = sums_of(out.printer, out.minutes(self.net, self.lines))
+        self.give_back(bucket, which, given)
+        self._load[which] -= given / self._offered[which]
         self.knows(line)[self.net.node[out.printer]] = False
         if self.bounded:
-            self._spool_g[0] += np.bincount(out.printer, self._grams(out), self.net.printers)
+            grams = out.grams(self.net, self.lines)
+            self._spool_g[0] += np.bincount(out.printer, grams, self.net.printers)
         return float(out.copies(self.net, self.lines) @ self.net.good[out.printer])
 
     def bucket(self, line: int) -> int:
         """Return the bucket of a line."""
         return int(np.searchsorted(self.ends_min, self.lines.due_min[self.lines.order[line]]))
 
-    def _may(self, line: int, made: Makers) -> Ints:
-        """Return which makers (indices into `made`) may make a line."""
-        if (barred := self.lines.barred.get(line)) is not None:
-            return np.flatnonzero(~barred[made.printer])
-        return np.arange(len(made.printer))
-
     def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
         """Return the minutes that can be put on these printers."""
-        taken = self._used[printer] - self.net.busy_min[printer]
-        level = self.level * self._offered[printer] - taken
-        room: Floats = np.minimum(self.room_min[bucket, printer], level)
+        room: Floats = self.room_min[bucket][printer]
+        if self.level < np.inf:
+            level = (self.level - self._load[printer]) * self._offered[printer]
+            room = np.minimum(room, level)
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
             room = room - self._gap(bucket, printer, release)
@@ -230,7 +264,7 @@ class Book:
 
     def _gap(self, bucket: int, printer: Ints, release_min: float) -> Floats:
         """How long a printer would stand still before a line that may not start yet."""
-        before = self._open[bucket, printer] - self.slack_min[bucket, printer]
+        before = self._taken[: bucket + 1, printer].sum(axis=0) + self.net.busy_min[printer]
         found: Floats = np.maximum(0.0, self._after(release_min)[printer] - before)
         return found
 
@@ -239,98 +273,69 @@ class Book:
         return self.net.opened(float(np.ceil(at_min / SLOT_MIN - TINY)) * SLOT_MIN)
 
     def _plates(self, made: Makers, who: Ints, room: Floats) -> Ints:
-        plates = np.floor(room / made.minutes[who] + TINY)
+        plates: Ints = np.maximum(room / made.minutes[who] + TINY, 0.0).astype(np.int64)
         if self.bounded:
             spools = np.floor(self._spool_g[:, made.printer[who]] / made.grams[who] + TINY)
-            plates = np.minimum(plates, spools.sum(axis=0))
-        return np.maximum(plates, 0).astype(np.int64)
+            plates = np.minimum(plates, spools.sum(axis=0).astype(np.int64))
+        return plates
 
-    def _corners(self, line: int, pieces: float, bucket: int, score: Floats, made: Makers) -> float:
+    def _corners(self, line: int, pieces: float, bucket: int, score: Singles) -> float:
         """Put part plates where a full one has no room any more; return what has none either."""
-        net, part = self.net, int(self.lines.part[line])
-        who = self._may(line, made)
-        printer = made.printer[who]
+        net, made = self.net, self.makers(line)
+        printer = made.printer
         room = self._room(line, bucket, printer)
-        cls = net.cls[printer]
-        each = np.maximum(net.piece_min[part, cls], TINY)
-        copies = np.floor((room * net.speed[printer] - net.plate_min[part, cls]) / each + TINY)
+        copies = np.floor((room - made.plate_min) / np.maximum(made.piece_min, TINY) + TINY)
         if self.bounded:
+            part, cls = int(self.lines.part[line]), net.cls[printer]
             spare = self._spool_g[:, printer].max(axis=0) - net.plate_g[part, cls]
             copies = np.minimum(copies, np.floor(spare / np.maximum(net.piece_g[part, cls], TINY)))
-        copies = np.clip(copies, 0, made.copies[who] - 1).astype(np.int64)
+        copies = np.clip(copies, 0, made.copies - 1).astype(np.int64)
         some = np.flatnonzero(copies > 0)
+        if not len(some):
+            return pieces
         some = some[np.lexsort((score[printer[some]], -copies[some]))]
         sums = np.cumsum(copies[some] * net.good[printer[some]])
         count = int(np.searchsorted(sums, pieces - TINY)) + 1
         some = some[:count]
-        if not len(some):
-            return pieces
         chosen = copies[some]
         if len(some) == count and sums[count - 1] > pieces:
             before = float(sums[count - 2]) if count > 1 else 0.0
             good = float(net.good[printer[some[-1]]])
             chosen[-1] = min(chosen[-1], int(np.ceil((pieces - before) / good - TINY)))
-        self._add(line, bucket, made, who[some], np.zeros(len(some), np.int64), chosen)
+        self._add(line, bucket, made, some, np.zeros(len(some), np.int64), chosen)
         return max(0.0, pieces - float((chosen * net.good[printer[some]]).sum()))
 
     def _add(
         self, line: int, bucket: int, made: Makers, who: Ints, plates: Ints, last: Ints
     ) -> None:
-        some = (plates > 0) | (last > 0)
-        if not some.any():
-            return
-        printer = made.printer[who[some]]
-        same = np.full(len(printer), 1)
+        printer = made.printer[who]
         rows = Rows(
-            line=same * line, bucket=same * bucket, printer=printer,
-            plates=plates[some], last=last[some],
+            line=np.full(len(who), line), bucket=np.full(len(who), bucket), printer=printer,
+            plates=plates, last=last,
         )  # fmt: skip
-        minutes = rows.minutes(self.net, self.lines)
+        minutes = plates * made.minutes[who] + last * made.piece_min[who]
+        minutes += (last > 0) * made.plate_min[who]
         release = float(self.lines.release_min[self.lines.order[line]])
         if release > 0:
-            minutes = minutes + self._gap(bucket, printer, release)
+            minutes += self._gap(bucket, printer, release)
         self.spend(bucket, printer, minutes)
-        self._used[printer] += minutes
+        self._load[printer] += minutes / self._offered[printer]
         self.knows(line)[self.net.node[printer]] = True
         if self.bounded:
-            self._draw(rows)
+            rows.draw(self.net, self.lines, self._spool_g)
         self._where.setdefault((line, bucket), []).append(len(self.put))
         self.put.append(rows)
 
-    def _grams(self, rows: Rows) -> Floats:
-        net, part, cls = self.net, self.lines.part[rows.line], self.net.cls[rows.printer]
-        fixed = net.plate_g[part, cls] * (rows.plates + (rows.last > 0))
-        found: Floats = fixed + net.piece_g[part, cls] * rows.copies(net, self.lines)
-        return found
-
-    def _draw(self, rows: Rows) -> None:
-        """Take the filament of rows, at most one for each printer, from spool after spool."""
-        net, printer = self.net, rows.printer
-        part, cls = self.lines.part[rows.line], net.cls[printer]
-        fixed, each = net.plate_g[part, cls], net.piece_g[part, cls]
-        for grams, count in (
-            (fixed + each * net.most[part, cls], rows.plates.astype(np.float64)),
-            (fixed + each * rows.last, (rows.last > 0).astype(np.float64)),
-        ):
-            left = count
-            for spool in self._spool_g:
-                here = np.minimum(left, np.floor(spool[printer] / np.maximum(grams, TINY) + TINY))
-                here = np.maximum(here, 0.0)
-                spool[printer] -= here * grams
-                left = left - here
-
     def possible(self, line: int, bucket: int) -> Ints:
         """Return how many full plates of a line each of its makers could print by a due date."""
-        made = self.makers(int(self.lines.part[line]))
-        who, found = self._may(line, made), np.zeros(len(made.printer), np.int64)
-        found[who] = self._plates(made, who, self._room(line, bucket, made.printer[who]))
-        return found
+        made = self.makers(line)
+        room = self._room(line, bucket, made.printer)
+        return self._plates(made, np.arange(len(room)), room)
 
     def insert_plates(self, line: int, bucket: int, plates: Ints) -> float:
         """Put in so many full plates on each maker; return their good pieces."""
-        made = self.makers(int(self.lines.part[line]))
-        every = np.arange(len(made.printer))
-        self._add(line, bucket, made, every, plates, np.zeros(len(every), np.int64))
+        made, some = self.makers(line), plates.nonzero()[0]
+        self._add(line, bucket, made, some, plates[some], np.zeros(len(some), np.int64))
         return float(plates @ made.pieces)
 
     # --- score --------------------------------------------------------------------------------
@@ -339,16 +344,15 @@ class Book:
         """Return which labs make some of a line."""
         return self._knows.setdefault(line, np.zeros(self._nodes, dtype=np.bool_))
 
-    def score(self, line: int, regret: Floats, weights: Weights) -> Floats:
+    def score(self, line: int, regret: Singles, weights: Weights) -> Singles:
         """Return [P]: who should make a line first. `regret` is [Q, P]."""
         part, order = int(self.lines.part[line]), int(self.lines.order[line])
-        found: Floats = weights.km * self.net.km[int(self.lines.site[order])]
+        found: Singles = weights.km * self._km[int(self.lines.site[order])]
         found += regret[part]
-        found += weights.load * self.load()
-        if weights.new:
-            # Where nobody knows it, it is new to all.
-            know = self._knows.get(line)
-            found += weights.new if know is None else weights.new * ~know[self.net.node]
+        found += weights.load * self._load
+        # Where nobody knows it, it is new to all.
+        if weights.new and (know := self._knows.get(line)) is not None:
+            found[know[self.net.node]] -= weights.new
         return found
 
     # --- as soon as can be --------------------------------------------------------------------
@@ -359,37 +363,37 @@ class Book:
         The first time by which all printers together can make them is found by halves. Returns
         how many have no room before the horizon.
         """
-        made = self.makers(int(self.lines.part[line]))
-        late = len(self.ends_min)
-        who = self._may(line, made)
+        made, late = self.makers(line), len(self.ends_min)
         release = float(self.lines.release_min[self.lines.order[line]])
-        printer = made.printer[who]
-        start = np.maximum(self._used[printer], self._after(release)[printer])
+        printer, every = made.printer, np.arange(len(made.printer))
+        start = self.net.busy_min[printer] + self._load[printer] * self._offered[printer]
+        start = np.maximum(start, self._after(release)[printer])
         by = self.net.calendar[self.net.cls[printer]]
 
         def until(slot: int) -> Ints:
-            return self._plates(made, who, self.net.open_min[slot][by] - start)
+            return self._plates(made, every, self.net.open_min[slot][by] - start)
 
         low, high = 0, self.net.open_min.shape[0] - 1
-        if float(until(high) @ made.pieces[who]) >= pieces:
+        if float(until(high) @ made.pieces) >= pieces:
             while high - low > 1:
                 middle = (low + high) // 2
-                if float(until(middle) @ made.pieces[who]) < pieces:
+                if float(until(middle) @ made.pieces) < pieces:
                     low = middle
                 else:
                     high = middle
         plates = until(low) if high - low == 1 else until(high)
-        pieces -= float(plates @ made.pieces[who])
+        pieces -= float(plates @ made.pieces)
         more = np.flatnonzero(until(high) > plates)
-        more = more[np.argsort((start + (plates + 1) * made.minutes[who])[more], kind="stable")]
-        last = np.zeros(len(who), np.int64)
-        for maker in more:
+        more = more[np.argsort((start + (plates + 1) * made.minutes)[more], kind="stable")]
+        last = np.zeros(len(every), np.int64)
+        for maker in more.tolist():
             if pieces <= TINY:
                 break
-            full, last[maker] = self._whole(min(pieces, made.pieces[who[maker]]), made, who[maker])
+            full, last[maker] = self._whole(min(pieces, made.pieces[maker]), made, maker)
             plates[maker] += full
-            pieces -= full * made.pieces[who[maker]] + last[maker] * self.net.good[printer[maker]]
-        self._add(line, late, made, who, plates, last)
+            pieces -= full * made.pieces[maker] + last[maker] * self.net.good[printer[maker]]
+        some = ((plates > 0) | (last > 0)).nonzero()[0]
+        self._add(line, late, made, some, plates[some], last[some])
         if pieces > TINY:
-            pieces = self._corners(line, pieces, late, self._used / self._offered, made)
+            pieces = self._corners(line, pieces, late, self._load.astype(np.float32))
         return max(0.0, pieces)

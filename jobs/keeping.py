@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.filling import Book
-from jobs.network import TINY, Floats, Ints, Lines, Network, Rows
+from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, sums_of
 
 
 def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
@@ -78,22 +78,20 @@ class Kept:
             minutes = more * self._full_min[some] + np.where(last > self._rest[some], rest_min, 0.0)
             self._plates[some] += more
             self._rest[some] = last
-            self._move(some, minutes)
+            self._move(some, minutes, later=False)
 
     def make_room(self, line: int, pieces: float) -> None:
         """Print later what is worth less, on printers that can make so many good pieces of a line."""
         if not self._movable:
             return
         book, net, lines, rows = self._book, self._book.net, self._book.lines, self._rows
-        made = book.makers(int(lines.part[line]))
+        made = book.makers(line)
         rate = np.zeros(net.printers)  # good pieces a minute
         rate[made.printer] = made.pieces / made.minutes
-        if (barred := lines.barred.get(line)) is not None:
-            rate[barred] = 0.0
         rate = rate[rows.printer]
         bucket = book.bucket(line)
         # What is due later makes room as far as there is time before it.
-        before = np.minimum.accumulate(book.slack_min[bucket:], axis=0)
+        before = np.minimum.accumulate(book.slack_min(np.arange(net.printers))[bucket:], axis=0)
         later = np.maximum(rows.bucket - bucket - 1, 0)
         most = np.where(rows.bucket > bucket, before[later, rows.printer], np.inf)
         minutes = self._plates * self._full_min + np.where(
@@ -107,13 +105,12 @@ class Kept:
         some = some[: int(np.searchsorted(np.cumsum(gives[some]), pieces)) + 1]
         self._plates[some] = 0
         self._rest[some] = 0
-        self._move(some, -minutes[some])
+        self._move(some, minutes[some], later=True)
 
-    def _move(self, some: Ints, minutes: Floats) -> None:
-        """Move minutes of rows from after all due dates to before their own; back where < 0."""
-        for bucket in np.unique(self._rows.bucket[some]):
+    def _move(self, some: Ints, minutes: Floats, *, later: bool) -> None:
+        """Move minutes of rows from after all due dates to before their own, or back."""
+        for bucket in np.unique(self._rows.bucket[some]).tolist():
             here = self._rows.bucket[some] == bucket
-            printer, which = np.unique(self._rows.printer[some[here]], return_inverse=True)
-            sums = np.bincount(which, minutes[here], len(printer)).astype(np.float64)
-            self._book.spend(int(bucket), printer, sums)
-            self._book.spend(self._last, printer, -sums)
+            printer, sums = sums_of(self._rows.printer[some[here]], minutes[here])
+            self._book.give_back(bucket if later else self._last, printer, sums)
+            self._book.spend(self._last if later else bucket, printer, sums)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.filling import Book, Weights
-from jobs.network import TINY, Floats, Ints, Lines
+from jobs.network import TINY, Floats, Ints, Lines, Singles
 
 #: So many times at most, and so many lines times printers looked at in all; each time costs as
 #: much as some lines.
@@ -35,7 +35,7 @@ _FAIR, _UNFAIR = 0.92, 5.0
 
 
 def in_kits(
-    book: Book, left: Floats, turn: Ints, regret: Floats, weights: Weights, least: float
+    book: Book, left: Floats, turn: Ints, regret: Singles, weights: Weights, least: float
 ) -> None:
     """Put in what is left of orders, in this turn; of no part more than makes kits with the others."""
     lines = book.lines
@@ -50,7 +50,7 @@ def in_kits(
 
 
 def insert(
-    book: Book, line: int, pieces: float, regret: Floats, weights: Weights, least: float
+    book: Book, line: int, pieces: float, regret: Singles, weights: Weights, least: float
 ) -> float:
     """Put in so many pieces by their due date; return how many have no room."""
     if pieces <= TINY:
@@ -59,20 +59,21 @@ def insert(
     return book.insert(line, pieces, book.bucket(line), score, least=least)
 
 
-def gather(book: Book, line: int, least: float, regret: Floats, weights: Weights) -> None:
-    """Put what small lots (of one lab) have of a line on labs that make more of it.
+def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
+    """Put what small lots (of one lab) have of each line on labs that make more of it.
 
-    A lot of fewer than `least` pieces is small.
+    A lot of fewer than `least` pieces is small. Nothing may be late yet.
     """
-    lots, node = book.lots(line), book.net.node
-    small = (lots > 0) & (lots < least)
-    if not book.movable or not small.any() or not (lots >= least).any():
+    if not book.movable:
         return
-    score, bucket = book.score(line, regret, weights), book.bucket(line)
-    moved = book.take_out(line, small[node])
-    left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
-    if left > TINY:
-        book.insert(line, left, bucket, score)
+    lines, lab, pieces = book.lots()
+    small, node = pieces < least, book.net.node
+    for line in np.intersect1d(lines[small], lines[~small]).tolist():
+        score, bucket = book.score(line, regret, weights), book.bucket(line)
+        moved = book.take_out(line, np.isin(node, lab[small & (lines == line)]))
+        left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
+        if left > TINY:
+            book.insert(line, left, bucket, score)
 
 
 def share_in_time(lines: Lines, left: Floats) -> float:
@@ -103,7 +104,7 @@ def mended(
     book: Book,
     left: Floats,
     turn: Ints,
-    regret: Floats,
+    regret: Singles,
     weights: Weights,
     least: float,
     rounds: int,
@@ -142,7 +143,7 @@ def mended(
 
 
 def _more_kits(
-    book: Book, left: Floats, turn: Ints, regret: Floats, draw: np.random.Generator
+    book: Book, left: Floats, turn: Ints, regret: Singles, draw: np.random.Generator
 ) -> None:
     """Put an order that lacks some in again, with a few that make room, and then others that do."""
     lines = book.lines
@@ -163,13 +164,13 @@ def _more_kits(
     most = np.zeros(len(turn))
     np.maximum.at(most, lines.order, left)
     rest = turn[(most[turn] > 1.0) & ~np.isin(turn, out)]
-    shaken = regret + _SHAKEN * draw.random((1, book.net.printers))
+    shaken = regret + (_SHAKEN * draw.random(book.net.printers)).astype(np.float32)
     weights = _WEIGHTS[int(draw.integers(len(_WEIGHTS)))]
     in_kits(book, left, np.concatenate([again, rest]), shaken, weights, 0.0)
 
 
 def _fewer_km(
-    book: Book, left: Floats, regret: Floats, weights: Weights, least: float,
+    book: Book, left: Floats, regret: Singles, weights: Weights, least: float,
     draw: np.random.Generator,
 ) -> None:  # fmt: skip
     """Put a few lines in again, by due date or as it comes.

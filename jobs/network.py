@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from jobs.hours import WEEK_MIN, Week
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -62,16 +63,17 @@ class Network:
         can = self.most > 0
         return np.where(can, self.plate_min / np.where(can, self.most, 1) + self.piece_min, np.inf)
 
-    def makers(self, part: int) -> Makers:
-        """Return who can make a part."""
+    def makers(self, part: int, barred: Bools | None = None) -> Makers:
+        """Return who can make a part, without those who are barred [P]."""
         most = self.most[part][self.cls]
-        printer = np.flatnonzero(most > 0)
+        printer = np.flatnonzero(most > 0 if barred is None else (most > 0) & ~barred)
         cls, copies = self.cls[printer], most[printer]
         fixed, each = self.plate_min[part, cls], self.piece_min[part, cls]
         return Makers(
             printer=printer,
             minutes=(fixed + each * copies) / self.speed[printer],
-            one_min=(fixed + each) / self.speed[printer],
+            plate_min=fixed / self.speed[printer],
+            piece_min=each / self.speed[printer],
             pieces=copies * self.good[printer],
             copies=copies,
             grams=self.plate_g[part, cls] + self.piece_g[part, cls] * copies,
@@ -125,7 +127,8 @@ class Makers:
 
     printer: Ints
     minutes: Floats
-    one_min: Floats  # of a plate with one piece
+    plate_min: Floats  # that each plate takes, however full
+    piece_min: Floats  # minutes more for each copy
     pieces: Floats  # good ones of a full plate
     copies: Ints
     grams: Floats
@@ -189,6 +192,28 @@ class Rows:
         part, cls = lines.part[self.line], net.cls[self.printer]
         return self.plates * net.most[part, cls] + self.last
 
+    def grams(self, net: Network, lines: Lines) -> Floats:
+        """Return what each row weighs."""
+        part, cls = lines.part[self.line], net.cls[self.printer]
+        fixed = net.plate_g[part, cls] * (self.plates + (self.last > 0))
+        found: Floats = fixed + net.piece_g[part, cls] * self.copies(net, lines)
+        return found
+
+    def draw(self, net: Network, lines: Lines, spool_g: Floats) -> None:
+        """Take their filament, of at most one for each printer, from spool after spool [spools, P]."""
+        part, cls = lines.part[self.line], net.cls[self.printer]
+        fixed, each = net.plate_g[part, cls], net.piece_g[part, cls]
+        for grams, count in (
+            (fixed + each * net.most[part, cls], self.plates.astype(np.float64)),
+            (fixed + each * self.last, (self.last > 0).astype(np.float64)),
+        ):
+            left = count
+            for spool in spool_g:
+                has = np.floor(spool[self.printer] / np.maximum(grams, TINY) + TINY)
+                here = np.maximum(np.minimum(left, has), 0.0)
+                spool[self.printer] -= here * grams
+                left = left - here
+
     def turns(self) -> Iterator[Rows]:
         """Cut them into sets with at most one row for each printer, in their order."""
         by = np.argsort(self.printer, kind="stable")
@@ -209,6 +234,12 @@ def joined(rows: Sequence[Rows]) -> Rows:
         plates=np.concatenate([empty, *(r.plates for r in rows)]),
         last=np.concatenate([empty, *(r.last for r in rows)]),
     )
+
+
+def sums_of(printer: Ints, minutes: Floats) -> tuple[Ints, Floats]:
+    """Return each printer that is named, once, and its minutes."""
+    which, by = np.unique(printer, return_inverse=True)
+    return which, np.bincount(by, minutes, len(which)).astype(np.float64)
 
 
 def open_minutes(

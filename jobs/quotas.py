@@ -18,7 +18,7 @@ from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
-from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
+from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
 
 #: Tried in this order: the share of all time that is left free for what whole plates do not fill;
@@ -115,13 +115,18 @@ def _mended(
         return best
     share, book, left = best
     net, lines = book.net, book.lines
-    regret, turn = found.regret(net)[:, net.cls], by_value(lines, found)
+    regret, turn = _of_printers(net, found), by_value(lines, found)
     if share < 1.0 - TINY:
         book, left = Book(net, lines, book.ends_min), lines.pieces.copy()
         in_kits(book, left, turn, regret, Weights(km=0.0, load=0.0, new=0.0), 0.0)
         if share_in_time(lines, left) <= share:
             _, book, left = best
     return mended(book, left, turn, regret, weights, least, rounds), book, left
+
+
+def _of_printers(net: Network, found: Prices) -> Singles:
+    """Return [Q, P]: what is lost by a printer on a part against what it is best at."""
+    return found.regret(net).astype(np.float32)[:, net.cls]
 
 
 def _barred_by(lines: Lines, by: Ints) -> Lines:
@@ -149,7 +154,7 @@ def _fill(
     `in_classes` gives each class no more of a line than the table does, as long as it lasts.
     """
     net, lines = book.net, book.lines
-    regret = found.regret(net)[:, net.cls]
+    regret = _of_printers(net, found)
     left = lines.pieces.copy()
     turn, shares, made = _best_turn(net, lines, found, free_min(net, book.room_min[:-1]), loss)
     asked = shares[lines.order] * left
@@ -167,8 +172,7 @@ def _fill(
     _by_due(book, left, asked, regret, weights, least)
     in_kits(book, left, turn, regret, weights, least)
     if least > 0:
-        for each in range(lines.count):
-            gather(book, each, least, regret, weights)
+        gather(book, least, regret, weights)
     return share_in_time(lines, left), book, left
 
 
@@ -194,9 +198,9 @@ def _level(net: Network, lines: Lines, made: Floats, book: Book) -> float:
     return float(minutes.sum() / max(float(free[-1:].sum()), TINY))
 
 
-def _within(book: Book, line: int, quota: Floats, score: Floats) -> float:
+def _within(book: Book, line: int, quota: Floats, score: Singles) -> float:
     """Put in full plates, of each class no more good pieces [C] than its quota; return the pieces."""
-    made, bucket = book.makers(int(book.lines.part[line])), book.bucket(line)
+    made, bucket = book.makers(line), book.bucket(line)
     can = book.possible(line, bucket)
     cls = book.net.cls[made.printer]
     by = np.lexsort((score[made.printer], cls))
@@ -221,7 +225,7 @@ def _refill(
     stay = Kept(book, kept)
     free = free_min(net, book.room_min[:-1])
     rest = np.bincount(lines.part, left, net.most.shape[0]).astype(np.float64)
-    regret = prices(net, rest, free[-1]).regret(net)[:, net.cls]
+    regret = _of_printers(net, prices(net, rest, free[-1]))
     turn = by_value(lines, found)
     shares, _ = shares_in_time(net, lines, found, turn, free, left)
     _by_due(book, left, shares[lines.order] * left, regret, weights, least)
@@ -243,7 +247,7 @@ def _refill(
 
 
 def _by_due(
-    book: Book, left: Floats, asked: Floats, regret: Floats, weights: Weights, least: float
+    book: Book, left: Floats, asked: Floats, regret: Singles, weights: Weights, least: float
 ) -> None:
     """Put in so much of each line [L], and take it from what is left of it.
 
@@ -324,7 +328,7 @@ def _by(
 ) -> Book | None:
     """Try to print all lines by then; `in_shares` gives each its stretch of every class first."""
     book = Book(net, lines, np.array([end_min]))
-    regret, left = found.regret(net), lines.pieces.copy()
+    regret, left = _of_printers(net, found), lines.pieces.copy()
     past = np.cumsum(found.share, axis=0)
     makers = (net.most > 0)[:, net.cls].sum(axis=1)
     # Of what equally many can make the longest plates first: the others fill what they leave.
@@ -336,8 +340,7 @@ def _by(
         left[line] -= _apportion(book, int(line), begin, past[part])
     for line in turn:
         if left[line] > TINY:
-            score = regret[int(lines.part[line])][net.cls]
-            left[line] = book.insert(int(line), float(left[line]), 0, score)
+            left[line] = book.insert(int(line), float(left[line]), 0, regret[lines.part[line]])
     return book if bool((left <= TINY).all()) else None
 
 
@@ -347,7 +350,7 @@ def _apportion(book: Book, line: int, begin: Floats, end: Floats) -> float:
     All open time of a class, printer after printer, is one stretch, 0..1; the line owns the part of
     it from `begin` to `end` [C].
     """
-    net, made = book.net, book.makers(int(book.lines.part[line]))
+    net, made = book.net, book.makers(line)
     free = np.maximum(net.opened(float(book.ends_min[0])) - net.busy_min, 0.0)
     first, past = net.stretches(free)
     printer = made.printer

@@ -44,7 +44,7 @@ def heap(net, lines):
 
     found = []
     for line in by_due(lines).tolist():
-        made = book.makers(int(lines.part[line]))
+        made = book.makers(line)
         printers, minutes = made.printer.tolist(), made.minutes.tolist()
         good = made.pieces.tolist()
         queue = [(clock(p, used[p] + minutes[n]), n) for n, p in enumerate(printers)]
@@ -82,7 +82,7 @@ def edd(net, lines):
 def _in_shares(net, lines, weight):
     found, book = [], Book(net, lines, np.zeros(0))
     for line in by_due(lines):
-        made = book.makers(int(lines.part[line]))
+        made = book.makers(line)
         share = weight(made)
         good = net.good[made.printer]
         exact = lines.pieces[line] * share / share.sum() / good

@@ -14,11 +14,12 @@ from designs.library import Library
 from fabnet import clock
 from jobs.chances import likely
 from jobs.errors import NotFoundError
-from jobs.ledger import labs, lot_photos, views
+from jobs.ledger import labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
 from jobs.model import Reason
+from jobs.pace import is_told
 from web.plans import Shares, queues, shares
 from web.words import order_state
 from web.words import reason as reason_words
@@ -44,7 +45,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         NotFoundError: there is no such order.
     """
     view = views.order_view(ledger.reading, order_id)
-    titles = _titles(ledger)
+    titles, pace = _titles(ledger), paces.known(ledger.reading, clock.now())
     return {
         "order": order_id,
         "state": view.order.state,
@@ -66,7 +67,9 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
             }
             for line in view.lines
         ],
-        "printers": [_row(row, titles) for row in view.plan],
+        "printers": [
+            _row(row, titles, pace.get((row.node, row.printer), 1.0)) for row in view.plan
+        ],
     }
 
 
@@ -126,7 +129,7 @@ def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any
     }
 
 
-def _row(row: PlanRow, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
+def _row(row: PlanRow, titles: dict[tuple[str, str], str], pace: float) -> dict[str, Any]:
     return {
         "part": row.part_id,
         "node": row.node,
@@ -138,6 +141,7 @@ def _row(row: PlanRow, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
         "late": row.late,
         "grams": round(row.grams, 1),
         "km": None if row.km is None else round(row.km, 1),
+        "pace": pace,
         "done_at": _at(row.done_at, "minutes"),
         "reasons": [_reason(reason, titles) for reason in row.reasons],
     }
@@ -173,11 +177,18 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
             if row["pieces"]:
                 yield _share_line(row)
                 if explain:
+                    yield from _pace_lines(row)
                     yield f"    no more, because: {_why(row, line)}"
         if explain:
             for row in rows:
                 if not row["pieces"]:
                     yield f"  {row['title']}: nothing: {_why(row, line)}"
+                    yield from _pace_lines(row)
+
+
+def _pace_lines(row: dict[str, Any]) -> Iterable[str]:
+    if is_told(row["pace"]):
+        yield f"    takes {row['pace']:.1f} times as long as the slicer says"
 
 
 def _share_line(row: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, print_by
 from jobs.hours import Week, earliest_start, fits
 from jobs.lifecycle import UNGRANTED, AttemptState
+from jobs.pace import slack
 
 #: What a printer would start sooner than this stays with it: its lab has prepared for it.
 FROZEN = timedelta(hours=4)
@@ -58,6 +59,7 @@ class FreeBed:
     not_for_it: Collection[tuple[str, str]] = ()
     utc_offset_min: int = 0  # of its lab's clock
     km: float = 0.0  # from its lab to the hub
+    pace: float = 1.0  # how many times its slicer's figure a plate takes on it
 
 
 def to_free(jobs: Iterable[WaitingJob], bed: FreeBed) -> WaitingJob | None:
@@ -109,7 +111,7 @@ def last_ones(
     found = []
     for n in sorted(last.values()):
         done = now + timedelta(minutes=ends_min[n])
-        starts = done - timedelta(seconds=queue[n].seconds)
+        starts = done - timedelta(seconds=printer.takes_s(queue[n].seconds))
         found.append(replace(queue[n], starts_at=starts, done_at=done))
     return found
 
@@ -132,13 +134,13 @@ def _may_move(job: WaitingJob, now: datetime) -> bool:
 def _worth(job: WaitingJob, bed: FreeBed, now: datetime, starts: dict[float, bool]) -> bool:
     if job.done_at is None:
         return False
-    costs_s = (1 + _WORTH) * job.seconds + PARCEL_S + max(0.0, KM_S * (bed.km - job.km))
+    costs_s = (1 + _WORTH) * job.seconds * bed.pace + PARCEL_S + max(0.0, KM_S * (bed.km - job.km))
     if now + timedelta(seconds=costs_s) >= job.done_at:
         return False
     if job.seconds not in starts:
-        local = now + timedelta(minutes=bed.utc_offset_min)
+        local, takes_s = now + timedelta(minutes=bed.utc_offset_min), job.seconds * bed.pace
         starts[job.seconds] = (
-            bed.unattended or earliest_start(bed.attended, local, job.seconds) == local
+            bed.unattended or earliest_start(bed.attended, local, takes_s, slack(bed.pace)) == local
         )
     return starts[job.seconds]
 
@@ -149,6 +151,6 @@ def _suits(job: WaitingJob, bed: FreeBed) -> bool:
         and job.material == bed.material
         and job.grams <= bed.grams
         and job.seconds <= bed.week_left_s
-        and (bed.unattended or fits(bed.attended, job.seconds))
+        and (bed.unattended or fits(bed.attended, job.seconds * bed.pace, slack(bed.pace)))
         and (job.order_id, job.part_id) not in bed.not_for_it
     )

@@ -181,5 +181,5 @@ def _run(
     return Run(
         order_id=need.order_id, part_id=need.part_id, node=printer.node, printer=printer.printer,
         material=printer.material or "", copies=copies, seconds=fit.seconds(copies),
-        grams=fit.grams(copies), done_at=done_at, count=count,
+        grams=fit.grams(copies), done_at=done_at, count=count, pace=printer.pace,
     )  # fmt: skip

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
-from jobs.hours import ALWAYS, SLACK, Week, earliest_start, ends_of, fits, minute_of, plates_from
+from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, plates_from
 from jobs.model import Reason, ReasonCode
+from jobs.pace import slack
 
 _EARTH_KM = 6371.0
 #: What a kilometre between lab and hub is worth, in seconds of waiting: 100 km are an hour.
@@ -64,7 +65,7 @@ class FleetPrinter:
     paused: bool
     material: str | None  # loaded; None without a spool; the process of a machine that has none
     grams: float  # on the spool, less what live attempts and planned jobs will use
-    queue_s: tuple[float, ...] = ()  # plates that it has, in seconds, one after another
+    queue_s: tuple[float, ...] = ()  # plates that it has, in slicers' seconds, one after another
     fault: str = ""  # the printer's own words when it cannot print
     out_of_service: bool = False  # its owner has taken it out
     out_until: str = ""  # the day on which that ends by itself
@@ -76,17 +77,35 @@ class FleetPrinter:
     week_left_s: float = math.inf  # of them: what its lab's printers together may still be given
     process: str = PRINTED
     good: float = 1.0  # the share of its pieces that come out good, > 0: what is bad is made again
+    pace: float = 1.0  # > 0: how many times its slicer's figure a plate takes, see jobs.pace
 
     @property
     def week(self) -> Week:
         """The hours in which it may print."""
         return ALWAYS if self.unattended else self.attended
 
+    def takes_s(self, seconds: float) -> float:
+        """Return how long a plate prints here whose slicer, or estimate, says `seconds`."""
+        return seconds * self.pace
+
+    @property
+    def slack(self) -> float:
+        """How many times what a plate takes has to fit into the lab's hours."""
+        return slack(self.pace)
+
+    def fits(self, seconds: float) -> bool:
+        """Return whether such a plate can lie inside the hours of some day."""
+        return fits(self.week, self.takes_s(seconds), self.slack)
+
     def finish(self, free: datetime, seconds: float) -> datetime | None:
-        """Return when a plate is printed that is started at `free` or later; None if never."""
+        """Return when a plate is printed that is started at `free` or later; None if never.
+
+        Here as below, seconds of plates are those of the slicer.
+        """
         shift = timedelta(minutes=self.utc_offset_min)
-        start = earliest_start(self.week, free + shift, seconds)
-        return None if start is None else start - shift + timedelta(seconds=seconds)
+        takes_s = self.takes_s(seconds)
+        start = earliest_start(self.week, free + shift, takes_s, self.slack)
+        return None if start is None else start - shift + timedelta(seconds=takes_s)
 
     def finishes(
         self, free: datetime, seconds: float, count: int
@@ -96,22 +115,24 @@ class FleetPrinter:
         A run goes on without a pause. Together they are `count` plates, or none if never.
         """
         shift = timedelta(minutes=self.utc_offset_min)
-        length = timedelta(seconds=seconds)
+        takes_s = self.takes_s(seconds)
         found: list[tuple[datetime, int]] = []
         while count > 0:
-            start = earliest_start(self.week, free + shift, seconds)
+            start = earliest_start(self.week, free + shift, takes_s, self.slack)
             if start is None:
                 break
-            here = int(min(count, plates_from(self.week, start, seconds)))
-            found.append((start - shift + length, here))
-            free = start - shift + timedelta(seconds=seconds * here)
+            here = int(min(count, plates_from(self.week, start, takes_s, self.slack)))
+            found.append((start - shift + timedelta(seconds=takes_s), here))
+            free = start - shift + timedelta(seconds=takes_s * here)
             count -= here
         return tuple(found)
 
     def ends_min(self, now: datetime, lengths_s: Iterable[float]) -> list[float]:
         """Return in how many minutes each of some plates is printed, made one after another from now."""
         minute = minute_of(now + timedelta(minutes=self.utc_offset_min))
-        return [end - minute for end in ends_of(self.week, minute, lengths_s)]
+        takes_s = (self.takes_s(each) for each in lengths_s)
+        ends = ends_of(self.week, minute, takes_s, self.slack)
+        return [end - minute for end in ends]
 
     def free_at(self, now: datetime) -> datetime:
         """Return when what it already has is printed."""
@@ -169,7 +190,7 @@ def copies_for(need: Need, printer: FleetPrinter, fit: Fit, left: int) -> int:
     while copies > 0 and (
         fit.grams(copies) > printer.grams
         or fit.seconds(copies) > printer.week_left_s
-        or not fits(printer.week, fit.seconds(copies))
+        or not printer.fits(fit.seconds(copies))
     ):
         copies -= 1
     return 0 if exclusion(need, printer, fit) else copies
@@ -202,9 +223,9 @@ def _rule(
         return ReasonCode.SERVICE, None, None, printer.out_until
     if printer.fault:
         return ReasonCode.FAULT, None, None, printer.fault
-    if not fits(printer.week, fit.seconds(1)):
-        longest_h = printer.week.longest_min / 60
-        return ReasonCode.HOURS, fit.seconds(1) * SLACK / 3600, longest_h, ""
+    if not printer.fits(fit.seconds(1)):
+        needed_h = printer.takes_s(fit.seconds(1)) * printer.slack / 3600
+        return ReasonCode.HOURS, needed_h, printer.week.longest_min / 60, ""
     if fit.grams(1) > printer.grams:
         return ReasonCode.STOCK, fit.grams(1), max(0.0, printer.grams), ""
     return _rule_for_now(need, printer, fit)

@@ -180,9 +180,9 @@ def write(days: Sequence[Day | None]) -> str:
     return ", ".join(parts)
 
 
-def fits(week: Week, seconds: float) -> bool:
+def fits(week: Week, seconds: float, slack: float = SLACK) -> bool:
     """Return whether a plate that takes `seconds` can lie inside one window, with slack."""
-    return week.always or seconds * SLACK / 60 <= week.longest_min
+    return week.always or seconds * slack / 60 <= week.longest_min
 
 
 def is_open(week: Week, local: datetime) -> bool:
@@ -197,15 +197,15 @@ def minute_of(local: datetime) -> float:
     return (seconds * 1_000_000 + local.microsecond) / 1_000_000 / 60
 
 
-def plates_in(length_min: float, seconds: float) -> int:
+def plates_in(length_min: float, seconds: float, slack: float = SLACK) -> int:
     """Return how many equal plates fit one after another into a window of this length."""
     minutes = max(seconds / 60, _CLOSE_MIN)
-    if length_min < minutes * SLACK:
+    if length_min < minutes * slack:
         return 0
-    return math.floor((length_min - minutes * SLACK) / minutes + _CLOSE_MIN) + 1
+    return math.floor((length_min - minutes * slack) / minutes + _CLOSE_MIN) + 1
 
 
-def plates_from(week: Week, start: datetime, seconds: float) -> float:
+def plates_from(week: Week, start: datetime, seconds: float, slack: float = SLACK) -> float:
     """Return how many equal plates the window holds in which a plate may start at `start`, 1 or more.
 
     `start` is as of `earliest_start`; inf where somebody is there all the time.
@@ -213,10 +213,12 @@ def plates_from(week: Week, start: datetime, seconds: float) -> float:
     if week.always:
         return math.inf
     minute = minute_of(start)
-    return max(1, plates_in(week.ends[bisect_left(week.ends, minute)] - minute, seconds))
+    return max(1, plates_in(week.ends[bisect_left(week.ends, minute)] - minute, seconds, slack))
 
 
-def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | None:
+def earliest_start(
+    week: Week, local: datetime, seconds: float, slack: float = SLACK
+) -> datetime | None:
     """Return when a plate of this length may start, `local` or later; None where it never may.
 
     Its whole time, with slack, lies inside one window. `local` is the time on the lab's wall,
@@ -224,7 +226,7 @@ def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | No
     """
     if week.always:
         return local
-    needed = seconds * SLACK / 60
+    needed = seconds * slack / 60
     minute = minute_of(local)
     for n in range(bisect_left(week.ends, minute), len(week.ends)):
         start, end = week.three_weeks[n]
@@ -236,11 +238,14 @@ def earliest_start(week: Week, local: datetime, seconds: float) -> datetime | No
     return None
 
 
-def ends_of(week: Week, minute: float, lengths_s: Iterable[float]) -> list[float]:
+def ends_of(
+    week: Week, minute: float, lengths_s: Iterable[float], slack: float = SLACK
+) -> list[float]:
     """Return when each of some plates is printed that are made one after another, in minutes.
 
     `minute` of the week is when the first may start, `lengths_s` are seconds; the answer counts from
-    the same Monday. A plate that no window holds is taken to begin at once.
+    the same Monday. A window holds a plate that is `slack` times as long; one that none holds is
+    taken to begin at once.
     """
     if week.always:
         return list(accumulate((seconds / 60 for seconds in lengths_s), initial=minute))[1:]
@@ -248,7 +253,7 @@ def ends_of(week: Week, minute: float, lengths_s: Iterable[float]) -> list[float
     turn, n = divmod(bisect_left(week.ends, minute) - 1, max(1, len(windows)))
     weeks_min, begin, end = (turn - 1) * WEEK_MIN, -math.inf, -math.inf
     for seconds in lengths_s:
-        needed = seconds * SLACK / 60
+        needed = seconds * slack / 60
         if needed <= longest:
             while (minute if minute > begin else begin) + needed > end + _CLOSE_MIN:
                 n += 1

@@ -85,8 +85,7 @@ class Cancel:
 
     attempt: AttemptRef
     reason: str = ""
-    #: By an emergency stop: motors and heaters off. Nodes that do not know it cancel.
-    at_once: bool = False
+    at_once: bool = False  # motors and heaters off, by an emergency stop; older nodes cancel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +252,7 @@ class Report:
     state: ReportState
     reason: str = ""
     spool: str = ""
+    took_s: float | None = None  # of what was printed without a pause, by one clock of the node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from jobs.planned import Plan, Run
 
 _Key = tuple[str, str]
 _CLOSE = 1e-6
+#: Beyond what a printer is known to take.
+_KNOWN_SLACK = 1.05
 #: Rounding of times on the clock, in seconds.
 _CLOCK_S = 0.01
 
@@ -132,7 +134,7 @@ def _queue(
     if not printer.online or printer.fault or idle:
         say("cannot", sum(run.count for run in queue), 0)
     grams = 0.0
-    free = now + timedelta(seconds=sum(printer.queue_s))
+    free = now + timedelta(seconds=sum(printer.queue_s) * printer.pace)
     for run in sorted(queue, key=lambda r: r.done_at):
         need = asked.get((run.order_id, run.part_id))
         fit = None if need is None else fits.get((need.mesh_sha256, run.node, run.printer))
@@ -142,16 +144,17 @@ def _queue(
         found += _plate(printer, run, need, fit, where)
         if run.count < 1:
             say("count", run.count, 1)
-        start = run.done_at - timedelta(seconds=run.seconds)
+        length_s = run.seconds * printer.pace
+        start = run.done_at - timedelta(seconds=length_s)
         early = (free - start).total_seconds()
         if early > _CLOCK_S:
             say("overlap", early, 0)
         # All lie in one window, and the last of them with its slack.
-        whole_s = run.seconds * (run.count - 1 + SLACK)
+        whole_s = length_s * (run.count - 1) + max(run.seconds * SLACK, length_s * _KNOWN_SLACK)
         outside = _outside_min(printer, start, whole_s)
         if outside > _CLOCK_S:
             say("hours", outside, 0)
-        free = start + timedelta(seconds=run.seconds * run.count)
+        free = start + timedelta(seconds=length_s * run.count)
         grams += fit.grams(run.copies) * run.count
     if grams > printer.grams + _CLOSE:
         say("stock", grams, printer.grams)
@@ -169,8 +172,9 @@ def _plate(printer: FleetPrinter, run: Run, need: Need, fit: Fit, where: str) ->
     if printer.node in dict(need.declined):
         found.append(Finding(rule="cannot", where=where, found=run.copies, bound=0))
     seconds = fit.seconds(run.copies)
-    if abs(run.seconds - seconds) > _CLOCK_S:
-        found.append(Finding(rule="time", where=where, found=run.seconds, bound=seconds))
+    for told, right in ((run.seconds, seconds), (run.takes_s, seconds * printer.pace)):
+        if abs(told - right) > _CLOCK_S:
+            found.append(Finding(rule="time", where=where, found=told, bound=right))
     return found
 
 

@@ -20,10 +20,16 @@ class Run:
     printer: str
     material: str
     copies: int  # on each plate
-    seconds: float  # each plate
+    seconds: float  # each plate, as its slicer or an estimate says
     grams: float  # each plate
     done_at: datetime  # when the first of them is expected to be printed
     count: int = 1  # plates
+    pace: float = 1.0  # of its printer: how many times `seconds` each takes there
+
+    @property
+    def takes_s(self) -> float:
+        """How long each plate prints there."""
+        return self.seconds * self.pace
 
     @property
     def pieces(self) -> int:
@@ -33,7 +39,7 @@ class Run:
     @property
     def last_at(self) -> datetime:
         """When the last plate is expected to be printed."""
-        return self.done_at + timedelta(seconds=(self.count - 1) * self.seconds)
+        return self.done_at + timedelta(seconds=(self.count - 1) * self.takes_s)
 
     def late(self, print_by: datetime) -> int:
         """Return how many of the pieces are printed after a time."""
@@ -42,7 +48,7 @@ class Run:
     def plates(self) -> Iterator[Run]:
         """Yield each plate as a run of its own."""
         for number in range(self.count):
-            done_at = self.done_at + timedelta(seconds=number * self.seconds)
+            done_at = self.done_at + timedelta(seconds=number * self.takes_s)
             yield replace(self, done_at=done_at, count=1)
 
 
@@ -51,7 +57,7 @@ def plates_by(run: Run, at: datetime) -> int:
     left_s = (at - run.done_at).total_seconds()
     if left_s < 0:
         return 0
-    return min(run.count, int(left_s / run.seconds) + 1 if run.seconds > 0 else run.count)
+    return min(run.count, int(left_s / run.takes_s) + 1 if run.takes_s > 0 else run.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

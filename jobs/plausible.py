@@ -64,6 +64,7 @@ def check(message: Up) -> None:
             _refs((message.attempt,))
             _text("reason", message.reason, _WORDS)
             _text("spool", message.spool, _NAME)
+            _number("took_s", message.took_s or 0.0, 0, MOST_SECONDS)
         case Counted():
             _refs((message.attempt,))
             _number("good", message.good, 0, MOST_PIECES)

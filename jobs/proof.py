@@ -59,7 +59,8 @@ def _by_count(net: Network, given: Arrays, line: int) -> float:
         can &= ~barred
     who = np.flatnonzero(can)
     cls = net.cls[who]
-    most, fixed, each = net.most[part, cls], net.plate_min[part, cls], net.piece_min[part, cls]
+    most, speed = net.most[part, cls], net.speed[who]
+    fixed, each = net.plate_min[part, cls] / speed, net.piece_min[part, cls] / speed
     full, by = fixed + each * most, net.calendar[cls]
     grams = np.maximum(net.piece_g[part, cls], TINY)
     filament = np.floor(net.spool_g[0, who] / grams + TINY)

@@ -84,7 +84,8 @@ def arrays(
     nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
     plates = _plates(
         [kinds[n] for n in first], [weeks.full[n] for n in first],
-        [able[n].week for n in first], [weeks.used[n] for n in first], len(parts),
+        [able[n].week for n in first], [weeks.used[n] for n in first],
+        [weeks.pace[n] for n in first], len(parts),
     )  # fmt: skip
     count = len(able)
     net = Network(
@@ -92,7 +93,8 @@ def arrays(
         node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
         # What comes out bad is made again: a plate takes as much longer. Its pieces are those asked
         # for, since nobody can say beforehand which of them are bad.
-        speed=np.array([p.good for p in able], np.float64), good=np.ones(count), busy_min=weeks.busy_min,
+        speed=np.array([p.good / p.pace for p in able], np.float64), good=np.ones(count),
+        busy_min=weeks.busy_min,
         spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),
         most=plates.most, plate_min=plates.plate_min, piece_min=plates.piece_min,
         plate_g=np.zeros(plates.most.shape), piece_g=plates.piece_g,
@@ -103,7 +105,7 @@ def arrays(
         net, most=plates.ideal_most, plate_min=plates.ideal_plate_min,
         piece_min=plates.ideal_piece_min, piece_g=plates.ideal_piece_g,
         calendar=weeks.bare[first].astype(np.int64), busy_min=weeks.least_busy_min,
-        speed=np.ones(count),
+        speed=np.array([1 / p.pace for p in able], np.float64),
     )  # fmt: skip
     return Arrays(
         needs=lines, parts=parts, printers=able, net=net, ideal=ideal,
@@ -133,11 +135,11 @@ def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> li
 
 def _classes(kinds: Sequence[Kind], weeks: Weeks) -> tuple[Ints, Ints]:
     """Return the class of each printer, and one printer of each class."""
-    numbers: dict[tuple[int, int, int], int] = {}
+    numbers: dict[tuple[int, int, int, float], int] = {}
     cls = np.zeros(len(kinds), np.int64)
     first: list[int] = []
     for n, kind in enumerate(kinds):
-        key = (id(kind), int(weeks.calendar[n]), int(weeks.bare[n]))
+        key = (id(kind), int(weeks.calendar[n]), int(weeks.bare[n]), weeks.pace[n])
         if key not in numbers:
             numbers[key] = len(first)
             first.append(n)
@@ -164,6 +166,7 @@ def _plates(
     full: Sequence[tuple[int, ...]],
     weeks: Sequence[Week],
     used: Sequence[tuple[float, ...]],
+    paces: Sequence[float],
     parts: int,
 ) -> _Plates:
     shape = (parts, len(kinds))
@@ -176,7 +179,7 @@ def _plates(
             copies = full[c][q]
             if fit is None or not copies:
                 continue
-            longer = longer_by(fit.seconds(copies), weeks[c], used[c])
+            longer = longer_by(fit.seconds(copies), weeks[c], used[c], paces[c])
             if not longer:
                 continue
             most[q, c], ideal_most[q, c] = copies, fit.most

@@ -214,7 +214,7 @@ class _Heap:
     def _cost(self, need: Need, plate: Run, labs: set[str]) -> tuple[bool, float]:
         key = (plate.node, plate.printer)
         km, good = self._km[key], self._clocks.printer(key).good
-        again_s = plate.seconds * (1 / good - 1)  # what comes out bad is made again
+        again_s = plate.takes_s * (1 / good - 1)  # what comes out bad is made again
         cost = again_s + (plate.done_at - self._clocks.now).total_seconds() + KM_S * km
         if plate.node not in labs:
             cost += PARCEL_S

@@ -17,26 +17,30 @@ import numpy as np
 from jobs.fleet import Fit, FleetPrinter
 from jobs.hours import DAY_MIN, Week, fits, minute_of, plates_in
 from jobs.network import SLOT_MIN, Floats, open_minutes
+from jobs.pace import slack
 
 #: How far a plan over classes looks; what has no room by then is placed plate by plate.
 HORIZON_DAYS = 60
 #: A smaller plate is planned where the windows of a week hold that many times more pieces by it.
 _FAR_MORE = 1.15
+#: Printers whose paces are as near as this are of one class where windows cut their plates.
+_PACES = 0.2
 
 Kind = tuple[Fit | None, ...]  # how each part fits a printer
 
 
 @lru_cache(maxsize=4096)
-def _full_plate(fit: Fit, week: Week) -> int:
+def _full_plate(fit: Fit, week: Week, pace: float) -> int:
     """Return the copies of the plates to plan with: a smaller one only where it makes far more."""
     best, best_pieces = 0, 0.0
     for copies in range(fit.most, 0, -1):
-        seconds = fit.seconds(copies)
-        if not fits(week, seconds):
+        seconds = fit.seconds(copies) * pace
+        if not fits(week, seconds, slack(pace)):
             continue
         if week.always:
             return copies
-        pieces = copies * sum(plates_in(end - start, seconds) for start, end in week.windows)
+        plates = sum(plates_in(end - start, seconds, slack(pace)) for start, end in week.windows)
+        pieces = copies * plates
         if pieces > best_pieces * (_FAR_MORE if best else 1.0):
             best, best_pieces = copies, pieces
     return best
@@ -65,14 +69,17 @@ class Weeks:
         self.bare = np.zeros(len(able), np.int64)  # every open minute, without any ceiling
         self.full: list[tuple[int, ...]] = []  # copies of a full plate of each part
         self.used: list[tuple[float, ...]] = []  # the share of each window that plates fill
-        paces: dict[tuple[int, Week], tuple[tuple[int, ...], tuple[float, ...]]] = {}
+        self.pace: list[float] = []  # at which plates fill its windows, about that of the printer
+        filled: dict[tuple[int, Week, float], tuple[tuple[int, ...], tuple[float, ...]]] = {}
         for n, (printer, kind) in enumerate(zip(able, kinds, strict=True)):
             week, offset = printer.week, printer.utc_offset_min
-            if (id(kind), week) not in paces:
-                paces[id(kind), week] = _pace(kind, week)
-            full, used = paces[id(kind), week]
+            pace = 1.0 if week.always else round(printer.pace / _PACES) * _PACES
+            if (id(kind), week, pace) not in filled:
+                filled[id(kind), week, pace] = _filled(kind, week, pace)
+            full, used = filled[id(kind), week, pace]
             self.full.append(full)
             self.used.append(used)
+            self.pace.append(pace)
             minute = minute_of(now + timedelta(minutes=offset))
             self.bare[n] = self._column((week, offset), week, minute, None)
             self.calendar[n] = self._column((week, offset, used), week, minute, used)
@@ -103,25 +110,29 @@ class Weeks:
         self.calendar[n] = self._known[key]
 
 
-def _pace(kind: Kind, week: Week) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _filled(kind: Kind, week: Week, pace: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the full plate of each part, and which share of each window plates of a mean length fill."""
-    full = tuple(0 if fit is None else _full_plate(fit, week) for fit in kind)
+    full = tuple(0 if fit is None else _full_plate(fit, week, pace) for fit in kind)
     lengths = [
-        fit.seconds(copies) for fit, copies in zip(kind, full, strict=True) if fit and copies
+        fit.seconds(copies) * pace for fit, copies in zip(kind, full, strict=True) if fit and copies
     ]
     if week.always or not lengths:
         return full, tuple(1.0 for _ in week.windows)
     mean_s = sum(lengths) / len(lengths)
     return full, tuple(
-        round(plates_in(end - start, mean_s) * mean_s / 60 / (end - start), 2)
+        round(plates_in(end - start, mean_s, slack(pace)) * mean_s / 60 / (end - start), 2)
         for start, end in week.windows
     )
 
 
-def longer_by(seconds: float, week: Week, used: Sequence[float]) -> float:
-    """Return how much of its used time a printer spends on a plate, against what it prints; 0: never."""
+def longer_by(seconds: float, week: Week, used: Sequence[float], pace: float) -> float:
+    """Return how much of its used time a printer spends on a plate, against what it prints; 0: never.
+
+    `seconds` are the slicer's; the printer takes `pace` times as long.
+    """
     if week.always:
         return 1.0
+    takes_s = seconds * pace
     minutes = sum(u * (end - start) for u, (start, end) in zip(used, week.windows, strict=True))
-    plates = sum(plates_in(end - start, seconds) for start, end in week.windows)
-    return minutes / (plates * seconds / 60) if plates else 0.0
+    plates = sum(plates_in(end - start, takes_s, slack(pace)) for start, end in week.windows)
+    return minutes / (plates * takes_s / 60) if plates else 0.0

@@ -5,7 +5,7 @@ Leaves what waits for a person to `jobs.ledger.waiting`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from jobs.law import Books
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Order, OrderState
+from jobs.pace import slack
 
 #: Nobody prints anything in less: hours that end now are over.
 _SHORTEST_S = 60.0
@@ -48,8 +49,10 @@ def of_silence(printers: Iterable[tuple[NodeView, PrinterView]]) -> tuple[Hint, 
     )
 
 
-def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
-    """Return why no work comes to a lab, the most general first."""
+def of_maker(
+    node: NodeView, now: datetime, paces: Mapping[tuple[str, str], float] | None = None
+) -> tuple[Hint, ...]:
+    """Return why no work comes to a lab, the most general first; `paces` as of `jobs.ledger.paces`."""
     found = []
     if not node.printers and not node.hosted:
         found.append(Hint(kind="unnamed"))
@@ -72,17 +75,19 @@ def of_maker(node: NodeView, now: datetime) -> tuple[Hint, ...]:
         )
         found.append(Hint(kind="hours", count=waits, at=begins))
     elif not node.paused:
-        found += _too_long_for_now(node, now)
+        found += _too_long_for_now(node, now, paces or {})
     return tuple(found)
 
 
-def _too_long_for_now(node: NodeView, now: datetime) -> list[Hint]:
+def _too_long_for_now(
+    node: NodeView, now: datetime, paces: Mapping[tuple[str, str], float]
+) -> list[Hint]:
     """Return the printers whose plate is ready, and would not be done before everybody is gone."""
     found = []
     for each in node.printers:
         plate = each.attempt
         if plate is not None and plate.state is AttemptState.READY and not each.facts.unattended:
-            at = _starts(node, now, plate.seconds)
+            at = _starts(node, now, plate.seconds, paces.get((node.id, each.facts.id), 1.0))
             if at is not None:
                 facts = each.facts
                 found.append(Hint(kind="fits", key=facts.id, name=facts.title, at=at))
@@ -96,12 +101,12 @@ def _next_hours(node: NodeView, now: datetime) -> datetime | None:
     return _starts(node, now, _SHORTEST_S)
 
 
-def _starts(node: NodeView, now: datetime, seconds: float) -> datetime | None:
+def _starts(node: NodeView, now: datetime, seconds: float, pace: float = 1.0) -> datetime | None:
     """Return when a plate of this length may start at a lab; None for now, or for never."""
     shift = timedelta(minutes=node.utc_offset_min)
     local = now + shift
     try:
-        begins = earliest_start(parse(node.attended), local, seconds)
+        begins = earliest_start(parse(node.attended), local, seconds * pace, slack(pace))
     except InvalidFieldError:
         return None
     return None if begins is None or begins <= local else begins - shift

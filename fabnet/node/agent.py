@@ -29,7 +29,7 @@ from fabnet.node.owner import Desk, Owner
 from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
 from fabnet.node.stock import Stock
-from fabnet.node.tables import Entry
+from fabnet.node.tables import Entry, keep_took
 from fabnet.node.trial import TRIALS, Trials
 from fabnet.node.uplink import After, Uplink
 from firmware_profiles.profile import MachinePreset
@@ -55,7 +55,7 @@ from jobs.messages import (
 )
 from jobs.model import AttemptRef
 from printers.driver import Driver
-from printers.model import PrintResult
+from printers.model import PrintOutcome, PrintResult
 from printers.slices import Slicer
 
 _log = logging.getLogger(__name__)
@@ -175,8 +175,9 @@ class Agent:
                 self._recovering.add(entry.ref.name)
                 self._benches[entry.printer].command(Recover(name=entry.ref.name))
             elif entry.intent:
-                why = "its printer is not configured any more"
-                self._end(entry, PrintResult.INTERRUPTED, why, 0)
+                why, gone = "its printer is not configured any more", PrintResult.INTERRUPTED
+                outcome = PrintOutcome(name=entry.ref.name, result=gone, reason=why)
+                self._end(entry, Ended(printer=entry.printer, outcome=outcome, fraction_done=0.0))
             else:
                 with self._journal.transaction() as db:
                     self._journal.move(db, entry.ref, AttemptState.READY)
@@ -346,11 +347,10 @@ class Agent:
                         self._journal.say(db, report, now)
             case Ended():
                 self._trials.ended(event, now)
-                told = event.outcome
-                entry = self._by_name(told.name)
-                self._recovering.discard(told.name)
+                entry = self._by_name(event.outcome.name)
+                self._recovering.discard(event.outcome.name)
                 if entry is not None:
-                    self._end(entry, told.result, told.reason, event.fraction_done)
+                    self._end(entry, event)
             case Changed():
                 with self._journal.transaction() as db:
                     self._say_printer(db, event.printer, now)
@@ -360,9 +360,11 @@ class Agent:
         running = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
         return next((e for e in self._journal.entries(running) if e.ref.name == name), None)
 
-    def _end(self, entry: Entry, result: PrintResult, reason: str, fraction: float) -> None:
+    def _end(self, entry: Entry, event: Ended) -> None:
+        result, reason = event.outcome.result, event.outcome.reason
         (state, told), now = _ENDS[result], clock.now()
-        used_g = entry.grams * (1.0 if result is PrintResult.DONE else fraction)
+        used_g = entry.grams * (1.0 if result is PrintResult.DONE else event.fraction_done)
+        report = Report(attempt=entry.ref, state=told, reason=reason, took_s=event.took_s)
         with self._journal.transaction() as db:
             self._journal.move(db, entry.ref, state, reason)
             if entry.printer in self._benches:
@@ -371,7 +373,8 @@ class Agent:
                 self._journal.set_clear(db, entry.printer, clear=False)
                 self._say_printer(db, entry.printer, now)
                 self._journal.say(db, self._lab.capabilities(), now)
-            self._journal.say(db, Report(attempt=entry.ref, state=told, reason=reason), now)
+            keep_took(db, entry.ref, event.took_s)
+            self._journal.say(db, report, now)
         _log.info("%s: %s %s", entry.ref, state, reason)
 
     # --- what the printers are ----------------------------------------------------------------
@@ -395,6 +398,5 @@ class Agent:
 
     def _telemetry(self) -> Telemetry:
         # What is tried is nobody's attempt.
-        runs = self._trials.runs
-        told = (bench.tele(named=not runs(name)) for name, bench in self._benches.items())
+        told = (b.tele(named=not self._trials.runs(name)) for name, b in self._benches.items())
         return Telemetry(printers=tuple(told))

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _REOPEN_S = 3.0
+#: Nobody looked for so long: the machine slept, and a print that an OctoPrint holds may be over.
+_UNSEEN_S = 60.0
 #: The fault of a printer that was not tried yet.
 NOT_OPENED = "not opened yet"
 
@@ -71,6 +73,9 @@ class Ended:
     printer: str
     outcome: PrintOutcome
     fraction_done: float
+    took_s: float | None = (
+        None  # from start to end, of what was printed all that time and seen to be
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,10 @@ class Bench:
         self._name: str | None = None
         self._fraction = 0.0
         self._told_s: float | None = None  # of a print that has not ended
+        self._began_s: float | None = (
+            None  # of one that has stood still for no moment that is known
+        )
+        self._looked_s = 0.0
         self._unsafe = False
         self._look_for_heat = True  # until the printer has said its targets after an opening
         self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
@@ -247,10 +256,11 @@ class Bench:
             self._name, self._fraction = before
             self._end(command.name, PrintResult.FAILED, str(error))
             return
+        self._began_s = self._looked_s = clock.boottime_s()
         self._tell(Started(printer=self.printer, name=command.name))
 
     def _recover(self, driver: Driver, name: str) -> None:
-        self._name, self._fraction = name, 0.0
+        self._name, self._fraction, self._began_s = name, 0.0, None
         try:
             goes_on = driver.resume(name)
         except PrinterError as error:
@@ -283,11 +293,16 @@ class Bench:
         before, self.status = self.status, status
         if status.state is PrinterState.PRINTING and status.fraction_done is not None:
             self._fraction = status.fraction_done
-        last = status.last
+        last, took_s = status.last, self._took_s(status)
         if self._name is not None and last is not None and last.name == self._name:
             self._name = self._told_s = None
             self._unsafe = last.result is PrintResult.INTERRUPTED
-            self._tell(Ended(printer=self.printer, outcome=last, fraction_done=self._fraction))
+            done_s = took_s if last.result is PrintResult.DONE else None
+            self._tell(
+                Ended(
+                    printer=self.printer, outcome=last, fraction_done=self._fraction, took_s=done_s
+                )
+            )
         self._find_heat(status)
         if self._unsafe and self._driver is not None and status.state is PrinterState.IDLE:
             # The line is back: whatever was being heated when it was cut goes cold first.
@@ -295,6 +310,15 @@ class Bench:
             self._unsafe = False
         if (before.state, before.fault) != (status.state, status.fault):
             self._tell(Changed(printer=self.printer, status=status))
+
+    def _took_s(self, status: PrinterStatus) -> float | None:
+        """Return how long the print goes on by now; None where it stood still, or nobody looked."""
+        now_s = clock.boottime_s()
+        stands = status.state not in {PrinterState.PRINTING, PrinterState.IDLE}
+        if stands or now_s - self._looked_s > _UNSEEN_S:
+            self._began_s = None
+        self._looked_s = now_s
+        return None if self._began_s is None else now_s - self._began_s
 
     def _find_heat(self, status: PrinterStatus) -> None:
         """Make a printer safe that is heated for nobody: a journal that was lost tells of no print."""

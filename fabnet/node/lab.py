@@ -18,6 +18,7 @@ from fabnet.config import SPOOLMAN, NodeConfig, PrinterConfig
 from fabnet.node import telling
 from fabnet.node.journal import Journal
 from fabnet.node.policy import Rules
+from fabnet.node.tables import pace_of
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse
@@ -251,6 +252,7 @@ class Lab:
             weekly_h=self.weekly_h,
             begun_s=sum(in_week_s(at.astimezone(), seconds, local) for at, seconds in begun),
             taken_s=sum(entry.seconds for entry in live if not entry.intent),
+            paces={p: pace_of(self._journal.reading, p, clock.now()) for p in self._presets},
         )
 
 

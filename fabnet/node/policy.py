@@ -7,12 +7,13 @@ of a week that she gives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from designs.model import PRINTED
 from jobs.hours import Week, earliest_start, fits
 from jobs.messages import OfferedAttempt
+from jobs.pace import slack
 from printers.model import PrinterFacts
 
 
@@ -28,6 +29,8 @@ class Rules:
     weekly_h: float = 0.0  # of printing in a calendar week, at most; 0: no ceiling
     begun_s: float = 0.0  # of this week: plates that were started, to their end
     taken_s: float = 0.0  # plates that were taken and not started
+    #: By printer, how many times its slicer's figure a plate takes, see `jobs.pace`; 1 of no other.
+    paces: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,12 @@ def decide(offer: OfferedAttempt, rules: Rules) -> Decision:
             taken=False,
             reason=f"the plate needs {offer.grams:.0f} g, the spool has {left:.0f} g left",
         )
-    if offer.printer not in rules.unattended and not fits(rules.attended, offer.seconds):
+    pace = rules.paces.get(offer.printer, 1.0)
+    takes_s = offer.seconds * pace
+    if offer.printer not in rules.unattended and not fits(rules.attended, takes_s, slack(pace)):
         return Decision(
             taken=False,
-            reason=f"the plate takes {offer.seconds / 3600:.1f} h, longer than anybody is here",
+            reason=f"the plate takes {takes_s / 3600:.1f} h, longer than anybody is here",
         )
     over = over_ceiling(offer.seconds, rules.taken_s, rules)
     return Decision(taken=not over, reason=over)
@@ -81,7 +86,8 @@ def start_in_s(printer: str, seconds: float, rules: Rules, local: datetime) -> f
     """
     if printer in rules.unattended:
         return 0.0
-    start = earliest_start(rules.attended, local, seconds)
+    pace = rules.paces.get(printer, 1.0)
+    start = earliest_start(rules.attended, local, seconds * pace, slack(pace))
     return None if start is None else (start - local).total_seconds()
 
 

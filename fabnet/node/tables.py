@@ -13,6 +13,7 @@ from jobs.ledger.migrations.script import run_script
 from jobs.lifecycle import AttemptState
 from jobs.messages import KeptAttempt, OfferedAttempt
 from jobs.model import AttemptRef
+from jobs.pace import NEWEST, Finished, pace
 
 journal_migrations = Migrations("journal")
 
@@ -113,6 +114,37 @@ def m049_indexes(db: Database) -> None:
 def m055_due(db: Database) -> None:
     """The day on which an attempt's pieces are to be there."""
     run_script(db, "alter table attempt add column due text not null default '';")
+
+
+@journal_migrations()
+def m052_took(db: Database) -> None:
+    """How long each print took, of those that stood still for no moment."""
+    run_script(
+        db,
+        """
+        alter table attempt add column took_s real;
+        create index attempt_took on attempt(printer, intent_at) where took_s is not null;
+        """,
+    )
+
+
+def keep_took(db: sqlite3.Connection, ref: AttemptRef, took_s: float | None) -> None:
+    """Keep how long a print took, None where nobody knows."""
+    db.execute(
+        "update attempt set took_s = ? where job = ? and number = ?", (took_s, ref.job, ref.number)
+    )
+
+
+def pace_of(db: sqlite3.Connection, printer: str, now: datetime) -> float:
+    """Return how many times its slicer's figure a printer takes, as its last plates tell."""
+    rows = db.execute(
+        "select intent_at, seconds, took_s from attempt where printer = ? and took_s is not null"
+        " order by intent_at desc limit ?",
+        (printer, NEWEST),
+    )
+    return pace(
+        (Finished(at=datetime.fromisoformat(r[0]), sliced_s=r[1], took_s=r[2]) for r in rows), now
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

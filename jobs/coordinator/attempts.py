@@ -15,7 +15,7 @@ from jobs.assign import LOOK_AHEAD_S
 from jobs.coordinator import harvests, nodes, restoring, telling
 from jobs.coordinator.moves import move
 from jobs.errors import RefusedError
-from jobs.ledger import figures, streams, views
+from jobs.ledger import figures, paces, streams, views
 from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, keep_spool, ran_s, tell
 from jobs.ledger.views import AttemptView
@@ -163,6 +163,8 @@ def _report(db: sqlite3.Connection, node: str, message: Report, now: datetime) -
         nodes.holds(db, found.ref)
     if message.spool:
         keep_spool(db, found.ref, message.spool)
+    if state is AttemptState.PRINTED and state is not found.state:
+        paces.keep(db, found.ref, message.took_s)
     if state in _WRONG and state is not found.state:
         telling.trouble(db, f"{found.ref}-{state}", node, found.printer, message.reason, now)
     late = state in ENDED_UNSTARTED and message.state is ReportState.PREPARING

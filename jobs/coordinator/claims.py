@@ -16,7 +16,7 @@ from jobs.coordinator.offers import dissolve
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.joining import Standing
-from jobs.ledger import cells, labs, views
+from jobs.ledger import cells, labs, paces, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
@@ -62,6 +62,7 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
             unattended=found.facts.unattended,
             week_left_s=labs.week_left_s(lab.weekly_h, given),
             not_for_it=_not_for(db, node, printer, now),
+            pace=paces.known(db, now, node).get((node, printer), 1.0),
         )
         job = to_free(map(_job, db.execute(_WAITING).fetchall()), bed)
         if job is None:
@@ -187,7 +188,7 @@ def _bed(db: sqlite3.Connection, printer: FleetPrinter, now: datetime) -> FreeBe
         node=printer.node, printer=printer.printer, material=printer.material or "",
         grams=printer.grams, attended=printer.attended, unattended=printer.unattended,
         week_left_s=printer.week_left_s, not_for_it=_not_for(db, printer.node, printer.printer, now),
-        utc_offset_min=printer.utc_offset_min, km=printer.km or 0.0,
+        utc_offset_min=printer.utc_offset_min, km=printer.km or 0.0, pace=printer.pace,
     )  # fmt: skip
 
 

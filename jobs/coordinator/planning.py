@@ -19,7 +19,7 @@ from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, bed_of, earlier_patterns, fits_of
 from jobs.fleet import FleetPrinter, Need, km_between
-from jobs.ledger import cells, labs, recalls
+from jobs.ledger import cells, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
 from jobs.ledger.reviews import NOT_STOPPED
@@ -132,6 +132,7 @@ def _fleet(
     given, suspects = labs.given_s(db, now), recalls.suspects(db)
     counted = labs.yields(db)
     mean = mean_good(counted.values())
+    pace = paces.known(db, now)
     for node in labs.fleet(db):
         bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
         for printer in node.printers:
@@ -160,6 +161,7 @@ def _fleet(
                     week_left_s=labs.week_left_s(node.weekly_h, bound),
                     process=printer.facts.process,
                     good=round(good_share(*counted.get(key, (0, 0)), mean), 3),
+                    pace=pace.get(key, 1.0),
                 )
             )
     return tuple(fleet), facts

@@ -12,6 +12,7 @@ from jobs.claims import WaitingJob
 from jobs.fleet import Fit, FleetPrinter
 from jobs.hours import parse
 from jobs.lifecycle import AttemptState
+from jobs.pace import Finished
 from jobs.prices import prices
 from tests.bench.instances import DAY_MIN, HOURS, PARTS, a_network
 
@@ -44,6 +45,7 @@ class Machine:
     sorted_jobs: list[Job] | None = None  # as `queue` returns them; None when they have changed
     sums: tuple[Job | None, tuple[float, ...], float] | None = None  # as of `bound`
     looked_at: bool = False  # since its jobs have changed
+    finished: list[Finished] = field(default_factory=list)  # plates, as its node has told of them
 
     def queue(self):
         """Return its jobs in the order in which it makes them."""

@@ -22,6 +22,7 @@ from jobs.coordinator.claims import SPREAD_REST
 from jobs.fleet import Need
 from jobs.hours import earliest_start, is_open
 from jobs.lifecycle import AttemptState
+from jobs.pace import Finished, pace
 from jobs.split import split
 from tests.bench.fate import MADE, NOW, Job
 
@@ -36,7 +37,9 @@ class Network:
 
     def __init__(self, way, machines, fits, orders, seed):
         self.way, self.fits, self.orders = way, fits, orders
-        self.machines = [replace(m, jobs={}, job=None, refills=list(m.refills)) for m in machines]
+        self.machines = [
+            replace(m, jobs={}, job=None, refills=list(m.refills), finished=[]) for m in machines
+        ]
         self.by_key = {m.key: m for m in self.machines}
         self.luck = np.random.default_rng(seed + 10_000)
         self.ids = np.random.default_rng(seed + 20_000)  # as in the product, they say nothing
@@ -57,7 +60,8 @@ class Network:
                 continue
             seconds, grams = m.bound()
             if m.job is not None:
-                seconds = (max(0.0, (m.busy - now).total_seconds()), *seconds)
+                left_s = max(0.0, (m.busy - now).total_seconds())
+                seconds = (left_s / m.facts.pace, *seconds)
             found.append(
                 replace(
                     m.facts, online=gone is None or m.says_so, paused=gone is not None and m.says_so,
@@ -182,7 +186,7 @@ class Network:
                 node=m.facts.node, printer=m.facts.printer, material="PETG", grams=m.spool_g,
                 attended=m.facts.attended, unattended=False, week_left_s=float("inf"),
                 not_for_it={(o, part) for o in self.orders for part in MADE if not m.most[part]},
-                km=m.facts.km,
+                km=m.facts.km, pace=m.facts.pace,
             )
             for m in idle
         ]  # fmt: skip
@@ -248,6 +252,7 @@ class Network:
                 self.fail(job)
             elif job is not None and gone is None and m.busy <= now:
                 m.job = None
+                self.learn(m, job, now)
                 self.finish(m, job)
             if m.job is None and gone is None and now >= m.busy + timedelta(seconds=m.clear_s):
                 self.start(m, now)
@@ -257,6 +262,12 @@ class Network:
         self.drop(job)
         if again:
             self.add(job.order, job.part, job.copies, job.at, job.created)
+
+    def learn(self, m, job, now):
+        """What the node tells with the end: how long it took; good or bad, people count later."""
+        took_s = job.seconds * m.slower
+        m.finished.append(Finished(at=now, sliced_s=job.seconds, took_s=took_s))
+        m.facts = replace(m.facts, pace=pace(m.finished, now))
 
     def finish(self, m, job):
         if self.luck.random() < m.fails:
@@ -281,7 +292,8 @@ class Network:
             job = next(iter(m.queue()), None)
         if job is None or job.grams > m.spool_g:
             return
-        if earliest_start(m.facts.week, now, job.seconds) != now:
+        takes_s = m.facts.takes_s(job.seconds)
+        if earliest_start(m.facts.week, now, takes_s, m.facts.slack) != now:
             return
         job.state, m.job = AttemptState.PRINTING, job
         m.spool_g -= job.grams

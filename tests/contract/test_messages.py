@@ -100,7 +100,7 @@ UP = (
     Answer(attempt=REF, taken=False, reason="pause"),
     Ready(attempt=REF, nonce="n", gcode_key="k", seconds=60.0, grams=10.0,
           slicer="PrusaSlicer-2.5.0"),
-    Report(attempt=REF, state=ReportState.PRINTED, reason="", spool="s1"),
+    Report(attempt=REF, state=ReportState.PRINTED, reason="", spool="s1", took_s=7200.5),
     Counted(attempt=REF, good=1, scrap=1, reason="warped", by="Nour",
             at="2026-11-24T12:00:00+00:00"),
     Sync(attempts=(HeldAttempt(attempt=REF, state=AttemptState.TAKEN),), in_stream="s",

@@ -77,7 +77,7 @@ class Node:
     def state(self, ref=REF):
         return self.journal.entry(ref).state
 
-    def prepared(self, ref=REF):
+    def prepared(self, ref=REF, seconds=60.0):
         """As if the slice were made."""
         gcode = self.folder / "x.gcode"
         gcode.write_text("G28\n")
@@ -89,7 +89,7 @@ class Node:
                 gcode_sha256="s",
                 gcode_key="k",
                 slicer="t",
-                seconds=60.0,
+                seconds=seconds,
                 grams=10.0,
             )
             self.journal.move(db, ref, AttemptState.READY)
@@ -115,9 +115,11 @@ class Node:
         self.agent._take_bench_event(Started(printer="p1", name=REF.name))
         return self
 
-    def ends(self, result, reason=""):
+    def ends(self, result, reason="", took_s=None):
         outcome = PrintOutcome(name=REF.name, result=result, reason=reason)
-        self.agent._take_bench_event(Ended(printer="p1", outcome=outcome, fraction_done=0.5))
+        self.agent._take_bench_event(
+            Ended(printer="p1", outcome=outcome, fraction_done=0.5, took_s=took_s)
+        )
 
 
 def an_offer(ref=REF, **changes):

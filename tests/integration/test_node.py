@@ -77,6 +77,20 @@ def test_the_end_of_a_print_is_told_after_the_filament_it_used(node):
     assert report.state is ReportState.PRINTED
 
 
+def test_how_long_a_print_took_is_told_and_the_node_learns_from_it(node):
+    node.started()
+    node.prepared(seconds=7200.0)
+    with node.journal.transaction() as db:
+        node.journal.begin(db, REF, "p1-1")
+    node.said()
+    assert node.agent._lab.rules().paces == {"p1": 1.0}
+    node.ends(PrintResult.DONE, took_s=14_400.0)
+    assert node.said()[-1] == Report(attempt=REF, state=ReportState.PRINTED, took_s=14_400.0)
+    assert node.agent._lab.rules().paces["p1"] > 1.2
+    node = node.restart()
+    assert node.agent._lab.rules().paces["p1"] > 1.2
+
+
 def test_a_print_that_outlived_the_node_is_told_once_and_goes_on(node):
     node.started()
     node = node.restart()

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.model import PRINTED
 from jobs.coordinator import claims, nodes
 from jobs.errors import NotFoundError
-from jobs.ledger import labs, views
+from jobs.ledger import labs, paces, views
 from jobs.ledger.books import books
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.store import Ledger
@@ -89,7 +89,8 @@ def _feed(node: str, printer: str) -> Feed:
 def _why_none(lab: NodeView, found: PrinterView) -> Iterator[tuple[str, str]]:
     """Yield the reasons with the address where each can be changed, "" where nobody here can."""
     mine = url_for("labs.show", node=lab.id)
-    for hint in of_maker(lab, here().now()):
+    now = here().now()
+    for hint in of_maker(lab, now, paces.known(here().ledger.reading, now, lab.id)):
         if hint.kind != "load" or hint.key == found.facts.id:
             yield _words(hint), mine
     if not found.clear:

@@ -16,7 +16,7 @@ from designs.library import Library
 from jobs import okw
 from jobs.coordinator import nodes, planning
 from jobs.fleet import km_between
-from jobs.ledger import labs
+from jobs.ledger import labs, paces
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.messages import PrinterTele
@@ -105,12 +105,12 @@ def _feed(page: int) -> Feed:
 
     def show(_node: str, lab: _Lab, own: bool) -> str:  # noqa: FBT001
         node, now, hub = lab.node, context.now(), context.settings.hub_place
-        library = context.library
+        library, pace = context.library, paces.known(context.ledger.reading, now, node.id)
         return render_template(
             "fleet_lab.html",
             node=node,
             beds=[
-                _bed(node, each, tele, library, now)
+                _bed(node, each, tele, library, now, pace.get((node.id, each.facts.id), 1.0))
                 for each, tele in zip(node.printers, lab.tele, strict=True)
             ],
             km=km_between(node.place, hub) if node.place and hub else None,
@@ -199,6 +199,7 @@ def _bed(
     tele: PrinterTele | None,
     library: Library,
     now: datetime,
+    pace: float,
 ) -> Bed:
     state = tele.state if tele else each.state
     attempt = each.attempt
@@ -210,7 +211,7 @@ def _bed(
         elif tele is not None and state in _PRINTING:
             fraction = tele.fraction_done
         if attempt.state is AttemptState.PRINTING and attempt.started_at is not None:
-            end = attempt.started_at + timedelta(seconds=attempt.seconds)
+            end = attempt.started_at + timedelta(seconds=attempt.seconds * pace)
             ends_at = end if end > now else None
     return Bed(
         printer=each,

@@ -29,12 +29,13 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import first_mile, history, labs, lot_photos, members, upkeep, views
+from jobs.ledger import first_mile, history, labs, lot_photos, members, paces, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
 from jobs.messages import Alone, Config, Loaded, OutOfService, Rates
 from jobs.model import Role
+from jobs.pace import is_told
 from printers.model import MANUAL
 from web.auth import me, only_at
 from web.context import here
@@ -135,12 +136,19 @@ def _page(
             _stock(each, sent, spools.get(each.facts.id), said.get(each.facts.id))
             for each in found.printers
         ],
+        paces=_told_paces(db, node, context.now()),
         alone_forms=alone or {},
         to_count=TO_HARVEST,
         materials=_materials(found),
         km=km_between(found.place, hub) if found.place and hub else None,
         version=version,
     )
+
+
+def _told_paces(db: sqlite3.Connection, node: str, now: datetime) -> dict[str, float]:
+    """Return how many times the slicer's figure printers take, of those where it is another."""
+    found = paces.known(db, now, node)
+    return {printer: pace for (_, printer), pace in found.items() if is_told(pace)}
 
 
 def _materials(node: NodeView) -> list[tuple[str, str]]:

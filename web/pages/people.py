@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import PRINTED
 from jobs.coordinator.people import Person
-from jobs.ledger import first_mile, labs, members, views
+from jobs.ledger import first_mile, labs, members, paces, views
 from jobs.ledger.books import books
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
@@ -125,7 +125,8 @@ def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
     if node is None:
         return ()
     hers = of_silence((lab, each) for lab, each in silent if lab.id == node.id)
-    return hers + of_maker(node, context.now())
+    now = context.now()
+    return hers + of_maker(node, now, paces.known(db, now, node.id))
 
 
 def _feed() -> Feed:

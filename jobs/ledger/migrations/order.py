@@ -35,6 +35,7 @@ from jobs.ledger.migrations import (
     m037_lot_photos,
     m039_listed,
     m050_given_up,
+    m052_took,
     m053_used,
 )
 
@@ -67,6 +68,7 @@ LEDGER = (
     m037_lot_photos,
     m039_listed,
     m050_given_up,
+    m052_took,
     m053_used,
 )
 

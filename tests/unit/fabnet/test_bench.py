@@ -7,7 +7,7 @@ import pytest
 from fabnet.node.bench import Bench, Changed, Ended, Recover, Start
 from fabnet.node.files import sha256_of
 from printers.manual_driver import ManualDriver
-from printers.model import PrintResult
+from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 
 NAME = "fabnet-job-a1"
 
@@ -71,3 +71,60 @@ def test_a_print_that_cannot_be_taken_up_is_interrupted(bench_of):
     bench.command(Recover(name=NAME))
     outcome = end_of(events)
     assert (outcome.name, outcome.result) == (NAME, PrintResult.INTERRUPTED)
+
+
+class ScriptedDriver(ManualDriver):
+    """A printer that shows these states, one a look, and has printed to the end then."""
+
+    def __init__(self, *states, result=PrintResult.DONE):
+        super().__init__()
+        self.states, self.result = list(states), result
+
+    def poll(self, timeout_s):
+        super().poll(min(timeout_s, 0.01))
+        if self._name is None:
+            return PrinterStatus(state=PrinterState.IDLE)
+        if self.states:
+            return PrinterStatus(state=self.states.pop(0), name=self._name)
+        last = PrintOutcome(name=self._name, result=self.result, reason="")
+        return PrinterStatus(state=PrinterState.IDLE, last=last)
+
+
+def took_s(bench_of, tmp_path, driver):
+    gcode = tmp_path / "plate.gcode"
+    gcode.write_bytes(b"G28\n")
+    bench, events = bench_of(lambda: driver)
+    bench.command(Start(name=NAME, gcode=gcode, sha256=sha256_of(gcode)))
+    while not isinstance(event := events.get(timeout=20), Ended):
+        pass
+    return event.took_s
+
+
+def test_how_long_a_print_took_is_told_with_its_end(bench_of, tmp_path):
+    found = took_s(bench_of, tmp_path, ScriptedDriver(*[PrinterState.PRINTING] * 20))
+    assert 0.2 <= found < 20
+
+
+@pytest.mark.parametrize("stood", [PrinterState.PAUSED, PrinterState.OFFLINE, PrinterState.FAULT])
+def test_a_print_that_stood_still_or_was_out_of_sight_tells_no_time(bench_of, tmp_path, stood):
+    states = (PrinterState.PRINTING, stood, PrinterState.PRINTING)
+    assert took_s(bench_of, tmp_path, ScriptedDriver(*states)) is None
+
+
+@pytest.mark.parametrize("result", [r for r in PrintResult if r is not PrintResult.DONE])
+def test_a_print_that_came_to_no_good_end_tells_no_time(bench_of, tmp_path, result):
+    driver = ScriptedDriver(PrinterState.PRINTING, result=result)
+    assert took_s(bench_of, tmp_path, driver) is None
+
+
+def test_a_machine_that_slept_meanwhile_tells_no_time(bench_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("fabnet.node.bench._UNSEEN_S", 0.0)
+    assert took_s(bench_of, tmp_path, ScriptedDriver(PrinterState.PRINTING)) is None
+
+
+def test_a_print_that_outlived_the_node_tells_no_time(bench_of):
+    bench, events = bench_of(lambda: ScriptedDriver(PrinterState.PRINTING))
+    bench.command(Recover(name=NAME))
+    while not isinstance(event := events.get(timeout=20), Ended):
+        pass
+    assert (event.outcome.result, event.took_s) == (PrintResult.DONE, None)

@@ -133,3 +133,21 @@ def test_an_offer_beyond_the_ceiling_is_declined_in_words():
     assert decide(an_offer(seconds=3600.0), rules).taken
     assert "until Monday" in decide(an_offer(seconds=3700.0), rules).reason
     assert decide(an_offer(seconds=3700.0), some_rules(taken_s=1e6)).taken
+
+
+def test_hours_must_hold_a_plate_for_as_long_as_its_printer_really_takes():
+    three_h, rules = 3 * 3600.0, some_rules(attended=parse("08:00-12:00"))
+    assert decide(an_offer(seconds=three_h), rules).taken
+    slow = replace(rules, paces={"p1": 1.5})
+    assert (
+        "takes 4.5 h, longer than anybody is here" in decide(an_offer(seconds=three_h), slow).reason
+    )
+    local = datetime(2026, 11, 24, 9)  # noqa: DTZ001
+    assert start_in_s("p1", 2 * 3600.0, rules, local) == 0
+    assert start_in_s("p1", 2 * 3600.0, slow, local) == 23 * 3600
+
+
+def test_a_quick_printer_needs_no_shorter_hours():
+    quick = some_rules(attended=parse("08:00-11:00"), paces={"p1": 0.5})
+    assert not decide(an_offer(seconds=3 * 3600.0), quick).taken
+    assert decide(an_offer(seconds=2.4 * 3600.0), quick).taken

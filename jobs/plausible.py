@@ -31,7 +31,7 @@ from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H, PartRate, 
 MOST_PRINTERS = 500
 MOST_ATTEMPTS = 5000
 MOST_RATES = 500  # of parts, for one machine
-MOST_NUMBER = 2**31  # of attempts of one job
+MOST_NUMBER = 99_999_999  # of attempts of one job: a bag's code has room for eight digits
 MOST_SECONDS = 90 * 24 * 3600.0  # of one plate
 MOST_G = 20_000.0  # more than any spool that is sold
 MOST_PIECES = 100_000  # of one plate

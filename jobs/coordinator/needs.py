@@ -16,9 +16,10 @@ from jobs.errors import InvalidFieldError, RefusedError
 from jobs.law import Books
 from jobs.ledger import cells, needs, parcels, views
 from jobs.ledger.books import books
-from jobs.ledger.rows import absorb, event, live_attempt, tell
+from jobs.ledger.cells import quoted
+from jobs.ledger.rows import absorb, event, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import UNGRANTED, AttemptEvent
+from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent
 from jobs.messages import Withdraw
 from jobs.model import AttemptRef, BatchState, JobState, Order, OrderState
 from jobs.needs import kits_for, must_ask
@@ -147,8 +148,8 @@ def _free(db: sqlite3.Connection, part: Books, pieces: int, now: datetime) -> No
 
 # Plates without an attempt first, then the newest.
 _OPEN = f"""
-select j.id, j.pieces, (select max(a.number) from attempt a where a.job_id = j.id
- and exists ({live_attempt("j.id")})) as number
+select j.id, j.pieces, (select a.number from attempt a where a.job_id = j.id
+ and a.state in ({quoted(LIVE)})) as number
 from job j where j.order_id = ? and j.part_id = ? and j.state = ?
 order by number is not null, j.created_at desc, j.id
 """

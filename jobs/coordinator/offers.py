@@ -26,7 +26,7 @@ from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, tell
+from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason
@@ -172,7 +172,7 @@ select j.id, j.order_id, j.part_id, j.pieces, j.node, j.printer, j.material, j.s
 from job j join node n on n.id = j.node
 left join printer p on p.node = j.node and p.id = j.printer
 left join attempt a on a.job_id = j.id
- and a.number = (select max(b.number) from attempt b where b.job_id = j.id)
+ and a.number = {newest_attempt("j.id")}
 where j.state = '{JobState.OPEN}'
 """
 

@@ -175,8 +175,9 @@ def _book(db: sqlite3.Connection, node: str, kept: KeptAttempt, now: datetime) -
     row = db.execute(
         "select node from attempt where job_id = ? and number = ?", (ref.job, ref.number)
     ).fetchone()
-    if row is not None and row[0] != node:
-        # Never by our own numbers; whoever says so is told to leave it.
+    planned = db.execute("select node from job where id = ?", (ref.job,)).fetchone()
+    if any(found is not None and found[0] != node for found in (row, planned)):
+        # A plate is offered to nobody but who it was planned for; whoever says so is told to leave it.
         tell(db, node, Withdraw(attempt=ref, reason="it belongs to another lab"), now)
         return
     if row is None and not _enter(db, node, kept, now):

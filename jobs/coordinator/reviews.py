@@ -12,7 +12,7 @@ from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import reviews, views
 from jobs.ledger.cells import quoted
-from jobs.ledger.rows import event, live_attempt, pack_reasons, tell
+from jobs.ledger.rows import event, live_attempt, newest_attempt, pack_reasons, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Cancel, Withdraw
@@ -128,7 +128,7 @@ def withdraw(ledger: Ledger, revision_id: str, reason: str, by: str, now: dateti
 _LIVE = f"""
 select j.id, j.order_id, j.part_id, j.pieces, a.number, a.state from job j
 join orders o on o.id = j.order_id left join attempt a on a.job_id = j.id
- and a.number = (select max(b.number) from attempt b where b.job_id = j.id)
+ and a.number = {newest_attempt("j.id")}
 where o.revision_id = ? and j.state = '{JobState.OPEN}'
  and (a.state in ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}',
   {quoted(UNGRANTED)}) or not exists ({live_attempt("j.id")}))

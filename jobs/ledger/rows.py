@@ -114,6 +114,18 @@ def live_attempt(job: str) -> str:
     return f"select 1 from attempt a where a.job_id = {job} and a.state in ({states})"
 
 
+def newest_attempt(job: str) -> str:
+    """Return SQL for the number of a job's live attempt, and where it has none of its last one.
+
+    A node may name a number above the live one's: it hides nothing that is going on.
+    """
+    states = quoted(LIVE)
+    return (
+        f"(select n.number from attempt n where n.job_id = {job}"
+        f" order by n.state in ({states}) desc, n.number desc limit 1)"
+    )
+
+
 def close_job(db: sqlite3.Connection, job_id: str, state: JobState) -> None:
     """The job is not needed any more."""
     db.execute("update job set state = ? where id = ?", (state, job_id))

@@ -2,10 +2,19 @@
 
 from dataclasses import replace
 
-from jobs.coordinator import restoring
+from jobs.coordinator import restoring, reviews
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
-from jobs.messages import KeptAttempt, Offer, ReportState, Restate, Restated, Sync, decode_down
+from jobs.messages import (
+    Cancel,
+    KeptAttempt,
+    Offer,
+    ReportState,
+    Restate,
+    Restated,
+    Sync,
+    decode_down,
+)
 from jobs.model import AttemptRef
 from tests.doubles.world import NODE, SILENCE
 
@@ -116,3 +125,49 @@ def test_a_lab_that_nobody_waits_for_is_asked_all_the_same(world):
     world.says(Sync(attempts=(), in_stream="", in_cursor=0))
     again = streams.unacknowledged(world.ledger.reading, NODE, 9)
     assert Restate() in [decode_down(row.type, row.body) for row in again]
+
+
+def taken_over(world):
+    """Return what lab B was never offered: the plate that lab A has."""
+    world.add_lab()
+    world.add_lab("lab-b")
+    world.order(2)
+    world.plan()
+    world.tick()
+    labs = [a.node for a in world.attempts()]
+    (told,) = (told for lab in labs for told in world.told(lab) if isinstance(told, Offer))
+    (offered,) = told.attempts
+    world.take(offered.attempt)
+    other = "lab-b" if labs == [NODE] else NODE
+    return offered, labs[0], other
+
+
+def test_nobody_begins_the_plate_of_another_lab_whatever_it_says_that_it_holds(world):
+    offered, _, other = taken_over(world)
+    late = replace(offered, attempt=replace(offered.attempt, number=99))
+    kept = KeptAttempt(offered=late, state=AttemptState.PRINTING, begun=True)
+    world.says(Restated(attempts=(kept,), last=True), other)
+    assert world.state(offered.attempt) is AttemptState.PREPARING
+    assert [a.ref for a in world.attempts()] == [offered.attempt]
+    assert world.told(other)[-1].attempt == late.attempt
+
+
+def test_a_number_that_is_named_hides_no_print_that_is_going_on(world):
+    """Else its plate would be given to others as soon as its lab is silent, and made twice."""
+    offered, lab, _ = taken_over(world)
+    world.ready(offered.attempt)
+    world.report(offered.attempt, ReportState.PRINTING)
+    late = replace(offered, attempt=replace(offered.attempt, number=99))
+    both = (
+        KeptAttempt(offered=offered, state=AttemptState.PRINTING, begun=True),
+        KeptAttempt(offered=late, state=AttemptState.READY, begun=False),
+    )
+    world.says(Restated(attempts=both, last=True), lab)
+    world.is_there(lab, online=False)
+    world.pass_time(seconds=2 * SILENCE.total_seconds())
+    world.tick()
+    assert world.state(offered.attempt) is AttemptState.PRINTING
+    (books,) = {world.books(a.order_id) for a in world.attempts()}
+    assert (books.coming, books.to_make) == (2, 0)
+    reviews.withdraw(world.ledger, world.revision.id, "it breaks", "steward", world.now)
+    assert Cancel in {type(told) for told in world.told(lab)}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jobs.coordinator import restoring, reviews
+from jobs.coordinator import harvests, restoring, reviews, surplus
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
@@ -171,3 +171,26 @@ def test_a_number_that_is_named_hides_no_print_that_is_going_on(world):
     assert (books.coming, books.to_make) == (2, 0)
     reviews.withdraw(world.ledger, world.revision.id, "it breaks", "steward", world.now)
     assert Cancel in {type(told) for told in world.told(lab)}
+
+
+def test_two_bags_of_one_plate_stay_with_their_order(world):
+    """One was made in the forgotten time, one since; a plate can belong to one order only."""
+    world.add_lab()
+    order_id = world.order(2)
+    world.plan()
+    put_back(world)
+    restoring.go_on_without(world.ledger, NODE, "steward", world.now)
+    world.is_there()
+    world.tick()
+    (offer,) = (told for told in world.told() if isinstance(told, Offer))
+    (offered,) = offer.attempts
+    world.print(offered.attempt)
+    harvests.harvest(world.ledger, offered.attempt, 2, 0, "", "maker", world.now)
+    early = replace(offered, attempt=replace(offered.attempt, number=1))
+    made = KeptAttempt(offered=early, state=AttemptState.HARVESTED, begun=True, good=2, scrap=0)
+    world.says(Restated(attempts=(made,), last=True))
+    assert world.books(order_id).surplus == 2
+    other = world.order(2)
+    with world.ledger.transaction() as db:
+        assert surplus.pass_on(db, world.now) == 0
+    assert (world.books(order_id).surplus, world.books(other).to_make) == (2, 2)

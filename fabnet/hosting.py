@@ -9,6 +9,7 @@ started, one whose configuration changes is started anew, one that was shut out 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from fabnet import clock
 from fabnet.authority import Reach
 from fabnet.config import load_node
 from fabnet.enrolment import make_hosted
-from fabnet.errors import FabnetError
+from fabnet.errors import FabnetError, SupersededError
+from fabnet.node.agent import Agent
 from fabnet.node.opening import open_node
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.ledger import members
@@ -27,7 +29,7 @@ from printers.errors import PrinterError
 
 _log = logging.getLogger(__name__)
 _END_S = 15.0
-#: A folder that could not be made is tried again after so long: the disk may be full.
+#: What could not be made, opened or kept running is tried again after so long: the disk may be full.
 _AGAIN_S = 30.0
 
 
@@ -36,6 +38,7 @@ class _Running:
     stop: threading.Event
     thread: threading.Thread | None
     changed_at_s: float  # of node.toml when it was started
+    again_at_s: float = math.inf  # of clock.boottime_s; when it is started again
 
 
 class Hosting:
@@ -73,7 +76,11 @@ class Hosting:
         for name, path in found.items():
             changed_at_s = path.stat().st_mtime
             running = self._nodes.get(name)
-            if running is not None and running.changed_at_s == changed_at_s:
+            if (
+                running is not None
+                and running.changed_at_s == changed_at_s
+                and clock.boottime_s() < running.again_at_s
+            ):
                 continue
             if running is not None:
                 self._end(running)
@@ -91,18 +98,29 @@ class Hosting:
                 _log.error("the folder of hosted node %s cannot be made: %s", found.id, error)
 
     def _start(self, name: str, path: Path, changed_at_s: float) -> _Running:
-        stop = threading.Event()
+        made = _Running(stop=threading.Event(), thread=None, changed_at_s=changed_at_s)
         try:
             agent = open_node(load_node(path), self._machine)
-        except (FabnetError, PrinterError, FirmwareProfileError) as error:
+        except (OSError, FabnetError, PrinterError, FirmwareProfileError) as error:
             _log.error("hosted node %s cannot run: %s", name, error)
-            return _Running(stop=stop, thread=None, changed_at_s=changed_at_s)
-        thread = threading.Thread(
-            target=agent.run, args=(stop,), name=f"hosted-{name}", daemon=True
+            made.again_at_s = clock.boottime_s() + _AGAIN_S
+            return made
+        made.thread = threading.Thread(
+            target=self._run, args=(name, agent, made), name=f"hosted-{name}", daemon=True
         )
-        thread.start()
+        made.thread.start()
         _log.info("hosted node %s runs", name)
-        return _Running(stop=stop, thread=thread, changed_at_s=changed_at_s)
+        return made
+
+    def _run(self, name: str, agent: Agent, made: _Running) -> None:
+        try:
+            agent.run(made.stop)
+        except SupersededError as error:
+            _log.error("hosted node %s has ended: %s", name, error)
+        except Exception:  # noqa: BLE001
+            # Its plates wait for it, and nobody else would start it.
+            _log.exception("hosted node %s has ended", name)
+            made.again_at_s = clock.boottime_s() + _AGAIN_S
 
     def _end(self, running: _Running) -> None:
         running.stop.set()

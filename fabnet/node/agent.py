@@ -11,6 +11,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -121,7 +122,11 @@ class Agent:
         Raises:
             SupersededError: another node speaks in this one's name.
         """
-        self.begin()
+        with ExitStack() as opened:
+            # What cannot begin must not hold the journal: it is started again.
+            opened.callback(self._journal.close)
+            self.begin()
+            opened.pop_all()
         for bench in self._benches.values():
             bench.start()
         if linked:

@@ -3,7 +3,9 @@
 import re
 import shutil
 import signal
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from fabnet.authority import Reach
 from fabnet.config import load_node
 from fabnet.hosting import Hosting
 from fabnet.joining import make_secrets, public_key_of
+from fabnet.node.journal import Journal
 from firmware_profiles.loader import all_machines
 from jobs.coordinator import enrolment, orders
 from jobs.errors import RefusedError
@@ -318,6 +321,56 @@ def test_a_disk_that_takes_no_folder_is_tried_again(site, world, tmp_path):
     fresh = Hosting(world.ledger, tmp_path / "hosted", "machine", lambda: HOW)
     fresh.look()
     assert member(site).public_key
+
+
+@pytest.fixture
+def let_in(site, hosting):
+    joined(site)
+    hosting.look()
+    enrolment.confirm(site.world.ledger, "chez-awa", member(site).fingerprint, "s", site.world.now)
+
+
+def running():
+    return [t for t in threading.enumerate() if t.name == "hosted-chez-awa" and t.is_alive()]
+
+
+def a_while_later(monkeypatch):
+    now_s = clock.boottime_s()
+    monkeypatch.setattr(clock, "boottime_s", lambda: now_s + 31.0)
+
+
+@pytest.mark.usefixtures("let_in")
+def test_a_node_that_could_not_be_opened_is_tried_again(hosting, tmp_path, monkeypatch):
+    """Its disk was full, say."""
+    folder = load_node(tmp_path / "hosted" / "chez-awa" / "node.toml").data_dir
+    Path(folder).mkdir(exist_ok=True)
+    held = Journal(Path(folder) / "journal.db", "machine")
+    hosting.look()
+    assert running() == []
+    held.close()
+    hosting.look()
+    assert running() == []
+    a_while_later(monkeypatch)
+    hosting.look()
+    assert len(running()) == 1
+
+
+@pytest.mark.usefixtures("let_in")
+def test_a_node_that_ended_as_nobody_foresaw_is_started_again(hosting, tmp_path, monkeypatch):
+    """A full disk at its start: it could not write down what it had to say."""
+    data = Path(load_node(tmp_path / "hosted" / "chez-awa" / "node.toml").data_dir)
+    data.mkdir(exist_ok=True)
+    Journal(data / "journal.db", "machine").close()
+    db = sqlite3.connect(data / "journal.db", isolation_level=None)
+    db.execute("create trigger full before insert on outbox begin select raise(abort, 'full'); end")
+    hosting.look()
+    until(lambda: running() == [])
+    db.execute("drop trigger full")
+    db.close()
+    a_while_later(monkeypatch)
+    hosting.look()
+    assert len(running()) == 1
+    assert hosting._nodes["chez-awa"].thread.is_alive()
 
 
 def test_what_is_being_made_and_who_was_shut_out_does_not_run(site, hosting, tmp_path):

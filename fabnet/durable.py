@@ -21,3 +21,9 @@ def write_whole(path: Path, data: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    # A file's new name is on the disk only with its folder.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -49,6 +49,16 @@ def zone() -> str:
     return next((name for name in names if name and is_zone(name)), _FALLBACK)
 
 
+def here() -> datetime:
+    """Return the time on the wall of this machine; its zone knows when clocks are set.
+
+    Where the name of the zone is not known, it has the offset that holds now.
+    """
+    moment = now().astimezone()
+    named = moment.astimezone(zoneinfo.ZoneInfo(zone()))
+    return named if named.utcoffset() == moment.utcoffset() else moment
+
+
 def use_zone(name: str) -> None:
     """Let this process be in a time zone: `astimezone()` gives its time from now on."""
     os.environ["TZ"] = name

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import accumulate, groupby
 
 from jobs.errors import InvalidFieldError
@@ -222,7 +222,8 @@ def earliest_start(
     """Return when a plate of this length may start, `local` or later; None where it never may.
 
     Its whole time, with slack, lies inside one window. `local` is the time on the lab's wall,
-    `seconds` how long it prints, >= 0.
+    `seconds` how long it prints, >= 0. Where `local` has a zone that puts its clocks forward, the
+    hour that a night lacks then is nobody's.
     """
     if week.always:
         return local
@@ -230,12 +231,19 @@ def earliest_start(
     minute = minute_of(local)
     for n in range(bisect_left(week.ends, minute), len(week.ends)):
         start, end = week.three_weeks[n]
-        if start <= minute:
-            if minute + needed <= end:
-                return local
-        elif start + needed <= end:
-            return monday_of(local) + timedelta(minutes=start)
+        begin = local if start <= minute else monday_of(local) + timedelta(minutes=start)
+        if max(start, minute) + needed + _put_forward_min(begin, needed) <= end:
+            return begin
     return None
+
+
+def _put_forward_min(begin: datetime, minutes: float) -> float:
+    """Return how far the clock on the wall is put forward within so many minutes."""
+    if begin.tzinfo is None or isinstance(begin.tzinfo, timezone):
+        return 0.0
+    end = (begin.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(begin.tzinfo)
+    change = (end.utcoffset() or timedelta()) - (begin.utcoffset() or timedelta())
+    return max(0.0, change.total_seconds() / 60)
 
 
 def ends_of(

@@ -81,7 +81,7 @@ class Grants:
 
     def _facts(self, entries: Mapping[AttemptRef, Entry]) -> Facts:
         rules = self._lab.rules()
-        local = clock.now().astimezone()
+        local = clock.here()
         plates: list[Plate] = []
         before_s = 0.0  # of plates that go before it this week
         for entry in entries.values():

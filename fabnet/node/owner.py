@@ -377,7 +377,7 @@ class Owner:
     def _fits_from(self, entry: Entry) -> datetime | None:
         if entry.state is not AttemptState.READY:
             return None
-        local = clock.now().astimezone()
+        local = clock.here()
         wait_s = start_in_s(entry.printer, entry.seconds, self._lab.rules(), local)
         return None if wait_s is None else _in(wait_s)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from designs.model import PRINTED
 from jobs.hours import Week, earliest_start, fits
@@ -88,7 +88,13 @@ def start_in_s(printer: str, seconds: float, rules: Rules, local: datetime) -> f
         return 0.0
     pace = rules.paces.get(printer, 1.0)
     start = earliest_start(rules.attended, local, seconds * pace, slack(pace))
-    return None if start is None else (start - local).total_seconds()
+    if start is None:
+        return None
+    # Two times of one zone differ by what its clock shows, and not by what passes.
+    passes = (
+        (start - local) if local.tzinfo is None else start.astimezone(UTC) - local.astimezone(UTC)
+    )
+    return passes.total_seconds()
 
 
 def refusal(printer: str, material: str, rules: Rules) -> str:

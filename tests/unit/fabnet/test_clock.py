@@ -1,7 +1,7 @@
 """The zone that people read times in: of the file, else of the machine."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,3 +46,21 @@ def test_what_is_no_zone_is_not_taken_for_one(name, monkeypatch):
     assert not clock.is_zone(name)
     monkeypatch.setenv("TZ", name)
     assert clock.is_zone(clock.zone())
+
+
+@pytest.mark.usefixtures("own_zone")
+def test_the_clock_on_the_wall_knows_when_it_will_be_set(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: datetime(2027, 3, 28, 0, 30, tzinfo=UTC))
+    clock.use_zone("Europe/Paris")
+    here = clock.here()
+    assert (here.hour, here.utcoffset()) == (1, timedelta(hours=1))
+    assert (here + timedelta(hours=3)).utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.usefixtures("own_zone")
+def test_a_zone_that_only_this_machine_knows_counts_as_it_is_now(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    monkeypatch.setattr(clock, "zone", lambda: "Europe/Paris")
+    monkeypatch.setenv("TZ", "LOC-5")
+    time.tzset()
+    assert clock.here().utcoffset() == timedelta(hours=5)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -151,3 +152,27 @@ def test_a_quick_printer_needs_no_shorter_hours():
     quick = some_rules(attended=parse("08:00-11:00"), paces={"p1": 0.5})
     assert not decide(an_offer(seconds=3 * 3600.0), quick).taken
     assert decide(an_offer(seconds=2.4 * 3600.0), quick).taken
+
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("night", "hour", "hours", "starts"),
+    [
+        (datetime(2027, 3, 27, tzinfo=PARIS), 0, 3.2, True),
+        # At two o'clock it is three: it would end at 04:12, and nobody is there after four.
+        (datetime(2027, 3, 28, tzinfo=PARIS), 0, 3.2, False),
+        (datetime(2027, 3, 28, tzinfo=PARIS), 0, 2.4, True),
+        (datetime(2027, 3, 28, tzinfo=PARIS), 3, 0.8, True),
+        # At three o'clock it is two again: they are there an hour longer.
+        (datetime(2026, 10, 25, tzinfo=PARIS), 0, 3.2, True),
+    ],
+)
+def test_a_plate_ends_in_attended_hours_also_in_the_night_in_which_clocks_are_set(
+    night, hour, hours, starts
+):
+    rules = some_rules(attended=parse("00:00-04:00"))
+    wait_s = start_in_s("p1", hours * 3600, rules, night.replace(hour=hour))
+    # It is no reason to give it back: the next night has room for it, an hour less from now.
+    assert wait_s == (0 if starts else 23 * 3600)

@@ -29,6 +29,7 @@ from fabnet.node.lab import Lab
 from fabnet.node.owner import Desk, Owner
 from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
+from fabnet.node.rounds import do_all
 from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry, keep_took
 from fabnet.node.trial import TRIALS, Trials
@@ -161,14 +162,12 @@ class Agent:
         self._journal.close()
 
     def _round(self, wait_s: float = _ROUND_S) -> None:
-        self._uplink.take(wait_s)
-        self._take_bench_events()
-        self._preparer.take_done()
-        self._preparer.start_next()
-        self._grants.work()
-        self._stock.work()
-        self._owner.serve(self.desk)
-        self._uplink.send(self._telemetry)
+        do_all((
+            partial(self._uplink.take, wait_s), self._take_bench_events,
+            self._preparer.take_done, self._preparer.start_next, self._grants.work,
+            self._stock.work, partial(self._owner.serve, self.desk),
+            partial(self._uplink.send, self._telemetry),
+        ))  # fmt: skip
 
     # --- after a restart ---------------------------------------------------------------------
 
@@ -342,7 +341,7 @@ class Agent:
         now = clock.now()
         match event:
             case Started():
-                entry = self._by_name(event.name)
+                entry = self._journal.running(event.name)
                 # A print that outlived a restart of this node was told before.
                 if entry is not None and entry.state is AttemptState.GRANTED:
                     with self._journal.transaction() as db:
@@ -352,7 +351,7 @@ class Agent:
                         self._journal.say(db, report, now)
             case Ended():
                 self._trials.ended(event, now)
-                entry = self._by_name(event.outcome.name)
+                entry = self._journal.running(event.outcome.name)
                 self._recovering.discard(event.outcome.name)
                 if entry is not None:
                     self._end(entry, event)
@@ -360,10 +359,6 @@ class Agent:
                 with self._journal.transaction() as db:
                     self._say_printer(db, event.printer, now)
         self._uplink.hurry()
-
-    def _by_name(self, name: str) -> Entry | None:
-        running = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
-        return next((e for e in self._journal.entries(running) if e.ref.name == name), None)
 
     def _end(self, entry: Entry, event: Ended) -> None:
         result, reason = event.outcome.result, event.outcome.reason

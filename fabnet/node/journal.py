@@ -46,8 +46,7 @@ _log = logging.getLogger(__name__)
 COORDINATOR = "coordinator"
 #: Attempts in one `Restated`: some 600 bytes each, in messages of at most 64 KiB.
 _CHUNK = 50
-#: Before a printer's name: the setting that names the last beginning or end of a print on its bed.
-_USED = "used:"
+_USED = "used:"  # and a printer: the setting that names the last beginning or end of a print there
 
 
 class Journal:
@@ -312,6 +311,11 @@ class Journal:
             " order by due = '', due, taken_at, job, number"
         )
         return tuple(entry_of(row) for row in rows)
+
+    def running(self, name: str) -> Entry | None:
+        """Return the attempt of this name that a printer was told of and that is not over."""
+        told = self.entries(frozenset({AttemptState.GRANTED, AttemptState.PRINTING}))
+        return next((entry for entry in told if entry.ref.name == name), None)
 
     def parts_of(self, printer: str) -> tuple[tuple[str, str], ...]:
         """Return the parts that were offered for a printer, each with the SHA-256 of its source."""

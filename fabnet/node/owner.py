@@ -125,10 +125,6 @@ class Owner:
 
     def serve(self, desk: Desk) -> None:
         """Answer what lies on the desk; tell of what has ended on its day."""
-        if self._lab.resting != self._resting:
-            self._resting = self._lab.resting
-            with self._journal.transaction() as db:
-                self._journal.say(db, self._lab.capabilities(), clock.now())
         if self._uplink.carries is not self._linked:
             self._linked, self._link_since = self._uplink.carries, clock.now()
         while (taken := desk.take()) is not None:
@@ -141,6 +137,11 @@ class Owner:
             finally:
                 if not future.done():
                     future.set_exception(RefusedError("The node failed; its log says why."))
+        resting = self._lab.resting
+        if resting != self._resting:
+            with self._journal.transaction() as db:
+                self._journal.say(db, self._lab.capabilities(), clock.now())
+            self._resting = resting
 
     def do(self, wish: Wish) -> None:
         """Do what is wished; who only looks wishes nothing.

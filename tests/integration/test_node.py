@@ -4,9 +4,12 @@ The agent runs without a network: commands are handed to it as the link would, a
 read from its outbox. Slices are the ones that ship; no printer is started.
 """
 
+import sqlite3
 import threading
 from dataclasses import replace
 from functools import partial
+
+import pytest
 
 from fabnet import clock
 from fabnet.config import PrinterConfig
@@ -25,6 +28,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
+from jobs.owner import StopPrint
 from printers.model import PrintOutcome, PrintResult
 from printers.slices import prune
 from tests.doubles.idle_node import REF, Node, an_offer
@@ -266,3 +270,20 @@ def test_a_journal_that_went_back_voids_what_was_said_of_its_beds(node):
         node.journal.move(db, REF, AttemptState.HARVESTED)
     node.hears(PrinterReady(printer="p1", used=printed))
     assert not node.journal.is_clear("p1")
+
+
+def test_who_stands_at_a_printer_can_stop_it_though_the_disk_is_full(node):
+    node.started()
+    outcome = PrintOutcome(name=REF.name, result=PrintResult.FAILED, reason="thermal fault")
+    node.agent._bench_events.put(Ended(printer="p1", outcome=outcome, fraction_done=0.5))
+    node.journal.reading.execute("pragma query_only = on")
+    asked = threading.Thread(
+        target=partial(node.agent.desk.ask, StopPrint(printer="p1", at_once=True)), daemon=True
+    )
+    asked.start()
+    while node.agent.desk._wishes.empty():
+        asked.join(0.01)
+    with pytest.raises(sqlite3.OperationalError):
+        node.agent._round(0.0)
+    assert node.commands() == [Stop(name="", at_once=True)]
+    asked.join(10)

@@ -24,7 +24,7 @@ from fabnet.link import Link
 from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Recover, Started, Stop
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants
-from fabnet.node.journal import Journal
+from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.owner import Desk, Owner
 from fabnet.node.policy import decide
@@ -173,8 +173,7 @@ class Agent:
 
     def _recover(self) -> None:
         """Look after prints that were running when the node ended: they are never started again."""
-        begun = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
-        for entry in self._journal.entries(begun):
+        for entry in self._journal.entries(TOLD):
             if entry.intent and entry.printer in self._benches:
                 self._recovering.add(entry.ref.name)
                 self._benches[entry.printer].command(Recover(name=entry.ref.name))
@@ -203,7 +202,7 @@ class Agent:
             case RotateLogin():
                 return [partial(rotate_soon, self._config)]
             case PrinterReady():
-                self._on_printer_ready(db, command.printer, command.used, clock.now())
+                self._on_printer_ready(db, command, clock.now())
             case Config():
                 self._lab.configure(db, command)
                 self._journal.say(db, self._lab.capabilities(), clock.now())
@@ -315,12 +314,11 @@ class Agent:
         self._journal.say(db, self._lab.capabilities(), now)
         return [lambda: self._benches[entry.printer].command(Stop(name=ref.name))]
 
-    def _on_printer_ready(
-        self, db: sqlite3.Connection, printer: str, used: str | None, now: datetime
-    ) -> None:
+    def _on_printer_ready(self, db: sqlite3.Connection, told: PrinterReady, now: datetime) -> None:
+        printer = told.printer
         free = self._journal.on_bed(printer) is None and not self._trials.runs(printer)
         # A word that was long on its way is of an earlier bed.
-        if free and printer in self._benches and used in (None, self._journal.used(printer)):
+        if free and printer in self._benches and told.used in (None, self._journal.used(printer)):
             self._journal.set_clear(db, printer, clear=True)
         # Said in any case: the network has just written down that it is clear.
         self._say_printer(db, printer, now)

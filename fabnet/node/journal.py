@@ -46,6 +46,8 @@ _log = logging.getLogger(__name__)
 COORDINATOR = "coordinator"
 #: Attempts in one `Restated`: some 600 bytes each, in messages of at most 64 KiB.
 _CHUNK = 50
+#: States of which a printer was or will be told.
+TOLD = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
 _USED = "used:"  # and a printer: the setting that names the last beginning or end of a print there
 
 
@@ -200,24 +202,10 @@ class Journal:
             "insert into attempt (job, number, printer, state, part, pieces, material, mesh_sha256,"
             " plate_sha256, seconds, grams, reason, taken_at, order_id, due)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                offer.attempt.job,
-                offer.attempt.number,
-                offer.printer,
-                state,
-                offer.part,
-                offer.pieces,
-                offer.material,
-                offer.mesh_sha256,
-                offer.plate_sha256,
-                offer.seconds,
-                offer.grams,
-                reason,
-                now.isoformat(),
-                offer.order,
-                offer.due,
-            ),
-        )
+            (offer.attempt.job, offer.attempt.number, offer.printer, state, offer.part, offer.pieces,
+             offer.material, offer.mesh_sha256, offer.plate_sha256, offer.seconds, offer.grams, reason,
+             now.isoformat(), offer.order, offer.due),
+        )  # fmt: skip
 
     def keep_count(self, db: sqlite3.Connection, told: Harvested) -> None:
         """Keep what a person counted; what printed under this attempt is over."""
@@ -314,8 +302,7 @@ class Journal:
 
     def running(self, name: str) -> Entry | None:
         """Return the attempt of this name that a printer was told of and that is not over."""
-        told = self.entries(frozenset({AttemptState.GRANTED, AttemptState.PRINTING}))
-        return next((entry for entry in told if entry.ref.name == name), None)
+        return next((entry for entry in self.entries(TOLD) if entry.ref.name == name), None)
 
     def parts_of(self, printer: str) -> tuple[tuple[str, str], ...]:
         """Return the parts that were offered for a printer, each with the SHA-256 of its source."""

@@ -27,7 +27,16 @@ from fabnet.node.uplink import After, Uplink
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import streams
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
-from jobs.messages import Answer, Config, Counted, Harvested, Rates, Report, ReportState
+from jobs.messages import (
+    Answer,
+    Config,
+    Counted,
+    Harvested,
+    PrinterReady,
+    Rates,
+    Report,
+    ReportState,
+)
 from jobs.model import AttemptRef
 from jobs.owner import (
     BedView,
@@ -106,7 +115,7 @@ class Owner:
         stock: Stock,
         preparer: Preparer,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
-        cleared: Callable[[sqlite3.Connection, str, str | None, datetime], None],
+        cleared: Callable[[sqlite3.Connection, PrinterReady, datetime], None],
     ) -> None:
         self._node = node
         self._journal = journal
@@ -230,7 +239,7 @@ class Owner:
         if self._trials.runs(printer):
             raise RefusedError(f"{printer} prints a test part now.")
         with self._journal.transaction() as db:
-            self._cleared(db, printer, None, clock.now())
+            self._cleared(db, PrinterReady(printer=printer), clock.now())
 
     def _try(self, wish: Try | Halt) -> None:
         if isinstance(wish, Try):

@@ -19,6 +19,8 @@ from printers.model import MANUAL
 #: How much longer than its own time a grant is waited for before it may be written off.
 _GRANT_SLACK = 1.1
 _GRANT_SLACK_S = 5.0
+#: Who stands in an order's history without an account.
+_OURS = frozenset({"fabnet", "requester", "driver"})
 
 
 def harvest(
@@ -91,7 +93,7 @@ def counted(db: sqlite3.Connection, found: AttemptView, told: Counted, now: date
     Where it cannot be booked (somebody counted on a page meanwhile, say) nothing is added: it stays
     in the order's history, for the steward to look into.
     """
-    by = told.by or found.node
+    by = counter(db, found.node, told.by)
     try:
         book(db, found.ref, told.good, told.scrap, told.reason, by, now)
     except (RefusedError, InvalidFieldError) as error:
@@ -99,6 +101,17 @@ def counted(db: sqlite3.Connection, found: AttemptView, told: Counted, now: date
             db, found.order_id, "counted-besides", by, str(found.ref), now,
             good=told.good, scrap=told.scrap, reason=told.reason, at=told.at, why=str(error),
         )  # fmt: skip
+
+
+def counter(db: sqlite3.Connection, node: str, by: str) -> str:
+    """Return who has counted, by the word of a node: other people's names stand there as its word."""
+    if not by or by == node:
+        return node
+    row = db.execute(
+        "select 1 from person where login = ?1 and node != ?2 union select 1 from node where id = ?1",
+        (by, node),
+    ).fetchone()
+    return by if row is None and by not in _OURS else f"{by} ({node})"
 
 
 def _by_hand(db: sqlite3.Connection, found: AttemptView) -> bool:

@@ -219,7 +219,8 @@ def _catch_up(db: sqlite3.Connection, found: AttemptView, kept: KeptAttempt, now
         and kept.scrap is not None
     ):
         reason = kept.reason or "counted before the ledger was put back"
-        harvests.book(db, found.ref, kept.good, kept.scrap, reason, kept.counted_by, now)
+        by = harvests.counter(db, found.node, kept.counted_by)
+        harvests.book(db, found.ref, kept.good, kept.scrap, reason, by, now)
 
 
 def _may_have_begun(kept: KeptAttempt) -> bool:

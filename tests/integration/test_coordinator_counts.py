@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jobs.coordinator import attempts, harvests, nodes
+from jobs.coordinator import attempts, harvests, nodes, people
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import views
 from jobs.ledger.waiting import waiting
@@ -218,3 +218,26 @@ def test_no_node_counts_for_another(world):
     world.add_lab("lab-b")
     with pytest.raises(RefusedError, match="cannot speak for it"):
         world.says(Counted(attempt=ref, good=2, scrap=0), "lab-b")
+
+
+@pytest.mark.parametrize(
+    ("by", "kept"),
+    [
+        ("Nour", "Nour"),
+        ("zoe", "zoe"),
+        ("iris", "iris (lab-a)"),
+        ("fabnet", "fabnet (lab-a)"),
+        ("requester", "requester (lab-a)"),
+        ("lab-b", "lab-b (lab-a)"),
+    ],
+)
+def test_nobody_counts_in_the_name_of_another_labs_people(world, by, kept):
+    """A node can say any name; only its own people's stand in the books as such."""
+    _, (ref, *_) = printed(world)
+    world.add_lab("lab-b")
+    people.add_person(world.ledger, "zoe", "Zoé", Role.MAKER, "hash", NODE, world.now)
+    people.add_person(world.ledger, "iris", "Iris", Role.STEWARD, "hash", "", world.now)
+    world.says(Counted(attempt=ref, good=2, scrap=0, by=by))
+    world.says(Counted(attempt=ref, good=1, scrap=1, by=by))  # it was counted: it is only told
+    for kind in ("harvested", "counted-besides"):
+        assert [actor for actor, *_ in history(world, kind)] == [kept]

@@ -226,6 +226,9 @@ def load_node(path: Path) -> NodeConfig:
     Raises:
         ConfigError: naming the file and the field.
     """
+    if not path.exists():
+        why = "there is no such file here: name yours, or go into the folder that `fabnet node join` made"
+        raise ConfigError(str(path), "", why)
     found = load(path, NodeConfig, lists={"printers": PrinterConfig})
     if not is_node_id(found.id):
         raise ConfigError(str(path), "id", "1 to 32 of a-z, 0-9 and inner hyphens")

@@ -86,7 +86,7 @@ def serial_ports(extra: Sequence[str] = ()) -> tuple[SerialPort, ...]:
 def look_at(port: SerialPort) -> FoundPort:
     """Ask who answers on a port; opens it only when nobody holds it. Takes up to half a minute."""
     if not Path(port.device).exists():
-        return FoundPort(port=port, why=f"{port.path} is not there: is it plugged in?")
+        return FoundPort(port=port, why="it is not there: is it plugged in?")
     holder = held_by(port.device, running_programs(), port_locks(port.device))
     if holder is not None:
         return FoundPort(port=port, held=holder, why=f"{holder} holds it; close that first")

@@ -13,7 +13,7 @@ import click
 from fabnet import logs
 from fabnet.cli.account import account
 from fabnet.cli.backup import backup, restore
-from fabnet.cli.common import ERRORS
+from fabnet.cli.common import ERRORS, say
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
@@ -39,7 +39,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except ERRORS as error:
-        click.echo(f"fabnet: {error}", err=True)
+        say(f"fabnet: {error}")
         sys.exit(1)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import shutil
 import signal
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +35,53 @@ ERRORS = (FabnetError, JobError, DesignError, PrinterError, FirmwareProfileError
 #: Asks a node, and returns how it is afterwards.
 Ask = Callable[[Wish], NodeView]
 FILE = click.Path(dir_okay=False, path_type=Path)
+#: The folder that `fabnet node join` makes, unless it is told of another.
+JOINED = "fabnet-node"
+_LINE = 100
+
+
+def node_file() -> Path:
+    """Return the node's file where nobody names one: here, or where `fabnet node join` put it."""
+    nearby = [Path("node.toml")]
+    nearby += [folder / JOINED / "node.toml" for folder in (Path(), Path.home())]
+    return next((path for path in nearby if path.exists()), nearby[0])
+
+
+def named(config: Path, option: str = "") -> str:
+    """Return what a command needs behind it to mean this node's file; "" where it finds it alone.
+
+    Args:
+        config: the file.
+        option: how the command is told of it: "--config", or "" for an argument.
+    """
+    if node_file().resolve() == config.resolve():
+        return ""
+    return " ".join(["", *([option] if option else []), shlex.quote(str(config))])
+
+
+#: The option of most commands for a node.
+NODE_FILE = click.option(
+    "--config", type=FILE, default=node_file,
+    help=f"The node's file; node.toml here, else in {JOINED} here or at home.",
+)  # fmt: skip
+#: The same as an argument.
+NODE_FILE_NAMED = click.argument("config", type=FILE, default=node_file)
+
+
+def say(words: str) -> None:
+    """Tell a person something on stderr; on a terminal no word is broken at its edge.
+
+    A line that begins with spaces is a command to copy, and stays in one piece.
+    """
+    if sys.stderr.isatty():
+        width = min(_LINE, shutil.get_terminal_size().columns)
+        words = "\n".join(
+            line
+            if line.startswith(" ")
+            else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in words.splitlines()
+        )
+    click.echo(words, err=True)
 
 
 def stop_on_signals() -> threading.Event:

@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator, stop_on_signals
+from fabnet.cli.common import (
+    FILE,
+    JOINED,
+    NODE_FILE,
+    NODE_FILE_NAMED,
+    coordinator,
+    named,
+    node_file,
+    say,
+    stop_on_signals,
+)
 from fabnet.config import CoordinatorConfig, load_node, machine_id
 
 if TYPE_CHECKING:
@@ -20,11 +30,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def node() -> None:
-    """Run a lab's node, or let one into the network."""
+    """Run a lab's node, or let one into the network.
+
+    A maker's first commands, in this order: join, setup, install, account.
+    """
 
 
 @node.command("run")
-@click.argument("config", type=FILE, default="node.toml")
+@NODE_FILE_NAMED
 def node_run(config: Path) -> None:
     """Run the node of a lab: take work, print it, report.
 
@@ -41,6 +54,8 @@ def node_run(config: Path) -> None:
     agent = open_node(found, machine_id())
     door = Door(found, agent.desk)
     door.open()
+    say(f"fabnet: {found.lab} runs until Ctrl-C. How it is, in another terminal:")
+    say(f"  fabnet node status{named(config, '--config')}")
     try:
         agent.run(stop)
     finally:
@@ -138,11 +153,9 @@ def node_invite(lab: str, hours: int, config: Path) -> None:
     found = coordinator(config)
     code = invite(found, lab, _who(), hours, clock.now())
     _warn_only_here(found, reach(found, clock.now()))
-    told = f"send this code to {lab}; it is good once, for {hours} h. There they run:"
-    click.echo(f'fabnet: {told} fabnet node join "CODE"', err=True)
-    click.echo(
-        f"fabnet: or this link, also for a phone alone: {code.url}/join/{code.token}", err=True
-    )
+    say(f"fabnet: send this link to {lab}; it is good once, for {hours} h, with a phone alone too:")
+    say(f"  {code.url}/join/{code.token}")
+    say('or, for who has fabnet installed already, this code: fabnet node join "CODE"')
     click.echo(str(code))
 
 
@@ -152,7 +165,7 @@ def _who() -> str:
 
 @node.command("join")
 @click.argument("code")
-@click.option("--out", type=click.Path(path_type=Path), default="fabnet-node", show_default=True,
+@click.option("--out", type=click.Path(path_type=Path), default=JOINED, show_default=True,
               help="The node's folder; made where it is not there.")  # fmt: skip
 def node_join(code: str, out: Path) -> None:
     """Join a network with the code of its coordination team.
@@ -168,8 +181,8 @@ def node_join(code: str, out: Path) -> None:
     read = read_code(code)
     joined = join(read, out, clock.now())
     answer = joined.answer
-    click.echo(f"{answer.lab} is node {answer.node} of {answer.coordinator}", err=True)
-    click.echo(f"fingerprint: {joined.fingerprint}", err=True)
+    say(f"{answer.lab} is node {answer.node} of {answer.coordinator}")
+    say(f"fingerprint: {joined.fingerprint}")
     for url in (answer.coordinator, answer.broker):
         if is_loopback(urlsplit(url).hostname or "") and not is_loopback(
             urlsplit(read.url).hostname or ""
@@ -179,16 +192,16 @@ def node_join(code: str, out: Path) -> None:
     if joined.was_there:
         click.echo(f"fabnet: {joined.config} was there and is as it was", err=True)
     if answer.standing is Standing.PENDING:
-        told = (
-            "the coordination team telephones you, and you read the fingerprint to them. Until they"
+        say(
+            "fabnet: the coordination team telephones you, and you read the fingerprint to them. They"
+            " let this node in then; you need not wait for it to go on here"
         )
-        click.echo(f"fabnet: {told} let this node in, the broker refuses it", err=True)
     elif answer.standing is Standing.REVOKED:
         click.echo("fabnet: this node was shut out; ask the coordination team", err=True)
-    told = f"fabnet node status --told --config {joined.config}"
-    click.echo(f"fabnet: what the network learns of this lab: {told}", err=True)
-    told = f"next, this lab's printers: fabnet node setup {joined.config}"
-    click.echo(f"fabnet: {told}", err=True)
+    say("what the network learns of this lab:")
+    say(f"  fabnet node status --told{named(joined.config, '--config')}")
+    say("next, this lab's printers:")
+    say(f"  fabnet node setup{named(joined.config)}")
 
 
 @node.command("confirm")
@@ -235,7 +248,7 @@ def node_revoke(name: str, reason: str, config: Path) -> None:
 
 
 @node.command("rotate")
-@click.argument("name", default="node.toml")
+@click.argument("name", default=lambda: str(node_file()))
 @click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
 def node_rotate(name: str, config: Path) -> None:
     """Give a node a new MQTT password, without a moment in which none works.
@@ -264,7 +277,7 @@ def node_rotate(name: str, config: Path) -> None:
 
 @node.command("export-okw")
 @click.argument("out", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--config", type=FILE, default="node.toml")
+@NODE_FILE
 def node_export_okw(out: str, config: Path) -> None:
     """Write this lab as an Open Know-Where facility, for maps and lists of workshops.
 

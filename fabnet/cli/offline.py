@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fabnet.cli.common import FILE
+from fabnet.cli.common import FILE, NODE_FILE
 from fabnet.config import load_node
 from jobs.errors import NotFoundError
 from jobs.lifecycle import AttemptState
@@ -37,14 +37,11 @@ _AT_WORK = (PrinterState.PRINTING, PrinterState.PAUSED)
 if TYPE_CHECKING:
     from fabnet.node.own_slices import OwnSlices
 
-_CONFIG = click.option(
-    "--config", type=FILE, default="node.toml", help="The node's configuration file."
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole state as JSON.")
 
 
 @click.command("status")
-@_CONFIG
+@NODE_FILE
 @click.option("--told", is_flag=True, help="Say what the network learns of this lab instead.")
 @_JSON
 def status(config: Path, told: bool, as_json: bool) -> None:
@@ -69,7 +66,7 @@ def status(config: Path, told: bool, as_json: bool) -> None:
 @click.option("--scrap", type=click.IntRange(min=0), default=0, help="Bad pieces.")
 @click.option("--reason", default="", help="What happened to those that are not good.")
 @click.option("--by", default="", help="Who counts; your login on this machine by default.")
-@_CONFIG
+@NODE_FILE
 @_JSON
 def harvest(
     plate: str, good: int, scrap: int, reason: str, by: str, config: Path, as_json: bool
@@ -90,7 +87,7 @@ def harvest(
 
 @click.command("ready")
 @click.argument("printer")
-@_CONFIG
+@NODE_FILE
 @_JSON
 def ready(printer: str, config: Path, as_json: bool) -> None:
     """Say that a bed is clear: this printer may heat and move.
@@ -103,7 +100,7 @@ def ready(printer: str, config: Path, as_json: bool) -> None:
 
 @click.command("start")
 @click.argument("plate")
-@_CONFIG
+@NODE_FILE
 @_JSON
 def start(plate: str, config: Path, as_json: bool) -> None:
     """Print a plate that was granted before the node was started again.
@@ -119,7 +116,7 @@ def start(plate: str, config: Path, as_json: bool) -> None:
 @click.command("give-back")
 @click.argument("plate")
 @click.option("--reason", required=True, help="Why; the network plans by it.")
-@_CONFIG
+@NODE_FILE
 @_JSON
 def give_back(plate: str, reason: str, config: Path, as_json: bool) -> None:
     """Let others make a plate that no printer here was told of.
@@ -135,7 +132,7 @@ def give_back(plate: str, reason: str, config: Path, as_json: bool) -> None:
 @click.option("--now", is_flag=True,
               help="Emergency stop (M112): motors and heaters off at once, whatever it does. The"
               " printer must be reset by hand afterwards.")  # fmt: skip
-@_CONFIG
+@NODE_FILE
 @_JSON
 def stop(printer: str, now: bool, config: Path, as_json: bool) -> None:
     """Stop what a printer prints: heaters off, and what lies on the bed is counted as always.
@@ -153,7 +150,7 @@ def stop(printer: str, now: bool, config: Path, as_json: bool) -> None:
 @click.command("plate")
 @click.argument("plate")
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@_CONFIG
+@NODE_FILE
 def plate_file(plate: str, out: Path, config: Path) -> None:
     """Write a plate that this node has taken as 3MF, to slice it yourself.
 
@@ -169,7 +166,7 @@ def plate_file(plate: str, out: Path, config: Path) -> None:
 @click.argument("plate")
 @click.argument("gcode", type=FILE)
 @click.option("--sure", is_flag=True, help="It is the whole plate, whatever it weighs.")
-@_CONFIG
+@NODE_FILE
 @_JSON
 def bring(plate: str, gcode: Path, sure: bool, config: Path, as_json: bool) -> None:
     """Print a plate from G-code that you have sliced yourself.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from fabnet.cli.common import say
 from firmware_profiles.loader import all_machines
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
@@ -16,6 +17,7 @@ from jobs.hours import parse
 if TYPE_CHECKING:
     from fabnet.node.setup import Safety
 
+_T = TypeVar("_T")
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)\s*(k?g)?")
 
 
@@ -62,17 +64,26 @@ def ask_machine(proposed: str) -> str:
     for number, machine in enumerate(machines, start=1):
         click.echo(f"  {number:3}  {machine.title}  ({machine.name})", err=True)
     if not proposed:
-        words = "Yours is not there? Take the generic printer with its bed, or with the next smaller one"
-        click.echo(words, err=True)
+        say(
+            "Yours is not there? Take the generic printer with its bed, or with the next smaller one"
+        )
 
     def understood(told: str) -> str:
         meant = machine_meant(told, machines)
         if meant is None:
-            raise click.BadParameter(f"{told!r} is none of them, or several: give its number")
+            why = f"{told!r} is none of them, or several" if told else "nothing tells which it is"
+            raise click.BadParameter(f"{why}: give its number")
         return meant.name
 
-    found: str = click.prompt(
-        "Which machine is it (number or name)", proposed or None, value_proc=understood, err=True
+    found: str = _asked("Which machine is it (number or name)", proposed, understood)
+    say(f"    {next(machine.title for machine in machines if machine.name == found)}")
+    return found
+
+
+def _asked(words: str, proposed: str, understood: Callable[[str], _T]) -> _T:
+    """Ask until it is understood; enter alone is what is proposed, or else an answer like others."""
+    found: _T = click.prompt(
+        words, proposed, show_default=bool(proposed), value_proc=understood, err=True
     )
     return found
 
@@ -80,8 +91,10 @@ def ask_machine(proposed: str) -> str:
 def ask_grams(proposed: float) -> float:
     """Ask how much is left on a spool; 0 proposes nothing."""
     if not proposed:
-        words = "A new spool has mostly 1000 g. Else weigh it, and take some 200 g off for the empty reel"
-        click.echo(words, err=True)
+        say(
+            "A new spool has mostly 1000 g. Else weigh it, and take some 200 g off for the empty reel;"
+            " or guess, rather too little: you can weigh it later"
+        )
 
     def understood(told: str) -> float:
         grams = grams_meant(told)
@@ -89,22 +102,24 @@ def ask_grams(proposed: float) -> float:
             raise click.BadParameter(f"{told!r} is no weight: write grams, as 750")
         return grams
 
-    shown = f"{proposed:g}" if proposed else None
-    found: float = click.prompt(
-        "Grams of filament left on that spool", shown, value_proc=understood, err=True
-    )
-    return found
+    shown = f"{proposed:g}" if proposed else ""
+    return _asked("Grams of filament left on that spool", shown, understood)
 
 
 def ask_material(known: Sequence[str], proposed: str) -> str:
     """Ask what is on a spool; return one of `known`, or "none"; "" proposes nothing."""
-    kind = click.Choice(["none", *known], case_sensitive=False)
-    found: str = click.prompt("What is on its spool", proposed or None, type=kind, err=True)
+    choices = {each.lower(): each for each in ("none", *known)}
+
+    def understood(told: str) -> str:
+        if told.strip().lower() not in choices:
+            why = f"{told!r} is nothing that this machine prints: " if told else ""
+            raise click.BadParameter(f"{why}write one of {', '.join(choices.values())}")
+        return choices[told.strip().lower()]
+
+    words = f"What is on its spool ({', '.join(choices.values())})"
+    found: str = _asked(words, proposed, understood)
     if found == "none":
-        words = (
-            "It gets no work until you have put a spool on, and said so on your lab's page or here"
-        )
-        click.echo(words, err=True)
+        say("It gets no work until you have put a spool on, and said so on your lab's page or here")
     return found
 
 
@@ -120,7 +135,7 @@ def ask_safety(preset: MachinePreset, given: Mapping[str, bool | None], *, yes: 
 
     known = dict(given)
     if not yes and None in known.values():
-        click.echo(safety_words(preset), err=True)
+        say(safety_words(preset))
     for name, words in QUESTIONS.items():
         if known[name] is None:
             # One no settles it; what was not asked is not confirmed.
@@ -139,9 +154,8 @@ def ask_hours(proposed: str) -> str:
             raise click.BadParameter(error.why) from error
         return told
 
-    words = "When is somebody there (as Mon-Fri 18:00-23:00, Sat 09:00-19:00)"
-    found: str = click.prompt(words, proposed, value_proc=understood, err=True)
-    return found
+    say("A plate is only started where it can be printed to its end while somebody is there")
+    return _asked("When is that, as Mon-Fri 18:00-23:00, Sat 09:00-19:00", proposed, understood)
 
 
 def address_meant(told: str) -> str:

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from fabnet import clock
-from fabnet.cli.common import ERRORS, FILE, answers_here
+from fabnet.cli.common import ERRORS, FILE, NODE_FILE_NAMED, answers_here, named, say
 from fabnet.cli.questions import (
     address_meant,
     ask_grams,
@@ -76,7 +76,7 @@ def _yes_no(name: str, words: str) -> Callable[[Callable[..., None]], Callable[.
 
 
 @click.command("setup")
-@click.argument("config", type=FILE, default="node.toml")
+@NODE_FILE_NAMED
 @click.option("--find", is_flag=True, help="Only look for printers; write nothing.")
 @click.option("--port", help="Set up the printer on this serial port.")
 @click.option("--octoprint", metavar="URL", help="Set up the printer of this OctoPrint.")
@@ -123,7 +123,7 @@ def setup(
         protection_tested=protection_tested, smoke_alarm=smoke_alarm,
         surroundings_clear=surroundings_clear,
     )  # fmt: skip
-    work = _Work(_load(config))
+    work = _Work(load_node(config))
     if find:
         _show_found(*_search(work.config, look_at, network=not no_network), as_json=as_json)
         return
@@ -133,33 +133,24 @@ def setup(
         _all(work, answers, look_at, network=not no_network)
     _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
     offer(config, () if yes else work.printers)
-    _say(_next(config, work))
-
-
-def _load(config: Path) -> NodeConfig:
-    if config.exists():
-        return load_node(config)
-    why = "there is no such file here: go into the folder that `fabnet node join` has made"
-    raise ConfigError(str(config), "", f"{why}, or name the file: fabnet node setup FILE")
-
-
-def _say(words: str) -> None:
-    click.echo(words, err=True)
+    say(_next(config, work))
 
 
 def _next(config: Path, work: _Work) -> str:
     """Return what to do now."""
+    at = named(config)
     if not work.taken:
         return (
             f"next: no printer is in {config} yet. Plug one in, switch it on, and run this again;"
-            f" or name its port: fabnet node setup {config} --port /dev/ttyUSB0"
+            f" or name its port:\n  fabnet node setup{at} --port /dev/ttyUSB0"
         )
     if answers_here(work.config):
         return "next: between two prints, start this lab's node again: it reads its file then"
     return (
-        f"next: fabnet node install {config} (for good), or: fabnet node run {config}\n"
-        "and, once you are let in, your account for counting, pausing and hours, on your phone too:"
-        f" fabnet node account LOGIN --config {config}"
+        f"next, let it run, from every start of this machine on:\n  fabnet node install{at}\n"
+        f"or only until you press Ctrl-C:\n  fabnet node run{at}\n"
+        "And, once you are let in, your account for counting, pausing and hours, on your phone too:\n"
+        f"  fabnet node account{named(config, '--config')}"
     )
 
 
@@ -175,20 +166,20 @@ def _search(
     found = []
     for port in serial_ports(extra):
         if port.device in known:
-            _say(f"{port.path}: is in the file already; not asked")
+            say(f"{port.path}: is in the file already; not asked")
             continue
-        _say(f"{port.path}{f' ({port.words})' if port.words else ''}: asking, up to half a minute")
+        say(f"{port.path}{f' ({port.words})' if port.words else ''}: asking, up to half a minute")
         found.append(look_at(port))
-        _say(f"    {_words(found[-1])}")
+        say(f"    {_words(found[-1])}")
     urls = {each.octoprint.rstrip("/") for each in config.printers if each.octoprint}
     if network:
-        _say(f"Looking for OctoPrints in the network, {_MDNS_S:.0f} s")
+        say(f"Looking for OctoPrints in the network, {_MDNS_S:.0f} s")
     seen = octoprints(_MDNS_S) if network else ()
     fresh = tuple(each for each in seen if each.url not in urls)
     for each in fresh:
-        _say(f"{each.name}: {each.url}")
+        say(f"{each.name}: {each.url}")
     if not found and not fresh:
-        _say("No new printer was found. Is it plugged in and switched on? You may name its port")
+        say("No new printer was found. Is it plugged in and switched on? You may name its port")
     return found, fresh
 
 
@@ -230,7 +221,7 @@ def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: boo
 
 def _more(work: _Work, answers: _Answers) -> None:
     """Ask for printers that cannot be found by looking."""
-    words = "One that was not found: its port, as /dev/ttyUSB0, or its OctoPrint's address (enter: none)"
+    words = "Another one? Its port (/dev/ttyUSB0) or its OctoPrint's address (enter: no)"
     while told := click.prompt(words, "", show_default=False, err=True).strip():
         port = told if told.startswith("/") else ""
         _try(work, answers, port, "" if port else address_meant(told))
@@ -247,7 +238,7 @@ def _try(work: _Work, answers: _Answers, port: str, url: str) -> None:
     try:
         _one(work, answers, port, url)
     except ERRORS as error:
-        _say(f"fabnet: {error}")
+        say(f"fabnet: {error}")
 
 
 def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
@@ -261,11 +252,11 @@ def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
         _add(work, answers, PrinterConfig(id="", preset="", port=port), "")
         return
     (named,) = [each for each in serial_ports([port]) if each.named]
-    _say(f"{port}: asking, up to half a minute")
+    say(f"{port}: asking, up to half a minute")
     found = look_at(named)
     if not found.answers:
         raise ConfigError(port, "", found.why.removeprefix(f"{port}: "))
-    _say(f"    {_words(found)}")
+    say(f"    {_words(found)}")
     way = PrinterConfig(id="", preset="", port=port, baudrate=found.baudrate)
     _add(work, answers, way, found.preset)
 
@@ -319,7 +310,7 @@ def _name(work: _Work, answers: _Answers, proposal: str) -> str:
             return found
         if told or answers.yes:
             raise click.UsageError(f"--id: {why}")
-        _say(why)
+        say(why)
 
 
 def _preset(answers: _Answers, proposed: str) -> str:
@@ -353,12 +344,13 @@ def _key(answers: _Answers, url: str) -> str:
             raise ConfigError(str(answers.key_file), "", str(error.strerror)) from error
 
     def told(page: str) -> None:
-        _say(
-            f"Open {page} in a browser, sign in, and allow fabnet there. Waiting, up to 10 minutes"
+        say(
+            f"Open {page} in a browser, sign in, and press Allow in the box that names fabnet (it may"
+            " take a minute to come). Waiting, up to 10 minutes"
         )
 
     key = ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
-    _say("    it gave its key")
+    say("    it gave its key")
     return key
 
 
@@ -384,13 +376,13 @@ def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
     written = write_setup(config, work.printers, work.keys, attended, clock.now())
     for printer in work.printers:
         alone = "also while nobody is there" if printer.unattended else "while somebody is there"
-        _say(f"{printer.id}: {load_machine(printer.preset).title}, prints {alone}")
+        say(f"{printer.id}: {load_machine(printer.preset).title}, prints {alone}")
     for words in work.left_out:
-        _say(f"left out: {words}")
+        say(f"left out: {words}")
     if written.kept is None:
-        _say(f"fabnet: {config} is as it was")
+        say(f"fabnet: {config} is as it was")
     else:
-        _say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
+        say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
     if as_json:
         told = {
             "config": str(config),

@@ -10,6 +10,7 @@ import os
 import pwd
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from designs.model import PRINTED
-from fabnet.cli.common import ERRORS, FILE, stop_on_signals, talk
+from fabnet.cli.common import ERRORS, NODE_FILE, named, say, stop_on_signals, talk
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
 from firmware_profiles.loader import load_machine
@@ -35,11 +36,17 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _STOPS_S = 1800.0
 _PATIENCE_S = 3.0
+_LOOK_AT_IT = """\
+It is done. Look at it before the network's parts are printed:
+- the first layer does not hold: clean the bed, bring the nozzle a little nearer (Live Z, Z offset)
+- a side is more than 0.3 mm off 20 mm: the belt of that axis slips or is loose
+- layers are shifted: a belt or a pulley's screw is loose
+- threads, holes: wet filament, or it is not the one that you said"""
 
 
 @click.command("test-print")
 @click.argument("printer", required=False)
-@click.option("--config", type=FILE, default="node.toml", help="The node's configuration file.")
+@NODE_FILE
 @click.option("--yes", is_flag=True,
               help="Its bed is clear, it may heat and move, and somebody stands beside it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
@@ -78,23 +85,20 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
     chosen = _chosen(config, path, printer)
     if chosen.manual:
         made = _made(config, chosen, chosen.material)
-        _say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
+        say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
         return None
     with talk(config, linked=False) as ask:
         bed = _awake(ask, chosen.id)
         made = _made(config, chosen, bed.material)
-        _say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
-        words = (
-            f"Is the bed of {bed.title} empty, may it heat and move now, and do you stay with it?"
-        )
-        if not yes and not click.confirm(words, default=False, err=True):
+        say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
+        say(f"{bed.title} heats and moves now: is its bed empty, and do you stay beside it?")
+        if not yes and not _sure("Both"):
             raise TrialError(bed.title, "you did not say that its bed is empty; nothing was heated")
         told = _look_on(ask, Try(printer=chosen.id, slice=made.key))
         if told.result is not PrintResult.DONE:
             raise TrialError(bed.title, told.reason or str(told.result))
-        _say("It is done. Look at it: the first layer holds, both outer widths are 20 mm, give or")
-        _say("take 0.3; else mend the printer first. docs/printers.md says what to look for")
-        _end(ask, chosen.id, bed.title, asks=not yes)
+        say(_LOOK_AT_IT)
+        _end(ask, path, chosen.id, bed.title, asks=not yes)
         return told
 
 
@@ -108,16 +112,20 @@ def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
             continue
         words = f"Print a small test part on {printer.id} now (half a gram, a few minutes)?"
         if not click.confirm(words, default=False, err=True):
-            _say(f"later: fabnet node test-print {printer.id} --config {path}")
+            at = named(path, "--config")
+            say(f"later:\n  fabnet node test-print {printer.id}{at}")
             continue
         try:
             run(load_node(path), path, printer.id, yes=False)
         except ERRORS as error:
-            _say(f"fabnet: {error}")
+            say(f"fabnet: {error}")
 
 
-def _say(words: str) -> None:
-    click.echo(words, err=True)
+def _sure(words: str) -> bool:
+    """Ask what heats a printer: nothing typed or pasted ahead of the question answers it."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    return click.confirm(words, default=False, err=True)
 
 
 def _minutes(seconds: float) -> str:
@@ -178,7 +186,7 @@ def _slicer(config: NodeConfig) -> Slicer:
     except SlicingError as error:
         if config.slicer == "local":
             raise
-        _say(f"{error}; a ready-made test part is taken")
+        say(f"{error}; a ready-made test part is taken")
         return ReadySlices()
 
 
@@ -209,7 +217,7 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
     signal.signal(signal.SIGHUP, lambda *_: stop.set())  # the terminal was closed
     told = _trial(ask(wish), wish.printer)
     try:
-        _say("It heats. Ctrl-C stops it and switches the heaters off")
+        say("It heats. Ctrl-C stops it and switches the heaters off")
         with click.progressbar(
             length=100, label=wish.printer, file=sys.stderr, show_eta=False
         ) as bar:
@@ -241,7 +249,7 @@ def _halted(ask: Ask, printer: str) -> TrialView:
             return told
         if turn == round(_PATIENCE_S / _LOOK_S):
             with suppress(OSError):
-                _say(
+                say(
                     "It is told to stop, and may listen only once it is hot. At once: switch it off"
                 )
         waited.wait(_LOOK_S)
@@ -261,11 +269,10 @@ def _trial(view: NodeView, printer: str) -> TrialView:
     return found
 
 
-def _end(ask: Ask, printer: str, title: str, *, asks: bool) -> None:
-    words = f"Have you taken it off, and may {title} print for the network now?"
-    if asks and click.confirm(words, default=False, err=True):
+def _end(ask: Ask, path: Path, printer: str, title: str, *, asks: bool) -> None:
+    if asks and _sure(f"Have you taken it off, and may {title} print for the network now?"):
         ask(Clear(printer=printer))
-        _say(f"{printer} is clear: the next plate may heat it")
+        say(f"{printer} is clear: the next plate may heat it")
     else:
-        _say(f"{printer} takes no work until you say that its bed is clear, while the node runs:")
-        _say(f"fabnet node ready {printer}")
+        say(f"{printer} takes no work until you say that its bed is clear, while the node runs:")
+        say(f"  fabnet node ready {printer}{named(path, '--config')}")

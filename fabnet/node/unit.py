@@ -20,6 +20,8 @@ from fabnet.config import NodeConfig
 from fabnet.errors import UnitError
 
 _WAIT_S = 60
+#: What systemd ends with for a program: it may not be started; its view of the disk cannot be made.
+_NO_PROGRAM, _NO_ROOM = 203, 226
 #: Whose members may open serial ports, where there is such a group.
 _PORTS = "dialout"
 
@@ -169,6 +171,36 @@ def reachable(unit: Unit) -> bool:
 def is_active(unit: Unit) -> bool:
     """Whether the service runs."""
     return _call(unit.systemctl("is-active", "--quiet", unit.name)).returncode == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How the start of a service goes, as systemd tells it."""
+
+    restarts: int  # it ended so often by itself
+    status: int  # with which it ended last
+
+
+def start_of(unit: Unit) -> Start | None:
+    """Return how its start goes; None where systemd does not say."""
+    done = _call(unit.systemctl("show", "--property=NRestarts,ExecMainStatus", unit.name))
+    told = dict(line.partition("=")[::2] for line in done.stdout.split())
+    try:
+        return Start(restarts=int(told["NRestarts"]), status=int(told["ExecMainStatus"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def why_not(start: Start) -> str:
+    """Return why a service that was started does not run, in words. Pure."""
+    if start.status == _NO_PROGRAM:
+        return (
+            "systemd cannot start its program: the folder's owner may not read it, or the Python behind"
+            " it. Install fabnet where everybody may read, as in /opt, with the system's own Python"
+        )
+    if start.status == _NO_ROOM:
+        return "systemd cannot give it its folders: is node.toml on a disk of this machine?"
+    return "it ends again at once"
 
 
 def write(unit: Unit, text: str) -> bool:

@@ -104,6 +104,18 @@ def test_without_systemd_it_says_what_to_run_instead(machine, tmp_path):
     assert unit(tmp_path).exists()
 
 
+@pytest.mark.parametrize(
+    ("status", "words"), [(203, "may not read it"), (226, "its folders"), (1, "ends again at once")]
+)
+def test_a_node_that_does_not_come_up_is_no_success(machine, status, words):
+    said = f"NRestarts=1; echo ExecMainStatus={status}"
+    answer = machine("install", systemctl=f'case "$*" in *" show "*) echo {said};; esac')
+    assert answer.returncode == 1
+    assert words in answer.stderr
+    assert f"  journalctl --user -u {UNIT} -n 20" in answer.stderr
+    assert "it runs now" not in answer.stderr
+
+
 def test_what_systemd_refuses_is_said_in_its_words(machine, tmp_path):
     answer = machine("install", systemctl='case "$*" in *enable*) echo masked >&2; exit 1;; esac')
     assert answer.returncode == 1

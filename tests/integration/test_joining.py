@@ -397,6 +397,12 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
     mine = person(coordinator.ledger, "nour")
     assert (mine.role, mine.node) == (Role.MAKER, config.id)
     assert "quatre mots" not in mine.password_hash
+    asked = subprocess.run(
+        [sys.executable, "-m", "fabnet", "node", "account"], cwd=joined.config.parent,
+        input="nour\nquatre mots simples\nquatre mots simples\n", capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert "sign in as nour" in asked.stdout, asked.stderr
     # Forgotten: the key says again that it is she. Another lab gets no login that is taken.
     open_account(config, "nour", "quatre autres mots", now())
     assert person(coordinator.ledger, "nour").password_hash != mine.password_hash

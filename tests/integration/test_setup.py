@@ -73,7 +73,7 @@ def test_a_maker_answers_in_words(folder, printer):
     assert config.attended == "Mon-Fri 18:00-22:00"
     assert "sold without thermal protection" in answer.stderr
     assert "OctoPrint at http://127.0.0.1:1: it does not answer" in answer.stderr
-    assert f"later: fabnet node test-print ender-3 --config {folder / 'node.toml'}" in answer.stderr
+    assert f"  fabnet node test-print ender-3 --config {folder / 'node.toml'}\n" in answer.stderr
     text = (folder / "node.toml").read_text()
     assert text.startswith("# Ask Awa before changing anything.\n")
     (kept,) = folder.glob("*.old")
@@ -105,10 +105,12 @@ def test_one_no_leaves_unattended_work_off(folder, no):
 
 
 def test_answers_that_do_not_fit_are_asked_again(folder):
-    said = ["no-machine", "prusa", "Mini", "Not A Name", "mini", "ABS", "petg", "-3", "full", "500 g",
-            "n", "noon", "18:00-20:00"]  # fmt: skip
+    said = ["", "no-machine", "prusa", "Mini", "Not A Name", "mini", "", "ABS", "petg", "", "-3", "full",
+            "500 g", "n", "noon", "18:00-20:00"]  # fmt: skip
     answer = setup(folder, "--manual", said="\n".join(said) + "\n")
     assert answer.returncode == 0, answer.stderr
+    for words in ("nothing tells which", "write one of none, PETG, PLA", "write grams, as 750"):
+        assert words in answer.stderr
     config = load_node(folder / "node.toml")
     assert (config.printers[0].id, config.printers[0].material) == ("mini", "PETG")
     assert (config.printers[0].grams, config.attended) == (500.0, "18:00-20:00")

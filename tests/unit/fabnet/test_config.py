@@ -147,7 +147,7 @@ def test_a_bad_file_is_one_clear_error(tmp_path, load, text, words):
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no such file here"):
         load_node(tmp_path / "none.toml")
 
 

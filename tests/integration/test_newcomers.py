@@ -144,6 +144,14 @@ def test_hands_that_say_too_little_make_nothing(site, field, typed):
     assert members.members(site.world.ledger.reading) == ()
 
 
+def test_a_password_that_no_page_keeps_is_asked_for_again(site):
+    answer = with_hands(site, rate="many")
+    assert 'id="password-error"' in answer.text
+    assert "Seul le mot de passe est à retaper." in answer.text
+    assert SAID["password"] not in answer.text
+    assert "Seul le mot de passe" not in with_hands(site, rate="many", password="").text
+
+
 def test_nobody_is_let_in_before_her_node_has_a_key(site):
     joined(site)
     with pytest.raises(RefusedError, match="being set up"):

@@ -95,6 +95,8 @@ def join(token: str) -> str | AnyResponse | tuple[str, int]:
         form.wrong(error.field, _("Somebody has this login already: please choose another one."))
     except RefusedError:
         return _closed()
+    if form["password"] and "password" not in form.errors:
+        form.wrong("password", _("Type it once more, please: a page does not keep a password."))
     return _page(token, form, _HANDS if form["way"] == _HANDS else _BY_HAND), 422
 
 

@@ -15,13 +15,16 @@ MM_PT = 72 / 25.4
 HUB = "La Halle, 3 quai de la Fosse, 44000 Nantes, porte de gauche"
 
 
+def at_hub(site, address):
+    context = site.app.extensions["fabnet"]
+    settings = replace(context.settings, hub_address=address)
+    site.app.extensions["fabnet"] = replace(context, settings=settings)
+
+
 @pytest.fixture
 def lot(site):
     site.busy_order()
-    site.app.extensions["fabnet"] = replace(
-        site.app.extensions["fabnet"],
-        settings=replace(site.app.extensions["fabnet"].settings, hub_address=HUB),
-    )
+    at_hub(site, HUB)
     world = site.world
     return harvests.harvest(world.ledger, site.printed(), 2, 0, "", "camille", world.now)
 
@@ -39,16 +42,19 @@ def test_a_label_is_found_from_the_count_and_fits_a_telephone(open_page, lot, sc
 
 
 @pytest.mark.parametrize(
-    ("paper", "rule", "width_mm", "height_mm"),
+    ("paper", "rule", "hub", "width_mm", "height_mm"),
     [
-        ("62", "", 62, 120),
-        ("62", "fr-anti-projection-2020-05", 62, 160),
-        ("a4", "fr-anti-projection-2020-05", 210, 297),
+        ("62", "", HUB, 62, 120),
+        ("62", "", f"{HUB}, au fond de la cour. " * 4, 62, 160),
+        ("62", "fr-anti-projection-2020-05", HUB, 62, 160),
+        ("62", "fr-anti-projection-2020-05", f"{HUB}, au fond de la cour. " * 4, 62, 240),
+        ("a4", "fr-anti-projection-2020-05", HUB, 210, 297),
     ],
 )
 def test_it_is_one_page_of_its_paper_and_the_code_is_read_from_it(
-    open_page, site, lot, paper, rule, width_mm, height_mm
+    open_page, site, lot, paper, rule, hub, width_mm, height_mm
 ):
+    at_hub(site, hub)
     if rule:
         world = site.world
         reviews.choose_profile(world.ledger, world.revision, rule, "Camille", world.now)

@@ -92,7 +92,7 @@ def _both(words: Words) -> str:
 def draw(note: Note) -> bytes:
     """Return the delivery note as a PDF: one page, more where there are many lots."""
     title = " ".join((_("Delivery note"), note.number))
-    sheet = Sheet(title, f"{note.network} · {title}", _said(note), note.at)
+    sheet = Sheet(title, note.network, _said(note), note.at)
     _head(sheet, note)
     _parcel(sheet, note)
     _end(sheet, note)
@@ -131,14 +131,18 @@ def _head(sheet: Sheet, note: Note) -> None:
     sheet.line()
     sheet.gap(1.5)
     third = WIDTH_MM / len(facts)
-    top = sheet.y_mm
-    ends = []
-    for number, (label, value) in enumerate(facts):
-        sheet.y_mm = top
-        sheet.text(label, 7.5, x_mm=number * third, width_mm=third - 3)
-        sheet.text(value, 9.5, bold=True, x_mm=number * third, width_mm=third - 3)
-        ends.append(sheet.y_mm)
-    sheet.y_mm = max(ends) + 1.5
+    for size_pt, bold, texts in (
+        (7.5, False, [label for label, _value in facts]),
+        (9.5, True, [value for _label, value in facts]),
+    ):
+        top = sheet.y_mm
+        ends = []
+        for number, text in enumerate(texts):
+            sheet.y_mm = top
+            sheet.text(text, size_pt, bold=bold, x_mm=number * third, width_mm=third - 3)
+            ends.append(sheet.y_mm)
+        sheet.y_mm = max(ends)
+    sheet.gap(1.5)
 
 
 def _pair(sheet: Sheet, left: tuple[str, list[str]], right: tuple[str, list[str]]) -> None:
@@ -166,7 +170,7 @@ def _parcel(sheet: Sheet, note: Note) -> None:
     widths = [32.0, 70.0, 24.0, 34.0, 20.0]
     if rests:
         heads.insert(3, _("Rested until"))
-        widths = [27.0, 57.0, 20.5, 29.0, 30.5, 16.0]
+        widths = [28.5, 57.0, 19.5, 28.5, 31.0, 15.5]
     rows = [
         [line.lot, _article(line), line.made, *([line.hold] * rests), line.inspected, str(line.pieces)]
         for line in note.lines

@@ -40,6 +40,8 @@ _SHAPED = 0x590
 #: A letter that no font here has: something is missing, and it shows.
 _NO_LETTER = "□"
 _POINT_MM = 0.3528
+#: Of the foot, before the number of the page.
+_FOOT_MM = WIDTH_MM * 0.9
 _LEADING = 1.25
 
 
@@ -48,13 +50,13 @@ class Sheet:
 
     Args:
         title: of the document.
-        foot: stands at the foot of each page, before the page's number.
+        name: whose document it is; stands with the title at the foot of each page, before its number.
         said: all that will be written; tells which fonts are needed.
         at: when it is made, aware.
     """
 
-    def __init__(self, title: str, foot: str, said: str, at: datetime) -> None:
-        self._pdf = _Pages(foot)
+    def __init__(self, title: str, name: str, said: str, at: datetime) -> None:
+        self._pdf = _Pages()
         self._core = not (_PLAIN.is_file() and _BOLD.is_file())
         self._unknown: dict[int, str] = {}
         if not self._core:
@@ -68,6 +70,7 @@ class Sheet:
             # It takes time, and the scripts before Hebrew are set letter by letter.
             self._pdf.set_text_shaping(any(ord(letter) >= _SHAPED for letter in said))
         self._pdf.face = "helvetica" if self._core else "body"
+        self._pdf.foot = (self._written(name), self._written(title))
         self._pdf.set_title(self._written(title))
         self._pdf.set_creation_date(at)
         self._pdf.add_page()
@@ -196,9 +199,9 @@ class _Pages(FPDF):
 
     face = "helvetica"
 
-    def __init__(self, foot: str) -> None:
+    def __init__(self) -> None:
         super().__init__(orientation="portrait", unit="mm", format="A4")
-        self._foot = foot
+        self.foot = ("", "")
         self.core_fonts_encoding = "cp1252"
         self.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
         self.set_auto_page_break(True, MARGIN_MM + 4)  # noqa: FBT003 - fpdf2's own order
@@ -208,11 +211,12 @@ class _Pages(FPDF):
         """Write the foot; fpdf2 calls it."""
         self.set_y(-MARGIN_MM + 2)
         self.set_font(self.face, "", 7.5)
-        foot = self._foot
-        if self.face == "helvetica":
-            foot = foot.encode("cp1252", "replace").decode("cp1252")
-        self.cell(WIDTH_MM * 0.8, 4, foot)
-        self.cell(WIDTH_MM * 0.2, 4, f"{self.page_no()}/{{n}}", align="R")
+        # Of a long name its beginning; the rest of the foot is what the page is known by.
+        name, rest = self.foot
+        while name and self.get_string_width(f"{name} · {rest}") > _FOOT_MM - 2:
+            name = name[:-2].rstrip() + "…" if len(name) > 2 else ""  # noqa: PLR2004 - a letter and dots
+        self.cell(_FOOT_MM, 4, f"{name} · {rest}")
+        self.cell(WIDTH_MM - _FOOT_MM, 4, f"{self.page_no()}/{{n}}", align="R")
 
 
 def _fonts_for(said: str) -> tuple[list[Path], set[int]]:

@@ -18,9 +18,11 @@ from jobs.model import Role
 from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import can, me, signed_in
 from web.context import here
+from web.documents.label import cut_of, said_by
 from web.forms import LOSSES, Form, fault_from, inspection_from
 from web.hub_forms import loss_from
 from web.language import gettext as _
+from web.language import language
 from web.runs import DRIVER, run_for
 from web.titles import own_title
 
@@ -54,13 +56,18 @@ def label(code: str) -> str:
     asked = request.args.get("paper", "")
     paper = asked if asked in _PAPERS else _PAPERS[0]
     rule = _rule(found.revision_id)
+    title = own_title(revision.title) if revision else ""
+    cut = "" if paper != "62" else cut_of(
+        network=context.settings.network_name, title=f"{title} · {part}",
+        hub=context.settings.hub_address, said=() if rule is None else said_by(rule, language()),
+    )  # fmt: skip
     return render_template(
         "label.html",
         lot=found,
         revision=revision,
         part=part,
         paper=paper,
-        style=f"label-{paper}-long.css" if paper == "62" and rule else f"label-{paper}.css",
+        style=f"label-{paper}{cut}.css",
         url=context.settings.public_url + url_for(".show", code=found.code),
         hub_address=context.settings.hub_address,
         rule=rule,

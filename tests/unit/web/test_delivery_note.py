@@ -1,5 +1,6 @@
 """The delivery note as a reader of PDF sees it: text, pages, QR code, letters of any script."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -92,6 +93,20 @@ def test_long_names_wrap_and_other_scripts_are_there():
     (text,) = pages(draw(note(place=place, requester="Łukasz Żółć, Ελένη, Щербакова")))
     assert "porte 412" in text
     assert "Łukasz Żółć, Ελένη, Щербакова" in text
+
+
+def test_a_long_name_of_a_network_ends_before_the_number_of_the_page():
+    name = "Association des makers solidaires et des tiers-lieux de Loire-Atlantique et de Vendée réunis"
+    (text,) = pages(draw(note(network=name)))
+    assert re.search(r"… · Bon de livraison / Delivery note k3v9xq2m 1/1", text)
+    endless = pages(draw(note(network="W" * 300)))
+    assert endless[-1].endswith(f"Delivery note k3v9xq2m {len(endless)}/{len(endless)}")
+
+
+def test_a_lot_stands_on_one_line_beside_all_other_columns():
+    rests = line(1, lot="ZE0B524BWE-11C", hold="26/11/2026 14:00")
+    (text,) = pages(draw(note(lines=(rests,))))
+    assert "ZE0B524BWE-11C" in text
 
 
 def test_a_letter_that_no_font_has_shows_as_a_box():

@@ -40,7 +40,7 @@ def received(good: int, refused: int, lost: int) -> str:
     """Return what a requester has counted in, in pieces."""
     one = ngettext("%(num)s received", "%(num)s received", good)
     two = ngettext("%(num)s refused", "%(num)s refused", refused)
-    return ", ".join((one, two, ngettext("%(num)s lost", "%(num)s lost", lost)))
+    return ", ".join((one, two, ngettext("%(num)s missing", "%(num)s missing", lost)))
 
 
 def age(since: datetime, now: datetime) -> str:

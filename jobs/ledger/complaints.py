@@ -19,6 +19,7 @@ class Complaint:
     order_id: str
     place: str
     lot_code: str  # "" where nobody could say which
+    lots: tuple[str, ...]  # that one, or all that were in the parcel
     pieces: int
     text: str
     photos: int
@@ -31,7 +32,8 @@ class Complaint:
 
 _COMPLAINTS = """
 select c.*, o.place,
- (select count(*) from complaint_photo p where p.complaint = c.id) as photos
+ (select count(*) from complaint_photo p where p.complaint = c.id) as photos,
+ (select group_concat(cl.lot_code, ' ') from complaint_lot cl where cl.complaint = c.id) as lots
 from complaint c join orders o on o.id = c.order_id
 """
 #: Of a query over complaints `c`: it is of pieces of this node.
@@ -106,6 +108,7 @@ def _complaint(row: sqlite3.Row) -> Complaint:
         order_id=row["order_id"],
         place=row["place"],
         lot_code=row["lot_code"],
+        lots=tuple(sorted((row["lots"] or "").split())),
         pieces=row["pieces"],
         text=row["text"],
         photos=row["photos"],

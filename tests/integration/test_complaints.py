@@ -97,6 +97,13 @@ def test_from_the_hospital_over_the_inspector_to_the_maker(site, batch):
     assert "has been read" in site.person().get(address(world, batch), headers=ENGLISH).text
 
 
+def test_where_nobody_knows_which_bag_all_in_the_parcel_lead_to_bags_like_them(site, batch):
+    complain(site.world, batch)
+    text = site.person("inspector").get("/complaints").text
+    lots = views.batch(site.world.ledger.reading, batch).lots
+    assert all(f'href="/l/{each.lot}/recall"' in text for each in lots)
+
+
 def test_what_is_not_for_the_makers_is_kept(site, batch):
     world = site.world
     complaint = complain(world, batch, text="the parcel came too late")

@@ -1,5 +1,6 @@
 """How parcels leave: fetched, with a carrier, with a volunteer; what comes back; what waits for a signature."""
 
+import re
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -89,6 +90,13 @@ def test_a_carriers_number_is_typed_once_and_shown_to_the_requester(site, batch)
     said = "La Poste brings it, under the number 6A 12345 67890."
     assert said in site.person().get(address(world, batch), headers=ENGLISH).text
     assert "6A 12345 67890" in person.get("/deliveries").text
+
+
+def test_one_parcel_is_the_first_stop_and_its_note_is_where_it_is_handed_over(site, batch):
+    person = site.person("inspector")
+    field = re.search(rf'<input[^>]*name="stop_{batch}"[^>]*>', person.get("/deliveries").text)
+    assert 'value="1"' in field[0]
+    assert f'href="/batches/{batch}/note.pdf"' in person.get("/waiting").text
 
 
 def test_somebody_fetches_it(site, batch):

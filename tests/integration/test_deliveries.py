@@ -169,6 +169,8 @@ def test_the_hospital_counts_it_in_on_the_parcels_own_page(site, batch):
     assert world.books(order_of(world, batch)).refused == 2
     page = nurse.get(path, headers=ENGLISH).text
     assert "Thank you for counting" in page
+    assert "1 received, 2 refused, 1 missing" in page
+    assert "What is missing or refused will be made again." in page
     assert "a sharp edge" in page
     assert "Merci" in page
 

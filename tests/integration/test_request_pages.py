@@ -20,6 +20,21 @@ def test_asking_leads_to_the_secret_link(site):
     assert (kept.request.kits, kept.request.language, kept.state) == (40, "fr", OrderState.ASKED)
 
 
+def test_a_steward_writes_down_what_is_asked_by_telephone(site):
+    person = site.person("steward")
+    assert 'href="/ask"' in person.get("/orders").text
+    assert "Nom du demandeur" in person.get("/ask").text
+    for number in range(3):  # the limit for strangers does not count them
+        answer = person.send("/ask", **request_fields(site.world) | {"place": f"EHPAD {number}"})
+        assert answer.status_code == 303
+    order = views.orders(site.world.ledger.reading)[-1]
+    assert answer.location == f"/orders/{order.id}"
+    page = person.get(answer.location).text
+    assert "https://fabnet.example/o/" in page, "the link for the caller"
+    assert f'<dd class="code">{order.id}</dd>' in page
+    assert "Votre nom" in site.person().get("/ask").text
+
+
 def test_a_form_sent_twice_is_one_order(site):
     person = site.person()
     form = person.form("/ask") | request_fields(site.world)

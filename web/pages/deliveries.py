@@ -33,7 +33,16 @@ _REQUESTER = "requester"
 @pages.get("/deliveries")
 def index() -> str:
     """What is to be handed over, and what is on its way."""
-    return _all(Form({"day": here().today().isoformat()}), "run")
+    db = here().ledger.reading
+    typed = {"day": here().today().isoformat()}
+    ready = [
+        each.batch.id
+        for each in parcels.under_way(db)
+        if each.batch.state is BatchState.PACKED and not hub.unsigned_in(db, each.batch.id)
+    ]
+    if len(ready) == 1:  # there is no order of stops to think of
+        typed[f"stop_{ready[0]}"] = "1"
+    return _all(Form(typed), "run")
 
 
 def _all(form: Form, form_of: str) -> str:

@@ -16,6 +16,7 @@ from jobs.ledger.links import key_of
 from jobs.ledger.parcels import parcel
 from jobs.ledger.recalls import told_to
 from jobs.model import BatchState, Order, OrderState
+from web.auth import can
 from web.context import here
 from web.feeds import WHOLE, Feed
 from web.forms import Form, need_from, new_request_key, receipt_from, request_from
@@ -68,9 +69,18 @@ def ask() -> str | AnyResponse | tuple[str, int]:
             form.refused(error)
         else:
             kept = orders.by_link(context.ledger, placed.link)
-            g.placed = kept.created_at == now  # the limit counts it; sent again, it does not
+            called = can(
+                "orders.confirm"
+            )  # a steward writes down what somebody says on the telephone
+            # The limit counts it; sent again, or by a steward, it does not.
+            g.placed = kept.created_at == now and not called
             if _same(kept, form):
-                return redirect(url_for(".follow", link=placed.link), 303)
+                page = (
+                    url_for("orders.show", order_id=kept.id)
+                    if called
+                    else url_for(".follow", link=placed.link)
+                )
+                return redirect(page, 303)
             # Sent before, gone back, and changed: what is in the ledger is not what is on the form.
             sent_before = placed.link
     if sent_before or "request_key" in form.errors:
@@ -154,6 +164,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         most_thanks=deliveries.MOST_THANKS,
         parcels={b.id: parcel(context.ledger.reading, b.id) for b in view.batches},
         parcel_keys={b.id: key_of(context.ledger.reading, "parcel", b.id) for b in view.batches},
+        hub_contact=context.settings.hub_contact,
         version=version,
     )
 

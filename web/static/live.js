@@ -257,7 +257,8 @@
 
   const main = document.getElementById("main");
   enhance(main);
-  const bad = main.querySelector("[aria-invalid]");
+  // A choice says at its frame that it is wrong, a field itself.
+  const bad = main.querySelector("fieldset.field.bad input:not([type=hidden]), [aria-invalid]");
   if (bad) bad.focus();
   if (main.dataset.live) follow(main);
 })();

@@ -140,7 +140,7 @@ def an_event(kind, **data):
         (an_event("packed", pieces=3, lots=1), "Packed (3 pieces)"),
         (
             an_event("received", received=2, refused=1, lost=0),
-            "Received by the requester (2 received, 1 refused, 0 lost)",
+            "Received by the requester (2 received, 1 refused, 0 missing)",
         ),
         (
             an_event("taken-back", node="n", printer="p", pieces=2, reason="offline"),
@@ -210,9 +210,9 @@ def test_one_and_none_are_no_plural_in_french():
         assert figures.counted(1, 0) == "1 bonne, 0 ratée"
         assert figures.counted(2, 3) == "2 bonnes, 3 ratées"
         assert figures.inspected(1, 2) == "1 acceptée, 2 rejetées"
-        assert figures.received(1, 0, 2) == "1 reçue, 0 refusée, 2 perdues"
+        assert figures.received(1, 0, 2) == "1 reçue, 0 refusée, 2 manquantes"
     with in_language("en"):
-        assert figures.received(1, 0, 2) == "1 received, 0 refused, 2 lost"
+        assert figures.received(1, 0, 2) == "1 received, 0 refused, 2 missing"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from fabnet.toml_file import load, read
 from fabnet.wire import is_node_id
 from jobs.addresses import is_address
 from jobs.assign import LOOK_AHEAD_S
+from jobs.carriers import KnownCarrier
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, parse
 from jobs.joining import is_loopback
@@ -71,12 +72,8 @@ class CoordinatorConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = ""  # how people and nodes reach the pages; "" means https://host:port
-    behind_proxy: bool = (
-        False  # a reverse proxy ends TLS for the pages, which are served in the clear
-    )
-    broker: str = (
-        "mosquitto"  # mosquitto | iotcore (demo, loopback) | mqtt(s)://... of an own broker
-    )
+    behind_proxy: bool = False  # a reverse proxy ends TLS; the pages are served in the clear
+    broker: str = "mosquitto"  # mosquitto | iotcore (demo) | mqtt(s)://... of an own broker
     broker_host: str = "127.0.0.1"
     broker_port: int = 1883
     public_broker: str = ""  # how nodes reach the broker, where it is not broker_host: mqtts://...
@@ -92,6 +89,7 @@ class CoordinatorConfig:
     ask_again_days: int = 14  # an older order is sent only once its requester says she needs it
     keep_contacts_days: int = DAYS[Kept.CONTACT]  # after an order is over, who asked is forgotten
     mail: MailConfig | None = None  # None: nobody is told anything
+    carriers: tuple[KnownCarrier, ...] = ()  # whose numbers become links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,8 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
     Raises:
         ConfigError: naming the file and the field.
     """
-    found = load(path, CoordinatorConfig, tables={"tls": TlsFiles, "mail": MailConfig})
+    tables, lists = {"tls": TlsFiles, "mail": MailConfig}, {"carriers": KnownCarrier}
+    found = load(path, CoordinatorConfig, tables=tables, lists=lists)
     for name in ("port", "broker_port", "websocket_port"):
         least = 0 if name == "websocket_port" else 1
         if not least <= getattr(found, name) <= 65535:  # noqa: PLR2004 - TCP ports

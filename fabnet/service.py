@@ -166,6 +166,7 @@ class Service:
             hub_place=self._config.hub_place,
             hub_address=self._config.hub_address,
             hub_contact=self._config.hub_contact,
+            carriers=self._config.carriers,
             timezone=self._config.timezone or clock.zone(),
             broker_url=self._reach.broker_url,
             authority=self._reach.authority,

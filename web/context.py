@@ -16,6 +16,7 @@ from flask import current_app
 
 from designs.library import Library
 from designs.model import BY_PEOPLE, Revision
+from jobs.carriers import KnownCarrier
 from jobs.ledger import reviews
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -42,6 +43,7 @@ class WebSettings:
     hub_place: tuple[float, float] | None = None  # latitude, longitude; None leaves distances out
     hub_address: str = ""  # where bags go, as labels show it
     hub_contact: str = ""  # whom a hospital calls, as delivery notes show it
+    carriers: tuple[KnownCarrier, ...] = ()  # whose numbers become links
     broker_url: str = ""  # for nodes that join
     authority: str = ""  # PEM of the network's own certificate authority, "" where it has none
     tells: bool = False  # there is a mail server, so that people are told things

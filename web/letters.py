@@ -183,6 +183,7 @@ def _way(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, list[str]
             way = [
                 _("%(carrier)s brings it, under the number %(tracking)s.",
                   carrier=facts["carrier"], tracking=facts["tracking"]),
+                *filter(None, [str(facts.get("link", ""))]),
             ]  # fmt: skip
         case CourierKind.DRIVER:
             way = [

@@ -51,6 +51,7 @@ class Carrier:
 
     name: str
     tracking: str
+    link: str = ""  # where the number can be followed; "" where nobody has set that
 
     def leave(self, db: sqlite3.Connection, batch_id: str) -> dict[str, str | int]:
         """See `Courier`."""
@@ -61,7 +62,8 @@ class Carrier:
         if not _TRACKING.fullmatch(tracking):
             raise InvalidFieldError("tracking", "write the number as it stands on the slip")
         _write(db, batch_id, CourierKind.CARRIER, carrier=name, tracking=tracking)
-        return {"courier": CourierKind.CARRIER, "carrier": name, "tracking": tracking}
+        told: dict[str, str | int] = {"carrier": name, "tracking": tracking, "link": self.link}
+        return {"courier": CourierKind.CARRIER, **told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 from fabnet import clock
 from fabnet.config import MailConfig
 from fabnet.telling_service import TellingService
+from jobs.carriers import KnownCarrier
 from jobs.coordinator import deliveries, needs, orders, reviews, runs
 from jobs.coordinator.couriers import Carrier, HandPickUp
 from jobs.coordinator.recalls import begin
@@ -90,6 +91,22 @@ def test_a_carriers_number_is_typed_once_and_shown_to_the_requester(site, batch)
     said = "La Poste brings it, under the number 6A 12345 67890."
     assert said in site.person().get(address(world, batch), headers=ENGLISH).text
     assert "6A 12345 67890" in person.get("/deliveries").text
+
+
+def test_the_number_of_a_known_carrier_is_a_link_for_hub_and_hospital(world, hashed):
+    world.add_lab()
+    known = KnownCarrier(name="La Poste", track="https://post.example/suivi?code={number}")
+    site = Site(world, hashed, carriers=(known,))
+    batch = packed(world, 2)
+    person = site.person("inspector")
+    assert '<option value="La Poste">' in person.get("/deliveries").text
+    typed = {"carrier": "la poste", "tracking": "6A 123"}
+    assert person.send(f"/batches/{batch}/carrier", at="/deliveries", **typed).status_code == 303
+    link = 'href="https://post.example/suivi?code=6A123" rel="noreferrer"'
+    assert link in person.get("/deliveries").text
+    assert link in site.person().get(address(world, batch)).text
+    order = orders.link_of(world.ledger, order_of(world, batch))
+    assert link in site.person().get(f"/o/{order}").text
 
 
 def test_one_parcel_is_the_first_stop_and_its_note_is_where_it_is_handed_over(site, batch):
@@ -321,9 +338,8 @@ def test_letters_say_how_it_comes_and_that_it_was_handed_over_in_her_language(si
     french = packed(world, 2, contact="lise@chu.example", language="fr")
     with world.ledger.transaction() as db:
         db.execute("delete from notice")
-    deliveries.dispatch(
-        world.ledger, english, "inspector", world.now, Carrier(name="La Poste", tracking="6A123456")
-    )
+    followed = Carrier(name="La Poste", tracking="6A123456", link="https://post.example/6A123456")
+    deliveries.dispatch(world.ledger, english, "inspector", world.now, followed)
     day = world.now.astimezone(PARIS).date() + timedelta(days=1)
     run = tour(world, french, day=day)
     say(world, run, 1, StopOutcome.DELIVERED)
@@ -340,6 +356,7 @@ def test_letters_say_how_it_comes_and_that_it_was_handed_over_in_her_language(si
         service.stop()
     sent = letters["ada@chu.example", "A parcel is on its way to you"]
     assert "La Poste brings it, under the number 6A123456." in sent
+    assert "https://post.example/6A123456" in sent
     link = orders.link_of(world.ledger, order_of(world, english))
     assert f"https://f.example/o/{link}" in sent
     sent = letters["lise@chu.example", "Un colis est en route vers vous"]

@@ -20,6 +20,7 @@ from fabnet.config import (
     load_node,
 )
 from fabnet.doctor import look
+from jobs.carriers import KnownCarrier
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
@@ -43,6 +44,7 @@ def table(heading):
         ("### Every key of coordinator.toml", CoordinatorConfig),
         ("### Every key of tls", TlsFiles),
         ("### Every key of mail", MailConfig),
+        ("### Every key of a carrier", KnownCarrier),
         ("### Every key of node.toml", NodeConfig),
         ("### Every key of a printer", PrinterConfig),
     ],

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobs.carriers import track_link
 from jobs.coordinator import complaints as complaining
 from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
@@ -17,6 +18,7 @@ from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
 from jobs.ledger import complaints, hub, links, parcels, runs, views
 from jobs.ledger.given import thanks_of
+from jobs.ledger.parcels import Parcel
 from jobs.model import BatchState, StopOutcome
 from web import photos
 from web.auth import me
@@ -59,9 +61,16 @@ def _all(form: Form, form_of: str) -> str:
         unsigned={each.batch.id: hub.unsigned_in(db, each.batch.id) for each in found},
         runs=[(run, run_url(run.id), run.is_over(context.now())) for run in runs.open_runs(db)],
         today=context.today(),
+        carriers=[each.name for each in context.settings.carriers],
+        links={each.batch.id: link_of(each) for each in found},
         form=form,
         form_of=form_of,
     )
+
+
+def link_of(parcel: Parcel) -> str:
+    """Return where a parcel can be followed at its carrier, "" where nobody has set that."""
+    return track_link(here().settings.carriers, parcel.carrier, parcel.tracking)
 
 
 def run_url(run_id: str) -> str:
@@ -107,7 +116,9 @@ def hand(batch_id: str) -> AnyResponse | tuple[str, int]:
 def carrier(batch_id: str) -> AnyResponse | tuple[str, int]:
     """A carrier has fetched a parcel."""
     form = Form(request.form)
-    return _go(batch_id, Carrier(name=form["carrier"], tracking=form["tracking"]), form)
+    name, number = form["carrier"], form["tracking"]
+    link = track_link(here().settings.carriers, name, number)
+    return _go(batch_id, Carrier(name=name, tracking=number, link=link), form)
 
 
 @pages.post("/batches/<batch_id>/back")
@@ -231,6 +242,7 @@ def _page(batch_id: str, key: str, form: Form, complaint: Form | None = None) ->
     return render_template(
         "parcel.html",
         parcel=found,
+        track=link_of(found),
         batch=found.batch,
         more=sum(each.more for each in sums_of(context, found, {})),
         order=order,

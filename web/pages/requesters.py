@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobs.carriers import track_link
 from jobs.chances import likely
 from jobs.coordinator import deliveries, needs, orders, recalls
 from jobs.errors import InvalidFieldError, NotFoundError
@@ -138,6 +139,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         )
         for b in all_books
     ]
+    found = {b.id: parcel(db, b.id) for b in view.batches}
     last = expected(view, context.now())
     sure = likely(queues(view, labs.yields(db)), context.now()) if last else None
     return render_template(
@@ -162,7 +164,11 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         receipt_of=receipt_of,
         thanks=thanks_of(context.ledger.reading, order.id),
         most_thanks=deliveries.MOST_THANKS,
-        parcels={b.id: parcel(context.ledger.reading, b.id) for b in view.batches},
+        parcels=found,
+        tracks={
+            key: track_link(context.settings.carriers, each.carrier, each.tracking)
+            for key, each in found.items()
+        },
         parcel_keys={b.id: key_of(context.ledger.reading, "parcel", b.id) for b in view.batches},
         hub_contact=context.settings.hub_contact,
         version=version,

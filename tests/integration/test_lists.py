@@ -65,6 +65,7 @@ def test_good_lines_are_kept_and_bad_ones_come_back(site):
     answer = sends(site, (HEADER + GOOD + BAD).encode())
     assert "1 demande faite" in answer.text
     assert "Ligne 3" in answer.text
+    assert "quantite\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}12,5\N{NO-BREAK SPACE}»" in answer.text
     assert len(placed(site)) == 1
     lines = re.search(r'name="lines" value="([^"]+)"', answer.text)[1]
     steward = site.person("steward")

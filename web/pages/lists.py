@@ -31,6 +31,8 @@ pages = Blueprint("lists", __name__)
 
 #: Of a file's name, so many letters are said.
 _MOST_NAME = 80
+#: And of what stands in a cell.
+_MOST_CELL = 40
 
 _WHY: Mapping[str, Lazy] = MappingProxyType(
     {
@@ -57,9 +59,10 @@ def _words(wrong: Wrong) -> str:
     why = str(_WHY[wrong.why])
     if wrong.why == "same-as":
         return f"{why} {wrong.cell}"
-    told = f"{wrong.column}: " if wrong.column else ""
-    cell = f"“{wrong.cell[:40]}” " if wrong.cell and wrong.why != "too-long" else ""
-    return f"{told}{cell}{why}"
+    cell = " ".join(wrong.cell.split())[:_MOST_CELL]
+    if cell and wrong.why != "too-long":
+        why = _("“%(cell)s” %(why)s", cell=cell, why=why)
+    return _("%(column)s: %(why)s", column=wrong.column, why=why) if wrong.column else why
 
 
 def _designs() -> dict[str, tuple[str, ...]]:

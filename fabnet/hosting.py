@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +18,23 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.authority import Reach
-from fabnet.config import load_node
+from fabnet.config import OWN_SLICES, load_node
 from fabnet.enrolment import make_hosted
 from fabnet.errors import FabnetError, SupersededError
 from fabnet.node.agent import Agent
 from fabnet.node.opening import open_node
+from fabnet.node.own_slices import OwnSlices
 from firmware_profiles.errors import FirmwareProfileError
+from jobs.errors import NotFoundError
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
+from jobs.model import AttemptRef
 from printers.errors import PrinterError
+from printers.slices import kept, sha256_of
 
 _log = logging.getLogger(__name__)
 _END_S = 15.0
+_KEY = re.compile("[0-9a-f]{64}")
 #: What could not be made, opened or kept running is tried again after so long: the disk may be full.
 _AGAIN_S = 30.0
 
@@ -37,6 +43,8 @@ _AGAIN_S = 30.0
 class _Running:
     stop: threading.Event
     thread: threading.Thread | None
+    own: OwnSlices | None  # None where it cannot run
+    folder: Path  # of its journal and slices
     changed_at_s: float  # of node.toml when it was started
     again_at_s: float = math.inf  # of clock.boottime_s; when it is started again
 
@@ -98,13 +106,19 @@ class Hosting:
                 _log.error("the folder of hosted node %s cannot be made: %s", found.id, error)
 
     def _start(self, name: str, path: Path, changed_at_s: float) -> _Running:
-        made = _Running(stop=threading.Event(), thread=None, changed_at_s=changed_at_s)
+        made = _Running(
+            stop=threading.Event(), thread=None, own=None, folder=path.parent,
+            changed_at_s=changed_at_s,
+        )  # fmt: skip
         try:
-            agent = open_node(load_node(path), self._machine)
+            config = load_node(path)
+            made.folder = Path(config.data_dir)
+            agent = open_node(config, self._machine)
         except (OSError, FabnetError, PrinterError, FirmwareProfileError) as error:
             _log.error("hosted node %s cannot run: %s", name, error)
             made.again_at_s = clock.boottime_s() + _AGAIN_S
             return made
+        made.own = OwnSlices(config, agent.desk.ask)
         made.thread = threading.Thread(
             target=self._run, args=(name, agent, made), name=f"hosted-{name}", daemon=True
         )
@@ -121,6 +135,44 @@ class Hosting:
             # Its plates wait for it, and nobody else would start it.
             _log.exception("hosted node %s has ended", name)
             made.again_at_s = clock.boottime_s() + _AGAIN_S
+
+    # --- what a maker slices herself: asked on the threads of her pages -----------------------
+
+    def hosts(self, node: str) -> bool:
+        """Whether this node runs here."""
+        return self._own(node) is not None
+
+    def _own(self, node: str) -> OwnSlices | None:
+        running = self._nodes.get(node)
+        return None if running is None else running.own
+
+    def bring(self, node: str, ref: AttemptRef, plate: Path, gcode: Path, *, sure: bool) -> str:
+        """Let a plate of a node be printed from G-code that its maker brings; return its key.
+
+        Args:
+            node: that runs here.
+            ref: of a plate that it has taken.
+            plate: as 3MF.
+            gcode: of any slicer, as text.
+            sure: its maker says that it is the whole plate, whatever it weighs.
+
+        Raises:
+            NotFoundError: there is no such node here, or no such plate on it.
+            RefusedError: the G-code is refused, with its line; or it is too late.
+        """
+        own = self._own(node)
+        if own is None:
+            raise NotFoundError("node", node)
+        own.bring(ref, gcode, sure=sure, file=plate)
+        return sha256_of(gcode)
+
+    def gcode_of(self, node: str, key: str) -> Path | None:
+        """Return G-code that the maker of a node has brought, None where it is not here."""
+        running = self._nodes.get(node)
+        if running is None or not _KEY.fullmatch(key):
+            return None
+        found = kept(running.folder / OWN_SLICES, key)
+        return None if found is None else found.gcode
 
     def _end(self, running: _Running) -> None:
         running.stop.set()

@@ -173,7 +173,9 @@ class Service:
             pin=self._reach.pin,
             tells=self._config.mail is not None,
         )
-        app = create_app(self.ledger, self.library, self.live, clock.now, settings, self.slicing)
+        app = create_app(
+            self.ledger, self.library, self.live, clock.now, settings, self.slicing, self._hosting
+        )
         try:
             files = self._reach.web_tls
             pair = None if files is None else (files.certificate, files.key)

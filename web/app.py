@@ -22,7 +22,7 @@ from designs.library import Library
 from jobs.ledger.store import Ledger
 from jobs.live import Live
 from web import api, auth, codes, errors, joining, language, licences, words
-from web.context import Context, SliceDesk, WebSettings, here
+from web.context import Context, HostedNodes, SliceDesk, WebSettings, here
 from web.forms import Form
 from web.pages import (
     claims,
@@ -112,6 +112,7 @@ def create_app(
     clock: Callable[[], datetime],
     settings: WebSettings,
     slices: SliceDesk | None = None,
+    hosted: HostedNodes | None = None,
 ) -> Flask:
     """Return the application over one ledger.
 
@@ -122,6 +123,7 @@ def create_app(
         clock: aware UTC.
         settings: what the one who runs the coordinator sets.
         slices: slices plates for nodes that cannot.
+        hosted: the nodes that run here.
     """
     app = Flask(__name__)
     app.config.update(_flask_settings(settings))
@@ -139,6 +141,7 @@ def create_app(
         clock=clock,
         settings=settings,
         slices=slices,
+        hosted=hosted,
         streams=streams,
     )
     app.jinja_env.undefined = StrictUndefined

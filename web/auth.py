@@ -135,6 +135,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "recalls.waive": _STEWARD,
         "harvests.count": _BEDS,  # a maker at her own node only, here and below
         "harvests.gcode": _BEDS,
+        "harvests.plate": _BEDS,
+        "harvests.bring": _MAKER,  # it is her printer that runs by it
         "claims.bed": _BEDS,
         "claims.bed_live": _BEDS,
         "offers.answer": _BEDS,

@@ -21,6 +21,7 @@ from jobs.ledger import reviews
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.live import Live
+from jobs.model import AttemptRef
 from printers.slices import Slice, SliceRequest
 from web.streams import Streams
 from web.titles import own_title
@@ -64,6 +65,24 @@ class SliceDesk(Protocol):
         """Return the G-code with this key or this SHA-256, None when there is none."""
 
 
+class HostedNodes(Protocol):
+    """The nodes that run beside the coordinator, for makers without software."""
+
+    def hosts(self, node: str) -> bool:
+        """Whether this node is one of them, and runs."""
+
+    def bring(self, node: str, ref: AttemptRef, plate: Path, gcode: Path, *, sure: bool) -> str:
+        """Let a plate be printed from G-code that its maker brings; return the G-code's key.
+
+        Raises:
+            NotFoundError: there is no such node, or no such plate on it.
+            RefusedError: the G-code is refused, or it is too late.
+        """
+
+    def gcode_of(self, node: str, key: str) -> Path | None:
+        """Return G-code that a node's maker has brought, None where there is none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """See the module's docstring."""
@@ -75,6 +94,7 @@ class Context:
     settings: WebSettings
     streams: Streams  # of open pages
     slices: SliceDesk | None = None  # None where nothing is sliced
+    hosted: HostedNodes | None = None
 
     @property
     def library(self) -> Library:
@@ -108,8 +128,11 @@ class Context:
         """Return the file that a person works from; None while it is not sliced."""
         if attempt.material in BY_PEOPLE:
             return self.library.file(attempt.plate_sha256)
-        if self.slices is None or not attempt.gcode_key:
-            return None
+        brought = None
+        if self.hosted is not None:
+            brought = self.hosted.gcode_of(attempt.node, attempt.gcode_key)
+        if brought is not None or self.slices is None or not attempt.gcode_key:
+            return brought
         return self.slices.gcode_of(attempt.gcode_key)
 
     def now(self) -> datetime:

@@ -50,14 +50,13 @@ from web.forms import REFUSALS, SCRAP_REASONS, Form, attempt_ref, harvest_from, 
 from web.language import gettext as _
 from web.node_door import Desk, NodeContext, NodeSettings, guard, here, is_owner, sign_in, sign_out
 from web.rates import RatedPart, rates_form, rates_from
-from web.serving import Server, make_server
+from web.serving import MOST_BODY_BYTES, Server, make_server
 from web.titles import part_words
 
 __all__ = ["NodeSettings", "create_node_app", "secret_key", "serve_node"]
 
 _THREADS = 4
 _MOST_BYTES = 64 * 1024
-_MOST_GCODE_BYTES = 100 << 20
 _SESSION = timedelta(hours=12)
 _HEADERS = {
     "Content-Security-Policy": (
@@ -138,7 +137,7 @@ def create_node_app(desk: Desk, clock: Callable[[], datetime], settings: NodeSet
 def _allow_gcode() -> None:
     """Let G-code be as large as the server takes, before anything reads its form."""
     if request.endpoint == "bring":
-        request.max_content_length = _MOST_GCODE_BYTES
+        request.max_content_length = MOST_BODY_BYTES
 
 
 def _look() -> NodeView:

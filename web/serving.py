@@ -25,7 +25,8 @@ THREADS = 16
 _TIMEOUT_S = 10
 #: More than any page has, and any model file; the application has limits of its own below.
 _MOST_HEADER_BYTES = 64 << 10
-_MOST_BODY_BYTES = 100 << 20
+#: Of a body; G-code is the largest that is sent.
+MOST_BODY_BYTES = 100 << 20
 _HERE = ("127.0.0.1", "::1")
 
 
@@ -129,7 +130,7 @@ class _Cheroot:
         )  # fmt: skip
         self._server.gateway = _Gateway
         self._server.max_request_header_size = _MOST_HEADER_BYTES
-        self._server.max_request_body_size = _MOST_BODY_BYTES
+        self._server.max_request_body_size = MOST_BODY_BYTES
         if certificate is not None:
             self._server.ssl_adapter = _Tls(*certificate)
         self._server.prepare()

@@ -95,6 +95,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
     {
         "account-opened": lazy_gettext("Account of a maker made or given a new password"),
         "asked": lazy_gettext("Asked for"),
+        "own-gcode": lazy_gettext("Its maker prints it from G-code of her own"),
         "confirmed": lazy_gettext("Confirmed"),
         "refused": lazy_gettext("Turned down"),
         "need-asked": lazy_gettext("Asked whether it is still needed"),

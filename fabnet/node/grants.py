@@ -144,6 +144,22 @@ class Grants:
 
     def _ask(self, entry: Entry) -> None:
         nonce, sent_s = secrets.token_hex(8), clock.boottime_s()
+        self._say_ready(entry, nonce)
+        self._claims[entry.ref] = duty.asked_again(self._claims.get(entry.ref), nonce, sent_s)
+
+    def ask_anew(self, ref: AttemptRef) -> None:
+        """Say of a plate that another slice of it will be printed; a grant in hand stays."""
+        entry = self._journal.entry(ref)
+        if entry is not None:
+            self._ask(entry)
+
+    def tell_slice(self, ref: AttemptRef) -> None:
+        """Say of a plate that a person prints from a card which slice of it that is now."""
+        entry = self._journal.entry(ref)
+        if entry is not None:
+            self._say_ready(entry, secrets.token_hex(8))  # nothing is claimed: it runs already
+
+    def _say_ready(self, entry: Entry, nonce: str) -> None:
         message = Ready(
             attempt=entry.ref,
             nonce=nonce,
@@ -154,13 +170,6 @@ class Grants:
         )
         with self._journal.transaction() as db:
             self._journal.say(db, message, clock.now())
-        self._claims[entry.ref] = duty.asked_again(self._claims.get(entry.ref), nonce, sent_s)
-
-    def ask_anew(self, ref: AttemptRef) -> None:
-        """Say of a plate that another slice of it will be printed; a grant in hand stays."""
-        entry = self._journal.entry(ref)
-        if entry is not None:
-            self._ask(entry)
 
     # --- what others say of them ----------------------------------------------------------------
 

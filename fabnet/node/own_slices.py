@@ -46,13 +46,17 @@ class OwnSlices:
         """
         return self._fetch(self._plate(ref))
 
-    def bring(self, ref: AttemptRef, gcode: Path, *, sure: bool) -> NodeView:
+    def bring(
+        self, ref: AttemptRef, gcode: Path, *, sure: bool, file: Path | None = None
+    ) -> NodeView:
         """Let a plate be printed from this G-code; return how things stand then.
 
         Args:
-            ref: of a plate that this node has taken and no printer was told of.
+            ref: of a plate that this node has taken and no printer was told of, or that a person prints
+                from a card.
             gcode: of any slicer, as text.
             sure: its maker says that it is the whole plate, whatever it weighs.
+            file: the plate as 3MF, where it is at hand; else it is fetched.
 
         Raises:
             NotFoundError: there is no such plate, or it is not for a slicer.
@@ -64,7 +68,7 @@ class OwnSlices:
         try:
             wanted = OwnPlate(
                 pieces=plate.pieces,
-                height_mm=plate_height_mm(self._fetch(plate)),
+                height_mm=plate_height_mm(self._fetch(plate) if file is None else file),
                 material=plate.material,
                 grams=plate.grams,
                 seconds=plate.seconds,

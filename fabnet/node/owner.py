@@ -298,12 +298,19 @@ class Owner:
 
     def _bring(self, wish: Bring) -> None:
         entry = self._entry(wish.attempt)
-        if not self._preparer.sliceable(entry):
+        if not self._sliceable(entry):
             raise RefusedError(f"{entry.ref} is {entry.state}: it is too late for other G-code.")
         self._preparer.bring(entry, wish.slice)
-        if self._grants.was_asked(entry):
+        if entry.intent:
+            self._grants.tell_slice(entry.ref)
+        elif self._grants.was_asked(entry):
             # Said before anything that may begin now: the network's record names what is printed.
             self._grants.ask_anew(entry.ref)
+
+    def _sliceable(self, entry: Entry) -> bool:
+        # What is printed from a card begins when its maker puts the card in, which nobody sees.
+        from_card = self._by_hand(entry) and not self._lab.has_rates(entry.printer)
+        return from_card or self._preparer.sliceable(entry)
 
     # --- what she sees ------------------------------------------------------------------------
 
@@ -377,7 +384,7 @@ class Owner:
             returnable=not entry.intent and entry.state in UNGRANTED,
             plate_sha256=entry.plate_sha256,
             slicer=entry.slicer,
-            sliceable=self._preparer.sliceable(entry),
+            sliceable=self._sliceable(entry),
             to_slice=self._preparer.waits_for_owner(entry),
             starts_until=_in(held_s),
             fits_from=self._fits_from(entry),

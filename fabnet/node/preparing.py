@@ -173,18 +173,19 @@ class Preparer:
             _log.exception("%s cannot be prepared; trying again", ref)
             self._rest(ref)
         else:
-            self._keep(ref, made)
+            self._keep(ref, made, ready=True)
 
     def _rest(self, ref: AttemptRef) -> None:
         self._not_before[ref] = clock.boottime_s() + _AGAIN_S
 
-    def _keep(self, ref: AttemptRef, made: Slice) -> None:
+    def _keep(self, ref: AttemptRef, made: Slice, *, ready: bool) -> None:
         with self._journal.transaction() as db:
             self._journal.prepared(
                 db, ref, gcode=str(made.gcode), gcode_sha256=made.sha256, gcode_key=made.key,
                 slicer=made.slicer, seconds=made.seconds, grams=made.grams,
             )  # fmt: skip
-            self._journal.move(db, ref, AttemptState.READY)
+            if ready:
+                self._journal.move(db, ref, AttemptState.READY)
 
     # --- what the owner slices herself ----------------------------------------------------------
 
@@ -200,6 +201,8 @@ class Preparer:
     def bring(self, entry: Entry, key: str) -> None:
         """Make an attempt ready with G-code that was checked for it and kept under this key.
 
+        One that a person prints from a card stays as it is, and has another file from then on.
+
         Raises:
             NotFoundError: there is none.
         """
@@ -207,7 +210,7 @@ class Preparer:
         if made is None or not made.slicer.startswith(OWN_SLICE):
             raise NotFoundError("G-code", key)
         prune(self._own, self._needed() | {key})
-        self._keep(entry.ref, made)
+        self._keep(entry.ref, made, ready=not entry.intent)
         self._for_owner.discard(entry.ref)
         _log.info("%s: G-code %s was brought for it (%s)", entry.ref, key[:12], made.slicer)
 

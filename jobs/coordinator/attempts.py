@@ -15,7 +15,7 @@ from jobs.assign import LOOK_AHEAD_S
 from jobs.coordinator import harvests, nodes, restoring, telling
 from jobs.coordinator.moves import move
 from jobs.errors import RefusedError
-from jobs.ledger import figures, paces, streams, views
+from jobs.ledger import figures, labs, paces, streams, views
 from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, keep_spool, ran_s, tell
 from jobs.ledger.views import AttemptView
@@ -36,6 +36,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
+from printers.model import MANUAL
 
 #: No grant is shorter, or a slow link would use it up.
 _LEAST_TTL_S = 60.0
@@ -123,6 +124,10 @@ def _ready(
     db: sqlite3.Connection, node: str, message: Ready, now: datetime, look_ahead_s: float
 ) -> None:
     found = _own(db, node, message.attempt)
+    if found.state is AttemptState.PRINTING and _from_card(db, found):
+        _keep_slice(db, found.ref, message, now)
+        event(db, found.order_id, "own-gcode", node, str(found.ref), now)
+        return
     state = move(db, found, AttemptEvent.READY, now)
     if state not in (AttemptState.READY, AttemptState.GRANTED):
         tell(db, node, Withdraw(attempt=found.ref, reason=found.reason), now)
@@ -134,26 +139,37 @@ def _ready(
     earlier_s = harvests.granted_for_s(db, found.ref)
     db.execute(
         "update attempt set state = ?, lease_until = null, nonce = ?, ttl_s = ?, granted_at = ?,"
-        " granted_s = ?, seconds = ?, grams = ?, gcode_key = ?, slicer = ? where job_id = ? and number = ?",
+        " granted_s = ? where job_id = ? and number = ?",
         (
             advance(state, AttemptEvent.GRANT),
             message.nonce,
             max(ttl_s, earlier_s),
             now.isoformat(),
             ran_s(db),
-            message.seconds,
-            message.grams,
-            message.gcode_key,
-            message.slicer,
             found.ref.job,
             found.ref.number,
         ),
     )
-    figures.keep(
-        db, found.ref, seconds=message.seconds, grams=message.grams, slicer=message.slicer, now=now
-    )
+    _keep_slice(db, found.ref, message, now)
     event(db, found.order_id, "attempt-granted", "fabnet", str(found.ref), now)
     tell(db, node, Grant(attempt=found.ref, nonce=message.nonce, ttl_s=ttl_s), now)
+
+
+def _from_card(db: sqlite3.Connection, found: AttemptView) -> bool:
+    """Whether a person feeds the printer by hand: she may take another slice as long as it prints."""
+    facts = labs.printers(db).get((found.node, found.printer))
+    return facts is not None and facts.link == MANUAL
+
+
+def _keep_slice(db: sqlite3.Connection, ref: AttemptRef, message: Ready, now: datetime) -> None:
+    db.execute(
+        "update attempt set seconds = ?, grams = ?, gcode_key = ?, slicer = ?"
+        " where job_id = ? and number = ?",
+        (message.seconds, message.grams, message.gcode_key, message.slicer, ref.job, ref.number),
+    )
+    figures.keep(
+        db, ref, seconds=message.seconds, grams=message.grams, slicer=message.slicer, now=now
+    )
 
 
 def _report(db: sqlite3.Connection, node: str, message: Report, now: datetime) -> None:

@@ -46,7 +46,7 @@ def offered(site, **facts):
 class Site:
     """The application over one world, and people in front of it."""
 
-    def __init__(self, world, hashed, slices=None, **settings):
+    def __init__(self, world, hashed, slices=None, hosted=None, **settings):
         self.world = world
         self.live = Live()
         facts = {
@@ -62,6 +62,7 @@ class Site:
             lambda: world.now,
             WebSettings(**(facts | settings)),
             slices,
+            hosted,
         )
         for login, (role, node) in PEOPLE.items():
             add_person(world.ledger, login, login.title(), role, hashed, node, world.now)

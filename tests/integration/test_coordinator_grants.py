@@ -4,7 +4,7 @@ import pytest
 
 from jobs.assign import LOOK_AHEAD_S
 from jobs.coordinator import attempts, harvests, nodes
-from jobs.errors import RefusedError
+from jobs.errors import JobError, RefusedError
 from jobs.ledger import labs, streams
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
@@ -164,6 +164,15 @@ def test_a_grant_is_good_for_the_look_ahead_and_the_plate(world):
 )
 def test_grants_are_bounded(seconds, look_ahead_s, ttl_s):
     assert attempts.grant_ttl_s(seconds, look_ahead_s) == ttl_s
+
+
+def test_another_slice_while_it_prints_is_for_who_feeds_by_hand_only(world):
+    world.add_lab()
+    ref = world.printing()
+    told = Ready(attempt=ref, nonce="n2", gcode_key="k2", seconds=10, grams=33, slicer="own slice")
+    with pytest.raises(JobError), world.ledger.transaction() as db:
+        attempts.apply(db, NODE, told, world.now)
+    assert world.attempts()[0].gcode_key == "k"
 
 
 def test_a_shorter_grant_does_not_make_the_coordinator_wait_less_for_a_longer_one(world):

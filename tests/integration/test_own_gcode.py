@@ -4,6 +4,8 @@ import functools
 import hashlib
 import io
 import tempfile
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,14 @@ from designs.packing import footprint, pack
 from designs.plate_file import write_plate
 from designs.plate_size import plate_height_mm
 from fabnet import clock
+from fabnet.hosting import Hosting, _Running
 from fabnet.node.own_slices import OwnSlices
 from jobs.errors import NotFoundError, RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.messages import OfferedAttempt, Ready
 from jobs.owner import Bring, Clear, Look
 from tests.doubles.lone_node import REF, LoneNode
+from tests.doubles.pages import Site
 from tests.integration.test_node_page import FIRST, SECOND, THIRD, Lab, token
 
 CATALOGUE = Path(designs.catalogue.__path__[0])
@@ -163,6 +167,7 @@ def test_a_slice_takes_the_place_of_another_till_the_printer_is_told(open_lab):
     again = OwnLab(lab.folder, "coordinator")
     with again.journal.transaction() as db:
         again.journal.intend(db, FIRST, "p1", clock.now())
+        again.journal.move(db, FIRST, AttemptState.PRINTED)
     again.run()
     with pytest.raises(NotFoundError):
         again.own.bring(FIRST, again.gcode(TWO), sure=False)
@@ -182,6 +187,82 @@ def test_gcode_of_another_part_is_refused_and_what_was_not_checked_is_not_found(
         with pytest.raises(NotFoundError):
             lab.agent.desk.ask(Bring(attempt=FIRST, slice=key))
     assert lab.plate_view(FIRST).state is not AttemptState.READY
+
+
+# --- printed from a card, on the network's own page
+
+
+def upload_there(person, ref, data, **fields):
+    form = person.form(f"/harvest/{ref}") | {"gcode": (io.BytesIO(data), "a.gcode"), **fields}
+    path, kind = f"/attempts/{ref}/own-gcode?lang=en", "multipart/form-data"
+    return person.client.post(path, data=form, content_type=kind)
+
+
+@pytest.fixture
+def hosted(world, hashed, open_lab, tmp_path):
+    """A site with a node beside it whose maker prints a plate from a card: site, node, plate."""
+    world.add_lab(link="manual")
+    ref = world.printing()
+    found = next(each for each in world.attempts() if each.ref == ref)
+    lab = open_lab("coordinator")
+    offered = OfferedAttempt(
+        attempt=ref, printer="p1", part="frame", pieces=2, material="PETG", mesh_sha256="m",
+        plate_sha256=found.plate_sha256, seconds=7000.0, grams=31.0,
+    )  # fmt: skip
+    with lab.journal.transaction() as db:
+        lab.journal.add(db, offered, AttemptState.TAKEN, "", clock.now())
+        lab.journal.intend(db, ref, "p1", clock.now())
+        lab.journal.move(db, ref, AttemptState.PRINTING)
+    lab.run()
+    hosting = Hosting(world.ledger, tmp_path / "hosted", "this machine", lambda: None)
+    hosting._nodes["lab-a"] = _Running(
+        stop=threading.Event(), thread=None, own=lab.own, folder=lab.folder, changed_at_s=0.0
+    )
+    return Site(world, hashed, hosted=hosting), lab, ref
+
+
+def test_on_a_phone_a_plate_is_fetched_and_its_gcode_brought(hosted):
+    site, lab, ref = hosted
+    maker, world = site.person("maker"), site.world
+    found = next(each for each in world.attempts() if each.ref == ref)
+    assert "Slice it yourself" in maker.get(f"/harvest/{ref}?lang=en").text
+    assert "Le trancher vous-même" in maker.get(f"/harvest/{ref}?lang=fr").text
+    with maker.get(f"/attempts/{ref}/plate.3mf") as answer:
+        assert answer.data == world.library.file(found.plate_sha256).read_bytes()
+
+    for data, words in ((gcode_of(2, "M502"), "line 7: M502"), (gcode_of(1), "15.5 g"), (b"", "")):
+        answer = upload_there(maker, ref, data)
+        assert answer.status_code == 422
+        assert words in answer.text
+    assert upload_there(maker, ref, TWO).status_code == 303
+    page = maker.get(f"/harvest/{ref}?lang=en").text
+    assert "It is the G-code that you brought." in page
+    with maker.get(f"/attempts/{ref}/gcode") as file:
+        assert file.data == TWO
+    assert world.state(ref) is AttemptState.PRINTING
+
+    (ready,) = [message for message in lab.stop() if isinstance(message, Ready)]
+    world.says(ready)
+    found = next(each for each in world.attempts() if each.ref == ref)
+    assert (found.state, found.seconds) == (AttemptState.PRINTING, 7034.0)
+    assert (found.gcode_key, found.slicer) == (
+        hashlib.sha256(TWO).hexdigest(),
+        "own slice, PrusaSlicer 2.6.1",
+    )
+    steward = site.person("steward").get(f"/orders/{found.order_id}?lang=en").text
+    assert "Its maker prints it from G-code of her own" in steward
+
+
+def test_nobody_but_its_maker_brings_gcode_and_none_for_a_node_elsewhere(hosted, world, hashed):
+    site, _, ref = hosted
+    steward = site.person("steward")
+    assert "Slice it yourself" not in steward.get(f"/harvest/{ref}?lang=en").text
+    assert upload_there(steward, ref, TWO).status_code == 403
+    site.app.extensions["fabnet"] = replace(site.app.extensions["fabnet"], hosted=None)
+    maker = site.person("maker")
+    assert "Slice it yourself" not in maker.get(f"/harvest/{ref}?lang=en").text
+    assert upload_there(maker, ref, TWO).status_code == 404
+    assert maker.get(f"/attempts/{ref}/plate.3mf").status_code == 404
 
 
 def test_commands_do_the_same(tmp_path):

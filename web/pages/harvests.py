@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import unicodedata
 from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
+from typing import cast
 
-from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import BY_PEOPLE
@@ -14,15 +27,18 @@ from designs.pattern import TYPES
 from firmware_profiles.loader import load_machine, machine_names
 from jobs.coordinator import harvests
 from jobs.coordinator.lot_photos import MOST_AT_ONCE, MOST_PHOTOS
-from jobs.errors import InvalidFieldError, RefusedError
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import labs, lot_photos, views
 from jobs.ledger.views import AttemptView
-from jobs.lifecycle import TO_HARVEST, AttemptState
-from printers.model import MANUAL, PrinterFacts
+from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
+from printers.model import MANUAL, OWN_SLICE, PrinterFacts
 from web.auth import me, only_at
 from web.beds import outlines
-from web.context import here
+from web.context import HostedNodes, here
 from web.forms import HAND_REASONS, SCRAP_REASONS, Form, attempt_ref, harvest_from
+from web.language import gettext as _
+from web.sentences import said_here
+from web.serving import MOST_BODY_BYTES
 
 pages = Blueprint("harvests", __name__)
 
@@ -32,7 +48,16 @@ _CARD_STEM, _CARD_TAIL = 12, 4
 _SMALL_WORD = 3
 #: What a person works from: by ending, as browsers call it.
 _FILES = {"gcode": "text/x.gcode", **TYPES}
+#: From a card, a print begins when its maker puts the card in.
+_TO_SLICE = UNGRANTED - {AttemptState.OFFERED} | {AttemptState.GRANTED, AttemptState.PRINTING}
 _COUNTABLE = TO_HARVEST | {AttemptState.WRITTEN_OFF}
+
+
+@pages.url_value_preprocessor
+def _allow_gcode(endpoint: str | None, _values: dict[str, object] | None) -> None:
+    """Let G-code be as large as the server takes, before anything reads its form."""
+    if endpoint == "harvests.bring":
+        request.max_content_length = MOST_BODY_BYTES
 
 
 @pages.route("/harvest/<ref>", methods=["GET", "POST"])
@@ -42,9 +67,7 @@ def count(ref: str) -> str | AnyResponse | tuple[str, int]:
     found = views.attempt(context.ledger.reading, attempt_ref(ref))
     only_at(found.node)
     if request.method == "GET":
-        whole = found.state in (AttemptState.PRINTED, AttemptState.PRINTING)
-        typed = {"good": str(found.pieces if whole else 0), "scrap": "0"}
-        return _page(found, Form(typed))
+        return _page(found, _as_it_ought_to_be(found))
     form = Form(request.form)
     good, scrap, reason = harvest_from(form, found.pieces)
     if form.good:
@@ -63,6 +86,12 @@ def count(ref: str) -> str | AnyResponse | tuple[str, int]:
     return redirect(url_for(".count", ref=ref), 303)
 
 
+def _as_it_ought_to_be(found: AttemptView) -> Form:
+    """The form of a count, with what is most likely typed in."""
+    whole = found.state in (AttemptState.PRINTED, AttemptState.PRINTING)
+    return Form({"good": str(found.pieces if whole else 0), "scrap": "0"})
+
+
 @pages.get("/attempts/<ref>/gcode")
 def gcode(ref: str) -> Response | tuple[str, int]:
     """The file for an SD card, or the pattern, under a name that a person finds again."""
@@ -71,13 +100,82 @@ def gcode(ref: str) -> Response | tuple[str, int]:
     only_at(found.node)
     if not _by_hand(found, _facts(found)):
         raise RefusedError(f"{found.ref} is {found.state}; nobody works from a file of it now.")
-    path = context.gcode_of(found)
+    path = _brought(found) or context.gcode_of(found)
     if path is None:
         return _page(found, Form()), 404
     return send_file(
         path, mimetype=_FILES[_kind(found)], as_attachment=True,
         download_name=_card_name(found), max_age=0,
     )  # fmt: skip
+
+
+@pages.get("/attempts/<ref>/plate.3mf")
+def plate(ref: str) -> Response:
+    """A plate, to be sliced by its maker."""
+    found = views.attempt(here().ledger.reading, attempt_ref(ref))
+    only_at(found.node)
+    return send_file(
+        _plate_file(found), mimetype="model/3mf", as_attachment=True,
+        download_name=f"{found.ref}.3mf", max_age=0,
+    )  # fmt: skip
+
+
+@pages.post("/attempts/<ref>/own-gcode")
+def bring(ref: str) -> AnyResponse | tuple[str, int]:
+    """Print a plate from G-code that its maker has sliced herself."""
+    context = here()
+    found = views.attempt(context.ledger.reading, attempt_ref(ref))
+    only_at(found.node)
+    form = _as_it_ought_to_be(found)
+    file, sent = _plate_file(found), request.files.get("gcode")
+    if sent is None or not sent.filename:
+        form.wrong("gcode", _("Please choose a file."))
+        return _page(found, form), 422
+    hosted = cast("HostedNodes", context.hosted)  # or there was no plate
+    with closing(sent), tempfile.TemporaryDirectory(prefix="fabnet-gcode-") as folder:
+        gcode = Path(folder) / "plate.gcode"
+        sent.save(gcode)
+        try:
+            key = hosted.bring(
+                found.node, found.ref, file, gcode, sure=request.form.get("sure") == "yes"
+            )
+        except RefusedError as error:
+            form.wrong("gcode", said_here(str(error)))
+            return _page(found, form), 422
+    # The ledger learns it from her node, in a moment.
+    session["brought"] = [str(found.ref), key]
+    return redirect(url_for(".count", ref=ref), 303)
+
+
+def _plate_file(found: AttemptView) -> Path:
+    """Return a plate that its maker may slice.
+
+    Raises:
+        NotFoundError: hers is no node that runs here, or nothing is sliced for it.
+    """
+    file = here().library.file(found.plate_sha256) if _hosted(found) else None
+    if file is None:
+        raise NotFoundError("plate", str(found.ref))
+    return file
+
+
+def _hosted(found: AttemptView) -> bool:
+    """Whether its maker may bring G-code of her own here: hers is a node that runs beside this page."""
+    hosted = here().hosted
+    early = found.state in _TO_SLICE
+    return (
+        early
+        and found.material not in BY_PEOPLE
+        and hosted is not None
+        and hosted.hosts(found.node)
+    )
+
+
+def _brought(found: AttemptView) -> Path | None:
+    """Return what she has brought just now, before the ledger knows it."""
+    hosted, (ref, key) = here().hosted, session.get("brought", ("", ""))
+    same = hosted is not None and ref == str(found.ref)
+    return hosted.gcode_of(found.node, key) if same and hosted is not None else None
 
 
 def card_name(
@@ -152,6 +250,7 @@ def _page(found: AttemptView, form: Form) -> str:
     facts = _facts(found)
     by_hand = _by_hand(found, facts)
     part = _part_title(found)
+    brought = _brought(found) is not None
     photos = len(lot_photos.of_lot(context.ledger.reading, found.lot)) if found.lot else 0
     return render_template(
         "harvest.html",
@@ -161,7 +260,9 @@ def _page(found: AttemptView, form: Form) -> str:
         facts=facts,
         outlines=outlines(context.library, found, facts) if facts else "",
         by_hand=by_hand,
-        sliced=by_hand and context.gcode_of(found) is not None,
+        sliced=by_hand and (brought or context.gcode_of(found) is not None),
+        own=_hosted(found),
+        mine=brought or found.slicer.startswith(OWN_SLICE),
         card_name=_card_name(found),
         preset=_preset_title(facts),
         printed=found.material not in BY_PEOPLE,

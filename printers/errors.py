@@ -94,6 +94,18 @@ class DoubtfulGcodeError(OwnGcodeError):
         self.pieces = pieces
 
 
+class DoubtfulPiecesError(OwnGcodeError):
+    """G-code that a maker brought may run, and does not look like so many pieces."""
+
+    def __init__(self, *, found: int, pieces: int) -> None:
+        super().__init__(
+            f"this G-code prints {found} separate things, and the plate has {pieces} pieces: are they"
+            " all in it? If they are, say that you are sure"
+        )
+        self.found = found
+        self.pieces = pieces
+
+
 class SlicingError(PrinterError):
     """A plate cannot be sliced here."""
 

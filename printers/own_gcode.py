@@ -1,7 +1,7 @@
 """G-code that a maker brings for a plate: she slices it where and with what she likes.
 
-It is checked like any other, weighed, and held against the plate: the height of its parts, and how
-much filament they take. Leaves the rules to `printers.gcode` and what slicers write to
+It is checked like any other, weighed, and held against the plate: the height of its parts, how much
+filament they take, and how many they are. Leaves the rules to `printers.gcode` and what slicers write to
 `printers.gcode_figures`. Runs on a node, so no geometry library is imported here.
 """
 
@@ -17,9 +17,15 @@ from pathlib import Path
 
 from designs.materials import material
 from firmware_profiles.profile import MachinePreset
-from printers.errors import DoubtfulGcodeError, GcodeRefusedError, OwnGcodeError
+from printers.errors import (
+    DoubtfulGcodeError,
+    DoubtfulPiecesError,
+    GcodeRefusedError,
+    OwnGcodeError,
+)
 from printers.gcode import GcodeFacts
 from printers.gcode_figures import GcodeFigures, figures_of
+from printers.gcode_pieces import count
 from printers.model import OWN_SLICE
 from printers.slices import WORK_PREFIX, Figures, Slice, keep, kept, sha256_of
 from printers.slicing import check_slice
@@ -71,7 +77,7 @@ def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
 
     Raises:
         GcodeRefusedError: it must not run there, or makes something else; names the line and the reason.
-        DoubtfulGcodeError: it may be something else; `sure` lets it pass.
+        DoubtfulGcodeError, DoubtfulPiecesError: it may be something else; `sure` lets it pass.
         OwnGcodeError: it cannot be read, or not be kept.
     """
     try:
@@ -81,6 +87,8 @@ def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
         told = figures_in(gcode)
         grams, seconds = _figures(facts, told, plate)
         _compare(facts, grams, plate, sure=sure)
+        if not sure:
+            _count(gcode, plate)
         there = kept(folder, key)
         if there is not None:
             return there
@@ -146,3 +154,16 @@ def _compare(facts: GcodeFacts, grams: float, plate: OwnPlate, *, sure: bool) ->
     least, most = (plate.grams * each for each in _GRAMS)
     if not sure and plate.grams > 0 and not least <= grams <= most:
         raise DoubtfulGcodeError(grams=grams, estimated_g=plate.grams, pieces=plate.pieces)
+
+
+def _count(gcode: Path, plate: OwnPlate) -> None:
+    """Ask where neither the slicer's names nor what is printed on the bed are that many pieces.
+
+    A piece in several bodies is as many patches; a plate that was joined into one model is one name.
+    """
+    if plate.pieces == 1:
+        return  # Twice as many things would weigh twice as much.
+    with gcode.open(encoding="utf-8", errors="replace") as lines:
+        found = count(lines, plate.preset, plate.height_mm)
+    if found.named != plate.pieces and found.patches % plate.pieces:
+        raise DoubtfulPiecesError(found=found.patches, pieces=plate.pieces)

@@ -174,6 +174,10 @@ SENTENCES = (
     _("it is packed (gzip): unpack it first"),
     _("it prints %(at_mm)s mm high, and the parts of this plate are %(most_mm)s mm high"),
     _(
+        "this G-code prints %(number)s separate things, and the plate has %(many)s pieces: are they all"
+        " in it? If they are, say that you are sure"
+    ),
+    _(
         "this G-code takes %(takes_g)s g, and the plate some %(needed_g)s g: is it all %(many)s of the"
         " plate's pieces? If it is, say that you are sure"
     ),

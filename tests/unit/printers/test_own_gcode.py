@@ -1,16 +1,17 @@
 """G-code that a maker brings: checked, weighed, held against its plate, kept under its own hash."""
 
+import dataclasses
 import gzip
 
 import pytest
 
-from printers.errors import DoubtfulGcodeError, GcodeRefusedError
+from printers.errors import DoubtfulGcodeError, DoubtfulPiecesError, GcodeRefusedError
 from printers.own_gcode import OwnPlate, take
 from printers.slices import kept, sha256_of
 from tests.unit.printers.test_gcode import END, PRESET, PRINT, START
 
 PLATE = OwnPlate(
-    pieces=2, height_mm=0.5, material="PETG", grams=0.0, seconds=600.0, preset=PRESET
+    pieces=1, height_mm=0.5, material="PETG", grams=0.0, seconds=600.0, preset=PRESET
 )  # fmt: skip
 #: 5 mm of filament of 1.75 mm, of PETG with 1.27 g/cm3.
 GRAMS = 5 * 2.405 / 1000 * 1.27
@@ -31,9 +32,9 @@ def bring(tmp_path):
     return bring_lines
 
 
-def with_grams(grams):
+def with_grams(grams, pieces=1):
     return OwnPlate(
-        pieces=2, height_mm=0.5, material="PETG", grams=grams, seconds=600.0, preset=PRESET
+        pieces=pieces, height_mm=0.5, material="PETG", grams=grams, seconds=600.0, preset=PRESET
     )
 
 
@@ -69,10 +70,39 @@ def test_what_the_slicer_cannot_mean_does_not_count(bring):
 @pytest.mark.parametrize("grams", [GRAMS * 2, GRAMS / 2])
 def test_another_weight_needs_a_word(bring, tmp_path, grams):
     with pytest.raises(DoubtfulGcodeError, match="is it all 2 of the plate's pieces") as doubtful:
-        bring(plate=with_grams(grams))
+        bring(plate=with_grams(grams, 2))
     assert doubtful.value.estimated_g == grams
     assert not (tmp_path / "own").exists()
-    assert bring(plate=with_grams(grams), sure=True)[1].grams == pytest.approx(GRAMS, rel=0.01)
+    assert bring(plate=with_grams(grams, 2), sure=True)[1].grams == pytest.approx(GRAMS, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("things", "names", "passes"),
+    [
+        (2, 0, True),
+        (4, 0, True),
+        (1, 2, True),
+        (2, 1, True),
+        (1, 0, False),
+        (3, 0, False),
+        (1, 1, False),
+    ],
+)
+def test_another_number_of_pieces_needs_a_word(bring, things, names, passes):
+    lines = [f"; printing object a.stl id:0 copy {at}" for at in range(names)]
+    for z in ("0.2", "2", "2.5"):
+        lines.append(f"G1 Z{z}")
+        for at in range(things):
+            lines += [f"G1 X{20 + 20 * at} Y20", f"G1 X{30 + 20 * at} Y20 E0.5"]
+    plate = dataclasses.replace(with_grams(0.0, 2), height_mm=2.5)
+    gcode = [*START, *lines, *END]
+    if passes:
+        assert bring(lines=gcode, plate=plate)[1].slicer == "own slice"
+        return
+    with pytest.raises(DoubtfulPiecesError, match=f"prints {things} separate things.* 2 pieces"):
+        bring(lines=gcode, plate=plate)
+    assert bring(lines=gcode, plate=plate, sure=True)[1].slicer == "own slice"
+    assert bring(lines=gcode, plate=dataclasses.replace(plate, pieces=1))[1].slicer == "own slice"
 
 
 def test_parts_of_another_height_are_refused_whatever_is_said(bring):

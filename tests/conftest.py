@@ -44,7 +44,8 @@ _FIRST = (
     "integration/test_newcomers.py",
     "integration/test_light_node.py",
     "integration/test_bench_live.py",
-    "integration/test_octoprint.py",
+    "integration/octoprint/test_prints.py",
+    "integration/octoprint/test_reached.py",
     "integration/test_node.py",
     "integration/test_discover.py",
 )

@@ -5,35 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
+from fabnet.broker import free_port
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
+from tests.doubles.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
-
-
-def a_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(true: Callable[[], object], seconds: float = 100.0) -> object:
-    """Wait until something is true; return it."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
-    return found
 
 
 class Coordinator:
@@ -41,11 +25,11 @@ class Coordinator:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = a_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.file = folder / "coordinator.toml"
         self.file.write_text(
-            f'data_dir = "data"\nport = {self.port}\nbroker_port = {a_port()}\n'
+            f'data_dir = "data"\nport = {self.port}\nbroker_port = {free_port()}\n'
             'timezone = "Europe/Paris"\n'
         )
         self._child: subprocess.Popen[bytes] | None = None

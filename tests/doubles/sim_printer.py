@@ -52,5 +52,9 @@ class SimPrinter:
     def events(self) -> tuple[RecordEvent, ...]:
         return read_record(self._record)
 
+    def begins(self) -> list[RecordEvent]:
+        """Return the prints that have begun."""
+        return [each for each in self.events() if each.event == "begin"]
+
     def executed(self) -> list[str]:
         return self._lines.read_text().splitlines() if self._lines.exists() else []

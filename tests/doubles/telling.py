@@ -1,6 +1,5 @@
 """Who is told, by what, and what was written down for them."""
 
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -47,15 +46,6 @@ def told(world, server, **changes):
         yield service
     finally:
         service.stop()
-
-
-def until(holds, seconds=100):
-    waits = threading.Event()
-    for _ in range(seconds * 20):
-        if holds():
-            return
-        waits.wait(0.05)
-    raise AssertionError(holds)
 
 
 def falls_silent(world, minutes):

@@ -16,7 +16,8 @@ from jobs.coordinator import orders
 from jobs.ledger import labs, views
 from jobs.ledger.books import audit
 from tests.doubles.network_of_one import PASSWORD as STEWARDS
-from tests.doubles.network_of_one import Coordinator, until
+from tests.doubles.network_of_one import Coordinator
+from tests.doubles.waiting import until
 from tests.doubles.world import CATALOGUE, a_request
 from tests.e2e.test_pages import WCAG
 

@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from jinja2 import BytecodeCache
 
 from fabnet import clock
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from jobs.coordinator.people import add_person
 from jobs.model import Role
 from tests.doubles.idle_node import Node
@@ -159,3 +160,24 @@ def either(request, serve):
 @pytest.fixture
 def served(serve):
     return serve()
+
+
+@pytest.fixture
+def links():
+    """Links that a test begins; all are stopped."""
+    made = []
+    yield made
+    for link in made:
+        link.stop()
+
+
+@pytest.fixture
+def broker(tmp_path):
+    """A real broker with the logins of a coordinator and two labs."""
+    made = Broker(tmp_path / "broker", "127.0.0.1", free_port(), kind="mosquitto")
+    made.set_users(
+        {user: password_line(user, f"{user}-pw") for user in (COORDINATOR_USER, "lab-a", "lab-b")}
+    )
+    made.start()
+    yield made
+    made.stop()

@@ -4,7 +4,6 @@ The controls show that the probe bites: a broker with one line of our configurat
 """
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,13 +19,11 @@ from fabnet.broker_probe import Login, Peer, Scene, Target
 from fabnet.link import Connected, Disconnected, Incoming, Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
+from tests.doubles.links import needs_mosquitto
 from tests.doubles.tcp_proxy import TcpProxy
 
 pytestmark = [
-    pytest.mark.skipif(
-        shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-        reason="mosquitto is not installed",
-    ),
+    needs_mosquitto,
     # A probe drops connections in mid-handshake, and paho leaves their sockets to the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

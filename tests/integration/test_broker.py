@@ -1,89 +1,20 @@
 """The broker as we configure it: a node speaks and hears for itself alone; it comes back when killed."""
 
 import os
-import queue
-import shutil
 import signal
 import socket
 import threading
-import time
 
 import pytest
 
 from fabnet import wire
-from fabnet.broker import COORDINATOR_USER, Broker, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.errors import BrokerError, PortTakenError
-from fabnet.link import Connected, Disconnected, Incoming, Link
+from fabnet.link import Connected, Disconnected, Incoming
 from fabnet.wire import Channel
+from tests.doubles.links import Client, needs_mosquitto
 
-needs_mosquitto = pytest.mark.skipif(
-    shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-    reason="mosquitto is not installed",
-)
 EVERYTHING = "fabnet/v1/#"
-
-
-def a_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker", "127.0.0.1", a_port(), kind="mosquitto")
-    made.set_users(
-        {user: password_line(user, f"{user}-pw") for user in (COORDINATOR_USER, "lab-a", "lab-b")}
-    )
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def links():
-    made = []
-    yield made
-    for link in made:
-        link.stop()
-
-
-class Client:
-    def __init__(self, links, broker, user, password=None, topics=(), will=None):
-        own = (
-            wire.topic(user, Channel.PRESENCE)
-            if user != COORDINATOR_USER
-            else wire.COORDINATOR_TOPIC
-        )
-        self.link = Link(
-            broker.url, user, password or f"{user}-pw", topics, lambda _: (will or own, b"gone")
-        )
-        links.append(self.link)
-        self.link.start()
-
-    def hear(self, kind, seconds=5):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                event = self.link.events.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if isinstance(event, kind):
-                return event
-        pytest.fail(f"no {kind.__name__} within {seconds} s")
-
-    def heard(self, seconds=0.7):
-        threading.Event().wait(seconds)
-        found = []
-        while not self.link.events.empty():
-            event = self.link.events.get()
-            if isinstance(event, Incoming):
-                found.append((event.topic, event.payload))
-        return found
-
-    def up(self):
-        self.hear(Connected)
-        return self
 
 
 @needs_mosquitto
@@ -168,11 +99,11 @@ def test_a_taken_port_is_said(tmp_path):
 def test_a_missing_broker_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("fabnet.broker.find_mosquitto", lambda: None)
     with pytest.raises(BrokerError, match="sudo apt-get install mosquitto"):
-        Broker(tmp_path, "127.0.0.1", a_port(), kind="mosquitto").start()
+        Broker(tmp_path, "127.0.0.1", free_port(), kind="mosquitto").start()
 
 
 def test_the_embedded_broker_carries_messages(tmp_path, links):
-    broker = Broker(tmp_path / "broker", "127.0.0.1", a_port(), kind="iotcore")
+    broker = Broker(tmp_path / "broker", "127.0.0.1", free_port(), kind="iotcore")
     broker.start()
     coordinator = Client(
         links, broker, COORDINATOR_USER, topics=[wire.all_nodes(Channel.EVENTS)]

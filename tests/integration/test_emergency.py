@@ -9,6 +9,7 @@ import tty
 import pytest
 import requests
 
+from fabnet.broker import free_port
 from fabnet.config import load_node
 from fabnet.errors import NodeRefusedError
 from fabnet.node.door import ask
@@ -19,7 +20,6 @@ from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
 from tests.doubles.lone_node import REF, LoneNode
 from tests.doubles.sim_printer import SimPrinter
-from tests.integration.test_commands import a_port
 
 OTHER = AttemptRef(job="bcdefghjkm", number=1)
 NAME = "fabnet-abcdefghjk-a1"
@@ -163,7 +163,7 @@ def lab(tmp_path):
         f'port = "{sims[0].port}"\ntitle = "One"\nmaterial = "PETG"\ngrams = 500.0\n'
         f'[[printers]]\nid = "p2"\npreset = "generic-250x210"\nport = "{sims[1].port}"'
     )
-    port = a_port()
+    port = free_port()
     lone = LoneNode(tmp_path, link, page_port=str(port))
     for ref, printer in ((REF, "p1"), (OTHER, "p2")):
         lone.grant("G90\nM104 S200\n" + "G1 X10\nG1 X20\n" * 50_000, ref, printer=printer)

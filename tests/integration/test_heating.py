@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.doubles.lone_node import REF, LoneNode
 from tests.doubles.sim_printer import SimPrinter
+from tests.doubles.waiting import until
 
 PLATE = f"{REF.job}-a{REF.number}"
 SECOND = """
@@ -18,17 +18,6 @@ port = "{}"
 material = "PETG"
 grams = 500.0
 """
-
-
-def until(condition, seconds=100):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-
-
-def begins(sim):
-    return [each for each in sim.events() if each.event == "begin"]
 
 
 @pytest.fixture
@@ -56,17 +45,17 @@ def test_beds_heat_one_after_the_other(tmp_path, sims, at_once):
              str(lone.file)],
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until(lambda: begins(second))
+        until(second.begins)
         lone.do("ready", "p1")
         view = lone.do("start", PLATE)
         assert "M140 S85" in second.executed()
         assert view["beds"][0]["waits_to_heat"] is (at_once == 1)
         if at_once == 1:
-            assert not begins(first)
-            until(lambda: begins(first))
+            assert not first.begins()
+            until(first.begins)
             until(lambda: "M190 S85" in second.executed())  # what comes when the bed is hot
         else:
-            until(lambda: begins(first), seconds=20)
+            until(first.begins, seconds=20)
             assert "M190 S85" not in second.executed()
     finally:
         child.kill()

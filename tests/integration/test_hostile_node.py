@@ -7,7 +7,6 @@ as a dead letter with a reason.
 import itertools
 import json
 import logging
-import shutil
 import sqlite3
 import threading
 import time
@@ -21,13 +20,11 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import Answer, Capabilities, Ready, Report, ReportState, encode
 from jobs.model import AttemptRef
 from tests.doubles.hostile_node import HOSTILE, STRANGER, STREAM, VICTIM, Node, Site, envelope
+from tests.doubles.links import needs_mosquitto
 from tests.doubles.world import World, some_facts
 
 pytestmark = [
-    pytest.mark.skipif(
-        shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-        reason="mosquitto is not installed",
-    ),
+    needs_mosquitto,
     pytest.mark.timeout(300),
 ]
 _log = logging.getLogger(__name__)

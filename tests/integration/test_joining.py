@@ -19,6 +19,7 @@ from flask import Flask, Response, request
 
 from fabnet import wire
 from fabnet.authority import own_certificate
+from fabnet.broker import free_port
 from fabnet.config import load_node
 from fabnet.enrolment import create_node, open_ledger
 from fabnet.errors import JoinError
@@ -40,7 +41,7 @@ from jobs.joining import JoinCode, Standing, pin_of, read_code
 from jobs.ledger import members
 from jobs.ledger.store import Ledger
 from jobs.model import Role
-from tests.integration.test_commands import a_port, fabnet, one_sentence
+from tests.doubles.commands import fabnet, one_sentence
 from web.serving import make_server
 
 pytestmark = [
@@ -61,12 +62,12 @@ class Coordinator:
     """`fabnet serve` off loopback, in a process of its own."""
 
     def __init__(self, folder):
-        self.folder, self.port = folder, a_port()
+        self.folder, self.port = folder, free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.file = folder / "coordinator.toml"
         values = {
             "data_dir": "data", "host": EVERYWHERE, "port": self.port, "public_url": self.url,
-            "broker_host": EVERYWHERE, "broker_port": a_port(),
+            "broker_host": EVERYWHERE, "broker_port": free_port(),
         }  # fmt: skip
         self.file.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items()))
         self.log = folder / "log"
@@ -261,7 +262,7 @@ def test_what_goes_wrong_is_one_sentence_with_what_to_do(coordinator, tmp_path):
     out = ("--out", tmp_path / "lab")
     code = str(coordinator.invite())
     one_sentence(fabnet("node", "join", code[:-1], *out), "copy all of it")
-    gone = code.replace(str(coordinator.port), str(a_port()))
+    gone = code.replace(str(coordinator.port), str(free_port()))
     one_sentence(fabnet("node", "join", gone, *out), "does not answer", "run the same command")
     plain = code.replace("https", "http")
     one_sentence(fabnet("node", "join", plain, *out), "contradicts itself")

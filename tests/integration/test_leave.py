@@ -1,6 +1,5 @@
 """`fabnet node leave`: over a real coordinator, without any network, and killed in the middle."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +13,12 @@ from jobs.coordinator import enrolment
 from jobs.joining import Standing, read_code
 from jobs.ledger import members
 from jobs.lifecycle import AttemptState
+from tests.doubles.commands import fabnet
+from tests.doubles.links import needs_mosquitto
 from tests.doubles.lone_node import REF, LoneNode
-from tests.integration.test_commands import fabnet
 from tests.integration.test_joining import Coordinator, now
 
 PLATE = f"{REF.job}-a{REF.number}"
-mosquitto = pytest.mark.skipif(
-    shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-    reason="mosquitto is not installed",
-)
 #: A printer that a person feeds, for a node.toml that `join` has made.
 BY_HAND = '[[printers]]\nid = "p1"\npreset = "generic-250x210"\nmanual = true\n'
 
@@ -100,7 +96,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(lone, after_s):
     assert not lone.folder.exists()
 
 
-@mosquitto
+@needs_mosquitto
 @pytest.mark.xdist_group("joining")
 def test_the_coordinator_is_told_by_the_node_itself(tmp_path):
     (tmp_path / "server").mkdir()

@@ -1,7 +1,5 @@
 """The link against a real broker where paho, the network or the other side do their worst."""
 
-import queue
-import shutil
 import socket
 import threading
 import time
@@ -10,15 +8,12 @@ import pytest
 
 from fabnet import link as link_module
 from fabnet import wire
-from fabnet.broker import COORDINATOR_USER, Broker, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.link import Connected, Disconnected, Incoming, Inlet, Link
 from fabnet.wire import Channel
+from tests.doubles.links import hear, needs_mosquitto
 from tests.doubles.tcp_proxy import TcpProxy
 
-needs_mosquitto = pytest.mark.skipif(
-    shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-    reason="mosquitto is not installed",
-)
 EVENTS = wire.topic("lab-a", Channel.EVENTS)
 PRESENCE = wire.topic("lab-a", Channel.PRESENCE)
 COMMANDS = wire.topic("lab-a", Channel.COMMANDS)
@@ -27,10 +22,7 @@ CONNACK = b"\x20\x02\x00\x00"
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Broker(tmp_path_factory.mktemp("broker"), "127.0.0.1", port, kind="mosquitto")
+    made = Broker(tmp_path_factory.mktemp("broker"), "127.0.0.1", free_port(), kind="mosquitto")
     made.set_users({u: password_line(u, f"{u}-pw") for u in (COORDINATOR_USER, "lab-a")})
     made.start()
     yield made
@@ -44,14 +36,6 @@ def proxy(broker):
     made.close()
 
 
-@pytest.fixture
-def links():
-    made = []
-    yield made
-    for link in made:
-        link.stop()
-
-
 def connect(links, port, user="lab-a", topics=(COMMANDS,), scheme="mqtt", **more):
     def will(conn):
         return (PRESENCE if user == "lab-a" else wire.COORDINATOR_TOPIC), f"gone {conn}".encode()
@@ -61,18 +45,6 @@ def connect(links, port, user="lab-a", topics=(COMMANDS,), scheme="mqtt", **more
     links.append(link)
     link.start()
     return link
-
-
-def hear(link, kind, seconds=5.0):
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        try:
-            event = link.events.get(timeout=left)
-        except queue.Empty:
-            break
-        if isinstance(event, kind):
-            return event
-    pytest.fail(f"no {kind.__name__} within {seconds} s")
 
 
 def heard(link, seconds=1.0):

@@ -1,7 +1,5 @@
 """The broker's ways in: in the clear on loopback, TLS, WebSocket, WebSocket over TLS."""
 
-import queue
-import shutil
 import socket
 import time
 from pathlib import Path
@@ -9,26 +7,20 @@ from pathlib import Path
 import pytest
 
 from fabnet import wire
-from fabnet.broker import COORDINATOR_USER, Broker, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.errors import BrokerError
 from fabnet.link import Connected, Incoming, Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
+from tests.doubles.links import hear, needs_mosquitto, next_of
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None,
-    reason="mosquitto is not installed",
-)
-
-
-def a_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+pytestmark = needs_mosquitto
 
 
 def a_broker(folder, tls=None):
-    made = Broker(folder, "127.0.0.1", a_port(), kind="mosquitto", tls=tls, websocket_port=a_port())
+    made = Broker(
+        folder, "127.0.0.1", free_port(), kind="mosquitto", tls=tls, websocket_port=free_port()
+    )
     made.set_users({u: password_line(u, f"{u}-pw") for u in (COORDINATOR_USER, "lab-a")})
     made.start()
     return made
@@ -48,26 +40,6 @@ def connect(made, url, user, topics=(), ca_file=""):
     made.append(link)
     link.start()
     return link
-
-
-@pytest.fixture
-def links():
-    made = []
-    yield made
-    for link in made:
-        link.stop()
-
-
-def hear(link, kind, seconds=5.0):
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        try:
-            event = link.events.get(timeout=left)
-        except queue.Empty:
-            break
-        if isinstance(event, kind):
-            return event
-    return None
 
 
 def test_a_node_is_heard_on_every_listener(broker, links):
@@ -99,7 +71,7 @@ def test_no_listener_in_the_clear_or_for_every_address_is_open_by_mistake(broker
 
 def test_with_tls_the_way_in_in_the_clear_is_on_loopback_and_not_the_nodes_port(tmp_path):
     tls = certificates.make(tmp_path / "certificates", "127.0.0.3")
-    made = Broker(tmp_path / "b", "127.0.0.3", a_port(), kind="mosquitto", tls=tls)
+    made = Broker(tmp_path / "b", "127.0.0.3", free_port(), kind="mosquitto", tls=tls)
     made.start()
     try:
         assert made.url.startswith("mqtt://127.0.0.1:")
@@ -120,7 +92,7 @@ def test_a_node_does_not_speak_to_a_broker_that_another_authority_signed(tmp_pat
     try:
         for url in broker.node_urls("127.0.0.1"):
             link = connect(links, url, "lab-a", ca_file=other.ca)
-            assert hear(link, Connected, 2.0) is None
+            assert next_of(link, Connected, 2.0) is None
     finally:
         broker.stop()
 
@@ -128,13 +100,13 @@ def test_a_node_does_not_speak_to_a_broker_that_another_authority_signed(tmp_pat
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "printer.example"])  # noqa: S104
 def test_passwords_never_travel_in_the_clear_off_loopback(tmp_path, host):
     with pytest.raises(BrokerError, match="in the clear"):
-        Broker(tmp_path, host, a_port(), kind="mosquitto").start()
+        Broker(tmp_path, host, free_port(), kind="mosquitto").start()
 
 
 def test_a_certificate_that_is_not_there_is_named(tmp_path):
     tls = certificates.TlsFiles(certificate=str(tmp_path / "no.pem"), key=str(tmp_path / "no.key"))
     with pytest.raises(BrokerError, match=r"no\.pem"):
-        Broker(tmp_path, "127.0.0.1", a_port(), kind="mosquitto", tls=tls).start()
+        Broker(tmp_path, "127.0.0.1", free_port(), kind="mosquitto", tls=tls).start()
 
 
 def test_the_broker_may_hold_more_connections_than_a_shell_gives_it(broker):

@@ -26,8 +26,9 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.lot_code import lot_code
 from jobs.model import Role
-from tests.doubles.network_of_one import Coordinator, until
+from tests.doubles.network_of_one import Coordinator
 from tests.doubles.pages import Site
+from tests.doubles.waiting import until
 from tests.doubles.world import CATALOGUE, a_request
 
 SAID = {

@@ -19,7 +19,8 @@ from jobs.messages import Capabilities, Offer, PrinterChange
 from jobs.model import OrderState
 from jobs.plausible import check
 from printers.model import PrinterFacts, PrinterState, Spool
-from tests.doubles.network_of_one import Coordinator, until
+from tests.doubles.network_of_one import Coordinator
+from tests.doubles.waiting import until
 from tests.doubles.world import CATALOGUE, PRINTER, a_request
 
 PRINTS, SEWS = "lab-a", "lab-b"

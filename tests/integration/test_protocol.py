@@ -21,18 +21,8 @@ from jobs.ledger.rows import tell
 from jobs.lifecycle import AttemptState
 from jobs.messages import PrinterReady, ReportState, Synced, encode
 from tests.doubles.idle_node import Node, an_offer
+from tests.doubles.links import Client, needs_mosquitto
 from tests.doubles.world import NODE
-from tests.integration import test_broker
-from tests.integration.test_broker import Client, needs_mosquitto
-
-broker, links = test_broker.broker, test_broker.links  # its fixtures
-
-
-@pytest.fixture
-def node(tmp_path):
-    made = Node(tmp_path)
-    yield made
-    made.journal.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from fabnet.broker import free_port
 from jobs.coordinator import deliveries, harvests, lots
 
 A, B = "lab-a", "lab-b"
-
-
-def a_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -163,7 +157,7 @@ def test_the_pages_of_a_coordinator_are_in_its_time_zone(fabnet, world, planned)
     ref = world.attempts()[0].ref
     world.print(ref)
     code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
-    port, broker_port = a_port(), a_port()
+    port, broker_port = free_port(), free_port()
     with Path(fabnet.config).open("a", encoding="utf-8") as file:
         file.write(f'port = {port}\nbroker = "iotcore"\nbroker_port = {broker_port}\n')
     served = subprocess.Popen(

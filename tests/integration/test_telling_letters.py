@@ -29,8 +29,8 @@ from tests.doubles.telling import (
     printing,
     rows,
     told,
-    until,
 )
+from tests.doubles.waiting import until
 from tests.doubles.world import NODE, PRINTER
 
 

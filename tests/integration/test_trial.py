@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import requests
 
+from fabnet.broker import free_port
 from fabnet.config import machine_id
 from fabnet.node.journal import COORDINATOR, Journal
 from jobs.ledger import streams
@@ -17,7 +17,7 @@ from jobs.messages import Capabilities, PrinterChange, decode_up
 from tests.doubles.lone_node import REF, LoneNode
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
-from tests.integration.test_commands import a_port
+from tests.doubles.waiting import until
 
 #: Slow enough to be looked at while it prints.
 SLOW = ("--lines-per-s", "100")
@@ -48,17 +48,6 @@ def begin(lone, *arguments):
          *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-
-
-def until(condition, seconds=100):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-
-
-def begins(sim):
-    return [each for each in sim.events() if each.event == "begin"]
 
 
 def said(lone):
@@ -100,7 +89,7 @@ def test_a_node_that_runs_is_asked_and_the_port_stays_its_own(lone, sim):
 
 
 def test_meanwhile_the_bed_is_not_clear_whatever_is_said(tmp_path):
-    sim, port = slow(tmp_path), a_port()
+    sim, port = slow(tmp_path), free_port()
     lone = LoneNode(tmp_path, f'port = "{sim.port}"', page_port=str(port))
     try:
         lone.start()
@@ -108,7 +97,7 @@ def test_meanwhile_the_bed_is_not_clear_whatever_is_said(tmp_path):
             "It will not heat" in requests.get(f"http://127.0.0.1:{port}/?lang=en", timeout=60).text
         )
         child = begin(lone)
-        until(lambda: begins(sim))
+        until(sim.begins)
         assert (
             "It will not" not in requests.get(f"http://127.0.0.1:{port}/?lang=en", timeout=60).text
         )
@@ -125,7 +114,7 @@ def test_meanwhile_the_bed_is_not_clear_whatever_is_said(tmp_path):
         lone.stop()
         assert sim.executed()[-3:] != []
         assert "M104 S0" in sim.executed()[-8:]
-        assert len(begins(sim)) == 1
+        assert len(sim.begins()) == 1
         assert not said(lone)[1]
     finally:
         sim.kill()
@@ -174,7 +163,7 @@ def test_a_node_that_is_killed_in_mid_print_cools_the_printer_and_starts_nothing
         until(lambda: {"M104 S0", "M140 S0"} <= set(sim.executed()[before:]))
         view = lone.do("status")
         assert (view["beds"][0]["clear"], view["trials"]) == (False, [])
-        assert len(begins(sim)) == 1
+        assert len(sim.begins()) == 1
     finally:
         sim.kill()
 
@@ -187,7 +176,7 @@ def test_nothing_is_heated_without_a_persons_word(lone, sim):
     )  # fmt: skip
     assert answer.returncode == 1
     assert "nothing was heated" in answer.stderr
-    assert not begins(sim)
+    assert not sim.begins()
 
 
 def test_a_plate_of_the_network_goes_first(lone, sim):
@@ -200,7 +189,7 @@ def test_a_plate_of_the_network_goes_first(lone, sim):
     answer = lone.ask("test-print", "--yes")
     assert answer.returncode == 1
     assert "is counted first" in answer.stderr
-    assert len(begins(sim)) == 1
+    assert len(sim.begins()) == 1
 
 
 def test_what_cannot_be_tried_is_said(lone, sim, tmp_path):
@@ -213,7 +202,7 @@ def test_what_cannot_be_tried_is_said(lone, sim, tmp_path):
     empty = lone.ask("test-print", "--yes")
     assert empty.returncode == 1
     assert "p1.material" in empty.stderr
-    assert not begins(sim)
+    assert not sim.begins()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be asked not to be")

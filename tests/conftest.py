@@ -46,7 +46,6 @@ _FIRST = (
     "integration/test_bench_live.py",
     "integration/octoprint/test_prints.py",
     "integration/octoprint/test_reached.py",
-    "integration/test_node.py",
     "integration/test_discover.py",
 )
 

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from fabnet import clock
 from jobs.lifecycle import AttemptState
 from jobs.lot_code import lot_code
-from tests.integration.test_node_page import FIRST, SECOND, THIRD, Lab
+from tests.doubles.owner_lab import FIRST, SECOND, THIRD, Lab
 from web.node_app import NodeSettings, create_node_app, serve_node
 
 

@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from jobs.coordinator import reviews
 from jobs.ledger import links, runs, views
 from jobs.model import BatchState
+from tests.doubles.parcels import packed
 from tests.e2e.test_newcomers import read_qr
 from tests.e2e.test_pages import WCAG
-from tests.integration.test_deliveries import packed
 
 
 def look(page):

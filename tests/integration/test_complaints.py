@@ -18,9 +18,9 @@ from jobs.recall import Cause, RecallKind
 from jobs.telling import TOLD_BY, Kind
 from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import Site
+from tests.doubles.parcels import address, order_of, packed
+from tests.doubles.photo import a_photo
 from tests.doubles.world import NODE
-from tests.integration.test_deliveries import address, order_of, packed
-from tests.unit.web.test_photos import a_photo
 from web.letters import Letterhead, Reader, letter
 
 ENGLISH = {"Accept-Language": "en"}

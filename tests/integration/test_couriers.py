@@ -21,7 +21,8 @@ from jobs.model import BatchState, CourierKind, Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import Site
-from tests.integration.test_deliveries import VISOR, address, order_of, packed
+from tests.doubles.parcels import address, order_of, packed
+from tests.integration.test_deliveries import VISOR
 from web.letters import Letterhead
 
 PARIS = ZoneInfo("Europe/Paris")

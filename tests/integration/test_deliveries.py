@@ -8,15 +8,15 @@ import pypdfium2
 import pytest
 
 from designs.regulation import profiles
-from jobs.coordinator import deliveries, first_mile, harvests, hub, lots, orders, reviews
+from jobs.coordinator import deliveries, first_mile, harvests, hub, lots, reviews
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Rule, Scope
-from jobs.ledger import links, parcels, views
+from jobs.ledger import parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
 from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.pages import Site
-from tests.doubles.world import a_request
+from tests.doubles.parcels import address, order_of, packed
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 ENGLISH = {"Accept-Language": "en"}
@@ -33,29 +33,6 @@ def site(world, hashed):
 @pytest.fixture
 def batch(site):
     return packed(site.world)
-
-
-def packed(world, kits=4, by="inspector", **changes):
-    """Order, print, count, inspect and pack; return the batch's id."""
-    asked = a_request(world.revision, kits, **changes)
-    order_id = orders.place(world.ledger, asked, world.revision, world.now).order_id
-    orders.confirm(world.ledger, order_id, "steward", world.now)
-    world.plan()
-    world.tick()
-    for each in [a for a in world.attempts() if a.order_id == order_id]:
-        if each.state is AttemptState.OFFERED:
-            world.print(each.ref)
-            code = harvests.harvest(world.ledger, each.ref, each.pieces, 0, "", "maker", world.now)
-            lots.inspect(world.ledger, str(code), each.pieces, 0, "", "inspector", world.now)
-    return deliveries.pack(world.ledger, order_id, by, world.now)
-
-
-def order_of(world, batch):
-    return views.batch(world.ledger.reading, batch).order_id
-
-
-def address(world, batch):
-    return f"/d/{batch}/{links.key_of(world.ledger.reading, 'parcel', batch)}"
 
 
 def dispatch(world, batch, by="steward"):

@@ -19,8 +19,8 @@ from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
 from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import Site
+from tests.doubles.photo import a_photo
 from tests.doubles.world import NODE
-from tests.unit.web.test_photos import a_photo
 
 ENGLISH = {"Accept-Language": "en"}
 

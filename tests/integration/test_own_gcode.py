@@ -24,8 +24,8 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import OfferedAttempt, Ready
 from jobs.owner import Bring, Clear, Look
 from tests.doubles.lone_node import REF, LoneNode
+from tests.doubles.owner_lab import FIRST, SECOND, THIRD, Lab, token
 from tests.doubles.pages import Site
-from tests.integration.test_node_page import FIRST, SECOND, THIRD, Lab, token
 
 CATALOGUE = Path(designs.catalogue.__path__[0])
 BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)

@@ -7,24 +7,9 @@ import zlib
 import pytest
 from PIL import Image
 
+from tests.doubles.photo import a_photo
 from web import photos
 from web.photos import UnreadablePhotoError, clean
-
-
-def a_photo(size=(3000, 2000), kind="JPEG", *, turned=False):
-    """A red picture with a blue left edge, and a telephone's notes behind it."""
-    image = Image.new("RGB", size, "red")
-    image.paste("blue", (0, 0, size[0] // 4, size[1]))
-    exif = Image.Exif()
-    exif[0x010F] = "SecretPhone"
-    exif.get_ifd(0x8825)[2] = (47.0, 13.0, 6.0)  # where it was taken
-    if turned:
-        exif[0x0112] = 6  # to be turned by 90 degrees
-    out = io.BytesIO()
-    image.save(out, kind, exif=exif, comment=b"SecretWords") if kind == "JPEG" else image.save(
-        out, kind, exif=exif
-    )
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

@@ -332,10 +332,11 @@ class Book:
         room = self._room(line, bucket, made.printer)
         return self._plates(made, np.arange(len(room)), room)
 
-    def insert_plates(self, line: int, bucket: int, plates: Ints) -> float:
-        """Put in so many full plates on each maker; return their good pieces."""
-        made, some = self.makers(line), plates.nonzero()[0]
-        self._add(line, bucket, made, some, plates[some], np.zeros(len(some), np.int64))
+    def insert_plates(self, line: int, bucket: int, plates: Ints, last: Ints | int = 0) -> float:
+        """Put in full plates on each maker, and one of `last` copies; return the pieces of full ones."""
+        made, rest = self.makers(line), np.zeros_like(plates) + last
+        some = np.flatnonzero(plates + rest)
+        self._add(line, bucket, made, some, plates[some], rest[some])
         return float(plates @ made.pieces)
 
     # --- score --------------------------------------------------------------------------------

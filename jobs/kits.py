@@ -1,9 +1,9 @@
 """Puts orders into the book in whole kits, and in another turn where that makes a better plan. Pure.
 
 Half a kit is none: of no part is more put in than makes kits with the others. In a small network it
-counts which whole plates lie beside each other, and who came first to the near printers. So a few
-orders are taken out and put in again in another turn, on other printers, as long as that makes more
-kits; where all are in time, as long as it saves kilometres and leaves the load as fair.
+counts who came first to the near printers. So where all are in time a few lines are taken out and put in
+again in another turn, on other printers, as long as it saves kilometres and leaves the load as fair.
+Leaves what to do where not all are to `jobs.tight`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,10 @@ ROUNDS, _WORK, _ALWAYS = 100, 2_000_000, 10
 _FEWEST, _STALE = 10, 50
 #: Of use is what makes kilometres fewer by such a share.
 _SAVED = 0.001
-#: Fewer orders, or lines, are taken out at once; how often orders that are due together.
-_OUT, _OUT_LINES, _NEAR = 6, 9, 0.3
+#: Fewer lines are taken out at once.
+_OUT_LINES = 9
 #: How much more kilometres count then, and how much more than all labs one may give at first.
 _NEARER, _LEVEL = 3.0, 1.1
-#: By how much printers change places in the score.
-_SHAKEN = 0.1
-#: What they are weighed by where not all is in time: as ever, by load, or by their work alone.
-_WEIGHTS = (Weights(), Weights(km=0.0), Weights(km=0.0, load=0.0, new=0.0))
 #: Below that index of Jain every hundredth counts as much as so many hundredths of the kilometres.
 _FAIR, _UNFAIR = 0.92, 5.0
 
@@ -101,72 +97,33 @@ def rounds_for(book: Book) -> int:
 
 
 def mended(
-    book: Book,
-    left: Floats,
-    turn: Ints,
-    regret: Singles,
-    weights: Weights,
-    least: float,
-    rounds: int,
+    book: Book, left: Floats, regret: Singles, weights: Weights, least: float, rounds: int
 ) -> float:
-    """Put orders in again in other turns, and keep what is better; return the share in time.
+    """Put lines in again in other turns, and keep what is nearer; return the share in time.
 
     Args:
-        book: of a plan of which nothing was kept; changed.
+        book: of a plan of which nothing was kept; changed where all is in time.
         left: [L], pieces without room; changed.
-        turn: orders, those first that are worth most for their work.
         regret: [Q, P].
         weights: as of the plan.
         least: as of the plan.
         rounds: how often.
     """
-    lines, draw = book.lines, np.random.default_rng(0)  # the same for the same facts
-    best, cost, stale = share_in_time(lines, left), _cost(book), 0
-    for _ in range(rounds):
-        short = best < 1.0 - TINY
-        if stale >= _STALE or not (short or (weights.km and cost)):
+    draw = np.random.default_rng(0)  # the same for the same facts
+    best, cost, stale = share_in_time(book.lines, left), _cost(book), 0
+    for _ in range(rounds if weights.km and best >= 1.0 - TINY else 0):
+        if stale >= _STALE or not cost:
             break
         before, had = book.state(), left.copy()
-        if short:
-            _more_kits(book, left, turn, regret, draw)
-        else:
-            _fewer_km(book, left, regret, weights, least, draw)
-        now, spent = share_in_time(lines, left), _cost(book)
-        more = now > best + TINY
-        stale = 0 if more or (not short and spent < cost * (1.0 - _SAVED)) else stale + 1
-        if more or (now >= best and (short or spent <= cost)):
-            best, cost = now, spent
+        _fewer_km(book, left, regret, weights, least, draw)
+        spent = _cost(book)
+        stale = 0 if spent < cost * (1.0 - _SAVED) else stale + 1
+        if share_in_time(book.lines, left) >= best and spent <= cost:
+            cost = spent
         else:
             book.restore(before)
             left[:] = had
     return best
-
-
-def _more_kits(
-    book: Book, left: Floats, turn: Ints, regret: Singles, draw: np.random.Generator
-) -> None:
-    """Put an order that lacks some in again, with a few that make room, and then others that do."""
-    lines = book.lines
-    lack = _lack(lines, left)
-    wanted = lack * lines.weight
-    one = int(draw.choice(len(lack), p=wanted / wanted.sum()))
-    by = draw.random(len(lack))
-    if draw.random() < _NEAR:
-        by = by + np.abs(lines.due_min - lines.due_min[one])
-    some = np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
-    out = np.unique(np.append(some, one))
-    for line in np.flatnonzero(np.isin(lines.order, out)).tolist():
-        book.take_out(line)
-        left[line] = lines.pieces[line]
-    first_due = lines.due_min[out] * draw.integers(2)  # or what is worth most
-    again = out[np.lexsort((np.argsort(turn)[out], first_due))]
-    # A piece that lacks because of scrap is worth no plate of its own.
-    most = np.zeros(len(turn))
-    np.maximum.at(most, lines.order, left)
-    rest = turn[(most[turn] > 1.0) & ~np.isin(turn, out)]
-    shaken = regret + (_SHAKEN * draw.random(book.net.printers)).astype(np.float32)
-    weights = _WEIGHTS[int(draw.integers(len(_WEIGHTS)))]
-    in_kits(book, left, np.concatenate([again, rest]), shaken, weights, 0.0)
 
 
 def _fewer_km(

@@ -20,6 +20,7 @@ from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
+from jobs.tight import more_kits
 
 #: Tried in this order: the share of all time that is left free for what whole plates do not fill;
 #: whether classes get what the table gives them, which costs kilometres; not tried where a plan is
@@ -91,7 +92,7 @@ def plan(
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
     if kept is None:
-        best = _mended(best, found, weights, least)
+        best = _mended(best, found, bound, weights, least)
     in_time, book, left = best
     for order in by_value(lines, found):
         for line in np.flatnonzero((lines.order == order) & (left > TINY)):
@@ -107,7 +108,7 @@ def plan(
 
 
 def _mended(
-    best: tuple[float, Book, Floats], found: Prices, weights: Weights, least: float
+    best: tuple[float, Book, Floats], found: Prices, bound: float, weights: Weights, least: float
 ) -> tuple[float, Book, Floats]:
     """Begin with the better of a plan and order by order, and put orders in again."""
     rounds = rounds_for(best[1])
@@ -121,7 +122,8 @@ def _mended(
         in_kits(book, left, turn, regret, Weights(km=0.0, load=0.0, new=0.0), 0.0)
         if share_in_time(lines, left) <= share:
             _, book, left = best
-    return mended(book, left, turn, regret, weights, least, rounds), book, left
+        book, left = more_kits(book, found, bound)
+    return mended(book, left, regret, weights, least, rounds), book, left
 
 
 def _of_printers(net: Network, found: Prices) -> Singles:

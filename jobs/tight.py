@@ -1,0 +1,186 @@
+"""Where not all can be in time in a small network: how many copies of what each printer makes. Pure.
+
+Rounding decides there: a lot of five takes six copies and a plate of its own, and the sixth may keep
+another order from being made. So each lot goes where a good piece costs least, with its plate and with
+what is printed beyond the need; its last copy is left out where others make more of the minutes; and a
+few orders at a time are taken out and put in again, as long as that makes more kits.
+
+Leaves kilometres and small lots to `jobs.kits`: where printers are full to the brim nobody has much
+left to choose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jobs.copies import Sheet
+from jobs.filling import Book
+from jobs.network import TINY, Floats, Ints
+from jobs.prices import Prices
+
+#: So many times at most, and so many lines times printers looked at in all.
+_ROUNDS, _WORK, _ALWAYS = 1000, 3_000_000, 10
+#: After so many that were of no use, and so many more for each order, no more are tried.
+_STALE, _STALE_EACH = 50, 2
+#: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
+_ENOUGH = 0.0002
+#: Fewer orders are taken out at once.
+_OUT = 7
+#: How often they are due together, took more than they need, or are worth alike for their size.
+_NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
+#: How much sooner one is taken out that took twice what it needs.
+_WASTE = 5.0
+#: How often the last copy of a lot has to be worth something, and up to how much more than others.
+_SPARING, _CUT = 0.7, 1.5
+#: How often a lot goes to one printer where one has room, and by how much costs are shaken.
+_WHOLE, _SHAKEN = 0.8, 0.3
+#: How far the turn is shaken in which orders come.
+_TURNED = 0.5
+_HALVES = 6
+
+
+def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
+    """Put orders in again, and keep what is better; return the new book and what is left [L].
+
+    Args:
+        book: of a plan of which nothing was kept, `movable`.
+        found: prices of the parts.
+        most: 0..1, no plan has more in time.
+    """
+    search, lines = _Search(book, found), book.lines
+    rounds = min(_ROUNDS, _WORK // (book.net.printers * (_ALWAYS + lines.count) + 1))
+    best, stale = search.in_time(), 0
+    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
+    for _ in range(rounds):
+        if stale >= _STALE + _STALE_EACH * len(lines.weight) or best >= enough:
+            break
+        before = search.sheet.state()
+        search.again()
+        now = search.in_time()
+        stale = 0 if now > best + TINY else stale + 1
+        if now >= best:
+            best = now
+        else:
+            search.sheet.restore(before)
+    return search.sheet.book(book), np.maximum(lines.pieces - search.sheet.good, 0.0)
+
+
+class _Search:
+    """Takes orders out of a sheet and puts them in again, drawn from one seed."""
+
+    def __init__(self, book: Book, found: Prices) -> None:
+        net, lines = book.net, book.lines
+        work = net.work_min()
+        best = np.where(np.isfinite(work), found.price[:, None] / work, 0.0).max(axis=0)
+        self.sheet, self._lines = Sheet(book, best), lines
+        self._draw = np.random.default_rng(0)  # the same for the same facts
+        self._worth = net.speed * net.good * best[net.cls]  # [P], of a minute
+        self._mine: list[list[int]] = [[] for _ in lines.weight]
+        for line in np.argsort(book.able[lines.part], kind="stable").tolist():
+            self._mine[lines.order[line]].append(line)
+        self._asked = np.array([len(mine) > 0 for mine in self._mine])
+        #: What a good piece costs where all of its line on one printer costs least.
+        self._least = np.array([m.cost.min(initial=1e99) for m in self.sheet.making])
+        size = np.bincount(lines.order, lines.pieces * self._least, len(lines.weight))
+        self._density = lines.weight / np.maximum(size, 1e-99)
+        self._most = np.zeros(len(lines.weight))
+        np.maximum.at(self._most, lines.order, lines.pieces)
+
+    def _shares(self) -> Floats:
+        """Return [O], 0..1: the share of its kits that each order has."""
+        found = np.ones(len(self._lines.weight))
+        share = np.minimum(self.sheet.good / self._lines.pieces, 1.0)
+        np.minimum.at(found, self._lines.order, share)
+        return found
+
+    def in_time(self) -> float:
+        """Return the weighted share of kits."""
+        weight = self._lines.weight * self._asked
+        return float(self._shares() @ weight / weight.sum())
+
+    def again(self) -> None:
+        """Put an order that lacks some in again, with a few that make room, and then others."""
+        lines, draw = self._lines, self._draw
+        wanted = (1.0 - self._shares()) * lines.weight
+        one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))
+        out = np.unique(np.append(self._some(one), one))
+        for order in out.tolist():
+            for line in self._mine[order]:
+                self.sheet.take_out(line)
+        cut = _CUT * draw.random() * self._density[one] * (draw.random() < _SPARING)
+        shake = 1.0 + _SHAKEN * draw.random() * draw.random(len(self._worth))
+        first = lines.due_min[out]
+        if draw.integers(2):  # what is worth most for its size, about
+            first = -self._density[out] * np.exp(draw.normal(0.0, _TURNED, len(out)))
+        whole = bool(draw.random() < _WHOLE)
+        for order in out[np.argsort(first, kind="stable")].tolist():
+            self._put_in(order, shake, cut, whole=whole)
+        # A piece that lacks because of scrap is worth no plate of its own.
+        self._rest(1.0, shake, cut)
+        if cut:
+            self._rest(TINY, shake, 0.0)
+
+    def _some(self, one: int) -> Ints:
+        """Draw a few orders."""
+        draw = self._draw
+        by = draw.random(len(self._density))
+        if draw.random() < _NEAR:
+            away = np.abs(self._lines.due_min - self._lines.due_min[one])
+            by = by + away / max(float(away.max()), TINY)
+        if draw.random() < _WASTED:
+            by = by / (1.0 + _WASTE * self._waste())
+        if draw.random() < _ALIKE:
+            by = by * (1.0 + np.log(self._density / self._density[one]) ** 2)
+        return np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
+
+    def _waste(self) -> Floats:
+        """Return [O]: how much more than at best a line of each order costs, as a share of it."""
+        sheet, found = self.sheet, np.zeros(len(self._density))
+        least = np.minimum(sheet.good, self._lines.pieces) * self._least
+        more = (sheet.minutes @ self._worth - least) / np.maximum(least, 1e-99)
+        np.maximum.at(found, self._lines.order, np.where(sheet.good > 0, np.clip(more, 0, 2), 0))
+        return found
+
+    def _rest(self, least: float, shake: Floats, cut: float) -> None:
+        """Put in more of orders that lack more than so many pieces."""
+        lines, orders = self._lines, len(self._density)
+        lacks = lines.pieces - self.sheet.good > least
+        room = self.sheet.has_room()
+        more, none = np.zeros((2, orders), np.bool_)
+        more[lines.order[lacks]], none[lines.order[lacks & ~room]] = True, True
+        who = np.flatnonzero(more & ~none)
+        for order in who[np.argsort(-self._density[who], kind="stable")].tolist():
+            self._put_in(order, shake, cut, whole=True)
+
+    def _put_in(self, order: int, shake: Floats, cut: float, *, whole: bool) -> None:
+        """Put in an order: of its parts as much as makes kits, found by halves."""
+        low, high = self._up_to(order, 1.0, shake, cut, whole=whole)
+        if (high - low) * self._most[order] <= 1.0:
+            return
+        for _ in range(_HALVES):
+            if (high - low) * self._most[order] <= 1.0:
+                break
+            middle = (low + high) / 2
+            got = self._anew(order, middle, shake, whole=whole)
+            low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
+        self._anew(order, low, shake, whole=whole)
+
+    def _anew(self, order: int, kits: float, shake: Floats, *, whole: bool) -> float:
+        for line in self._mine[order]:
+            self.sheet.take_out(line)
+        return self._up_to(order, kits, shake, 0.0, whole=whole)[0]
+
+    def _up_to(
+        self, order: int, kits: float, shake: Floats, cut: float, *, whole: bool
+    ) -> tuple[float, float]:
+        """Put in up to a share of all kits; return the least and the most that a part has of them."""
+        sheet, most = self.sheet, 0.0
+        for line in self._mine[order]:
+            asked = float(self._lines.pieces[line])
+            if sheet.good[line] < kits * asked - TINY:
+                # What the order is worth, by what its parts cost at best.
+                least = cut / max(float(self._density[order] * self._least[line]), 1e-99)
+                sheet.put_in(line, kits * asked, shake, least, whole=whole)
+            got = float(sheet.good[line]) / asked
+            kits, most = min(kits, got), max(most, min(got, 1.0))
+        return kits, most

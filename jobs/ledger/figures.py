@@ -80,12 +80,13 @@ def known(db: sqlite3.Connection) -> Mapping[PlateKind, PlateFigures]:
 def printed(db: sqlite3.Connection, most: int) -> tuple[Printed, ...]:
     """Return the newest prints that came to their end, at most so many.
 
+    How long they took is the node's word where it has measured it, else the time between its reports.
     Those of printers that a person feeds are left out: they begin when the file is handed out and end
     when somebody counts.
     """
     rows = db.execute(
         "select json_extract(p.facts, '$.preset'), a.seconds,"
-        " 86400.0 * (julianday(a.ended_at) - julianday(a.started_at))"
+        " coalesce(a.took_s, 86400.0 * (julianday(a.ended_at) - julianday(a.started_at)))"
         " from attempt a join printer p on p.node = a.node and p.id = a.printer"
         " where a.state in (?, ?) and a.slicer <> '' and a.seconds > 0 and a.started_at is not null"
         " and json_extract(p.facts, '$.preset') <> ''"

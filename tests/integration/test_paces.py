@@ -8,7 +8,7 @@ import pytest
 from fabnet.reports import plan_lines, plan_report
 from jobs.coordinator import claims, harvests, planning
 from jobs.errors import IllegalTransitionError, InvalidFieldError
-from jobs.ledger import paces
+from jobs.ledger import figures, paces
 from jobs.lifecycle import AttemptState
 from jobs.messages import Ready, Report, ReportState
 from tests.doubles.pages import Site, sections
@@ -68,6 +68,8 @@ def test_what_the_node_measured_counts_and_not_when_the_coordinator_heard_of_it(
     world.pass_time(days=3)
     printed(world, SLICED_S * 1.5, ref)
     assert 1.1 < pace(world) < 1.5
+    (told,) = figures.printed(world.ledger.reading, 10)
+    assert told.printed_s == SLICED_S * 1.5
     harvests.harvest(world.ledger, ref, 2, 0, "", "ada", world.now)
     before = pace(world)
     world.tick()

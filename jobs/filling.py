@@ -144,7 +144,7 @@ class Book:
         self._taken[bucket, printer] -= minutes
         self.room_min[:, printer] = np.minimum.accumulate(self.slack_min(printer)[::-1])[::-1]
 
-    def slack_min(self, printer: Ints) -> Floats:
+    def slack_min(self, printer: Ints | slice) -> Floats:
         """Return [E + 1, P]: what some printers have left by each due date."""
         found: Floats = self._free[:, printer] - self._taken[:, printer].cumsum(axis=0)
         return found

@@ -13,6 +13,9 @@ import numpy as np
 from jobs.filling import Book
 from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, sums_of
 
+#: Of more rows that could make room the cheapest are looked at first.
+_FEW = 1024
+
 
 def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
     """Return [L]: the good pieces that rows have of each line."""
@@ -62,8 +65,8 @@ class Kept:
     def hasten(self, line: int) -> None:
         """Print what is late of a line by its due date, where there is room."""
         mine, rows = self._of_line[line], self._rows
-        late = (self._plates < rows.plates) | (self._rest < rows.last)
-        mine = mine[late[mine]] if self._movable else mine[:0]
+        late = (self._plates[mine] < rows.plates[mine]) | (self._rest[mine] < rows.last[mine])
+        mine = mine[late] if self._movable else mine[:0]
         while len(mine):
             _, first = np.unique(rows.printer[mine], return_index=True)
             some = mine[first]
@@ -88,24 +91,35 @@ class Kept:
         made = book.makers(line)
         rate = np.zeros(net.printers)  # good pieces a minute
         rate[made.printer] = made.pieces / made.minutes
-        rate = rate[rows.printer]
-        bucket = book.bucket(line)
+        gain, bucket = lines.weight[lines.order[line]] / lines.pieces[line], book.bucket(line)
+        # What is worth as much already makes no room.
+        some = np.flatnonzero((self._plates > 0) | (self._rest > 0))
+        some = some[self._worth[some] < gain * rate[rows.printer[some]]]
+        printer, due = rows.printer[some], rows.bucket[some]
         # What is due later makes room as far as there is time before it.
-        before = np.minimum.accumulate(book.slack_min(np.arange(net.printers))[bucket:], axis=0)
-        later = np.maximum(rows.bucket - bucket - 1, 0)
-        most = np.where(rows.bucket > bucket, before[later, rows.printer], np.inf)
-        minutes = self._plates * self._full_min + np.where(
-            self._rest > 0, self._all_min - rows.plates * self._full_min, 0.0
+        before = np.minimum.accumulate(book.slack_min(slice(None))[bucket:], axis=0)
+        most = np.where(due > bucket, before[np.maximum(due - bucket - 1, 0), printer], np.inf)
+        minutes = self._early_min(some)
+        gives = np.minimum(minutes, most) * rate[printer]
+        cost = self._worth[some] * minutes / np.maximum(gives, TINY)
+        by = np.flatnonzero((gives > TINY) & (cost < gain))
+        if len(by) > _FEW:
+            few = by[cost[by] <= np.partition(cost[by], _FEW)[_FEW]]
+            by = few if float(gives[few].sum()) > pieces else by
+        by = by[np.argsort(cost[by], kind="stable")]
+        by = by[: int(np.searchsorted(np.cumsum(gives[by]), pieces)) + 1]
+        self._plates[some[by]] = 0
+        self._rest[some[by]] = 0
+        self._move(some[by], minutes[by], later=True)
+
+    def _early_min(self, some: Ints) -> Floats:
+        """How long what is in time of some rows is printed."""
+        full = self._full_min[some]
+        rest = np.where(
+            self._rest[some] > 0, self._all_min[some] - self._rows.plates[some] * full, 0.0
         )
-        gives = np.minimum(minutes, most) * rate
-        cost = self._worth * minutes / np.maximum(gives, TINY)
-        gain = lines.weight[lines.order[line]] / lines.pieces[line]
-        some = np.flatnonzero((gives > TINY) & (cost < gain))
-        some = some[np.argsort(cost[some], kind="stable")]
-        some = some[: int(np.searchsorted(np.cumsum(gives[some]), pieces)) + 1]
-        self._plates[some] = 0
-        self._rest[some] = 0
-        self._move(some, minutes[some], later=True)
+        found: Floats = self._plates[some] * full + rest
+        return found
 
     def _move(self, some: Ints, minutes: Floats, *, later: bool) -> None:
         """Move minutes of rows from after all due dates to before their own, or back."""

@@ -91,12 +91,14 @@ class _Table:
         self._first = len(ends) - 1 - np.searchsorted(ends, lines.release_min, side="right")
         work, regret = net.work_min(), found.regret(net)
         classes, count = work.shape[1], len(ends)
+        self._can: list[Ints] = []
         self._cells: list[Ints] = []
         self._work: list[Floats] = []
         self.made = np.zeros((lines.count, classes))
         for part in range(work.shape[0]):
             can = np.flatnonzero(np.isfinite(work[part]))
             can = can[np.argsort(regret[part, can], kind="stable")]
+            self._can.append(can)
             self._cells.append(np.arange(count)[:, None] * classes + can[None, :])
             self._work.append(work[part, can])
 
@@ -121,25 +123,24 @@ class _Table:
     def _line(self, line: int, share: float) -> float:
         order, part = self._lines.order[line], self._lines.part[line]
         rows = self._cells[part][self._row[order] : self._first[order] + 1]
-        cells, work = rows.ravel(), np.tile(self._work[part], len(rows))
-        before = self._free[cells]
-        got = self._drawn(line, share, cells, work)
-        some = ((before - self._free[cells]) / work).reshape(rows.shape).sum(axis=0)
-        self.made[line] = 0.0
-        if len(rows):
-            self.made[line, rows[0] % self.made.shape[1]] = some
-        return got
-
-    def _drawn(self, line: int, share: float, cells: Ints, work: Floats) -> float:
         asked = float(self._asked[line]) * share
-        if not len(cells) or asked <= 0:
-            return share if asked <= 0 else 0.0
-        sums = np.cumsum(self._free[cells] / work)
+        self.made[line] = 0.0
+        if asked <= 0:
+            return share
+        if not rows.size:
+            return 0.0
+        pieces = self._free[rows] / self._work[part]
+        sums = pieces.cumsum()
         if sums[-1] <= asked:
-            self._free[cells] = 0.0
-            return share * float(sums[-1]) / asked
-        last = int(np.searchsorted(sums, asked))
-        self._free[cells[:last]] = 0.0
-        rest = asked - (float(sums[last - 1]) if last else 0.0)
-        self._free[cells[last]] = max(0.0, self._free[cells[last]] - rest * work[last])
+            self._free[rows] = 0.0
+            share *= float(sums[-1]) / asked
+        else:
+            last = int(sums.searchsorted(asked))
+            cells, flat = rows.ravel(), pieces.ravel()
+            self._free[cells[:last]] = 0.0
+            rest = float(sums[last]) - asked
+            self._free[cells[last]] = rest * self._work[part][last % rows.shape[1]]
+            flat[last] -= rest
+            flat[last + 1 :] = 0.0
+        self.made[line, self._can[part]] = pieces.sum(axis=0)
         return share

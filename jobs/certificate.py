@@ -14,10 +14,10 @@ from jobs.network import SLOT_MIN, TINY, Floats, Lines, Network
 from jobs.prices import Prices
 
 
-def earned(net: Network, found: Prices, at_min: float) -> float:
-    """Return what all printers together can earn until then, in units of price."""
+def _best(net: Network, found: Prices) -> Floats:
+    """Return [C]: what a minute of a class earns at most, in units of price."""
     best: Floats = found.worth(net).max(axis=0, initial=0.0)
-    return float(np.sum(best * net.class_min(at_min)))
+    return best
 
 
 def earliest_min(net: Network, pieces: Floats, found: Prices) -> float:
@@ -28,22 +28,26 @@ def earliest_min(net: Network, pieces: Floats, found: Prices) -> float:
         pieces: [Q] good pieces of each part.
         found: any prices.
     """
-    asked = float(found.price @ pieces)
+    asked, best = float(found.price @ pieces), _best(net, found)
+
+    def earned(slot: int) -> float:
+        return float(best @ net.class_min(slot * SLOT_MIN))
+
     low, high = 0, net.open_min.shape[0] - 1
-    if earned(net, found, high * SLOT_MIN) < asked:
+    if earned(high) < asked:
         return float(high * SLOT_MIN)
     while high - low > 1:
         middle = (low + high) // 2
-        if earned(net, found, middle * SLOT_MIN) < asked:
+        if earned(middle) < asked:
             low = middle
         else:
             high = middle
-    before, after = (earned(net, found, slot * SLOT_MIN) for slot in (low, high))
+    before, after = earned(low), earned(high)
     # Within a slot, printers are open all of the time, some of it or not: by then at the earliest
     # only if all open minutes of the slot come first, so the bound stays at the slot's beginning
     # plus what the missing worth takes when everything is open.
     most = np.bincount(net.cls, net.speed * net.good * SLOT_MIN, len(net.calendar))
-    full = float(np.sum(found.worth(net).max(axis=0, initial=0.0) * most))
+    full = float(best @ most)
     missing = max(0.0, asked - before)
     return low * SLOT_MIN + SLOT_MIN * min(1.0, missing / max(full, after - before, 1e-300))
 
@@ -52,7 +56,7 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
     """Return the largest weighted share (0..1) of kits that any plan could have in time.
 
     Every order is a size in units of price, and all printers are one machine that earns until
-    each due date what `earned` says. That machine's best plan is found by taking the orders that
+    each due date what these prices say. That machine's best plan is found by taking the orders that
     are worth most for their size, each as far as every later due date allows.
     """
     pieces = np.where(lines.pieces > TINY, lines.pieces, 0.0)
@@ -63,11 +67,10 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
     if not asked.any():
         return 1.0
     ends = np.unique(lines.due_min)
-    left = np.array([earned(net, found, float(end)) for end in ends])
     # A due date inside a slot: the slot may be open up to it.
-    inside = (ends % SLOT_MIN) > 0
-    for n in np.flatnonzero(inside):
-        left[n] = earned(net, found, float(ends[n]) + SLOT_MIN)
+    until = np.where(ends % SLOT_MIN > 0, ends + SLOT_MIN, ends)
+    best = _best(net, found)
+    left = np.array([float(best @ net.class_min(end)) for end in until.tolist()])
     value = 0.0
     for order in np.argsort(-lines.weight / np.maximum(size, 1e-300), kind="stable"):
         if never[order] or not asked[order]:

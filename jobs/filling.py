@@ -77,7 +77,7 @@ class Book:
         # To give filament back to one of several spools may leave no way to use the others.
         several = self.bounded and len(self._spool_g) > 1
         self.movable = not several and not bool(lines.release_min.any())
-        self.able = (net.most > 0)[:, net.cls].sum(axis=1)  # [Q], printers that can make a part
+        self.able = (net.most > 0) @ np.bincount(net.cls, minlength=len(net.calendar))  # [Q]
         self._nodes = int(net.node.max(initial=-1)) + 1
         self._makers: dict[tuple[int, int | None], Makers] = {}  # by part, and line where barred
         self._knows: dict[int, Bools] = {}
@@ -257,10 +257,12 @@ class Book:
         if self.level < np.inf:
             level = (self.level - self._load[printer]) * self._offered[printer]
             room = np.minimum(room, level)
-        release = float(self.lines.release_min[self.lines.order[line]])
-        if release > 0:
+        if (release := self._release(line)) > 0:
             room = room - self._gap(bucket, printer, release)
         return room
+
+    def _release(self, line: int) -> float:
+        return float(self.lines.release_min[self.lines.order[line]])
 
     def _gap(self, bucket: int, printer: Ints, release_min: float) -> Floats:
         """How long a printer would stand still before a line that may not start yet."""
@@ -315,8 +317,7 @@ class Book:
         )  # fmt: skip
         minutes = plates * made.minutes[who] + last * made.piece_min[who]
         minutes += (last > 0) * made.plate_min[who]
-        release = float(self.lines.release_min[self.lines.order[line]])
-        if release > 0:
+        if (release := self._release(line)) > 0:
             minutes += self._gap(bucket, printer, release)
         self.spend(bucket, printer, minutes)
         self._load[printer] += minutes / self._offered[printer]
@@ -364,11 +365,10 @@ class Book:
         The first time by which all printers together can make them is found by halves. Returns
         how many have no room before the horizon.
         """
-        made, late = self.makers(line), len(self.ends_min)
-        release = float(self.lines.release_min[self.lines.order[line]])
+        made, late, release = self.makers(line), len(self.ends_min), self._release(line)
         printer, every = made.printer, np.arange(len(made.printer))
-        start = self.net.busy_min[printer] + self._load[printer] * self._offered[printer]
-        start = np.maximum(start, self._after(release)[printer])
+        used = self.net.busy_min + self._load * self._offered
+        start = np.maximum(used, self._after(release))[printer]
         by = self.net.calendar[self.net.cls[printer]]
 
         def until(slot: int) -> Ints:

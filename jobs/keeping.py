@@ -91,8 +91,9 @@ class Kept:
         made = book.makers(line)
         rate = np.zeros(net.printers)  # good pieces a minute
         rate[made.printer] = made.pieces / made.minutes
-        gain, bucket = lines.weight[lines.order[line]] / lines.pieces[line], book.bucket(line)
+        bucket = book.bucket(line)
         # What is worth as much already makes no room.
+        gain = lines.weight[lines.order[line]] / lines.pieces[line] * (1.0 - TINY)
         some = np.flatnonzero((self._plates > 0) | (self._rest > 0))
         some = some[self._worth[some] < gain * rate[rows.printer[some]]]
         printer, due = rows.printer[some], rows.bucket[some]

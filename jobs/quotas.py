@@ -195,9 +195,9 @@ def _best_turn(
 
 def _level(net: Network, lines: Lines, made: Floats, book: Book) -> float:
     """Return which share of all time until the last due date is needed for pieces [L, C]."""
-    free = free_min(net, book.room_min[:-1])
+    free = free_min(net, book.room_min[:-1][-1:])
     minutes = np.where(made > 0, made, 0.0) * np.where(made > 0, net.work_min()[lines.part], 0.0)
-    return float(minutes.sum() / max(float(free[-1:].sum()), TINY))
+    return float(minutes.sum() / max(float(free.sum()), TINY))
 
 
 def _within(book: Book, line: int, quota: Floats, score: Singles) -> float:
@@ -262,9 +262,8 @@ def _by_due(
 
 def _due_first(book: Book) -> list[int]:
     """Return the lines by due date; of those of a day what few can make comes first."""
-    net, lines = book.net, book.lines
-    makers = (net.most > 0)[:, net.cls].sum(axis=1)
-    found: list[int] = np.lexsort((makers[lines.part], lines.due_min[lines.order])).tolist()
+    lines = book.lines
+    found: list[int] = np.lexsort((book.able[lines.part], lines.due_min[lines.order])).tolist()
     return found
 
 
@@ -332,10 +331,9 @@ def _by(
     book = Book(net, lines, np.array([end_min]))
     regret, left = _of_printers(net, found), lines.pieces.copy()
     past = np.cumsum(found.share, axis=0)
-    makers = (net.most > 0)[:, net.cls].sum(axis=1)
     # Of what equally many can make the longest plates first: the others fill what they leave.
     longest = np.where(net.most > 0, net.plate_min + net.piece_min * net.most, 0.0).max(axis=1)
-    turn = np.lexsort((-longest[lines.part], makers[lines.part]))
+    turn = np.lexsort((-longest[lines.part], book.able[lines.part]))
     for line in turn if in_shares else ():
         part = int(lines.part[line])
         begin = past[part] - found.share[part]

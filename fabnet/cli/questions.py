@@ -99,7 +99,8 @@ def ask_grams(proposed: float) -> float:
     def understood(told: str) -> float:
         grams = grams_meant(told)
         if grams is None:
-            raise click.BadParameter(f"{told!r} is no weight: write grams, as 750")
+            why = f"{told!r} is no weight: " if told else ""
+            raise click.BadParameter(f"{why}write grams, as 750")
         return grams
 
     shown = f"{proposed:g}" if proposed else ""

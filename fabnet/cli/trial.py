@@ -92,7 +92,7 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
         made = _made(config, chosen, bed.material)
         say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
         say(f"{bed.title} heats and moves now: is its bed empty, and do you stay beside it?")
-        if not yes and not _sure("Both"):
+        if not yes and not _sure("Yes to both"):
             raise TrialError(bed.title, "you did not say that its bed is empty; nothing was heated")
         told = _look_on(ask, Try(printer=chosen.id, slice=made.key))
         if told.result is not PrintResult.DONE:

@@ -55,11 +55,11 @@ def safety_words(preset: MachinePreset) -> str:
         " the hours with somebody there. You may say yes later, on your lab's page.\n"
         "The test, cold to begin with, and you beside it: plug out, take the nozzle's heater off the"
         " board, plug in, set the nozzle to 150 C. Within two minutes the printer has to stop by itself"
-        " with an error. Then the same with the bed's heater. Never with the plug in."
+        " with an error. Then the same with the bed's heater. Never take one off with the plug in."
     )
     if preset.ships_without_protection:
         words += (
-            f" Note: the {preset.title} is known to have been sold without thermal protection: what"
+            f"\nNote: the {preset.title} is known to have been sold without thermal protection: what"
             " heats then does not stop by itself. Test it, do not trust the label."
         )
     return words

@@ -25,8 +25,9 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import Config, Decide, PrinterChange
 from jobs.model import Role
 from printers.model import PrinterState
-from tests.doubles.world import NODE, PRINTER, a_request
+from tests.doubles.world import CATALOGUE, NODE, PRINTER, a_request
 from tests.e2e.conftest import PASSWORD
+from tests.integration.test_processes import SEWS, add_machine
 from tests.unit.web.test_photos import a_photo
 from web import photos
 from web.auth import hash_password
@@ -45,6 +46,10 @@ PUBLIC = [
     "{asked}",
     "{lot}",
     "{stop}",
+    "{join}",
+    "{join}?with=computer",
+    "{join}?with=phone",
+    "{join}?with=hands",
     "/nothing-here",
 ]
 SIGNED_IN = [
@@ -62,6 +67,8 @@ SIGNED_IN = [
     "/labs/lab-a",
     "/labs/lab-a/printers/p1/upkeep",
     "/labs/lab-a/given",
+    f"/labs/{SEWS}",
+    f"/labs/{SEWS}/printers/{PRINTER}/rate",
     "/members",
     "{offer}",
     "{by_hand}",
@@ -111,8 +118,10 @@ def address(site):
     order = site.busy_order()
     world = site.world
     placed = orders.place(world.ledger, a_request(world.revision, 30), world.revision, world.now)
-    enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
+    invited = enrolment.invite(world.ledger, "Atelier Sud", "camille", world.now)
     site.joins("Atelier Nord")
+    add_machine(world)
+    world.library.add_design(CATALOGUE / "door-hook-pouch")
     counted = next(a for a in world.attempts() if a.state is AttemptState.HARVESTED)
     names = {
         "order": order,
@@ -127,6 +136,7 @@ def address(site):
         "by_hand": f"/harvest/{site.by_hand()}",
         "stop": f"/told/stop/{stop_token(b'k' * 32, CAMILLE)}",
         "stop_print": f"/attempts/{site.attempt}/stop",
+        "join": f"/join/{invited}",
     }
     lot_photos.add(world.ledger, counted.lot, [photos.clean(a_photo())], "camille", world.now)
     silent = site.out_of_sight()

@@ -53,7 +53,9 @@ def test_wrong_usage_is_exit_2():
 
 def test_a_missing_configuration_is_named(tmp_path):
     one_sentence(fabnet("serve", tmp_path / "none.toml"), "none.toml", "cannot be read")
-    one_sentence(fabnet("node", "run", tmp_path / "none.toml"), "none.toml", "cannot be read")
+    one_sentence(
+        fabnet("node", "run", tmp_path / "none.toml"), "none.toml", "there is no such file here"
+    )
 
 
 def test_a_taken_web_port_is_said_before_anything_else_starts(tmp_path, held_port):

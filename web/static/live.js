@@ -33,11 +33,11 @@
       });
     }
     for (const button of root.querySelectorAll("[data-copy]")) {
-      const input = document.getElementById(button.dataset.copy);
+      const from = document.getElementById(button.dataset.copy);
       if (!navigator.clipboard) continue;
       button.hidden = false;
       button.addEventListener("click", () => {
-        navigator.clipboard.writeText(input.value).then(() => {
+        navigator.clipboard.writeText(from.value ?? from.href).then(() => {
           button.textContent = button.dataset.done;
           document.getElementById("status").textContent = button.dataset.done;
         });

@@ -7,6 +7,7 @@ which sheet is a list to `web.sheets`.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -21,6 +22,8 @@ from jobs.intake import Cell, Table
 #: What the cells unpack to at most: ten times what a long list takes.
 _MOST_UNPACKED: Final = 8 << 20
 _MOST_SHEETS: Final = 20
+#: What a cell shows whose formula has failed.
+_ERROR = re.compile(r"#(?:N/A|DIV/0!|REF!|NAME\?|VALUE!|NUM!|NULL!)|Err:\d{3}")
 _NUMBERS: Final = ("float", "currency", "percentage")
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
@@ -113,7 +116,7 @@ def _cell(element: Element) -> Cell:
     """Return what a cell holds, a code with the zeros that show; what is covered by another is nothing."""
     kind = element.get(f"{_OFFICE}value-type", "")
     shown = "\n".join("".join(each.itertext()) for each in element.findall(f"{_TEXT}p")).strip()
-    if element.tag == f"{_TABLE}covered-table-cell" or "#" in shown[:1]:
+    if element.tag == f"{_TABLE}covered-table-cell" or _ERROR.fullmatch(shown):
         return None
     value = element.get(f"{_OFFICE}value", "")
     if kind == "date":

@@ -224,6 +224,10 @@ READ = {
         text(HEADER, line(), cut="\t").encode("utf-16-be"), ["2 Urgences 50 15"],
     ),
     "LibreOffice": (a_libreoffice_file(), ["2 Urgences 1200 15", "3 Réa 60 15", "4  hidden"]),
+    "LibreOffice, with a formula that has failed": (
+        ods(f'<table:table>{ods_row(HEADER)}{ods_row(line("#3", "#N/A"))}</table:table>'),
+        ["2 quantite missing"],
+    ),
     "thousands as in English": (
         text(HEADER, line(many='"1,200"'), cut=",").encode(), ["2 quantite not-whole"],
     ),

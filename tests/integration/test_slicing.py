@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import designs.catalogue
+import firmware_profiles
 from designs.materials import material as material_of
 from designs.mesh import read_canonical
 from designs.model import Bed
@@ -21,6 +22,7 @@ from firmware_profiles.loader import all_machines, load_machine
 from jobs.estimate import estimate
 from printers.errors import GcodeRefusedError, NoSlicerError, SlicingError
 from printers.gcode import check
+from printers.gcode_pieces import Things, count
 from printers.ready_slices import ReadySlices
 from printers.slices import SliceRequest
 from printers.slicing import PrusaSlicer, find_slicer
@@ -91,6 +93,50 @@ def test_two_visors_are_sliced_and_the_gcode_passes(slicer, request_of, tmp_path
         facts_of(made.gcode, nozzle_limit_c=230)
     with pytest.raises(GcodeRefusedError, match="the bed has 0 to 200"):
         facts_of(made.gcode, preset=dataclasses.replace(PRESET, bed_x_mm=200.0))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--brim-width=5", "--skirts=2", "--gcode-label-objects"),
+        (
+            "--skirts=2",
+            "--skirt-height=100",
+            "--support-material",
+            "--support-material-threshold=80",
+        ),
+        (
+            "--perimeters=1",
+            "--fill-density=0",
+            "--top-solid-layers=0",
+            "--use-relative-e-distances",
+        ),
+    ],
+    ids=["plain", "brim", "skirt and supports", "a shell"],
+)
+def test_whatever_else_is_printed_four_clips_are_four_pieces(slicer, tmp_path, more):
+    clip, out = CATALOGUE / "visor-kit" / "clip.stl", tmp_path / "out.gcode"
+    own = Path(firmware_profiles.__path__[0]) / "slicer" / "generic.ini"
+    command = [
+        "prusa-slicer",
+        "--export-gcode",
+        "--load",
+        own,
+        "--bed-shape=0x0,250x0,250x210,0x210",
+    ]
+    subprocess.run(
+        [*command, "--duplicate=4", *more, "--output", out, clip], check=True, capture_output=True,
+        timeout=120,
+    )  # fmt: skip
+    height_mm = float(read_canonical(clip)[..., 2].max())
+    with out.open(encoding="utf-8", errors="replace") as lines:
+        found = count(lines, PRESET, height_mm)
+    # Without infill each of a clip's two holes has a wall that stands alone.
+    assert found == Things(
+        named=4 if "--gcode-label-objects" in more else None,
+        patches=12 if "--fill-density=0" in more else 4,
+    )
 
 
 @pytest.mark.parametrize("preset", all_machines(), ids=lambda preset: preset.name)

@@ -10,6 +10,7 @@ and said; what it marks as cut away is refused, since a part without its holes i
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ _NO_PART_CURA = frozenset(
 #: What PrusaSlicer and Bambu Studio call a volume that is the part, and one that is cut out of it.
 _PART = frozenset({"ModelPart", "normal_part"})
 _CUT = frozenset({"NegativeVolume", "negative_part"})
+#: What Python says of "30,5" for a number.
+_COMMA = re.compile(r"'-?\d+,\d+'")
 _ENTITIES = "it defines XML entities, which no 3MF needs: export it again"
 _LEFT_OUT = "modifiers and supports of a slicer's project are left out: {} of them"
 
@@ -88,6 +91,10 @@ def read_3mf(source: Path) -> tuple[Body, ...]:
         ValueError, KeyError, IndexError, TypeError, OverflowError,
         OSError,  # a place before the file's beginning
     ) as error:  # fmt: skip
+        if isinstance(error, ValueError) and _COMMA.search(str(error)):
+            raise RefusedError(
+                "its numbers are written with commas: export it with a point as the decimal sign"
+            ) from error
         raise RefusedError(f"it cannot be read as 3MF: {error}") from error
 
 

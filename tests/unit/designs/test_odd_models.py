@@ -231,6 +231,7 @@ def test_a_3mf_of_any_dialect_is_the_same_body(tmp_path, files):
     [
         (model(f'requiredextensions="b" xmlns:b="{BEAMS}"'), "needs the 3MF extension"),
         (model().replace("</mesh>", "<beamlattice/></mesh>"), "lattice of beams"),
+        (model().replace("10.", "10,"), "numbers are written with commas"),
         (model(item='<item objectid="77"/>'), "object '77' that is not in it"),
         (model(item='<item objectid="1" transform="1 0 0"/>'), "a transform is not of 12 numbers"),
     ],

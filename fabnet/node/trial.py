@@ -145,6 +145,7 @@ class Trials:
             self._journal.use(db, self._lab.spool_id(event.printer), used_g)
             self._journal.set_clear(db, event.printer, clear=False)
             self._journal.say(db, self._lab.capabilities(), now)
+            self._say_printer(db, event.printer, now)
         self._last[event.printer] = replace(last, result=outcome.result, reason=outcome.reason)
         _log.info("%s: %s %s %s", event.printer, last.name, outcome.result, outcome.reason)
 

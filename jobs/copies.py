@@ -1,7 +1,7 @@
 """How many copies of each line each printer of a small network makes, and where more cost least. Pure.
 
-Each plate counts with its own minutes and grams, and only the pieces that are asked for. What is worth
-more than what is said in `jobs.tight`.
+Each plate counts with its own minutes and grams, and only the pieces that are asked for. Leaves which
+orders come first to `jobs.tight`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 from jobs.filling import Book
 from jobs.network import TINY, Bools, Floats, Ints
 
+#: How a line is put in: all on one printer where one has room; first into time that is of no use for
+#: what is due before, full plates only; or as it comes.
+WHOLE, LATE, PLAIN = range(3)
 #: More than anybody has: counts with it stay finite.
 _ENDLESS_G = 1e12
 
@@ -148,7 +151,7 @@ class Sheet:
         self._make(line, who, np.zeros(len(who), np.int64))
         self.good[line] = 0.0
 
-    def put_in(self, line: int, goal: float, shake: Floats, least: float, *, whole: bool) -> None:
+    def put_in(self, line: int, goal: float, shake: Floats, least: float, way: int) -> None:
         """Make good pieces of a line until there are so many, where they cost least.
 
         Args:
@@ -156,18 +159,20 @@ class Sheet:
             goal: good pieces of it in all.
             shake: [P], costs count so many times.
             least: what of the last copy is asked for has to be so much for what it costs.
-            whole: one printer makes all of it, where one has room.
+            way: `WHOLE`, `LATE` or `PLAIN`.
         """
         bucket = self._bucket[line]
         begun = self.copies[line] > 0
         if not (self.room[bucket] >= np.where(begun, self._next[line], self._first[line])).any():
             return
-        alone = whole and self.good[line] <= TINY and goal >= self.lines.pieces[line] - TINY
+        alone = way == WHOLE and self.good[line] <= TINY and goal >= self.lines.pieces[line] - TINY
         if alone and self._on_one(line, shake, least):
             return
-        who = np.arange(len(self.making[line].printer))
-        while len(who) and (need := goal - float(self.good[line])) > TINY:
-            who = self._some(line, who, need, shake, least)
+        every = np.arange(len(self.making[line].printer))
+        for before in (*(range(bucket - 1, -1, -1) if way == LATE else ()), None):
+            who = every
+            while len(who) and (need := goal - float(self.good[line])) > TINY:
+                who = self._some(line, who, need, shake, least, before)
 
     def _make(self, line: int, who: Ints, copies: Ints) -> None:
         """Let makers, each named once, make so many copies of a line."""
@@ -200,15 +205,23 @@ class Sheet:
         self._make(line, np.array([one]), copies)
         return True
 
-    def _some(self, line: int, who: Ints, need: float, shake: Floats, least: float) -> Ints:
+    def _some(
+        self, line: int, who: Ints, need: float, shake: Floats, least: float, before: int | None
+    ) -> Ints:
         """Put pieces on the cheapest makers; return who may get more, none if it is done.
 
-        Part plates only where no full one has room, or for the last of the need.
+        Part plates only where no full one has room, or for the last of the need. Only full ones, in
+        time that is of no use by the due date `before`, if one is given.
         """
         make, bucket = self.making[line], self._bucket[line]
         printer = make.printer[who]
         had, spent = self.copies[line, printer], self.minutes[line, printer]
-        full, most = make.minutes.only(who).within(self.room[bucket, printer] + spent)
+        room = self.room[bucket, printer]
+        if before is not None:
+            room = room - np.maximum(self.room[before, printer], 0.0)
+        full, most = make.minutes.only(who).within(room + spent)
+        if before is not None:
+            most = full
         if self._bounded:
             grams = make.grams.only(who)
             full_g, most_g = grams.within(self._spool_g[printer] + grams.of(had))

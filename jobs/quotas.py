@@ -20,7 +20,7 @@ from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
-from jobs.tight import more_kits
+from jobs.tight import all_by, more_kits
 
 #: Tried in this order: the share of all time that is left free for what whole plates do not fill;
 #: whether classes get what the table gives them, which costs kilometres; not tried where a plan is
@@ -316,6 +316,13 @@ def soonest(net: Network, pieces: Floats) -> Soonest | None:
         at = (low + high) // 2 if best is not None else min(high, low + step)
     if best is None:
         return None
+    # In a small network whole plates decide: another turn may be ready sooner still.
+    while high * SLOT_MIN > bound and (
+        book := all_by(
+            Book(net, lines, np.array([(high - 1) * SLOT_MIN])), found, _turn(net, lines)
+        )
+    ):
+        best, high = book, high - 1
     return Soonest(
         rows=_renumbered(best.rows, by),
         lines=lines,
@@ -331,9 +338,7 @@ def _by(
     book = Book(net, lines, np.array([end_min]))
     regret, left = _of_printers(net, found), lines.pieces.copy()
     past = np.cumsum(found.share, axis=0)
-    # Of what equally many can make the longest plates first: the others fill what they leave.
-    longest = np.where(net.most > 0, net.plate_min + net.piece_min * net.most, 0.0).max(axis=1)
-    turn = np.lexsort((-longest[lines.part], book.able[lines.part]))
+    turn = _turn(net, lines)
     for line in turn if in_shares else ():
         part = int(lines.part[line])
         begin = past[part] - found.share[part]
@@ -342,6 +347,16 @@ def _by(
         if left[line] > TINY:
             left[line] = book.insert(int(line), float(left[line]), 0, regret[lines.part[line]])
     return book if bool((left <= TINY).all()) else None
+
+
+def _turn(net: Network, lines: Lines) -> Ints:
+    """Return the lines: what few can make first, and of what equally many can the longest plates.
+
+    The others fill what those leave.
+    """
+    makers = (net.most > 0)[:, net.cls].sum(axis=1)
+    longest = np.where(net.most > 0, net.plate_min + net.piece_min * net.most, 0.0).max(axis=1)
+    return np.lexsort((-longest[lines.part], makers[lines.part]))
 
 
 def _apportion(book: Book, line: int, begin: Floats, end: Floats) -> float:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.copies import Sheet
+from jobs.copies import PLAIN, WHOLE, Sheet
 from jobs.filling import Book
-from jobs.network import TINY, Floats, Ints
+from jobs.network import TINY, Floats, Ints, Network
 from jobs.prices import Prices
 
 #: So many times at most, and so many lines times printers looked at in all.
-_ROUNDS, _WORK, _ALWAYS = 1000, 3_000_000, 10
+_ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
 #: After so many that were of no use, and so many more for each order, no more are tried.
 _STALE, _STALE_EACH = 50, 2
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
@@ -32,11 +32,13 @@ _NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
 _WASTE = 5.0
 #: How often the last copy of a lot has to be worth something, and up to how much more than others.
 _SPARING, _CUT = 0.7, 1.5
-#: How often a lot goes to one printer where one has room, and by how much costs are shaken.
-_WHOLE, _SHAKEN = 0.8, 0.3
+#: How often lines are put in which way, and by how much costs are shaken.
+_WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.3
 #: How far the turn is shaken in which orders come.
 _TURNED = 0.5
 _HALVES = 6
+#: To have all ready by a time is tried so often at most, and with so many lines times printers.
+_TRIES, _TRIED = 16, 100_000
 
 
 def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
@@ -65,13 +67,43 @@ def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
     return search.sheet.book(book), np.maximum(lines.pieces - search.sheet.good, 0.0)
 
 
+def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
+    """Try to put all lines into an empty book by their due date, in this turn and in others.
+
+    Only where the network is small and the book `movable`.
+    """
+    net, lines = book.net, book.lines
+    tries = min(_TRIES, _TRIED // (net.printers * (_ALWAYS + lines.count) + 1))
+    if not tries or not book.movable:
+        return None
+    sheet, draw = Sheet(book, _best(net, found)), np.random.default_rng(0)
+    shake = np.ones(net.printers)
+    for n in range(tries):
+        before = sheet.state()
+        for line in turn.tolist():
+            sheet.put_in(line, float(lines.pieces[line]), shake, 0.0, PLAIN)
+        if bool((sheet.good >= lines.pieces - TINY).all()):
+            return sheet.book(book)
+        sheet.restore(before)
+        turn = draw.permutation(turn) if n % 2 else turn
+        shake = 1.0 + _SHAKEN * draw.random() * draw.random(net.printers)
+    return None
+
+
+def _best(net: Network, found: Prices) -> Floats:
+    """Return [C]: what a minute of good work of a class is worth."""
+    work = net.work_min()
+    each = np.where(np.isfinite(work), found.price[:, None] / work, 0.0)
+    best: Floats = each.max(axis=0, initial=0.0)
+    return best
+
+
 class _Search:
     """Takes orders out of a sheet and puts them in again, drawn from one seed."""
 
     def __init__(self, book: Book, found: Prices) -> None:
         net, lines = book.net, book.lines
-        work = net.work_min()
-        best = np.where(np.isfinite(work), found.price[:, None] / work, 0.0).max(axis=0)
+        best = _best(net, found)
         self.sheet, self._lines = Sheet(book, best), lines
         self._draw = np.random.default_rng(0)  # the same for the same facts
         self._worth = net.speed * net.good * best[net.cls]  # [P], of a minute
@@ -112,9 +144,9 @@ class _Search:
         first = lines.due_min[out]
         if draw.integers(2):  # what is worth most for its size, about
             first = -self._density[out] * np.exp(draw.normal(0.0, _TURNED, len(out)))
-        whole = bool(draw.random() < _WHOLE)
+        way = int(draw.choice(3, p=_WAYS))
         for order in out[np.argsort(first, kind="stable")].tolist():
-            self._put_in(order, shake, cut, whole=whole)
+            self._put_in(order, shake, cut, way)
         # A piece that lacks because of scrap is worth no plate of its own.
         self._rest(1.0, shake, cut)
         if cut:
@@ -150,28 +182,28 @@ class _Search:
         more[lines.order[lacks]], none[lines.order[lacks & ~room]] = True, True
         who = np.flatnonzero(more & ~none)
         for order in who[np.argsort(-self._density[who], kind="stable")].tolist():
-            self._put_in(order, shake, cut, whole=True)
+            self._put_in(order, shake, cut, WHOLE)
 
-    def _put_in(self, order: int, shake: Floats, cut: float, *, whole: bool) -> None:
+    def _put_in(self, order: int, shake: Floats, cut: float, way: int) -> None:
         """Put in an order: of its parts as much as makes kits, found by halves."""
-        low, high = self._up_to(order, 1.0, shake, cut, whole=whole)
+        low, high = self._up_to(order, 1.0, shake, cut, way)
         if (high - low) * self._most[order] <= 1.0:
             return
         for _ in range(_HALVES):
             if (high - low) * self._most[order] <= 1.0:
                 break
             middle = (low + high) / 2
-            got = self._anew(order, middle, shake, whole=whole)
+            got = self._anew(order, middle, shake, way)
             low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
-        self._anew(order, low, shake, whole=whole)
+        self._anew(order, low, shake, way)
 
-    def _anew(self, order: int, kits: float, shake: Floats, *, whole: bool) -> float:
+    def _anew(self, order: int, kits: float, shake: Floats, way: int) -> float:
         for line in self._mine[order]:
             self.sheet.take_out(line)
-        return self._up_to(order, kits, shake, 0.0, whole=whole)[0]
+        return self._up_to(order, kits, shake, 0.0, way)[0]
 
     def _up_to(
-        self, order: int, kits: float, shake: Floats, cut: float, *, whole: bool
+        self, order: int, kits: float, shake: Floats, cut: float, way: int
     ) -> tuple[float, float]:
         """Put in up to a share of all kits; return the least and the most that a part has of them."""
         sheet, most = self.sheet, 0.0
@@ -180,7 +212,7 @@ class _Search:
             if sheet.good[line] < kits * asked - TINY:
                 # What the order is worth, by what its parts cost at best.
                 least = cut / max(float(self._density[order] * self._least[line]), 1e-99)
-                sheet.put_in(line, kits * asked, shake, least, whole=whole)
+                sheet.put_in(line, kits * asked, shake, least, way)
             got = float(sheet.good[line]) / asked
             kits, most = min(kits, got), max(most, min(got, 1.0))
         return kits, most

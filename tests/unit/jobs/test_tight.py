@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from jobs.network import Lines
-from jobs.quotas import plan
+from jobs.quotas import plan, soonest
 from tests.bench import peers
 from tests.bench.bench_hard import an_instance_of
+from tests.bench.instances import an_instance
 from tests.bench.quota_audit import audit_quotas
 from tests.unit.jobs.test_quotas import by_hand, made_by
 
@@ -55,7 +56,7 @@ def test_a_lot_goes_to_who_makes_little_beyond_it():
     [
         ("overloaded", 10, 100, 3, 0.025),  # lots of five that take six, and a plate each
         ("scarce", 100, 3, 3, 0.005),  # two parts of an order, and four printers for another's
-        ("overloaded", 10, 30, 3, 0.008),
+        ("overloaded", 100, 3, 4, 0.006),  # what is due late first takes time of no use before
         ("feasible", 10, 30, 3, 0.0),
     ],
 )
@@ -70,7 +71,21 @@ def test_little_is_lost_of_what_a_programme_proves(case, printers, orders, seed,
     assert 1.0 - in_time / bounds.most_in_time(net, lines) <= lost + 1e-6
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("printers", "orders", "seed"), [(10, 10, 2), (30, 30, 5), (100, 10, 4)])
+def test_what_is_ready_first_is_near_what_nobody_can_beat(printers, orders, seed):
+    net, lines = an_instance(printers, orders, seed, target_days=5.7, always=True)
+    pieces = lines.of_parts(net.most.shape[0])
+    found = soonest(net, pieces)
+    assert found is not None
+    assert found.gap <= 0.011
+    measured = peers.measure(
+        net, replace(found.lines, due_min=np.array([found.ready_min])), found.rows
+    )
+    assert measured.in_time == pytest.approx(1.0)
+    assert measured.last_min <= found.ready_min
+
+
+@pytest.mark.parametrize("seed", [0, 3])
 def test_no_spool_is_printed_twice_and_no_lab_makes_what_it_declined(seed):
     net, lines = an_instance_of("overloaded", 12, 12, seed)
     rng = np.random.default_rng(seed)

@@ -106,7 +106,7 @@ def test_what_cannot_be_printed_is_refused_with_what_was_measured(tmp_path, data
 
 
 def test_a_file_of_another_kind_or_none_at_all(tmp_path):
-    assert "STL, OBJ and 3MF" in refusal(tmp_path, b"ply", "part.ply")
+    assert "STL, OBJ or 3MF" in refusal(tmp_path, b"ply", "part.ply")
     with pytest.raises(MeshRefusedError, match="cannot be read"):
         measure(tmp_path / "missing.stl", tmp_path / "out.stl")
     (tmp_path / "folder.stl").mkdir()

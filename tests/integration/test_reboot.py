@@ -15,6 +15,18 @@ UNIT = "fabnet-node-lab-a.service"
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_starts(tmp_path_factory):
+    """Some containers let a systemd be started, and not come up."""
+    tried = Machine(tmp_path_factory.mktemp("tried"))
+    try:
+        tried.switch_on()
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"no systemd comes up here: {str(error)[-300:]}")
+    finally:
+        tried.take_away()
+
+
 @pytest.fixture
 def machine(tmp_path):
     made = Machine(tmp_path)

@@ -168,8 +168,8 @@ def load_coordinator(path: Path) -> CoordinatorConfig:
     Raises:
         ConfigError: naming the file and the field.
     """
-    tables, lists = {"tls": TlsFiles, "mail": MailConfig}, {"carriers": KnownCarrier}
-    found = load(path, CoordinatorConfig, tables=tables, lists=lists)
+    tables = {"tls": TlsFiles, "mail": MailConfig}
+    found = load(path, CoordinatorConfig, tables=tables, lists={"carriers": KnownCarrier})
     for name in ("port", "broker_port", "websocket_port"):
         least = 0 if name == "websocket_port" else 1
         if not least <= getattr(found, name) <= 65535:  # noqa: PLR2004 - TCP ports

@@ -343,19 +343,11 @@ Up = Capabilities | PrinterChange | Answer | Ready | Report | Counted | Sync | R
 
 DOWN_TYPES: MappingProxyType[str, type[Down]] = MappingProxyType(
     {
-        "offer": Offer,
-        "grant": Grant,
-        "withdraw": Withdraw,
-        "cancel": Cancel,
-        "harvested": Harvested,
-        "printer_ready": PrinterReady,
-        "decide": Decide,
-        "config": Config,
-        "sync": Synced,
-        "restate": Restate,
-        "rotate": RotateLogin,
+        "offer": Offer, "grant": Grant, "withdraw": Withdraw, "cancel": Cancel,
+        "harvested": Harvested, "printer_ready": PrinterReady, "decide": Decide, "config": Config,
+        "sync": Synced, "restate": Restate, "rotate": RotateLogin,
     }
-)
+)  # fmt: skip
 UP_TYPES: MappingProxyType[str, type[Up]] = MappingProxyType(
     {
         "capabilities": Capabilities, "printer": PrinterChange, "answer": Answer, "ready": Ready,

@@ -146,8 +146,7 @@ class Owner:
             finally:
                 if not future.done():
                     future.set_exception(RefusedError("The node failed; its log says why."))
-        resting = self._lab.resting
-        if resting != self._resting:
+        if (resting := self._lab.resting) != self._resting:
             with self._journal.transaction() as db:
                 self._journal.say(db, self._lab.capabilities(), clock.now())
             self._resting = resting
@@ -286,14 +285,12 @@ class Owner:
             )
         if not reason:
             raise InvalidFieldError("reason", "is needed: the network plans by it")
-        now = clock.now()
         with self._journal.transaction() as db:
             self._journal.move(db, ref, AttemptState.DECLINED, reason)
+            told: Answer | Report = Report(attempt=ref, state=ReportState.DECLINED, reason=reason)
             if entry.state is AttemptState.OFFERED:
-                self._journal.say(db, Answer(attempt=ref, taken=False, reason=reason), now)
-            else:
-                told = Report(attempt=ref, state=ReportState.DECLINED, reason=reason)
-                self._journal.say(db, told, now)
+                told = Answer(attempt=ref, taken=False, reason=reason)
+            self._journal.say(db, told, clock.now())
         self._grants.drop(ref)
 
     def _bring(self, wish: Bring) -> None:

@@ -208,33 +208,35 @@ class Printers:
         facts, room = self._facts, self._room[:, printer]
         at, made = np.zeros(int(room[-1]) + 1), []
         for line in self._printers[printer]:
-            most, good, fixed, each = facts.plate(line, printer)
-            end = int(room[facts.bucket[line]])
-            need = int(np.ceil(facts.lines.pieces[line] / good))
-            for copies, minutes in (
-                (np.arange(1, min(most - 1, need) + 1), fixed + each * np.arange(1, most)),
-                (most * np.arange(1, need // most + 1), None),
-            ):
-                if minutes is None:
-                    minutes = (fixed + each * most) * copies / most
-                minutes = np.floor(minutes[: len(copies)] / self._grid_min).astype(np.int64)
-                copies, minutes = copies[minutes <= end], minutes[minutes <= end]
+            end, worth = int(room[facts.bucket[line]]), price[line] * facts.net.good[printer]
+            for copies, minutes in self._choices(line, printer, end):
                 before, at = at, at.copy()
                 for n, y in enumerate(minutes.tolist()):
-                    some = before[: end + 1 - y] + price[line] * good * copies[n]
+                    some = before[: end + 1 - y] + worth * copies[n]
                     np.maximum(at[y : end + 1], some, out=at[y : end + 1])
                 at[end:] = np.maximum(at[end:], at[end])
-                made.append((line, before, end, copies, minutes, price[line] * good, good))
-        return float(at[-1]), self._pieces(made, at)
+                made.append((line, before, end, copies, minutes, worth))
+        return float(at[-1]), self._pieces(printer, made, at)
 
-    def _pieces(self, made, after):
+    def _choices(self, line, printer, end):
+        """Copies and minutes (of the grid) of a part plate, and of full ones, until a minute."""
+        most, good, fixed, each = self._facts.plate(line, printer)
+        need = int(np.ceil(self._facts.lines.pieces[line] / good))
+        part, full = np.arange(1, min(most - 1, need) + 1), np.arange(1, need // most + 1)
+        for copies, minutes in (
+            (part, fixed + each * part), (most * full, (fixed + each * most) * full),
+        ):  # fmt: skip
+            units = np.floor(minutes / self._grid_min).astype(np.int64)
+            yield copies[units <= end], units[units <= end]
+
+    def _pieces(self, printer, made, after):
         found, t = np.zeros(self._facts.lines.count), len(after) - 1
-        for line, before, end, copies, minutes, worth, good in reversed(made):
+        for line, before, end, copies, minutes, worth in reversed(made):
             if after[t] > before[t]:
                 t = min(t, end)
                 fits = minutes <= t
                 one = int((before[t - minutes[fits]] + worth * copies[fits]).argmax())
-                found[line] += copies[one] * good
+                found[line] += copies[one] * self._facts.net.good[printer]
                 t -= int(minutes[one])
             after = before
         return found

@@ -28,12 +28,17 @@ _ENOUGH = 0.0002
 _OUT = 7
 #: How often they are due together, took more than they need, or are worth alike for their size.
 _NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
-#: How much sooner one is taken out that took twice what it needs.
+#: How much sooner one is taken out that costs as much more than at best as all do on average.
 _WASTE = 5.0
+#: How often orders are put in again for being dear, not for lacking kits.
+_DEAR = 0.5
 #: How often the last copy of a lot has to be worth something, and up to how much more than others.
 _SPARING, _CUT = 0.7, 1.5
-#: How often lines are put in which way, and by how much costs are shaken.
-_WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.3
+#: How often lines are put in which way, and by how much costs of each on each printer are shaken: so
+#: two can change places, which they would not where a printer becomes dearer for both.
+_WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.15
+#: By how much costs of a printer are shaken to have all ready by a time.
+_TRIED_SHAKEN = 0.3
 #: How far the turn is shaken in which orders come.
 _TURNED = 0.5
 _HALVES = 6
@@ -86,7 +91,7 @@ def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
             return sheet.book(book)
         sheet.restore(before)
         turn = draw.permutation(turn) if n % 2 else turn
-        shake = 1.0 + _SHAKEN * draw.random() * draw.random(net.printers)
+        shake = 1.0 + _TRIED_SHAKEN * draw.random() * draw.random(net.printers)
     return None
 
 
@@ -131,16 +136,18 @@ class _Search:
         return float(self._shares() @ weight / weight.sum())
 
     def again(self) -> None:
-        """Put an order that lacks some in again, with a few that make room, and then others."""
+        """Put an order that lacks some or is dear in again, with a few that make room, and others."""
         lines, draw = self._lines, self._draw
         wanted = (1.0 - self._shares()) * lines.weight
+        if draw.random() < _DEAR and (dear := self._dear()).any():
+            wanted = dear
         one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))
         out = np.unique(np.append(self._some(one), one))
         for order in out.tolist():
             for line in self._mine[order]:
                 self.sheet.take_out(line)
         cut = _CUT * draw.random() * self._density[one] * (draw.random() < _SPARING)
-        shake = 1.0 + _SHAKEN * draw.random() * draw.random(len(self._worth))
+        shake = 1.0 + _SHAKEN * draw.random() * draw.random((lines.count, len(self._worth)))
         first = lines.due_min[out]
         if draw.integers(2):  # what is worth most for its size, about
             first = -self._density[out] * np.exp(draw.normal(0.0, _TURNED, len(out)))
@@ -160,18 +167,18 @@ class _Search:
             away = np.abs(self._lines.due_min - self._lines.due_min[one])
             by = by + away / max(float(away.max()), TINY)
         if draw.random() < _WASTED:
-            by = by / (1.0 + _WASTE * self._waste())
+            dear = self._dear()
+            by = by / (1.0 + _WASTE * dear / max(float(dear.mean()), 1e-99))
         if draw.random() < _ALIKE:
             by = by * (1.0 + np.log(self._density / self._density[one]) ** 2)
         return np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
 
-    def _waste(self) -> Floats:
-        """Return [O]: how much more than at best a line of each order costs, as a share of it."""
-        sheet, found = self.sheet, np.zeros(len(self._density))
+    def _dear(self) -> Floats:
+        """Return [O]: how much more each order costs than its pieces would on the best printers."""
+        sheet, orders = self.sheet, len(self._density)
         least = np.minimum(sheet.good, self._lines.pieces) * self._least
-        more = (sheet.minutes @ self._worth - least) / np.maximum(least, 1e-99)
-        np.maximum.at(found, self._lines.order, np.where(sheet.good > 0, np.clip(more, 0, 2), 0))
-        return found
+        more = np.maximum(sheet.minutes @ self._worth - least, 0.0)
+        return np.bincount(self._lines.order, more, orders).astype(np.float64)
 
     def _rest(self, least: float, shake: Floats, cut: float) -> None:
         """Put in more of orders that lack more than so many pieces."""
@@ -212,7 +219,7 @@ class _Search:
             if sheet.good[line] < kits * asked - TINY:
                 # What the order is worth, by what its parts cost at best.
                 least = cut / max(float(self._density[order] * self._least[line]), 1e-99)
-                sheet.put_in(line, kits * asked, shake, least, way)
+                sheet.put_in(line, kits * asked, shake[line], least, way)
             got = float(sheet.good[line]) / asked
             kits, most = min(kits, got), max(most, min(got, 1.0))
         return kits, most

@@ -35,8 +35,8 @@ _ROUGH_MIN, _FINE_MIN = 5.0, 0.5
 _LATE_MIN = 1e-6 * 1440.0
 #: In units of that many minutes, and of the share of a line, programmes are solved.
 _UNIT_MIN = 1000.0
-#: With more printers times lines a bound is not tried.
-_MANY_LOTS, _MANY_FILLED = 1500, 3000
+#: By orders is tried with so few printers, and by printers with so few lines and lots.
+_FEW_PRINTERS, _FEW_LINES, _FEW_LOTS = 30, 20, 3000
 
 
 class Facts:
@@ -298,10 +298,9 @@ def most_in_whole(net, lines):
     facts = Facts(net, lines)
     minute, piece = bounds.worth_in_time(net, lines)
     found = [(bounds.most_in_time(net, lines), "programme")]
-    lots = net.printers * lines.count
-    if lots <= _MANY_LOTS and net.printers <= 30:
+    if net.printers <= _FEW_PRINTERS:
         found.append((_least(Orders, facts, minute, _ROUGH, _FINE), "orders"))
-    if lots <= _MANY_FILLED:
+    if lines.count <= _FEW_LINES and net.printers * lines.count <= _FEW_LOTS:
         found.append((_least(Printers, facts, piece, _ROUGH_MIN, _FINE_MIN), "printers"))
     return min(found)
 

@@ -137,7 +137,6 @@ def test_after_a_drop_out_as_much_is_in_time_as_in_a_plan_from_scratch(days, see
         ("scarce", 100, 3, 1, 0.06),  # what three printers can make, beside what all can
         ("overloaded", 100, 30, 1, 0.02),  # lots that are smaller than the least
         ("overloaded", 1000, 10, 2, 0.015),  # what few can make is due last
-        ("overloaded", 10, 100, 102, 0.03),  # lots that are smaller than a plate
         ("overloaded", 100, 10, 102, 0.011),  # who prints what early decides what has room late
     ],
 )

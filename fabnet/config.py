@@ -242,9 +242,8 @@ def load_node(path: Path) -> NodeConfig:
     ids = [printer.id for printer in found.printers]
     for printer in found.printers:
         if not is_node_id(printer.id) or ids.count(printer.id) > 1:
-            raise ConfigError(
-                str(path), "printers.id", f"{printer.id!r} is no name, or is there twice"
-            )
+            why = f"{printer.id!r} is no name, or is there twice"
+            raise ConfigError(str(path), "printers.id", why)
         if printer.grams < 0:
             raise ConfigError(str(path), f"printers.{printer.id}.grams", "cannot be below 0")
         _check_link(path, printer)

@@ -61,21 +61,7 @@ def arrays(
     `free` says when each printer has printed what it has, where that is known already.
     """
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
-    able = tuple(
-        sorted(
-            (
-                p
-                for p in fleet
-                if p.online
-                and not p.paused
-                and not p.fault
-                and not p.out_of_service
-                and p.material
-                and p.process == PRINTED
-            ),
-            key=lambda p: (p.node, p.printer),
-        )
-    )
+    able = _able(fleet)
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
     free = {(p.node, p.printer): p.free_at(now) for p in able} if free is None else free
@@ -111,6 +97,19 @@ def arrays(
         needs=lines, parts=parts, printers=able, net=net, ideal=ideal,
         lines=_lines(lines, parts, able, now), now=now,
     )  # fmt: skip
+
+
+def _able(fleet: Sequence[FleetPrinter]) -> tuple[FleetPrinter, ...]:
+    """Return the printers that can print something now, by name."""
+    found = (
+        p
+        for p in fleet
+        if p.online
+        and not (p.paused or p.fault or p.out_of_service)
+        and p.material
+        and p.process == PRINTED
+    )
+    return tuple(sorted(found, key=lambda p: (p.node, p.printer)))
 
 
 def _kinds(able: Sequence[FleetPrinter], parts: Sequence[_Part], of: Fits) -> list[Kind]:

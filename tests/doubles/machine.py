@@ -25,8 +25,9 @@ mount --make-rprivate /
 mount -t tmpfs tmpfs /run
 mkdir /run/python
 mount --bind "$2" /run/python
-case "$2" in /root/*)
-    mount -t tmpfs -o mode=755 tmpfs /root
+home=~root
+case "$2" in "$home"/*)
+    mount -t tmpfs -o mode=755 tmpfs "$home"
     mkdir -p "$2"
     mount --bind /run/python "$2"
 esac

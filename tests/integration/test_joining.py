@@ -112,14 +112,6 @@ def coordinator(tmp_path_factory):
     made.stop()
 
 
-@pytest.fixture
-def links():
-    made = []
-    yield made
-    for link in made:
-        link.stop()
-
-
 def link_of(links, config):
     topic = wire.topic(config.id, Channel.PRESENCE)
     link = Link(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,6 +18,7 @@ from jobs.ledger.given import thanks_of
 from jobs.ledger.links import key_of
 from jobs.ledger.parcels import parcel
 from jobs.ledger.recalls import told_to
+from jobs.ledger.views import OrderView
 from jobs.model import BatchState, Order, OrderState
 from web.auth import can
 from web.context import here
@@ -23,7 +26,7 @@ from web.feeds import WHOLE, Feed
 from web.forms import Form, need_from, new_request_key, receipt_from, request_from
 from web.language import language
 from web.plans import queues
-from web.progress import counts, expected, lab_count, lateness, steps
+from web.progress import Counts, counts, expected, lab_count, lateness, steps
 from web.streaming import stream
 from web.titles import own_title
 
@@ -125,20 +128,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
     }
     revision = context.revision(order.request.revision_id)
     db = context.ledger.reading
-    packed, held = needed.packed(db, order.id), reviews.held_lots(db, order.id)
-    inside = bought.packed(db, order.id)
-    all_counts = [
-        counts(
-            b,
-            packed.get(b.part_id, 0),
-            sum(
-                lot.accepted
-                for lot in view.lots
-                if lot.attempt.part_id == b.part_id and lot.code in held and not lot.batches
-            ),
-        )
-        for b in all_books
-    ]
+    inside, all_counts = bought.packed(db, order.id), _counts(db, view)
     found = {b.id: parcel(db, b.id) for b in view.batches}
     last = expected(view, context.now())
     sure = likely(queues(view, labs.yields(db)), context.now()) if last else None
@@ -173,6 +163,20 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         hub_contact=context.settings.hub_contact,
         version=version,
     )
+
+
+def _counts(db: sqlite3.Connection, view: OrderView) -> list[Counts]:
+    """Return where the pieces of each part of an order are."""
+    packed, held = needed.packed(db, view.order.id), reviews.held_lots(db, view.order.id)
+    waiting = [lot for lot in view.lots if lot.code in held and not lot.batches]
+    return [
+        counts(
+            books,
+            packed.get(books.part_id, 0),
+            sum(lot.accepted for lot in waiting if lot.attempt.part_id == books.part_id),
+        )
+        for books in (line.books for line in view.lines)
+    ]
 
 
 @pages.get("/o/<link>")

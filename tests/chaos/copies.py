@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -141,7 +141,9 @@ def _lines(path: Path) -> list[str]:
     return text[: text.rfind("\n") + 1].splitlines()
 
 
-def copies_while_worked(folder: Path, number: int, seed: int) -> Iterator[tuple[Path, list[str]]]:
+def copies_while_worked(
+    folder: Path, number: int, seed: int
+) -> Generator[tuple[Path, list[str]], None, None]:
     """Yield folders of copies, and what was acknowledged before each; the work ends by kill -9."""
     data = folder / "coordinator"
     data.mkdir()

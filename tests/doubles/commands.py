@@ -10,7 +10,7 @@ from fabnet.broker import free_port
 ROOT = Path(__file__).parents[2]
 
 
-def fabnet(*arguments, cwd=ROOT, path=None, seconds=60):
+def fabnet(*arguments, cwd=ROOT, path=None, seconds=120):
     env = {**os.environ, "PATH": path} if path is not None else None
     return subprocess.run(
         [sys.executable, "-m", "fabnet", *map(str, arguments)],

@@ -47,7 +47,7 @@ class Node:
         self._epoch = 0
         self.read = ("", 0)  # how far it has read the coordinator's stream
         self.connect()
-        assert self.peer.run(lambda: self.epoch > 0, 5)
+        assert self.peer.run(lambda: self.epoch > 0, 60)
         self.begin(f"{STREAM}-{name}")
 
     def connect(self):
@@ -139,7 +139,7 @@ class Site:
             target=lambda: Service(config).run(self.stop, ready.set), daemon=True
         )
         self.thread.start()
-        assert ready.wait(30)
+        assert ready.wait(100)
         url = f"mqtt://127.0.0.1:{port}"
         self.url = url
         self.victim, self.hostile = Node(url, VICTIM), Node(url, HOSTILE)
@@ -150,10 +150,10 @@ class Site:
         self.victim.peer.close()
         self.hostile.peer.close()
         self.stop.set()
-        self.thread.join(30)
+        self.thread.join(100)
 
     def rows(self, query, *values):
-        db = sqlite3.connect(self.folder / "ledger.db", timeout=10)
+        db = sqlite3.connect(self.folder / "ledger.db", timeout=60)
         try:
             return db.execute(query, values).fetchall()
         finally:

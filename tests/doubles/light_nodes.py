@@ -31,6 +31,7 @@ class LightNode:
         self.deaf = False
         self.failures = 0
         self.births = 0
+        self.arrivals = 0
         self.commands = 0
         self.back_s = 0.0
         self.resend_s = 0.0
@@ -128,6 +129,7 @@ class LightNodes:
 
     def _arrived(self, node):
         node.failures = 0
+        node.arrivals += 1
         self._say_here(node)
         sync = Sync(attempts=(), in_stream=node.in_stream, in_cursor=node.cursor)
         self.say(node.name, sync)

@@ -78,7 +78,7 @@ class LoneNode:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "fabnet", "node", "run", str(self.file)], stderr=log
             )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 100
         while self.ask("status").returncode != 0:
             assert time.monotonic() < until, (self.folder / "log").read_text()
             time.sleep(0.1)
@@ -91,7 +91,7 @@ class LoneNode:
     def stop(self) -> None:
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
-            self._child.wait(20)
+            self._child.wait(100)
 
     def ask(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from datetime import timedelta
 
 from fabnet import clock
@@ -80,17 +81,16 @@ class Lab:
         return self
 
     def wait(self, condition):
-        for _ in range(100):
-            view = self.agent.desk.ask(Look())
-            if condition(view):
-                return view
-        raise AssertionError(view)
+        until = time.monotonic() + 60
+        while not condition(view := self.agent.desk.ask(Look())):
+            assert time.monotonic() < until, view
+        return view
 
     def stop(self):
         """End the node; return what it has to say to the network."""
         if self._thread.is_alive():
             self._stop.set()
-            self._thread.join(20)
+            self._thread.join(60)
         again = open_node(self.config, "this machine")
         rows = streams.unacknowledged(again._journal.reading, COORDINATOR, 1000)
         again._journal.close()

@@ -45,7 +45,7 @@ class Served:
     def viewer(self, path, session=None, language="en", **options):
         """Read a page and open its stream."""
         known = session or self._stack.enter_context(anybody(self.ca))
-        page = known.get(f"{self.url}{path}", headers={"Accept-Language": language}, timeout=10)
+        page = known.get(f"{self.url}{path}", headers={"Accept-Language": language}, timeout=60)
         return self.open(live_of(page.text), cookie_of(known), language, **options)
 
     def open(self, address, cookie="", language="en", **options):
@@ -56,7 +56,7 @@ class Served:
 
     def settles(self, count):
         """Wait until so many streams are open."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while self.streams.count != count and time.monotonic() < until:
             time.sleep(0.01)
         assert self.streams.count == count

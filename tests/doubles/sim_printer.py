@@ -30,7 +30,7 @@ class SimPrinter:
                 "--record", str(self._record), "--record-lines", str(self._lines), *self._options,
             ]
         )  # fmt: skip
-        until = time.monotonic() + 10
+        until = time.monotonic() + 100
         while not self.port.exists():
             assert time.monotonic() < until, "the simulated printer did not start"
             time.sleep(0.02)

@@ -53,7 +53,7 @@ class TcpProxy:
         near, _ = self._listener.accept()
         self.taken += 1
         try:
-            far = socket.create_connection(self._target, 1)
+            far = socket.create_connection(self._target, 10)
         except OSError:
             near.close()
             return

@@ -63,7 +63,7 @@ class Viewer:
         self._body()
         return self._events()
 
-    def event(self, kind=None, seconds=5.0):
+    def event(self, kind=None, seconds=60.0):
         """Return the next event, of a kind or any that is no beat; None where none comes in time."""
         until = time.monotonic() + seconds
         while True:
@@ -82,7 +82,7 @@ class Viewer:
             except OSError:
                 self.ended = True
 
-    def ends_within(self, seconds):
+    def ends(self, seconds=60.0):
         """Whether the stream ends in time; events before its end do not matter."""
         self.event("never", seconds)
         return self.ended

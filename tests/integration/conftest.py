@@ -148,7 +148,7 @@ def serve(world, hashed, tmp_path):
         yield serve
     for each in served:
         each.server.close()
-        each.thread.join(5)
+        each.thread.join(60)
         assert not each.thread.is_alive()
 
 

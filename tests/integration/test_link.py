@@ -11,7 +11,8 @@ from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.link import Connected, Disconnected, Incoming, Inlet, Link
 from fabnet.wire import Channel
-from tests.doubles.links import hear, needs_mosquitto
+from tests.doubles.links import hear, listens, needs_mosquitto
+from tests.doubles.links import heard as heard_of
 from tests.doubles.tcp_proxy import TcpProxy
 
 EVENTS = wire.topic("lab-a", Channel.EVENTS)
@@ -47,15 +48,15 @@ def connect(links, port, user="lab-a", topics=(COMMANDS,), scheme="mqtt", **more
     return link
 
 
-def heard(link, seconds=1.0):
-    threading.Event().wait(seconds)
-    return [e.payload for e in link.take(10_000, 0.0) if isinstance(e, Incoming)]
+def heard(link, least=0):
+    return [payload for _, payload in heard_of(link, 0.5, least)]
 
 
 def coordinator(links, broker, *channels):
     link = connect(links, broker.port, COORDINATOR_USER, [wire.all_nodes(c) for c in channels])
     hear(link, Connected)
-    heard(link, 0.3)  # what earlier tests left retained
+    if channels:  # what earlier tests left retained comes before
+        listens(link, link, wire.topic("lab-a", channels[0]))
     return link
 
 
@@ -74,14 +75,17 @@ def test_paho_never_holds_more_than_a_window_and_sends_none_of_it_again_by_itsel
     assert len(node._client._out_messages) <= 16
     proxy.cut()
     proxy.silent = False
-    hear(node, Disconnected, 10)
-    hear(node, Connected, 10)
+    hear(node, Disconnected)
+    hear(node, Connected)
     assert len(node._client._out_messages) == 0
-    before = heard(listening)
     # The window is open again, and what the outbox sends arrives once.
     assert node.publish(EVENTS, b"new", qos=1)
-    assert [p for p in before + heard(listening) if p == b"new"] == [b"new"]
     assert node.publish(EVENTS, b"newer", qos=1)
+    arrived = [b""]
+    while arrived[-1] != b"newer":
+        arrived.append(hear(listening, Incoming).payload)
+    assert arrived.count(b"new") == 1
+    assert heard(listening) == []
 
 
 @needs_mosquitto
@@ -90,10 +94,10 @@ def test_the_window_opens_as_the_broker_acknowledges(broker, links):
     node = connect(links, broker.port)
     hear(node, Connected)
     sent = 0
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while sent < 500 and time.monotonic() < until:
         sent += node.publish(EVENTS, b"%d" % sent, qos=1)
-    assert heard(listening) == [b"%d" % n for n in range(500)]
+    assert heard(listening, 500) == [b"%d" % n for n in range(500)]
 
 
 @needs_mosquitto
@@ -101,12 +105,13 @@ def test_what_is_said_while_the_link_is_down_is_refused_and_not_kept(broker, pro
     listening = coordinator(links, broker, Channel.EVENTS)
     node = connect(links, proxy.port)
     hear(node, Connected)
+    proxy.silent = True  # until it is said otherwise, no new link comes about
     proxy.cut()
     hear(node, Disconnected)
     # From here on until the next birth, a message that was refused must never arrive.
-    refused = not node.publish(EVENTS, b"lost", qos=1)
-    hear(node, Connected, 10)
-    assert refused
+    assert not node.publish(EVENTS, b"lost", qos=1)
+    proxy.silent = False
+    hear(node, Connected)
     assert heard(listening) == []
 
 
@@ -122,8 +127,8 @@ def test_an_exception_in_a_callback_costs_a_message_and_not_the_link(broker, lin
     speaking = coordinator(links, broker)
     node = connect(links, broker.port)
     hear(node, Connected)
+    listens(node, speaking, COMMANDS)
     node.events = Poisoned()
-    threading.Event().wait(0.3)
     for payload in (b"one", b"poison", b"two"):
         speaking.publish(COMMANDS, payload, qos=1)
     assert hear(node, Incoming).payload == b"one"
@@ -214,32 +219,44 @@ def test_a_link_that_carries_nothing_is_noticed_by_both_ends(broker, proxy, link
     listening = coordinator(links, broker, Channel.PRESENCE)
     node = connect(links, proxy.port, keepalive_s=keepalive_s)
     conn = hear(node, Connected).conn
-    threading.Event().wait(1.0)
+    late = []
+    # A busy machine is late once; a link that is watched too little is late each time.
+    while len(late) < 3:
+        threading.Event().wait(1.0)
+        node_s, broker_s, will = _pulled(proxy, node, listening)
+        assert will == f"gone {conn}".encode()
+        before, conn = conn, hear(node, Connected).conn
+        assert conn != before
+        # The node's own end is sooner; paho alone would take two keepalives.
+        if node_s <= 1.5 * keepalive_s + 2 and broker_s <= 1.5 * keepalive_s + 6.1:
+            return
+        late.append((node_s, broker_s))
+    pytest.fail(f"node and broker noticed after {late} s")
+
+
+def _pulled(proxy, node, listening):
+    """Pull the cable until both have noticed; return after how many seconds each did, and the will."""
+    began, over = time.monotonic(), threading.Event()
     proxy.silent = True
-    began = time.monotonic()
-    limit_s = 1.5 * keepalive_s + 6
-    found = {}
 
     def busy():
         # A node that talks all the time must notice too: what it says is not what it hears.
-        while not found:
+        while not over.wait(0.2):
             node.publish(wire.topic("lab-a", Channel.TELEMETRY), b"{}", qos=0)
-            threading.Event().wait(0.2)
 
     talker = threading.Thread(target=busy)
     talker.start()
     try:
-        # The node's own end is sooner; paho alone would take two keepalives.
-        hear(node, Disconnected, 1.5 * keepalive_s + 2)
+        hear(node, Disconnected)
+        node_s = time.monotonic() - began
+        assert not node.up
     finally:
-        found["node"] = time.monotonic() - began
+        over.set()
         talker.join()
-    assert not node.up
-    will = hear(listening, Incoming, limit_s - found["node"] + 0.1)
-    assert will.payload == f"gone {conn}".encode()
-    assert time.monotonic() - began <= limit_s + 0.1
+    will = hear(listening, Incoming).payload
+    broker_s = time.monotonic() - began
     proxy.silent = False
-    assert hear(node, Connected, 20).conn != conn
+    return node_s, broker_s, will
 
 
 @needs_mosquitto
@@ -247,13 +264,13 @@ def test_a_deaf_link_is_left_at_once_even_when_the_network_is_silent(broker, pro
     node = connect(links, proxy.port)
     first = hear(node, Connected).conn
     node.reconnect()
-    assert hear(node, Connected, 3).conn != first
+    assert hear(node, Connected).conn != first
     proxy.silent = True
     node.reconnect()
     assert not node.up
-    hear(node, Disconnected, 5)
+    hear(node, Disconnected)
     proxy.silent = False
-    hear(node, Connected, 15)
+    hear(node, Connected)
 
 
 def test_a_full_inlet_drops_messages_counts_them_and_keeps_what_the_link_does():
@@ -284,14 +301,14 @@ def test_a_full_inbound_queue_is_said_and_the_link_stays(broker, links, caplog):
     speaking = coordinator(links, broker)
     node = connect(links, broker.port)
     hear(node, Connected)
-    threading.Event().wait(0.3)
+    listens(node, speaking, COMMANDS)
     node.events._most = 3
     for n in range(10):
         speaking.publish(COMMANDS, b"%d" % n, qos=1)
     assert wait_for(lambda: node.events.dropped == 7, 60)
     assert [r for r in caplog.records if "messages are dropped" in r.message]
     assert node.up
-    assert heard(node, 0.1) == [b"0", b"1", b"2"]
+    assert heard(node, 3) == [b"0", b"1", b"2"]
     speaking.publish(COMMANDS, b"after", qos=1)
     assert hear(node, Incoming).payload == b"after"
 
@@ -302,5 +319,5 @@ def test_a_good_bye_replaces_the_will(broker, links):
     node = connect(links, broker.port)
     hear(node, Connected)
     node.stop((PRESENCE, b"good bye"))
-    assert heard(listening) == [b"good bye"]
+    assert heard(listening, 1) == [b"good bye"]
     assert not node.up

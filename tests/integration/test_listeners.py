@@ -1,7 +1,6 @@
 """The broker's ways in: in the clear on loopback, TLS, WebSocket, WebSocket over TLS."""
 
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from fabnet.errors import BrokerError
 from fabnet.link import Connected, Incoming, Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
-from tests.doubles.links import hear, needs_mosquitto, next_of
+from tests.doubles.links import hear, listens, needs_mosquitto, next_of
 
 pytestmark = needs_mosquitto
 
@@ -48,13 +47,13 @@ def test_a_node_is_heard_on_every_listener(broker, links):
     assert hear(coordinator, Connected)
     schemes = ["mqtts", "wss"] if broker.tls else ["mqtt", "ws"]
     assert [url.split(":")[0] for url in broker.node_urls("127.0.0.1")] == schemes
-    time.sleep(0.2)
+    listens(coordinator, coordinator, wire.topic("lab-a", Channel.EVENTS))
     for url in broker.node_urls("127.0.0.1"):
         node = connect(
             links, url, "lab-a", [wire.topic("lab-a", Channel.COMMANDS)], ca_file=ca_file
         )
         assert hear(node, Connected), url
-        time.sleep(0.2)
+        listens(node, coordinator, wire.topic("lab-a", Channel.COMMANDS))
         node.publish(wire.topic("lab-a", Channel.EVENTS), url.encode(), qos=1)
         assert hear(coordinator, Incoming).payload == url.encode()
         coordinator.publish(wire.topic("lab-a", Channel.COMMANDS), url.encode(), qos=1)

@@ -147,7 +147,7 @@ def test_gcode_that_must_not_run_here_is_handed_back_and_never_asked_for(tmp_pat
         node.hears(an_offer(plate_sha256=hashlib.sha256(plate).hexdigest()))
         node.hears(PrinterReady(printer="p1"))
         node.agent._preparer.start_next()
-        node.agent._preparer._preparing[1].exception(timeout=20)
+        node.agent._preparer._preparing[1].exception(timeout=100)
         node.agent._preparer.take_done()
         server.shutdown()
     assert node.state() is end
@@ -165,31 +165,45 @@ def test_gcode_that_must_not_run_here_is_handed_back_and_never_asked_for(tmp_pat
 def test_a_link_that_is_up_but_deaf_is_left(tmp_path, broker, links, monkeypatch, answers):
     """The coordinator is online and hears; what it says does or does not come through."""
     monkeypatch.setattr("fabnet.node.uplink._DEAF_S", 1.0)
+    # On a busy machine the answer itself may come too late once.
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        left = _leaves_a_deaf_link(folder, broker, links, answers=answers)
+        if left is not answers:
+            return
+    pytest.fail(f"left: {left}, although answers came: {answers}")
+
+
+def _leaves_a_deaf_link(folder, broker, links, *, answers):
+    """Whether a node makes a second connection by itself; the coordinator answers its first, or none."""
     presence = wire.topic("lab-a", wire.Channel.PRESENCE)
     coordinator = Client(links, broker, COORDINATOR_USER, topics=[presence]).up()
     online = wire.write(wire.CoordinatorPresence(online=True, epoch=1))
     coordinator.link.publish(wire.COORDINATOR_TOPIC, online, qos=1, retain=True)
     broker.set_users({COORDINATOR_USER: password_line(COORDINATOR_USER, f"{COORDINATOR_USER}-pw"),
                       "lab-a": password_line("lab-a", "x")})  # fmt: skip
-    node = Node(tmp_path, broker=broker.url)
+    node = Node(folder, broker=broker.url)
     stop = threading.Event()
     runner = threading.Thread(target=node.agent.run, args=(stop,), daemon=True)
     runner.start()
     try:
         if answers:
-            coordinator.hear(Incoming, 10)
+            coordinator.hear(Incoming)
             word, body = encode(Synced())
             answer = wire.envelope(
                 id="i", stream="s", n=1, boot="b", kind=word, body=body, at="", epoch=1
             )
             coordinator.link.publish(wire.topic("lab-a", wire.Channel.COMMANDS), answer, qos=1)
-        births, until = coordinator.heard(6.0), time.monotonic() + 30
+        births, until = coordinator.heard(6.0) if answers else [], time.monotonic() + 60
         while not answers and len(connections(births)) < 2 and time.monotonic() < until:
             births += coordinator.heard()
     finally:
         stop.set()
-        runner.join(15)
-    assert len(connections(births)) <= 1 if answers else len(connections(births)) >= 2
+        runner.join(60)
+        coordinator.link.publish(presence, b"", qos=1, retain=True)  # the next one begins anew
+        coordinator.link.stop()
+    return len(connections(births)) >= 2
 
 
 def connections(births):

@@ -196,6 +196,7 @@ def _xlsx(data: bytes) -> list[Table]:
         ValueError,
         EOFError,
         NotImplementedError,
+        OSError,  # a letter or slides: no workbook is in it
     ) as error:
         raise UnreadableSheetError("no-sheet") from error
 

@@ -94,10 +94,25 @@ def test_the_template_can_be_filled_and_sent(site):
     assert len(placed(site)) == 1
 
 
+def a_letter():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", "<document/>")
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x89PNG\r\n\x1a\n\0\0\0", b"PK\x03\x04 no archive", b"Nom;Prix\nvisor;3\n", b"\n\n"],
-    ids=["empty", "picture", "no-zip", "other-columns", "blank"],
+    [
+        b"",
+        b"\x89PNG\r\n\x1a\n\0\0\0",
+        b"PK\x03\x04 no archive",
+        b"Nom;Prix\nvisor;3\n",
+        b"\n\n",
+        a_letter(),
+    ],
+    ids=["empty", "picture", "no-zip", "other-columns", "blank", "letter"],
 )
 def test_what_is_no_list_is_refused_in_words(site, data):
     answer = sends(site, data)

@@ -90,7 +90,9 @@ def test_whoever_scans_the_bag_reads_not_to_use_it(site):
     code = first_lot(world, order_id)
     calls_back(site, code, f"lot:{code}")
     page = site.person().get(f"/l/{code}?lang=en").text
-    assert "do not use it" in page
+    assert "Called back: do not use it." in page
+    assert re.findall(r'badge (s-\w+)">([^<]+)', page) == [("s-fault", "do not use it")]
+    assert "note good" not in page
     assert "/recalls/" not in page
 
 

@@ -39,26 +39,30 @@ _WORDS = re.compile(
 )
 #: What people write before a day.
 _BEFORE = re.compile(
-    r"^(?:(?:le|pour|avant|d'ici|jusqu'au|au plus tard|by|before|on|the"
+    r"^(?:(?:le|au|pour|avant|d'ici|jusqu'au|au plus tard|by|before|on|the"
     r"|(?:lun|mar|mer|jeu|ven|sam|dim)[a-z]*\.?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?),? +)+"
 )
 #: What people write after a day.
 _AFTER = re.compile(
-    r",? +(?:au plus tard|dernier delai|imperatif|imperativement|maximum|max\.?|at the latest)$"
+    r",? +(?:au plus tard|dernier delai|imperatif|imperativement|maximum|max\.?|at the latest"
+    r"|(?:le )?(?:matin|midi|soir)|apres[ -]midi|avant (?:midi|\d{1,2} ?h(?:\d{2})?))$"
 )
 #: What people write in brackets behind a number or a day; another number there is a doubt.
 _REMARK = re.compile(r" *\([^()\d]*\)$")
 #: What people write after a number.
 _UNITS = re.compile(
-    r"(?<=\d)(?:pieces?|pcs?|pces?|p|unites?|units?|u|exemplaires?|ex|kits?|visieres?|masques?|x)\.?$"
+    r"(?<=\d)(?:pieces?|pcs?|pces?|p|unites?|units?|u|exemplaires?|ex|kits?|visieres?|masques?|x"
+    r"|serre-?tetes?|protege-?oreilles?|crochets?|attaches?|feuilles?|pochettes?)\.?$"
 )
 #: What people write around a number that is none too exact.
 _ABOUT = re.compile(
-    r"^(?:environ|env\.?|about|approx\.?|ca\.?|~|≈|x)|(?<=\d)(?:environ|env\.?|max\.?|mini?\.?)$"
+    r"^(?:environ|env\.?|about|approx\.?|ca\.?|~|≈|x|aumoins|atleast|min(?:imum|i)?\.?:?|max(?:imum)?\.?:?"
+    r"|qte:?|quantite:?)|(?<=\d)(?:environ|env\.?|max(?:imum)?\.?|min(?:imum|i)?\.?|aumoins)$"
 )
 #: More than a piece: how many are in one, only the hospital knows.
 _PACKS = re.compile(
-    r"\b(?:boites?|cartons?|lots?|paquets?|sachets?|colis|palettes?|boxes|box|packs?|bags?|cases?)\b"
+    r"\b(?:boites?|cartons?|lots?|paquets?|sachets?|colis|palettes?|rouleaux?|paires?|douzaines?|centaines?"
+    r"|milliers?|boxes|box|packs?|bags?|cases?|dozens?|pairs?)\b"
 )
 #: In place of a number: nothing is asked for.
 _NOTHING = frozenset(
@@ -67,11 +71,22 @@ _NOTHING = frozenset(
 #: As in the line above.
 _DITTO = frozenset({'"', "''", "″", "〃", "»", "idem", "id", "id.", "ditto", '-"-', '- " -'})
 #: Words of columns that sound like ours and are about something else: when it was asked, what is left.
-_OTHER: Final = frozenset(
+OTHER: Final = frozenset(
     "demande saisie creation envoi reception validation livre livree livres livrees recu recue recus"  # noqa: SIM905
     " recues stock reste restant restante min mini minimum minimale prix unitaire ordered received"
     " delivered created left price".split()
 )
+#: Names of a column that says how far a line is.
+STATES: Final = frozenset(
+    ("etat", "statut", "status", "suivi", "avancement", "etat de la demande", "statut de la demande",
+     "etat commande", "etat de la commande", "statut commande", "statut de la commande")
+)  # fmt: skip
+_OVER: Final = frozenset(
+    "livre livree livres livrees recu recue recus recues annule annulee annules annulees cloture"  # noqa: SIM905
+    " cloturee clos close solde soldee termine terminee refuse refusee abandonne abandonnee"
+    " delivered received cancelled canceled closed done".split()
+)
+_NOT: Final = frozenset("non pas not partiel partielle partiellement partly reste".split())  # noqa: SIM905
 #: A name of more words is a sentence.
 _MOST_WORDS: Final = 6
 #: Between the names of a column in two languages, or of two things in one.
@@ -146,7 +161,7 @@ def _header(
 def _guess(name: str, loose: Mapping[str, str]) -> str:
     """Return what a name of several words is for, by one of them that says it."""
     words = heading(name).split()
-    if len(words) > _MOST_WORDS or _OTHER & set(words):
+    if len(words) > _MOST_WORDS or OTHER & set(words):
         return ""
     return next((loose[word] for word in words if word in loose), "")
 
@@ -186,9 +201,24 @@ def is_total(cells: Sequence[str]) -> bool:
     filled = [cell for cell in cells if cell]
     if filled and all(cell.startswith("=") for cell in filled):
         return True
-    if any(_TOTAL.match(plain(cell)) for cell in filled[:2]):
+    if any(map(sums_up, filled[:2])):
         return len(filled) <= 3  # noqa: PLR2004 - its word, and a sum or two
     return len(filled) <= 2 and all(whole(cell) is not None for cell in filled)  # noqa: PLR2004
+
+
+def sums_up(text: str) -> bool:
+    """Return whether a text is what stands before a sum."""
+    return bool(_TOTAL.match(plain(text)))
+
+
+def is_over(text: str) -> bool:
+    """Return whether a state says that nothing is to be made any more: delivered, cancelled, closed."""
+    return bool(_OVER & set(heading(text).split())) and not _NOT & set(heading(text).split())
+
+
+def which_number(text: str) -> bool:
+    """Return whether a number is a thousand in English and one in French: "1,000"."""
+    return bool(re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", _bare(text)))
 
 
 def whole(text: str) -> Decimal | None:
@@ -196,9 +226,7 @@ def whole(text: str) -> Decimal | None:
 
     "1 200", "1.200" and "1'200" are twelve hundred, "12,5" is twelve and a half, "400 pcs" is 400.
     """
-    told = plain(text)
-    bare = re.sub(r"[\s\u2019']", "", told if in_packs(told) else _REMARK.sub("", told))
-    bare = _UNITS.sub("", _ABOUT.sub("", bare))
+    bare = _bare(text)
     if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d+)?", bare):
         bare = bare.replace(".", "")
     elif re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", bare):
@@ -208,6 +236,13 @@ def whole(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def _bare(text: str) -> str:
+    """Return a number without what people write around it."""
+    told = plain(text)
+    bare = re.sub(r"[\s\u2019']", "", told if in_packs(told) else _REMARK.sub("", told))
+    return _UNITS.sub("", _ABOUT.sub("", bare))
 
 
 def in_packs(text: str) -> bool:

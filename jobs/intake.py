@@ -14,7 +14,10 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
+from jobs.addresses import as_dialled, mail_in, number_in
+from jobs.called import meant
 from jobs.habits import (
+    STATES,
     Header,
     above,
     day,
@@ -23,12 +26,15 @@ from jobs.habits import (
     in_packs,
     is_ditto,
     is_nothing,
+    is_over,
     is_total,
     plain,
+    which_number,
     whole,
 )
 from jobs.list_columns import COLUMNS, LOOSE, NAMES
 from jobs.model import MOST_KITS, Request
+from jobs.unfold import unfold
 
 #: What a spreadsheet holds in one place.
 Cell = str | int | float | date | datetime | None
@@ -41,6 +47,7 @@ class Table:
     name: str  # "" where the file is one sheet
     rows: list[list[Cell]]
     hidden: frozenset[int] = frozenset()  # numbers of rows that nobody sees; the first row is 1
+    struck: frozenset[int] = frozenset()  # and of those that are struck through
 
 
 MOST_LINES: Final = 2000
@@ -49,13 +56,8 @@ _MOST_NOTE = 2000
 
 #: Codes that a spreadsheet takes for numbers, and how many digits they have.
 _DIGITS: Mapping[str, int] = MappingProxyType({"finess": 9, "code_postal": 5})
-_TELEPHONE = re.compile(r"(?:\+|00)?\d(?:[ .\-/()]*\d){7,14}")
-_MAIL = re.compile(r"[^\s@<>;,:]+@[^\s@<>;,:]+\.\w{2,}")
-#: A telephone number that a spreadsheet has spoilt: its last digits are gone.
-_SPOILT = re.compile(r"\d[.,]\d+e\+?\d+", re.IGNORECASE)
-_SMALL: Final = frozenset(
-    "a au aux avec d de des du en et for l la le les of pour the un une with".split()  # noqa: SIM905
-)
+#: "tél" beside a number is no name.
+_LEAST_LETTERS: Final = 5
 #: In a column "unité" beside a quantity these are no ward.
 _PIECES: Final = frozenset(
     "u unite unites piece pieces pce pcs unit units kit kits".split()  # noqa: SIM905
@@ -89,8 +91,8 @@ class Wrong:
 
 #: Everything that can be wrong.
 WHYS: Final = ("missing", "no-number", "not-whole", "too-many", "no-day", "passed", "no-contact",
-               "no-design", "which-design", "which-pack", "too-long", "same-as",
-               "hidden", "no-result")  # fmt: skip
+               "no-design", "which-design", "which-pack", "which-number", "too-long", "same-as",
+               "hidden", "struck", "no-result")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,9 @@ class Listed:
     ] = ()  # with their words, lines that ask for nothing: sums, titles, a header once more
 
 
-#: What a spreadsheet took for a formula, or would have: `web.sheets` puts an apostrophe before it.
-_HARMLESS = re.compile(r"'(?=[=+\-@])")
+#: What a spreadsheet took for a formula, or would have: `web.sheets` puts an apostrophe before it. People
+#: put one before a number that is to stay as they typed it.
+_HARMLESS = re.compile(r"'(?=[=+\-@\d])")
 
 
 def said(cell: Cell) -> str:
@@ -155,6 +158,8 @@ def read(
     today: date,
     language: str,
     hidden: frozenset[int] = frozenset(),
+    struck: frozenset[int] = frozenset(),
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> Listed:
     """Read a list: its header, which may stand below titles, and the lines under it.
 
@@ -164,6 +169,8 @@ def read(
         today: days before it have passed.
         language: of the pages that the requesters will see.
         hidden: numbers of rows that nobody sees; nothing is ordered by them.
+        struck: numbers of rows that are struck through; nor by them.
+        known: what a person knows of all lines that leave it empty, by column.
     """
     filled = [
         (number, tuple(map(said, row)))
@@ -173,29 +180,54 @@ def read(
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
     found = find_header([cells for _, cells in filled], NAMES, LOOSE)
+    header = [*map(heading, filled[found.last][1])]
+    told = {**known, **above([cells for _, cells in filled[: found.first]], _ABOVE)}
+    found, below = unfold(found, filled[found.last + 1 :], lambda it: bool(meant(it, designs)))
     columns = _meant(found)
-    told = above([cells for _, cells in filled[: found.first]], _ABOVE)
+    form = {**known, **above([cells for _, cells in filled], _ABOVE)}
+    if not set(_NEEDED) <= {*columns, *told} and set(_NEEDED) <= set(form):
+        return _one_form(filled[0][0], form, designs, today, language)
+    states = [place for place, name in enumerate(found.names) if heading(name) in STATES]
     missing = tuple(name for name in _NEEDED if name not in {*columns, *told})
-    unknown = tuple(n for n, c in zip(found.names, columns, strict=True) if n and not c)
+    unknown = tuple(
+        name
+        for place, (name, column) in enumerate(zip(found.names, columns, strict=True))
+        if name and not column and place not in states
+    )
     lines: list[Line] = []
     left: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
     before: dict[str, str] = {}
-    header = [*map(heading, filled[found.last][1])]
-    for number, cells in [] if missing else filled[found.last + 1 :]:
-        typed = _typed(columns, cells, told, before)
-        if is_total(cells) or [*map(heading, cells)] == header or _asks_nothing(cells, typed):
+    for number, cells in [] if missing else below:
+        own = _own(columns, cells, before)
+        typed = _typed(own, told)
+        over = any(is_over(cells[place]) for place in states if place < len(cells))
+        again = [*map(heading, cells)] == header
+        if over or again or is_total(cells) or _asks_nothing(cells, own, typed["quantite"]):
             left.append((number, " ".join(filter(None, cells))))
             continue
         before = typed
-        if number in hidden:
-            wrong = (Wrong(column="", why="hidden"),)
+        if number in hidden | struck:
+            wrong = (Wrong(column="", why="hidden" if number in hidden else "struck"),)
             lines.append(Line(number=number, cells=cells, request=None, wrong=wrong))
             continue
         lines.append(_line(number, cells, typed, designs, today, language, seen))
     return Listed(
         header=found.names, lines=tuple(lines), unknown=unknown, missing=missing, left=tuple(left)
     )
+
+
+def _one_form(
+    number: int,
+    form: Mapping[str, str],
+    designs: Mapping[str, Sequence[str]],
+    today: date,
+    language: str,
+) -> Listed:
+    """Return the one request of a sheet whose names stand below each other, what they say beside them."""
+    typed = _typed(dict.fromkeys(COLUMNS, ""), form)
+    line = _line(number, tuple(form.values()), typed, designs, today, language, {})
+    return Listed(header=tuple(form), lines=(line,), unknown=(), missing=())
 
 
 def _meant(found: Header) -> tuple[str, ...]:
@@ -207,21 +239,19 @@ def _meant(found: Header) -> tuple[str, ...]:
     )
 
 
-def _typed(
-    columns: Sequence[str],
-    cells: Sequence[str],
-    told: Mapping[str, str],
-    before: Mapping[str, str],
-) -> dict[str, str]:
-    """Return what a line says in each column, with what stands above the header or is as in the line before."""
-    typed = dict.fromkeys(COLUMNS, "")
+def _own(columns: Sequence[str], cells: Sequence[str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return what a line says itself in each column, or says is as in the line before."""
+    own = dict.fromkeys(COLUMNS, "")
     for column, cell in zip(columns, cells, strict=False):
         if column:
             said_here = before.get(column, "") if is_ditto(cell) else cell
-            typed[column] = _said_twice(column, typed[column], said_here)
-    for column, text in told.items():
-        if column not in columns:
-            typed[column] = text
+            own[column] = _said_twice(column, own[column], said_here)
+    return own
+
+
+def _typed(own: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """Return what a line says with what is said for all lines, each thing in its own column."""
+    typed = {column: text or told.get(column, "") for column, text in own.items()}
     for column, digits in _DIGITS.items():
         if re.fullmatch(rf"\d{{{digits - 1}}}", typed[column]):
             typed[column] = f"0{typed[column]}"
@@ -231,9 +261,12 @@ def _typed(
         typed["quantite"] += f" {typed['service']}"
         typed["service"] = ""
     if not (typed["telephone"] or typed["email"]):
-        mail, number = _MAIL.search(typed["contact"]), _TELEPHONE.search(typed["contact"])
-        typed["email"] = mail[0] if mail else ""
-        typed["telephone"] = number[0] if number else ""
+        typed["email"] = mail_in(typed["contact"])
+        typed["telephone"] = number_in(typed["contact"])
+    elif not typed["contact"]:
+        # "Mme Roy 02 41 00 00 00" stands in one cell.
+        name = typed["telephone"].replace(number_in(typed["telephone"]), "").strip(" :,;/-\n")
+        typed["contact"] = name if len(re.findall(r"[^\W\d_]", name)) >= _LEAST_LETTERS else ""
     return typed
 
 
@@ -243,12 +276,11 @@ def _said_twice(column: str, first: str, second: str) -> str:
     return f"{first} / {second}" if differ and column in _ONCE else first or second
 
 
-def _asks_nothing(cells: Sequence[str], typed: Mapping[str, str]) -> bool:
+def _asks_nothing(cells: Sequence[str], own: Mapping[str, str], quantity: str) -> bool:
     """Return whether a line is a title between others, a foot, or says that nothing is needed."""
-    asked = typed["quantite"] or typed["date_besoin"]
     filled = sum(bool(cell) for cell in cells)
-    note = filled == 1 or (filled == 2 and not typed["article"])  # noqa: PLR2004 - a name and a value
-    return is_nothing(typed["quantite"]) or (note and not asked)
+    note = filled == 1 or (filled == 2 and not own["article"])  # noqa: PLR2004 - a name and a value
+    return is_nothing(quantity) or (note and not (quantity or own["date_besoin"]))
 
 
 def _line(
@@ -266,7 +298,9 @@ def _line(
     revision = _revision(typed["article"], designs, wrong)
     # A cell may hold several lines.
     place = " ".join(", ".join(filter(None, (typed["etablissement"], typed["service"]))).split())
-    contact = " / ".join(filter(None, (_telephone(typed["telephone"]), typed["email"])))
+    mail = typed["email"].removeprefix("mailto:").strip("<> ")
+    contact = " / ".join(filter(None, (as_dialled(typed["telephone"]), mail)))
+    requester = " ".join(typed["contact"].split())
     if not contact:
         wrong.append(Wrong(column="telephone", why="no-contact"))
     for column, text in (("etablissement", typed["etablissement"]), ("contact", typed["contact"])):
@@ -295,7 +329,7 @@ def _line(
         revision_id=revision,
         kits=kits,
         due=due,
-        requester=typed["contact"],
+        requester=requester,
         place=place,
         contact=contact,
         note=note,
@@ -316,17 +350,13 @@ def _key(facts: tuple[str, ...]) -> str:
     return "list-" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:48]
 
 
-def _telephone(text: str) -> str:
-    """Return a number with the zero that a spreadsheet took from it; nothing of one that it spoilt."""
-    if _SPOILT.fullmatch(text):
-        return ""
-    return f"0{text}" if re.fullmatch(r"[1-9]\d{8}", text) else text
-
-
 def _kits(text: str, wrong: list[Wrong]) -> int:
     number = whole(text)
     if number is None and in_packs(text):
         wrong.append(Wrong(column="quantite", why="which-pack", cell=text))
+        return 0
+    if which_number(text):
+        wrong.append(Wrong(column="quantite", why="which-number", cell=text))
         return 0
     if number is None:
         wrong.append(Wrong(column="quantite", why="no-number" if text else "missing", cell=text))
@@ -351,28 +381,9 @@ def _due(text: str, today: date, wrong: list[Wrong]) -> date | None:
 
 
 def _revision(text: str, designs: Mapping[str, Sequence[str]], wrong: list[Wrong]) -> str:
-    wanted = plain(text)
-    found = [
-        revision
-        for revision, names in designs.items()
-        if not wanted or wanted in {plain(name) for name in names}
-    ]
-    if not found:
-        # "Visières" is the only design with a visor in its name.
-        words = _words_of(text)
-        found = [
-            revision
-            for revision, names in designs.items()
-            if words and any(words <= of or of <= words for of in map(_words_of, names) if of)
-        ]
+    found = meant(text, designs)
     if len(found) == 1:
         return found[0]
     why = "which-design" if found else "no-design"
     wrong.append(Wrong(column="article", why="missing" if not text else why, cell=text))
     return ""
-
-
-def _words_of(name: str) -> frozenset[str]:
-    """Return the words of a name without what makes them many, and without the small ones."""
-    words = heading(name).split()
-    return frozenset(word.rstrip("sx") for word in words if word not in _SMALL)

@@ -13,16 +13,17 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "etablissement": (
             "hopital", "place", "hospital", "facility", "site", "lieu", "structure", "clinique",
             "etablissement de sante", "nom de l etablissement", "nom etablissement", "ehpad",
-            "etablissement demandeur", "etablissement service",
+            "etablissement demandeur", "etablissement service", "etab", "etabl", "ets", "hop",
         ),
         "service": (
             "ward", "unite", "department", "pole", "unite de soins", "service demandeur",
-            "nom du service",
+            "nom du service", "serv", "uf", "unite fonctionnelle",
         ),
         "contact": (
             "nom", "demandeur", "requester", "name", "nom du contact", "nom contact",
             "personne a contacter", "responsable", "referent", "nom prenom", "nom et prenom",
-            "nom du demandeur", "contact nom", "interlocuteur",
+            "nom du demandeur", "contact nom", "interlocuteur", "cadre", "cadre de sante",
+            "nom du cadre", "cadre du service", "nom du responsable", "nom du referent",
         ),
         "telephone": (
             "tel", "phone", "n tel", "no tel", "numero de telephone", "n de telephone", "portable",
@@ -47,7 +48,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "date", "due", "echeance", "by when", "pour le", "date souhaitee", "date de besoin",
             "date du besoin", "date limite", "date de livraison", "date de livraison souhaitee",
             "livraison souhaitee", "date livraison", "besoin pour le", "deadline", "besoin date",
-            "date livraison souhaitee", "due date", "date souhaitee de livraison",
+            "date livraison souhaitee", "due date", "date souhaitee de livraison", "delai",
+            "delai souhaite", "delai de livraison", "pour quand", "date butoir", "date max",
         ),
         "reference_externe": (
             "reference", "numero de commande", "bon de commande", "purchase order", "n commande",
@@ -77,7 +79,7 @@ LOOSE: Mapping[str, str] = MappingProxyType(
             "date_besoin": "date echeance deadline needed required",
             "article": "article produit designation modele type product item",
             "service": "service ward department",
-            "contact": "contact demandeur referent referente responsable interlocuteur requester",
+            "contact": "contact demandeur referent referente responsable interlocuteur requester cadre",
             "finess": "finess",
             "code_postal": "postal",
             "adresse": "adresse",

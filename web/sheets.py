@@ -38,6 +38,8 @@ _SAMPLE: Final = 40
 _CODE_PAGES: Final = ("cp1252", "mac_roman", "cp850")
 _ACCENTS: Final = frozenset("àâäçèéêëîïôöùûüÿœæÀÂÇÈÉÊËÎÏÔÙÛŒ°’“”«»–—…€²\N{NO-BREAK SPACE}")
 _MOSTLY: Final = 0.6
+#: How "é" and its like look that were written in UTF-8 and read as Windows' letters.
+_TWICE = re.compile("Ã[\x80-\xbf\u2030\u0160\u2021\u02c6\u20ac]")
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 #: A formula whose result is not in the file, as programs write it that do not count.
 _UNCOUNTED = re.compile(
@@ -149,9 +151,18 @@ def _text(data: bytes) -> str:
     if wide := _wide(data):
         return data.decode(wide, "replace")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return max((data.decode(page, "replace") for page in _CODE_PAGES), key=_frenchness)
+    return _once(text) if _TWICE.search(text) else text
+
+
+def _once(text: str) -> str:
+    """Return a text that was UTF-8, was opened as Windows' letters, and saved as UTF-8 again: "QuantitÃ©"."""
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _wide(data: bytes) -> str:
@@ -201,28 +212,33 @@ def _xlsx(data: bytes) -> list[Table]:
         raise UnreadableSheetError("no-sheet") from error
 
 
-def _sheet(sheet: Any) -> list[list[Cell]]:
+def _sheet(sheet: Any) -> tuple[list[list[Cell]], frozenset[int]]:
+    """Return the rows, and the numbers of those whose every word is struck through."""
     most = MOST_LINES + 2 * _MOST_BESIDES
     rows = sheet.iter_rows(max_row=most, max_col=_MOST_COLUMNS)
     found: list[list[Cell]] = []
-    for row in rows:
+    struck: set[int] = set()
+    for number, row in enumerate(rows, 1):
+        filled = [cell for cell in row if cell.value is not None]
+        if filled and all(cell.font.strike for cell in filled):
+            struck.add(number)
         cells = [_plain(cell) for cell in row]
         while cells and cells[-1] is None:
             cells.pop()
         found.append(cells)
-    return found
+    return found, frozenset(struck)
 
 
 def _table(book: Any, sheet: Any) -> Table:
     """Return a sheet with what openpyxl says only of a book that is wholly in memory."""
-    rows = _sheet(sheet)
+    rows, struck = _sheet(sheet)
     with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
         text = source.read(_MOST_UNPACKED)
     _fill_down(rows, _MERGED.findall(text)[:MOST_LINES])
     for column, number, formula in _UNCOUNTED.findall(text):
         _put(rows, column.decode(), int(number), "=" + unescape(formula.decode()))
     hidden = frozenset(map(int, _HIDDEN.findall(text)))
-    return Table(name=sheet.title, rows=rows, hidden=hidden)
+    return Table(name=sheet.title, rows=rows, hidden=hidden, struck=struck)
 
 
 def _put(rows: list[list[Cell]], letters: str, number: int, text: str) -> None:

@@ -61,6 +61,20 @@ def test_an_xlsx_file(site):
     assert (asked.kits, asked.note) == (400, "finess: 2A0000014")
 
 
+def test_a_list_that_names_no_hospital_is_read_when_the_steward_says_it(site):
+    data = "Service;Nom;Tel;Quantité;Date\r\nUrgences;Ada;0240000000;40;01/12/2026\r\n".encode()
+    answer = sends(site, data)
+    assert answer.status_code == 422
+    assert "<details open>" in answer.text
+    assert "etablissement" in answer.text
+    steward = site.person("steward")
+    file = (io.BytesIO(data), "liste.csv")
+    said = {"etablissement": "CHU de Nantes", "contact": "Zoé"}
+    assert steward.send("/orders/list", at="/waiting", file=file, **said).status_code == 200
+    (asked,) = placed(site)
+    assert (asked.place, asked.requester) == ("CHU de Nantes, Urgences", "Ada")
+
+
 def test_good_lines_are_kept_and_bad_ones_come_back(site):
     answer = sends(site, (HEADER + GOOD + BAD).encode())
     assert "1 demande faite" in answer.text

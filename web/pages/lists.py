@@ -21,6 +21,7 @@ from jobs.ledger import views
 from jobs.list_columns import COLUMNS, EXAMPLE
 from jobs.model import Order
 from web.context import here
+from web.forms import Form
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
 from web.sentences import said_here
@@ -46,9 +47,11 @@ _WHY: Mapping[str, Lazy] = MappingProxyType(
         "no-design": lazy_gettext("is no design of this network"),
         "which-pack": lazy_gettext("counts boxes; write how many pieces"),
         "which-design": lazy_gettext("may be several designs; add the version"),
+        "which-number": lazy_gettext("may be one or a thousand; write it without a comma"),
         "too-long": lazy_gettext("is too long"),
         "same-as": lazy_gettext("the same as line"),
         "hidden": lazy_gettext("is in a row that is hidden; show it, or send this line again"),
+        "struck": lazy_gettext("is struck through; take the line away, or send it again without"),
         "no-result": lazy_gettext("is a formula without its result; open the list, save it again"),
     }
 )
@@ -79,11 +82,15 @@ def _called(revision: Revision) -> tuple[str, ...]:
 @pages.get("/orders/list")
 def show() -> str:
     """Choose a file."""
-    return render_template("list.html", trouble="", file="", **_help())
+    return render_template("list.html", trouble="", file="", form=Form(), **_help())
+
+
+#: What a steward may know of all lines of a list that does not say it.
+_KNOWN = ("etablissement", "contact", "telephone", "date_besoin")
 
 
 def _help() -> dict[str, object]:
-    return {"columns": tuple(COLUMNS), "most": intake.MOST_LINES}
+    return {"columns": tuple(COLUMNS), "most": intake.MOST_LINES, "today": here().today()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +116,12 @@ def read() -> str | tuple[str, int]:
         tables = read_book(data)
     except UnreadableSheetError as error:
         return _refused(_unreadable(error), name)
+    form = Form(request.form)
+    for_all = {name: text for name in _KNOWN if (text := form[name].strip())}
+    designs, today = _designs(), context.today()
     listed = [
-        (each.name, intake.read(each.rows, _designs(), context.today(), language(), each.hidden))
-        for each in tables
+        (t.name, intake.read(t.rows, designs, today, language(), t.hidden, t.struck, for_all))
+        for t in tables
     ]
     lists = [each for each in listed if not each[1].missing]
     if not lists:
@@ -123,12 +133,12 @@ def read() -> str | tuple[str, int]:
         wrong = _place(found, made, known)
         shown = title if len(listed) > 1 else ""
         sheets.append(_Read(name=shown, found=found, wrong=wrong, bad=_pack(found, wrong)))
-    designs = {r.id: r.design for r in context.library.revisions()}
+    of_design = {r.id: r.design for r in context.library.revisions()}
     all_orders = views.orders(context.ledger.reading)
     return render_template(
         "list_read.html",
         file=name,
-        twice={order.id for order in made if doubles(order, all_orders, designs)},
+        twice={order.id for order in made if doubles(order, all_orders, of_design)},
         made=made,
         known=known,
         sheets=sheets,
@@ -137,12 +147,14 @@ def read() -> str | tuple[str, int]:
 
 
 def _refused(trouble: str, name: str) -> tuple[str, int]:
-    return render_template("list.html", trouble=trouble, file=name, **_help()), 422
+    form = Form(request.form)
+    return render_template("list.html", trouble=trouble, file=name, form=form, **_help()), 422
 
 
 def _missing(found: Listed) -> str:
     return _(
-        "These columns are missing: %(names)s. The first line holds the names of the columns.",
+        "These columns are missing: %(names)s. Above the lines stand the names of the columns. What is"
+        " the same for all lines can be written below.",
         names=", ".join(found.missing),
     )
 

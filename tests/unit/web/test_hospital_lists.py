@@ -10,6 +10,7 @@ from datetime import date
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font
 from openpyxl.utils.datetime import MAC_EPOCH
 
 from jobs.intake import read
@@ -50,7 +51,7 @@ def saved(book):
     return out.getvalue()
 
 
-def book(*rows, epoch=None, merged=(), hidden=()):
+def book(*rows, epoch=None, merged=(), hidden=(), struck=()):
     made = Workbook()
     made.epoch = epoch or made.epoch
     for row in rows:
@@ -59,6 +60,9 @@ def book(*rows, epoch=None, merged=(), hidden=()):
         made.active.merge_cells(each)
     for each in hidden:
         made.active.row_dimensions[each].hidden = True
+    for each in struck:
+        for cell in made.active[each]:
+            cell.font = Font(strike=True)
     return saved(made)
 
 
@@ -180,6 +184,73 @@ READ = {
     "a hidden row": (
         book(HEADER, line(), line("Caché", 777), hidden=(3,)), ["2 Urgences 50 15", "3  hidden"],
     ),
+    "a row that is struck through": (
+        book(HEADER, line(), line("Barré", 777), [*line("Corrigé")[:5], 60, "15/12"], struck=(3,)),
+        ["2 Urgences 50 15", "3  struck", "4 Corrigé 60 15"],
+    ),
+    "a column a ward, with sums": (
+        book(
+            ["Etablissement", "Contact", "Tel", "Article", "Urgences", "Réanimation", "Total", "Date"],
+            ["CH de Cholet", "Luc Petit", "0241", "Visor frame", 50, 120, 170, date(2026, 12, 15)],
+            ["CH de Cholet", "Luc Petit", "0241", "Ear saver", None, 20, 20, date(2026, 12, 16)],
+            ["CH de Cholet", "Luc Petit", "0241", "Ear saver", 0, "-", 0, date(2026, 12, 16)],
+            ["TOTAL", None, None, None, 50, 140, 190],
+        ),
+        ["2 Réanimation 120 15", "2 Urgences 50 15", "3 Réanimation 20 16", "4 left", "5 left"],
+    ),
+    "a column an article": (
+        text(
+            [*HEADER[:4], "Visor frame", "Ear saver", "N°", HEADER[6]],
+            [*line()[:4], "50", "20", "1", "15/12"], [*line("Réa")[:4], "", "beaucoup", "2", "15/12"],
+        ).encode(),
+        ["2 Urgences 20 15", "2 Urgences 50 15", "3 quantite no-number"],
+    ),
+    "a column a size": (
+        text(
+            [*HEADER[:5], "Qté S", "Qté M", "Qté livrée", HEADER[6]], [*line()[:5], "50", "20", "9", "15/12"],
+        ).encode(),
+        ["2 Urgences 20 15", "2 Urgences 50 15"],
+    ),
+    "lines that were delivered or cancelled": (
+        text(
+            [*HEADER, "État"], [*line(), "en attente"], [*line("A"), "Livrée le 2/11"], [*line("B"), "ANNULÉ"],
+            [*line("C"), "non livré"], [*line("D"), "livré partiellement"],
+        ).encode(),
+        ["2 Urgences 50 15", "3 left", "4 left", "5 C 50 15", "6 D 50 15"],
+    ),
+    "a form filled in from top to bottom": (
+        book(
+            ["BON DE DEMANDE"], [], ["Établissement", "CH de Cholet"], ["Service :", "Urgences"],
+            ["Contact", "Luc Petit"], ["Téléphone", "02 41 00 00 00"], ["Article", "Visor frame"],
+            ["Quantité", 50], ["Date souhaitée", date(2026, 12, 15)],
+        ),
+        ["1 Urgences 50 15"],
+    ),
+    "abbreviations": (
+        text(["Étab.", "Serv.", "Cadre de santé", "Tél", "Désignation", "Qté", "Délai"], line()).encode(),
+        ["2 Urgences 50 15"],
+    ),
+    "UTF-8 that was opened as something else, and saved": (
+        text(HEADER, line("Réa"), end="\r\n").encode().decode("cp1252").encode(), ["2 Réa 50 15"],
+    ),
+    "an apostrophe before a day": (book(HEADER, line(day="'15/12/2026")), ["2 Urgences 50 15"]),
+    "days with the time of day": (
+        text(
+            HEADER, line(day="15/12/26 matin"), line("A", day="15/12 avant 10h"),
+            line("B", day="d'ici au 15/12"),
+            line("C", day="mardi 15 décembre après-midi"),
+        ).encode(),
+        ["2 Urgences 50 15", "3 A 50 15", "4 B 50 15", "5 C 50 15"],
+    ),
+    "numbers with words": (
+        text(
+            HEADER, line(many="au moins 50"), line("A", "50 minimum"), line("B", "50 serre-têtes"),
+            line("C", "Qté : 50"), line("D", "10 paires"), line("E", "5 douzaines"), line("F", "1,000"),
+            line("G", "> 50"),
+        ).encode(),
+        ["2 Urgences 50 15", "3 A 50 15", "4 B 50 15", "5 C 50 15", "6 quantite which-pack",
+         "7 quantite which-pack", "8 quantite which-number", "9 quantite no-number"],
+    ),
     "formulas that nobody has counted": (
         book(HEADER, line(many="=25*2"), line("Réa"), [None] * 5 + ["=SUM(F2:F3)"]),
         ["2 quantite no-result", "3 Réa 50 15", "4 left"],
@@ -229,7 +300,7 @@ READ = {
         ["2 quantite missing"],
     ),
     "thousands as in English": (
-        text(HEADER, line(many='"1,200"'), cut=",").encode(), ["2 quantite not-whole"],
+        text(HEADER, line(many='"1,200"'), cut=",").encode(), ["2 quantite which-number"],
     ),
 }  # fmt: skip
 REFUSED = {
@@ -254,7 +325,7 @@ def what_it_says(data):
     said = []
     tables = read_book(data)
     for table in tables:
-        found = read(table.rows, DESIGNS, TODAY, "fr", table.hidden)
+        found = read(table.rows, DESIGNS, TODAY, "fr", table.hidden, table.struck)
         assert found.missing == ()
         lines = [(number, "left") for number, _ in found.left]
         for each in found.lines:
@@ -297,3 +368,40 @@ def test_a_libreoffice_file_that_unpacks_to_too_much_or_has_no_end_is_refused():
     for data in (out.getvalue(), a_libreoffice_file()[:-30], ods("<table:table>")):
         with pytest.raises(UnreadableSheetError):
             read_book(data)
+
+
+def test_who_asks_is_reached_however_the_cell_is_filled():
+    header = [*HEADER, "E-mail"]
+    rows = [
+        [*line(), "mailto:luc@ch-cholet.fr"],
+        ["CH de Cholet", "A", "", "Mme Roy 02 41 00 00 00", "Visor frame", "50", "15/12", ""],
+        [
+            "CH de Cholet",
+            "B",
+            "Luc\nPetit",
+            "33241000000",
+            "Visor frame",
+            "50",
+            "15/12",
+            "<luc@ch.fr>",
+        ],
+    ]
+    found = read([header, *rows], DESIGNS, TODAY, "fr").lines
+    said = [(each.request.requester, each.request.contact) for each in found]
+    assert said == [
+        ("Luc Petit", "02 41 00 00 00 / luc@ch-cholet.fr"),
+        ("Mme Roy", "Mme Roy 02 41 00 00 00"),
+        ("Luc Petit", "+33241000000 / luc@ch.fr"),
+    ]
+
+
+def test_what_a_person_knows_of_all_lines_fills_what_they_leave_empty():
+    rows = [["Service", "Article", "Qté"], ["Urgences", "Visor frame", "50"], ["Signature", ""]]
+    known = {
+        "etablissement": "CH de Cholet", "contact": "Luc", "telephone": "0241", "date_besoin": "2026-12-15",
+    }  # fmt: skip
+    assert read(rows, DESIGNS, TODAY, "fr").missing == ("etablissement", "contact", "date_besoin")
+    found = read(rows, DESIGNS, TODAY, "fr", known=known)
+    (asked,) = [each.request for each in found.lines]
+    assert (asked.place, asked.due) == ("CH de Cholet, Urgences", date(2026, 12, 15))
+    assert found.left == ((3, "Signature"),)

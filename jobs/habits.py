@@ -56,7 +56,7 @@ _UNITS = re.compile(
 )
 #: What people write around a number that is none too exact.
 _ABOUT = re.compile(
-    r"^(?:environ|env\.?|about|approx\.?|ca\.?|~|≈|x|aumoins|atleast|min(?:imum|i)?\.?:?|max(?:imum)?\.?:?"
+    r"^(?:environ|env\.?|about|approx\.?|ca\.?|~|≈|x|aumoins|min(?:imum|i)?\.?:?|max(?:imum)?\.?:?"
     r"|qte:?|quantite:?)|(?<=\d)(?:environ|env\.?|max(?:imum)?\.?|min(?:imum|i)?\.?|aumoins)$"
 )
 #: More than a piece: how many are in one, only the hospital knows.

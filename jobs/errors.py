@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class JobError(Exception):
     """Base of every error of this folder; the message is a sentence for a person."""
 
 
 class NotFoundError(JobError):
-    """What was asked for is not in the ledger."""
+    """What was asked for is not in the ledger.
 
-    def __init__(self, kind: str, key: str) -> None:
-        super().__init__(f"There is no {kind} {key!r} here.")
+    Args:
+        kind: of the thing, in a word.
+        key: what was asked for.
+        known: what could have been meant, where whoever asks may know that.
+    """
+
+    def __init__(self, kind: str, key: str, known: Iterable[str] = ()) -> None:
+        there = ", ".join(sorted(known))
+        super().__init__(f"There is no {kind} {key!r} here{there and f'; there is: {there}'}.")
         self.kind = kind
         self.key = key
 

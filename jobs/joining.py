@@ -13,6 +13,7 @@ import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +34,13 @@ _CERTIFICATE = re.compile(
 #: What a login is at mosquitto, without the user's name: PBKDF2-SHA512 with 101 rounds.
 _LOGIN = re.compile(r"\$7\$101\$[A-Za-z0-9+/]{16}\$[A-Za-z0-9+/]{86}==")
 _FINGERPRINT_BYTES = 10
+#: Characters of a password.
+LEAST_PASSWORD: Final = 10
+#: Why a node that waits gets no account.
+NOT_LET_IN: Final = (
+    "The coordination team has not let this node in yet: once it has compared the fingerprint, run"
+    " the same command again."
+)
 
 
 class JoinCodeError(JobError):

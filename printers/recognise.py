@@ -26,6 +26,8 @@ _HOSTS: Mapping[str, str] = {
     "octoprint": "OctoPrint", "klippy": "Klipper", "repetier-server": "Repetier-Server",
     "prusalink": "PrusaLink", "pronterface": "Pronterface", "cura": "Cura",
 }  # fmt: skip
+#: A host of ours. Whoever else runs one locks its ports, so unlike the others it need not be guessed at.
+_OUR_NODE = "fabnet node run"
 #: It becomes part of an address.
 _TOKEN = re.compile("[A-Za-z0-9_-]+")
 _PTY_MASTERS = ("/dev/ptmx", "/dev/pts/ptmx")
@@ -110,6 +112,8 @@ def _named(program: Program) -> str:
     if not program.pid:
         return "another program"
     name = _host(program.command) or program.command.split(" ")[0].rpartition("/")[2]
+    if _OUR_NODE in program.command:
+        name = "the fabnet node"
     return f"{name or 'another program'} (process {program.pid})"
 
 

@@ -26,6 +26,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator.people import Person, person
 from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.joining import LEAST_PASSWORD
 from jobs.model import Role
 from web.context import here
 
@@ -181,8 +182,6 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
     }
 )
 
-#: Characters of a password.
-LEAST_PASSWORD: Final = 10
 #: What a maker who joins may be called.
 LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 _hasher = PasswordHasher()  # argon2id with the library's current parameters

@@ -10,6 +10,7 @@ from web.language import lazy_gettext as _
 SENTENCES = (
     # the ledger's
     _("There is no %(kind)s %(key)s here."),
+    _("There is no %(kind)s %(key)s here; there is: %(known)s."),
     _("%(ref)s belongs to %(owner)s; %(node)s cannot speak for it."),
     _("%(node)s asks and does not read the answers."),
     _("All of its lots are held: their design was withdrawn."),

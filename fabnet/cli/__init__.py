@@ -6,7 +6,9 @@ import what they need when they run: a node has no Flask, and `--help` is quick.
 
 from __future__ import annotations
 
+import getpass
 import sys
+import warnings
 
 import click
 
@@ -28,12 +30,22 @@ from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
 from fabnet.cli.trial import test_print
 
+_NOBODY_ANSWERS = (
+    "\nfabnet: it asks, and nobody is there to answer. Run it in a terminal; or give the answers as"
+    " options, which --help behind the same command names"
+)
+
 
 def main() -> None:
     """Run the command line; expected errors become one sentence and exit status 1."""
+    # A password that comes through a pipe is a script's: it knows that nothing is hidden there.
+    warnings.simplefilter("ignore", getpass.GetPassWarning)
     try:
         fabnet(standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            say(_NOBODY_ANSWERS)
+            sys.exit(1)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from fabnet import clock
-from fabnet.cli.common import NODE_FILE
+from fabnet.cli.common import NODE_FILE, say
 from fabnet.config import load_node
+from fabnet.errors import JoinError
+from jobs.joining import LEAST_PASSWORD, NOT_LET_IN, Standing
 
 
 @click.command("account")
@@ -25,14 +27,25 @@ def account(login: str | None, config: Path, password: str | None) -> None:
     Example: fabnet node account
              fabnet node account awa --config lab-nord/node.toml
     """
-    from fabnet.joining import open_account
+    from fabnet.joining import open_account, standing
 
     node = load_node(config)  # before anything is asked
+    if standing(node, clock.now()).standing is Standing.PENDING:
+        raise JoinError(NOT_LET_IN)
     login = login or click.prompt("Choose a login: small letters and digits, as awa.d", err=True)
     if password is None:
         words = "Choose a password: ten characters or more, four or five words are easy to keep"
         password = click.prompt(
-            f"{words}\nIt is not shown", hide_input=True, confirmation_prompt="Once more", err=True
-        )
+            f"{words}\nIt is not shown", hide_input=True, confirmation_prompt="Once more", err=True,
+            value_proc=_long_enough,
+        )  # fmt: skip
     found = open_account(node, login.strip().lower(), password, clock.now())
     click.echo(f"fabnet: sign in as {found.login} at {found.sign_in}, on a phone too")
+
+
+def _long_enough(password: str) -> str:
+    if len(password) < LEAST_PASSWORD:
+        # click keeps what is wrong with a hidden answer to itself.
+        say(f"That has {len(password)} characters")
+        raise click.BadParameter("it is too short")
+    return password

@@ -59,13 +59,29 @@ def named(config: Path, option: str = "") -> str:
     return " ".join(["", *([option] if option else []), shlex.quote(str(config))])
 
 
+def _need_node_file(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    """Refuse a node's file that is not there, with the name of the one that is meant.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if path.exists():
+        return path
+    near = node_file()
+    why = f"there is no such file here; yours is {near}: name that one" if near.exists() else (
+        "there is no such file here: name yours, or go into the folder in which you ran `fabnet node"
+        " join`"
+    )  # fmt: skip
+    raise ConfigError(str(path), "", why)
+
+
 #: The option of most commands for a node.
 NODE_FILE = click.option(
-    "--config", type=FILE, default=node_file,
+    "--config", type=FILE, default=node_file, callback=_need_node_file,
     help=f"The node's file; node.toml here, else in {JOINED} here or at home.",
 )  # fmt: skip
 #: The same as an argument.
-NODE_FILE_NAMED = click.argument("config", type=FILE, default=node_file)
+NODE_FILE_NAMED = click.argument("config", type=FILE, default=node_file, callback=_need_node_file)
 
 
 def say(words: str) -> None:
@@ -103,8 +119,8 @@ def coordinator(path: Path, named_by: str = "--config FILE") -> CoordinatorConfi
     """
     if not path.exists():
         why = (
-            f"cannot be read: there is no such file here. Name yours with {named_by}, or make one:"
-            ' the line data_dir = "data" is enough'
+            "cannot be read: there is no such file here. On the coordinator's machine, name it with"
+            f' {named_by}; or, for a new network, make one: the line data_dir = "data" is enough'
         )
         raise ConfigError(str(path), "", why)
     config = load_coordinator(path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator, open_ledger, stop_on_signals
+from fabnet.cli.common import FILE, coordinator, open_ledger, say, stop_on_signals
 from fabnet.config import is_node_file, load_node
 
 
@@ -22,10 +23,25 @@ def serve(config: Path) -> None:
     Example: fabnet serve coordinator.toml
     """
     from fabnet.service import Service
+    from jobs.coordinator.people import has_people
 
     stop = stop_on_signals()
     service = Service(coordinator(config, "fabnet serve FILE"))
-    service.run(stop, lambda: click.echo(f"fabnet: the pages are at {service.url}", err=True))
+
+    def ready() -> None:
+        say(f"fabnet: the pages are at {service.url}")
+        if not has_people(service.ledger):
+            say("Nobody can sign in yet. Your account, in another terminal:")
+            say(f"  fabnet person add LOGIN --role steward{_named(config)}")
+
+    service.run(stop, ready)
+
+
+def _named(config: Path) -> str:
+    """Return the option by which a command is told of this file, "" where it finds it alone."""
+    if config == Path("coordinator.toml"):
+        return ""
+    return f" --config {shlex.quote(str(config))}"
 
 
 @click.command("export-okw")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,9 +24,12 @@ from fabnet.cli.common import (
     stop_on_signals,
 )
 from fabnet.config import CoordinatorConfig, load_node, machine_id
+from jobs.errors import NotFoundError
 
 if TYPE_CHECKING:
     from fabnet.authority import Reach
+    from jobs.ledger.members import Member
+    from jobs.ledger.store import Ledger
 
 
 @click.group()
@@ -51,6 +55,9 @@ def node_run(config: Path) -> None:
     stop = stop_on_signals()
     refuse_to_start(config)
     found = load_node(config)
+    if not found.printers:
+        say(f"fabnet: {config} names no printer yet, so no work comes. To find yours:")
+        say(f"  fabnet node setup{named(config)}")
     agent = open_node(found, machine_id())
     door = Door(found, agent.desk)
     door.open()
@@ -155,7 +162,7 @@ def node_invite(lab: str, hours: int, config: Path) -> None:
     _warn_only_here(found, reach(found, clock.now()))
     say(f"fabnet: send this link to {lab}; it is good once, for {hours} h, with a phone alone too:")
     say(f"  {code.url}/join/{code.token}")
-    say('or, for who has fabnet installed already, this code: fabnet node join "CODE"')
+    say('A computer that has fabnet already joins with: fabnet node join "CODE". The code is:')
     click.echo(str(code))
 
 
@@ -216,16 +223,39 @@ def node_confirm(name: str, seen: str | None, config: Path) -> None:
     """
     from fabnet.enrolment import open_ledger
     from jobs.coordinator import enrolment
-    from jobs.ledger.members import member
+    from jobs.joining import Standing
 
     ledger = open_ledger(coordinator(config))
-    found = member(ledger.reading, name)
-    if seen is None:
+    found = _member(ledger, name)
+    if seen is None and found.standing is Standing.PENDING:
         click.echo(f"{found.lab}: {found.fingerprint}", err=True)
-        click.confirm("Does the lab's screen show exactly this?", abort=True, err=True)
+        if not click.confirm("Does the lab's screen show exactly this?", err=True):
+            say(
+                f"fabnet: {name} was not let in: another fingerprint is another machine's. If nobody"
+                " knows it, shut it out, and send the lab a new invitation:"
+            )
+            say(f'  fabnet node revoke {name} --reason "another fingerprint"')
+            sys.exit(1)
+    if seen is None:
         seen = found.fingerprint
     enrolment.confirm(ledger, name, seen, _who(), clock.now())
     click.echo(f"fabnet: {name} belongs to the network now", err=True)
+
+
+def _member(ledger: Ledger, name: str) -> Member:
+    """Return a node of the ledger.
+
+    Raises:
+        NotFoundError: there is none of this name; with the names that there are.
+    """
+    from jobs.joining import Standing
+    from jobs.ledger.members import members
+
+    found = {each.id: each for each in members(ledger.reading)}
+    if name not in found:
+        inside = [each.id for each in found.values() if each.standing is not Standing.REVOKED]
+        raise NotFoundError("node", name, inside)
+    return found[name]
 
 
 @node.command("revoke")
@@ -242,7 +272,7 @@ def node_revoke(name: str, reason: str, config: Path) -> None:
     from jobs.coordinator import enrolment
 
     ledger = open_ledger(coordinator(config))
-    enrolment.revoke(ledger, name, reason, _who(), clock.now())
+    enrolment.revoke(ledger, _member(ledger, name).id, reason, _who(), clock.now())
     told = "is shut out; what it may have started stays until it is counted or written off"
     click.echo(f"fabnet: {name} {told}", err=True)
 
@@ -269,7 +299,8 @@ def node_rotate(name: str, config: Path) -> None:
         told = f"{answer.node} has a new password (number {answer.number})"
         click.echo(f"fabnet: {told}; a node that runs goes over to it by itself", err=True)
         return
-    enrolment.ask_to_rotate(open_ledger(coordinator(config)), name, _who(), clock.now())
+    ledger = open_ledger(coordinator(config))
+    enrolment.ask_to_rotate(ledger, _member(ledger, name).id, _who(), clock.now())
     click.echo(
         f"fabnet: {name} is asked for a new password; the page shows when it has one", err=True
     )

@@ -219,7 +219,9 @@ def _lines(view: NodeView) -> list[str]:
     since = f"since {view.link_since.astimezone():%H:%M}"
     link = f"reaches the network {since}" if view.linked else f"no link to the network {since}"
     pause = ", takes a pause" if view.paused else ""
-    waits = f", {view.unsent} messages wait" if view.unsent else ""
+    waits = (
+        f", {view.unsent} message{'s wait' if view.unsent > 1 else ' waits'}" if view.unsent else ""
+    )
     lines = [f"{view.lab} ({view.node}): {link}{waits}{pause}"]
     plates = {plate.attempt: plate for plate in view.plates}
     for bed in view.beds:

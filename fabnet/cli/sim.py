@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -64,7 +65,8 @@ def _next_steps(port: Path, record: Path, firmware: str) -> list[str]:
         str(port),
         "",
         f"A simulated printer ({firmware}) listens there until you press Ctrl-C. In another terminal:",
-        f"  fabnet node setup node.toml --port {port}",
-        "      adds it to a lab, as if it stood there; then: fabnet node run node.toml",
+        f"  fabnet node setup --port {shlex.quote(str(port))}",
+        "adds it to the lab that has joined from there, as if it stood beside it. Then:",
+        "  fabnet node run",
         f"What it does is in {record}, a line for each print that begins or ends.",
     ]

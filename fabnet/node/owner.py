@@ -229,7 +229,7 @@ class Owner:
 
     def _clear(self, printer: str) -> None:
         if printer not in self._benches:
-            raise NotFoundError("printer", printer)
+            raise NotFoundError("printer", printer, self._benches)
         lies = self._journal.on_bed(printer)
         if lies is not None and lies.state in _RUNNING:
             raise RefusedError(f"{printer} prints {lies.ref} now.")
@@ -248,7 +248,7 @@ class Owner:
 
     def _stop(self, printer: str, *, at_once: bool) -> None:
         if printer not in self._benches:
-            raise NotFoundError("printer", printer)
+            raise NotFoundError("printer", printer, self._benches)
         if self._lab.is_manual(printer):
             raise RefusedError(f"{printer} is worked by a person: it is stopped there.")
         bench = self._benches[printer]

@@ -74,7 +74,7 @@ class Trials:
             RefusedError: not now; the message says why.
         """
         if printer not in self._benches:
-            raise NotFoundError("printer", printer)
+            raise NotFoundError("printer", printer, self._benches)
         self._refuse(printer)
         made = self._checked(printer, key)
         name = _NAME.format(secrets.token_hex(4))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.joining import NOT_LET_IN
 from jobs.ledger.members import is_confirmed
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
@@ -53,6 +54,11 @@ def add_person(
         )
 
 
+def has_people(ledger: Ledger) -> bool:
+    """Return whether anybody has an account."""
+    return ledger.reading.execute("select 1 from person limit 1").fetchone() is not None
+
+
 def open_account(ledger: Ledger, login: str, password_hash: str, node: str, now: datetime) -> None:
     """Make a maker's account by the word of her node, or give hers a new password.
 
@@ -62,10 +68,7 @@ def open_account(ledger: Ledger, login: str, password_hash: str, node: str, now:
     """
     with ledger.transaction() as db:
         if not is_confirmed(db, node):
-            raise RefusedError(
-                "The coordination team has not let this node in yet: once it has compared the fingerprint, run"
-                " the same command again."
-            )
+            raise RefusedError(NOT_LET_IN)
         row = db.execute(
             "select login, node, role from person where lower(login) = ?", (login,)
         ).fetchone()

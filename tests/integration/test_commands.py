@@ -193,6 +193,22 @@ def test_a_node_file_without_printers_is_not_well(tmp_path):
     assert "NO  printers: none is named" in looked.stdout
 
 
+def test_where_nobody_can_answer_a_question_it_is_said_so(tmp_path):
+    config = coordinator_file(tmp_path)
+    asked = fabnet("person", "add", "ada", "--role", "steward", "--config", config)
+    one_sentence(asked, "nobody is there to answer", "--help")
+    assert "Warning: Password input" in asked.stderr
+    assert "getpass.py" not in asked.stderr
+
+
+def test_a_nodes_file_that_lies_elsewhere_is_named(tmp_path):
+    (tmp_path / "fabnet-node").mkdir()
+    node = LoneNode(tmp_path / "fabnet-node", "manual = true")
+    one_sentence(
+        fabnet("node", "run", "node.toml", cwd=tmp_path), f"yours is fabnet-node/{node.file.name}"
+    )
+
+
 def test_commands_of_the_owner_say_when_no_node_runs(tmp_path):
     node = LoneNode(tmp_path, "manual = true")
     for command in (["status"], ["harvest", "abc-a1", "--good", 2], ["ready", "p1"]):
@@ -231,7 +247,7 @@ def test_the_owner_counts_clears_starts_and_gives_back_on_the_command_line(tmp_p
         socket_file = node.data / "owner.sock"
         assert stat.S_IMODE(socket_file.stat().st_mode) == 0o600
         one_sentence(node.ask("harvest", REF, "--good", 2), "nothing to count yet")
-        one_sentence(node.ask("ready", "p9"), "no printer 'p9'")
+        one_sentence(node.ask("ready", "p9"), "no printer 'p9'", "there is: p1")
         assert node.do("ready", "p1")["beds"][0]["clear"]
         text = node.ask("status").stdout
         assert "no link to the network" in text

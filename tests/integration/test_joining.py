@@ -375,6 +375,9 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
     config = load_node(joined.config)
     with pytest.raises(JoinError, match="has not let this node in yet"):
         open_account(config, "nour", "quatre mots faciles", now())
+    early = fabnet("node", "account", "--config", joined.config)
+    one_sentence(early, "has not let this node in yet")
+    assert "Choose" not in early.stderr, "nothing is asked in vain"
     coordinator.confirm(config.id)
     for login, password, words in (
         ("nour", "short", "at least 10 characters"),
@@ -392,10 +395,11 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
     assert "quatre mots" not in mine.password_hash
     asked = subprocess.run(
         [sys.executable, "-m", "fabnet", "node", "account"], cwd=joined.config.parent,
-        input="nour\nquatre mots simples\nquatre mots simples\n", capture_output=True, text=True,
+        input="nour\nshort\nquatre mots simples\nquatre mots simples\n", capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
     assert "sign in as nour" in asked.stdout, asked.stderr
+    assert "That has 5 characters" in asked.stderr
     # Forgotten: the key says again that it is she. Another lab gets no login that is taken.
     open_account(config, "nour", "quatre autres mots", now())
     assert person(coordinator.ledger, "nour").password_hash != mine.password_hash
@@ -407,6 +411,23 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
         people.open_account(coordinator.ledger, f"nour{number}", "h", config.id, now())
     with pytest.raises(JoinError, match="as many as may be"):
         open_account(config, "one-more", "quatre mots faciles", now())
+
+
+def test_another_fingerprint_is_not_let_in_and_a_wrong_name_is_told_the_right_ones(
+    coordinator, tmp_path
+):
+    joined = join(coordinator.invite("Chez Ines"), tmp_path / "lab", now())
+    config = ("--config", coordinator.file)
+    one_sentence(fabnet("node", "confirm", "chez-inez", *config), "no node", "chez-ines")
+    words = [sys.executable, "-m", "fabnet", "node", "confirm", "chez-ines", *map(str, config)]
+    other = subprocess.run(
+        words, input="n\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert other.returncode == 1
+    assert joined.fingerprint in other.stderr
+    assert "fabnet node revoke chez-ines --reason" in other.stderr
+    assert standing(load_node(joined.config), now()).standing is Standing.PENDING
+    assert "Nobody can sign in yet" in coordinator.log.read_text()
 
 
 def test_a_node_made_by_hand_trusts_the_same_authority(coordinator, tmp_path, links):

@@ -262,6 +262,8 @@ def test_a_simulated_printer_for_who_has_none(tmp_path):
     with subprocess.Popen([*command, "--firmware", "prusa-mk3"], stdout=subprocess.PIPE) as child:
         try:
             assert child.stdout.readline().decode().strip() == str(port)
+            told = [child.stdout.readline().decode() for _ in range(5)]
+            assert f"  fabnet node setup --port {port}\n" in told
             until = time.monotonic() + 10
             while not port.exists() and time.monotonic() < until:
                 time.sleep(0.02)

@@ -30,6 +30,7 @@ from jobs.coordinator import enrolment
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.joining import (
+    LEAST_PASSWORD,
     NO_CERTIFICATE,
     PUBLIC_CERTIFICATE,
     HandPrinter,
@@ -42,7 +43,6 @@ from jobs.joining import (
 )
 from jobs.ledger import members
 from web.auth import (
-    LEAST_PASSWORD,
     LOGIN,
     begin_session,
     check_password,

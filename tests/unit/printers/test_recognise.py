@@ -66,6 +66,8 @@ def test_a_port_that_a_program_has_open_is_held():
     assert held_by(USB, [program(5), held]) == "OctoPrint (process 7)"
     assert held_by("/dev/ttyUSB1", [held]) is None
     assert held_by(USB, [program(7, "/usr/bin/screen x", ((USB, -1),))]) == "screen (process 7)"
+    ours = program(8, "/opt/venv/bin/python /opt/venv/bin/fabnet node run", ((USB, -1),))
+    assert held_by(USB, [ours]) == "the fabnet node (process 8)"
 
 
 def test_a_lock_of_another_users_program_is_seen():

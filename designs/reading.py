@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from designs.bodies import Body, RefusedError, clean_name, refuse_many
+from designs.kinds import is_text
 from designs.obj import read_obj
 
 _STL_HEADER = 84
@@ -55,24 +56,45 @@ def read(source: Path, kind: str) -> tuple[Body, ...]:
 
         return read_step(source)
     try:
-        soup = read_obj(source) if kind == "obj" else _read_stl(source)
+        soup, warnings = (read_obj(source), ()) if kind == "obj" else _read_stl(source)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise RefusedError(f"it cannot be read as {kind.upper()}: {error}") from error
-    return (Body(name=clean_name(source.stem), copies=1, soup=soup),)
+    return (Body(name=clean_name(source.stem), copies=1, soup=soup, warnings=warnings),)
 
 
-def _read_stl(source: Path) -> NDArray[np.float64]:
+def _read_stl(source: Path) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the triangles of an STL, and what is to be said of its bytes."""
     size = source.stat().st_size
     with source.open("rb") as file:
         head = file.read(_STL_HEADER)
         told = int.from_bytes(head[80:], "little")
-        if size == _STL_HEADER + told * _STL_RECORD.itemsize:
+        # No text is as long as its letters say there: a count of four of them is beyond any file.
+        if told and size >= _STL_HEADER + told * _STL_RECORD.itemsize:
             refuse_many(told)
             corners = np.fromfile(file, dtype=_STL_RECORD, count=told)["corners"]
-            return corners.astype(np.float64)
+            return corners.astype(np.float64), _look_behind(told, file.read())
     text = _without_names(source.read_bytes().removeprefix(_BOM).replace(b"\r", b"\n").lower())
     quick = _read_plain(text)
-    return _read_any(text) if quick is None else quick
+    return _read_any(text) if quick is None else quick, ()
+
+
+def _look_behind(told: int, surplus: bytes) -> tuple[str, ...]:
+    """Warn of what comes behind the triangles; refuse what may be more of them.
+
+    Some programs fill a file up, or write a note at its end.
+    """
+    if not surplus:
+        return ()
+    filled = surplus.count(surplus[:1]) == len(surplus)
+    noted = surplus.isascii() and is_text(surplus)
+    if len(surplus) >= _STL_RECORD.itemsize and not (filled or noted):
+        raise RefusedError(
+            f"it says {told} triangles, and {len(surplus)} bytes more come behind them: it is broken;"
+            " fetch or export it again"
+        )
+    return (
+        f"{len(surplus)} bytes behind its {told} triangles are left out: look whether the part is whole",
+    )
 
 
 def _without_names(text: bytes) -> bytes:

@@ -111,8 +111,8 @@ def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
         ("a.stl", b"\xd0\xcf\x11\xe0" + bytes(600), "of Office or of a CAD program"),
         (
             "a.stl",
-            bytes(80) + (1).to_bytes(4, "little") + bytes(57),
-            "and 7 bytes more come behind",
+            bytes(80) + (1).to_bytes(4, "little") + bytes(range(250)),
+            "it says 1 triangles, and 200 bytes more come behind",
         ),
         (
             "a.stl",
@@ -134,6 +134,40 @@ def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
 def test_what_is_no_model_is_called_by_its_name(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     report = check(tmp_path / name)
+    assert report.verdict is Verdict.REFUSED
+    assert says in report.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"\n", bytes(range(49)), bytes(50), b"\xff" * 70_000, b"by a program on 2020-04-01\r\n" * 9],
+    ids=["a byte", "less than a triangle", "zeros", "filled up", "a note"],
+)
+def test_what_comes_behind_the_triangles_of_an_stl_is_left_out_and_said(tmp_path, behind):
+    path = tmp_path / "odd.stl"
+    path.write_bytes(BLOCK.export(file_type="stl") + behind)
+    report = check(path)
+    assert (report.verdict, report.triangles, report.watertight) == (Verdict.WARNED, 12, True)
+    assert report.reasons == (
+        f"{len(behind)} bytes behind its 12 triangles are left out: look whether the part is whole",
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (6, "it says 6 triangles, and 300 bytes more come behind"),
+        (11, "it says 11 triangles, and 50 bytes more come behind"),
+        (13, "it says 13 triangles and has room for 12"),
+        (0, "it says 0 triangles and has room for 12"),
+        (0xFFFFFFFF, "it says 4294967295 triangles and has room for 12"),
+    ],
+)
+def test_an_stl_that_counts_its_triangles_wrong_is_refused(tmp_path, told, says):
+    content = BLOCK.export(file_type="stl")
+    path = tmp_path / "odd.stl"
+    path.write_bytes(content[:80] + told.to_bytes(4, "little") + content[84:])
+    report = check(path)
     assert report.verdict is Verdict.REFUSED
     assert says in report.reasons[0]
 

@@ -24,12 +24,18 @@ _CELL_NOZZLES = 2.0
 #: More than a plate of the smallest parts; names are kept for counting.
 _MOST_NAMES = 10_000
 
-#: What slicers write where they begin a thing: PrusaSlicer, SuperSlicer and Orca; Cura; any for Marlin.
+#: What slicers write where they begin a thing: PrusaSlicer, SuperSlicer and Orca; Orca and Bambu Studio
+#: for a Bambu; Cura; ideaMaker; any for Marlin. A file may have it in two ways.
 _NAMED = re.compile(
-    r"; printing object (?P<prusa>.+?)\s*$|;MESH:(?!NONMESH)(?P<cura>.+?)\s*$|M486 S(?P<marlin>\d+)"
+    r"; printing object (?P<prusa>.+?)\s*$"
+    r"|; start printing object, unique label id: (?P<bambu>\d+)"
+    r"|;MESH:(?!NONMESH)(?P<cura>.+?)\s*$"
+    r"|;PRINTING_ID: (?P<idea>\d+)"
+    r"|M486 S(?P<marlin>\d+)"
 )
-_KIND = re.compile(r";\s*(?:TYPE|FEATURE):\s*(.+)", re.IGNORECASE)
-_NO_PART = ("support", "skirt", "brim", "wipe tower", "prime")
+#: ";TYPE:Outer wall"; "; FEATURE: Outer wall" for a Bambu; "; feature outer perimeter" in Simplify3D.
+_KIND = re.compile(r";\s*(?:TYPE:|FEATURE:?\s)\s*(.+)", re.IGNORECASE)
+_NO_PART = ("support", "skirt", "brim", "wipe tower", "prime", "shield", "raft", "custom", "flush")
 _MOVE = re.compile(r"G0*([0123])(?![\d.])")
 #: A move as slicers write most of them, which needs no second look.
 _PLAIN = re.compile(r"G1 X(\d+\.?\d*) Y(\d+\.?\d*) E(-?\d*\.?\d+)[ \t]*(?:;.*)?\n?$")
@@ -55,7 +61,8 @@ def count(lines: Iterable[str], preset: MachinePreset, height_mm: float) -> Thin
     reader = _Reader(preset, min(_LAYERS_MM, height_mm / 2))
     for line in lines:
         reader.read(line)
-    return Things(named=len(reader.names) or None, patches=reader.patches())
+    named = max(map(len, reader.names.values()), default=None)
+    return Things(named=named, patches=reader.patches())
 
 
 class _Reader:
@@ -67,7 +74,7 @@ class _Reader:
         self._wide = math.ceil(preset.bed_x_mm / self._cell) + 2
         self._deep = math.ceil(preset.bed_y_mm / self._cell) + 2
         self._printed = bytearray(self._wide * self._deep)
-        self.names: set[str] = set()
+        self.names: dict[str, set[str]] = {}  # by the way in which they are told
         self._part = True
         self._relative = self._relative_e = False
         self._x = self._y = self._z = self._e = 0.0
@@ -97,8 +104,11 @@ class _Reader:
 
     def _name(self, line: str) -> None:
         found = _NAMED.match(line)
-        if found is not None and len(self.names) < _MOST_NAMES:
-            self.names.add(found["prusa"] or found["cura"] or found["marlin"])
+        if found is None or found.lastgroup is None:
+            return
+        names = self.names.setdefault(found.lastgroup, set())
+        if len(names) < _MOST_NAMES:
+            names.add(found[found.lastgroup])
 
     def _command(self, line: str) -> None:
         code = line.partition(";")[0]

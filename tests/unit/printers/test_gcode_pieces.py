@@ -42,10 +42,13 @@ def test_of_a_thin_part_the_upper_half_is_looked_at():
 def test_what_the_slicer_calls_support_is_no_piece():
     lines = [*plate(*ROW[:2]), ";TYPE:Support material", *square(100, 100), ";TYPE:Perimeter"]
     assert count(lines, PRESET, 3.0).patches == 2
-    for kind in ("SUPPORT", "SKIRT", "PRIME-TOWER"):
-        assert (
-            count([*plate(*ROW[:2]), f";TYPE:{kind}", *square(100, 100)], PRESET, 3.0).patches == 2
-        )
+    for kind in (
+        ";TYPE:SUPPORT", ";TYPE:SUPPORT-INTERFACE", ";TYPE:SKIRT", ";TYPE:PRIME-TOWER", ";TYPE:Custom",
+        "; FEATURE: Prime tower", "; FEATURE: Support transition", "; FEATURE: Flush",
+        "; feature ooze shield", "; feature dense support", ";TYPE:RAFT",
+    ):  # fmt: skip
+        found = count([*plate(*ROW[:2]), kind, *square(100, 100)], PRESET, 3.0)
+        assert found.patches == 2, kind
     assert count([*lines, *square(100, 100)], PRESET, 3.0).patches == 3
 
 
@@ -83,9 +86,17 @@ def test_a_wide_nozzle_lays_lines_further_apart():
         ["; printing object visor.stl id:0 copy 0", "; printing object visor.stl id:0 copy 1"],
         [";MESH:visor.stl", ";MESH:NONMESH", ";MESH:visor.stl(1)"],
         ["M486 T2", "M486 S0", "M486 A visor", "M486 S-1", "M486 S1", "M486 S-1"],
+        [
+            "; object ids of layer 1 start: 81,118", "M624 AwAAAAAAAAA=", "M625", "; OBJECT_ID: 81",
+            "; start printing object, unique label id: 81", "; OBJECT_ID: 118",
+            "; stop printing object, unique label id: 81", "; start printing object, unique label id: 118",
+        ],
+        [";PRINTING: NON-OBJECT", ";PRINTING_ID: -1", ";PRINTING: a.stl", ";PRINTING_ID: 0",
+         ";PRINTING: a.stl", ";PRINTING_ID: 1"],
+        ["M486 S0", "; printing object a.stl id:0 copy 0", "M486 S1", "; printing object a.stl id:1 copy 0"],
     ],
-    ids=["prusa", "cura", "marlin"],
-)
+    ids=["prusa", "cura", "marlin", "bambu", "ideamaker", "two ways"],
+)  # fmt: skip
 def test_things_that_a_slicer_names_are_counted_once(names):
     lines = [*HEAD, *names, "; stop printing object visor.stl id:0 copy 1", *names]
     assert count(lines, PRESET, 3.0).named == 2

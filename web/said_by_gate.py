@@ -20,9 +20,7 @@ SENTENCES = (
         "it says %(told)s triangles, and %(many)s bytes more come behind them: it is broken; fetch or"
         " export it again"
     ),
-    _(
-        "%(many)s bytes behind its %(told)s triangles are left out: look whether the part is whole"
-    ),
+    _("%(many)s bytes behind its %(told)s triangles are left out: look whether the part is whole"),
     _(" but a JPEG picture"),
     _(" but a text document"),
     _(" but a RAR archive"),

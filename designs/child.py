@@ -33,13 +33,14 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def ask(module: str, arguments: tuple[str, ...], folder: Path) -> bytes:
+def ask(module: str, arguments: tuple[str, ...], folder: Path, wall_s: float = _WALL_S) -> bytes:
     """Run `main()` of a module of ours in a child; return the last line that it printed.
 
     Args:
         module: "designs.measuring".
         arguments: its `sys.argv[1:]`.
         folder: where it works, and may write.
+        wall_s: it is stopped after.
 
     Raises:
         ChildError: it was stopped at a limit, or failed.
@@ -56,11 +57,11 @@ def ask(module: str, arguments: tuple[str, ...], folder: Path) -> bytes:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_WALL_S,
+            timeout=wall_s,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ChildError(f"reading it takes more than {_WALL_S} s: simplify it") from error
+        raise ChildError(f"reading it takes more than {wall_s:g} s: simplify it") from error
     if child.returncode == -signal.SIGXCPU:
         raise ChildError(f"reading it takes more than {CPU_S} s: simplify it")
     lines = child.stdout.splitlines()

@@ -218,10 +218,10 @@ def _sniff_stl(name: str, size: int, head: bytes) -> None:
         raise MeshRefusedError(name, f"it is no STL file{words}: fetch or export it again")
     if told and size > needed:
         return  # `designs.reading` looks at what comes behind them
-    holds = (size - STL_HEADER) / STL_TRIANGLE
+    holds = (size - STL_HEADER) // STL_TRIANGLE
     raise MeshRefusedError(
         name,
-        f"it says {told} triangles and has room for {holds:.4g}: it was cut short or is broken;"
+        f"it says {told} triangles and has room for {holds}: it was cut short or is broken;"
         " fetch or export it again",
     )
 

@@ -164,6 +164,8 @@ class _Plate:
 
     def _begin(self, path: str, attributes: Any) -> _Object:
         key = (path, attributes["id"])
+        if key in self._objects:
+            raise RefusedError(f"two of its objects are called {key[1][:20]!r}: export it again")
         fallback = f"object {key[1]}"
         self._objects[key] = _Object(
             name=clean_name(attributes.get("name", "")) or fallback,

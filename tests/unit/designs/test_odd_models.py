@@ -127,6 +127,8 @@ def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
         ("a.bgcode", b"GCDE", "G-code is for one printer only"),
         ("a", b"solid x", "only STL, OBJ and 3MF files can be read"),
         ("a.stl", b"cube([20, 20, 20]);\n" * 9, "but text of another kind"),
+        ("a.stl", b"#VRML V2.0 utf8\nShape {}\n" * 9, "but a VRML file"),
+        ("a.stl", b"OFF\n8 6 0\n" * 9, "but an OFF file"),
         ("a.stl", text_stl().encode("utf-16"), "but text in UTF-16"),
         ("a.3mf", b"\x1f\x8b" + b"\0" * 99, "but a gzip archive"),
     ],
@@ -268,6 +270,10 @@ def test_a_3mf_of_any_dialect_is_the_same_body(tmp_path, files):
         (model().replace("10.", "10,"), "numbers are written with commas"),
         (model(item='<item objectid="77"/>'), "object '77' that is not in it"),
         (model(item='<item objectid="1" transform="1 0 0"/>'), "a transform is not of 12 numbers"),
+        (
+            model().replace("<resources>", '<resources><object id="1"><mesh/></object>'),
+            "two of its objects are called '1'",
+        ),
     ],
 )
 def test_a_3mf_that_would_lose_something_is_refused(tmp_path, content, says):

@@ -182,6 +182,7 @@ SENTENCES = (
         " plate's pieces? If it is, say that you are sure"
     ),
     _("the G-code cannot be read or kept: %(what)s"),
+    _("other G-code is being checked here: bring it again in a minute"),
     _("the plate file cannot be read: %(what)s"),
     _("%(ref)s is %(attempt_state)s: it is too late for other G-code."),
     _("Choose the G-code file first."),

@@ -22,7 +22,8 @@ from jobs.errors import NotFoundError, RefusedError
 from jobs.model import AttemptRef
 from jobs.owner import Bring, Look, NodeView, PlateView, Wish
 from printers.errors import PrinterError
-from printers.own_gcode import OwnPlate, take
+from printers.own_gcode import OwnPlate
+from printers.own_gcode_child import take_apart
 
 
 class OwnSlices:
@@ -74,10 +75,10 @@ class OwnSlices:
                 seconds=plate.seconds,
                 preset=load_machine(printer.preset, folder / OWN_PROFILES),
             )
-            made = take(gcode, wanted, folder / OWN_SLICES, sure=sure)
+            key = take_apart(gcode, wanted, folder / OWN_SLICES, sure=sure)
         except (PrinterError, DesignError, FirmwareProfileError) as error:
             raise RefusedError(str(error)) from error
-        return self._ask(Bring(attempt=ref, slice=made.key))
+        return self._ask(Bring(attempt=ref, slice=key))
 
     def _plate(self, ref: AttemptRef) -> PlateView:
         plates = self._ask(Look()).plates

@@ -117,7 +117,7 @@
   }
 
   function upload(form) {
-    const bar = form.querySelector("progress");
+    const bar = form.querySelector("progress"), checking = form.querySelector("[data-checking]");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const sent = new XMLHttpRequest();
@@ -128,8 +128,11 @@
       sent.upload.addEventListener("progress", (told) => {
         if (told.lengthComputable) bar.value = (100 * told.loaded) / told.total;
       });
-      // While the gate looks at it nobody can say how far it is.
-      sent.upload.addEventListener("load", () => bar.removeAttribute("value"));
+      // While it is looked at nobody can say how far that is.
+      sent.upload.addEventListener("load", () => {
+        bar.removeAttribute("value");
+        checking.hidden = false;
+      });
       sent.addEventListener("load", () => {
         const main = sent.response && sent.response.querySelector("main");
         if (sent.status < 400) location.assign(sent.responseURL);
@@ -141,7 +144,7 @@
         } else location.reload();
       });
       sent.addEventListener("error", () => {
-        bar.hidden = true;
+        bar.hidden = checking.hidden = true;
         for (const button of form.querySelectorAll("button")) button.disabled = false;
         document.getElementById("status").textContent = form.dataset.failed;
       });

@@ -5,8 +5,15 @@ import gzip
 
 import pytest
 
-from printers.errors import DoubtfulGcodeError, DoubtfulPiecesError, GcodeRefusedError
+from printers import own_gcode_child
+from printers.errors import (
+    DoubtfulGcodeError,
+    DoubtfulPiecesError,
+    GcodeRefusedError,
+    OwnGcodeError,
+)
 from printers.own_gcode import OwnPlate, take
+from printers.own_gcode_child import take_apart
 from printers.slices import kept, sha256_of
 from tests.unit.printers.test_gcode import END, PRESET, PRINT, START
 
@@ -135,3 +142,24 @@ def test_what_is_no_text_is_refused_in_words(tmp_path, data, words):
     file.write_bytes(data)
     with pytest.raises(GcodeRefusedError, match=words):
         take(file, PLATE, tmp_path / "own", sure=True)
+
+
+def test_a_process_of_its_own_takes_and_refuses_as_it_is_done_here(bring, tmp_path):
+    file, made = bring(*PRUSA, plate=with_grams(0.02))
+    assert take_apart(file, with_grams(0.02), tmp_path / "apart", sure=False) == made.key
+    assert kept(tmp_path / "apart", made.key).gcode.read_bytes() == file.read_bytes()
+    file.write_text("M502\n")
+    with pytest.raises(GcodeRefusedError) as here:
+        take(file, PLATE, tmp_path / "own", sure=True)
+    with pytest.raises(OwnGcodeError) as apart:
+        take_apart(file, PLATE, tmp_path / "apart", sure=True)
+    assert str(apart.value) == str(here.value)
+
+
+def test_who_brings_gcode_while_two_others_do_is_told_to_come_again(bring, tmp_path, monkeypatch):
+    file, _ = bring()
+    monkeypatch.setattr(own_gcode_child, "_TURN_S", 0.01)
+    busy = pytest.raises(OwnGcodeError, match="bring it again in a minute")
+    with own_gcode_child._AT_ONCE, own_gcode_child._AT_ONCE, busy:
+        take_apart(file, PLATE, tmp_path / "apart", sure=True)
+    assert take_apart(file, PLATE, tmp_path / "apart", sure=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask import request
 
+from jobs.errors import NotFoundError
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
 from jobs.hub import MOST_HOLD_H, Rule, Scope
+from jobs.ledger import views
+from jobs.lot_code import code_in, is_misread
 from web import photos
 from web.forms import LOSSES, Form, minutes_from
 from web.language import gettext as _
@@ -93,3 +97,17 @@ def photos_from(form: Form, most: int, *, needed: bool = False) -> list[bytes]:
                 else _("A file is no photo that can be read: JPEG, PNG or WebP, please."),
             )
     return found
+
+
+def bag_from(form: Form, db: sqlite3.Connection) -> str:
+    """Return the code of a bag that is known; "" where none was typed, or it is wrong."""
+    code = code_in(form["lot"])
+    if not code:
+        return ""
+    try:
+        return views.lot(db, code).code
+    except NotFoundError:
+        known = _("There is no bag with this code. Is it of another network?")
+        misread = _("A letter is not as on the label: compare them, 0 and O, 1 and I, 8 and B too.")
+        form.wrong("lot", misread if is_misread(code) else known)
+        return ""

@@ -10,6 +10,8 @@ import pytest
 from jobs.coordinator import first_mile, nodes, orders
 from jobs.ledger import first_mile as rows
 from jobs.ledger import views
+from jobs.lot_code import lot_code
+from jobs.model import AttemptRef
 from tests.doubles.lots import accepts, makes_a_lot
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import CATALOGUE, NODE, World, a_request
@@ -51,6 +53,30 @@ def given(site, path, driver="Sam"):
     steward = site.person("steward")
     assert steward.send(f"{path}/driver", at=path, driver=driver).status_code == 303
     return re.search(r"https://fabnet\.example(/run/[\w-]+)", steward.get(path).text)[1]
+
+
+@pytest.mark.parametrize("page", ["/hub", "/recalls"])
+def test_a_code_as_it_is_typed_or_read_by_a_scanner_leads_to_its_bag(site, codes, page):
+    inspector, code = site.person("inspector"), codes[0]
+    end = f"/l/{code}" + ("/recall" if page == "/recalls" else "")
+    for typed in (
+        code.lower(),
+        f" {code[:4]} {code[4:]} ",
+        code.replace("-", ""),
+        f"https://fabnet.example/l/{code}",
+    ):
+        answer = inspector.get(page, query_string={"lot": typed})
+        assert answer.status_code == 303
+        assert answer.location.endswith(end)
+    other = "B" if code[0] == "8" else "8"
+    for typed, why in ((other + code[1:], "A letter is not"), ("ABCDEFGHJK-1", "A letter is not")):
+        answer = inspector.get(page, query_string={"lot": typed, "lang": "en"})
+        assert answer.status_code == 404
+        assert why in answer.text
+        assert f'value="{typed}"' in answer.text
+    unknown = lot_code(AttemptRef(job="0" * 10, number=1))
+    assert "no bag with this code" in inspector.get(f"{page}?lot={unknown}&lang=en").text
+    assert inspector.get(page).status_code == 200
 
 
 def test_a_bag_goes_from_her_door_to_the_hub(site, codes):

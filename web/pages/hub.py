@@ -23,7 +23,7 @@ from web.auth import me
 from web.context import here
 from web.feeds import WHOLE, Feed
 from web.forms import Form
-from web.hub_forms import rule_from
+from web.hub_forms import bag_from, rule_from
 from web.language import gettext as _
 from web.streaming import stream
 from web.titles import own_title
@@ -55,16 +55,20 @@ def _feed() -> Feed:
 
 
 @pages.get("/hub")
-def index() -> str:
+def index() -> str | AnyResponse | tuple[str, int]:
     """Where the bags are, which step holds up most of them, what comes and what is late."""
     context = here()
+    form = Form(request.args)
+    if code := bag_from(form, context.ledger.reading):
+        return redirect(url_for("lots.show", code=code), 303)
     version = _feed().refresh()
     found = first_mile.open_pickups(context.ledger.reading)
     late = [each for each in found if is_late(each.state, each.ready_at, context.now())]
     soon = _soon(found)
     stood = _stations()
-    return render_template(
+    page = render_template(
         "hub.html",
+        form=form,
         version=version,
         stations=stood,
         neck=bottleneck(stood),
@@ -75,6 +79,7 @@ def index() -> str:
         today=[each for each in soon if each not in late],
         later=[each for each in found if each not in soon],
     )
+    return page if form.good else (page, 404)
 
 
 @pages.get("/hub/live")

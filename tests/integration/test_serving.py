@@ -25,12 +25,16 @@ class Context:
         self.streams = Streams(nullcontext, lambda _ticket: True, lambda: 0)
 
 
-def stream():
-    number = 0
-    while number < 20:
-        time.sleep(0.05)
-        number += 1
-        yield f"data: {number} {time.monotonic()}\n\n"
+class Stream:
+    """Says a line, and the next one once somebody has read it."""
+
+    def __init__(self):
+        self.read = threading.Semaphore(0)
+
+    def __iter__(self):
+        for number in range(3):
+            yield f"data: {number}\n\n"
+            yield "" if self.read.acquire(timeout=30) else "data: nobody has read it\n\n"
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -47,49 +51,57 @@ def serve(folder, *, tls):
     app = Flask("served")
     app.extensions["fabnet"] = Context()
     app.add_url_rule("/", "here", lambda: f"{request.remote_addr} {request.scheme}")
-    app.add_url_rule("/live", "live", lambda: Response(stream(), mimetype="text/event-stream"))
+    stream = Stream()
+    app.add_url_rule("/live", "live", lambda: Response(iter(stream), mimetype="text/event-stream"))
     files = own_certificate(folder, ("127.0.0.1",), datetime.now(UTC)) if tls else None
     server = make_server(
         app, "127.0.0.1", 0, None if files is None else (files.certificate, files.key)
     )
     thread = threading.Thread(target=server.run)
     thread.start()
+    server.stream = stream
     server.url = f"http{'s' if tls else ''}://127.0.0.1:{server.port}"
     server.ca, server.folder, server.thread = files.ca if tls else True, folder, thread
     yield server
     server.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
 def test_a_stream_arrives_as_it_is_made(served):
     with requests.get(f"{served.url}/live", stream=True, verify=served.ca, timeout=60) as answer:
         lines = (line for line in answer.iter_lines(chunk_size=1) if line)
-        for _ in range(3):
-            assert time.monotonic() - float(next(lines).split()[2]) < 0.5
+        for number in range(3):
+            assert next(lines) == b"data: %d" % number
+            served.stream.read.release()
 
 
 def test_a_closed_server_is_not_to_be_reached(served):
     assert requests.get(served.url, verify=served.ca, timeout=60).ok
     served.close()
     with pytest.raises(requests.ConnectionError):
-        requests.get(served.url, verify=served.ca, timeout=2)
+        requests.get(served.url, verify=served.ca, timeout=60)
 
 
 def test_clients_that_say_nothing_keep_nobody_out(served):
+    # A busy machine makes some of them wait: who is kept out by others waits each time.
+    assert any(waited_beside_silent_ones_s(served) < 2 for _ in range(4))
+
+
+def waited_beside_silent_ones_s(served):
     with contextlib.ExitStack() as stack:
         for _ in range(40):
             stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
         begun = time.monotonic()
         assert requests.get(served.url, verify=served.ca, timeout=60).ok
-        assert time.monotonic() - begun < 2
+        return time.monotonic() - begun
 
 
 def test_plain_text_and_rubbish_at_a_tls_port_do_no_harm(secure):
     for words in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x00" * 100):
         with socket.create_connection(("127.0.0.1", secure.port)) as client:
             client.sendall(words)
-            client.settimeout(5)
+            client.settimeout(60)
             with contextlib.suppress(ConnectionError):
                 assert b"200 OK" not in client.recv(1000)
     assert requests.get(secure.url, verify=secure.ca, timeout=60).text == "127.0.0.1 https"
@@ -148,6 +160,6 @@ def test_endless_headers_and_bodies_are_cut_off(served):
         answer = requests.get(served.url, headers=much, verify=served.ca, timeout=60)
         assert answer.status_code == 413
     with contextlib.suppress(requests.ConnectionError):
-        answer = requests.post(served.url, data=bytes(101 << 20), verify=served.ca, timeout=10)
+        answer = requests.post(served.url, data=bytes(101 << 20), verify=served.ca, timeout=60)
         assert answer.status_code == 413
     assert requests.get(served.url, verify=served.ca, timeout=60).ok

@@ -13,6 +13,7 @@ from fabnet.node import telling
 from jobs.messages import Answer, Capabilities, Config, Loaded
 from jobs.owner import Look
 from printers.model import PrintResult
+from tests.doubles import waiting
 from tests.doubles.idle_node import an_offer
 from tests.doubles.spoolman import Spoolman
 from tests.doubles.spoolman_node import (
@@ -107,7 +108,7 @@ def test_a_node_that_is_killed_while_it_tells_has_told_once(tmp_path, spoolman, 
     def hold(method, _):
         if method == "PATCH":
             reached.set()
-            go_on.wait(30)
+            go_on.wait(200)
             cut()
 
     setattr(spoolman, moment, hold)
@@ -210,7 +211,7 @@ def test_a_weighing_while_a_print_is_being_told_holds(open_node, spoolman):
     def hold(method, _):
         if method == "PATCH":
             reached.set()
-            go_on.wait(3)
+            go_on.wait(60)
 
     spoolman.after = hold
     until(node, reached.is_set)
@@ -334,8 +335,8 @@ def test_what_spoolman_does_not_keep_is_said_and_not_tried_all_the_time(open_nod
     printed(node)
     spoolman.keeps = False
     mine = node.agent._stock
-    end_s = time.monotonic() + 1.0
-    while time.monotonic() < end_s:
+    waiting.until(lambda: mine.work() or "has not kept" in mine.fault("p1"))
+    for _ in range(200):
         mine.work()
         time.sleep(0.002)
     assert len(spoolman.patches) == 1

@@ -254,7 +254,7 @@ def test_the_owner_counts_clears_starts_and_gives_back_on_the_command_line(tmp_p
         assert f"fabnet node start {REF}" in text
         node.do("give-back", other, "--reason", "no time")
         node.do("start", REF)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 100
         while node.do("status")["plates"][0]["state"] != "printing":
             assert time.monotonic() < until
         one_sentence(node.ask("harvest", REF, "--good", 1), "reason")

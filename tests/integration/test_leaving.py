@@ -172,7 +172,7 @@ def test_a_kill_in_the_middle_leaves_everything_as_it_was(lived, tmp_path, state
     path = lived.ledger.path
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(path), str(statements), LOGIN],
-        check=False, timeout=60, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert ended.returncode == -signal.SIGKILL
     again = Ledger(path, audit=audit)

@@ -28,7 +28,7 @@ BED = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)
 
 
 def library_of(folder):
-    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    connection = sqlite3.connect(folder / "ledger.db", timeout=60, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("pragma journal_mode = wal")
     return Library(sqlite_utils.Database(connection), folder / "files")

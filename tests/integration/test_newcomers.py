@@ -218,7 +218,7 @@ def test_two_touches_of_one_button_make_one_node(site):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(100)
     assert answers == ["/welcome"] * 4
     assert len(members.members(site.world.ledger.reading)) == 1
 

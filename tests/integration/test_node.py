@@ -166,7 +166,7 @@ def test_a_plate_that_cannot_be_fetched_is_tried_again_and_not_declined(node):
     node.hears(an_offer())
     node.agent._preparer.start_next()
     ref, future = node.agent._preparer._preparing
-    future.exception(timeout=20)
+    future.exception(timeout=100)
     node.agent._preparer.take_done()
     assert ref == REF
     assert node.state() is AttemptState.PREPARING
@@ -178,7 +178,7 @@ def test_a_plate_that_fails_as_nobody_foresaw_rests_before_it_is_tried_again(nod
     node.hears(an_offer())
     node.agent._preparer.start_next()
     _, future = node.agent._preparer._preparing
-    assert isinstance(future.exception(timeout=20), OSError)
+    assert isinstance(future.exception(timeout=100), OSError)
     node.agent._preparer.take_done()
     assert node.state() is AttemptState.PREPARING
     node.agent._preparer.start_next()
@@ -192,7 +192,7 @@ def test_stopping_is_prompt(tmp_path):
     runner.start()
     stop.wait(0.5)
     stop.set()
-    runner.join(15)
+    runner.join(60)
     assert not runner.is_alive()
 
 
@@ -286,4 +286,4 @@ def test_who_stands_at_a_printer_can_stop_it_though_the_disk_is_full(node):
     with pytest.raises(sqlite3.OperationalError):
         node.agent._round(0.0)
     assert node.commands() == [Stop(name="", at_once=True)]
-    asked.join(10)
+    asked.join(60)

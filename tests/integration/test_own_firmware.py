@@ -38,7 +38,7 @@ def own(folder, text=FIRMWARE):
 def test_its_words_are_recorded_and_nothing_is_done(sim):
     said = subprocess.run(
         [sys.executable, "-m", "fabnet", "doctor", "--record", str(sim.port)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     lines = said.stdout.splitlines()
     assert lines[0] == "# Marlin 2.1.2, profile marlin, 115200 baud"

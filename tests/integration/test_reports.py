@@ -25,7 +25,7 @@ def fabnet(world, tmp_path):
     def run(*words, status=0):
         done = subprocess.run(
             [sys.executable, "-m", "fabnet", *words],
-            cwd=None, capture_output=True, text=True, check=False, timeout=60,
+            cwd=None, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == status, done.stderr
         return done
@@ -147,7 +147,7 @@ def test_the_doctor_names_what_is_missing(fabnet, tmp_path):
 def test_the_doctor_looks_at_a_coordinator(fabnet):
     done = subprocess.run(
         [sys.executable, "-m", "fabnet", "doctor", fabnet.config, "--json"],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     checks = [finding["check"] for finding in json.loads(done.stdout)]
     assert {"data", "page port", "broker port", "slicer"} <= set(checks)
@@ -167,10 +167,10 @@ def test_the_pages_of_a_coordinator_are_in_its_time_zone(fabnet, world, planned)
     try:
         while "the pages are at" not in served.stderr.readline():
             assert served.poll() is None
-        page = requests.get(f"http://127.0.0.1:{port}/l/{code}?lang=en", timeout=20).text
+        page = requests.get(f"http://127.0.0.1:{port}/l/{code}?lang=en", timeout=60).text
     finally:
         served.terminate()
-        served.communicate(timeout=30)
+        served.communicate(timeout=100)
     # The world's noon in UTC, where the network is.
     assert re.search(r"<dt>Counted</dt><dd><time[^>]*>24 Nov 21:00</time>", page)
 

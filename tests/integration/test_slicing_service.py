@@ -92,7 +92,7 @@ class Site:
     def get(self, query="?preset=generic-250x210&material=PETG", key=None, node=NODE, **headers):
         path = f"/api/slices/{self.attempt.plate_sha256}{query}"
         return requests.get(
-            self.url + path, headers=signed(node, key or self.key, path) | headers, timeout=10
+            self.url + path, headers=signed(node, key or self.key, path) | headers, timeout=60
         )
 
 
@@ -114,7 +114,7 @@ def site(open_site, prusa_slicer):
     return open_site(lambda: prusa_slicer)
 
 
-def patiently(ask, seconds=60):
+def patiently(ask, seconds=200):
     """Ask as a node does, until there is an answer."""
     end = time.monotonic() + seconds
     while True:
@@ -161,7 +161,7 @@ def test_gcode_travels_compressed_for_who_reads_that(site, tmp_path):
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert plain.content == packed.content
-    with requests.get(packed.url, headers=packed.request.headers, stream=True, timeout=10) as raw:
+    with requests.get(packed.url, headers=packed.request.headers, stream=True, timeout=60) as raw:
         assert len(raw.raw.read()) < len(plain.content) / 2
 
 
@@ -216,11 +216,11 @@ def test_only_the_nodes_own_live_plates_are_sliced(site):
     assert site.get(key=stranger).status_code == 401
     assert site.get(node="unknown").status_code == 401
     path = f"/api/slices/{site.attempt.plate_sha256}"
-    assert requests.get(site.url + path, timeout=10).status_code == 401
+    assert requests.get(site.url + path, timeout=60).status_code == 401
     # The signature holds for the query, too.
     good = "?preset=generic-250x210&material=PETG"
     other = site.url + path + good.replace("PETG", "PLA")
-    answer = requests.get(other, headers=signed(NODE, site.key, path + good), timeout=10)
+    answer = requests.get(other, headers=signed(NODE, site.key, path + good), timeout=60)
     assert answer.status_code == 401
     for query in ("?preset=", good.replace("PETG", "PLA"), good.replace("250x210", "180x180")):
         answer = site.get(query)
@@ -323,7 +323,7 @@ def test_a_node_without_a_slicer_brings_its_attempt_to_ready(site, tmp_path):
         mesh_sha256=a.mesh_sha256, plate_sha256=a.plate_sha256, seconds=a.seconds, grams=a.grams,
     )  # fmt: skip
     node.hears(Offer(attempts=(offered,)))
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     waited = False
     while node.state(a.ref) is not AttemptState.READY:
         assert node.state(a.ref) in (AttemptState.TAKEN, AttemptState.PREPARING)

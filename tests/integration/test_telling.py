@@ -180,9 +180,9 @@ def test_a_first_letter_is_not_lost_when_its_reader_saves_twice(world):
 def test_an_alarm_reads_no_more_than_its_own_lab(people):
     """A node that flaps must cost the coordinator little, however big the network is."""
     people.add_lab()
-    began = time.perf_counter()
+    began = time.process_time()  # a machine that is busy with others is no fault
     with people.ledger.transaction() as db:
         for n in range(500):
             telling.trouble(db, f"flap-{n}", NODE, PRINTER, "", people.now)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(rows(people)) == 2

@@ -184,7 +184,7 @@ def test_a_server_that_says_a_byte_now_and_then_is_left(serve, monkeypatch, tmp_
     began = time.monotonic()
     with pytest.raises(LetterRefusedError) as caught:
         post(push(server.url), private=True)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 60  # it would go on for ever
     assert caught.value.again
     done.set()
 

@@ -32,7 +32,7 @@ from tests.chaos.saboteur import Saboteur
 
 NODES, PRINTERS_EACH = 5, 2
 #: So long nothing may move after the faults, and so long it may take in all.
-SETTLE_S, SETTLE_MOST_S = 120.0, 240.0
+SETTLE_S, SETTLE_MOST_S = 150.0, 480.0
 _SAY_S = 10.0
 _LOOK_S = 0.4
 _STEP_S = 0.05

@@ -35,7 +35,7 @@ class MailServer:
         if tls is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(tls.certificate, tls.key)
-        options = {"timeout": 30, "ident": "test"}
+        options = {"timeout": 120, "ident": "test", "ready_timeout": 60}
         if login:
             options |= {
                 "authenticator": self._authenticate,

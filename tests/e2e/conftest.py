@@ -7,7 +7,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from designs.library import Library
 from jobs.coordinator import deliveries, enrolment, harvests, lots, nodes
@@ -26,8 +26,12 @@ from web.auth import hash_password
 __all__ = ["fresh_world", "world"]
 
 PASSWORD = "correct horse"
+#: What does not come about within a minute does not: a busy machine is no fault.
+WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 CHROMIUM = {
     "executable_path": "/usr/bin/chromium",
+    "timeout": 2 * WAIT_MS,
     "args": [
         "--no-sandbox",
         "--disable-gpu",
@@ -85,7 +89,7 @@ class Site:
 
     def stop(self):
         self.server.close()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     @property
@@ -196,7 +200,7 @@ def open_page(chromium, site):
         context = chromium.new_context(
             viewport={"width": width, "height": 740}, locale="fr-FR", base_url=site.url, **options
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -19,6 +19,7 @@ from tests.doubles.network_of_one import PASSWORD as STEWARDS
 from tests.doubles.network_of_one import Coordinator
 from tests.doubles.waiting import until
 from tests.doubles.world import CATALOGUE, a_request
+from tests.e2e.conftest import WAIT_MS
 from tests.e2e.test_pages import WCAG
 
 PASSWORD = "quatre mots faciles"
@@ -54,7 +55,7 @@ def phone(chromium, network):
         context = chromium.new_context(
             viewport={"width": width, "height": 740}, locale="fr-FR", base_url=network.url
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -101,20 +102,20 @@ def joins(page, steward, login):
     press(page, "Rejoindre le réseau")
     page.wait_for_url("**/welcome")
     made = re.compile(r"^[0-9A-F ]{24}$")
-    expect(page.locator(".lot-code")).to_have_text(made, timeout=30_000)
+    expect(page.locator(".lot-code")).to_have_text(made)
     # Before she is let in, no page of hers is an error.
     follow(page, "Mon atelier")
     page.wait_for_url("**/welcome")
     steward.goto("/members")
     press(steward, "l’admettre")
     is_in = page.get_by_role("heading", name="Vous faites partie du réseau")
-    expect(is_in).to_be_visible(timeout=30_000)
+    expect(is_in).to_be_visible()
     page.locator("#main").get_by_role("link", name="Ce qui m’attend").click()
 
 
 def is_ready(page, button):
     """The list asks whether she is ready, not for a computer that she has not got; she is."""
-    expect(page.get_by_role("button", name=button)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name=button)).to_be_visible()
     assert "ordinateur" not in words(page)
     assert "Demander" not in words(page)
     press(page, button)
@@ -217,7 +218,7 @@ def test_from_the_invitation_to_the_first_bag(phone, network, ledger):
 
     # Nobody loads a page again: what comes, comes by itself.
     coming = awa.get_by_role("heading", name="Un tirage est en route pour Creality Ender-3")
-    expect(coming).to_be_visible(timeout=60_000)
+    expect(coming).to_be_visible(timeout=3 * WAIT_MS)  # it is sliced before
     follow(lea, "Faire et compter")
     expect(lea.get_by_role("heading", name="À faire : Machine à coudre")).to_be_visible()
     with lea.expect_download() as pattern:

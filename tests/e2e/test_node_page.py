@@ -34,7 +34,7 @@ def served(lab):
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.close()
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture

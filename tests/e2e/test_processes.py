@@ -46,7 +46,7 @@ def test_she_makes_from_the_pattern_and_counts(open_page, site, scheme):
     page.goto(f"{site.url}/harvest/{ref}")
     pattern = page.get_by_role("img", name="Le patron de Pochette en tissu")
     expect(pattern).to_be_visible()
-    assert pattern.evaluate("each => each.complete && each.naturalWidth > 0")
+    assert pattern.evaluate("each => each.decode().then(() => each.naturalWidth > 0)")
     assert not re.search("imprim|plateau|gondolé", words(page), re.IGNORECASE)
     fits_and_is_accessible(page)
     page.get_by_role("button", name="Compter les pièces").click()

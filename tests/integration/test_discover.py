@@ -44,6 +44,15 @@ def found_at(printer):
     return look_at(port)
 
 
+def answering(printer):
+    """Look at one that answers: on a busy machine its answer may come too late once."""
+    for _ in range(4):
+        found = found_at(printer)
+        if found.answers:
+            break
+    return found
+
+
 @pytest.mark.parametrize(
     ("options", "firmware", "preset"),
     [
@@ -54,7 +63,7 @@ def found_at(printer):
     ],
 )
 def test_firmware_and_machine_are_told(printer, options, firmware, preset):
-    found = found_at(printer(*options))
+    found = answering(printer(*options))
     assert (found.answers, found.firmware, found.preset) == (True, firmware, preset)
     assert found.baudrate == 115200
     assert found.why == ""
@@ -69,7 +78,7 @@ def test_the_rate_that_answers_is_found(tmp_path):
     try:
         # Side by side, since most of it is waiting for answers at the wrong rates.
         with ThreadPoolExecutor(2) as threads:
-            found = list(threads.map(lambda one: found_at(one.start()), sims))
+            found = list(threads.map(lambda one: answering(one.start()), sims))
         assert [(each.answers, each.baudrate, each.machine) for each in found] == [
             (True, rate, "Ender-3") for rate in rates
         ]
@@ -81,7 +90,7 @@ def test_the_rate_that_answers_is_found(tmp_path):
 
 def test_looking_neither_heats_nor_moves(printer):
     one = printer()
-    assert found_at(one).answers
+    assert answering(one).answers
     assert one.executed() == []
 
 
@@ -98,7 +107,7 @@ def test_a_port_that_another_program_holds_is_never_opened(printer, exclusive):
         assert str(holder.pid) in found.held
         assert "close that first" in found.why
         holder.stdin.close()
-    assert found_at(one).answers
+    assert answering(one).answers
 
 
 def test_a_port_that_is_not_there(tmp_path):

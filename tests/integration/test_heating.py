@@ -20,13 +20,17 @@ grams = 500.0
 """
 
 
+#: Degrees a second. The bed of a test print goes from 21 to 85 C: long enough for who asks meanwhile, in
+#: 26 s where that is waited for.
+SLOWLY = {1: "2.5", 2: "0.5"}
+
+
 @pytest.fixture
-def sims(tmp_path):
+def sims(tmp_path, at_once):
     made = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        # The bed of a test print goes from 21 to 85 C: 16 s.
-        made.append(SimPrinter(tmp_path / name, "--heating-c-s", "4").start())
+        made.append(SimPrinter(tmp_path / name, "--heating-c-s", SLOWLY[at_once]).start())
     yield made
     for each in made:
         each.kill()
@@ -55,7 +59,7 @@ def test_beds_heat_one_after_the_other(tmp_path, sims, at_once):
             until(first.begins)
             until(lambda: "M190 S85" in second.executed())  # what comes when the bed is hot
         else:
-            until(first.begins, seconds=20)
+            until(first.begins)
             assert "M190 S85" not in second.executed()
     finally:
         child.kill()

@@ -22,9 +22,9 @@ TODAY = date(2026, 11, 24)
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_five_orders_of_three_hospitals_are_made_received_and_called_back(tmp_path):
-    result, words = run(tmp_path, hospitals=3, orders=5, seed=3, workshops=1, limit_s=300)
+    result, words = run(tmp_path, hospitals=3, orders=5, seed=3, workshops=1, limit_s=600)
     assert words == []
     assert is_good(result), result
     assert result["orders"] == 5

@@ -42,7 +42,7 @@ def bench_of():
 
 def end_of(events):
     """Return the end of the print, which must come."""
-    while isinstance(event := events.get(timeout=20), Changed):
+    while isinstance(event := events.get(timeout=100), Changed):
         pass
     assert isinstance(event, Ended)
     return event.outcome
@@ -95,14 +95,14 @@ def took_s(bench_of, tmp_path, driver):
     gcode.write_bytes(b"G28\n")
     bench, events = bench_of(lambda: driver)
     bench.command(Start(name=NAME, gcode=gcode, sha256=sha256_of(gcode)))
-    while not isinstance(event := events.get(timeout=20), Ended):
+    while not isinstance(event := events.get(timeout=100), Ended):
         pass
     return event.took_s
 
 
 def test_how_long_a_print_took_is_told_with_its_end(bench_of, tmp_path):
     found = took_s(bench_of, tmp_path, ScriptedDriver(*[PrinterState.PRINTING] * 20))
-    assert 0.2 <= found < 20
+    assert 0.2 <= found < 100
 
 
 @pytest.mark.parametrize("stood", [PrinterState.PAUSED, PrinterState.OFFLINE, PrinterState.FAULT])
@@ -125,6 +125,6 @@ def test_a_machine_that_slept_meanwhile_tells_no_time(bench_of, tmp_path, monkey
 def test_a_print_that_outlived_the_node_tells_no_time(bench_of):
     bench, events = bench_of(lambda: ScriptedDriver(PrinterState.PRINTING))
     bench.command(Recover(name=NAME))
-    while not isinstance(event := events.get(timeout=20), Ended):
+    while not isinstance(event := events.get(timeout=100), Ended):
         pass
     assert (event.outcome.result, event.took_s) == (PrintResult.DONE, None)

@@ -14,6 +14,8 @@ from firmware_profiles.profile import FirmwareProfile
 from printers.errors import PortError
 from printers.gcode_line import clean
 
+#: The state in which the check of a file begins: millimetres, absolute positions, and E too.
+BEGINS = ("G21", "G90", "M82", "G92 E0")
 #: M114's answer; Smoothieware puts `C: ` before it.
 _POSITION = re.compile(r"(?:C: )?X:\s*-?\d+\.?\d* Y:")
 
@@ -21,6 +23,7 @@ _POSITION = re.compile(r"(?:C: )?X:\s*-?\d+\.?\d* Y:")
 def whole_print(gcode: Path, name: str, profile: FirmwareProfile) -> Iterator[bytes]:
     """Yield the commands of a print: its name for the display, the file, and a question at the end.
 
+    Before the file goes the state in which its check began: another print may have left another.
     Everything before M400's ok has been done, and the answer to M118 or M114 says so in the same
     stream: an ok too many on the way cannot make a print end early.
 
@@ -29,6 +32,7 @@ def whole_print(gcode: Path, name: str, profile: FirmwareProfile) -> Iterator[by
         GcodeLineError: a line cannot be sent; names it.
     """
     yield f"M117 {name}".encode("ascii")
+    yield from (command.encode("ascii") for command in BEGINS)
     yield from _commands(gcode, profile.max_line_bytes)
     yield b"M400"
     yield f"M118 {name} done".encode("ascii") if profile.echoes else b"M114"

@@ -2,7 +2,8 @@
 
 A file from the network moves and heats a machine in somebody's home, so only commands from a list
 are let through, and every extrusion and temperature is followed. Positions are followed as Marlin
-understands them: G90 and G91 hold for E too, until M82 or M83. Leaves checksums and lengths of lines
+understands them: G90 and G91 hold for E too, until M82 or M83. Leaves how a line is read to
+`printers.gcode_words`, checksums and lengths of lines
 to `printers.gcode_line`, their numbers to `printers.gcode_link`.
 """
 
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
-from printers.gcode_rules import ALLOWED, REFUSED, SCALE, TAKES_T, TEXT, arc_corners, hides_command
+from printers.gcode_rules import SCALE, arc_corners
+from printers.gcode_words import command_of, ended
 
 #: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
 _FASTEST = 60_000.0
@@ -31,9 +33,6 @@ _LOWEST_MM = -0.05
 _PRIME_Z_MM = 0.6
 
 _AXES = frozenset("XYZ")
-_WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
-_COMMAND = re.compile(r"([GMT])\s*0*(\d+)(?:\.\d+)?(?![\d.])\s*")
-
 #: A move as slicers write it; `_Reader.step` follows it without taking it apart any further.
 _PLAIN = re.compile(
     r"G[01](?: F([0-9.]+))?(?: X(-?[0-9.]+))?(?: Y(-?[0-9.]+))?(?: Z(-?[0-9.]+))?"
@@ -73,6 +72,8 @@ def check(
     reader = _Reader(preset, nozzle_limit_c, bed_limit_c)
     plain = _PLAIN.match
     for line in lines:
+        if "\r" in line:
+            line = ended(line, reader.line + 1)  # noqa: PLW2901
         move = plain(line)
         if move is None or not reader.step(*move.groups()):
             reader.read(line)
@@ -87,7 +88,7 @@ class _Reader:
         self._limits = {"nozzle": nozzle_limit_c, "bed": bed_limit_c}
         self._targets = {"nozzle": 0.0, "bed": 0.0}
         self._hottest = {"nozzle": 0.0, "bed": 0.0}
-        self._line = 0
+        self.line = 0
         self._x_high, self._y_high = preset.bed_x_mm + _TRAVEL_MM, preset.bed_y_mm + _TRAVEL_MM
         self._relative = False
         self._relative_e = False
@@ -149,7 +150,7 @@ class _Reader:
             return False
         if feedrate > _FASTEST:
             return False
-        self._line += 1
+        self.line += 1
         self._x, self._y, self._z = to_x, to_y, to_z
         if e:
             self._e += pushed
@@ -165,24 +166,11 @@ class _Reader:
         )
 
     def read(self, line: str) -> None:
-        self._line += 1
-        code = line.partition(";")[0].strip().upper()
-        if not code:
-            return
-        command = _COMMAND.match(code)
-        if command is None:
-            raise self._refuse(f"{code[:30]!r} is no command")
-        name = command.group(1) + command.group(2)
-        if name in TEXT:
-            if hides_command(line.partition(";")[0].rstrip()):
-                raise self._refuse(f"{name}: its text could be taken for a command")
-            return
-        words = self._words(code[command.end() :], "GMN" if name in TAKES_T else "GMNT")
-        rule = self._rules.get(name)
-        if rule is not None:
-            rule(words)
-        elif name not in ALLOWED:
-            raise self._refuse(f"{name}: {self._why_not(name)}")
+        self.line += 1
+        found = command_of(line, self.line)
+        if found is not None:
+            name, words = found
+            self._rules.get(name, self._nothing)(words)
 
     def finish(self) -> GcodeFacts:
         """Check what only the end shows."""
@@ -196,29 +184,11 @@ class _Reader:
         return GcodeFacts(
             x_min=self._x_min, x_max=self._x_max, y_min=self._y_min, y_max=self._y_max,
             z_max=self._z_max, nozzle_max_c=self._hottest["nozzle"], bed_max_c=self._hottest["bed"],
-            extruded_mm=self._extruded, lines=self._line,
+            extruded_mm=self._extruded, lines=self.line,
         )  # fmt: skip
 
     def _refuse(self, why: str) -> GcodeRefusedError:
-        return GcodeRefusedError(self._line, why)
-
-    def _why_not(self, name: str) -> str:
-        if name.startswith("T"):
-            return "it asks for another tool, and one is known here"
-        return REFUSED.get(name, "it is not on the list of allowed commands")
-
-    def _words(self, text: str, beginnings: str) -> dict[str, float]:
-        words: dict[str, float] = {}
-        position = 0
-        for match in _WORDS.finditer(text):
-            letter, number = match.groups()
-            if match.start() != position or letter in words or letter in beginnings:
-                break
-            words[letter] = float(number) if number else math.nan
-            position = match.end()
-        if position != len(text):
-            raise self._refuse(f"{text[position : position + 30]!r} cannot be understood")
-        return words
+        return GcodeRefusedError(self.line, why)
 
     # -- moves ---------------------------------------------------------------------------------
 
@@ -319,6 +289,8 @@ class _Reader:
 
     def _home(self, words: dict[str, float]) -> None:
         axes = (_AXES & words.keys()) or _AXES
+        if any(words[axis] > 0 or words[axis] < 0 for axis in axes & words.keys()):
+            raise self._refuse("old firmwares take a number behind G28 for the position there")
         self._homed |= axes
         self._x = 0.0 if "X" in axes else self._x
         self._y = 0.0 if "Y" in axes else self._y
@@ -336,12 +308,14 @@ class _Reader:
             self._homed = frozenset()
 
     def _retract(self, words: dict[str, float]) -> None:
-        if words.keys() - {"S"}:
+        # RepRapFirmware's G10 with another S sets a temperature.
+        if words.keys() - {"S"} or words.get("S", 0.0) not in {0.0, 1.0}:
             raise self._refuse(f"G10: {SCALE}")
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:
             raise self._refuse("it writes heights into the printer's map of its bed")
+        self._z = 0.0  # nobody knows how high it ends
 
     def _absolute(self, _: dict[str, float]) -> None:
         self._relative = self._relative_e = False
@@ -366,9 +340,10 @@ class _Reader:
     def _heat(self, heater: str, words: dict[str, float]) -> None:
         if words.get("T", 0.0) != 0.0:
             raise self._refuse("it heats another tool, and one is known here")
-        # S and R are targets; Marlin's B is the upper end of its automatic temperature.
+        # S and R are targets; Marlin's B is the upper end of its automatic temperature, and without a
+        # target it does nothing.
         told = [words[letter] for letter in "SRB" if letter in words]
-        if not told:
+        if not words.keys() & {"S", "R"}:
             raise self._refuse(f"it heats the {heater} without saying how far")
         hottest = max(told)
         if not all(0 <= target <= self._limits[heater] for target in told):

@@ -33,6 +33,8 @@ _IDEMPOTENT = re.compile(
     rb"|M22[01]|G21|G28|G9[01]|G92)(?![0-9])"
 )
 _MOVE = re.compile(rb"^G0*[01](?![0-9])")
+#: Whose rest is text for people: what cannot be said of it is left out.
+_TEXT = re.compile(rb"^M(?:117|486)(?![0-9])")
 _COMMAND_WORD = re.compile(rb"^[gmt]\d")
 
 
@@ -159,7 +161,7 @@ def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
 
     Comments go, since a `;` would eat the checksum; M110 and M112 go, since the host alone may
     renumber lines or stop the printer; so do lines for a host (`@pause`). The letter of the command
-    becomes a capital, for Marlin knows no `m105`.
+    becomes a capital, for Marlin knows no `m105`. Text for people is made ASCII, and as short as it has to be.
 
     Raises:
         GcodeLineError: too long for the firmware's buffer, which would ask for it for ever; or
@@ -176,7 +178,10 @@ def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
         line = line[:1].upper() + line[1:]
     if _BLOCKED.match(line):
         return None
-    if len(line) + len(b"N1234567 *255\n") > most_bytes:
+    room = most_bytes - len(b"N1234567 *255\n")
+    if _TEXT.match(line):
+        line = line.decode("utf-8", "replace").encode("ascii", "replace")[:room]
+    if len(line) > room:
         raise GcodeLineError(number, f"{len(line)} characters are more than the firmware can read")
     if not line.isascii():
         raise GcodeLineError(number, "it has characters that no firmware knows")

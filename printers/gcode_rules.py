@@ -9,6 +9,15 @@ import math
 import re
 from collections.abc import Mapping
 
+#: Grows with every rule that lets less through: what was checked by earlier ones is checked anew.
+EDITION = 2
+
+#: Commands that the check has a rule for.
+FOLLOWED = frozenset(
+    {f"G{n}" for n in (0, 1, 2, 3, 4, 10, 28, 29, 80, 90, 91, 92)}
+    | {f"M{n}" for n in (18, 82, 83, 84, 104, 109, 140, 190, 220, 221)}
+    | {"T0"}
+)
 #: Commands without a rule of their own: their words are read, and do no harm.
 ALLOWED = frozenset(
     {f"G{n}" for n in (11, 21)}
@@ -20,10 +29,29 @@ ALLOWED = frozenset(
 TAKES_T = frozenset({"M104", "M109", "M140", "M190", "M204", "M205"})
 #: Commands whose rest is text for people.
 TEXT = frozenset({"M117", "M486", "M862"})
+#: Commands that have a number behind a point. Elsewhere it makes another one: Smoothieware's G28.3 sets
+#: the position that G28 looks for, and who knows no points does G28.
+POINTS = frozenset({"M862"})
+#: The words of what moves and heats. Others change what it does: with I, Marlin's M104 takes a
+#: temperature of its menu and passes over S; with H, RepRapFirmware's G1 passes over its ends.
+WORDS: Mapping[str, frozenset[str]] = {
+    "G0": frozenset("XYZEF"), "G1": frozenset("XYZEF"),
+    "G2": frozenset("XYZEFIJR"), "G3": frozenset("XYZEFIJR"),
+    "M104": frozenset("SBFT"), "M109": frozenset("SRBFT"),
+    "M140": frozenset("ST"), "M190": frozenset("SRT"), "M106": frozenset("SP"),
+}  # fmt: skip
 
 #: Old firmware that reads a card begins a new command after so many bytes, and behind : and #.
 _MOST_BYTES = 95
 _HIDDEN = re.compile(r"[:#]\s*[GMT]\s*\d", re.IGNORECASE)
+#: Of M117 every firmware takes the whole line for text. Of the others RepRapFirmware and Smoothieware read
+#: on, and do what stands behind them; of what stands in quotation marks they do not.
+_QUOTED = re.compile(r'"[^"]*"')
+_SECOND = re.compile(r"[GM]\s*\d")
+_REMARK = re.compile(r"\([^)]*\)")
+
+#: Firmwares reckon with seven digits: an arc that is shorter, in radians, may be a whole circle there.
+_NO_SWEEP = 1e-5
 
 _WAITS = "it would wait for a person at the printer"
 _CARD = "it works on the printer's own memory card"
@@ -59,7 +87,9 @@ def arc_corners(
     radius = math.hypot(*offset)
     start = math.atan2(y0 - centre_y, x0 - centre_x)
     end = math.atan2(y1 - centre_y, x1 - centre_x)
-    sweep = (end - start) * sense % (2 * math.pi) or 2 * math.pi
+    sweep = (end - start) * sense % (2 * math.pi)
+    if sweep < _NO_SWEEP:
+        sweep = 2 * math.pi
     corners = [(x0, y0), (x1, y1)]
     for quarter in range(4):
         if (quarter * math.pi / 2 - start) * sense % (2 * math.pi) <= sweep:
@@ -73,4 +103,11 @@ def hides_command(text: str) -> bool:
 
     Long object names and colons are honest; what could follow them as a command is not.
     """
-    return _HIDDEN.search(text) is not None or len(text.encode()) > _MOST_BYTES
+    # On a serial line remarks in parentheses are left out, which may bring together what stood apart.
+    for each in (text, _REMARK.sub("", text)):
+        if _HIDDEN.search(each) is not None or len(each.encode()) > _MOST_BYTES:
+            return True
+        rest = "" if each.lstrip().startswith("M117") else each.lstrip()[1:]
+        if _SECOND.search(_QUOTED.sub("", rest)) is not None:
+            return True
+    return False

@@ -20,6 +20,7 @@ from printers.errors import (
     OctoPrintError,
     OctoPrintLostError,
 )
+from printers.feeding import BEGINS
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.octoprint_api import OctoPrintApi
 from printers.octoprint_job import (
@@ -127,7 +128,7 @@ class OctoPrintDriver:
             gcode,
             _FOLDER,
             f"{name}.gcode",
-            before=f"M117 {shown}\n",
+            before="\n".join((f"M117 {shown}", *BEGINS, "")),
             # Everything before M400's ok has been done, and M118 says so: the printer's own record.
             after=f"\nM400\nM118 {shown} done\n",
         )

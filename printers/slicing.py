@@ -67,7 +67,7 @@ def check_slice(gcode: Path, preset: MachinePreset, material_code: str) -> Gcode
         UnknownMaterialError: the material is not in the vocabulary.
     """
     limits = material(material_code)
-    with gcode.open(encoding="ascii", errors="replace") as lines:
+    with gcode.open(encoding="ascii", errors="replace", newline="\n") as lines:
         return check(
             lines,
             preset,

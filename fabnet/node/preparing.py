@@ -30,6 +30,7 @@ from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.messages import Report, ReportState
 from jobs.model import AttemptRef
 from printers.errors import PrinterError
+from printers.gcode_rules import EDITION
 from printers.model import OWN_SLICE
 from printers.slices import Slice, Slicer, kept, prune
 from printers.slicing import check_slice
@@ -74,9 +75,13 @@ class Preparer:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def check_machines(self) -> None:
-        """Make anew, after a start, what was made and checked for another machine than stands there now."""
+        """Make anew, after a start, what was checked for another machine than stands there now.
+
+        And what was checked by earlier rules.
+        """
         for printer, preset in self._presets.items():
-            key, facts = f"checked_for:{printer}", sha256(msgspec.json.encode(preset)).hexdigest()
+            checked = msgspec.json.encode((preset, EDITION))
+            key, facts = f"checked_for:{printer}", sha256(checked).hexdigest()
             before = self._journal.setting(key)
             if before == facts:
                 continue
@@ -86,7 +91,9 @@ class Preparer:
                 ready = self._journal.entries(frozenset({AttemptState.READY})) if before else ()
                 for entry in ready:
                     if entry.printer == printer:
-                        _log.warning("%s is made anew: %s is another machine", entry.ref, printer)
+                        _log.warning(
+                            "%s is made anew: %s or the rules are others", entry.ref, printer
+                        )
                         self._journal.prepared(
                             db, entry.ref, gcode="", gcode_sha256="", gcode_key=entry.gcode_key,
                             slicer=entry.slicer, seconds=entry.seconds, grams=entry.grams,

@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 
 from firmware_profiles.loader import load_firmware
-from printers.feeding import end_is_proven, whole_print
+from printers.feeding import BEGINS, end_is_proven, whole_print
 from printers.gcode_link import GcodeLink
 from printers.sim.board import Board
 from printers.sim.dialect import DIALECTS
@@ -38,11 +38,12 @@ class VirtualPrint:
         made = DIALECTS[dialect]
         if rx_bytes is not None:
             made = dataclasses.replace(made, rx_bytes=rx_bytes)
-        self.executed: list[str] = []
+        self.executed: list[str] = []  # of the file: what goes before each is not told
+        self._before = list(BEGINS)
         record = folder / "record"
         record.unlink(missing_ok=True)
         self.board = Board(
-            Record(record), lambda line: self.executed.append(line.decode("latin-1")),
+            Record(record), self._execute,
             heating_c_s=heating_c_s, hurry=hurry, protected=bool(made.runaway), echoes=made.echoes,
         )  # fmt: skip
         self.firmware = Firmware(self.board, made, faults or Faults(), last=last)
@@ -56,6 +57,13 @@ class VirtualPrint:
         self.reports = True
         self._asked_s = self._end_s = 0.0
         self.result = ""
+
+    def _execute(self, line: bytes) -> None:
+        told = line.decode("latin-1")
+        if self._before[:1] == [told]:
+            self._before.pop(0)
+        else:
+            self.executed.append(told)
 
     def tick(self) -> None:
         link, wire = self.link, self.wire

@@ -59,8 +59,9 @@ def test_what_is_not_on_the_list_is_refused(command):
 
 @pytest.mark.parametrize(
     "command",
-    ["M117 M104 S999 is only text", "M862.3 P \"MK3S\"", "m107", "G1X50Y50E1", "M73 P10 R5",
-     "M204 P800", "M204 P1250 R1250 T1250", "M205 S0 T0", "G28 W", "G80 X10 Y9 W80 H70",
+    ["M117 M104 S999 is only text", "M862.3 P \"MK3S\"", "M107", "G1 X50 Y50 E1",
+     "G28 X0 Y0", "G28 XY", "G28 W", "G10 S1", "M109 T0 S200", "M140 S60 T0", "M106 P1 S255", "M73 P10 R5",
+     "M204 P800", "M204 P1250 R1250 T1250", "M205 S0 T0", "G80 X10 Y9 W80 H70",
      "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0"],
 )  # fmt: skip
 def test_what_slicers_write_is_let_through(command):
@@ -73,7 +74,7 @@ def test_text_for_people_is_never_taken_for_heat():
 
 @pytest.mark.parametrize(
     "text",
-    ["M117 now:M104 S999", "m117 layer 2 : g28", "M486 Aframe#M112", "M117 " + "a" * 91 + "M104 S999",
+    ["M117 now:M104 S999", "M117 layer 2 : g28", "M486 Aframe#M112", "M117 " + "a" * 91 + "M104 S999",
      " " * 90 + "M117 aaaaaM104 S999"],
 )  # fmt: skip
 def test_text_hides_no_command_from_a_firmware_that_ends_a_line_sooner(text):
@@ -81,7 +82,25 @@ def test_text_hides_no_command_from_a_firmware_that_ends_a_line_sooner(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["M117 Layer: 3 of 40", "M486 Aframe.stl id:0 copy 1", "M117 #2", "M117 " + "a" * 90]
+    "text",
+    ["M486 Aframe M104 S300", "M486 AframeM104S300", "M862.3 P G28", "M117 now:(x)M104 S300",
+     'M486 A"frame" M104 S300'],
+)  # fmt: skip
+def test_text_hides_no_command_from_a_firmware_that_reads_several_on_a_line(text):
+    assert "its text could be taken for a command" in str(refusal(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "M117 Layer: 3 of 40",
+        "M486 Aframe.stl id:0 copy 1",
+        "M117 #2",
+        "M117 visor M3",
+        'M486 A"nut M3"',
+        "M486 Adéjà",
+        "M117 " + "a" * 90,
+    ],
 )
 def test_honest_text_is_let_through(text):
     checked(text)
@@ -149,15 +168,67 @@ def test_arcs_are_followed_round_their_outermost_points():
 
 @pytest.mark.parametrize(
     "command", ["M104 S251", "M109 S251", "M109 R251", "M140 S101", "M190 R101", "M104 S200 B280",
-                "M104 S-1", "M104 S", "M140"],
+                "M104 S-1", "M104 S", "M140", "M140 R90"],
 )  # fmt: skip
 def test_heat_beyond_the_limit_is_refused(command):
     refusal(command)
 
 
 def test_heat_up_to_the_limit_is_not():
-    facts = checked("M104 S250", "M140 R100")
+    facts = checked("M104 S250", "M190 R100")
     assert (facts.nozzle_max_c, facts.bed_max_c) == (250, 100)
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        "m104 S0",
+        "M104 s0",
+        "M104 I1 S0",
+        "M104 R0",
+        "M104 B0",
+        "M104.1 S0",
+        "M140 P1 S0",
+        "\x1fM104 S0",
+    ],
+)
+def test_what_a_firmware_may_pass_over_switches_no_heater_off(off):
+    """On some firmware each of these leaves the heater as it is, or heats."""
+    refusal(end=[off, "M104 S0", "M140 S0"])
+
+
+@pytest.mark.parametrize(
+    "heat", ["M104 S2E2", "M140 S9E1", "M104 S0X1F4", "G10 S250", "M106 S255 H1"]
+)
+def test_numbers_and_words_that_some_firmware_reads_as_more_heat_are_refused(heat):
+    refusal(heat)
+
+
+@pytest.mark.parametrize(
+    "move",
+    ["G1 X2Y5E1", "G1 x50", "G1 H2 Z0", "G28 Z5", "G28.3 Z0", "G28 X-10", "G90.1", "G92.1", "g28",
+     "G1 X50 S1", "G2 X40 Y90 I-30 P2"],
+)  # fmt: skip
+def test_moves_that_some_firmware_takes_for_others_are_refused(move):
+    refusal(move)
+
+
+def test_a_carriage_return_within_a_line_is_refused():
+    """OctoPrint ends the line there, who feeds a serial port does not."""
+    for hidden in ("; off\rM104 S0", "G1 X50\rG91", "G1 X50 E1 ; a\rM104 S200"):
+        error = refusal(hidden)
+        assert "carriage return" in str(error)
+        assert error.line == len(START) + len(PRINT) + 1
+    assert checked("G1 X50 E1\r\n", "M107\r\n", "; a comment\r\n", "\r\n").lines > 0
+
+
+def test_after_the_bed_was_measured_nobody_knows_how_high_the_nozzle_is():
+    for level in ("G29", "G80"):
+        assert "below the bed" in str(refusal("G1 Z50", level, "G91", "G1 Z-40"))
+
+
+def test_an_arc_that_is_no_arc_may_be_a_whole_circle():
+    assert checked("G2 X100.00001 Y90 I-30 J0 E5").y_max == pytest.approx(120)
 
 
 def test_another_tool_is_not_heated():
@@ -256,10 +327,10 @@ def answer(lines):
 @example(["G1 X50 Y50 E151"], True)
 @example(["G1 F1 X50 Y50 F1"], True)
 def test_a_plain_move_is_judged_as_any_other(lines, begun):
-    """Small letters are read the long way: the answers, and the words of refusals, are the same."""
+    """With a space before it, it is read the long way: the answers and refusals are the same."""
     start = [*START, *PRINT] if begun else START[:3]
     told = answer([*start, *lines, *END])
-    assert answer([line.lower() for line in [*start, *lines, *END]]) == told
+    assert answer([" " + line for line in [*start, *lines, *END]]) == told
 
 
 def test_a_file_of_any_length_takes_no_memory():

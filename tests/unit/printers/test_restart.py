@@ -21,10 +21,10 @@ def moves(count):
 
 
 @pytest.mark.parametrize("dialect", PRINTERS)
-@pytest.mark.parametrize("at", [6, 100, 700])
+@pytest.mark.parametrize("at", [10, 100, 700])
 def test_a_printer_that_starts_anew_without_a_word_ends_the_print(tmp_path, dialect, at):
     """700 lines are more than the dialogue keeps."""
-    if at == 6 and not DIALECTS[dialect].numbers:
+    if at == 10 and not DIALECTS[dialect].numbers:
         pytest.skip("nobody has heard of a target yet")
     text = [*HEAD, *moves(1500)]
     pace = Pace(baudrate=115200, timed=True, ok_s=0.001, line_s=0.03)

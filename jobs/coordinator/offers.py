@@ -29,7 +29,7 @@ from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
-from jobs.model import AttemptRef, JobState, Reason
+from jobs.model import AttemptRef, JobState, Reason, ReasonCode
 from printers.model import PrinterFacts, PrinterState
 
 
@@ -71,9 +71,11 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
 
     `look_ahead_s` is how much work one printer may have ahead of it.
     None while a ledger that was put back waits for nodes: they may have made any of them.
+    What an order does not need any more is not offered either: such jobs end here.
     """
     if restoring.unheard(db):
         return 0
+    _end_spare(db)
     rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
     left = _left(db, rows.values())
     jobs = [
@@ -125,6 +127,27 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+_SPARE = f"""
+select j.id, j.order_id, j.part_id, j.pieces from job j
+join line l on l.order_id = j.order_id and l.part_id = j.part_id
+where l.surplus > 0 and j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
+order by j.created_at desc, j.id
+"""
+
+
+def _end_spare(db: sqlite3.Connection) -> None:
+    """End jobs that are in nobody's hands again, of orders that have pieces to spare.
+
+    An order was lowered while a lab held the grant, and then the lab has given it back.
+    """
+    for job, order_id, part_id, pieces in db.execute(_SPARE).fetchall():
+        spare = db.execute(
+            "select surplus from line where order_id = ? and part_id = ?", (order_id, part_id)
+        ).fetchone()[0]
+        if spare:
+            dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
 
 
 def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str, str], float]:

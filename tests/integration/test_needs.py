@@ -13,7 +13,7 @@ from jobs.ledger import notices, views
 from jobs.ledger import stations as standing
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
-from jobs.messages import Withdraw
+from jobs.messages import Offer, ReportState, Withdraw
 from jobs.model import OrderState, Role
 from jobs.stations import Step
 from jobs.telling import Channel, Kind
@@ -109,6 +109,22 @@ def test_none_any_more_cancels_and_nothing_of_it_is_planned(making):
     assert (
         views.order(making.ledger.reading, making.order_id).closed_reason == "The ward is closed."
     )
+
+
+@pytest.mark.parametrize("kits", [0, 2])
+def test_what_is_given_back_of_an_order_that_was_lowered_is_not_offered_again(making, kits):
+    says(making, kits)
+    _, second, _ = making.refs
+    making.report(second, ReportState.RETURNED, "stopped before it had begun")
+    assert making.books(making.order_id).jobs == 2
+    making.told()
+    other = making.order(2)
+    making.plan()
+    making.tick()
+    (offer,) = [each for each in making.told() if isinstance(each, Offer)]
+    assert {each.order for each in offer.attempts} == {other}
+    books = making.books(making.order_id)
+    assert (books.to_make, books.surplus) == (0, 2 - kits)
 
 
 def test_an_order_that_nobody_has_confirmed_can_be_cancelled(world):

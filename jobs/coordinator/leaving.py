@@ -22,6 +22,7 @@ from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import ENDED_UNSTARTED, MAY_HAVE_STARTED
 from jobs.model import Reason, Role
+from jobs.recall import RecallKind
 
 #: Why a node that left does not belong to the network any more.
 LEFT = "left of its own accord"
@@ -134,7 +135,8 @@ def _close(db: sqlite3.Connection, node: str, name: str, now: datetime) -> None:
     )
     # Where her bags stood is nobody's business any more; those on their way still arrive.
     db.execute("update pickup set spot = '' where node = ?", (node,))
-    for table in ("alone_word", "upkeep"):
+    # Of who joined on her phone, her town; and a folder would be made from it anew.
+    for table in ("alone_word", "upkeep", "hosted"):
         db.execute(f"delete from {table} where node = ?", (node,))
     for table in ("outbox", "stream_out", "stream_in", "stream_retired", "dead_letter"):
         db.execute(f"delete from {table} where peer = ?", (node,))
@@ -183,6 +185,12 @@ def _rename(db: sqlite3.Connection, node: str, lab: str, name: str) -> None:
     for table in _tables_with(db, "node"):
         db.execute(f"update {table} set node = ? where node = ?", (name, node))
     db.execute("update lot set place = ? where place = ?", (f"lab:{name}", f"lab:{node}"))
+    # A recall still finds its lots, and holds none of a lab that takes the name after her.
+    db.execute(
+        "update recall set value = ?1 || substr(value, length(?2) + 1)"
+        " where kind in (?3, ?4) and substr(value, 1, length(?2) + 1) = ?2 || '/'",
+        (name, node, RecallKind.PRINTER, RecallKind.SPOOL),
+    )
     db.execute("update harvest set by_person = ? where by_person = ?", (name, node))
     db.execute("update event set actor = ? where actor = ?", (name, node))
     db.execute("update event set subject = ? where subject = ?", (name, node))

@@ -8,15 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, leaving, lots, upkeep
+from jobs.coordinator import deliveries, enrolment, harvests, leaving, lots, recalls, upkeep
 from jobs.coordinator.people import add_person, person
 from jobs.errors import NotFoundError, RefusedError
-from jobs.ledger import labs, views
+from jobs.joining import HandPrinter, Hosted, Newcomer
+from jobs.ledger import labs, members, views
+from jobs.ledger import recalls as rows
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.messages import Answer, Capabilities, Counted, OutOfService, ReportState
 from jobs.model import Role
+from jobs.recall import Cause, RecallKind
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.world import some_facts
 
@@ -93,6 +96,45 @@ def test_nothing_names_a_maker_who_has_left_and_her_lots_are_traced(lived):
     assert all(node.id != name for node in labs.fleet(world.ledger.reading))
     for order in views.orders(world.ledger.reading):
         views.order_view(world.ledger.reading, order.id)
+
+
+def test_a_recall_of_her_printer_still_finds_its_lots_and_none_of_who_comes_after_her(lived):
+    world = lived
+    made = views.lot(world.ledger.reading, world.code).attempt
+    told = [
+        recalls.begin(world.ledger, Cause(kind=kind, value=value), "sharp", "inspector", world.now)
+        for kind, value in (
+            (RecallKind.PRINTER, f"{NODE}/{made.printer}"),
+            (RecallKind.SPOOL, f"{NODE}/{made.spool}"),
+        )
+    ]
+    ended = recalls.begin(
+        world.ledger, Cause(kind=RecallKind.LOT, value=world.code), "sharp", "inspector", world.now
+    )
+    recalls.end(world.ledger, ended, "no fault", "inspector", world.now, good=True)
+    leaving.leave(world.ledger, LOGIN, world.now)
+    assert naming(world.ledger) == []
+    db = world.ledger.reading
+    for each in told:
+        called = rows.lots_of(db, rows.recall(db, each).cause)
+        assert world.code in {lot.code for lot in called}
+        (notice,) = rows.notices(db, each, world.order_id)
+        assert (notice.pieces, notice.lots) == (2, (world.code,))
+    world.add_lab(NODE)  # a lab of the same name joins
+    assert NODE not in {node for node, _ in rows.suspects(db)}
+
+
+def test_what_she_said_when_she_joined_by_telephone_goes_with_her(world, hashed):
+    token = enrolment.invite(world.ledger, "Chez Awa", "steward", world.now)
+    printers = (HandPrinter(preset="creality-ender-3", material="", grams=0),)
+    facts = Hosted(town="Nantes-sur-Erdre", place=None, attended="08:00-20:00", printers=printers)
+    asked = Newcomer(lab="Chez Awa", login="awa", password_hash=hashed, hosted=facts)
+    node = enrolment.join_by_hand(world.ledger, token, asked, world.now)
+    enrolment.keep_key(world.ledger, node, "key", f"$7$101${'a' * 16}${'b' * 86}==")
+    leaving.leave(world.ledger, "awa", world.now)
+    assert "Nantes-sur-Erdre" not in all_of(world.ledger)
+    # Or her folder would be made anew, with a key of its own.
+    assert members.hosted(world.ledger.reading, keyless=True) == ()
 
 
 def test_what_a_lab_was_not_granted_goes_to_others_when_it_leaves(lived):

@@ -23,7 +23,7 @@ def lot_code(ref: AttemptRef) -> str:
 
 
 def code_in(text: str) -> str:
-    """Return the code in what somebody typed or a scanner read: or the whole address on its label."""
+    """Return the code in what was typed or scanned: small letters, spaces, a label's whole address."""
     code = "".join(text.rstrip("/ ").rpartition("/")[2].split()).upper()
     bare = _BARE.fullmatch(code)  # the stroke is left out
     return f"{bare[1]}-{bare[2]}" if bare else code

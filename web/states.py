@@ -129,7 +129,7 @@ PROCESSES: Words = MappingProxyType(
 )
 REVIEW_STATES: Words = MappingProxyType(
     {
-        ReviewState.DRAFT: lazy_gettext("draft"),
+        ReviewState.DRAFT: lazy_gettext("not tried out yet"),
         ReviewState.TRIED: lazy_gettext("tried out"),
         ReviewState.ACCEPTED: lazy_gettext("accepted for use"),
         ReviewState.WITHDRAWN: lazy_gettext("withdrawn"),

@@ -347,7 +347,10 @@ def test_a_design_that_is_only_cut_or_sewn_has_its_page_with_its_pattern(site):
     assert "297 × 210 mm" in text
     assert "PET or PETG" in text
     assert "On the network" not in text
-    assert f'src="/designs/patterns/{foil.others[0].pattern_sha256}"' in page(site, "/designs")
+    small = f"/designs/patterns/{foil.others[0].pattern_sha256}?small=yes"
+    assert f'src="{small}"' in page(site, "/designs")
+    with site.person().get(small) as answer:
+        assert "stroke-width:2px" in answer.text
     svg, dxf = (
         site.person().get(address)
         for address in re.findall(r'href="(/designs/patterns/[^"]+)"', text)

@@ -7,7 +7,7 @@ from jobs.ledger import views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, OrderState
 from tests.doubles.pages import Site, link_of, request_fields
-from tests.doubles.world import a_request
+from tests.doubles.world import CATALOGUE, a_request
 
 
 def test_asking_leads_to_the_secret_link(site):
@@ -18,6 +18,14 @@ def test_asking_leads_to_the_secret_link(site):
     assert "https://fabnet.example/o/" in page.text
     (kept,) = views.orders(site.world.ledger.reading)
     assert (kept.request.kits, kept.request.language, kept.state) == (40, "fr", OrderState.ASKED)
+
+
+def test_a_nurse_chooses_by_what_is_in_it_and_reads_a_version_only_where_two_are_offered(site):
+    site.world.library.add_design(CATALOGUE / "door-hook-pouch")
+    page = site.person().get("/ask?lang=en").text
+    assert "1 × Hook, 1 × Cloth pouch" in page
+    assert "version 1.0.0" not in page
+    assert "version 1.0.0" in site.person("steward").get("/ask?lang=en").text
 
 
 def test_a_steward_writes_down_what_is_asked_by_telephone(site):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -44,6 +46,10 @@ _GAPS_SIZE = (640, 480)
 #: Patterns that a browser shows.
 _DRAWN = ("svg", "png")
 
+#: A cutter's hairline is not seen in a small picture: there lines are two pixels wide, whatever their scale.
+_SVG = re.compile(rb"<svg\b[^>]*[^/]>")
+_THICK = rb"\g<0><style>*{vector-effect:non-scaling-stroke;stroke-width:2px}</style>"
+
 _DAY_S = 86400
 
 
@@ -68,7 +74,7 @@ def _drawing_of(revision: Revision) -> str:
     shown = next(drawn, None)
     if shown is None:
         return url_for("static", filename="part.svg")
-    return url_for("designs.pattern", sha256=shown.pattern_sha256)
+    return url_for("designs.pattern", sha256=shown.pattern_sha256, small="yes")
 
 
 @pages.get("/designs")
@@ -320,8 +326,10 @@ def pattern(sha256: str) -> AnyResponse:
     if sha256 not in kinds or path is None:
         abort(404)
     kind = kinds[sha256]
+    small = kind == "svg" and "small" in request.args
+    shown = io.BytesIO(_SVG.sub(_THICK, path.read_bytes(), count=1)) if small else path
     answer = send_file(
-        path, mimetype=TYPES[kind], as_attachment=kind not in _DRAWN,
+        shown, mimetype=TYPES[kind], as_attachment=kind not in _DRAWN,
         download_name=f"{sha256[:12]}.{kind}", max_age=_DAY_S,
     )  # fmt: skip
     # It came from a stranger: whatever a browser makes of it, it does on its own.

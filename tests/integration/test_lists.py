@@ -66,7 +66,7 @@ def test_a_list_that_names_no_hospital_is_read_when_the_steward_says_it(site):
     answer = sends(site, data)
     assert answer.status_code == 422
     assert "<details open>" in answer.text
-    assert "etablissement" in answer.text
+    assert "colonnes\N{NO-BREAK SPACE}: établissement." in answer.text
     steward = site.person("steward")
     file = (io.BytesIO(data), "liste.csv")
     said = {"etablissement": "CHU de Nantes", "contact": "Zoé"}
@@ -75,11 +75,20 @@ def test_a_list_that_names_no_hospital_is_read_when_the_steward_says_it(site):
     assert (asked.place, asked.requester) == ("CHU de Nantes, Urgences", "Ada")
 
 
+def test_one_person_may_ask_for_many_wards_in_one_list_but_not_twice_for_one(site):
+    other = GOOD.replace("CHU de Nantes", "CHU de Nantes, réa")
+    answer = sends(site, (HEADER + GOOD + other).encode())
+    assert "peut-être demandée deux fois" not in answer.text
+    more = GOOD.replace("1 200", "90") + GOOD.replace("CHU", "CHU nord").replace("02 40", "02 41")
+    answer = sends(site, (HEADER + more).encode())
+    assert answer.text.count("peut-être demandée deux fois") == 1
+
+
 def test_good_lines_are_kept_and_bad_ones_come_back(site):
     answer = sends(site, (HEADER + GOOD + BAD).encode())
     assert "1 demande faite" in answer.text
     assert "Ligne 3" in answer.text
-    assert "quantite\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}12,5\N{NO-BREAK SPACE}»" in answer.text
+    assert "quantité\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}12,5\N{NO-BREAK SPACE}»" in answer.text
     assert len(placed(site)) == 1
     lines = re.search(r'name="lines" value="([^"]+)"', answer.text)[1]
     steward = site.person("steward")

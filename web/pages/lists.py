@@ -14,7 +14,7 @@ from flask import Blueprint, Response, render_template, request
 from designs.model import Revision
 from jobs import intake
 from jobs.coordinator import orders
-from jobs.doubles import doubles
+from jobs.doubles import Sign, doubles
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.intake import Line, Listed, Wrong
 from jobs.ledger import views
@@ -46,13 +46,31 @@ _WHY: Mapping[str, Lazy] = MappingProxyType(
         "no-contact": lazy_gettext("telephone or e-mail is needed"),
         "no-design": lazy_gettext("is no design of this network"),
         "which-pack": lazy_gettext("counts boxes; write how many pieces"),
-        "which-design": lazy_gettext("may be several designs; add the version"),
+        "which-design": lazy_gettext(
+            "may be several designs; write its whole name, and the version"
+        ),
         "which-number": lazy_gettext("may be one or a thousand; write it without a comma"),
         "too-long": lazy_gettext("is too long"),
         "same-as": lazy_gettext("the same as line"),
         "hidden": lazy_gettext("is in a row that is hidden; show it, or send this line again"),
         "struck": lazy_gettext("is struck through; take the line away, or send it again without"),
         "no-result": lazy_gettext("is a formula without its result; open the list, save it again"),
+    }
+)
+
+
+#: What columns are called on pages; a list that calls them so is understood.
+_COLUMNS: Mapping[str, Lazy] = MappingProxyType(
+    {
+        "etablissement": lazy_gettext("hospital"),
+        "service": lazy_gettext("ward"),
+        "contact": lazy_gettext("contact"),
+        "telephone": lazy_gettext("phone"),
+        "email": lazy_gettext("e-mail"),
+        "article": lazy_gettext("item"),
+        "quantite": lazy_gettext("quantity"),
+        "date_besoin": lazy_gettext("due date"),
+        "consignes": lazy_gettext("remarks"),
     }
 )
 
@@ -65,7 +83,8 @@ def _words(wrong: Wrong) -> str:
     cell = " ".join(wrong.cell.split())[:_MOST_CELL]
     if cell and wrong.why != "too-long":
         why = _("“%(cell)s” %(why)s", cell=cell, why=why)
-    return _("%(column)s: %(why)s", column=wrong.column, why=why) if wrong.column else why
+    column = str(_COLUMNS.get(wrong.column, wrong.column))
+    return _("%(column)s: %(why)s", column=column, why=why) if column else why
 
 
 def _designs() -> dict[str, tuple[str, ...]]:
@@ -135,10 +154,17 @@ def read() -> str | tuple[str, int]:
         sheets.append(_Read(name=shown, found=found, wrong=wrong, bad=_pack(found, wrong)))
     of_design = {r.id: r.design for r in context.library.revisions()}
     all_orders = views.orders(context.ledger.reading)
+    new = {order.id for order in made}
     return render_template(
         "list_read.html",
         file=name,
-        twice={order.id for order in made if doubles(order, all_orders, of_design)},
+        # One person asks for many wards: that says nothing inside her own list.
+        twice={
+            order.id
+            for order in made
+            for each in doubles(order, all_orders, of_design)
+            if each.sign is not Sign.CONTACT or each.order.id not in new
+        },
         made=made,
         known=known,
         sheets=sheets,
@@ -155,7 +181,7 @@ def _missing(found: Listed) -> str:
     return _(
         "These columns are missing: %(names)s. Above the lines stand the names of the columns. What is"
         " the same for all lines can be written below.",
-        names=", ".join(found.missing),
+        names=", ".join(str(_COLUMNS[name]) for name in found.missing),
     )
 
 

@@ -66,6 +66,12 @@ _SHOULD = {
     Format.TOML: ("version", "documentation-language"),
     Format.YAML: ("version", "intended-use", "documentation-language"),
 }
+#: What authors of version 1 write in place of its keys, as version 2 or a host calls it.
+_ALSO = {
+    "title": ("name",),
+    "description": ("function",),
+    "project-link": ("documentation-home", "repo", "repository"),
+}
 #: Keys whose values are paths or addresses.
 PATHS = {
     Format.TOML: (
@@ -210,26 +216,34 @@ def _plain(name: str, data: Any) -> dict[str, Any]:
 def _check(document: Document) -> Iterator[str]:
     name, data, kind = document.name, document.data, document.format
     for key in _NEEDS[kind]:
-        if data.get(key) in (None, "", [], {}):
+        if value_of(document, key) in (None, "", [], {}):
             raise ManifestError(name, key, "is missing")
-    address = (
-        data["repo"]
-        if kind is Format.TOML
-        else data.get("project-link") or data.get("documentation-home")
-    )
-    if not (isinstance(address, str) and address.strip().startswith(("http://", "https://"))):
-        key = "repo" if kind is Format.TOML else "project-link"
+        if data.get(key) in (None, "", [], {}):
+            yield f"{name}: {key} should be there"
+    key = "repo" if kind is Format.TOML else "project-link"
+    if not str(value_of(document, key)).strip().startswith(("http://", "https://")):
         raise ManifestError(name, key, "must be an address that begins with https://")
     if not isinstance(data.get("fabnet", {}), dict):
         raise ManifestError(name, "fabnet", "must be a table")
     if not licence(document):
         raise ManifestError(name, "license", "names no licence")
-    for key in PATHS[kind]:
-        for path in paths(data.get(key)):
-            check_path(name, key, path)
+    _check_paths(document)
     for key in _SHOULD[kind]:
         if data.get(key) in (None, "", []):
             yield f"{name}: {key} should be there"
+
+
+def _check_paths(document: Document) -> None:
+    for key in PATHS[document.format]:
+        for path in paths(document.data.get(key)):
+            check_path(document.name, key, path)
+
+
+def value_of(document: Document, key: str) -> Any:
+    """Return what a manifest says under a key, or under another that stands for it in version 1."""
+    keys = (key, *(_ALSO.get(key, ()) if document.format is Format.YAML else ()))
+    found = next((document.data[each] for each in keys if document.data.get(each)), None)
+    return found.get("url") if isinstance(found, dict) and key == "project-link" else found
 
 
 def licence(document: Document) -> str:

@@ -19,6 +19,7 @@ from designs.okh import (
     licence,
     paths,
     read,
+    value_of,
     version,
     without_none,
     yaml_of,
@@ -63,11 +64,13 @@ def _okh_part(row: dict[str, Any]) -> dict[str, Any]:
 
 def _mapped(document: Document, data: dict[str, Any], okhv: str) -> dict[str, Any]:
     """Map version 1 onto 2.x, as the Internet of Production Alliance maps it."""
-    texts = [data.get(key) for key in ("description", "intended-use", "health-safety-notice")]
+    texts = [
+        value_of(document, key) for key in ("description", "intended-use", "health-safety-notice")
+    ]
     made: dict[str, Any] = {
         "okhv": okhv,
-        "name": data["title"],
-        "repo": data.get("documentation-home") or data.get("project-link"),
+        "name": value_of(document, "title"),
+        "repo": data.get("documentation-home") or value_of(document, "project-link"),
         "version": version(document),
         "license": licence(document),
         "licensor": _name(data.get("licensor") or data.get("contact")) or "unknown",
@@ -92,9 +95,11 @@ def _mapped(document: Document, data: dict[str, Any], okhv: str) -> dict[str, An
             made[new] = found
     standards = data.get("standards-used")
     standards = standards if isinstance(standards, list) else [standards]
-    told = [s.get("reference") or s.get("standard-title") for s in standards if isinstance(s, dict)]
-    if any(told):
-        made["standard-compliance"] = [str(each) for each in told if each]
+    named = [
+        s.get("reference") or s.get("standard-title") for s in standards if isinstance(s, dict)
+    ]
+    if any(named):
+        made["standard-compliance"] = [str(each) for each in named if each]
     if data.get("made-independently") is True:
         made |= {"technology-readiness-level": "OTRL-3", "documentation-readiness-level": "ODRL-3"}
     elif data.get("made") is True or data.get("development-stage") == "prototype":

@@ -61,6 +61,27 @@ def test_slips_of_yaml_are_mended_and_the_rest_is_as_it_came(more, found):
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title:", "name:"),
+        ("description:", "function:"),
+        ("project-link:", "documentation-home:"),
+        ("project-link:", "repo:"),
+        ("project-link:", "okh:manifest-version: '1.0'\nrepository:\n  type: GitHub\n  url:"),
+    ],
+)
+def test_what_version_1_calls_otherwise_is_taken_for_it_and_kept_as_it_is(old, new):
+    document = okh.read("okh.yml", YAML.replace(old, new).encode())
+    should = f"okh.yml: {old[:-1]} should be there"
+    assert (should in document.warnings) == (old != "project-link:")
+    newer = to_toml(document)
+    assert [newer.data[key] for key in ("name", "function", "repo")] == list(ONE.values())[:3]
+    assert to_yaml(newer).data == document.data
+    written = okh.read("okh.yml", okh.with_fabnet(document, {"revision": "ab"}).encode())
+    assert written.data == document.data | {"fabnet": {"revision": "ab"}}
+
+
 def test_a_key_that_stands_twice_in_toml_is_kept_as_a_comment_the_second_time():
     text = (
         TOML + 'image = "a.jpg"\nimage = "b.jpg"\n[rdf]\nimage = "c"\nprefix = "x"\nprefix = "y"\n'

@@ -58,6 +58,7 @@ def plan(
     weights: Weights | None = None,
     least: float = 0.0,
     kept: Rows | None = None,
+    search: bool = True,
 ) -> Quotas:
     """Split all lines over all printers.
 
@@ -68,6 +69,7 @@ def plan(
         least: no lab makes fewer good pieces of a line, where that costs nobody's due date.
         kept: what stays where it is, as of an earlier plan with the same lines; only what is
             missing from it is put in, into the slack of the others.
+        search: whether orders are put in again where not all is in time.
     """
     net, by = net.ordered()
     lines = _barred_by(lines, by)
@@ -91,7 +93,7 @@ def plan(
         if best is None or filled[0] > best[0] + TINY:
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
-    if kept is None:
+    if kept is None and (search or best[0] >= 1.0 - TINY):
         best = _mended(best, found, bound, weights, least)
     in_time, book, left = best
     for order in by_value(lines, found):

@@ -16,7 +16,7 @@ from datetime import datetime
 import numpy as np
 
 from designs.model import PRINTED
-from jobs.certificate import earliest_min
+from jobs.certificate import earliest_min, most_in_time
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import Week
 from jobs.lots import LEAST_LOT, Share, gathered
@@ -55,23 +55,26 @@ def arrays(
     of: Fits,
     now: datetime,
     free: Mapping[tuple[str, str], datetime] | None = None,
+    *,
+    brim: bool = False,
 ) -> Arrays:
     """Read what is asked and who can make it; arguments as of `jobs.split.split`.
 
-    `free` says when each printer has printed what it has, where that is known already.
+    `free` says when each printer has printed what it has, where that is known already. `brim` has
+    smaller plates fill what full ones leave of a window, and keeps no time for what comes out bad.
     """
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
     able = _able(fleet)
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
     free = {(p.node, p.printer): p.free_at(now) for p in able} if free is None else free
-    weeks = Weeks(able, kinds, now, free)
+    weeks = Weeks(able, kinds, now, free, brim=brim)
     cls, first = _classes(kinds, weeks)
     nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
     plates = _plates(
         [kinds[n] for n in first], [weeks.full[n] for n in first],
         [able[n].week for n in first], [weeks.used[n] for n in first],
-        [weeks.pace[n] for n in first], len(parts),
+        [weeks.pace[n] for n in first], len(parts), brim=brim,
     )  # fmt: skip
     count = len(able)
     net = Network(
@@ -79,7 +82,9 @@ def arrays(
         node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
         # What comes out bad is made again: a plate takes as much longer. Its pieces are those asked
         # for, since nobody can say beforehand which of them are bad.
-        speed=np.array([p.good / p.pace for p in able], np.float64), good=np.ones(count),
+        # To the brim no time is kept for it: what is bad is known when it happens.
+        speed=np.array([(1.0 if brim else p.good) / p.pace for p in able], np.float64),
+        good=np.ones(count),
         busy_min=weeks.busy_min,
         spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),
         most=plates.most, plate_min=plates.plate_min, piece_min=plates.piece_min,
@@ -167,6 +172,8 @@ def _plates(
     used: Sequence[tuple[float, ...]],
     paces: Sequence[float],
     parts: int,
+    *,
+    brim: bool,
 ) -> _Plates:
     shape = (parts, len(kinds))
     most, ideal_most = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -178,7 +185,7 @@ def _plates(
             copies = full[c][q]
             if fit is None or not copies:
                 continue
-            longer = longer_by(fit.seconds(copies), weeks[c], used[c], paces[c])
+            longer = longer_by(fit, copies, weeks[c], used[c], paces[c], brim=brim)
             if not longer:
                 continue
             most[q, c], ideal_most[q, c] = copies, fit.most
@@ -263,8 +270,25 @@ def shares(given: Arrays) -> list[Share]:
     return _read(given, needs, lines, rows, in_time=False)
 
 
+def short_of_time(given: Arrays) -> bool:
+    """Return whether it is proved that not all that can be made can be in time."""
+    lines = given.lines
+    never = lines.order[(given.net.most[lines.part] == 0).all(axis=1)]
+    some = np.isin(lines.order, never, invert=True).tolist()
+    needs = tuple(need for need, can in zip(given.needs, some, strict=True) if can)
+    return bool(needs) and _short(given.net, _lines(needs, given.parts, given.printers, given.now))
+
+
+def _short(net: Network, lines: Lines) -> bool:
+    pieces = lines.of_parts(net.most.shape[0])
+    found = prices(net, pieces, net.class_min(float(lines.due_min.max())))
+    return most_in_time(net, lines, found) < 1.0 - TINY
+
+
 def _in_time(net: Network, lines: Lines) -> Quotas:
     """Plan for early days, and for later ones of those due dates that cannot be kept by them."""
+    if _short(net, lines):
+        return plan(net, lines, least=LEAST_LOT)
     ends, of_order = np.unique(lines.due_min, return_inverse=True)
     soonest = _soonest_min(net, lines, ends)
     step, last = np.zeros(len(ends), np.int64), len(AHEAD)
@@ -272,7 +296,7 @@ def _in_time(net: Network, lines: Lines) -> Quotas:
         early = np.minimum(ends, np.array((*AHEAD, 1.0))[step] * soonest)
         # What is due first comes first.
         due = np.maximum.accumulate(np.where(step < last, early, ends))[of_order]
-        found = plan(net, replace(lines, due_min=due), least=LEAST_LOT)
+        found = plan(net, replace(lines, due_min=due), least=LEAST_LOT, search=False)
         if found.in_time >= 1.0 - TINY:
             return found
         by = np.searchsorted(found.ends_min, due)[lines.order]

@@ -20,7 +20,7 @@ from tests.doubles.sim_printer import SimPrinter
 from tests.doubles.waiting import until
 
 #: Slow enough to be looked at while it prints.
-SLOW = ("--lines-per-s", "100")
+SLOW = ("--lines-per-s", "40")
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from fabnet import clock
 
-settings.register_profile("fabnet", deadline=None)
+settings.register_profile("fabnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fabnet")
 
 

@@ -31,7 +31,7 @@ from fabnet.errors import FabnetError
 from printers.sim.record import RecordEvent
 
 _VENV = "FABNET_OCTOPRINT_VENV"
-_START_S = 60.0
+_START_S = 180.0  # it takes some seconds where nothing else runs
 _STOP_S = 10.0
 
 #: Plugins that would ask servers on the internet, look around the network, or only cost time.

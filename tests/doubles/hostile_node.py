@@ -54,8 +54,11 @@ class Node:
         """Log in. Another connection of the same name ends this one, and may leave the next deaf."""
         mine = [wire.topic(self.name, c) for c in (Channel.COMMANDS, Channel.COORDINATOR_ACK)]
         topics = [*mine, wire.COORDINATOR_TOPIC]
-        self.peer = Peer(self._target, self._target.attacker, topics=topics)
-        assert self.peer.open
+        until = time.monotonic() + 60
+        # The probe has no long patience with a broker that is busy.
+        while not (peer := Peer(self._target, self._target.attacker, topics=topics)).open:
+            assert time.monotonic() < until, f"{self.name} is not let in"
+        self.peer = peer
 
     def begin(self, stream):
         self.stream, self.numbers, self._said, self._floor = stream, itertools.count(1), {}, 0

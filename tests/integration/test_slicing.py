@@ -250,7 +250,8 @@ def test_a_slicer_that_crashes_for_real_is_told_as_such(slicer, request_of, tmp_
 
 
 def test_a_slicer_that_hangs_is_stopped(request_of, tmp_path):
-    hanging = PrusaSlicer(a_program(tmp_path, "exec sleep 60"), wall_s=1)
+    hanging = PrusaSlicer(a_program(tmp_path, "exec sleep 60"))
+    hanging._wall_s = 1
     with pytest.raises(SlicingError, match="did not answer within 1 s and was stopped"):
         hanging.slice(request_of(1), tmp_path)
 

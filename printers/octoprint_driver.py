@@ -45,6 +45,8 @@ _CONNECT_S = 12.0  # a board that is reset boots in up to 10 s
 _CANCEL_S = 10.0
 _SAFE_S = 15.0
 _STOP_S = 5.0
+_BEGUN_S = 20.0
+_SERVERS_FAULT = 500  # and above: of HTTP's answers those that say nothing of what was done
 _RECONNECT_S = 10.0
 #: Nothing listens any more: the program that fed the printer has ended, and its print with it.
 _GONE_S = 10.0
@@ -136,22 +138,25 @@ class OctoPrintDriver:
         self._print = own = OwnPrint(name=name, path=path, since_s=time.monotonic())
         try:
             self._api.select_and_print(path)
-        except OctoPrintLostError:
-            # It may have heard us: only a look tells, now or when it is back.
-            pass
-        except OctoPrintError:
-            self._print = None
-            self._api.refuse_unready()
-            raise
+        except OctoPrintError as error:
+            # It may have heard us, and a proxy before it answers in its place: only a look tells, now or
+            # when it is back.
+            if not isinstance(error, OctoPrintLostError) and error.status < _SERVERS_FAULT:
+                self._print = None
+                self._api.refuse_unready()
+                raise
         self._await_start(own)
 
     def _await_start(self, own: OwnPrint) -> None:
-        """Return when the print is seen, has ended, or nobody answers.
+        """Return when the print is seen, has ended, or nobody tells.
 
         Raises:
             OctoPrintError: OctoPrint did not start it.
         """
+        until_s = own.since_s + _BEGUN_S
         while not own.seen and self._lost_s is None and self._last is None:
+            if time.monotonic() > until_s:
+                return  # It answers, and says nothing: `poll` looks on.
             self._look()
             self._listen(0.05)
         if own.never_began and self._last is not None:

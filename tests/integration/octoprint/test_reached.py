@@ -121,18 +121,46 @@ def test_behind_a_path_of_a_proxy_it_prints_and_tells(octo, plate, name, monkeyp
     proxy.close()
 
 
-def test_where_no_websocket_gets_through_it_is_asked(octo, long_plate, name):
-    def forward(request):
-        if not request.path.startswith("/api/"):
-            return 404, {}, b""
-        length = int(request.headers.get("Content-Length", 0))
-        answer = requests.request(
-            request.command, octo.url + request.path, data=request.rfile.read(length), timeout=60,
-            headers={key: value for key, value in request.headers.items() if key != "Host"},
-        )  # fmt: skip
-        return answer.status_code, {"Content-Type": "application/json"}, answer.content
+def forwarded(octo, request):
+    """What OctoPrint answers to a request; no websocket gets through."""
+    if not request.path.startswith("/api/"):
+        return 404, {}, b""
+    length = int(request.headers.get("Content-Length", 0))
+    answer = requests.request(
+        request.command, octo.url + request.path, data=request.rfile.read(length), timeout=60,
+        headers={key: value for key, value in request.headers.items() if key != "Host"},
+    )  # fmt: skip
+    return answer.status_code, {"Content-Type": "application/json"}, answer.content
 
-    with serving(forward) as url:
+
+def test_a_proxy_that_answers_in_its_place_hides_no_print_that_has_begun(
+    octo, plate, name, monkeypatch
+):
+    """OctoPrint was told to print, and its answer was lost: so it is for a while, and then not."""
+    monkeypatch.setattr("printers.octoprint_driver._BEGUN_S", 2.0)
+    late = []
+
+    def gateway(request):
+        answer = forwarded(octo, request)
+        if request.path.endswith(f"{name}.gcode"):
+            late.append(time.monotonic() + 4.0)
+        bad = late and time.monotonic() < late[0]
+        return (504, {"Content-Type": "text/html"}, b"<p>Gateway Timeout") if bad else answer
+
+    with serving(gateway) as url:
+        driver = OctoPrintDriver(url, api_key=octo.key)
+        driver.open()
+        began_s = time.monotonic()
+        driver.start(plate, name)
+        assert time.monotonic() < began_s + 10
+        assert "504" in driver.poll(0.1).fault
+        assert until(driver, ended, 30).last.result is PrintResult.DONE
+        assert words(octo, name) == ["begin", "end"]
+        driver.close()
+
+
+def test_where_no_websocket_gets_through_it_is_asked(octo, long_plate, name):
+    with serving(lambda request: forwarded(octo, request)) as url:
         driver = OctoPrintDriver(url, api_key=octo.key)
         driver.open()
         driver.start(long_plate, name)

@@ -71,6 +71,7 @@ SENTENCES = (
     _("%(printer)s prints %(ref)s now."),
     _("%(ref)s lies on %(printer)s: count it, that clears the bed too."),
     _("%(printer)s prints a test part now."),
+    _("%(printer)s prints for somebody else now, or is heated there."),
     _("%(printer)s is worked by a person: it is stopped there."),
     _("%(printer)s prints nothing that could be stopped."),
     _("%(printer)s cannot be reached now: pull its plug."),

@@ -21,7 +21,7 @@ from fabnet.config import NodeConfig
 from fabnet.errors import SupersededError
 from fabnet.joining import rotate_soon
 from fabnet.link import Link
-from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Recover, Started, Stop
+from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Recover, Started, Stop, Used
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants
 from fabnet.node.journal import TOLD, Journal
@@ -102,7 +102,6 @@ class Agent:
         tell = self._bench_events.put
         self._benches = {name: Bench(name, make, tell) for name, make in drivers.items()}
         self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir))
-        self._recovering: set[str] = set()
         self._lab = Lab(config, presets, journal)
         self._stock = Stock(config, journal, self._lab)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
@@ -175,7 +174,6 @@ class Agent:
         """Look after prints that were running when the node ended: they are never started again."""
         for entry in self._journal.entries(TOLD):
             if entry.intent and entry.printer in self._benches:
-                self._recovering.add(entry.ref.name)
                 self._benches[entry.printer].command(Recover(name=entry.ref.name))
             elif entry.intent:
                 why, gone = "its printer is not configured any more", PrintResult.INTERRUPTED
@@ -316,9 +314,9 @@ class Agent:
 
     def _on_printer_ready(self, db: sqlite3.Connection, told: PrinterReady, now: datetime) -> None:
         printer = told.printer
-        free = self._journal.on_bed(printer) is None and not self._trials.runs(printer)
+        free = self._grants.is_empty(printer) and not self._trials.runs(printer)
         # A word that was long on its way is of an earlier bed.
-        if free and printer in self._benches and told.used in (None, self._journal.used(printer)):
+        if free and told.used in (None, self._journal.used(printer)):
             self._journal.set_clear(db, printer, clear=True)
         # Said in any case: the network has just written down that it is clear.
         self._say_printer(db, printer, now)
@@ -348,11 +346,14 @@ class Agent:
                         report = Report(attempt=entry.ref, state=ReportState.PRINTING, spool=spool)
                         self._journal.say(db, report, now)
             case Ended():
-                self._trials.ended(event, now)
+                tried = self._trials.ended(event, now)
                 entry = self._journal.running(event.outcome.name)
-                self._recovering.discard(event.outcome.name)
                 if entry is not None:
                     self._end(entry, event)
+                elif not tried and not self._lab.is_manual(event.printer):
+                    self._grants.used(event.printer)  # the journal went back during the print
+            case Used():
+                self._grants.used(event.printer)
             case Changed():
                 with self._journal.transaction() as db:
                     self._say_printer(db, event.printer, now)
@@ -391,8 +392,6 @@ class Agent:
             printer=printer, state=status.state, clear=clear, fault=fault, used=used
         )
         self._journal.say(db, change, now)
-
-    # --- telemetry ----------------------------------------------------------------------------
 
     def _telemetry(self) -> Telemetry:
         # What is tried is nobody's attempt.

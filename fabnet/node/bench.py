@@ -86,7 +86,14 @@ class Changed:
     status: PrinterStatus
 
 
-BenchEvent = Started | Ended | Changed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """Something that is not ours began there, or has ended: a print from a card, or of an OctoPrint's own."""
+
+    printer: str
+
+
+BenchEvent = Started | Ended | Changed | Used
 
 
 class Bench:
@@ -115,6 +122,9 @@ class Bench:
         )
         self._looked_s = 0.0
         self._unsafe = False
+        #: Somebody else prints or heats there, whatever this node was told of its bed.
+        self.in_use = False
+        self._cold = False  # since our last print, and seen so
         self._look_for_heat = True  # until the printer has said its targets after an opening
         self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
 
@@ -304,6 +314,7 @@ class Bench:
                 )
             )
         self._find_heat(status)
+        self._find_others(status)
         if self._unsafe and self._driver is not None and status.state is PrinterState.IDLE:
             # The line is back: whatever was being heated when it was cut goes cold first.
             self._driver.make_safe()
@@ -332,6 +343,23 @@ class Bench:
         if status.nozzle_target_c > 0 or (status.bed_target_c or 0.0) > 0:
             _log.warning("%s: found heated, and it prints nothing of ours", self.printer)
             self._unsafe = True
+
+    def _find_others(self, status: PrinterStatus) -> None:
+        """Tell where somebody else begins to use the printer, and where she has done."""
+        if status.state in {PrinterState.OFFLINE, PrinterState.FAULT}:
+            return  # nobody knows
+        heated = (status.nozzle_target_c or 0.0) > 0 or (status.bed_target_c or 0.0) > 0
+        if self._name is not None:
+            in_use, self._cold = False, False
+        elif status.state is PrinterState.IDLE:
+            # A card's print shows only by its heat. What our own has left is none.
+            in_use = heated and self._cold
+            self._cold |= status.nozzle_target_c is not None and not heated
+        else:
+            in_use = True
+        if in_use is not self.in_use:
+            self.in_use = in_use
+            self._tell(Used(printer=self.printer))
 
     def _lost(self, why: str) -> None:
         if self._driver is not None:

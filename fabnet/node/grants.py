@@ -110,8 +110,9 @@ class Grants:
     def _machine(self, name: str) -> Machine:
         state = self._benches[name].status.state
         on_bed = self._journal.on_bed(name) is not None
+        clear = self._journal.is_clear(name) and self.is_empty(name)
         return Machine(
-            free=state is PrinterState.IDLE and self._journal.is_clear(name) and not on_bed,
+            free=state is PrinterState.IDLE and clear,
             works=on_bed and state not in _BROKEN,
             broken_s=self._broken_s.get(name),
         )
@@ -203,6 +204,17 @@ class Grants:
     def drop(self, ref: AttemptRef) -> None:
         """The attempt is not ours any more."""
         self._claims.pop(ref, None)
+
+    def is_empty(self, printer: str) -> bool:
+        """Whether nothing of ours lies on it uncounted, and nobody else uses it."""
+        here = printer in self._benches and not self._benches[printer].in_use
+        return here and self._journal.on_bed(printer) is None
+
+    def used(self, printer: str) -> None:
+        """Something was printed that no attempt tells of: who called its bed clear has not seen that."""
+        with self._journal.transaction() as db:
+            self._journal.set_clear(db, printer, clear=False)
+            self._say_printer(db, printer, clock.now())
 
     # --- for its owner ------------------------------------------------------------------------
 

@@ -169,7 +169,7 @@ class Owner:
             case Bring():
                 self._bring(wish)
             case Try() | Halt():
-                self._try(wish)
+                self._trials.do(wish)
             case StopPrint():
                 self._stop(wish.printer, at_once=wish.at_once)
             case Pause():
@@ -237,14 +237,10 @@ class Owner:
             raise RefusedError(f"{lies.ref} lies on {printer}: count it, that clears the bed too.")
         if self._trials.runs(printer):
             raise RefusedError(f"{printer} prints a test part now.")
+        if self._benches[printer].in_use:
+            raise RefusedError(f"{printer} prints for somebody else now, or is heated there.")
         with self._journal.transaction() as db:
             self._cleared(db, PrinterReady(printer=printer), clock.now())
-
-    def _try(self, wish: Try | Halt) -> None:
-        if isinstance(wish, Try):
-            self._trials.begin(wish.printer, wish.slice)
-        else:
-            self._trials.halt(wish.printer)
 
     def _stop(self, printer: str, *, at_once: bool) -> None:
         if printer not in self._benches:

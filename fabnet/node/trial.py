@@ -23,7 +23,7 @@ from fabnet.node.journal import Journal
 from fabnet.node.lab import Lab
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import NotFoundError, RefusedError
-from jobs.owner import TrialView
+from jobs.owner import Halt, TrialView, Try
 from printers.errors import PrinterError
 from printers.model import PrinterState, PrintResult
 from printers.slices import Slice, kept
@@ -65,6 +65,17 @@ class Trials:
         self._say_printer = say_printer
         self._may_heat = may_heat
         self._last: dict[str, TrialView] = {}
+
+    def do(self, wish: Try | Halt) -> None:
+        """Begin or stop one.
+
+        Raises:
+            NotFoundError, RefusedError: as `begin` and `halt`.
+        """
+        if isinstance(wish, Try):
+            self.begin(wish.printer, wish.slice)
+        else:
+            self.halt(wish.printer)
 
     def begin(self, printer: str, key: str) -> None:
         """Print the test part of this slice, by the word of a person who stands at the printer.
@@ -134,11 +145,11 @@ class Trials:
         last = self._last.get(printer)
         return last is not None and last.result is None
 
-    def ended(self, event: Ended, now: datetime) -> None:
-        """Take the end of a print, if it is a test print's."""
+    def ended(self, event: Ended, now: datetime) -> bool:
+        """Take the end of a print, if it is a test print's; return whether it is."""
         last, outcome = self._last.get(event.printer), event.outcome
         if last is None or last.name != outcome.name or last.result is not None:
-            return
+            return False
         done = outcome.result is PrintResult.DONE
         with self._journal.transaction() as db:
             used_g = last.grams * (1.0 if done else event.fraction_done)
@@ -148,6 +159,7 @@ class Trials:
             self._say_printer(db, event.printer, now)
         self._last[event.printer] = replace(last, result=outcome.result, reason=outcome.reason)
         _log.info("%s: %s %s %s", event.printer, last.name, outcome.result, outcome.reason)
+        return True
 
     def views(self) -> tuple[TrialView, ...]:
         """Return the last test print of each printer since the start."""

@@ -13,7 +13,8 @@ import pytest
 
 from fabnet import clock
 from fabnet.config import PrinterConfig
-from fabnet.node.bench import Ended, Start, Started, Stop
+from fabnet.node.bench import Ended, Start, Started, Stop, Used
+from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
@@ -28,7 +29,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
-from jobs.owner import StopPrint
+from jobs.owner import Clear, Count, StopPrint
 from printers.model import PrintOutcome, PrintResult
 from printers.slices import prune
 from tests.doubles.idle_node import REF, Node, an_offer
@@ -269,6 +270,39 @@ def test_a_journal_that_went_back_voids_what_was_said_of_its_beds(node):
         node.journal.forget(db)
         node.journal.move(db, REF, AttemptState.HARVESTED)
     node.hears(PrinterReady(printer="p1", used=printed))
+    assert not node.journal.is_clear("p1")
+
+
+def test_what_somebody_else_printed_makes_its_bed_nobodys(node):
+    """On an OctoPrint people print their own things too, and from a card: the next plate began on top of it."""
+    node.hears(PrinterReady(printer="p1"))
+    node.hears(an_offer())
+    node.prepared()
+    nonce = node.ready()
+    node.bench.in_use = True
+    node.agent._take_bench_event(Used(printer="p1"))
+    node.hears(Grant(attempt=REF, nonce=nonce, ttl_s=600))
+    assert not node.commands()
+    node.hears(PrinterReady(printer="p1"))  # by who does not see that it prints
+    assert not node.journal.is_clear("p1")
+    with pytest.raises(RefusedError, match="somebody else"):
+        node.agent._owner.do(Clear(printer="p1"))
+    node.bench.in_use = False
+    node.agent._take_bench_event(Used(printer="p1"))
+    node.agent._grants.work()
+    assert not node.commands()
+    node.agent._owner.do(Clear(printer="p1"))
+    node.agent._grants.work()
+    assert [type(command) for command in node.commands()] == [Start]
+
+
+def test_the_end_of_a_print_that_a_journal_has_forgotten_voids_what_was_said_of_its_bed(node):
+    node.started()
+    with node.journal.transaction() as db:
+        node.journal.forget(db)
+    node.agent._owner.do(Count(attempt=REF, good=0, scrap=2, reason="nobody knows"))
+    assert node.journal.is_clear("p1")  # said while it still printed
+    node.ends(PrintResult.DONE)
     assert not node.journal.is_clear("p1")
 
 

@@ -4,10 +4,11 @@ import queue
 
 import pytest
 
-from fabnet.node.bench import Bench, Changed, Ended, Recover, Start
+from fabnet.node.bench import Bench, Changed, Ended, Recover, Start, Used
 from fabnet.node.files import sha256_of
 from printers.manual_driver import ManualDriver
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
+from tests.doubles.waiting import until
 
 NAME = "fabnet-job-a1"
 
@@ -128,3 +129,65 @@ def test_a_print_that_outlived_the_node_tells_no_time(bench_of):
     while not isinstance(event := events.get(timeout=100), Ended):
         pass
     assert (event.outcome.result, event.took_s) == (PrintResult.DONE, None)
+
+
+IDLE, WARM = PrinterState.IDLE, {"nozzle_target_c": 210.0}
+COLD = {"nozzle_target_c": 0.0, "bed_target_c": 0.0}
+
+
+class ShownDriver(ManualDriver):
+    """A printer that shows these readings, and then the last one for ever."""
+
+    def __init__(self, *readings):
+        super().__init__()
+        self.readings = list(readings)
+
+    def poll(self, timeout_s):
+        super().poll(min(timeout_s, 0.01))
+        return self.readings.pop(0) if len(self.readings) > 1 else self.readings[0]
+
+
+def shown(state, **facts):
+    return PrinterStatus(state=state, **facts)
+
+
+def uses(bench_of, *readings):
+    """Return how often somebody else's use of the printer was told, and whether it goes on."""
+    driver = ShownDriver(*readings)
+    bench, events = bench_of(lambda: driver)
+    until(lambda: len(driver.readings) == 1 and bench.status is readings[-1])
+    bench.stop()
+    return [type(event) for event in events.queue].count(Used), bench.in_use
+
+
+@pytest.mark.parametrize("state", [PrinterState.PRINTING, PrinterState.PAUSED])
+def test_a_print_that_is_not_ours_is_told_when_it_begins_and_when_it_ends(bench_of, state):
+    idle, other = shown(IDLE, **COLD), shown(state, **WARM)
+    assert uses(bench_of, idle, other, other) == (1, True)
+    assert uses(bench_of, idle, other, shown(PrinterState.OFFLINE), other) == (1, True)
+    assert uses(bench_of, idle, other, other, shown(IDLE, **COLD)) == (2, False)
+
+
+def test_a_print_from_a_card_shows_by_its_heat(bench_of):
+    idle, hot = shown(IDLE, **COLD), shown(IDLE, **WARM)
+    assert uses(bench_of, idle, hot, hot) == (1, True)
+    assert uses(bench_of, idle, hot, shown(IDLE, **COLD)) == (2, False)
+    assert uses(bench_of, hot, hot, shown(IDLE, **COLD)) == (0, False)  # of before: made safe
+
+
+def test_what_our_own_print_leaves_hot_is_nobodys(bench_of, tmp_path):
+    gcode = tmp_path / "plate.gcode"
+    gcode.write_bytes(b"G28\n")
+    last = PrintOutcome(name=NAME, result=PrintResult.DONE, reason="")
+    driver = ShownDriver(
+        shown(IDLE, **COLD), shown(PrinterState.PRINTING, name=NAME, **WARM),
+        shown(IDLE, last=last, **WARM), shown(IDLE, last=last, **COLD),
+    )  # fmt: skip
+    bench, events = bench_of(lambda: driver)
+    bench.command(Start(name=NAME, gcode=gcode, sha256=sha256_of(gcode)))
+    until(lambda: bench.status is driver.readings[-1])
+    bench.stop()
+    assert not bench.in_use
+    told = [type(event) for event in events.queue]
+    assert Ended in told
+    assert Used not in told

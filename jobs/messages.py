@@ -175,6 +175,9 @@ class Config:
     alone: tuple[Alone, ...] = ()
     out_of_service: tuple[OutOfService, ...] = ()
     rates: tuple[Rates, ...] = ()
+    #: `Capabilities.pause_word` as it was known where an end of a pause was said: it ends no pause that was
+    #: said at the node since. None of a coordinator that knows no such names.
+    pause_word: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +208,7 @@ class Capabilities:
     asks: bool = False  # a person answers each offer
     paused_until: str = ""  # the day, by the lab's clock, on which a pause ends by itself
     weekly_h: float = 0.0  # of printing in a calendar week, at most; 0 for no ceiling
+    pause_word: str = ""  # names the last word on a pause that was said at the node itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

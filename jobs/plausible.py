@@ -115,6 +115,7 @@ def _capabilities(told: Capabilities) -> None:
     _text("attended", told.attended, _WORDS)
     hours.parse(told.attended)
     _day("paused_until", told.paused_until)
+    _text("pause_word", told.pause_word, _NAME)
     _number("weekly_h", told.weekly_h, 0.0, hours.WEEK_H)
     _number("utc_offset_min", told.utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN)
     if told.place is not None:

@@ -6,6 +6,7 @@ Leaves decisions to `fabnet.node.policy`, and what printers did to the journal i
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
@@ -91,8 +92,26 @@ class Lab:
         """The hours of the week with somebody there."""
         return self._journal.setting("attended") or self._config.attended
 
+    @property
+    def pause_word(self) -> str:
+        """What names the last word on a pause that was said here, "" where none was."""
+        return self._journal.setting("pause_word") or ""
+
+    def enter(self, db: sqlite3.Connection, told: Config) -> None:
+        """Keep what the owner has entered here; no end of a pause that was said before ends this one."""
+        if told.paused is not None:
+            self._journal.set_setting(db, "pause_word", secrets.token_hex(4))
+        self.configure(db, replace(told, pause_word=None))
+
     def configure(self, db: sqlite3.Connection, told: Config) -> None:
-        """Keep what the owner has entered; what this node cannot use is left out and logged."""
+        """Keep what the owner has entered; what this node cannot use is left out and logged.
+
+        A pause that comes late is kept. Its end is only of what was known where it was said: a word that
+        was long on its way ends no pause that was said here since.
+        """
+        if told.paused is False and told.pause_word not in {None, self.pause_word}:
+            _log.warning("a pause goes on: its end was said before the pause was")
+            told = replace(told, paused=None, paused_until=None)
         if told.attended is not None:
             try:
                 parse(told.attended)
@@ -233,6 +252,7 @@ class Lab:
             asks=self.asks,
             paused_until=self.paused_until if self.paused else "",
             weekly_h=self.weekly_h,
+            pause_word=self.pause_word,
         )
 
     def rules(self) -> Rules:

@@ -180,7 +180,7 @@ class Owner:
 
     def _enter(self, told: Config) -> None:
         with self._journal.transaction() as db:
-            self._lab.configure(db, told)
+            self._lab.enter(db, told)
             self._journal.say(db, self._lab.capabilities(), clock.now())
 
     def _say_rates(self, wish: SayRates) -> None:

@@ -20,6 +20,7 @@ WORDS: Mapping[str, str] = {
     "Capabilities.utc_offset_min": "its hours",
     "Capabilities.paused": "its pauses",
     "Capabilities.paused_until": "its pauses",
+    "Capabilities.pause_word": "its pauses",
     "Capabilities.weekly_h": "the hours it gives a week",
     "Capabilities.asks": "answers each offer",
     "Capabilities.printers": "its printers",

@@ -175,6 +175,7 @@ def _rename(db: sqlite3.Connection, node: str, lab: str, name: str) -> None:
     db.execute(
         "update node set id = ?2, lab = ?2, place = 'null', public_key = '', seen_at = null,"
         " attended = '00:00-24:00', utc_offset_min = 0, paused_until = '', weekly_h = 0, boot = '',"
+        " pause_word = '',"
         " conn = '', listed_at = null where id = ?1",
         (node, name),
     )

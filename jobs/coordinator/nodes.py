@@ -106,7 +106,7 @@ def capabilities(db: sqlite3.Connection, node: str, told: Capabilities, now: dat
     before = _offered(db, node)
     db.execute(
         "update node set lab = ?, paused = ?, place = ?, attended = ?, utc_offset_min = ?, asks = ?,"
-        " paused_until = ?, weekly_h = ?, seen_at = ? where id = ?",
+        " paused_until = ?, weekly_h = ?, pause_word = ?, seen_at = ? where id = ?",
         (
             told.lab,
             int(told.paused),
@@ -116,6 +116,7 @@ def capabilities(db: sqlite3.Connection, node: str, told: Capabilities, now: dat
             int(told.asks),
             told.paused_until,
             told.weekly_h,
+            told.pause_word,
             now.isoformat(),
             node,
         ),
@@ -237,6 +238,9 @@ def configure(ledger: Ledger, node: str, change: Config, by: str, now: datetime)
                 " values (?, ?, ?, ?, ?)",
                 (node, each.printer, now.isoformat(), by, int(each.holds)),
             )
+        if change.paused is False:
+            row = db.execute("select pause_word from node where id = ?", (node,)).fetchone()
+            change = replace(change, pause_word=row["pause_word"])
         tell(db, node, change, now)
         event(db, "", "node-configured", by, node, now)
 

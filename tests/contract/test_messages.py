@@ -81,7 +81,7 @@ DOWN = (
         Rates(printer="m1", rate_per_h=12.0, parts=(
             PartRate(part="mask", source_sha256="aa", per_h=6.0),
         )),
-    )),
+    ), pause_word="4d5e6f70"),
     Synced(unknown=(REF,)),
 )  # fmt: skip
 UP = (
@@ -95,7 +95,7 @@ UP = (
                      rate_per_h=12.0,
                      rates=(PartRate(part="mask", source_sha256="aa", per_h=6.0),)),
     ), place=(47.2, -1.55), attended="08:00-20:00", utc_offset_min=60, asks=True,
-       paused_until="2026-12-07", weekly_h=20.0),
+       paused_until="2026-12-07", weekly_h=20.0, pause_word="4d5e6f70"),
     PrinterChange(printer="p1", state=PrinterState.IDLE, clear=True, fault="", used="0a1b2c3d"),
     Answer(attempt=REF, taken=False, reason="pause"),
     Ready(attempt=REF, nonce="n", gcode_key="k", seconds=60.0, grams=10.0,

@@ -95,7 +95,8 @@ class World:
 
     def can(self, node: str = NODE, *, paused: bool = False, **facts) -> None:
         """The node says what it can do now."""
-        offered = {name: facts.pop(name) for name in ("place", "attended", "asks") if name in facts}
+        lab = ("place", "attended", "asks", "pause_word")
+        offered = {name: facts.pop(name) for name in lab if name in facts}
         printers = (some_facts(**facts),)
         self.says(
             Capabilities(lab=f"Lab {node}", printers=printers, paused=paused, **offered), node

@@ -16,6 +16,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
+from jobs.owner import Pause
 from printers.model import PrintResult
 from tests.doubles.idle_node import REF, an_offer
 
@@ -94,6 +95,28 @@ def test_hours_that_cannot_be_read_change_nothing(node):
     told = node.said()[-1]
     assert told.paused
     assert told.attended == "00:00-24:00"
+
+
+def test_the_end_of_a_pause_that_was_long_on_its_way_ends_no_pause_that_was_said_since(node):
+    """Said on a page while the lab was cut off, and heard after she has paused at her node."""
+    node.hears(Config(paused=True, paused_until="2030-01-08"))
+    known = node.said()[-1].pause_word
+    node.agent._owner.do(Pause(paused=True))
+    node.hears(Config(paused=False, weekly_h=20.0, pause_word=known))
+    told = [each for each in node.said() if isinstance(each, Capabilities)][-1]
+    assert (told.paused, told.weekly_h) == (True, 20.0)
+    node.hears(Config(paused=False, pause_word=told.pause_word))
+    assert not node.said()[-1].paused
+    # A pause is never too late, and its end behind it on the same way is no older than it is.
+    node.agent._owner.do(Pause(paused=False))
+    node.hears(Config(paused=True))
+    later = node.said()[-1]
+    assert later.paused
+    node.hears(Config(paused=False, pause_word=later.pause_word))
+    assert not node.said()[-1].paused
+    node.agent._owner.do(Pause(paused=True))
+    node.hears(Config(paused=False))  # of a coordinator that knows no such words
+    assert not node.said()[-1].paused
 
 
 def test_a_pause_with_a_day_ends_by_itself_and_the_network_hears_of_it(node, monkeypatch):

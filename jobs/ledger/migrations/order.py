@@ -37,6 +37,7 @@ from jobs.ledger.migrations import (
     m050_given_up,
     m052_took,
     m053_used,
+    m056_pause,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -70,6 +71,7 @@ LEDGER = (
     m050_given_up,
     m052_took,
     m053_used,
+    m056_pause,
 )
 
 

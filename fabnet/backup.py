@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,6 +57,8 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
     try:
         with TemporaryDirectory(prefix="fabnet-backup-", dir=out.resolve().parent) as folder:
             stage = Path(folder)
+            # First: a design that is added from now on is not in it, and its files do no harm.
+            _copy(data_dir / _LEDGER, stage / _LEDGER)
             for path in _wanted(data_dir):
                 _copy(path, stage / path.relative_to(data_dir))
             manifest = _manifest(stage, now)
@@ -74,17 +76,21 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
 
 
 def _wanted(data_dir: Path) -> Iterator[Path]:
+    """Yield the files of a copy, but for the ledger."""
     for path in sorted(data_dir.rglob("*")):
         inside = path.relative_to(data_dir).parts
         caches = inside[0] in _LEFT_OUT or (inside[0] == "hosted" and "slices" in inside)
-        if path.is_file() and not caches and not path.name.endswith(_LEFT_OUT_ENDS):
+        ledger = path == data_dir / _LEDGER
+        if path.is_file() and not caches and not ledger and not path.name.endswith(_LEFT_OUT_ENDS):
             yield path
 
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if source.suffix != ".db":
-        shutil.copy2(source, target)
+        # A file under another name while it was written is gone when it is done.
+        with suppress(FileNotFoundError):
+            shutil.copy2(source, target)
         return
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)

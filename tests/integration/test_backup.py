@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from fabnet import backup
 from fabnet.backup import make, put_back
 from fabnet.errors import BackupError
 from jobs.coordinator import orders, restoring
@@ -22,7 +23,7 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import KeptAttempt, OfferedAttempt, Restate, Restated, Withdraw
 from jobs.model import Role
 from tests.doubles.waiting import until
-from tests.doubles.world import NODE, NOON, PRINTER, World, a_request
+from tests.doubles.world import CATALOGUE, NODE, NOON, PRINTER, World, a_request
 
 
 @pytest.fixture
@@ -57,6 +58,31 @@ def test_a_backup_is_whole_and_holds_no_mark_and_no_cache(world, data, tmp_path)
         names = {name.removeprefix("./") for name in archive.getnames()}
     assert {"ledger.db", "web.key"} <= names
     assert not {n for n in names if n.endswith((".mark", "-wal", ".lock")) or "slices" in n}
+
+
+def test_a_design_that_is_added_meanwhile_is_in_the_copy_with_its_files_or_not_at_all(
+    world, data, tmp_path, monkeypatch
+):
+    copied = []
+
+    def while_one_uploads(source, target):
+        if source == half:
+            half.unlink()  # a plate was being written, and is done
+        real(source, target)
+        if not copied:
+            world.library.add_design(CATALOGUE / "ear-saver")
+        copied.append(source)
+
+    real = backup._copy
+    half = data / "files" / "new-plate"
+    half.write_bytes(b"half")
+    monkeypatch.setattr(backup, "_copy", while_one_uploads)
+    make(data, tmp_path / "b.tar", NOON)
+    again = restored(data, tmp_path / "b.tar")
+    for revision in again.library.revisions():
+        for part in revision.made:
+            assert again.library.file(part.source_sha256), revision.title
+    again.ledger.close()
 
 
 def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(world, data, tmp_path):

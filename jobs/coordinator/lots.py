@@ -139,18 +139,23 @@ def reworked(ledger: Ledger, code: str, by: str, now: datetime) -> None:
         event(db, lot.attempt.order_id, "reworked", by, lot.code, now)
 
 
-def scrap(ledger: Ledger, code: str, pieces: int, reason: str, by: str, now: datetime) -> None:
-    """Accepted pieces were spoilt at the hub: they are planned again.
+def scrap(
+    ledger: Ledger, code: str, pieces: int, of: int, reason: str, by: str, now: datetime
+) -> None:
+    """Of so many accepted pieces some were spoilt at the hub: they are planned again.
 
     Raises:
         NotFoundError: there is no such lot.
-        RefusedError: it was not inspected, or lies in a parcel.
+        RefusedError: it was not inspected, lies in a parcel, or has not `of` accepted pieces: pressed
+            twice it counts once.
         InvalidFieldError: no pieces or more than were accepted, or no reason.
     """
     with ledger.transaction() as db:
         lot = views.lot(db, code)
         if lot.state is not LotState.INSPECTED or lot.batches:
             raise RefusedError(f"Lot {lot.code} is not inspected, or lies in a parcel.")
+        if lot.accepted != of:
+            raise RefusedError(f"Lot {lot.code} has {lot.accepted} accepted pieces, not {of}.")
         if not 1 <= pieces <= lot.accepted:
             raise InvalidFieldError("spoilt", f"from 1 to {lot.accepted}")
         if not reason.strip():

@@ -152,19 +152,22 @@ def test_what_is_spoilt_at_the_hub_is_made_again(lab):
     order_id = lab.order(4)
     code = makes_a_lot(lab)
     with pytest.raises(RefusedError, match="not inspected"):
-        lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+        lots.scrap(lab.ledger, code, 1, 0, "it fell", "inspector", lab.now)
     accepts(lab, code)
     before = lab.books(order_id)
+    has = before.accepted
     with pytest.raises(InvalidFieldError):
-        lots.scrap(lab.ledger, code, before.accepted + 1, "it fell", "inspector", lab.now)
-    lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+        lots.scrap(lab.ledger, code, has + 1, has, "it fell", "inspector", lab.now)
+    lots.scrap(lab.ledger, code, 1, has, "it fell", "inspector", lab.now)
+    with pytest.raises(RefusedError, match="accepted pieces, not"):
+        lots.scrap(lab.ledger, code, 1, has, "it fell", "inspector", lab.now)
     books = lab.books(order_id)
     assert (books.usable, books.scrap, books.deficit) == (
         before.usable - 1, before.scrap + 1, before.deficit + 1,
     )  # fmt: skip
     packs(lab, order_id)
     with pytest.raises(RefusedError, match="in a parcel"):
-        lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+        lots.scrap(lab.ledger, code, 1, has - 1, "it fell", "inspector", lab.now)
 
 
 def test_what_is_called_back_and_spoilt_is_made_again_once(lab):
@@ -173,7 +176,7 @@ def test_what_is_called_back_and_spoilt_is_made_again_once(lab):
     accepts(lab, code)
     recalls.begin(lab.ledger, Cause(kind=RecallKind.LOT, value=code), "sharp", "inspector", lab.now)
     before = lab.books(order_id)
-    lots.scrap(lab.ledger, code, 1, "it fell", "inspector", lab.now)
+    lots.scrap(lab.ledger, code, 1, lab.books(order_id).accepted, "it fell", "inspector", lab.now)
     books = lab.books(order_id)
     assert (books.deficit, books.recalled) == (before.deficit, before.recalled - 1)
 

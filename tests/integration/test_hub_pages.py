@@ -266,6 +266,21 @@ def test_pieces_are_put_right_rejected_and_spoilt_on_pages(site):
     assert views.lot(world.ledger.reading, code).rejected == 2
 
 
+def test_pieces_that_are_thrown_away_twice_with_one_form_are_thrown_away_once(site):
+    world = site.world
+    world.order(8)
+    made = (makes_a_lot(world) for _ in range(8))
+    code = next(each for each in made if views.lot(world.ledger.reading, each).good > 1)
+    accepts(world, code)
+    lot, hub = f"/l/{code}", site.person("inspector")
+    said = hub.form(f"{lot}?lang=en") | {"spoilt": "1", "spoilt_reason": "it fell"}
+    assert hub.client.post(f"{lot}/scrap", data=said).status_code == 303
+    again = hub.client.post(f"{lot}/scrap", data=said)
+    assert again.status_code == 409
+    assert "there is nothing more to do" in again.text
+    assert views.lot(world.ledger.reading, code).rejected == 1
+
+
 def test_what_is_bought_is_counted_and_what_is_short_is_shown(site):
     world = site.world
     clips = world.library.add_design(CATALOGUE / "visor-kit")

@@ -188,11 +188,21 @@ def scrap(code: str) -> AnyResponse | tuple[str, int]:
     context = here()
     found = views.lot(context.ledger.reading, code)
     form = Form(request.form)
+    if form["of"] != str(found.accepted):
+        form.wrong(
+            "spoilt",
+            _(
+                "Pieces of it were thrown away since this page was opened: %(left)s are left. If that was"
+                " you, there is nothing more to do.",
+                left=found.accepted,
+            ),
+        )
+        return _page(found, form), 409
     pieces = form.whole("spoilt", 1, found.accepted)
     why = fault_from(form, "spoilt_reason")
     if not form.good:
         return _page(found, form), 422
-    lots.scrap(context.ledger, found.code, pieces, why, me().login, context.now())
+    lots.scrap(context.ledger, found.code, pieces, found.accepted, why, me().login, context.now())
     return _back(found.code)
 
 

@@ -12,7 +12,8 @@ from jobs.ledger.rows import absorb, event, live_attempt
 from jobs.model import JobState, LotState, OrderState
 
 # Whole bags only, that lie where they can be taken and that nothing holds. Of a plate that was made twice,
-# in the time that a ledger put back has forgotten and since, both bags stay: it belongs to one order.
+# in the time that a ledger put back has forgotten and since, both bags stay: it belongs to one order. So
+# does the first, while the second is made.
 _SPARE = f"""
 select l.code, l.job_id, l.part_id, l.order_id, o.revision_id, o.sandbox,
  case l.state when '{LotState.WAITING}' then l.good - l.mislaid else l.accepted end as pieces
@@ -21,6 +22,7 @@ join lot l on l.order_id = n.order_id and l.part_id = n.part_id
 where n.surplus > 0 and l.recall = '' and {NOT_STOPPED}
  and not exists (select 1 from batch_lot bl where bl.lot_code = l.code)
  and not exists (select 1 from harvest h where h.job_id = l.job_id and h.number != l.number)
+ and not exists (select 1 from job j where j.id = l.job_id and j.state = '{JobState.OPEN}')
 order by pieces desc, l.code
 """
 _NEXT = f"""

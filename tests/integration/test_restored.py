@@ -194,3 +194,23 @@ def test_two_bags_of_one_plate_stay_with_their_order(world):
     with world.ledger.transaction() as db:
         assert surplus.pass_on(db, world.now) == 0
     assert (world.books(order_id).surplus, world.books(other).to_make) == (2, 2)
+
+
+def test_a_bag_of_a_plate_that_is_still_being_made_stays_with_its_order(world):
+    """Passed on, it would take the plate along that another attempt of it is making."""
+    world.add_lab()
+    order_id = world.order(2)
+    world.plan()
+    world.tick()
+    (offer,) = (told for told in world.told() if isinstance(told, Offer))
+    (offered,) = offer.attempts
+    world.take(offered.attempt)
+    world.ready(offered.attempt)
+    world.report(offered.attempt, ReportState.PRINTING)
+    late = replace(offered, attempt=replace(offered.attempt, number=2))
+    made = KeptAttempt(offered=late, state=AttemptState.HARVESTED, begun=True, good=2, scrap=0)
+    world.says(Restated(attempts=(made,), last=False))
+    other = world.order(2)
+    with world.ledger.transaction() as db:
+        assert surplus.pass_on(db, world.now) == 0
+    assert (world.books(order_id).coming, world.books(other).to_make) == (2, 2)

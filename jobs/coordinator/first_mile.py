@@ -205,6 +205,8 @@ def take(ledger: Ledger, pickup_id: str, codes: Collection[str], by: str, now: d
         if strange:
             raise RefusedError(f"Lot {strange[0]} is not of this run: leave it where it is.")
         new = [bags[code] for code in sorted(set(codes)) if bags[code].at_lab]
+        if not new:
+            return 0  # its maker has brought them herself: the others still stand there
         for bag in new:
             first_mile.taken(db, bag, pickup_id, found.driver, by, now)
         db.execute(

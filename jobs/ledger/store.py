@@ -87,12 +87,13 @@ def immediate(db: Database) -> Iterator[sqlite3.Connection]:
     connection.execute("begin immediate")
     try:
         yield connection
+        connection.execute("commit")
     except BaseException:
-        # A full disk makes SQLite roll back by itself; a second time would hide why.
+        # A full disk makes SQLite roll back by itself; a second time would hide why. A commit that is
+        # refused leaves the transaction open, and this thread could begin none any more.
         if connection.in_transaction:
             connection.execute("rollback")
         raise
-    connection.execute("commit")
 
 
 @contextmanager

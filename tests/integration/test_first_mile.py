@@ -110,6 +110,19 @@ def test_a_bag_that_was_left_behind_can_be_announced_again(lab):
     announces(lab, two)
 
 
+def test_a_driver_who_names_only_what_is_at_the_hub_already_has_begun_nothing(lab):
+    """Her page is older than what its maker has brought herself: the other bag still waits for her."""
+    _, one, two = two_bags(lab)
+    found = announces(lab, one, two)
+    first_mile.give(lab.ledger, found, "Sam", lab.now)
+    first_mile.arrive(lab.ledger, one, "inspector", lab.now)
+    assert first_mile.take(lab.ledger, found, [one], "Sam", lab.now) == 0
+    assert state(lab, found) is PickupState.ANNOUNCED
+    assert rows.spot_of(lab.ledger.reading, found) == SPOT
+    first_mile.cancel(lab.ledger, found, "maker", lab.now)
+    assert [bag.code for bag in rows.bags_at(lab.ledger.reading, NODE)] == [two]
+
+
 def test_bags_that_their_maker_brings_herself_need_no_driver(lab):
     _, one, two = two_bags(lab)
     found = announces(lab, one, two)

@@ -367,6 +367,7 @@ class Service:
 
     def _plan_for_ever(self) -> None:
         done: fitting.Snapshot | None = None
+        told = Throttle(1 / _RESPLIT_S, 1.0)
         done_s = spread_s = resplit_s = clock.boottime_s()
         while not self._stop.wait(_TICK_S):
             try:
@@ -378,6 +379,11 @@ class Service:
                     resplit_s = now_s
                     claims.resplit(self.ledger, clock.now())
                 facts = planning.snapshot(self.ledger, library, clock.now(), self._config.hub_place)
+                for lost in facts.lost:
+                    if told.allows(lost, now_s):
+                        _log.error(
+                            "revision %s, or a file of it, is lost: nothing is made of it", lost
+                        )
                 if not facts.needs or (facts == done and now_s - done_s < _RESPLIT_S):
                     continue
                 plan = planning.make(facts, library, clock.now())

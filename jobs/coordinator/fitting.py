@@ -28,6 +28,7 @@ class Snapshot:
     figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
     coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
     earlier: Mapping[str, tuple[str, ...]]  # of patterns, see `earlier_patterns`
+    lost: frozenset[str] = frozenset()  # revisions that are asked for and of which nothing is left
 
 
 def earlier_patterns(revisions: Iterable[Revision]) -> dict[str, tuple[str, ...]]:

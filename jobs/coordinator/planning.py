@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from designs.errors import UnknownRevisionError
 from designs.library import Library
-from designs.model import Bed, OtherPart
+from designs.model import Bed, OtherPart, Part
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
@@ -62,6 +63,7 @@ def snapshot(
 ) -> Snapshot:
     """Read what is still to be made and who could make it.
 
+    What the library has lost is left out, so that it does not keep all else from being planned.
     `hub` is where lots are gathered (latitude, longitude); None leaves distances out.
     """
     db = ledger.reading
@@ -73,10 +75,12 @@ def snapshot(
         (OrderState.CONFIRMED,),
     ).fetchall()
     declined = _declined(db, now) if rows else {}
-    needs, parts = [], {}
+    needs, parts, lost = [], {}, set()
     for row in rows:
-        revision = library.revision(row["revision_id"])
-        part = next(p for p in revision.made if p.id == row["part_id"])
+        part = _part(library, row["revision_id"], row["part_id"])
+        if part is None:
+            lost.add(str(row["revision_id"]))
+            continue
         parts[row["order_id"], row["part_id"]] = part
         needs.append(
             Need(
@@ -102,7 +106,18 @@ def snapshot(
         figures=known(db) if needs else {},
         coefficients=fitted(db) if needs else {},
         earlier=earlier_patterns(library.revisions()) if stated else {},
+        lost=frozenset(lost),
     )
+
+
+def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart | None:
+    """Return a part that can be made; None where the library does not know it, or has lost its file."""
+    try:
+        made = library.revision(revision_id).made
+    except UnknownRevisionError:
+        return None
+    part = next((each for each in made if each.id == part_id), None)
+    return None if part is None or library.file(part.source_sha256) is None else part
 
 
 def _declined(db: sqlite3.Connection, now: datetime) -> dict[tuple[str, str], dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, lots, orders
+from jobs.coordinator import deliveries, harvests, lots, orders, planning
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import views
 from jobs.ledger.waiting import waiting
@@ -11,7 +11,7 @@ from jobs.messages import Capabilities, PrinterChange
 from jobs.model import OrderState, ReasonCode
 from printers.model import PrinterState
 from tests.doubles.lots import harvested
-from tests.doubles.world import NODE, PRINTER, a_request, some_facts
+from tests.doubles.world import CATALOGUE, NODE, PRINTER, a_request, some_facts
 
 
 def test_from_the_form_to_the_hospital(world):
@@ -88,6 +88,24 @@ def test_what_cannot_be_placed_is_a_deficit_with_its_reason(world):
     world.says(Capabilities(lab="Lab", printers=(some_facts(grams=800.0),)))
     assert world.plan() == 2
     assert world.books(order_id).deficit == 0
+
+
+@pytest.mark.parametrize("lost", ["file", "revision"])
+def test_a_design_that_is_lost_keeps_no_other_from_being_made(world, lost):
+    world.add_lab()
+    ears = world.library.add_design(CATALOGUE / "ear-saver")
+    placed = orders.place(world.ledger, a_request(ears, 2), ears, world.now)
+    orders.confirm(world.ledger, placed.order_id, "steward", world.now)
+    order_id = world.order(2)
+    if lost == "file":
+        world.library.file(ears.made[0].source_sha256).unlink()
+    else:
+        world.ledger.database.execute("delete from revision where id = ?", (ears.id,))
+    facts = planning.snapshot(world.ledger, world.library, world.now)
+    assert facts.lost == {ears.id}
+    world.plan()
+    assert world.books(order_id).jobs == 2
+    assert world.books(placed.order_id).deficit == 2
 
 
 def test_rejected_pieces_are_made_again(world):

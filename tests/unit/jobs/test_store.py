@@ -28,9 +28,14 @@ def test_the_connection_of_a_thread_that_has_ended_is_closed(tmp_path):
 
 def test_a_commit_that_is_refused_does_not_keep_the_thread_from_the_next(tmp_path):
     with closing(Ledger(tmp_path / "ledger.db")) as ledger:
-        with pytest.raises(sqlite3.IntegrityError), ledger.transaction() as db:
-            db.execute("pragma defer_foreign_keys = on")
-            db.execute("insert into hosted (node, facts) values ('nobody', '{}')")
+
+        def of_nobody():
+            with ledger.transaction() as db:
+                db.execute("pragma defer_foreign_keys = on")
+                db.execute("insert into hosted (node, facts) values ('nobody', '{}')")
+
+        with pytest.raises(sqlite3.IntegrityError):
+            of_nobody()
         with ledger.transaction() as db:
             db.execute("insert into meta (key, value) values ('next', '1')")
         rows = ledger.reading.execute("select count(*) from hosted").fetchone()

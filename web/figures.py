@@ -33,14 +33,19 @@ def counted(good: int, scrap: int) -> str:
 def inspected(accepted: int, rejected: int) -> str:
     """Return what an inspection found, in pieces."""
     one = ngettext("%(num)s accepted", "%(num)s accepted", accepted)
+    if not rejected:
+        return one
     return ", ".join((one, ngettext("%(num)s rejected", "%(num)s rejected", rejected)))
 
 
 def received(good: int, refused: int, lost: int) -> str:
-    """Return what a requester has counted in, in pieces."""
-    one = ngettext("%(num)s received", "%(num)s received", good)
-    two = ngettext("%(num)s refused", "%(num)s refused", refused)
-    return ", ".join((one, two, ngettext("%(num)s missing", "%(num)s missing", lost)))
+    """Return what a requester has counted in, in pieces; of what was not, nothing is said."""
+    said = [ngettext("%(num)s received", "%(num)s received", good)]
+    if refused:
+        said.append(ngettext("%(num)s refused", "%(num)s refused", refused))
+    if lost:
+        said.append(ngettext("%(num)s missing", "%(num)s missing", lost))
+    return ", ".join(said)
 
 
 def age(since: datetime, now: datetime) -> str:

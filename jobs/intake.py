@@ -34,6 +34,7 @@ from jobs.habits import (
 )
 from jobs.list_columns import COLUMNS, LOOSE, NAMES
 from jobs.model import MOST_KITS, Request
+from jobs.order_facts import MOST_NOTE, note_with
 from jobs.unfold import unfold
 
 #: What a spreadsheet holds in one place.
@@ -52,7 +53,6 @@ class Table:
 
 MOST_LINES: Final = 2000
 _MOST_TEXT = 200
-_MOST_NOTE = 2000
 
 #: Codes that a spreadsheet takes for numbers, and how many digits they have.
 _DIGITS: Mapping[str, int] = MappingProxyType({"finess": 9, "code_postal": 5})
@@ -75,9 +75,6 @@ _ASKED = ("etablissement", "service", "contact", "telephone", "email", "article"
 _ONCE: Final = ("quantite", "date_besoin")
 #: How a table keeps the zeros of a code in CSV.
 _AS_TEXT = re.compile(r'="([^"]*)"')
-# What goes into the note, with the name under which it stands there.
-_NOTED = ("reference_externe", "finess", "adresse", "code_postal", "ville", "stock_jours",
-          "quantite_minimale")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,7 +308,7 @@ def _line(
         ("etablissement", place, _MOST_TEXT),
         ("contact", typed["contact"], _MOST_TEXT),
         ("telephone", contact, _MOST_TEXT),
-        ("consignes", note, _MOST_NOTE),
+        ("consignes", note, MOST_NOTE),
     ):
         if len(text) > most:
             wrong.append(Wrong(column=column, why="too-long", cell=str(most)))
@@ -340,9 +337,8 @@ def _line(
 
 def _note(typed: Mapping[str, str]) -> str:
     """Return what a line says besides, with what stands in brackets behind a number or a day."""
-    noted = [f"{name}: {typed[name]}" for name in _NOTED if typed[name]]
-    noted += [f"{name}: {typed[name]}" for name in _ONCE if "(" in typed[name]]
-    return "\n".join([*noted, typed["consignes"]]).strip()
+    noted = [f"{name}: {typed[name]}" for name in _ONCE if "(" in typed[name]]
+    return note_with(typed, "\n".join([*noted, typed["consignes"]]))
 
 
 def _key(facts: tuple[str, ...]) -> str:

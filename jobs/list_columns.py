@@ -59,6 +59,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "adresse": ("address", "adresse de livraison", "rue", "adresse postale"),
         "code_postal": ("cp", "postcode", "zip", "code post"),
         "ville": ("city", "town", "commune"),
+        "contact_secours": (
+            "contact de secours", "second contact", "autre contact", "contact 2", "suppleant",
+            "backup contact", "back up contact",
+        ),
         "stock_jours": ("stock", "days left", "jours de stock"),
         "quantite_minimale": ("minimum", "quantite min", "qte min"),
         "consignes": (

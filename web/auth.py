@@ -107,6 +107,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.refuse": _STEWARD,
         "orders.need": _STEWARD,
         "orders.trial": _STEWARD,
+        "orders.complete": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only
         "stops.live": _BEDS,
         "orders.write_off": _STEWARD,

@@ -103,6 +103,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "lowered": lazy_gettext("Fewer are needed"),
         "cancelled": lazy_gettext("Cancelled"),
         "requester-erased": lazy_gettext("Who asked was erased"),
+        "completed": lazy_gettext("Completed by what the hospital said"),
         "trial": lazy_gettext("Said to be a trial"),
         "no-trial": lazy_gettext("Said to be no trial"),
         "passed-on": lazy_gettext("Spare bag given to the next order"),

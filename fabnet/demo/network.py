@@ -101,6 +101,8 @@ class Network:
             f'data_dir = "coordinator"\nnetwork = "fabnet (demo)"\nport = {self.port}\n'
             f'broker = "{self.broker}"\nbroker_port = {_free_port()}\n'
             f"hub_place = [{HUB_PLACE[0]}, {HUB_PLACE[1]}]\n"
+            'hub_address = "Tiers-lieu de la démo, 1 place du Port, 44000 Nantes"\n'
+            'hub_contact = "la coordination, 02 00 00 00 00"\n'
             f"silent_after_s = {self.silent_after_s}\nlook_ahead_s = {self.look_ahead_s}\n",
             encoding="utf-8",
         )

@@ -7,6 +7,7 @@ import hmac
 import secrets
 import sqlite3
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from jobs.ledger import reviews, views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
+from jobs.order_facts import MOST_NOTE, facts_in, note_with
 from jobs.telling import Kind
 
 
@@ -193,6 +195,25 @@ def mark_trial(ledger: Ledger, order_id: str, by: str, now: datetime, *, trial: 
             return
         db.execute("update orders set sandbox = ? where id = ?", (int(trial), order_id))
         event(db, order_id, "trial" if trial else "no-trial", by, order_id, now)
+
+
+def complete(
+    ledger: Ledger, order_id: str, facts: Mapping[str, str], by: str, now: datetime
+) -> None:
+    """A steward writes down what else the hospital said, by the names of `jobs.order_facts`; words stay.
+
+    Raises:
+        NotFoundError: there is no such order.
+        InvalidFieldError: all together is too long.
+    """
+    with ledger.transaction() as db:
+        request = views.order(db, order_id).request
+        note = note_with(facts, facts_in(request.note)[1])
+        if len(note) > MOST_NOTE:
+            raise InvalidFieldError("adresse", f"at most {MOST_NOTE} characters")
+        if note != request.note:
+            db.execute("update orders set note = ? where id = ?", (note, order_id))
+            event(db, order_id, "completed", by, order_id, now)
 
 
 def _refuse_unreviewed(db: sqlite3.Connection, revision: Revision, today: date) -> None:

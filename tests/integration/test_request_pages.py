@@ -43,6 +43,24 @@ def test_a_steward_writes_down_what_is_asked_by_telephone(site):
     assert "Votre nom" in site.person().get("/ask").text
 
 
+def test_a_steward_adds_what_else_the_hospital_said_and_words_stay(site):
+    asked = site.person().send("/ask", **request_fields(site.world, note="Sonner deux fois"))
+    assert asked.status_code == 303
+    (order,) = views.orders(site.world.ledger.reading)
+    page, steward = f"/orders/{order.id}", site.person("steward")
+    answer = steward.send(f"{page}/facts", at=page, finess="2A12", stock_jours="x")
+    assert answer.status_code == 422
+    assert answer.text.count("aria-invalid") == 2
+    said = {"finess": "2a 0000014", "reference_externe": "BC-118", "stock_jours": "3"}
+    assert steward.send(f"{page}/facts", at=page, **said).status_code == 303
+    note = views.order(site.world.ledger.reading, order.id).request.note
+    assert note == "reference_externe: BC-118\nfiness: 2A0000014\nstock_jours: 3\nSonner deux fois"
+    text = steward.get(page).text
+    assert "<dd>2A0000014</dd>" in text
+    assert "<dd>Sonner deux fois</dd>" in text
+    assert site.person("inspector").send(f"{page}/facts", at="/waiting").status_code == 403
+
+
 def test_a_form_sent_twice_is_one_order(site):
     person = site.person()
     form = person.form("/ask") | request_fields(site.world)

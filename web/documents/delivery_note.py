@@ -59,6 +59,8 @@ class Note:
     asked: str  # the day of the order
     place: str  # hospital and ward
     requester: str
+    finess: str  # of the hospital; "" where nobody has said it, as below
+    purchase_order: str  # the hospital's own number
     date: str  # when it left, or was packed
     at: datetime  # when this sheet was made, aware
     design: Words
@@ -102,7 +104,8 @@ def draw(note: Note) -> bytes:
 def _said(note: Note) -> str:
     parts = (line.part.fr + line.part.en for line in note.lines)
     words = (note.network, note.hub_address, note.call, note.place, note.requester, note.carried,
-             note.inspected, note.released, note.design.fr, note.design.en, *parts)  # fmt: skip
+             note.purchase_order, note.inspected, note.released, note.design.fr, note.design.en,
+             *parts)  # fmt: skip
     return "".join(words)
 
 
@@ -121,11 +124,13 @@ def _head(sheet: Sheet, note: Note) -> None:
         (_("No."), note.number), (_("Date (day/month/year)"), note.date),
         (_("Order"), f"{note.order} ({note.asked})"),
     ]  # fmt: skip
+    if note.purchase_order:
+        facts.append((_("Your order"), note.purchase_order))
     call = ": ".join((_("Questions"), note.call)) if note.call else ""
     _pair(
         sheet,
         (_("From"), [note.network, note.hub_address, call]),
-        (_("To"), [note.place, note.requester]),
+        (_("To"), [note.place, note.requester, f"FINESS {note.finess}" if note.finess else ""]),
     )
     sheet.gap(2)
     sheet.line()

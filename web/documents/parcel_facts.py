@@ -15,6 +15,7 @@ from jobs.hub import Gate
 from jobs.ledger import hub, links, parcels, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.parcels import LotFacts, Parcel
+from jobs.order_facts import facts_in
 from web.context import Context
 from web.documents.delivery_note import Note, NoteLine, PartSum
 from web.language import Speech
@@ -58,6 +59,7 @@ def note_of(context: Context, batch_id: str) -> Note:
     lots = parcels.lots_in(db, batch_id)
     gates = {lot.code: hub.gate_of(db, lot.code) for lot in lots}
     design = order.request.revision_id[:_ID]
+    facts, _words = facts_in(order.request.note)
     return Note(
         number=batch.id,
         network=context.settings.network_name,
@@ -67,6 +69,8 @@ def note_of(context: Context, batch_id: str) -> Note:
         asked=_day(order.created_at, zone),
         place=order.request.place,
         requester=order.request.requester,
+        finess=facts.get("finess", ""),
+        purchase_order=facts.get("reference_externe", ""),
         date=_moment(batch.dispatched_at or batch.packed_at, zone),
         at=context.now(),
         design=_both(revision.title) if revision else Words(fr=design, en=design),

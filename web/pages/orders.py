@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
+from jobs.errors import InvalidFieldError
 from jobs.hub import kit_of
 from jobs.law import Books
 from jobs.ledger import bought, given, history, labs, reviews, views
@@ -20,10 +21,12 @@ from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, Attempt
 from jobs.live import Live
 from jobs.messages import PrinterTele
 from jobs.model import AttemptRef, BatchState, Order, OrderState, Role
+from jobs.order_facts import facts_in
 from web.auth import me, safe_next
 from web.context import here
 from web.feeds import WHOLE, Feed
 from web.forms import Form, attempt_ref, need_from
+from web.order_facts import LABELS, facts_from
 from web.plans import late, queues, shares
 from web.progress import steps
 from web.streaming import stream
@@ -80,7 +83,9 @@ def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
     return attempt.state is not AttemptState.GRANTED or not harvests.grant_left_s(db, attempt.ref)
 
 
-def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
+def _page(
+    order_id: str, refusal: Form, need_form: Form | None = None, more: Form | None = None
+) -> str:
     context = here()
     views.order(context.ledger.reading, order_id)
     version = _feed(order_id).refresh()  # first: what comes in between is shown again
@@ -131,6 +136,10 @@ def _page(order_id: str, refusal: Form, need_form: Form | None = None) -> str:
         need=needed.need(db, order_id),
         doubles=_doubles(order) if me().role is Role.STEWARD else (),
         need_form_typed=need_form or Form(),
+        facts=(said := facts_in(order.request.note))[0],
+        words=said[1],
+        labels=LABELS,
+        more=more or Form(said[0]),
         version=version,
     )
 
@@ -194,6 +203,24 @@ def trial(order_id: str) -> AnyResponse:
     context = here()
     wanted = Form(request.form)["trial"] == "yes"
     orders.mark_trial(context.ledger, order_id, me().login, context.now(), trial=wanted)
+    return _back(order_id)
+
+
+@pages.route("/orders/<order_id>/facts", methods=["GET", "POST"])
+def complete(order_id: str) -> AnyResponse | tuple[str, int]:
+    """The steward writes down what else the hospital said."""
+    if request.method == "GET":  # a page with an error on it is loaded again
+        return redirect(url_for(".show", order_id=order_id), 303)
+    context = here()
+    form = Form(request.form)
+    facts = facts_from(form)
+    if form.good:
+        try:
+            orders.complete(context.ledger, order_id, facts, me().login, context.now())
+        except InvalidFieldError as error:
+            form.refused(error)
+    if not form.good:
+        return _page(order_id, Form(), more=form), 422
     return _back(order_id)
 
 

@@ -30,7 +30,7 @@ def note(lots=3, **changes):
         "number": "k3v9xq2m", "network": "Makers de Loire-Atlantique",
         "hub_address": "La Halle, 3 quai Ouest, 44000 Nantes", "call": "Camille, 02 40 00 00 00",
         "order": "a1b2c3d4e5", "asked": "24/11/2026", "place": "CHU de Nantes, réanimation",
-        "requester": "Ada Infirmière", "date": "29/11/2026 14:05",
+        "requester": "Ada Infirmière", "finess": "", "purchase_order": "", "date": "29/11/2026 14:05",
         "at": datetime(2026, 11, 29, 13, tzinfo=UTC), "design": FRAME, "revision": "1.0.0 (3f2a9c1d)",
         "carried": "", "inspected": "", "released": "", "lines": tuple(map(line, range(lots))),
         "sums": (PartSum(part=FRAME, ordered=400, before=120, here=12 * lots),),
@@ -66,6 +66,15 @@ def test_one_page_says_all_in_both_languages(plain):
     assert "400 120 36 244" in text
     assert "Rested" not in text
     assert "None" not in text
+
+
+def test_the_hospitals_own_numbers_stand_on_it_where_they_are_known(plain):
+    assert "FINESS" not in pages(plain)[0]
+    assert "Votre commande" not in pages(plain)[0]
+    (text,) = pages(draw(note(finess="2A0000014", purchase_order="BC-2026-118")))
+    assert "FINESS 2A0000014" in text
+    assert "Votre commande / Your order" in text
+    assert "BC-2026-118" in text
 
 
 def test_its_qr_code_is_read_from_the_paper_in_black_and_white(plain):

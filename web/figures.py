@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
+from markupsafe import Markup, escape
+
 from jobs import hours as hours_of_week
+from jobs.addresses import mail_in, number_in
 from jobs.errors import InvalidFieldError
 from web.language import gettext as _
 from web.language import local_days, ngettext
@@ -63,3 +67,15 @@ def duration(seconds: float) -> str:
         return _("%(minutes)s min", minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{minutes:02}")
+
+
+def reach(contact: str) -> Markup:
+    """Return a contact whose telephone number and address of mail are links: one touch calls."""
+    mail = mail_in(contact)
+    number = number_in(contact.replace(mail, " ") if mail else contact)
+    said = escape(contact)
+    for text, href in ((number, f"tel:{re.sub(r'[^0-9+]', '', number)}"), (mail, f"mailto:{mail}")):
+        if text:
+            link = Markup('<a href="{}">{}</a>').format(href, text)
+            said = Markup(str(said).replace(str(escape(text)), str(link), 1))  # noqa: S704 - escaped above
+    return said

@@ -14,7 +14,7 @@ from jobs.law import Books
 from jobs.ledger.history import EventView
 from jobs.lifecycle import STOPPABLE
 from jobs.model import OrderState, Reason, ReasonCode
-from web.figures import age, counted, duration, hours, inspected, received
+from web.figures import age, counted, duration, hours, inspected, reach, received
 from web.language import (
     Lazy,
     day_words,
@@ -355,6 +355,7 @@ def register(app: Flask) -> None:
         month_words=month_words,
         own_title=own_title,
         part_words=part_words,
+        reach=reach,
         reason_words=reason,
         said=said,
         told_words=told,

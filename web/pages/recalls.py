@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import recalls as deeds
+from jobs.coordinator.people import name_of
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, recalls, views
 from jobs.ledger.recalls import CalledLot
@@ -135,6 +136,8 @@ def _page(recall_id: str, form: Form) -> str:
     return render_template(
         "recall.html",
         recall=found,
+        by=name_of(here().ledger, found.by),
+        ended_by=name_of(here().ledger, found.ended_by),
         reach=_reach(found.cause),
         here=[lot for lot in called if not lot.has_left],
         notices=recalls.notices(db, recall_id),

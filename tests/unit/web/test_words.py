@@ -246,3 +246,20 @@ def test_every_event_of_an_order_has_words():
     assert {"asked", "harvested", "thanks-hidden"} <= kinds
     with in_language("fr"):
         assert [kind for kind in sorted(kinds) if kind not in words._PLAIN_EVENTS] == []
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("02 40 00 00 00", '<a href="tel:0240000000">02 40 00 00 00</a>'),
+        (
+            "Ada, +33 2 40 00 00 00 / a@chu.fr",
+            'Ada, <a href="tel:+33240000000">+33 2 40 00 00 00</a> / <a href="mailto:a@chu.fr">a@chu.fr</a>',
+        ),
+        ("u0240000000@chu.fr", '<a href="mailto:u0240000000@chu.fr">u0240000000@chu.fr</a>'),
+        ("<b>poste 12</b>", "&lt;b&gt;poste 12&lt;/b&gt;"),
+        ("", ""),
+    ],
+)
+def test_a_contact_is_called_by_one_touch(contact, shown):
+    assert str(figures.reach(contact)) == shown

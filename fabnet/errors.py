@@ -73,15 +73,26 @@ class NodeAwayError(FabnetError):
 
 
 class NodeSilentError(FabnetError):
-    """The node that a command is for runs here, and does not answer."""
+    """The node that a command is for runs here, and does not answer.
+
+    Args:
+        node: its name.
+        process: None where it is not known.
+        waited_s: for an answer; 0 where it is known to be suspended, and was not asked.
+    """
 
     def __init__(self, node: str, process: int | None, waited_s: float) -> None:
         who = "" if process is None else f" (process {process})"
         wake = "" if process is None else f": fg in its terminal, or kill -CONT {process}"
-        super().__init__(
-            f"The node {node} runs here{who}, and has not answered for {waited_s:.0f} s. It is suspended, as"
-            f" by Ctrl-Z{wake}; or this machine is very busy: try again"
-        )
+        words = f"The node {node} runs here{who}"
+        if waited_s:
+            words += (
+                f", and has not answered for {waited_s:.0f} s. It is suspended, as by Ctrl-Z{wake}; or"
+                " this machine is very busy: try again"
+            )
+        else:
+            words += f", but it is suspended, as by Ctrl-Z; nothing was asked of it. Wake it{wake}"
+        super().__init__(words)
         self.node = node
         self.process = process
         self.waited_s = waited_s

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from jobs.errors import InvalidFieldError
 from jobs.hours import earliest_start, parse
 from jobs.law import Books
-from jobs.ledger.labs import NodeView, PrinterView
+from jobs.ledger.labs import NodeView, PrinterView, prints_on
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Order, OrderState
 from jobs.pace import slack
+from printers.model import MANUAL
 
 #: Nobody prints anything in less: hours that end now are over.
 _SHORTEST_S = 60.0
@@ -26,7 +27,7 @@ class Hint:
     """One reason why work stands still.
 
     `kind` is one of: "silent" (a printer prints on at a lab that is out of reach since `at`), "offline"
-    (the lab's computer), "unnamed" (that computer has named no printer), "starting" (a lab without a
+    (the lab's computer), "away" (a printer that printed when that computer went, not long ago), "unnamed" (that computer has named no printer), "starting" (a lab without a
     computer, whose node runs beside the coordinator), "paused" (the lab), "out" (a printer out of
     service), "load" (a printer without a spool), "hours" (nobody is there before `at`), "fits" (the
     plate of a printer is longer than the hours that are left, and waits until `at`), "placeless"
@@ -58,6 +59,14 @@ def of_maker(
         found.append(Hint(kind="unnamed"))
     elif not node.online:
         found.append(Hint(kind="starting" if node.hosted else "offline"))
+        found += [
+            Hint(kind="away", key=each.facts.id, name=each.facts.title)
+            for each in node.printers
+            if each.attempt is not None
+            and each.attempt.state is AttemptState.PRINTING
+            and each.facts.link != MANUAL
+            and not prints_on(node, each, now)
+        ]
     if node.paused:
         found.append(Hint(kind="paused", key=node.paused_until))
     for each in node.printers:

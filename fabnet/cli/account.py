@@ -47,5 +47,5 @@ def _long_enough(password: str) -> str:
     if len(password) < LEAST_PASSWORD:
         # click keeps what is wrong with a hidden answer to itself.
         say(f"That has {len(password)} characters")
-        raise click.BadParameter("it is too short")
+        raise click.BadParameter(f"at least {LEAST_PASSWORD} are needed")
     return password

@@ -270,7 +270,7 @@ def _plate_line(plate: PlateView) -> str:
     elif plate.to_slice:
         words += f"; slice it yourself: fabnet node plate {plate.attempt} plate.3mf"
     elif plate.starts_until is not None:
-        words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself"
+        words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself on a clear bed"
     elif plate.opens_until is not None:
         until = f"{plate.opens_until.astimezone():%H:%M}"
         words += f"; granted till {until} before the restart: fabnet node start {plate.attempt}"

@@ -154,6 +154,9 @@ def ask(config: NodeConfig, wish: Wish) -> NodeView:
         with _reachable(folder) as path, socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(_WAIT_S)
             peer.connect(path)
+            if _is_suspended(process := _process(peer)):
+                # It would do later what its owner believes undone.
+                raise NodeSilentError(config.id, process, 0.0)
             peer.sendall(msgspec.json.encode(wish) + b"\n")
             reply = msgspec.json.decode(_line(peer), type=Reply)
     except TimeoutError as error:
@@ -170,11 +173,25 @@ def running(config: NodeConfig) -> int | None:
     try:
         with _reachable(Path(config.data_dir)) as path, socket.socket(socket.AF_UNIX) as peer:
             peer.connect(path)
-            told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return _process(peer)
     except OSError:
         return None
+
+
+def _process(peer: socket.socket) -> int:
+    """Return who listens at the other end of a socket of this machine."""
+    told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     process, _, _ = struct.unpack("3i", told)
     return int(process)
+
+
+def _is_suspended(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # "pid (name) state ...": a name may hold spaces and brackets.
+    return stat.rpartition(") ")[2].startswith("T")
 
 
 def _line(peer: socket.socket) -> bytes:

@@ -12,9 +12,11 @@ from jobs.messages import (
     Capabilities,
     Config,
     OutOfService,
+    PrinterChange,
     ReportState,
 )
 from jobs.model import Role
+from printers.model import PrinterState
 from tests.doubles.pages import hears, sections
 from tests.doubles.world import NODE, some_facts
 
@@ -315,3 +317,34 @@ def test_a_hospitals_word_reaches_those_who_made_it(site, hashed):
     assert "The workshops do not see it." in steward.get(f"/orders/{order_id}?lang=en").text
     steward.client.post(hide, data=steward.form(f"/orders/{order_id}") | {"hidden": "no"})
     assert "Merci &lt;b&gt;" in maker.get(f"/labs/{A}/given?lang=en").text
+
+
+def test_a_print_that_broke_off_says_on_top_that_its_printer_may_be_hot(site):
+    world, maker = site.world, site.person("maker")
+    world.add_lab(A)
+    ref = world.printing()
+    hot = "/dev/ttyUSB0: it was reset. The printer may still be hot: switch it off."
+    world.report(ref, ReportState.INTERRUPTED, hot)
+    for path in ("/waiting", f"/harvest/{ref}"):
+        page = maker.get(f"{path}?lang=fr").text
+        assert re.search(r'<p class="error">[^<]*éteignez-la', page), path
+    assert str(ref) not in sections(maker.get("/waiting?lang=fr").text)
+    gone = "/dev/ttyUSB0: there is no such port; ports that are there: none is plugged in"
+    away = PrinterChange(printer="p1", state=PrinterState.OFFLINE, clear=False, fault=gone)
+    world.says(away, A)
+    text = sections(maker.get("/fleet?lang=en").text)
+    assert "It cannot be reached:" in text
+    assert "The printer says:" not in text
+
+
+def test_a_bed_of_which_a_print_goes_on_out_of_reach_is_not_called_clear(site):
+    world, maker = site.world, site.person("maker")
+    world.add_lab(A)
+    world.says(PrinterChange(printer="p1", state=PrinterState.PRINTING, clear=False), A)
+    world.printing()
+    world.is_there(A, online=False)
+    assert "was printing when your workshop’s computer went" in maker.get("/waiting?lang=en").text
+    page = maker.get("/fleet?lang=en").text
+    assert "Stop this print" in page
+    assert "The bed is clear" not in page
+    assert "bed not clear" not in page

@@ -27,11 +27,12 @@ class Hint:
     """One reason why work stands still.
 
     `kind` is one of: "silent" (a printer prints on at a lab that is out of reach since `at`), "offline"
-    (the lab's computer), "away" (a printer that printed when that computer went, not long ago), "unnamed" (that computer has named no printer), "starting" (a lab without a
-    computer, whose node runs beside the coordinator), "paused" (the lab), "out" (a printer out of
-    service), "load" (a printer without a spool), "hours" (nobody is there before `at`), "fits" (the
-    plate of a printer is longer than the hours that are left, and waits until `at`), "placeless"
-    (pieces of an order that no printer has).
+    (the lab's computer), "away" (a printer that printed when that computer went, not long ago),
+    "unnamed" (that computer has named no printer), "starting" (a lab without a computer, whose node
+    runs beside the coordinator), "paused" (the lab), "out" (a printer out of service), "load" (a
+    printer without a spool), "hours" (nobody is there before `at`), "fits" (the plate of a printer is
+    longer than the hours that are left, and waits until `at`), "placeless" (pieces of an order that no
+    printer has).
     """
 
     kind: str

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.lifecycle import AttemptState
-from printers.model import PrinterState
+from printers.model import MANUAL, PrinterState
 from tests.doubles.world import some_facts
 from tests.unit.web.test_progress import a_view
 from web.idle import Hint, of_maker, of_silence, of_steward
@@ -70,6 +70,15 @@ def test_a_maker_reads_why_no_work_comes(node, expected):
 def test_the_next_hours_are_by_the_clock_of_the_lab(attended, hours):
     (hint,) = of_maker(a_node(attended=attended), NOON)
     assert hint.at == NOON + timedelta(hours=hours)
+
+
+def test_what_printed_when_the_computer_went_may_be_hot(world_attempt):
+    printing = world_attempt(AttemptState.PRINTING)
+    gone = a_node(a_printer(attempt=printing), online=False, seen_at=NOON)
+    assert kinds(gone) == ["offline", "away"]
+    # Later that is told to all who could go there; what a person feeds, she sees.
+    assert kinds(gone, NOON + timedelta(days=1)) == ["offline"]
+    assert kinds(a_node(a_printer(attempt=printing, link=MANUAL), online=False)) == ["offline"]
 
 
 def test_plates_that_wait_for_the_hours_are_counted(world_attempt):

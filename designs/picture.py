@@ -29,6 +29,9 @@ _FILL = 0.94  # of the picture, by the part
 _ABOVE_DEG, _TURNED_DEG = 42.0, -62.0  # where the viewer stands
 _COLOUR = (0.93, 0.48, 0.17)
 _MARK = (200, 0, 40, 255)
+#: Of a mark and of the white around it, in pixels: a picture is shown at half its size on a phone.
+_MARK_WIDE, _AROUND_WIDE = 4, 8
+_COLOURS, _RIM_STEPS = 96, 8  # of a PNG's palette
 _SMOOTH_COS = 0.80  # surfaces that meet at less than 37 degrees are shaded as one
 _MOST_AROUND = 64  # triangles around a corner that are smoothed; more make a fan, which is flat
 _AT_ONCE = 200_000  # triangles; bounds the memory
@@ -87,11 +90,33 @@ def draw(
     whole = Image.fromarray(image, "RGBA")
     if marks_mm:
         _mark(whole, view.pixels(np.asarray(marks_mm, np.float64).reshape(-1, 3)))
-    small = whole.resize(size, Image.Resampling.BOX)
-    out = io.BytesIO()
-    small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-        out, "PNG", optimize=True
+    return _png(whole.resize(size, Image.Resampling.BOX))
+
+
+def _png(image: Image.Image) -> bytes:
+    """Return a PNG with a palette, a third of the bytes: of one hue nearly, so that few colours are smooth.
+
+    Its rim, where the background shines through, is of one colour.
+    """
+    data = np.asarray(image)
+    alpha = data[..., 3]
+    solid = alpha == 255  # noqa: PLR2004
+    rim = data[(alpha > 0) & ~solid][:, :3]
+    # Colours behind the rim and beside the part take no place in the palette.
+    usual = data[solid][0, :3] if solid.any() else np.zeros(3, np.uint8)
+    shown = Image.fromarray(np.where(solid[..., None], data[..., :3], usual), "RGB")
+    few = shown.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    steps = np.rint(alpha / 255 * _RIM_STEPS).astype(np.uint8)
+    index = np.where(solid, np.asarray(few), _COLOURS + np.minimum(steps, _RIM_STEPS - 1))
+    made = Image.fromarray(index.astype(np.uint8), "P")
+    mean = rim.mean(axis=0) if len(rim) else np.zeros(3)
+    told = (few.getpalette() or [])[: 3 * _COLOURS]
+    made.putpalette(
+        told + [0] * (3 * _COLOURS - len(told)) + np.rint(mean).astype(int).tolist() * _RIM_STEPS
     )
+    through = bytes(round(255 * step / _RIM_STEPS) for step in range(_RIM_STEPS))
+    out = io.BytesIO()
+    made.save(out, "PNG", optimize=True, transparency=b"\xff" * _COLOURS + through)
     return out.getvalue()
 
 
@@ -99,7 +124,10 @@ def _mark(image: Image.Image, ends: _Float) -> None:
     """Draw lines that stand out on the part and beside it: red within white."""
     pen = ImageDraw.Draw(image)
     lines = [tuple(each) for each in ends.reshape(-1, 4).tolist()]
-    for colour, wide in (((255, 255, 255, 255), 4 * _FINER), (_MARK, 2 * _FINER)):
+    for colour, wide in (
+        ((255, 255, 255, 255), _AROUND_WIDE * _FINER),
+        (_MARK, _MARK_WIDE * _FINER),
+    ):
         for x0, y0, x1, y1 in lines:
             pen.line((x0, y0, x1, y1), fill=colour, width=wide)
             for x, y in ((x0, y0), (x1, y1)):

@@ -1,4 +1,4 @@
-"""Titles of our own designs in the reader's language; all others stand as their makers wrote them."""
+"""Titles of our own designs, and what they are made of, in the reader's language; others stay as they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from web.language import Lazy, lazy_gettext
 
-#: By the titles in `designs/catalogue/*/design.toml`.
+#: By the titles, and the materials in words, in `designs/catalogue/*/design.toml`.
 OWN: Mapping[str, Lazy] = MappingProxyType(
     {
         "Visor frame": lazy_gettext("Visor frame"),
@@ -27,6 +27,9 @@ OWN: Mapping[str, Lazy] = MappingProxyType(
         "Elastic, 20 mm wide, 40 cm": lazy_gettext("Elastic, 20 mm wide, 40 cm"),
         "Clear A4 sheet, 0.2 mm, punched with four holes": lazy_gettext(
             "Clear A4 sheet, 0.2 mm, punched with four holes"
+        ),
+        "closely woven cotton and two elastics of 20 cm": lazy_gettext(
+            "closely woven cotton and two elastics of 20 cm"
         ),
     }
 )

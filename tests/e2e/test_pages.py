@@ -644,9 +644,14 @@ def test_a_steward_adds_a_model_on_her_telephone(open_page, site, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert Axe().run(page, options=WCAG).response["violations"] == []
     page.get_by_label("Modèle ou archive").set_input_files(tmp_path / "good.stl")
+    page.evaluate(
+        "new MutationObserver(([seen]) => sessionStorage.setItem('told', seen.target.textContent)).observe("
+        "document.querySelector('[data-checking]'), {attributes: true})"
+    )
     page.get_by_role("button", name="Vérifier et ajouter").click()
     heading = page.get_by_role("heading", name="Cale", level=1)
     expect(heading).to_be_visible()
+    assert "est arrivé, il est en cours de vérification" in page.evaluate("sessionStorage.told")
 
 
 def test_a_steward_withdraws_a_design_without_javascript(open_page, site):

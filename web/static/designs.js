@@ -111,6 +111,7 @@
       box.querySelector("img").replaceWith(canvas);
       button.remove();
       canvas.focus({ preventScroll: true });
+      canvas.scrollIntoView({ block: "nearest" });
     } else {
       button.textContent = box.dataset.failed;
     }

@@ -178,7 +178,10 @@ def test_our_own_designs_have_titles_in_both_languages():
     named = set()
     for path in Path(designs.catalogue.__file__).parent.glob("*/design.toml"):
         told = tomllib.loads(path.read_text())
-        named |= {told["title"], *(part["title"] for part in told.get("part", told.get("parts")))}
+        parts = told.get("part", told.get("parts"))
+        named |= {told["title"], *(part["title"] for part in parts)}
+        made_of = (each for part in parts for each in part.get("materials", ()))
+        named |= {each for each in made_of if not each.isupper()}
     assert named == set(titles.OWN)
     with in_language("fr"):
         assert titles.own_title("Ear saver") == "Protège-oreilles"

@@ -13,23 +13,19 @@ import logging
 import queue
 import random
 import secrets
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fabnet import clock
-from fabnet.errors import BrokerError
+from fabnet import broker_socket, clock
+from fabnet.broker_socket import BufferedSocket
 from fabnet.pacing import pause_s
 
 _log = logging.getLogger(__name__)
@@ -41,6 +37,7 @@ _FOR_RETAINED = 2
 KEEPALIVE_S = 30
 _CONNECT_S = 10.0
 _ROUND_S = 1.0
+_ROUND_PACKETS = 100
 _LEAVE_S = 2.0
 #: Without it a whole network would come back in the same second after a restart of the broker.
 SPREAD_S = 5.0
@@ -116,6 +113,41 @@ class Inlet(queue.SimpleQueue[LinkEvent]):
         return self.get(block=False)
 
 
+class _Client(mqtt.Client):
+    """paho's client over a socket that we read and write, in place of its own loops."""
+
+    buffered: BufferedSocket
+
+    def _create_socket(self) -> BufferedSocket:
+        self.buffered = BufferedSocket(super()._create_socket())
+        return self.buffered
+
+
+def _wake(client: mqtt.Client, _userdata: object, _sock: object) -> None:
+    """Tell the link's thread that there is something to write."""
+    if isinstance(client, _Client):
+        client.buffered.wake()
+
+
+def _one_round(client: _Client) -> MQTTErrorCode:
+    """Wait for something to do, read, write what that and others made, and look after the broker."""
+    code, sock = MQTTErrorCode.MQTT_ERR_SUCCESS, client.buffered
+    if client.socket() is None:
+        return MQTTErrorCode.MQTT_ERR_NO_CONN
+    if sock.wait(_ROUND_S, writes=client.want_write()):
+        # Not for ever: who sends waits for what acknowledges it.
+        for _ in range(_ROUND_PACKETS):
+            code = client.loop_read()
+            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not sock.pending():
+                break
+    if code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        code = client.loop_write()
+    if code != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None:
+        return code
+    sock.flush()
+    return client.loop_misc()
+
+
 class Link:
     """One connection to one broker.
 
@@ -149,10 +181,10 @@ class Link:
         self._subscriptions = tuple(subscriptions)
         self._will = will
         self.events = Inlet()
-        self._host, self._port, self._transport, tls = _address(url)
+        self._host, self._port, self._transport, tls = broker_socket.address(url)
         self._user = user
         self._password = password
-        self._ssl = _trust(ca_file) if tls else None
+        self._ssl = broker_socket.trust(ca_file) if tls else None
         self._window = window
         # paho gives up two keepalives after it last heard something.
         self._keepalive_s = max(1, keepalive_s * 3 // 4)
@@ -218,7 +250,7 @@ class Link:
                 if len(self._flying) >= self._window - (0 if retain else _FOR_RETAINED):
                     return False
             info = client.publish(topic, payload, qos=qos, retain=retain)
-            if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return False
             if qos:
                 self._flying.add(info.mid)
@@ -271,8 +303,8 @@ class Link:
         self.events.offer(Disconnected(reason=why))
         return clock.boottime_s() - self._connected_s
 
-    def _make_client(self) -> mqtt.Client:
-        client = mqtt.Client(
+    def _make_client(self) -> _Client:
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._user,
             clean_session=True,
@@ -296,7 +328,7 @@ class Link:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         # Makes `publish` of other threads leave the writing to ours.
-        client.on_socket_register_write = lambda _client, _userdata, _sock: None
+        client.on_socket_register_write = _wake
         return client
 
     def _begin(self, client: mqtt.Client) -> None:
@@ -305,10 +337,10 @@ class Link:
             self._landed.clear()
             self._client = client
 
-    def _carry(self, client: mqtt.Client) -> str:
+    def _carry(self, client: _Client) -> str:
         """Run the connection; return why it ended."""
         until_s = clock.boottime_s() + _CONNECT_S
-        while (code := client.loop(_ROUND_S)) == mqtt.MQTT_ERR_SUCCESS:
+        while (code := _one_round(client)) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             now_s = clock.boottime_s()
             if self._ending.is_set() or self._leaving.is_set():
                 if not client.is_connected():
@@ -363,28 +395,3 @@ class Link:
         if now_s - self._complained_s > _COMPLAIN_S:
             self._complained_s = now_s
             _log.error("messages are dropped, one on %s: %s", topic, why)
-
-
-_DEFAULT_PORTS = MappingProxyType({"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443})
-
-
-def _address(url: str) -> tuple[str, int, Literal["tcp", "websockets"], bool]:
-    parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise BrokerError(
-            f"{url!r} is no broker address; write it as mqtt://host:1883, or with mqtts, ws or wss"
-        )
-    transport: Literal["tcp", "websockets"] = (
-        "websockets" if parts.scheme.startswith("ws") else "tcp"
-    )
-    port = parts.port or _DEFAULT_PORTS[parts.scheme]
-    return parts.hostname, port, transport, parts.scheme in ("mqtts", "wss")
-
-
-def _trust(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerError(
-            f"{ca_file} cannot be read as certificates of an authority: {error}"
-        ) from error

@@ -61,6 +61,31 @@ def test_a_node_is_heard_on_every_listener(broker, links):
         node.stop()
 
 
+def test_much_goes_both_ways_at_once_on_every_listener_whole_and_in_order(broker, links):
+    ca_file = broker.tls.ca if broker.tls else ""
+    coordinator = connect(links, broker.url, COORDINATOR_USER, [wire.all_nodes(Channel.EVENTS)])
+    hear(coordinator, Connected)
+    ways = [wire.topic("lab-a", Channel.EVENTS), wire.topic("lab-a", Channel.COMMANDS)]
+    payloads = [b"%05d" % n * (1 + 10_000 * (n % 7 == 0)) for n in range(100)]
+    for url in broker.node_urls("127.0.0.1"):
+        node = connect(links, url, "lab-a", [ways[1]], ca_file=ca_file)
+        hear(node, Connected)
+        time.sleep(0.2)
+        left = {node: iter(payloads), coordinator: iter(payloads)}
+        waiting = {link: next(words) for link, words in left.items()}
+        got = {node: [], coordinator: []}
+        until = time.monotonic() + 30
+        while time.monotonic() < until and any(len(each) < len(payloads) for each in got.values()):
+            for link, topic in zip((node, coordinator), ways, strict=True):
+                while waiting[link] and link.publish(topic, waiting[link], qos=1):
+                    waiting[link] = next(left[link], None)
+                events = link.take(1000, 0.01)
+                got[link] += [each.payload for each in events if isinstance(each, Incoming)]
+        assert got[node] == payloads, url
+        assert got[coordinator] == payloads, url
+        node.stop()
+
+
 def test_no_listener_in_the_clear_or_for_every_address_is_open_by_mistake(broker):
     for port in (broker.port, broker.websocket_port):
         # Another address of this machine: a listener on every address would take it.

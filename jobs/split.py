@@ -72,17 +72,18 @@ def split(
         few_plates = STILL_FEW if plates > MANY_EACH * len(fleet) else FEW_PLATES
     many = plates > few_plates
     given = arrays(printed, fleet if printed and (many or told) else (), fits, now)
-    best: _Tried | None = None
+    tried: list[_Tried] = []
     # To the brim at once where it is proved that not all is in time otherwise.
     if not (many and brim is None and short_of_time(given)):
-        best = _tried(Clocks(fleet, fits, now), ordered, shares(given) if many else ())
-    if brim or (brim is None and (best is None or best.late)):
-        full = arrays(printed, fleet if printed else (), fits, now, brim=True)
-        for found in (shares(full), ()) if not many else (shares(full),):
-            other = _tried(Clocks(fleet, fits, now, brim=True), ordered, found)
-            if best is None or other.in_time > best.in_time:
-                best = other
-    assert best is not None  # noqa: S101 - what is not short of time was tried
+        tried.append(_tried(Clocks(fleet, fits, now), ordered, shares(given) if many else ()))
+    if brim or (brim is None and not (tried and not tried[0].late)):
+        # Plate by plate where they are few, by shares where they are not, and between in both ways.
+        if plates > min(few_plates, FEW_PLATES):
+            full = arrays(printed, fleet if printed else (), fits, now, brim=True)
+            tried.append(_tried(Clocks(fleet, fits, now, brim=True), ordered, shares(full)))
+        if not many:
+            tried.append(_tried(Clocks(fleet, fits, now, brim=True), ordered, ()))
+    best = max(tried, key=lambda each: each.in_time)
     clocks, runs = best.clocks, best.runs
     shortfalls = tuple(
         _shortfall(clocks, need, left)

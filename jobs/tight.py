@@ -22,6 +22,8 @@ from jobs.prices import Prices
 _ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
 #: After so many that were of no use, and so many more for each order, no more are tried.
 _STALE, _STALE_EACH = 50, 2
+#: With so few printers and so many lines it pays to go on so many times as long: there rounding takes most.
+_FEW, _MANY, _LONGER = 30, 50, 3
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
 _ENOUGH = 0.0002
 #: Fewer orders are taken out at once.
@@ -55,11 +57,14 @@ def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
         most: 0..1, no plan has more in time.
     """
     search, lines = _Search(book, found), book.lines
-    rounds = min(_ROUNDS, _WORK // (book.net.printers * (_ALWAYS + lines.count) + 1))
+    longer = _LONGER if book.net.printers <= _FEW and lines.count > _MANY else 1
+    each = book.net.printers * (_ALWAYS + lines.count) + 1
+    rounds = min(_ROUNDS, _WORK // each) * longer
+    enough_of = (_STALE + _STALE_EACH * len(lines.weight)) * longer
     best, stale = search.in_time(), 0
     enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
     for _ in range(rounds):
-        if stale >= _STALE + _STALE_EACH * len(lines.weight) or best >= enough:
+        if stale >= enough_of or best >= enough:
             break
         before = search.sheet.state()
         search.again()

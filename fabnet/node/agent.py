@@ -183,6 +183,7 @@ class Agent:
                 with self._journal.transaction() as db:
                     self._journal.move(db, entry.ref, AttemptState.READY)
         self._preparer.check_machines()
+        self._lab.forget_moved()
 
     # --- commands: inside the transaction of the cursor; what touches a printer comes after it --
 

@@ -339,6 +339,11 @@ class Journal:
             "insert or replace into bed (printer, clear) values (?, ?)", (printer, int(clear))
         )
 
+    def forget_beds(self, db: sqlite3.Connection, printers: frozenset[str]) -> None:
+        """No bed is clear but of these printers."""
+        marks = ",".join("?" * len(printers))
+        db.execute(f"update bed set clear = 0 where printer not in ({marks})", tuple(printers))
+
     def on_bed(self, printer: str) -> Entry | None:
         """Return the attempt whose parts lie, or may lie, on the bed uncounted."""
         states = TO_HARVEST | {AttemptState.PRINTING, AttemptState.GRANTED}

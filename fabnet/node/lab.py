@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 
 import msgspec
 
@@ -75,6 +76,31 @@ class Lab:
             if told.out and not _is_over(told.until):
                 return told
         return OutOfService(printer=printer, out=False)
+
+    def forget_moved(self) -> None:
+        """Call no bed clear of which another machine may stand there now than when it was called so.
+
+        That is where node.toml names another preset, port or OctoPrint, or had left the printer out.
+        """
+        for printer in self._config.printers:
+            stands = (
+                self._presets.get(printer.id),
+                printer.port,
+                printer.octoprint,
+                printer.manual,
+            )
+            key, now = f"stands:{printer.id}", sha256(msgspec.json.encode(stands)).hexdigest()
+            before = self._journal.setting(key)
+            if now != before:
+                with self._journal.transaction() as db:
+                    self._journal.set_setting(db, key, now)
+                    # Nothing is kept of a node that an earlier release has run: it is trusted once.
+                    if before is not None:
+                        self._journal.set_clear(db, printer.id, clear=False)
+        with self._journal.transaction() as db:
+            self._journal.forget_beds(
+                db, frozenset(printer.id for printer in self._config.printers)
+            )
 
     @property
     def weekly_h(self) -> float:

@@ -306,6 +306,24 @@ def test_the_end_of_a_print_that_a_journal_has_forgotten_voids_what_was_said_of_
     assert not node.journal.is_clear("p1")
 
 
+def test_a_bed_is_not_clear_where_another_machine_may_stand_now(node):
+    (p1,) = node.config.printers
+    node.hears(PrinterReady(printer="p1"))
+    again = node.restart()
+    assert again.journal.is_clear("p1")
+    moved = again.restart(printers=(replace(p1, port="/dev/other"),))
+    assert not moved.journal.is_clear("p1")
+    moved.hears(PrinterReady(printer="p1"))
+    other = moved.restart(printers=(replace(p1, port="/dev/other", preset="generic-180x180"),))
+    assert not other.journal.is_clear("p1")
+    other.hears(PrinterReady(printer="p1"))
+    second = replace(p1, id="p2", port="/dev/second")
+    both = other.restart(printers=(p1, second))
+    both.hears(PrinterReady(printer="p2"))
+    alone = both.restart(printers=(p1,))  # what was done with the second meanwhile nobody knows
+    assert not alone.restart(printers=(p1, second)).journal.is_clear("p2")
+
+
 def test_who_stands_at_a_printer_can_stop_it_though_the_disk_is_full(node):
     node.started()
     outcome = PrintOutcome(name=REF.name, result=PrintResult.FAILED, reason="thermal fault")

@@ -11,6 +11,7 @@ import pytest
 from firmware_profiles.loader import all_firmwares, load_firmware
 from printers.emergency import STOPPED
 from printers.errors import ForeignMachineError
+from printers.feeding import BEGINS
 from printers.model import PrinterState, PrintResult
 from printers.serial_driver import SerialDriver
 from printers.sim.dialect import DIALECTS
@@ -33,9 +34,9 @@ SOON_S = 20.0
 
 
 def as_sent(lines):
-    """Heat is set first, and waited for by the host."""
+    """Heat is set first, and waited for by the host; before each file goes the same."""
     sets = {"M109": "M104", "M190": "M140"}
-    found = []
+    found = list(BEGINS)
     for line in lines:
         if line[:4] in sets:
             found.append(sets[line[:4]] + line[4:])
@@ -282,7 +283,7 @@ def test_an_emergency_stop_is_heard_before_what_waits(desk, dialect, doing):
     heat = ["M109 S200"] if doing == "heats" else []
     one.start(["M104 S200", *heat, *["G1 X1", "G1 X2"] * 2000])
     until = time.monotonic() + 60
-    while len(one.sim.executed()) < (1 if heat else 5):
+    while len(one.sim.executed()) < len(BEGINS) + (1 if heat else 5):
         assert time.monotonic() < until
         one.driver.poll(0.05)
     began = time.monotonic()

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from printers.connect import Connection
+from printers.feeding import BEGINS
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
 
@@ -57,12 +58,12 @@ def commands(path):
 
 
 def as_sent(rig, path):
-    """On a serial line heat is set first, and waited for by the host."""
+    """On a serial line heat is set first, and waited for by the host; before each file goes the same."""
     lines = commands(path)
     if isinstance(rig.printer, SimPrinter):
         at = next(n for n, line in enumerate(lines) if line.startswith("M109"))
         lines.insert(at, lines[at].replace("M109", "M104"))
-    return lines
+    return [*BEGINS, *lines]
 
 
 def until(driver, condition, seconds=WAIT_S):

@@ -19,6 +19,7 @@ from serial.tools import list_ports
 from firmware_profiles.detect import detect_machine
 from firmware_profiles.loader import all_firmwares, all_machines
 from printers.errors import PrinterError
+from printers.port_names import better_name
 from printers.recognise import (
     PortLock,
     Program,
@@ -29,6 +30,7 @@ from printers.recognise import (
     seen_octoprint,
 )
 from printers.serial_driver import SerialDriver
+from printers.serial_line import plugged_in
 
 _BY_ID = Path("/dev/serial/by-id")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
@@ -62,12 +64,12 @@ def serial_ports(extra: Sequence[str] = ()) -> tuple[SerialPort, ...]:
     lasting = {}
     if _BY_ID.is_dir():
         lasting = {str(path.resolve()): str(path) for path in sorted(_BY_ID.iterdir())}
-    found = {}
+    found, adapters = {}, plugged_in()
     for each in list_ports.comports():
         usb_id = "" if each.vid is None else f"{each.vid:04x}:{each.pid or 0:04x}"
         words = " ".join(part for part in (each.manufacturer, each.product) if part)
         found[each.device] = SerialPort(
-            path=lasting.get(each.device, each.device),
+            path=better_name(each.device, adapters) or lasting.get(each.device, each.device),
             device=each.device,
             usb_id=usb_id,
             words=words,

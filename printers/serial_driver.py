@@ -55,7 +55,7 @@ class SerialDriver:
     """A printer that speaks G-code on a serial port; keeps to `printers.driver.Driver`.
 
     Args:
-        port: a device, best one of /dev/serial/by-id.
+        port: a device, best one of /dev/serial/by-id; a name that may be another printer's prints nothing.
         baudrates: what the firmware was built with, boards with native USB do not care; of several
             the first that is answered.
         firmware: name of the firmware profile; None asks the printer (M115).
@@ -380,21 +380,21 @@ class SerialDriver:
             link.ask_temperatures()
 
     def _status(self) -> PrinterStatus:
-        link, job = self._link, self._print
-        if link is None:
+        link, line, job = self._link, self._line, self._print
+        if link is None or line is None:
             return PrinterStatus(state=PrinterState.OFFLINE, fault=self._fault, last=self._last)
         told, done = link.temperatures, link.acknowledged - link.asked
-        state = PrinterState.IDLE
-        if job is not None:
-            state = PrinterState.PAUSED if link.held else PrinterState.PRINTING
+        works = PrinterState.PAUSED if link.held else PrinterState.PRINTING
+        state = PrinterState.IDLE if job is None else works
+        fault = self._fault if self._halted else "" if job is not None else line.doubt
         return PrinterStatus(
-            state=PrinterState.FAULT if self._halted else state,
+            state=PrinterState.FAULT if self._halted or fault else state,
             name=None if job is None else job.name,
             fraction_done=None if job is None else min(1.0, done / max(1, job.total)),
             nozzle_c=None if told is None else told.nozzle_c,
             nozzle_target_c=None if told is None else told.nozzle_target_c,
             bed_c=None if told is None else told.bed_c,
             bed_target_c=None if told is None else told.bed_target_c,
-            fault=self._fault if self._halted else None,
+            fault=fault or None,
             last=self._last,
         )

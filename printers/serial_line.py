@@ -13,12 +13,27 @@ import time
 from contextlib import suppress
 
 import serial
+from serial.tools import list_ports
 
 from printers.errors import PortError
 from printers.gcode_link import GcodeLink
+from printers.port_names import Adapter, better_name
 
 _BLOCK = 65536
 _HALF_LINE_S = 0.3
+_DOUBT = "another adapter is like it, and after a restart this name may be the other printer's"
+
+
+def plugged_in() -> tuple[Adapter, ...]:
+    """Return the adapters that are there now."""
+    return tuple(
+        Adapter(
+            device=each.device,
+            usb_id="" if each.vid is None else f"{each.vid:04x}:{each.pid or 0:04x}",
+            number=each.serial_number or "",
+        )
+        for each in list_ports.comports()
+    )
 
 
 class SerialLine:
@@ -40,8 +55,12 @@ class SerialLine:
             self._fd = self._serial.fileno()
             os.set_blocking(self._fd, False)
             self._hurry()
+            better = better_name(port, plugged_in())
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(port, _why(error)) from error
+
+        #: Why nothing may be printed on this port, "" where its name stays with its printer.
+        self.doubt = f'{port}: {_DOUBT}; write port = "{better}"' if better else ""
 
     def _hurry(self) -> None:
         """Let a USB adapter hand bytes on at once; FTDI's keep them for 16 ms, three oks long."""

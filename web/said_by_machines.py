@@ -50,6 +50,10 @@ SENTENCES = (
     _("what came is not what was asked for"),
     _("the coordinator cannot be reached: %(what)s"),
     _("it cannot be written here: %(what)s"),
+    _(
+        "another adapter is like it, and after a restart this name may be the other printer's; write port ="
+        ' "%(port)s"'
+    ),
     _("it is larger than %(size)s MiB"),
     _("the coordinator is still slicing it"),
     _("the coordinator does not slice this plate: %(what)s"),

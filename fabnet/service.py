@@ -35,7 +35,7 @@ from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
 from jobs.coordinator import claims, fitting, planning, retention
 from jobs.coordinator.files import needed_slices
-from jobs.ledger import members
+from jobs.ledger import log_file, members
 from jobs.ledger.store import Ledger
 from jobs.live import Live
 from jobs.retention import limits
@@ -73,6 +73,10 @@ class Service:
 
     Args:
         config: checked; its `data_dir` is absolute.
+
+    Raises:
+        FabnetError: it cannot be used, or another coordinator works there.
+        LedgerError: nor can the ledger, or the log beside it is another one's.
     """
 
     def __init__(self, config: CoordinatorConfig) -> None:
@@ -83,6 +87,7 @@ class Service:
             f"Another coordinator works with {self._folder} already; only one may. Stop it first."
         )
         self._lock = held_alone(self._folder / "ledger.lock", FabnetError(taken))
+        log_file.check(self._folder / "ledger.db")
         self.ledger = Ledger(self._folder / "ledger.db")
         self.library().migrate()
         self.live = Live()

@@ -22,7 +22,7 @@ from fabnet.node.duty import Kept
 from fabnet.node.home import hold, home_of
 from fabnet.node.tables import Entry, entry_of, journal_migrations, kept_of
 from jobs.errors import LedgerError
-from jobs.ledger import streams
+from jobs.ledger import log_file, streams
 from jobs.ledger.cells import quoted
 from jobs.ledger.mark import Mark
 from jobs.ledger.migrations.order import stream_migrations
@@ -71,6 +71,7 @@ class Journal:
         self._mark = Mark(path)
         home = home_of(path, machine)
         try:
+            log_file.check(path)
             self._db = connect(path)
         except LedgerError as error:
             self._lock.close()

@@ -168,6 +168,31 @@ def test_a_journal_that_was_put_back_counts_as_lost(node):
     assert streams.stream_of(again.journal.reading, COORDINATOR)[0] != stream
 
 
+def test_an_older_journal_beside_the_log_of_a_newer_one_is_refused(tmp_path):
+    path = tmp_path / "journal.db"
+    log = path.with_name("journal.db-wal")
+
+    def begins(number):
+        with journal.transaction() as db:
+            db.execute("insert into meta (key, value) values (?, '')", (f"begun {number}",))
+
+    journal = Journal(path, "machine")
+    begins(1)
+    journal.reading.execute("pragma wal_checkpoint(truncate)")
+    old = path.read_bytes()
+    begins(2)
+    journal.reading.execute("pragma wal_checkpoint(truncate)")
+    begins(3)
+    newer = log.read_bytes()
+    journal.close()
+    path.write_bytes(old)
+    log.write_bytes(newer)
+    with pytest.raises(JournalError, match="not the log of"):
+        Journal(path, "machine")
+    log.unlink()
+    Journal(path, "machine").close()
+
+
 def test_a_journal_that_was_copied_beside_itself_is_refused(node):
     node.journal.close()
     twin = node.folder / "twin"

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import msgspec
 
+from jobs.coordinator import restoring
 from jobs.coordinator.enrolment import shut_out
 from jobs.errors import NotFoundError, RefusedError
 from jobs.joining import Standing
@@ -70,7 +71,8 @@ def leave(ledger: Ledger, login: str, now: datetime) -> str:
 
     Raises:
         NotFoundError: there is no such account.
-        RefusedError: it is no maker's, or plates at her lab may have been started and are not counted.
+        RefusedError: it is no maker's, plates at her lab may have been started and are not counted, or
+            the books were just put back and her node has not said what it made.
     """
     with ledger.transaction() as db:
         row = db.execute("select * from person where login = ?", (login,)).fetchone()
@@ -81,6 +83,13 @@ def leave(ledger: Ledger, login: str, now: datetime) -> str:
         node, name = str(row["node"]), f"ex-{new_id(6)}"
         known = db.execute("select 1 from node where id = ?", (node,)).fetchone() is not None
         if known and is_last(db, login):
+            if node in restoring.unheard(db):
+                # What she was offered in the time that the books have forgotten may be printed: it
+                # would be given to others.
+                raise RefusedError(
+                    "The books were put back from a backup, and not every workshop has answered yet."
+                    " Please try again later."
+                )
             left = to_finish(db, node)
             if left:
                 refs = ", ".join(str(found.ref) for found in left)

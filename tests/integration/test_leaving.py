@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.coordinator import deliveries, enrolment, harvests, leaving, lots, recalls, upkeep
+from jobs.coordinator import (
+    deliveries,
+    enrolment,
+    harvests,
+    leaving,
+    lots,
+    recalls,
+    restoring,
+    upkeep,
+)
 from jobs.coordinator.people import add_person, person
 from jobs.errors import NotFoundError, RefusedError
 from jobs.joining import HandPrinter, Hosted, Newcomer
@@ -146,6 +155,20 @@ def test_what_a_lab_was_not_granted_goes_to_others_when_it_leaves(lived):
     live = [a for a in world.attempts() if a.state is AttemptState.OFFERED]
     assert {a.node for a in live} == {OTHER}
     assert sum(a.pieces for a in live) == 3  # of six: two were good, one waits for inspection
+
+
+def test_nobody_leaves_before_her_node_has_said_what_it_made_since_a_backup(lived, hashed):
+    world = lived
+    with world.ledger.transaction() as db:
+        restoring.begin(db, world.now)
+    ada = Site(world, hashed).person(LOGIN)
+    said = {"step": "erase", "sure": "yes", "password": PASSWORD}
+    answer = ada.send("/leave?lang=en", at="/waiting", **said)
+    assert answer.status_code == 409
+    assert "The books were put back from a backup" in answer.text
+    assert person(world.ledger, LOGIN)
+    restoring.go_on_without(world.ledger, NODE, "steward", world.now)
+    leaving.leave(world.ledger, LOGIN, world.now)
 
 
 @pytest.mark.parametrize("state", [ReportState.PRINTING, ReportState.PRINTED])

@@ -1,7 +1,6 @@
 """What people do on pages and nodes say, on a real ledger whose laws are checked after every transaction.
 
-Plates are cut by hand here: planner, library and wire have tests of their own. Whoever calls has no
-say in which bag, plate or parcel it is: an index is taken round the list, so that any number is good.
+Plates are cut by hand here: planner, library and wire have tests of their own.
 """
 
 from __future__ import annotations

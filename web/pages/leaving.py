@@ -13,6 +13,7 @@ from web.auth import check_password, end_session, me
 from web.context import here
 from web.forms import Form
 from web.language import gettext as _
+from web.sentences import said_here
 
 pages = Blueprint("leaving", __name__)
 
@@ -35,9 +36,10 @@ def leave() -> str | AnyResponse | tuple[str, int]:
         return _page("ask", form), 422
     try:
         name = leaving.leave(context.ledger, person.login, context.now())
-    except RefusedError:
+    except RefusedError as error:
         # A plate was started while this page was open: it stands on the page, with what to do.
-        return _page("read", Form()), 409
+        form.wrong("sure", said_here(str(error)))
+        return _page("ask", form), 409
     end_session()
     return render_template("left.html", name=name)
 

@@ -93,6 +93,9 @@ def test_whoever_scans_the_bag_reads_not_to_use_it(site):
     assert "Called back: do not use it." in page
     assert re.findall(r'badge (s-\w+)">([^<]+)', page) == [("s-fault", "do not use it")]
     assert "note good" not in page
+    assert "<dd>Visor frame</dd>" in page
+    label = site.person().get(f"/l/{code}/label?lang=en").text
+    assert '<p class="label-part">Visor frame</p>' in label
     assert "/recalls/" not in page
 
 

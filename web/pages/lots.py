@@ -56,16 +56,15 @@ def label(code: str) -> str:
     asked = request.args.get("paper", "")
     paper = asked if asked in _PAPERS else _PAPERS[0]
     rule = _rule(found.revision_id)
-    title = own_title(revision.title) if revision else ""
     cut = "" if paper != "62" else cut_of(
-        network=context.settings.network_name, title=f"{title} · {part}",
+        network=context.settings.network_name, title=_what(revision, part),
         hub=context.settings.hub_address, said=() if rule is None else said_by(rule, language()),
     )  # fmt: skip
     return render_template(
         "label.html",
         lot=found,
         revision=revision,
-        part=part,
+        what=_what(revision, part),
         paper=paper,
         style=f"label-{paper}{cut}.css",
         url=context.settings.public_url + url_for(".show", code=found.code),
@@ -206,6 +205,14 @@ def scrap(code: str) -> AnyResponse | tuple[str, int]:
     return _back(found.code)
 
 
+def _what(revision: Revision | None, part: str) -> str:
+    """Return what is in a bag: the design, and which part of it where it has several."""
+    if revision is None:
+        return part
+    title = own_title(revision.title)
+    return title if len(revision.made) == 1 or part == title else f"{title} · {part}"
+
+
 def _sees_photos(found: LotView) -> bool:
     """The hub, and the people of the workshop that made the lot: they may show a home."""
     who = signed_in()
@@ -235,7 +242,7 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         lot=found,
         sample=sampling_plan(found.pieces, MAJOR) if found.pieces > WHOLE else None,
         revision=revision,
-        part=part,
+        what=_what(revision, part),
         printer=title,
         form=form,
         counting=counting,

@@ -80,3 +80,28 @@ def test_arrows_are_followed_with_the_sample_of_their_plan(pieces, aql, expected
 def test_what_has_no_plan_is_said(pieces, aql):
     with pytest.raises(InvalidFieldError):
         sampling_plan(pieces, aql)
+
+
+#: Table 2-A from A to Q, with its arrows: up and down.
+ARROWS = {
+    0.65: "d d d d d 0 u d 1 2 3 5 7 10 14",
+    1.0: "d d d d 0 u d 1 2 3 5 7 10 14 21",
+    1.5: "d d d 0 u d 1 2 3 5 7 10 14 21 u",
+    2.5: "d d 0 u d 1 2 3 5 7 10 14 21 u u",
+    4.0: "d 0 u d 1 2 3 5 7 10 14 21 u u u",
+    6.5: "0 u d 1 2 3 5 7 10 14 21 u u u u",
+}
+SIZES = (2, 3, 5, 8, 13, 20, 32, 50, 80, 125, 200, 315, 500, 800, 1250)
+
+
+@pytest.mark.parametrize("aql", AQLS)
+def test_whoever_follows_the_arrows_comes_to_the_same_plan(aql):
+    column, smallest = ARROWS[aql].split(), 1
+    for row, largest in enumerate((*LARGEST.values(), 150_000, 500_000, 10**7)):
+        at = row
+        while column[at] in "ud":
+            at += 1 if column[at] == "d" else -1
+        for pieces in (smallest, (smallest + largest) // 2, largest):
+            found = sampling_plan(pieces, aql)
+            assert (found.size, found.accept) == (min(SIZES[at], pieces), int(column[at]))
+        smallest = largest + 1

@@ -304,7 +304,11 @@ def test_the_page_of_the_hub_marks_the_bottleneck(site, codes):
     hub.send(f"{lot}/arrived", at=lot)
     page = hub.get("/hub?lang=en").text
     assert page.count("bottleneck</span>") == 1
-    assert codes[0] in hub.get("/hub/steps/count?lang=en").text
+    page = hub.get("/hub/steps/count?lang=en").text
+    assert codes[0] in page
+    order_id = views.lot(site.world.ledger.reading, codes[0]).attempt.order_id
+    assert f'for <a href="/orders/{order_id}#parcels">CHU, urgences</a>' in page
+    assert "No bag stands here." in hub.get("/hub/steps/rework?lang=en").text
     assert "They are all here" in hub.get(f"{lot}?lang=en").text
     good = views.lot(site.world.ledger.reading, codes[0]).good
     assert hub.send(f"{lot}/counted", at=lot, pieces=str(good)).status_code == 303

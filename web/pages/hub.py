@@ -94,7 +94,12 @@ def at_step(step: str) -> str:
     found = next((each for each in _stations() if each.step == step), None)
     if found is None:
         raise NotFoundError("step", step)
-    return render_template("hub_step.html", station=found, now=here().now())
+    db = here().ledger.reading
+    of_bag = {each.code: views.lot(db, each.code).attempt.order_id for each in found.bags}
+    wards = {each: views.order(db, each).request.place for each in {*of_bag.values()}}
+    return render_template(
+        "hub_step.html", station=found, now=here().now(), of_bag=of_bag, wards=wards
+    )
 
 
 def _scopes() -> dict[str, str]:

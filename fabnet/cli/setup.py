@@ -128,7 +128,9 @@ def setup(
         _show_found(*_search(work.config, look_at, network=not no_network), as_json=as_json)
         return
     if port or octoprint or manual:
-        _one(work, answers, port or "", address_meant(octoprint or ""))
+        # The node starts in another folder than this one.
+        port = str(Path(port).absolute()) if port else ""
+        _one(work, answers, port, address_meant(octoprint or ""))
     else:
         _all(work, answers, look_at, network=not no_network)
     _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)

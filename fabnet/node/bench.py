@@ -267,6 +267,7 @@ class Bench:
             self._end(command.name, PrintResult.FAILED, str(error))
             return
         self._began_s = self._looked_s = clock.boottime_s()
+        _log.info("%s: prints %s", self.printer, command.name)
         self._tell(Started(printer=self.printer, name=command.name))
 
     def _recover(self, driver: Driver, name: str) -> None:

@@ -114,8 +114,8 @@ class Uplink:
                     _log.warning("dropped a message on %s: %s", event.topic, error)
             case Disconnected(login_refused=True):
                 _log.warning(
-                    "%s. Until the coordination team has compared the fingerprint and let this node in, that"
-                    " is as it should be; so it is once it was shut out. It is tried again",
+                    "%s. So it is until the coordination team has compared the fingerprint and let this node"
+                    " in, and once it has shut it out. It is tried again by itself",
                     event.reason,
                 )
             case _:
@@ -123,6 +123,7 @@ class Uplink:
 
     def _on_connected(self, conn: str) -> None:
         self._conn = conn
+        _log.info("the network is reached")
         self._say_here()
         self._pump.reset()
         self._synced_from = clock.boottime_s()

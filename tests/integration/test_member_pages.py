@@ -108,6 +108,7 @@ def test_the_page_shows_the_fingerprint_and_lets_the_node_in(site):
     answer = steward.send(f"/members/{node}/confirm", at="/members", fingerprint=found.fingerprint)
     assert answer.status_code == 303
     assert standing(site, node) is Standing.CONFIRMED
+    assert f'href="/labs/{node}"' in steward.get("/members").text
     assert waiting(site.world.ledger.reading, Role.STEWARD) == ()
 
 

@@ -71,7 +71,8 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
         fresh.replace(out)
     except (OSError, sqlite3.Error) as error:
         fresh.unlink(missing_ok=True)
-        raise BackupError(f"The backup {out} cannot be written: {error}") from error
+        why = f"there is no folder {out.parent}" if not out.parent.is_dir() else error
+        raise BackupError(f"The backup {out} cannot be written: {why}") from error
     return manifest
 
 

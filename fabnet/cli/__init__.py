@@ -7,6 +7,7 @@ import what they need when they run: a node has no Flask, and `--help` is quick.
 from __future__ import annotations
 
 import getpass
+import logging
 import sys
 import warnings
 
@@ -15,7 +16,7 @@ import click
 from fabnet import logs
 from fabnet.cli.account import account
 from fabnet.cli.backup import backup, restore
-from fabnet.cli.common import ERRORS, say
+from fabnet.cli.common import ERRORS, file_words, say
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
@@ -52,6 +53,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ERRORS as error:
         say(f"fabnet: {error}")
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        logging.getLogger("fabnet").debug("the system refused", exc_info=True)
+        say(f"fabnet: {str(error.filename).removesuffix('.part')}: {file_words(error)}")
         sys.exit(1)
 
 

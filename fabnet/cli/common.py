@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import shlex
 import shutil
@@ -98,6 +99,18 @@ def say(words: str) -> None:
             for line in words.splitlines()
         )
     click.echo(words, err=True)
+
+
+def file_words(error: OSError) -> str:
+    """Return what the system says of a file or folder, with what to do about it."""
+    if isinstance(error, PermissionError):
+        return (
+            f"this user ({getpass.getuser()}) may not use it: run the command as the user whose it is, as"
+            " with sudo -u"
+        )
+    if isinstance(error, FileNotFoundError):
+        return "it is not there, or its folder is not: is the name right?"
+    return f"the system says: {error.strerror}"
 
 
 def stop_on_signals() -> threading.Event:

@@ -94,11 +94,11 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     Example: fabnet person add ada --role steward
     """
     from jobs.coordinator.nodes import is_enrolled
-    from jobs.coordinator.people import add_person
-    from jobs.errors import NotFoundError
+    from jobs.coordinator.people import add_person, has_person
+    from jobs.errors import InvalidFieldError, NotFoundError
     from jobs.ledger.store import Ledger
     from jobs.model import Role
-    from web.auth import hash_password, need_good_password
+    from web.auth import LOGIN, hash_password, need_good_password
 
     if role == Role.MAKER and not node_id:
         raise click.UsageError("a maker prints at a lab: name its node with --node NAME")
@@ -108,6 +108,8 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     ledger = Ledger(folder / "ledger.db")
     if node_id and not is_enrolled(ledger.reading, node_id):
         raise NotFoundError("node", node_id)
+    if not LOGIN.fullmatch(login) and not has_person(ledger, login):
+        raise InvalidFieldError("login", "2 to 32 of a to z, 0 to 9, dots and hyphens")
     hashed = hash_password(password)
     add_person(ledger, login, name or login, Role(role), hashed, node_id, clock.now())
     click.echo(f"fabnet: {login} can sign in as {role}", err=True)

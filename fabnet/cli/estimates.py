@@ -61,7 +61,7 @@ def estimate_refit(*, dry_run: bool, as_json: bool, config: Path) -> None:
         click.echo("No node has sliced a plate of a known part yet.")
     for preset, fit in found.items():
         if isinstance(fit, int):
-            click.echo(f"{preset}: {fit} plates, too few: 8 of 3 parts are needed")
+            click.echo(f"{preset}: too few plates to learn from ({fit}): 8, of 3 parts, are needed")
             continue
         kept = "not better" if not fit.better else "would be kept" if dry_run else "kept"
         click.echo(

@@ -59,6 +59,12 @@ def has_people(ledger: Ledger) -> bool:
     return ledger.reading.execute("select 1 from person limit 1").fetchone() is not None
 
 
+def has_person(ledger: Ledger, login: str) -> bool:
+    """Return whether somebody has this login."""
+    row = ledger.reading.execute("select 1 from person where login = ?", (login,)).fetchone()
+    return row is not None
+
+
 def open_account(ledger: Ledger, login: str, password_hash: str, node: str, now: datetime) -> None:
     """Make a maker's account by the word of her node, or give hers a new password.
 

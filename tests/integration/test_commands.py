@@ -164,6 +164,8 @@ def test_an_account_needs_a_good_password_and_a_maker_a_node_that_is_there(tmp_p
     assert nowhere.returncode == 2
     assert "--node NAME" in nowhere.stderr
     one_sentence(add("--role", "maker", "--node", "lab-z", *good), "no node 'lab-z'")
+    odd = fabnet("person", "add", "Ada L", "--role", "steward", *good, "--config", config)
+    one_sentence(odd, "login", "a to z")
     made = fabnet(
         "node", "create", "lab-a", "--lab", "A", "--out", tmp_path / "a", "--config", config
     )
@@ -199,6 +201,16 @@ def test_where_nobody_can_answer_a_question_it_is_said_so(tmp_path):
     one_sentence(asked, "nobody is there to answer", "--help")
     assert "Warning: Password input" in asked.stderr
     assert "getpass.py" not in asked.stderr
+
+
+def test_what_the_system_refuses_is_one_sentence(tmp_path):
+    config = coordinator_file(tmp_path, data_dir='"none/of/these"')
+    (tmp_path / "none").write_text("a file")
+    one_sentence(fabnet("serve", config), f"{tmp_path}/none", "the system says")
+    node = LoneNode(tmp_path, "manual = true")
+    nowhere = tmp_path / "nowhere" / "okw.json"
+    told = fabnet("node", "export-okw", nowhere, "--config", node.file)
+    one_sentence(told, f"{nowhere}: ", "is the name right?")
 
 
 def test_a_nodes_file_that_lies_elsewhere_is_named(tmp_path):

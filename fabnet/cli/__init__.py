@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import sqlite3
 import sys
 import warnings
 
@@ -16,7 +17,7 @@ import click
 from fabnet import logs
 from fabnet.cli.account import account
 from fabnet.cli.backup import backup, restore
-from fabnet.cli.common import ERRORS, file_words, say
+from fabnet.cli.common import ERRORS, book_words, file_words, say
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
@@ -59,6 +60,13 @@ def main() -> None:
             raise
         logging.getLogger("fabnet").debug("the system refused", exc_info=True)
         say(f"fabnet: {str(error.filename).removesuffix('.part')}: {file_words(error)}")
+        sys.exit(1)
+    except sqlite3.OperationalError as error:
+        words = book_words(error)
+        if words is None:
+            raise
+        logging.getLogger("fabnet").debug("the database refused", exc_info=True)
+        say(f"fabnet: {words}")
         sys.exit(1)
 
 

@@ -7,6 +7,7 @@ import logging
 import shlex
 import shutil
 import signal
+import sqlite3
 import sys
 import textwrap
 import threading
@@ -39,6 +40,15 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 #: The folder that `fabnet node join` makes, unless it is told of another.
 JOINED = "fabnet-node"
 _LINE = 100
+_WHOSE = "run the command as the user whose folder it is, as with sudo -u; nothing was changed"
+#: What SQLite says, by the begin of its name, where the machine is at fault.
+_BOOKS = {
+    "SQLITE_READONLY": f"This user may not write the database: {_WHOSE}",
+    "SQLITE_CANTOPEN": f"This user cannot open the database: {_WHOSE}",
+    "SQLITE_FULL": "The disk is full: make room, and run the command again",
+    "SQLITE_IOERR": "The disk fails (the database cannot be read or written): look at the machine's log",
+    "SQLITE_BUSY": "Another program holds the database for long: run the command again, or stop that program",
+}
 
 
 def node_file() -> Path:
@@ -111,6 +121,12 @@ def file_words(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is not there, or its folder is not: is the name right?"
     return f"the system says: {error.strerror}"
+
+
+def book_words(error: sqlite3.OperationalError) -> str | None:
+    """Return what keeps ledger or journal from being written, and what to do; None for a fault of ours."""
+    name = getattr(error, "sqlite_errorname", "")
+    return next((words for begin, words in _BOOKS.items() if name.startswith(begin)), None)
 
 
 def stop_on_signals() -> threading.Event:

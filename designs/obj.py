@@ -92,12 +92,34 @@ def _read_any(lines: list[str]) -> _Float:
     if not told:
         return np.zeros((0, 3, 3))
     places = np.asarray(points, dtype=np.float64).reshape(-1, 3)
-    faces: list[tuple[int, int, int]] = []
+    by_size: dict[int, list[list[int]]] = {_FEWEST_CORNERS: [], 4: []}
     for number, corners in told:
         if max(corners) >= len(places):
             raise ValueError(f"line {number}: there is no corner {max(corners) + 1}")
-        faces += _cut(corners, places)
-    return places[np.asarray(faces, dtype=np.int64)]
+        by_size.setdefault(len(corners), []).append(corners)
+    quick, slow = _cut_quads(np.asarray(by_size.pop(4), dtype=np.int64).reshape(-1, 4), places)
+    faces = [corners for size in by_size.values() for corners in size]
+    cut = [triangle for corners in (*faces, *slow) for triangle in _cut(corners, places)]
+    soup: _Float = places[np.concatenate([quick, np.asarray(cut, dtype=np.int64).reshape(-1, 3)])]
+    return soup
+
+
+def _cut_quads(quads: _Int, places: _Float) -> tuple[_Int, list[list[int]]]:
+    """Cut all faces of four corners from their first one, as `_cut` does; return those that are left too.
+
+    Args:
+        quads: shape (n, 4).
+        places: of the corners.
+    """
+    first = places[quads[:, 0]]
+    b, c, d = (places[quads[:, i]] - first for i in (1, 2, 3))
+    with np.errstate(invalid="ignore", over="ignore"):
+        one, other = np.cross(b, c), np.cross(c, d)
+        normal = one + other
+        same = [np.einsum("ij,ij->i", each, normal) >= 0 for each in (one, other)]
+    good = (same[0] & same[1]) | ~np.isfinite(normal).all(axis=1)
+    halves = np.stack([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]], axis=1)
+    return halves[good].reshape(-1, 3), quads[~good].tolist()
 
 
 def _point(words: list[str], line: int) -> tuple[float, float, float]:

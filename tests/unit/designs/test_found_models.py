@@ -56,6 +56,7 @@ def prism(outline):
 
 COMB = [(0, 0), (40, 0), (40, 20), (36, 20), (36, 5), (28, 5), (28, 20), (24, 20), (24, 5), (16, 5),
         (16, 20), (12, 20), (12, 5), (4, 5), (4, 20), (0, 20)]  # fmt: skip
+ARROW = [(0, 0), (30, 10), (0, 20), (8, 10)]
 STAR = [
     ((20 if i % 2 else 8) * np.cos(i * np.pi / 8), (20 if i % 2 else 8) * np.sin(i * np.pi / 8))
     for i in range(16)
@@ -73,8 +74,21 @@ STAR = [
         (CORNERS + SIDES + CAPS + "vp 0 0\ncstype bezier\ncurv 0 1 1 2\nend\n", 8000),
         (prism(COMB), 9 * Polygon(COMB).area),
         (prism(STAR), 9 * Polygon(STAR).area),
+        (prism(ARROW), 9 * Polygon(ARROW).area),
+        (prism(ARROW[2:] + ARROW[:2]), 9 * Polygon(ARROW).area),
     ],
-    ids=["quads", "faces first", "colours", "continued", "negative", "curves", "comb", "star"],
+    ids=[
+        "quads",
+        "faces first",
+        "colours",
+        "continued",
+        "negative",
+        "curves",
+        "comb",
+        "star",
+        "arrow",
+        "arrow turned",
+    ],
 )
 def test_an_obj_as_programs_write_it_is_a_closed_body(tmp_path, text, volume_mm3):
     (tmp_path / "part.obj").write_text(text)

@@ -159,7 +159,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (YAML.replace(b"title: Visor", b"titel: Visor"), "title: is missing"),
+        (YAML.replace(b"title: Visor", b"called: Visor"), "title: is missing"),
         (YAML.replace(b"https://docs", b"docs").replace(b"https://git", b"git"), "must be an address"),
         (YAML.replace(b"hardware:", b"software-:").replace(b"documentation: CC", b"x: CC"), "no licence"),
         (YAML.replace(b"stl/frame.stl", b"../../frame.stl"), "leads out"),

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 _ROUND = 1000.0  # 1 um
 _DECIMALS = 8
+#: Beyond this a whole number of 64 bits has no room for the decimals.
+_FAR_MM = 2.0**63 / 10**_DECIMALS
 #: What the remainders of corners of one vertex may differ by, in um.
 _LOOSE = 1e-6
 _APART = (1.0, 1.4142135623730951, 1.7320508075688772)
@@ -107,11 +109,14 @@ def weld(soup: _Float) -> tuple[_Int, _Int, bool]:
 def closed(soup: _Float) -> bool:
     """Return whether every edge is that of exactly two triangles, those without area among them.
 
-    This is what trimesh calls watertight: corners are the same where they are equal to eight decimals.
+    This is what trimesh calls watertight: corners are the same where they are equal to eight decimals. One so
+    far away that they cannot be told is open.
 
     Args:
         soup: triangles as a file has them, shape (n, 3, 3).
     """
+    if np.abs(soup).max(initial=0.0) >= _FAR_MM:
+        return False
     points = np.round(soup.reshape(-1, 3), _DECIMALS) + 0.0  # of two zeros one
     order = np.lexsort(points.T)
     points = points[order]

@@ -1,6 +1,7 @@
 """The broker's ways in: in the clear on loopback, TLS, WebSocket, WebSocket over TLS."""
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -65,16 +66,17 @@ def test_much_goes_both_ways_at_once_on_every_listener_whole_and_in_order(broker
     ca_file = broker.tls.ca if broker.tls else ""
     coordinator = connect(links, broker.url, COORDINATOR_USER, [wire.all_nodes(Channel.EVENTS)])
     hear(coordinator, Connected)
+    listens(coordinator, coordinator, wire.topic("lab-a", Channel.EVENTS))
     ways = [wire.topic("lab-a", Channel.EVENTS), wire.topic("lab-a", Channel.COMMANDS)]
     payloads = [b"%05d" % n * (1 + 10_000 * (n % 7 == 0)) for n in range(100)]
     for url in broker.node_urls("127.0.0.1"):
         node = connect(links, url, "lab-a", [ways[1]], ca_file=ca_file)
         hear(node, Connected)
-        time.sleep(0.2)
+        listens(node, coordinator, ways[1])
         left = {node: iter(payloads), coordinator: iter(payloads)}
         waiting = {link: next(words) for link, words in left.items()}
         got = {node: [], coordinator: []}
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while time.monotonic() < until and any(len(each) < len(payloads) for each in got.values()):
             for link, topic in zip((node, coordinator), ways, strict=True):
                 while waiting[link] and link.publish(topic, waiting[link], qos=1):

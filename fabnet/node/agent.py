@@ -105,7 +105,9 @@ class Agent:
         self._lab = Lab(config, presets, journal)
         self._stock = Stock(config, journal, self._lab)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
-        self._uplink = Uplink(config.id, boot, journal, link, self._apply, self._forgot)
+        self._uplink = Uplink(
+            config.id, boot, journal, link, self._apply, self._forgot, self._grants.stop
+        )
         self._trials = Trials(
             Path(config.data_dir) / TRIALS, journal, self._lab, self._benches, presets,
             self._say_printer, self._grants.may_heat,
@@ -193,7 +195,7 @@ class Agent:
                 if self._grants.hear(db, command, clock.now()):
                     return [self._grants.work]
             case Cancel():
-                return self._on_cancel(db, command, clock.now())
+                self._on_cancel(db, command, clock.now())
             case Harvested():
                 return self._on_harvested(db, command, clock.now())
             case Offer() | Decide() | Withdraw():
@@ -278,15 +280,10 @@ class Agent:
         self._grants.drop(ref)
         self._journal.say(db, Report(attempt=ref, state=ReportState.RETURNED, reason=reason), now)
 
-    def _on_cancel(self, db: sqlite3.Connection, cancel: Cancel, now: datetime) -> After:
+    def _on_cancel(self, db: sqlite3.Connection, cancel: Cancel, now: datetime) -> None:
         entry = self._journal.entry(cancel.attempt)
-        if entry is None or not entry.intent:
+        if entry is None or not entry.intent:  # else it was stopped when it was heard
             self._give_back(db, cancel.attempt, cancel.reason, now)
-            return []
-        if entry.state not in (AttemptState.GRANTED, AttemptState.PRINTING):
-            return []
-        stop = Stop(name=entry.ref.name, at_once=cancel.at_once)
-        return [lambda: self._benches[entry.printer].command(stop)]
 
     def _on_harvested(self, db: sqlite3.Connection, told: Harvested, now: datetime) -> After:
         ref = told.attempt

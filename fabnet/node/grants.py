@@ -15,14 +15,14 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.node import duty, heating
-from fabnet.node.bench import Bench, Start
+from fabnet.node.bench import Bench, Start, Stop
 from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
-from fabnet.node.journal import Journal
+from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.policy import over_ceiling, refusal, start_in_s
 from fabnet.node.tables import Entry
 from jobs.lifecycle import AttemptState
-from jobs.messages import Grant, Ready
+from jobs.messages import Cancel, Grant, Ready
 from jobs.model import AttemptRef
 from printers.model import PrinterState
 
@@ -200,6 +200,18 @@ class Grants:
         """The coordinator has forgotten what it has granted, or this node has: none holds."""
         self._claims.clear()
         self._journal.forget_grants(db)
+
+    def stop(self, cancel: Cancel) -> None:
+        """Stop a print that was begun; writes nothing, so a full disk is no hindrance."""
+        entry = self._journal.entry(cancel.attempt)
+        if (
+            entry is not None
+            and entry.intent
+            and entry.state in TOLD
+            and entry.printer in self._benches
+        ):
+            stop = Stop(name=entry.ref.name, at_once=cancel.at_once)
+            self._benches[entry.printer].command(stop)
 
     def drop(self, ref: AttemptRef) -> None:
         """The attempt is not ours any more."""

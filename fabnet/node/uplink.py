@@ -11,6 +11,7 @@ import math
 import queue
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -23,7 +24,7 @@ from fabnet.wire import Channel
 from jobs.ledger import streams
 from jobs.ledger.store import is_machines
 from jobs.ledger.streams import Acked, Arrival
-from jobs.messages import Down, MessageError, Sync, Telemetry, decode_down
+from jobs.messages import Cancel, Down, MessageError, Sync, Telemetry, decode_down
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Uplink:
         boot: of this process.
         apply: applies one command inside the transaction; returns what to do after the commit.
         forgot: called when the journal turns out to have gone back, before its new stream begins.
+        stop: stops a print; called before the command is written down, and again if it comes again.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Uplink:
         link: Link,
         apply: Callable[[sqlite3.Connection, Down], After],
         forgot: Callable[[sqlite3.Connection], None],
+        stop: Callable[[Cancel], None],
     ) -> None:
         self._node = node
         self._boot = boot
@@ -60,6 +63,7 @@ class Uplink:
         self._link = link
         self._apply = apply
         self._forgot = forgot
+        self._stop = stop
         self._ended = 0  # how often somebody else's stream has taken the place of ours
         self._conn = ""
         self._pump = Pump()
@@ -203,6 +207,7 @@ class Uplink:
         """
         if message.epoch < self._journal.epoch:
             raise WireError(f"its epoch {message.epoch} is over; {self._journal.epoch} has begun")
+        self._stop_first(message)
         after: After = []
         with self._journal.transaction() as db:
             if message.epoch > self._journal.epoch:
@@ -223,6 +228,16 @@ class Uplink:
             self._link.publish(wire.topic(self._node, Channel.NODE_ACK), ack, qos=0)
         for act in after:
             act()
+
+    def _stop_first(self, message: wire.Envelope) -> None:
+        """Stop what is to be stopped before anything is written: a full disk or a crash loses no stop.
+
+        Who stops twice, or before it is the message's turn, does no harm.
+        """
+        with suppress(MessageError):  # it is kept aside below
+            command = decode_down(message.t, bytes(message.d))
+            if isinstance(command, Cancel):
+                self._stop(command)
 
     def _apply_or_keep(self, db: sqlite3.Connection, message: wire.Envelope) -> After:
         """Apply the next command; keep aside, and pass, one that cannot be applied.

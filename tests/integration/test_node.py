@@ -306,6 +306,19 @@ def test_the_end_of_a_print_that_a_journal_has_forgotten_voids_what_was_said_of_
     assert not node.journal.is_clear("p1")
 
 
+def test_a_stop_from_the_network_is_heard_though_the_disk_is_full(node):
+    node.started()
+    node.journal.reading.execute("pragma query_only = on")
+    with pytest.raises(sqlite3.Error):
+        node.hears(Cancel(attempt=REF, reason="a wrong file", at_once=True))
+    assert node.commands() == [Stop(name=REF.name, at_once=True)]
+    node.journal.reading.execute("pragma query_only = off")
+    node.hears(Cancel(attempt=REF, reason="a wrong file", at_once=True), n=node.n)  # it comes again
+    assert node.commands() == [Stop(name=REF.name, at_once=True)]
+    node.ends(PrintResult.INTERRUPTED)
+    assert node.state() is AttemptState.INTERRUPTED
+
+
 def test_a_bed_is_not_clear_where_another_machine_may_stand_now(node):
     (p1,) = node.config.printers
     node.hears(PrinterReady(printer="p1"))

@@ -24,6 +24,8 @@ _FASTEST = 60_000.0
 #: Filament that one move may push or pull, in mm.
 _LONGEST_E_MM = 150.0
 _LONGEST_DWELL_S = 600.0
+#: All pauses of a file together: a picture of each layer takes a second.
+_MOST_DWELL_S = 7200.0
 #: Travel may leave the bed by this much (to park, to wipe), for firmware stops at its own ends.
 _TRAVEL_MM = 30.0
 _ROUNDING_MM = 0.01
@@ -96,7 +98,7 @@ class _Reader:
         # Unknown until the printer is homed or told.
         self._x = self._y = self._z = math.nan
         self._e = 0.0
-        self._extruded = 0.0
+        self._extruded = self._dwelt_s = 0.0
         self._x_min = self._y_min = math.inf
         self._x_max = self._y_max = self._z_max = -math.inf
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
@@ -355,6 +357,9 @@ class _Reader:
 
     def _dwell(self, words: dict[str, float]) -> None:
         waits_s = max(words.get("S", 0.0), words.get("P", 0.0) / 1000.0)
+        self._dwelt_s += max(0.0, waits_s)
+        if self._dwelt_s > _MOST_DWELL_S:
+            waits_s = self._dwelt_s
         if not 0 <= waits_s <= _LONGEST_DWELL_S:
             raise self._refuse(f"it waits for {waits_s:g} s with the heaters on")
 

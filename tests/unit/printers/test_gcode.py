@@ -134,6 +134,11 @@ def test_moves_that_cannot_be_meant(move, says):
     assert says in str(refusal(move))
 
 
+def test_many_pauses_are_a_long_one():
+    checked(*["G4 P1000"] * 2000)
+    assert "waits for 7800 s" in str(refusal(*["G4 S600"] * 13))
+
+
 def test_the_start_of_an_extruding_move_counts_too():
     assert "X -5.0" in str(refusal("G1 X-5 Y50", "G1 X50 E1"))
 

@@ -55,6 +55,7 @@ SENTENCES = (
     ),
     _("Lot %(lot)s is called back: keep it apart, it is not inspected."),
     _("Lot %(lot)s was inspected already: %(accepted)s accepted, %(rejected)s rejected."),
+    _("Lot %(lot)s has %(accepted)s accepted pieces, not %(all)s."),
     _("%(node)s cannot be the name of a node: choose another one."),
     _("%(ref)s is %(attempt_state)s already; there is nothing to answer."),
     _("Count the parts of %(ref)s first: they are on this bed."),

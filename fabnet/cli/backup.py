@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator
+from fabnet.cli.common import COORDINATOR_FILE, FILE, coordinator
 from fabnet.config import machine_id
 
 
 @click.command()
 @click.argument("out", type=FILE)
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 @click.option("--json", "as_json", is_flag=True, help="Print what was kept as JSON.")
 def backup(out: Path, config: Path, as_json: bool) -> None:
     """Copy everything a coordinator needs into one file, while it runs.
@@ -36,7 +36,7 @@ def backup(out: Path, config: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 @click.option("--replace", is_flag=True, help="Put the data that is there aside.")
 def restore(archive: Path, config: Path, replace: bool) -> None:
     """Put a backup back; the coordinator must not be running.

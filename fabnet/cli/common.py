@@ -51,6 +51,16 @@ _BOOKS = {
 }
 
 
+#: The option of commands for the coordinator's machine.
+COORDINATOR_FILE = click.option(
+    "--config",
+    type=FILE,
+    default="coordinator.toml",
+    show_default=True,
+    help="The coordinator's file.",
+)
+
+
 def node_file() -> Path:
     """Return the node's file where nobody names one: here, or where `fabnet node join` put it."""
     nearby = [Path("node.toml")]

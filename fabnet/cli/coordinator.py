@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator, open_ledger, say, stop_on_signals
+from fabnet.cli.common import COORDINATOR_FILE, FILE, coordinator, open_ledger, say, stop_on_signals
 from fabnet.config import is_node_file, load_node
 
 
@@ -46,7 +46,7 @@ def _named(config: Path) -> str:
 
 @click.command("export-okw")
 @click.argument("out", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def export_okw(out: str, config: Path) -> None:
     """Write the labs whose makers let anybody know of them as Open Know-Where facilities.
 
@@ -83,9 +83,14 @@ def person() -> None:
 @person.command("add")
 @click.argument("login")
 @click.option("--name", default="", help="As pages show it.")
-@click.option("--role", type=click.Choice(["maker", "inspector", "steward"]), required=True)
+@click.option(
+    "--role",
+    type=click.Choice(["maker", "inspector", "steward"]),
+    required=True,
+    help="A maker prints at a lab, an inspector works at the hub, a steward coordinates.",
+)
 @click.option("--node", "node_id", default="", help="A maker's own node.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 @click.password_option(help="Asked for when it is not given.")
 def person_add(login: str, name: str, role: str, node_id: str, config: Path, password: str) -> None:
     """Make an account, or give it a new password.
@@ -117,7 +122,7 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
 
 @click.command("mail-test")
 @click.argument("address")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def mail_test(address: str, config: Path) -> None:
     """Send one letter to an address, as the coordinator would.
 

@@ -20,7 +20,9 @@ from fabnet.cli.common import stop_on_signals
     help="An STL, OBJ or 3MF file to make instead of our own visor frame.",
 )
 @click.option("--octoprint", is_flag=True, help="One lab drives its printer through OctoPrint.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the pages."
+)
 def demo(once: bool, kits: int | None, design: Path | None, octoprint: bool, port: int) -> None:
     """Show a whole network on this machine: labs, printers, an order from form to delivery.
 

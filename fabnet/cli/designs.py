@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator
+from fabnet.cli.common import COORDINATOR_FILE, coordinator
 
 if TYPE_CHECKING:
     from designs.library import Library
@@ -32,7 +32,7 @@ def design() -> None:
 @click.option("--material", multiple=True, help="Of a file: may be made of it; best first.")
 @click.option("--licence", default="", help="Of a file: its SPDX name.")
 @click.option("--per-kit", type=click.IntRange(1, 1000), help="Of a file: how many make a kit.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 @click.option("--json", "as_json", is_flag=True, help="Print the revision as JSON.")
 def design_add(
     path: Path,
@@ -92,7 +92,7 @@ def design_add(
     "--format", "into", type=click.Choice(["okh-1", "okh-2"]), help="As it came without it."
 )
 @click.option("--repo", default="", help="Its home on the Web, where its manifest names none.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def design_export(revision: str, folder: Path, into: str | None, repo: str, config: Path) -> None:
     """Write a design's manifest and model files into a new folder, to pass it on.
 
@@ -127,7 +127,7 @@ def design_export(revision: str, folder: Path, into: str | None, repo: str, conf
 )
 @click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Its last day.")
 @click.option("--by", required=True, help="Who records it.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def design_accept(
     revision: str, body: str, use: str, document: Path, until: datetime, by: str, config: Path
 ) -> None:
@@ -159,7 +159,7 @@ def design_accept(
 @click.argument("revision")
 @click.option("--reason", required=True, help="Everybody who made or asked for it will read it.")
 @click.option("--by", required=True, help="Who decides it.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def design_withdraw(revision: str, reason: str, by: str, config: Path) -> None:
     """Stop a revision everywhere: nothing more is begun, and no lot of it leaves the hub.
 
@@ -181,7 +181,7 @@ def design_withdraw(revision: str, reason: str, by: str, config: Path) -> None:
 @click.argument("lot")
 @click.option("--reason", required=True, help="Why it may leave all the same.")
 @click.option("--by", required=True, help="The reviewer's name.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def design_release(lot: str, reason: str, by: str, config: Path) -> None:
     """Let one lot of a withdrawn revision leave the hub, in a reviewer's name.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from fabnet import clock
-from fabnet.cli.common import FILE, coordinator, open_ledger
+from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
 
 
 @click.group()
@@ -20,7 +20,7 @@ def estimate() -> None:
 @estimate.command("refit")
 @click.option("--dry-run", is_flag=True, help="Only say what would be kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def estimate_refit(*, dry_run: bool, as_json: bool, config: Path) -> None:
     """Fit the estimates to what slicers said of plates, a preset at a time.
 

@@ -13,6 +13,7 @@ import click
 
 from fabnet import clock
 from fabnet.cli.common import (
+    COORDINATOR_FILE,
     FILE,
     JOINED,
     NODE_FILE,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 def node() -> None:
     """Run a lab's node, or let one into the network.
 
-    A maker's first commands, in this order: join, setup, install, account.
+    A maker's first commands, in this order: join, setup, install, account. On the coordinator's
+    machine: invite, confirm, create, rotate and revoke; all others are for the lab's.
     """
 
 
@@ -89,7 +91,7 @@ def node_adopt(config: Path) -> None:
 @node.command("create")
 @click.argument("name")
 @click.option("--lab", required=True, help="What the lab is called.")
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 @click.option("--out", type=click.Path(path_type=Path), help="A folder to make.")
 @click.option(
     "--hosted",
@@ -147,7 +149,7 @@ def _warn_only_here(config: CoordinatorConfig, how: Reach) -> None:
 @node.command("invite")
 @click.option("--lab", required=True, help="What the lab is called.")
 @click.option("--hours", type=int, default=24, show_default=True, help="How long the code is good.")
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 def node_invite(lab: str, hours: int, config: Path) -> None:
     """Make a code that lets one lab in. It is printed once, and kept nowhere.
 
@@ -214,7 +216,7 @@ def node_join(code: str, out: Path) -> None:
 @node.command("confirm")
 @click.argument("name")
 @click.option("--fingerprint", "seen", help="What the lab reads out; asked for when not given.")
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 def node_confirm(name: str, seen: str | None, config: Path) -> None:
     """Let a node that has joined take part, after comparing its fingerprint.
 
@@ -261,7 +263,7 @@ def _member(ledger: Ledger, name: str) -> Member:
 @node.command("revoke")
 @click.argument("name")
 @click.option("--reason", required=True, help="The history keeps it.")
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 def node_revoke(name: str, reason: str, config: Path) -> None:
     """Shut a node out for good: its login ends at once, and nothing is taken from it any more.
 
@@ -279,7 +281,7 @@ def node_revoke(name: str, reason: str, config: Path) -> None:
 
 @node.command("rotate")
 @click.argument("name", default=lambda: str(node_file()))
-@click.option("--config", type=FILE, default="coordinator.toml", help="The coordinator's file.")
+@COORDINATOR_FILE
 def node_rotate(name: str, config: Path) -> None:
     """Give a node a new MQTT password, without a moment in which none works.
 

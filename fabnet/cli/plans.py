@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fabnet.cli.common import FILE, coordinator, open_ledger
+from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
 
 
 @click.command()
@@ -27,7 +27,7 @@ from fabnet.cli.common import FILE, coordinator, open_ledger
     "--due", type=click.DateTime(["%Y-%m-%d"]), help="What if it were needed by another day?"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def plan(
     order: str,
     explain: bool,
@@ -70,7 +70,7 @@ def _what_if(
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def stock(as_json: bool, config: Path) -> None:
     """Show the filament that all plans use, by day and lab, and which spools do not reach.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fabnet.cli.common import FILE, coordinator, open_ledger
+from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
 
 
 @click.group()
@@ -19,7 +19,7 @@ def lot() -> None:
 @lot.command("trace")
 @click.argument("code")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--config", type=FILE, default="coordinator.toml")
+@COORDINATOR_FILE
 def lot_trace(code: str, as_json: bool, config: Path) -> None:
     """Show where a lot comes from (revision, printer, spool) and where it went.
 

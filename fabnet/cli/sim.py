@@ -22,7 +22,13 @@ _HEATING_C_S = 20.0  # ten times a real one
 @click.option(
     "--port", type=FILE, default="sim-printer.tty", show_default=True, help="Where its port is."
 )
-@click.option("--firmware", type=click.Choice(_FIRMWARES), default="marlin", show_default=True)
+@click.option(
+    "--firmware",
+    type=click.Choice(_FIRMWARES),
+    default="marlin",
+    show_default=True,
+    help="Whose dialect it speaks.",
+)
 @click.option(
     "--hurry", type=click.FloatRange(min=0), default=10.0, show_default=True,
     help="It moves so many times faster than a real one; 0: as fast as it can.",

@@ -8,6 +8,7 @@ import stat
 import time
 from dataclasses import replace
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -44,6 +45,17 @@ def test_help_has_an_example_for_every_command():
         answer = CliRunner().invoke(commands, [*command, "--help"])
         assert answer.exit_code == 0
         assert "Example: fabnet " + " ".join(command) in answer.stdout
+
+
+def test_every_option_says_what_it_is_for():
+    found = [(command.name, option.opts) for command in every(commands) for option in command.params
+             if isinstance(option, click.Option) and not option.help]  # fmt: skip
+    assert found == []
+
+
+def every(command):
+    inside = command.commands.values() if isinstance(command, click.Group) else ()
+    return [command, *(each for one in inside for each in every(one))]
 
 
 def test_wrong_usage_is_exit_2():

@@ -12,7 +12,7 @@ import click
 
 from fabnet.cli.common import FILE, NODE_FILE
 from fabnet.config import load_node
-from jobs.errors import NotFoundError
+from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
 from jobs.owner import (
@@ -195,7 +195,10 @@ def _own_slices(config: Path) -> OwnSlices:
 def _ref(text: str) -> AttemptRef:
     job, found, number = text.removeprefix("fabnet-").rpartition("-a")
     if not found or not number.isascii() or not number.isdigit():
-        raise NotFoundError("plate", text)
+        raise RefusedError(
+            f"There is no plate {text!r} here: `fabnet node status` shows those that are, as"
+            " k3f8m2q7xw-a1."
+        )
     return AttemptRef(job=job, number=int(number))
 
 

@@ -237,7 +237,7 @@ def test_commands_of_the_owner_say_when_no_node_runs(tmp_path):
     node = LoneNode(tmp_path, "manual = true")
     for command in (["status"], ["harvest", "abc-a1", "--good", 2], ["ready", "p1"]):
         one_sentence(node.ask(*command), "does not run here", "fabnet node run")
-    one_sentence(node.ask("start", "nonsense"), "no plate 'nonsense'")
+    one_sentence(node.ask("start", "nonsense"), "no plate 'nonsense'", "fabnet node status")
     assert node.ask("harvest", "abc-a1").returncode == 2
     assert node.ask("give-back", "abc-a1").returncode == 2
 

@@ -414,16 +414,16 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
 def test_another_fingerprint_is_not_let_in_and_a_wrong_name_is_told_the_right_ones(
     coordinator, tmp_path
 ):
-    joined = join(coordinator.invite("Chez Ines"), tmp_path / "lab", now())
+    joined = join(coordinator.invite("Chez Malo"), tmp_path / "lab", now())
     config = ("--config", coordinator.file)
-    one_sentence(fabnet("node", "confirm", "chez-inez", *config), "no node", "chez-ines")
-    words = [sys.executable, "-m", "fabnet", "node", "confirm", "chez-ines", *map(str, config)]
+    one_sentence(fabnet("node", "confirm", "chez-maloo", *config), "no node", "chez-malo")
+    words = [sys.executable, "-m", "fabnet", "node", "confirm", "chez-malo", *map(str, config)]
     other = subprocess.run(
         words, input="n\n", capture_output=True, text=True, timeout=60, check=False
     )
     assert other.returncode == 1
     assert joined.fingerprint in other.stderr
-    assert "fabnet node revoke chez-ines --reason" in other.stderr
+    assert "fabnet node revoke chez-malo --reason" in other.stderr
     assert standing(load_node(joined.config), now()).standing is Standing.PENDING
     assert "Nobody can sign in yet" in coordinator.log.read_text()
 

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import logging
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from tests.doubles.lone_node import LoneNode
 from tests.doubles.sim_printer import SimPrinter
 
+_log = logging.getLogger(__name__)
 # Not numpy: sqlite-utils imports it where it happens to be installed; fabnet[node] does not bring it.
 HEAVY = ("trimesh", "scipy", "shapely", "manifold3d", "flask", "lxml", "PIL")
 #: Flask is made of the first three, requests of the last.
@@ -123,6 +125,7 @@ def test_four_printers_and_a_print_fit_into_80_mb(tmp_path):
             most_mb = max(most_mb, lone.rss_mb())
             time.sleep(0.2)
         assert [child.returncode for child in children] == [0, 0, 0, 0]
+        _log.info("a node with four printers that print: %.1f MB", most_mb)
         assert most_mb < 80
     finally:
         lone.stop()

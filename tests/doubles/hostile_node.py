@@ -88,7 +88,7 @@ class Node:
         self._said[n] = words
         self.peer.say(self.topic(), words)
 
-    def acked(self, n, seconds=60.0):
+    def acked(self, n, seconds=200.0):
         """Whether all up to `n` is acknowledged in time; what is not is said again."""
         until = time.monotonic() + seconds
         rounds = 0
@@ -118,7 +118,7 @@ class Node:
         n = self.says(Capabilities(lab=self.name, printers=(some_facts(),)))
         assert self.acked(n)
 
-    def is_served(self, seconds=60.0):
+    def is_served(self, seconds=200.0):
         stream, cursor = self.read
         told = {"attempts": [], "in_stream": stream, "in_cursor": cursor}
         return self.acked(self.says_raw("sync", told), seconds)

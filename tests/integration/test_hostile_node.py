@@ -25,7 +25,7 @@ from tests.doubles.world import World, some_facts
 
 pytestmark = [
     needs_mosquitto,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 _log = logging.getLogger(__name__)
 

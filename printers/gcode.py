@@ -108,7 +108,7 @@ class _Reader:
             "M82": self._absolute_e, "M83": self._go_relative_e, "M18": self._motors_off,
             "M84": self._motors_off, "M104": self._nozzle, "M109": self._nozzle,
             "M140": self._bed, "M190": self._bed, "M220": self._speed_factor,
-            "M221": self._flow_factor, "T0": self._nothing,
+            "M221": self._flow_factor, "M413": self._recovery, "M420": self._levelled, "T0": self._nothing,
         }  # fmt: skip
 
     def step(
@@ -313,6 +313,15 @@ class _Reader:
         # RepRapFirmware's G10 with another S sets a temperature.
         if words.keys() - {"S"} or words.get("S", 0.0) not in {0.0, 1.0}:
             raise self._refuse(f"G10: {SCALE}")
+
+    def _recovery(self, words: dict[str, float]) -> None:
+        if words.get("S") != 0.0:
+            raise self._refuse("it lets the printer go on by itself after a power cut")
+
+    def _levelled(self, words: dict[str, float]) -> None:
+        # With S it puts its own map of the bed on or off; Z is the height at which that ends.
+        if words.get("S") not in {0.0, 1.0}:
+            raise self._refuse("M420 takes S0 or S1 here")
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:

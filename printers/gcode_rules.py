@@ -15,7 +15,7 @@ EDITION = 2
 #: Commands that the check has a rule for.
 FOLLOWED = frozenset(
     {f"G{n}" for n in (0, 1, 2, 3, 4, 10, 28, 29, 80, 90, 91, 92)}
-    | {f"M{n}" for n in (18, 82, 83, 84, 104, 109, 140, 190, 220, 221)}
+    | {f"M{n}" for n in (18, 82, 83, 84, 104, 109, 140, 190, 220, 221, 413, 420)}
     | {"T0"}
 )
 #: Commands without a rule of their own: their words are read, and do no harm.
@@ -39,6 +39,7 @@ WORDS: Mapping[str, frozenset[str]] = {
     "G2": frozenset("XYZEFIJR"), "G3": frozenset("XYZEFIJR"),
     "M104": frozenset("SBFT"), "M109": frozenset("SRBFT"),
     "M140": frozenset("ST"), "M190": frozenset("SRT"), "M106": frozenset("SP"),
+    "M413": frozenset("S"), "M420": frozenset("SZ"),
 }  # fmt: skip
 
 #: Old firmware that reads a card begins a new command after so many bytes, and behind : and #.

@@ -217,6 +217,8 @@ SENTENCES = (
     _("old firmwares take a number behind G28 for the position there"),
     _("G92 E without a number"),
     _("it writes heights into the printer's map of its bed"),
+    _("it lets the printer go on by itself after a power cut"),
+    _("M420 takes S0 or S1 here"),
     _("it heats another tool, and one is known here"),
     _("it heats the nozzle without saying how far"),
     _("it heats the bed without saying how far"),

@@ -51,7 +51,8 @@ def test_the_line_is_named():
     "command",
     ["M500", "M502", "M303 E0 S250 C8", "M851 Z-1", "M112", "M997", "M28 x.g", "M30 x.g", "M0",
      "M600", "M302 P1", "M92 X200", "M206 Z-1", "M907 E999", "T1", "G20", "M42 P1 S1", "M81",
-     "M9999", "G38.2 Z-5", "M1 wait", "G10 P0 X5", "G29 W I2 J2 Z-5"],
+     "M9999", "G38.2 Z-5", "M1 wait", "G10 P0 X5", "G29 W I2 J2 Z-5",
+     "M413 S1", "M413", "M420 L1 S1", "M420", "M420 S2", "M420 V"],
 )  # fmt: skip
 def test_what_is_not_on_the_list_is_refused(command):
     refusal(command)
@@ -62,7 +63,8 @@ def test_what_is_not_on_the_list_is_refused(command):
     ["M117 M104 S999 is only text", "M862.3 P \"MK3S\"", "M107", "G1 X50 Y50 E1",
      "G28 X0 Y0", "G28 XY", "G28 W", "G10 S1", "M109 T0 S200", "M140 S60 T0", "M106 P1 S255", "M73 P10 R5",
      "M204 P800", "M204 P1250 R1250 T1250", "M205 S0 T0", "G80 X10 Y9 W80 H70",
-     "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0"],
+     "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0",
+     "M413 S0", "M420 S1", "M420 S1 Z10"],
 )  # fmt: skip
 def test_what_slicers_write_is_let_through(command):
     checked(command)

@@ -17,7 +17,7 @@ from jobs.network import TINY, Floats, Ints, Lines, Singles
 
 #: So many times at most, and so many lines times printers looked at in all; each time costs as
 #: much as some lines.
-ROUNDS, _WORK, _ALWAYS = 100, 2_000_000, 10
+ROUNDS, _WORK, _ALWAYS = 1200, 2_000_000, 10
 #: With fewer it is not worth to begin, and after so many that were of no use not to go on.
 _FEWEST, _STALE = 10, 50
 #: Of use is what makes kilometres fewer by such a share.

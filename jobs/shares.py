@@ -61,7 +61,7 @@ def arrays(
     """Read what is asked and who can make it; arguments as of `jobs.split.split`.
 
     `free` says when each printer has printed what it has, where that is known already. `brim` has
-    smaller plates fill what full ones leave of a window, and keeps no time for what comes out bad.
+    smaller plates fill what full ones leave of a window, and keeps no time for what comes out bad of the best.
     """
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
     able = _able(fleet)
@@ -77,13 +77,14 @@ def arrays(
         [weeks.pace[n] for n in first], len(parts), brim=brim,
     )  # fmt: skip
     count = len(able)
+    best = max((p.good for p in able), default=1.0) if brim else 1.0
     net = Network(
         name=np.array([f"{n:07}" for n in range(count)], dtype=np.str_),
         node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
         # What comes out bad is made again: a plate takes as much longer. Its pieces are those asked
         # for, since nobody can say beforehand which of them are bad.
-        # To the brim no time is kept for it: what is bad is known when it happens.
-        speed=np.array([(1.0 if brim else p.good) / p.pace for p in able], np.float64),
+        # To the brim it counts only against the printer with the least of it.
+        speed=np.array([p.good / best / p.pace for p in able], np.float64),
         good=np.ones(count),
         busy_min=weeks.busy_min,
         spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),

@@ -341,7 +341,7 @@ def test_smaller_plates_fill_a_window_where_not_all_is_in_time_otherwise(
 
 def test_no_time_is_kept_for_scrap_where_not_all_is_in_time_otherwise():
     fleet = [a_printer(grams=9e9, good=0.5)]
-    # 22 plates until the first day, 37 until the second; half of all pieces come out bad.
+    # 22 plates until the first day, 37 until the second; half of all pieces come out bad, on each.
     needs = [
         a_need(pieces=pieces, order=f"o{pieces}", due=date(2026, 11, day))
         for pieces, day in ((30, 26), (40, 27))

@@ -71,7 +71,7 @@ def test_who_does_not_read_is_sent_no_more_than_fits_and_loses_nothing(ends):
     while len(got) < len(sent):
         got += theirs.recv(1 << 16)
         # It waits for room by itself as long as something is left over.
-        buffered.wait(1.0, writes=False)
+        buffered.wait(0.02, writes=False)
         buffered.flush()
     assert got == sent
 

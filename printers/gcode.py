@@ -3,8 +3,9 @@
 A file from the network moves and heats a machine in somebody's home, so only commands from a list
 are let through, and every extrusion and temperature is followed. Positions are followed as Marlin
 understands them: G90 and G91 hold for E too, until M82 or M83. Leaves how a line is read to
-`printers.gcode_words`, checksums and lengths of lines
-to `printers.gcode_line`, their numbers to `printers.gcode_link`.
+`printers.gcode_words`, commands that neither move nor heat to `printers.gcode_values`, how long moves
+take to `printers.gcode_time`, checksums and lengths of lines to `printers.gcode_line`, their numbers to
+`printers.gcode_link`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
-from printers.gcode_rules import SCALE, arc_corners
+from printers.gcode_rules import SCALE, arc_corners, arc_sweep
+from printers.gcode_time import Speed, least_s
+from printers.gcode_values import why_not
 from printers.gcode_words import command_of, ended
 
 #: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
@@ -26,6 +29,7 @@ _LONGEST_E_MM = 150.0
 _LONGEST_DWELL_S = 600.0
 #: All pauses of a file together: a picture of each layer takes a second.
 _MOST_DWELL_S = 7200.0
+_LONGEST_S = 30 * 86400.0
 #: Travel may leave the bed by this much (to park, to wipe), for firmware stops at its own ends.
 _TRAVEL_MM = 30.0
 _ROUNDING_MM = 0.01
@@ -54,6 +58,7 @@ class GcodeFacts:
     nozzle_max_c: float
     bed_max_c: float
     extruded_mm: float  # of filament, net of what is pulled back
+    least_s: float  # no printer is quicker: its moves at their speeds, and its pauses
     lines: int
 
 
@@ -98,17 +103,18 @@ class _Reader:
         # Unknown until the printer is homed or told.
         self._x = self._y = self._z = math.nan
         self._e = 0.0
-        self._extruded = self._dwelt_s = 0.0
+        self._extruded = self._dwelt_s = self._moved_s = 0.0
+        self._speed = Speed()
+        self._mm_s = self._speed.mm_s
         self._x_min = self._y_min = math.inf
         self._x_max = self._y_max = self._z_max = -math.inf
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
             "G0": self._move, "G1": self._move, "G2": self._clockwise, "G3": self._anticlockwise,
-            "G4": self._dwell, "G10": self._retract, "G28": self._home, "G29": self._level,
+            "G4": self._dwell, "G28": self._home, "G29": self._level,
             "G80": self._level, "G90": self._absolute, "G91": self._go_relative, "G92": self._set,
             "M82": self._absolute_e, "M83": self._go_relative_e, "M18": self._motors_off,
             "M84": self._motors_off, "M104": self._nozzle, "M109": self._nozzle,
             "M140": self._bed, "M190": self._bed, "M220": self._speed_factor,
-            "M221": self._flow_factor, "M413": self._recovery, "M420": self._levelled, "T0": self._nothing,
         }  # fmt: skip
 
     def step(
@@ -128,7 +134,7 @@ class _Reader:
         if self._relative or (f1 and f2):
             return False
         try:
-            feedrate = float(f1 or f2 or 1)
+            feedrate = float(f1 or f2 or 0)
             to_x = float(x) if x else self._x
             to_y = float(y) if y else self._y
             to_z = float(z) if z else self._z
@@ -152,7 +158,14 @@ class _Reader:
             return False
         if feedrate > _FASTEST:
             return False
+        if feedrate:
+            self._mm_s = self._speed.told(feedrate)
         self.line += 1
+        moved = math.hypot(to_x - self._x, to_y - self._y)
+        if moved > 0 and not z:  # most moves; as `least_s`, without a call
+            self._moved_s += moved / self._mm_s
+        else:
+            self._moved_s += least_s(moved, abs(to_z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = to_x, to_y, to_z
         if e:
             self._e += pushed
@@ -172,6 +185,9 @@ class _Reader:
         found = command_of(line, self.line)
         if found is not None:
             name, words = found
+            why = why_not(name, words)
+            if why:
+                raise self._refuse(why)
             self._rules.get(name, self._nothing)(words)
 
     def finish(self) -> GcodeFacts:
@@ -183,10 +199,13 @@ class _Reader:
                 raise GcodeRefusedError(
                     0, f"the {heater} stays at {target:g} C at the end; end it with heaters off"
                 )
+        least_s = self._moved_s + self._dwelt_s
+        if least_s > _LONGEST_S:
+            raise GcodeRefusedError(0, f"it takes {least_s / 86400:.0f} days at the least")
         return GcodeFacts(
             x_min=self._x_min, x_max=self._x_max, y_min=self._y_min, y_max=self._y_max,
             z_max=self._z_max, nozzle_max_c=self._hottest["nozzle"], bed_max_c=self._hottest["bed"],
-            extruded_mm=self._extruded, lines=self.line,
+            extruded_mm=self._extruded, least_s=least_s, lines=self.line,
         )  # fmt: skip
 
     def _refuse(self, why: str) -> GcodeRefusedError:
@@ -198,9 +217,10 @@ class _Reader:
         """Return where a move ends, and the filament it pushes."""
         if math.isnan(sum(words.values())):
             raise self._refuse("a word of this move has no number")
-        feedrate = words.get("F", 1.0)
+        feedrate = words.get("F", 0.0)
         if not 0 <= feedrate <= _FASTEST:
             raise self._refuse(f"a speed of F{feedrate:g} cannot be meant")
+        self._mm_s = self._speed.told(feedrate)
         if self._relative:
             if "Z" not in self._homed and words.get("Z", 0.0) < 0:
                 raise self._refuse("it lowers the nozzle before the printer is homed (G28)")
@@ -225,6 +245,8 @@ class _Reader:
             self._extrude(x, y, z)
         else:
             self._travel(x, y, z)
+        flat = math.hypot(x - self._x, y - self._y)
+        self._moved_s += least_s(flat, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z
 
     def _extrude(self, x: float, y: float, z: float) -> None:
@@ -287,6 +309,8 @@ class _Reader:
         visit = self._extrude if pushed > 0 else self._travel
         for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):
             visit(at_x, at_y, z)
+        length = math.hypot(*offset) * arc_sweep(start_x, start_y, x, y, offset, sense)
+        self._moved_s += least_s(length, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z
 
     def _home(self, words: dict[str, float]) -> None:
@@ -308,20 +332,6 @@ class _Reader:
     def _motors_off(self, words: dict[str, float]) -> None:
         if "S" not in words:
             self._homed = frozenset()
-
-    def _retract(self, words: dict[str, float]) -> None:
-        # RepRapFirmware's G10 with another S sets a temperature.
-        if words.keys() - {"S"} or words.get("S", 0.0) not in {0.0, 1.0}:
-            raise self._refuse(f"G10: {SCALE}")
-
-    def _recovery(self, words: dict[str, float]) -> None:
-        if words.get("S") != 0.0:
-            raise self._refuse("it lets the printer go on by itself after a power cut")
-
-    def _levelled(self, words: dict[str, float]) -> None:
-        # With S it puts its own map of the bed on or off; Z is the height at which that ends.
-        if words.get("S") not in {0.0, 1.0}:
-            raise self._refuse("M420 takes S0 or S1 here")
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:
@@ -373,14 +383,7 @@ class _Reader:
             raise self._refuse(f"it waits for {waits_s:g} s with the heaters on")
 
     def _speed_factor(self, words: dict[str, float]) -> None:
-        self._factor("speed", words, 10.0, 200.0)
-
-    def _flow_factor(self, words: dict[str, float]) -> None:
-        self._factor("flow", words, 50.0, 150.0)
-
-    def _factor(self, what: str, words: dict[str, float], least: float, most: float) -> None:
-        if not least <= words.get("S", 100.0) <= most:
-            raise self._refuse(f"{words['S']:g} % of {what} cannot be meant")
+        self._mm_s = self._speed.factor(words)
 
     def _nothing(self, _: dict[str, float]) -> None:
         return

@@ -9,8 +9,9 @@ import math
 import re
 from collections.abc import Mapping
 
-#: Grows with every rule that lets less through: what was checked by earlier ones is checked anew.
-EDITION = 2
+#: Grows with every rule that lets less through, or times it otherwise: what was checked by earlier ones
+#: is checked anew.
+EDITION = 3
 
 #: Commands that the check has a rule for.
 FOLLOWED = frozenset(
@@ -87,16 +88,23 @@ def arc_corners(
     centre_x, centre_y = x0 + offset[0], y0 + offset[1]
     radius = math.hypot(*offset)
     start = math.atan2(y0 - centre_y, x0 - centre_x)
-    end = math.atan2(y1 - centre_y, x1 - centre_x)
-    sweep = (end - start) * sense % (2 * math.pi)
-    if sweep < _NO_SWEEP:
-        sweep = 2 * math.pi
+    sweep = arc_sweep(x0, y0, x1, y1, offset, sense)
     corners = [(x0, y0), (x1, y1)]
     for quarter in range(4):
         if (quarter * math.pi / 2 - start) * sense % (2 * math.pi) <= sweep:
             turn_x, turn_y = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
             corners.append((centre_x + radius * turn_x, centre_y + radius * turn_y))
     return corners
+
+
+def arc_sweep(
+    x0: float, y0: float, x1: float, y1: float, offset: tuple[float, float], sense: int
+) -> float:
+    """Return how far an arc of `arc_corners` goes round, in radians, above 0."""
+    start = math.atan2(-offset[1], -offset[0])
+    end = math.atan2(y1 - (y0 + offset[1]), x1 - (x0 + offset[0]))
+    sweep = (end - start) * sense % (2 * math.pi)
+    return sweep if sweep >= _NO_SWEEP else 2 * math.pi
 
 
 def hides_command(text: str) -> bool:

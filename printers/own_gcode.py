@@ -141,7 +141,7 @@ def _figures(facts: GcodeFacts, told: GcodeFigures, plate: OwnPlate) -> tuple[fl
     if told.grams is not None and least <= told.grams <= most:
         grams = told.grams
     seconds = told.seconds if told.seconds is not None else plate.seconds
-    return grams, seconds if seconds <= _LONGEST_S else plate.seconds
+    return grams, max(seconds if seconds <= _LONGEST_S else plate.seconds, facts.least_s)
 
 
 def _compare(facts: GcodeFacts, grams: float, plate: OwnPlate, *, sure: bool) -> None:

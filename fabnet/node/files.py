@@ -20,7 +20,7 @@ from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.profile import MachinePreset
 from printers.errors import SlicingError
 from printers.slices import Slice, Slicer, SliceRequest
-from printers.slicing import check_slice
+from printers.slicing import check_slice, timed
 
 _TIMEOUT_S = (5, 60)
 _MOST_BYTES = 256 * 1024 * 1024
@@ -147,7 +147,8 @@ def fetch_pattern(sha256: str, seconds: float, store: FileStore) -> Slice:
 def prepare(wanted: Wanted, store: FileStore, slicer: Slicer, folder: Path) -> Slice:
     """Fetch, slice and check one plate.
 
-    The G-code is checked against this printer's own limits whoever sliced it.
+    The G-code is checked against this printer's own limits, and takes the time that its moves need, whoever
+    sliced it.
 
     Raises:
         FileFetchError: the plate did not come.
@@ -163,7 +164,7 @@ def prepare(wanted: Wanted, store: FileStore, slicer: Slicer, folder: Path) -> S
     )
     try:
         made = slicer.slice(request, folder)
-        check_slice(made.gcode, wanted.preset, wanted.material)
+        facts = check_slice(made.gcode, wanted.preset, wanted.material)
     except (DesignError, FirmwareProfileError) as error:
         raise SlicingError(str(error)) from error
-    return made
+    return timed(made, facts)

@@ -33,7 +33,7 @@ from printers.errors import PrinterError
 from printers.gcode_rules import EDITION
 from printers.model import OWN_SLICE
 from printers.slices import Slice, Slicer, kept, prune
-from printers.slicing import check_slice
+from printers.slicing import check_slice, timed
 
 _log = logging.getLogger(__name__)
 
@@ -135,11 +135,11 @@ class Preparer:
         """Runs in the pool; None where the plate is here and its owner is to slice it."""
         if brought is not None:
             try:
-                check_slice(brought.gcode, preset, entry.material)
+                facts = check_slice(brought.gcode, preset, entry.material)
             except (PrinterError, DesignError) as error:
                 _log.warning("%s: what was brought for it before: %s", entry.ref, error)
             else:
-                return brought
+                return timed(brought, facts)
         if self._slicer is None:
             self._store.fetch(entry.plate_sha256)
             return None

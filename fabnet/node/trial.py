@@ -27,7 +27,7 @@ from jobs.owner import Halt, TrialView, Try
 from printers.errors import PrinterError
 from printers.model import PrinterState, PrintResult
 from printers.slices import Slice, kept
-from printers.slicing import check_slice
+from printers.slicing import check_slice, timed
 
 _log = logging.getLogger(__name__)
 
@@ -125,10 +125,10 @@ class Trials:
         if spool is None:
             raise RefusedError(f"No spool is loaded on {printer}: say in node.toml what is on it.")
         try:
-            check_slice(made.gcode, self._presets[printer], spool.material)
+            facts = check_slice(made.gcode, self._presets[printer], spool.material)
         except (PrinterError, DesignError) as error:
             raise RefusedError(f"{printer}: {error}") from error
-        return made
+        return timed(made, facts)
 
     def halt(self, printer: str) -> None:
         """Stop the test part, heaters off.

@@ -6,6 +6,7 @@ import io
 import tempfile
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ from designs.plate_file import write_plate
 from designs.plate_size import plate_height_mm
 from fabnet import clock
 from fabnet.hosting import Hosting, _Running
+from fabnet.node.files import Wanted, prepare
 from fabnet.node.own_slices import OwnSlices
+from fabnet.node.policy import start_in_s
+from firmware_profiles.loader import load_machine
 from jobs.errors import NotFoundError, RefusedError
+from jobs.hours import parse
 from jobs.lifecycle import AttemptState
 from jobs.messages import OfferedAttempt, Ready
 from jobs.owner import Bring, Clear, Look
+from printers.slices import Slice
 from tests.doubles.lone_node import REF, LoneNode
 from tests.doubles.owner_lab import FIRST, SECOND, THIRD, Lab, token
 from tests.doubles.pages import Site
@@ -127,6 +133,48 @@ def test_on_the_page_a_plate_is_fetched_and_its_gcode_brought(open_lab):
     assert (view.state, view.to_slice) == (AttemptState.READY, False)
     assert view.slicer.startswith("own slice, PrusaSlicer")
     assert (view.seconds, view.grams) == (7034.0, pytest.approx(TWO_G, rel=0.01))
+
+
+def slow(told):
+    """Two visors at 5 mm/s, which takes 2,800 s, of which their slicer tells something else."""
+    return TWO.replace(b"F3000", b"F150", 1).replace(b"1h 57m 14s", told)
+
+
+def test_what_is_told_of_its_time_is_no_less_than_its_moves_take(open_lab):
+    lab = open_lab()
+    lab.take(FIRST)
+    lab.run()
+    lab.own.bring(FIRST, lab.gcode(slow(b"2m 0s")), sure=False)
+    view = lab.plate_view(FIRST)
+    assert (view.state, view.seconds) == (AttemptState.READY, pytest.approx(2800, rel=0.02))
+
+
+class Liar:
+    """A slicing service that tells of every plate that it takes two minutes."""
+
+    name = "liar"
+
+    def slice(self, _, out):
+        gcode = out / "plate.gcode"
+        gcode.write_bytes(slow(b"2m 0s"))
+        sha256 = hashlib.sha256(gcode.read_bytes()).hexdigest()
+        return Slice(gcode=gcode, sha256=sha256, key="a" * 64, seconds=120.0, grams=31.0,
+                     layers=2, slicer="liar")  # fmt: skip
+
+
+def test_a_slicing_service_that_tells_too_little_gets_round_no_hours(open_lab):
+    lab = open_lab()
+    plate = lab.take(FIRST)
+    preset = load_machine("generic-250x210")
+    wanted = Wanted(
+        plate_sha256=plate.name, mesh_sha256="m", copies=2, material="PETG", preset=preset
+    )
+    made = prepare(wanted, lab.agent._preparer._store, Liar(), lab.folder)
+    assert made.seconds == pytest.approx(2800, rel=0.02)
+    rules = replace(lab.agent._lab.rules(), attended=parse("08:00-09:00"))
+    half_past = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
+    # Not within the half hour that is left.
+    assert start_in_s("p1", made.seconds, rules, half_past) == 23.5 * 3600
 
 
 def test_the_network_is_told_whose_slice_it_is_and_the_next_like_it_needs_no_hand(open_lab):

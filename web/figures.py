@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from jobs import hours as hours_of_week
 from jobs.addresses import mail_in, number_in
 from jobs.errors import InvalidFieldError
+from jobs.ledger.views import BatchView
 from web.language import gettext as _
 from web.language import local_days, ngettext
 
@@ -42,11 +43,23 @@ def inspected(accepted: int, rejected: int) -> str:
     return ", ".join((one, ngettext("%(num)s rejected", "%(num)s rejected", rejected)))
 
 
-def received(good: int, refused: int, lost: int) -> str:
-    """Return what a requester has counted in, in pieces; of what was not, nothing is said."""
+def received_of(batch: BatchView) -> str:
+    """Return what a requester has counted in of a parcel."""
+    good = sum(lot.received for lot in batch.lots)
+    bad = sum(lot.refused for lot in batch.lots)
+    return received(good, bad, sum(lot.lost for lot in batch.lots), batch.damaged)
+
+
+def received(good: int, bad: int, lost: int, damaged: int = 0) -> str:
+    """Return what a requester has counted in, in pieces; of what was not, nothing is said.
+
+    Damaged pieces are among the bad ones; the others of those were refused.
+    """
     said = [ngettext("%(num)s received", "%(num)s received", good)]
-    if refused:
-        said.append(ngettext("%(num)s refused", "%(num)s refused", refused))
+    if damaged:
+        said.append(ngettext("%(num)s damaged", "%(num)s damaged", damaged))
+    if bad > damaged:
+        said.append(ngettext("%(num)s refused", "%(num)s refused", bad - damaged))
     if lost:
         said.append(ngettext("%(num)s missing", "%(num)s missing", lost))
     return ", ".join(said)

@@ -14,7 +14,7 @@ from jobs.law import Books
 from jobs.ledger.history import EventView
 from jobs.lifecycle import STOPPABLE
 from jobs.model import OrderState, Reason, ReasonCode
-from web.figures import age, counted, duration, hours, inspected, reach, received
+from web.figures import age, counted, duration, hours, inspected, reach, received, received_of
 from web.language import (
     Lazy,
     day_words,
@@ -299,7 +299,10 @@ def _event_figures(found: EventView) -> str:
         ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":
-            return received(int(data["received"]), int(data["refused"]), int(data["lost"]))
+            figures = (
+                int(data.get(name, 0)) for name in ("received", "refused", "lost", "damaged")
+            )
+            return received(*figures)
     return ""
 
 
@@ -325,7 +328,7 @@ def register(app: Flask) -> None:
         stop_outcomes=STOP_OUTCOMES,
         counted_words=counted,
         inspected_words=inspected,
-        received_words=received,
+        received_words=received_of,
         link_words=LINKS,
         fault_words=FAULT_WORDS,
         loss_words=LOSS_WORDS,

@@ -228,7 +228,8 @@ def receive(ledger: Ledger, batch_id: str, count: Count, by: str, now: datetime)
         )  # fmt: skip
         event(
             db, batch.order_id, "received", by, batch_id, now,
-            received=sent - bad - lost, refused=bad, lost=lost, reason=count.reason.strip(),
+            received=sent - bad - lost, refused=bad, lost=lost, damaged=count.damaged,
+            reason=count.reason.strip(),
         )  # fmt: skip
         close_if_complete(db, batch.order_id, now)
 

@@ -20,7 +20,6 @@ class Parcel:
 
     batch: BatchView
     profile: str  # the regulatory profile under which it left; "" where there was none
-    damaged: int
     refuse_reason: str
     courier: CourierKind | None  # None: it has not left, or left before this was kept
     carrier: str  # the company, or who fetched it
@@ -55,7 +54,6 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
     return Parcel(
         batch=views.batch(db, batch_id),
         profile=row["profile"],
-        damaged=row["damaged"],
         refuse_reason=row["refuse_reason"],
         courier=CourierKind(row["courier"]) if row["courier"] else None,
         carrier=row["carrier"],

@@ -14,6 +14,7 @@ from jobs.errors import NotFoundError
 from jobs.ledger import parcels
 from jobs.ledger.cells import moment, when
 from jobs.ledger.rows import absorb, add_deficit, event
+from jobs.ledger.views import BatchView
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
 from jobs.recall import Cause, Recall, RecallKind, counting
 
@@ -200,6 +201,19 @@ def told_to(db: sqlite3.Connection, order_id: str) -> tuple[tuple[Recall, Notice
         (order_id,),
     ).fetchall()
     return tuple((recall(db, row[0]), notices(db, row[0], order_id)[0]) for row in rows)
+
+
+def in_batch(
+    db: sqlite3.Connection, batch: BatchView
+) -> tuple[tuple[Recall, tuple[str, ...]], ...]:
+    """Return the open recalls that hold lots of a batch, each with their codes."""
+    found: dict[str, list[str]] = {}
+    for lot in batch.lots:
+        held = db.execute("select recall from lot where code = ?", (lot.lot,)).fetchone()[0]
+        if held:
+            found.setdefault(held, []).append(lot.lot)
+    called = ((recall(db, key), tuple(codes)) for key, codes in found.items())
+    return tuple((each, codes) for each, codes in called if each.is_open)
 
 
 def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> None:

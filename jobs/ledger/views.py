@@ -118,6 +118,7 @@ class BatchView:
     dispatched_at: datetime | None
     received_at: datetime | None
     received_by: str
+    damaged: int  # of the refused
     lots: tuple[BatchLot, ...]
 
 
@@ -307,6 +308,7 @@ def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
         dispatched_at=when(row["dispatched_at"]),
         received_at=when(row["received_at"]),
         received_by=row["received_by"],
+        damaged=row["damaged"],
         lots=tuple(
             BatchLot(
                 lot=r["lot_code"],

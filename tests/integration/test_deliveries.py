@@ -139,14 +139,14 @@ def test_the_hospital_counts_it_in_on_the_parcels_own_page(site, batch):
     books = world.books(order_of(world, batch))
     assert (books.delivered, books.refused, books.lost) == (1, 2, 1)
     found = parcels.parcel(world.ledger.reading, batch)
-    assert (found.damaged, found.refuse_reason) == (1, "a sharp edge")
+    assert (found.batch.damaged, found.refuse_reason) == (1, "a sharp edge")
     assert found.batch.state is BatchState.RECEIVED
     again = nurse.send(f"{path}/received", at="/ask", damaged="4")
     assert again.status_code == 303
     assert world.books(order_of(world, batch)).refused == 2
     page = nurse.get(path, headers=ENGLISH).text
     assert "Thank you for counting" in page
-    assert "1 received, 2 refused, 1 missing" in page
+    assert "1 received, 1 damaged, 1 refused, 1 missing" in page
     assert "What is missing or refused will be made again." in page
     assert "a sharp edge" in page
     assert "Merci" in page

@@ -8,6 +8,7 @@ from jobs.coordinator import orders
 from jobs.ledger import recalls, views
 from tests.doubles.lots import accepts, delivered, makes_a_lot
 from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.parcels import address
 
 
 @pytest.fixture
@@ -26,6 +27,24 @@ def first_lot(world, order_id):
 
 def calls_back(site, code, cause, who="inspector", reason="a sharp edge"):
     return site.person(who).send(f"/l/{code}/recall", cause=cause, reason=reason)
+
+
+def test_who_scans_the_note_of_a_parcel_reads_that_a_bag_of_it_is_called_back(site):
+    world = site.world
+    order_id = delivered(world, 4)
+    path = address(world, views.order_view(world.ledger.reading, order_id).batches[0].id)
+    other, code = (lot.code for lot in views.order_view(world.ledger.reading, order_id).lots)
+    assert "Called back" not in site.person().get(f"{path}?lang=en").text
+    answer = calls_back(site, code, f"lot:{code}")
+    page = site.person().get(f"{path}?lang=en").text
+    said = page[page.index("Called back") : page.index("Is something wrong with pieces?")]
+    assert "a sharp edge" in said
+    assert code in said
+    assert other not in said
+    end = {"verdict": "good", "reason": "looked at"}
+    ended = site.person("steward").send(f"{answer.location}/end", at=answer.location, **end)
+    assert ended.status_code == 303
+    assert "Called back" not in site.person().get(f"{path}?lang=en").text
 
 
 def test_a_nurse_reads_it_and_answers(site):

@@ -214,8 +214,10 @@ def test_one_and_none_are_no_plural_in_french():
         assert figures.counted(2, 3) == "2 bonnes, 3 ratées"
         assert figures.inspected(1, 2) == "1 acceptée, 2 rejetées"
         assert figures.received(1, 0, 2) == "1 reçue, 2 manquantes"
+        assert figures.received(1, 2, 0, damaged=2) == "1 reçue, 2 abîmées"
     with in_language("en"):
         assert figures.received(1, 0, 2) == "1 received, 2 missing"
+        assert figures.received(0, 3, 0, damaged=1) == "0 received, 1 damaged, 2 refused"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from flask import current_app
 from designs.library import Library
 from designs.model import BY_PEOPLE, Revision
 from jobs.carriers import KnownCarrier
-from jobs.ledger import reviews
+from jobs.ledger import reviews, views
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
 from jobs.live import Live
@@ -123,6 +123,11 @@ class Context:
         revision = self.revision(revision_id)
         parts = () if revision is None else revision.made
         return next((own_title(part.title) for part in parts if part.id == part_id), part_id)
+
+    def part_of(self, attempt: AttemptView) -> str:
+        """Return what the part on a plate is called."""
+        order = views.order(self.ledger.reading, attempt.order_id)
+        return self.part_title(order.request.revision_id, attempt.part_id)
 
     def gcode_of(self, attempt: AttemptView) -> Path | None:
         """Return the file that a person works from; None while it is not sliced."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -24,7 +24,7 @@ from jobs.model import Role
 from jobs.stock import RunsOut
 from printers.model import MANUAL, PrinterState
 from web.auth import me, only_at, safe_next
-from web.beds import outlines
+from web.beds import ends_at, fraction_of, outlines
 from web.context import here
 from web.feeds import ALL, WHOLE, Feed
 from web.streaming import no_token, parts, stream
@@ -37,7 +37,6 @@ _A_PAGE = 100
 _KEEP_S = 1.0
 #: Up to so many shortages are told: the first to come.
 _SHORTAGES = 50
-_PRINTING = (PrinterState.PRINTING, PrinterState.PAUSED)
 _ON_BED = TO_HARVEST | {AttemptState.PRINTING}
 
 
@@ -203,16 +202,11 @@ def _bed(
 ) -> Bed:
     state = tele.state if tele else each.state
     attempt = each.attempt
-    fraction, ends_at, drawing = None, None, ""
+    fraction, end, drawing = None, None, ""
     if attempt is not None and attempt.state in _ON_BED:
         drawing = outlines(library, attempt, each.facts)
-        if attempt.state is AttemptState.PRINTED:
-            fraction = 1.0
-        elif tele is not None and state in _PRINTING:
-            fraction = tele.fraction_done
-        if attempt.state is AttemptState.PRINTING and attempt.started_at is not None:
-            end = attempt.started_at + timedelta(seconds=attempt.seconds * pace)
-            ends_at = end if end > now else None
+        fraction = 1.0 if attempt.state is AttemptState.PRINTED else fraction_of(tele)
+        end = ends_at(attempt, pace, now)
     return Bed(
         printer=each,
         tele=tele,
@@ -220,7 +214,7 @@ def _bed(
         by_hand=each.facts.link == MANUAL,
         fraction=fraction,
         outlines=drawing,
-        ends_at=ends_at,
+        ends_at=end,
         silent=labs.prints_on(node, each, now),
     )
 

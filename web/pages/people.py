@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -22,13 +21,14 @@ from jobs.ledger.waiting import waiting as waiting_of
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Role
 from printers.model import MANUAL, PrinterFacts
+from web import at_work
 from web.auth import begin_session, check_password, end_session, me, safe_next
 from web.context import Context, here
 from web.feeds import WHOLE, Feed
 from web.forms import REFUSALS, Form, attempt_ref
 from web.idle import Hint, of_maker, of_silence, of_steward
 from web.language import gettext as _
-from web.streaming import stream
+from web.streaming import parts, stream
 
 pages = Blueprint("people", __name__)
 
@@ -80,6 +80,7 @@ class _Seen:
     idle: tuple[PrinterFacts, ...]
     coming: tuple[tuple[PrinterFacts, AttemptView], ...]
     bags: int  # at hers, and not announced
+    prints: bool  # a printer of hers is at it, see `web.at_work`
 
 
 def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
@@ -131,19 +132,21 @@ def _hints(person: Person, context: Context) -> tuple[Hint, ...]:
 
 def _feed() -> Feed:
     person, context = me(), here()
+
+    def look() -> dict[str, object]:
+        prints = at_work.prints_of(context, person.node) if person.role is Role.MAKER else ()
+        seen = _Seen(
+            waits=waiting_of(context.ledger.reading, person.role, person.node, context.now()),
+            hints=_hints(person, context),
+            idle=_idle(person, context),
+            coming=_coming(person, context),
+            bags=_bags(person, context),
+            prints=bool(prints),
+        )
+        return {WHOLE: seen, at_work.PART: prints}
+
     # Who may do the same, at the same lab, waits for the same.
-    return context.streams.feed(
-        ("waiting", person.role, person.node),
-        lambda: {
-            WHOLE: _Seen(
-                waits=waiting_of(context.ledger.reading, person.role, person.node, context.now()),
-                hints=_hints(person, context),
-                idle=_idle(person, context),
-                coming=_coming(person, context),
-                bags=_bags(person, context),
-            )
-        },
-    )
+    return context.streams.feed(("waiting", person.role, person.node), look, at_work.show)
 
 
 @pages.get("/waiting")
@@ -152,8 +155,11 @@ def waiting() -> str | AnyResponse:
     person, context = me(), here()
     if person.node in members.not_members(context.ledger.reading):
         return redirect(url_for("newcomers.welcome"), 303)
-    version, facts = _feed().whole()
+    feed = _feed()
+    version, facts = feed.whole()
     seen = cast("_Seen", facts)
+    # Newer than the version that the page names, at most: then its stream brings it once more.
+    _version, (prints,) = parts(feed)
     return render_template(
         "waiting.html",
         tasks=_tasks(seen.waits),
@@ -163,6 +169,8 @@ def waiting() -> str | AnyResponse:
         idle=seen.idle,
         coming=_on_the_way(seen.coming, context),
         bags=seen.bags,
+        prints=prints if seen.prints else "",
+        printing=seen.prints,
     )
 
 
@@ -202,15 +210,7 @@ def _on_the_way(
     coming: Iterable[tuple[PrinterFacts, AttemptView]], context: Context
 ) -> list[tuple[PrinterFacts, AttemptView, str]]:
     """Add what each plate is made of."""
-    db = context.ledger.reading
-    return [
-        (facts, plate, context.part_title(_revision_of(db, plate), plate.part_id))
-        for facts, plate in coming
-    ]
-
-
-def _revision_of(db: sqlite3.Connection, plate: AttemptView) -> str:
-    return views.order(db, plate.order_id).request.revision_id
+    return [(facts, plate, context.part_of(plate)) for facts, plate in coming]
 
 
 @pages.get("/waiting/live")

@@ -27,7 +27,8 @@ from printers.gcode import GcodeFacts
 from printers.gcode_figures import GcodeFigures, figures_of
 from printers.gcode_pieces import count, named
 from printers.model import OWN_SLICE
-from printers.slices import WORK_PREFIX, Figures, Slice, keep, kept, sha256_of
+from printers.slices import WORK_PREFIX, Figures, Slice, keep, kept, named_for, sha256_of
+from printers.slices import figures_of as figures_of_slice
 from printers.slicing import check_slice
 
 #: The largest file that is taken; a visor is 1 MB.
@@ -46,6 +47,8 @@ _FILAMENT_MM = 1.75
 _SLICERS_GRAMS = (0.3, 4.0)
 _LONGEST_S = 30 * 86400.0
 _MOST_NAME = 80
+#: Of so many plates a file remembers that it was checked for them.
+_MOST_PLATES = 100
 
 _NOT_TEXT = {
     b"GCDE": "it is binary G-code: switch that off in the slicer's printer settings",
@@ -58,6 +61,7 @@ _NOT_TEXT = {
 class OwnPlate:
     """What brought G-code has to make, and on what."""
 
+    sha256: str  # of its 3MF
     pieces: int
     height_mm: float  # of its parts
     material: str  # code
@@ -67,7 +71,7 @@ class OwnPlate:
 
 
 def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
-    """Check G-code for a plate and keep a copy of it under its own SHA-256.
+    """Check G-code for a plate and keep a copy of it under its own SHA-256, with what it was checked for.
 
     Args:
         gcode: of any slicer, as text.
@@ -89,11 +93,11 @@ def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
         _compare(facts, grams, plate, sure=sure)
         if not sure:
             _count(gcode, plate)
-        there = kept(folder, key)
-        if there is not None:
-            return there
         named = f"{OWN_SLICE}, {told.slicer}"[:_MOST_NAME] if told.slicer else OWN_SLICE
-        figures = Figures(sha256=key, seconds=seconds, grams=grams, layers=0, slicer=named)
+        figures = Figures(
+            sha256=key, seconds=seconds, grams=grams, layers=0, slicer=named,
+            checked_for=_checked_for(folder, key, plate),
+        )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
             copy = Path(work) / "plate.gcode"
@@ -101,6 +105,13 @@ def take(gcode: Path, plate: OwnPlate, folder: Path, *, sure: bool) -> Slice:
             return keep(folder, key, copy, figures)
     except OSError as error:
         raise OwnGcodeError(f"the G-code cannot be read or kept: {error.strerror}") from error
+
+
+def _checked_for(folder: Path, key: str, plate: OwnPlate) -> tuple[str, ...]:
+    """Return what this G-code was checked for, with this plate; the newest last."""
+    name = named_for(plate.sha256, plate.preset, plate.material)
+    before = () if kept(folder, key) is None else figures_of_slice(folder, key).checked_for
+    return (*(each for each in before if each != name), name)[-_MOST_PLATES:]
 
 
 def figures_in(gcode: Path) -> GcodeFigures:

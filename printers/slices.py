@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from firmware_profiles.profile import MachinePreset
+from printers.gcode_rules import EDITION
 
 #: So much disk may the slices take that nobody is to print any more; a visor is 1 MB of G-code.
 MOST_BYTES = 1 << 30
@@ -67,7 +68,7 @@ class Slicer(Protocol):
         """
 
 
-class Figures(msgspec.Struct, kw_only=True, frozen=True):
+class Figures(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The JSON file beside a slice; written last, so that it marks a complete one."""
 
     sha256: str
@@ -75,19 +76,45 @@ class Figures(msgspec.Struct, kw_only=True, frozen=True):
     grams: float
     layers: int
     slicer: str
+    checked_for: tuple[
+        str, ...
+    ] = ()  # of what a maker brought: plates and machines, as `named_for`
 
 
 def kept(folder: Path, key: str) -> Slice | None:
     """Return a slice of this key that is whole, None when there is none."""
-    gcode, figures = folder / f"{key}.gcode", folder / f"{key}.json"
+    gcode = folder / f"{key}.gcode"
     try:
-        told = msgspec.json.decode(figures.read_bytes(), type=Figures)
+        told = figures_of(folder, key)
         if sha256_of(gcode) != told.sha256:
             return None
         os.utime(gcode)  # `prune` takes those that were not asked for longest
     except (OSError, msgspec.DecodeError):
         return None
     return _slice(gcode, key, told)
+
+
+def figures_of(folder: Path, key: str) -> Figures:
+    """Return what is kept beside a slice.
+
+    Raises:
+        OSError, msgspec.DecodeError: there is none, or it cannot be read.
+    """
+    return msgspec.json.decode((folder / f"{key}.json").read_bytes(), type=Figures)
+
+
+def named_for(plate_sha256: str, preset: MachinePreset, material: str) -> str:
+    """Return what names a plate on a machine in a material, by the rules of this release."""
+    facts = msgspec.json.encode((EDITION, plate_sha256, preset, material))
+    return hashlib.sha256(facts).hexdigest()
+
+
+def was_checked_for(folder: Path, key: str, name: str) -> bool:
+    """Whether a maker's G-code was checked for this, as `named_for`."""
+    try:
+        return name in figures_of(folder, key).checked_for
+    except (OSError, msgspec.DecodeError):
+        return False
 
 
 def keep(folder: Path, key: str, gcode: Path, figures: Figures) -> Slice:

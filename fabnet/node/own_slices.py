@@ -68,6 +68,7 @@ class OwnSlices:
         printer = next(each for each in self._config.printers if each.id == plate.printer)
         try:
             wanted = OwnPlate(
+                sha256=plate.plate_sha256,
                 pieces=plate.pieces,
                 height_mm=plate_height_mm(self._fetch(plate) if file is None else file),
                 material=plate.material,

@@ -25,14 +25,14 @@ from fabnet.node.files import FileStore, Wanted, fetch_pattern, prepare
 from fabnet.node.journal import Journal
 from fabnet.node.tables import Entry
 from firmware_profiles.profile import MachinePreset
-from jobs.errors import NotFoundError
+from jobs.errors import NotFoundError, RefusedError
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.messages import Report, ReportState
 from jobs.model import AttemptRef
 from printers.errors import PrinterError
 from printers.gcode_rules import EDITION
 from printers.model import OWN_SLICE
-from printers.slices import Slice, Slicer, kept, prune
+from printers.slices import Slice, Slicer, kept, named_for, prune, was_checked_for
 from printers.slicing import check_slice, timed
 
 _log = logging.getLogger(__name__)
@@ -206,16 +206,24 @@ class Preparer:
         return entry.ref in self._for_owner and entry.state in _WAITING
 
     def bring(self, entry: Entry, key: str) -> None:
-        """Make an attempt ready with G-code that was checked for it and kept under this key.
+        """Make an attempt ready with G-code that `own_gcode.take` has checked for it and kept under this key.
 
         One that a person prints from a card stays as it is, and has another file from then on.
 
         Raises:
             NotFoundError: there is none.
+            RefusedError: it was checked for another plate, printer or material, or by other rules.
         """
         made = kept(self._own, key) if _KEY.fullmatch(key) else None
         if made is None or not made.slicer.startswith(OWN_SLICE):
             raise NotFoundError("G-code", key)
+        # Who knows a key may name it for any plate; to follow 100 MB here would hold up the loop.
+        name = named_for(entry.plate_sha256, self._presets[entry.printer], entry.material)
+        if not was_checked_for(self._own, key, name):
+            raise RefusedError(
+                f"This G-code was not checked for {entry.ref} on {entry.printer} in"
+                f" {entry.material}: bring the file itself."
+            )
         prune(self._own, self._needed() | {key})
         self._keep(entry.ref, made, ready=not entry.intent)
         self._for_owner.discard(entry.ref)

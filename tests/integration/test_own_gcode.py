@@ -237,6 +237,26 @@ def test_gcode_of_another_part_is_refused_and_what_was_not_checked_is_not_found(
     assert lab.plate_view(FIRST).state is not AttemptState.READY
 
 
+def test_a_key_brings_nothing_to_a_plate_that_its_gcode_was_not_checked_for(open_lab):
+    lab = open_lab()
+    lab.take(FIRST)
+    lab.take(SECOND, "door-hook/hook.stl", 1)
+    lab.take(THIRD)
+    with lab.journal.transaction() as db:
+        db.execute("update attempt set material = 'PLA' where job = ?", (THIRD.job,))
+    lab.run()
+    lab.own.bring(FIRST, lab.gcode(TWO), sure=False)
+    key = hashlib.sha256(TWO).hexdigest()
+    for ref in (SECOND, THIRD):
+        with pytest.raises(RefusedError, match=f"not checked for {ref} on p1"):
+            lab.agent.desk.ask(Bring(attempt=ref, slice=key))
+        assert lab.plate_view(ref).state is not AttemptState.READY
+    lab.own.bring(THIRD, lab.gcode(TWO), sure=False)
+    assert lab.plate_view(THIRD).state is AttemptState.READY
+    # What it was checked for before is not forgotten.
+    lab.agent.desk.ask(Bring(attempt=FIRST, slice=key))
+
+
 # --- printed from a card, on the network's own page
 
 

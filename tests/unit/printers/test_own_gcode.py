@@ -18,6 +18,7 @@ from printers.slices import kept, sha256_of
 from tests.unit.printers.test_gcode import END, PRESET, PRINT, START
 
 PLATE = OwnPlate(
+    sha256="f" * 64,
     pieces=1, height_mm=0.5, material="PETG", grams=0.0, seconds=600.0, preset=PRESET
 )  # fmt: skip
 #: 5 mm of filament of 1.75 mm, of PETG with 1.27 g/cm3.
@@ -41,7 +42,13 @@ def bring(tmp_path):
 
 def with_grams(grams, pieces=1):
     return OwnPlate(
-        pieces=pieces, height_mm=0.5, material="PETG", grams=grams, seconds=600.0, preset=PRESET
+        sha256="f" * 64,
+        pieces=pieces,
+        height_mm=0.5,
+        material="PETG",
+        grams=grams,
+        seconds=600.0,
+        preset=PRESET,
     )
 
 
@@ -114,7 +121,13 @@ def test_another_number_of_pieces_needs_a_word(bring, things, names, passes):
 
 def test_parts_of_another_height_are_refused_whatever_is_said(bring):
     plate = OwnPlate(
-        pieces=2, height_mm=8.0, material="PETG", grams=0.0, seconds=600.0, preset=PRESET
+        sha256="f" * 64,
+        pieces=2,
+        height_mm=8.0,
+        material="PETG",
+        grams=0.0,
+        seconds=600.0,
+        preset=PRESET,
     )
     with pytest.raises(GcodeRefusedError, match=r"prints 0\.3 mm high.* 8\.0 mm high"):
         bring(plate=plate, sure=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 import zoneinfo
@@ -9,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _FALLBACK = "Europe/Paris"
+#: Of adjtimex(2): more than its struct takes, and the answer of a clock that nobody has set.
+_TIMEX_BYTES, _TIME_ERROR = 512, 5
 
 
 def now() -> datetime:
@@ -28,6 +31,18 @@ def boottime_s() -> float:
     come back to life hours late.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def built() -> datetime:
+    """Return when this program was put here, aware UTC: it has never run before."""
+    return datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+
+
+def is_set() -> bool:
+    """Whether a time server has set this machine's clock since it was started, as its kernel says."""
+    asked = ctypes.create_string_buffer(_TIMEX_BYTES)  # all zero: it changes nothing
+    state: int = ctypes.CDLL(None).adjtimex(asked)
+    return 0 <= state < _TIME_ERROR
 
 
 def is_zone(name: str) -> bool:

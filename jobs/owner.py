@@ -173,6 +173,8 @@ class NodeView:
     beds: tuple[BedView, ...]
     plates: tuple[PlateView, ...]
     trials: tuple[TrialView, ...] = ()
+    #: Its clock shows less than it must be: what needs hours begins only by a person's word.
+    clock_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,6 +227,8 @@ SENTENCES = (
     _("it waits for %(time_s)s s with the heaters on"),
     _("%(percent)s %% of speed cannot be meant"),
     _("%(percent)s %% of flow cannot be meant"),
+    _("%(command)s is slower than any printer is meant to be"),
+    _("it takes %(days)s days at the least"),
     _("%(many)s characters are more than the firmware can read"),
     _("it has characters that no firmware knows"),
     _("it would wait for a person at the printer"),

@@ -226,6 +226,11 @@ def _lines(view: NodeView) -> list[str]:
         f", {view.unsent} message{'s wait' if view.unsent > 1 else ' waits'}" if view.unsent else ""
     )
     lines = [f"{view.lab} ({view.node}): {link}{waits}{pause}"]
+    if view.clock_behind:
+        lines.append(
+            f"the clock is behind: it shows {view.at.astimezone():%Y-%m-%d %H:%M}; until a time server"
+            " or you have set it (date), nobody is taken to be there, and what needs hours does not begin"
+        )
     plates = {plate.attempt: plate for plate in view.plates}
     for bed in view.beds:
         lines.append(_bed_line(bed))
@@ -276,7 +281,7 @@ def _plate_line(plate: PlateView) -> str:
         words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself on a clear bed"
     elif plate.opens_until is not None:
         until = f"{plate.opens_until.astimezone():%H:%M}"
-        words += f"; granted till {until} before the restart: fabnet node start {plate.attempt}"
+        words += f"; granted till {until}, begins by your word: fabnet node start {plate.attempt}"
     elif plate.fits_from is not None:
         at = f"{plate.fits_from.astimezone():%a %H:%M}"
         words += f"; waits until {at}: only then it can end while somebody is there"

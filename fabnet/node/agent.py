@@ -166,7 +166,7 @@ class Agent:
         do_all((
             partial(self._uplink.take, wait_s), self._take_bench_events,
             self._preparer.take_done, self._preparer.start_next, self._grants.work,
-            self._stock.work, partial(self._owner.serve, self.desk),
+            self._stock.work, self._lab.watch_clock, partial(self._owner.serve, self.desk),
             partial(self._uplink.send, self._telemetry),
         ))  # fmt: skip
 

@@ -19,7 +19,7 @@ from fabnet.node.bench import Bench, Start, Stop
 from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
 from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
-from fabnet.node.policy import over_ceiling, refusal, start_in_s
+from fabnet.node.policy import Rules, over_ceiling, refusal, start_in_s
 from fabnet.node.tables import Entry
 from jobs.lifecycle import AttemptState
 from jobs.messages import Cancel, Grant, Ready
@@ -56,6 +56,7 @@ class Grants:
         self._say_printer = say_printer
         self._give_back = give_back
         self._claims: dict[AttemptRef, Claim] = {}
+        self._by_word: set[AttemptRef] = set()  # a person at the machine starts them
         self._broken_s: dict[str, float] = {}
         self._ahead_s = _AHEAD_S
         self._boot = clock.boot_id()
@@ -93,7 +94,7 @@ class Grants:
                     ref=entry.ref,
                     printer=entry.printer,
                     seconds=entry.seconds,
-                    start_in_s=start_in_s(entry.printer, entry.seconds, rules, local),
+                    start_in_s=self._start_in_s(entry, rules, local),
                     refusal=why,
                     granted=entry.granted is not None,
                 )
@@ -106,6 +107,12 @@ class Grants:
             ahead_s=self._ahead_s,
             now_s=clock.boottime_s(),
         )
+
+    def _start_in_s(self, entry: Entry, rules: Rules, local: datetime) -> float | None:
+        # Whose word it is stands at the machine, whatever its clock shows.
+        if rules.clock_behind and entry.ref in self._by_word:
+            return 0.0
+        return start_in_s(entry.printer, entry.seconds, rules, local)
 
     def _machine(self, name: str) -> Machine:
         state = self._benches[name].status.state
@@ -138,7 +145,7 @@ class Grants:
             if not self._journal.intend(db, entry.ref, entry.printer, now):
                 return
             self._say_printer(db, entry.printer, now)
-        self._claims.pop(entry.ref, None)
+        self.drop(entry.ref)
         # After the commit: INTENT is on the disk before the printer hears of it.
         start = Start(name=entry.ref.name, gcode=Path(entry.gcode), sha256=entry.gcode_sha256)
         self._benches[entry.printer].command(start)
@@ -216,6 +223,7 @@ class Grants:
     def drop(self, ref: AttemptRef) -> None:
         """The attempt is not ours any more."""
         self._claims.pop(ref, None)
+        self._by_word.discard(ref)
 
     def is_empty(self, printer: str) -> bool:
         """Whether nothing of ours lies on it uncounted, and nobody else uses it."""
@@ -248,7 +256,13 @@ class Grants:
         return duty.left_s(entry.granted, clock.now(), clock.boottime_s(), self._boot)
 
     def reopen(self, entry: Entry) -> bool:
-        """Let a person's word stand for the grant that a restart has voided, within its time."""
+        """Let a person's word stand for the grant that a restart has voided, within its time.
+
+        And for hours that a clock which is behind does not tell.
+        """
+        self._by_word.add(entry.ref)
+        if self.held_for_s(entry) > 0:
+            return True
         left_s, now_s = self.open_for_s(entry), clock.boottime_s()
         if left_s <= 0:
             return False

@@ -17,7 +17,7 @@ import msgspec
 
 from fabnet import clock
 from fabnet.config import SPOOLMAN, NodeConfig, PrinterConfig
-from fabnet.node import telling
+from fabnet.node import telling, wall
 from fabnet.node.journal import Journal
 from fabnet.node.policy import Rules
 from fabnet.node.tables import pace_of
@@ -31,6 +31,8 @@ from jobs.plausible import check_rates
 from printers.model import MANUAL, PrinterFacts, Spool
 
 _log = logging.getLogger(__name__)
+
+_SEEN = "clock_seen"  # the setting that holds what the clock has shown
 
 
 class Lab:
@@ -281,6 +283,28 @@ class Lab:
             pause_word=self.pause_word,
         )
 
+    @property
+    def clock_behind(self) -> bool:
+        """Whether the clock on the wall shows less than it must be by now, and nobody has set it."""
+        return (
+            wall.is_behind(
+                self._seen(), clock.built(), clock.now(), clock.boottime_s(), clock.boot_id()
+            )
+            and not clock.is_set()
+        )
+
+    def watch_clock(self) -> None:
+        """Keep what the clock shows, now and then, while it can be right."""
+        now, now_s, boot = clock.now(), clock.boottime_s(), clock.boot_id()
+        if wall.is_to_keep(self._seen(), now_s, boot) and not self.clock_behind:
+            told = msgspec.json.encode(wall.Seen(at=now, at_s=now_s, boot=boot)).decode()
+            with self._journal.transaction() as db:
+                self._journal.set_setting(db, _SEEN, told)
+
+    def _seen(self) -> wall.Seen | None:
+        told = self._journal.setting(_SEEN)
+        return None if told is None else msgspec.json.decode(told, type=wall.Seen)
+
     def rules(self) -> Rules:
         """Return what the owner has laid down, for decisions."""
         live = self._journal.entries(UNGRANTED | {AttemptState.GRANTED, AttemptState.PRINTING})
@@ -299,6 +323,7 @@ class Lab:
             begun_s=sum(in_week_s(at.astimezone(), seconds, local) for at, seconds in begun),
             taken_s=sum(entry.seconds for entry in live if not entry.intent),
             paces={p: pace_of(self._journal.reading, p, clock.now()) for p in self._presets},
+            clock_behind=self.clock_behind,
         )
 
 

@@ -18,7 +18,7 @@ from fabnet.node.bench import Bench, Stop
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
-from fabnet.node.policy import start_in_s
+from fabnet.node.policy import at_any_time, start_in_s
 from fabnet.node.preparing import Preparer
 from fabnet.node.stock import Stock
 from fabnet.node.tables import Entry
@@ -264,8 +264,6 @@ class Owner:
         entry = self._entry(ref)
         if entry.state is not AttemptState.READY or entry.intent:
             raise RefusedError(f"{ref} is {entry.state}: it cannot be started from here.")
-        if self._grants.held_for_s(entry) > 0:
-            return  # It starts by itself as soon as its printer is free.
         if not self._grants.reopen(entry):
             raise RefusedError(
                 f"The time in which {ref} may be started is over; it is asked for anew as soon as"
@@ -321,6 +319,7 @@ class Owner:
             beds=tuple(self._bed(printer.id) for printer in facts.printers),
             plates=tuple(self._plate(entry) for entry in self._journal.entries(_SHOWN)),
             trials=self._trials.views(),
+            clock_behind=self._lab.clock_behind,
         )
 
     def _bed(self, name: str) -> BedView:
@@ -362,6 +361,7 @@ class Owner:
     def _plate(self, entry: Entry) -> PlateView:
         held_s = self._grants.held_for_s(entry)
         open_s = 0.0 if held_s > 0 else self._grants.open_for_s(entry)
+        by_word_s = held_s if self._waits_for_clock(entry) else 0.0
         return PlateView(
             attempt=entry.ref,
             printer=entry.printer,
@@ -379,13 +379,17 @@ class Owner:
             slicer=entry.slicer,
             sliceable=self._sliceable(entry),
             to_slice=self._preparer.waits_for_owner(entry),
-            starts_until=_in(held_s),
+            starts_until=_in(held_s - by_word_s),
             fits_from=self._fits_from(entry),
-            opens_until=_in(open_s),
+            opens_until=_in(open_s + by_word_s),
         )
 
+    def _waits_for_clock(self, entry: Entry) -> bool:
+        behind = self._lab.clock_behind
+        return behind and not at_any_time(entry.printer, self._lab.rules())
+
     def _fits_from(self, entry: Entry) -> datetime | None:
-        if entry.state is not AttemptState.READY:
+        if entry.state is not AttemptState.READY or self._waits_for_clock(entry):
             return None
         local = clock.here()
         wait_s = start_in_s(entry.printer, entry.seconds, self._lab.rules(), local)

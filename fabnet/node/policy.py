@@ -16,6 +16,9 @@ from jobs.messages import OfferedAttempt
 from jobs.pace import slack
 from printers.model import PrinterFacts
 
+#: What waits for the clock waits so long, and is asked again.
+CLOCK_S = 60.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -31,6 +34,7 @@ class Rules:
     taken_s: float = 0.0  # plates that were taken and not started
     #: By printer, how many times its slicer's figure a plate takes, see `jobs.pace`; 1 of no other.
     paces: Mapping[str, float] = field(default_factory=dict)
+    clock_behind: bool = False  # it is later than the clock shows: hours cannot be told by it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +86,10 @@ def start_in_s(printer: str, seconds: float, rules: Rules, local: datetime) -> f
     """Return when a plate of this length may start: all of it within attended hours; None: never.
 
     `seconds` is the slicer's figure; `local` is now, in the time of the place of the printer. 0 is
-    now.
+    now. Where the clock is behind, it is asked again later: nobody is taken to be there.
     """
+    if rules.clock_behind and not at_any_time(printer, rules):
+        return CLOCK_S
     if printer in rules.unattended:
         return 0.0
     pace = rules.paces.get(printer, 1.0)
@@ -95,6 +101,11 @@ def start_in_s(printer: str, seconds: float, rules: Rules, local: datetime) -> f
         (start - local) if local.tzinfo is None else start.astimezone(UTC) - local.astimezone(UTC)
     )
     return passes.total_seconds()
+
+
+def at_any_time(printer: str, rules: Rules) -> bool:
+    """Whether a printer may begin without a look at the clock: no hours, no week that bounds it."""
+    return not rules.weekly_h and (printer in rules.unattended or rules.attended.always)
 
 
 def refusal(printer: str, material: str, rules: Rules) -> str:

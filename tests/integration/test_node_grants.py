@@ -1,6 +1,7 @@
 """A node and what it is granted: nothing starts without a grant, nothing twice, and one may be held ahead."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from fabnet import clock
 from fabnet.node.bench import Start, Started
@@ -21,9 +22,13 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
+from jobs.owner import Begin
 from printers.model import PrinterState, PrinterStatus, PrintResult
 from tests.doubles.idle_node import REF, an_offer
 from tests.sim.mutants import no_nonce
+
+#: Before a test puts another in its place.
+_real_s = clock.boottime_s
 
 
 def asked_and_clear(node):
@@ -322,3 +327,37 @@ def test_a_granted_plate_that_the_hours_do_not_hold_any_more_is_given_back(node)
     node.agent._grants.work()
     assert node.commands() == []
     assert any(isinstance(m, Report) and m.state is ReportState.RETURNED for m in node.said())
+
+
+def test_a_clock_that_is_behind_after_a_power_cut_begins_nothing_but_by_a_persons_word(
+    node, monkeypatch
+):
+    asked = asked_and_clear(node)
+    assert asked
+    node.agent._lab.watch_clock()
+    seen = clock.now()
+    # The power comes back eight hours later; the clock without a battery stopped an hour before.
+    booted_s = clock.boottime_s()
+    monkeypatch.setattr(clock, "boot_id", lambda: "another")
+    monkeypatch.setattr(clock, "boottime_s", lambda: 600.0 + _real_s() - booted_s)
+    monkeypatch.setattr(clock, "now", lambda: seen - timedelta(hours=1))
+    monkeypatch.setattr(clock, "is_set", lambda: False)
+    node = node.restart(attended="Mon-Sun 00:01-24:00")
+    node.agent._lab.watch_clock()
+    node.hears(Grant(attempt=REF, nonce=node.ready(), ttl_s=3600))
+    node.agent._grants.work()
+    assert node.commands() == []
+    view = node.agent._owner.view()
+    assert view.clock_behind
+    (plate,) = view.plates
+    assert (plate.starts_until, plate.opens_until is None) == (None, False)
+
+    # A time server is heard.
+    monkeypatch.setattr(clock, "is_set", lambda: True)
+    assert not node.agent._owner.view().clock_behind
+    monkeypatch.setattr(clock, "is_set", lambda: False)
+    node.agent._grants.work()
+    assert node.commands() == []
+    node.agent._owner.do(Begin(attempt=REF))
+    (start,) = node.commands()
+    assert start.name == REF.name

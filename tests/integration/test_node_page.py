@@ -2,11 +2,15 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
+import msgspec
 import pytest
 
 from fabnet import clock
+from fabnet.cli.offline import _lines
 from fabnet.node.opening import open_node
+from fabnet.node.wall import Seen
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.lot_code import lot_code
@@ -31,6 +35,20 @@ def lab(tmp_path):
 def send(client, path, at="/", **fields):
     page = client.get(at)
     return client.post(path, data={"csrf_token": token(page), **fields})
+
+
+def test_a_clock_that_is_behind_is_said_on_the_page_and_at_the_command_line(lab):
+    lab.plate(FIRST, granted_h=5)
+    tomorrow = Seen(
+        at=clock.now() + timedelta(days=1), at_s=clock.boottime_s(), boot=clock.boot_id()
+    )
+    with lab.journal.transaction() as db:
+        lab.journal.set_setting(db, "clock_seen", msgspec.json.encode(tomorrow).decode())
+    client = lab.run().client()
+    for language, words in (("fr", "L’horloge de cette machine retarde"), ("en", "is behind: it")):
+        assert words in client.get(f"/?lang={language}").get_data(as_text=True)
+    said = _lines(lab.agent.desk.ask(Look()))
+    assert said[1].startswith("the clock is behind: it shows 20")
 
 
 # --- wishes --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A node takes what its owner's rules allow, and says in words why not."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -176,3 +176,14 @@ def test_a_plate_ends_in_attended_hours_also_in_the_night_in_which_clocks_are_se
     wait_s = start_in_s("p1", hours * 3600, rules, night.replace(hour=hour))
     # It is no reason to give it back: the next night has room for it, an hour less from now.
     assert wait_s == (0 if starts else 23 * 3600)
+
+
+def test_where_the_clock_is_behind_nobody_is_taken_to_be_there():
+    noon = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+    behind = some_rules(clock_behind=True)
+    assert start_in_s("p1", 600.0, some_rules(), noon) == 0.0
+    assert start_in_s("p1", 600.0, behind, noon) > 0
+    for at_any_time in ({"unattended": frozenset({"p1"})}, {"attended": parse("00:00-24:00")}):
+        rules = replace(behind, **at_any_time)
+        assert start_in_s("p1", 600.0, rules, noon) == 0.0
+        assert start_in_s("p1", 600.0, replace(rules, weekly_h=10.0), noon) > 0

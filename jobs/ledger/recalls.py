@@ -12,6 +12,7 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.ledger import parcels
+from jobs.ledger.books import books
 from jobs.ledger.cells import moment, when
 from jobs.ledger.rows import absorb, add_deficit, event
 from jobs.ledger.views import BatchView
@@ -241,9 +242,15 @@ def hold(db: sqlite3.Connection, code: str, recall_id: str, now: datetime) -> No
     if pieces:
         why = Reason(code=ReasonCode.RECALLED)
         add_deficit(db, row["order_id"], row["part_id"], pieces, why)
+        _reopen(db, row["order_id"])
+
+
+def _reopen(db: sqlite3.Connection, order_id: str) -> None:
+    """A delivered order goes on where its recipient has too little; spare pieces were never sent."""
+    if any(each.kept < each.ordered for each in books(db, order_id)):
         db.execute(
             "update orders set state = ? where id = ? and state = ?",
-            (OrderState.CONFIRMED, row["order_id"], OrderState.DELIVERED),
+            (OrderState.CONFIRMED, order_id, OrderState.DELIVERED),
         )
 
 

@@ -8,6 +8,7 @@ from jobs.ledger import recalls as called
 from jobs.ledger import views
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
+from jobs.messages import ReportState
 from jobs.model import LotState, OrderState, Role
 from jobs.recall import Cause, RecallKind, causes
 from tests.doubles.lots import accepts, delivered, makes_a_lot, of_order, sends
@@ -78,6 +79,24 @@ def test_what_was_delivered_is_made_again(lab):
     assert of_order(lab, order_id).state is OrderState.CONFIRMED
     (notice,) = called.notices(lab.ledger.reading, recall_id)
     assert (notice.order_id, notice.pieces, notice.acknowledged_at) == (order_id, 1, None)
+
+
+def test_a_spare_bag_that_is_called_back_opens_no_delivered_order_anew(lab):
+    order_id = lab.order(1)
+    lab.plan()
+    lab.tick()
+    late = lab.first(AttemptState.OFFERED)
+    lab.take(late)
+    lab.ready(late)
+    lab.report(late, ReportState.PRINTING)
+    harvests.write_off(lab.ledger, late, "silent", "steward", lab.now)
+    accepts(lab, makes_a_lot(lab))
+    batch = sends(lab, order_id)
+    deliveries.receive(lab.ledger, batch, deliveries.Count(), "requester", lab.now)
+    code = harvests.harvest(lab.ledger, late, 1, 0, "", "maker", lab.now)
+    calls_back(lab, Cause(kind=RecallKind.LOT, value=code))
+    assert lab.books(order_id).surplus == 0
+    assert of_order(lab, order_id).state is OrderState.DELIVERED
 
 
 def test_its_recipient_may_need_no_others(lab):

@@ -126,11 +126,12 @@ class Desk(Labs):
             )
         )  # fmt: skip
 
-    def say_at_a_stop(self, index: int, outcome: StopOutcome) -> None:
-        stops = self.db.execute("select run, number from stop order by run, number").fetchall()
-        if stops:
-            run, number = stops[index % len(stops)]
-            self.tries(lambda: runs.say(self.ledger, run, number, outcome, "so", self.now))
+    def stops(self) -> list[tuple[str, int]]:
+        found = self.db.execute("select run, number from stop order by run, number").fetchall()
+        return [(row[0], row[1]) for row in found]
+
+    def say_at_a_stop(self, run: str, number: int, outcome: StopOutcome) -> None:
+        self.tries(lambda: runs.say(self.ledger, run, number, outcome, "so", self.now))
 
     def come_back(self, batch: str) -> None:
         self.tries(lambda: deliveries.come_back(self.ledger, batch, "so", "inspector", self.now))
@@ -261,7 +262,7 @@ class Desk(Labs):
         """What has to be done all day, in the order in which a piece needs it."""
         return (
             self._plan_and_offer, self._go_on, self._go_on, self._go_on, self._go_on,
-            self._look_at_bags, self._pack, self._send, self._receive,
+            self._fetch, self._look_at_bags, self._sign, self._pack, self._send, self._receive,
         )  # fmt: skip
 
     def _plan_and_offer(self) -> None:
@@ -275,13 +276,20 @@ class Desk(Labs):
         for lab in self.labs:
             self.clears(lab)
 
+    def _fetch(self) -> None:
+        for code in self.bags():
+            if views.lot(self.db, code).state is LotState.WAITING:
+                self.count_in(code, 0)
+
     def _look_at_bags(self) -> None:
         for code in self.bags():
             self.rework(code, done=True)
             lot = views.lot(self.db, code)
             if lot.state is LotState.WAITING and not lot.recall:
-                self.count_in(code, 0)
                 self.inspect(code, 0)
+
+    def _sign(self) -> None:
+        for code in self.bags():
             self.sign(code)
 
     def _pack(self) -> None:

@@ -84,6 +84,7 @@ class Labs:
         self._patch.setattr(secrets, "token_bytes", lambda length=16: dice.randbytes(length))
         (self._folder / "ledger.db").write_bytes(data)
         self.ledger = self._open()
+        self._earlier = 0
         self._copy = b""
         self._journals: dict[str, dict[AttemptRef, KeptAttempt]] = {}
         self.now = NOON
@@ -104,6 +105,11 @@ class Labs:
         self.ledger.close()
         self._patch.undo()
         shutil.rmtree(self._folder)
+
+    @property
+    def changes(self) -> int:
+        """Another number once something was changed, also by a copy that was put back."""
+        return self._earlier + self.ledger.changes
 
     @property
     def db(self):
@@ -310,6 +316,7 @@ class Labs:
             return
         for found in self.attempts():
             self._journals.setdefault(found.node, {})[found.ref] = _kept(found)
+        self._earlier += self.ledger.changes + 1
         self.ledger.close()
         self._file.write_bytes(self._copy)
         self._file.with_name("ledger.db.mark").unlink(missing_ok=True)

@@ -3,63 +3,106 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from jobs.ledger.views import AttemptView
 from jobs.lifecycle import STOPPABLE, AttemptState
 from jobs.messages import ReportState
 from jobs.model import StopOutcome
 from jobs.recall import RecallKind
 from tests.sim.desk import Desk
 
-STEPS = 70
+STEPS = 60
+#: How often what brings the work on is drawn, beside the others.
+_USUAL = {
+    "a_day": 16, "a_deed": 25, "make": 20, "pass_time": 8, "tick": 8, "ask": 8, "plan": 4,
+    "dispatch": 4,
+}  # fmt: skip
+_SOME = (
+    "goes_on", "reports", "answers", "harvest", "counts", "write_off", "stop",
+    "regroup", "announce", "drives", "cancel_pickup", "arrives", "count_in", "inspect", "rework",
+    "spoil", "sign", "pack", "leave_in_a_run", "say_at_a_stop",
+    "come_back", "need", "receive", "complain", "recall", "end_recall", "waive", "release",
+    "forget_people", "put_back", "restates", "goes_on_without",
+)  # fmt: skip
+#: What can always be done, and after which less goes on.
+_MISHAPS = (
+    "forgets", "leaves", "is_shut_out", "withdraw_design", "is_there", "clears", "hub_rule",
+    "count_stock",
+)  # fmt: skip
 _Thing = TypeVar("_Thing")
 
 
 class Day:
     """Requesters, stewards, makers, drivers, a hub: each presses any button at any time.
 
-    `told` are the steps so far, for whoever reads of a fault.
+    `told` are the steps so far, for whoever reads of a fault; `did` says how often each of them has
+    changed something.
     """
 
     def __init__(self, desk: Desk, seed: int) -> None:
         self.desk = desk
         self.told: list[str] = []
+        self.did: Counter[str] = Counter()
         self._dice = random.Random(seed)
-        # What brings the work on is drawn more often, or it rarely begins.
-        self._often = (self.a_day, self.a_day, self.a_deed, self.make, self.tick, self.pass_time)
-        self._seldom = (
-            self.ask, self.need, self.plan, self.regroup, self.is_there, self.forgets, self.leaves,
-            self.is_shut_out, self.clears, self.goes_on, self.reports, self.reports, self.answers,
-            self.harvest, self.counts, self.write_off, self.stop, self.announce,
-            self.cancel_pickup, self.drives, self.arrives, self.count_in, self.inspect,
-            self.rework, self.spoil, self.sign, self.hub_rule, self.count_stock, self.pack,
-            self.dispatch, self.leave_in_a_run, self.say_at_a_stop, self.come_back, self.receive,
-            self.complain, self.recall, self.end_recall, self.waive, self.withdraw_design,
-            self.release, self.forget_people, self.copy, self.put_back, self.restates,
-            self.goes_on_without,
-        )  # fmt: skip
+        # Each run leaves out half of it, and most mishaps: where all of it happens, little else does.
+        some = [name for name in _SOME if self._dice.random() < 0.5]
+        self._weights = _USUAL | {name: self._dice.randint(4, 12) for name in some}
+        self._weights |= {name: 3 for name in _MISHAPS if self._dice.random() < 0.3}
+
+    @staticmethod
+    def deeds() -> tuple[str, ...]:
+        """Return the names of all that may happen."""
+        return (*_USUAL, *_SOME, *_MISHAPS)
 
     def run(self) -> None:
         """Begin, do as many steps as there are, and end well."""
         for _ in range(2):
             self.desk.ask(self._dice.randint(1, 4))
         for _ in range(STEPS):
-            some = self._often if self._dice.random() < 0.3 else self._seldom
-            deed = self._dice.choice(some)
-            self.told.append(deed.__name__)
-            deed()
-            self.desk.check()
+            self._step()
         self.told.append("settle")
         self.desk.settle()
 
-    def _one(self, things: Sequence[_Thing]) -> _Thing | None:
-        """Return one of several, rather a late one than an early one; None where there is none."""
-        if not things:
-            return None
-        found = things[max(self._dice.randrange(len(things)) for _ in range(2))]
-        self.told[-1] += f" {getattr(found, 'ref', found)}"
-        return found
+    def _step(self) -> None:
+        """Do something; where that changes nothing, try other things for a while."""
+        for _ in range(4):
+            (name,) = self._dice.choices(list(self._weights), list(self._weights.values()))
+            if self._does(name):
+                self.desk.check()
+                return
+
+    def _does(self, name: str) -> bool:
+        """Do it; return whether it has changed anything."""
+        self.told.append(name)
+        before = self.desk.changes
+        getattr(self, name)()
+        changed = self.desk.changes != before
+        self.did[name] += changed
+        return changed
+
+    def _any(self, things: Sequence[_Thing], deed: Callable[[_Thing], object]) -> None:
+        """Do it to one thing, rather a late one than an early one.
+
+        Where that changes nothing, mostly to others too until it does: or what can be done to few
+        things only is never done.
+        """
+        left, told, before = list(things), self.told[-1], self.desk.changes
+        tries = 1 if self._dice.random() < 0.25 else len(left)
+        for _ in range(min(tries, len(left))):
+            found = left.pop(max(self._dice.randrange(len(left)) for _ in range(2)))
+            self.told[-1] = f"{told} {getattr(found, 'ref', found)}"
+            deed(found)
+            if self.desk.changes != before:
+                return
+
+    def _first(self, name: str) -> None:
+        """Perhaps do what this needs before it: two that fit are seldom drawn one after the other."""
+        if self._dice.random() < 0.6:
+            self._does(name)
+            self.told.append("then")
 
     def _with(self, value: _Thing) -> _Thing:
         self.told[-1] += f" {value}"
@@ -75,30 +118,37 @@ class Day:
         return self._with(self._dice.random() < 0.5)
 
     def _bag(self, deed: Callable[[str], object]) -> None:
-        if code := self._one(self.desk.bags()):
-            deed(code)
+        self._any(self.desk.bags(), deed)
 
     # --- what goes well
 
     def a_day(self) -> None:
-        for deed in self.desk.deeds[: self._few(1, 9)]:
-            deed()
+        """What has to be done all day, and perhaps some of it stays undone."""
+        for index, deed in enumerate(self.desk.deeds):
+            if self._dice.random() < 0.4:
+                self._with(index)
+                deed()
 
     def a_deed(self) -> None:
-        self.desk.deeds[self._few(0, 8)]()
+        self.desk.deeds[self._few(0, len(self.desk.deeds) - 1)]()
 
     def make(self) -> None:
         """A plate gets on, perhaps to the count."""
-        live = [a for a in self.desk.attempts() if a.state is not AttemptState.HARVESTED]
-        if found := self._one(live):
+
+        def gets_on(found: AttemptView) -> None:
             for _ in range(self._few(1, 6)):
                 self.desk.goes_on(next(a for a in self.desk.attempts() if a.ref == found.ref))
 
+        self._any(
+            [a for a in self.desk.attempts() if a.state is not AttemptState.HARVESTED], gets_on
+        )
+
     def tick(self) -> None:
+        self._first("stop")
         self.desk.tick()
 
     def pass_time(self) -> None:
-        self.desk.pass_time(self._with(self._dice.choice((0.1, 1, 3, 30, 30, 400, 2400))))
+        self.desk.pass_time(self._with(self._dice.choice((0.1, 1, 1, 3, 3, 30, 30, 30, 400, 2400))))
 
     # --- orders
 
@@ -106,8 +156,7 @@ class Day:
         self.desk.ask(self._few(1, 4), sandbox=self._dice.random() < 0.2)
 
     def need(self) -> None:
-        if order := self._one(self.desk.orders()):
-            self.desk.need(order, self._few(0, 4))
+        self._any(self.desk.orders(), lambda order: self.desk.need(order, self._few(0, 5)))
 
     def plan(self) -> None:
         self.desk.plan(self._few(0, 1), self._few(1, 5))
@@ -135,45 +184,42 @@ class Day:
         self.desk.clears(self._lab())
 
     def goes_on(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.goes_on(found)
+        self._any(self.desk.attempts(), self.desk.goes_on)
 
     def reports(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.reports(found, self._with(self._dice.choice(tuple(ReportState))))
+        ends = (ReportState.FAILED, ReportState.INTERRUPTED, ReportState.CANCELLED)
+        told = self._with(self._dice.choice((*ReportState, *ends)))
+        self._any(self.desk.attempts(), lambda found: self.desk.reports(found, told))
 
     def answers(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.answers(found, taken=self._yes())
+        self._any(self.desk.attempts(), lambda a: self.desk.answers(a, taken=self._yes()))
 
     def harvest(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.harvest(found.ref, self._few(0, 7))
+        self._first("write_off")
+        self._any(self.desk.attempts(), lambda a: self.desk.harvest(a.ref, self._few(0, 7)))
 
     def counts(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.counts(found, self._few(0, 7))
+        self._any(self.desk.attempts(), lambda a: self.desk.counts(a, self._few(0, 7)))
 
     def write_off(self) -> None:
-        if found := self._one(self.desk.attempts()):
-            self.desk.write_off(found.ref)
+        self._any(self.desk.attempts(), lambda a: self.desk.write_off(a.ref))
 
     def stop(self) -> None:
-        if found := self._one(self.desk.attempts(*STOPPABLE)):
-            self.desk.stop(found)
+        self._first("need")
+        self._any(self.desk.attempts(*STOPPABLE), self.desk.stop)
 
     # --- bags
 
     def announce(self) -> None:
-        self.desk.announce(self._lab())
+        self._any(self.desk.labs, self.desk.announce)
 
     def cancel_pickup(self) -> None:
-        if pickup := self._one(self.desk.pickups()):
-            self.desk.cancel_pickup(pickup)
+        self._first("announce")
+        self._any(self.desk.pickups(), self.desk.cancel_pickup)
 
     def drives(self) -> None:
-        if pickup := self._one(self.desk.pickups()):
-            self.desk.drives(pickup, self._few())
+        self._first("announce")
+        self._any(self.desk.pickups(), lambda each: self.desk.drives(each, self._few()))
 
     def arrives(self) -> None:
         self._bag(self.desk.arrives)
@@ -194,7 +240,7 @@ class Day:
         self._bag(self.desk.sign)
 
     def hub_rule(self) -> None:
-        self.desk.rule(1.0 if self._yes() else None, second=self._yes() or None)
+        self.desk.rule(None if self._few() else 1.0, second=None if self._few() else True)
 
     def count_stock(self) -> None:
         self.desk.count_stock(self._few(0, 9))
@@ -202,51 +248,57 @@ class Day:
     # --- parcels
 
     def pack(self) -> None:
-        if order := self._one(self.desk.orders()):
-            self.desk.pack(order)
+        self._any(self.desk.orders(), self.desk.pack)
 
     def dispatch(self) -> None:
-        if batch := self._one(self.desk.batches()):
-            self.desk.dispatch(batch)
+        self._first("pack")
+        self._any(self.desk.batches(), self.desk.dispatch)
 
     def leave_in_a_run(self) -> None:
+        self._first("pack")
         self.desk.leave_in_a_run()
 
     def say_at_a_stop(self) -> None:
-        self.desk.say_at_a_stop(self._few(0, 9), self._with(self._dice.choice(tuple(StopOutcome))))
+        self._first("leave_in_a_run")
+        outcome = self._with(self._dice.choice(tuple(StopOutcome)))
+        self._any(self.desk.stops(), lambda stop: self.desk.say_at_a_stop(*stop, outcome))
 
     def come_back(self) -> None:
-        if batch := self._one(self.desk.batches()):
-            self.desk.come_back(batch)
+        self._first("dispatch")
+        self._any(self.desk.batches(), self.desk.come_back)
 
     def receive(self) -> None:
-        if batch := self._one(self.desk.batches()):
-            self.desk.receive(batch, *(self._few(0, 2) for _ in range(3)))
+        self._first("dispatch")
+        self._any(
+            self.desk.batches(),
+            lambda batch: self.desk.receive(batch, *(self._few(0, 2) for _ in range(3))),
+        )
 
     def complain(self) -> None:
-        if batch := self._one(self.desk.batches()):
-            self.desk.complain(batch)
+        self._any(self.desk.batches(), self.desk.complain)
 
     # --- recalls, and people who are forgotten
 
     def recall(self) -> None:
-        kind = self._with(self._dice.choice(tuple(RecallKind)))
+        self._first("harvest")
+        kinds = [kind for kind in RecallKind if kind is not RecallKind.REVISION] * 5
+        kind = self._with(self._dice.choice([*kinds, RecallKind.REVISION]))
         self._bag(lambda code: self.desk.recall(code, kind))
 
     def end_recall(self) -> None:
-        if recall := self._one(self.desk.recalls()):
-            self.desk.end_recall(recall, good=self._yes())
+        self._any(self.desk.recalls(), lambda r: self.desk.end_recall(r, good=self._yes()))
 
     def waive(self) -> None:
-        recall, order = self._one(self.desk.recalls()), self._one(self.desk.orders())
-        if recall and order:
-            self.desk.waive(recall, order)
+        self._first("recall")
+        pairs = [(recall, order) for recall in self.desk.recalls() for order in self.desk.orders()]
+        self._any(pairs, lambda pair: self.desk.waive(*pair))
 
     def withdraw_design(self) -> None:
-        if not self._few(0, 9):
+        if not self._few():
             self.desk.withdraw_design()
 
     def release(self) -> None:
+        self._first("withdraw_design")
         self._bag(self.desk.release)
 
     def forget_people(self) -> None:
@@ -254,16 +306,17 @@ class Day:
 
     # --- a copy of the ledger
 
-    def copy(self) -> None:
-        self.desk.copy()
-
     def put_back(self) -> None:
-        if self._yes():
+        """A copy is made, or the one that was made is put back."""
+        if self._few():
+            self.desk.copy()
+        else:
             self.desk.put_back()
 
     def restates(self) -> None:
-        self.desk.restates(self._lab())
+        self._first("put_back")
+        self._any(self.desk.labs, self.desk.restates)
 
     def goes_on_without(self) -> None:
-        if not self._few():
-            self.desk.goes_on_without(self._lab())
+        self._first("put_back")
+        self._any(self.desk.labs, self.desk.goes_on_without)

@@ -67,7 +67,9 @@ def received(good: int, bad: int, lost: int, damaged: int = 0) -> str:
 
 def age(since: datetime, now: datetime) -> str:
     """Return how long something has waited, to the hour, from two days on to the day."""
-    hours = max(0, int((now - since).total_seconds() // 3600))
+    hours = int((now - since).total_seconds() // 3600)
+    if hours < 1:
+        return _("less than an hour")
     if hours < _DAYS_FROM_H:
         return _("%(hours)s h", hours=hours)
     return ngettext("%(num)s day", "%(num)s days", hours // 24)

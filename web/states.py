@@ -102,7 +102,7 @@ BATCH_STATES: Words = MappingProxyType(
 STOP_OUTCOMES: Words = MappingProxyType(
     {
         StopOutcome.DELIVERED: lazy_gettext("handed over"),
-        StopOutcome.NOBODY: lazy_gettext("nobody there"),
+        StopOutcome.NOBODY: lazy_gettext("nobody was there"),
         StopOutcome.REFUSED: lazy_gettext("not taken"),
     }
 )

@@ -62,6 +62,11 @@ class Pickup:
         return self.state is PickupState.ANNOUNCED and not self.driver
 
     @property
+    def coming(self) -> tuple[Bag, ...]:
+        """The bags that the hub does not have yet; without those that were lost."""
+        return tuple(bag for bag in self.bags if bag.at_lab or (bag.on_way and bag.pieces))
+
+    @property
     def pieces(self) -> int:
         """In all of its bags."""
         return sum(bag.pieces for bag in self.bags)

@@ -127,6 +127,33 @@ def open_runs(db: sqlite3.Connection) -> tuple[Run, ...]:
     return tuple(run(db, row[0]) for row in rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """Why a driver brings a parcel back."""
+
+    driver: str  # "" once it is forgotten
+    outcome: StopOutcome
+    reason: str
+    at: datetime
+
+
+def brought_back(db: sqlite3.Connection, batch_id: str) -> Return | None:
+    """Return why a parcel came back from its last run; None where it was on none, or was handed over."""
+    row = db.execute(
+        "select r.driver, s.outcome, s.reason, s.at from stop s join run r on r.id = s.run"
+        " where s.batch_id = ? and s.outcome != '' order by s.at desc limit 1",
+        (batch_id,),
+    ).fetchone()
+    if row is None or row["outcome"] == StopOutcome.DELIVERED:
+        return None
+    return Return(
+        driver=row["driver"],
+        outcome=StopOutcome(row["outcome"]),
+        reason=row["reason"],
+        at=moment(row["at"]),
+    )
+
+
 def say(
     db: sqlite3.Connection,
     run_id: str,

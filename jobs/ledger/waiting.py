@@ -180,8 +180,8 @@ def _bags(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     found = [
         _thing("inspect", r["code"], r["order_id"], r["good"] - r["mislaid"], r["created_at"])
         for r in db.execute(
-            "select * from lot where state = ? and recall = '' and place not like 'way:%'"
-            " and good > mislaid",
+            "select * from lot l where state = ? and recall = '' and place not like 'way:%'"
+            f" and good > mislaid and not (place like 'lab:%' and {first_mile.ANNOUNCED})",
             (LotState.WAITING,),
         )
         if r["code"] not in held

@@ -20,7 +20,7 @@ from jobs.ledger.waiting import waiting
 from jobs.model import BatchState, CourierKind, Role, StopOutcome
 from jobs.recall import Cause, RecallKind
 from tests.doubles.mail_server import MailServer
-from tests.doubles.pages import Site
+from tests.doubles.pages import Site, sections
 from tests.doubles.parcels import address, order_of, packed
 from tests.integration.test_deliveries import VISOR
 from web.letters import Letterhead
@@ -223,8 +223,12 @@ def test_the_drivers_page_from_the_hub_to_the_last_stop(site, batch):
     assert kinds(world, batch) == ["packed", "dispatched", "nobody-there"]
     text = driver.get(path, headers=ENGLISH).text
     assert "This run is over" in text
-    for gone in ("CHU", "Ada", "0123456789", batch, other):
+    for gone in ("CHU", "Ada", "0123456789", other):
         assert gone not in text, gone
+    assert batch in text, "this one goes back"
+    page = sections(hub.get("/deliveries", headers=ENGLISH).text)
+    assert "nobody was there comes back with Dominique" in page
+    assert page.count("comes back with") == 1
     assert reading.open_runs(world.ledger.reading) == ()
     count = deliveries.Count(damaged=1)
     deliveries.receive(world.ledger, other, count, "requester", world.now)

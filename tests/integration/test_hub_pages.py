@@ -13,7 +13,7 @@ from jobs.ledger import views
 from jobs.lot_code import lot_code
 from jobs.model import AttemptRef
 from tests.doubles.lots import accepts, makes_a_lot
-from tests.doubles.pages import PASSWORD, Site
+from tests.doubles.pages import PASSWORD, Site, sections
 from tests.doubles.world import CATALOGUE, NODE, World, a_request
 from web.auth import hash_password
 
@@ -28,7 +28,12 @@ def site(fresh_world, tmp_path_factory):
     world = World(folder / "world")
     world.add_lab()
     nodes.enrol(world.ledger, "lab-b", "Lab lab-b", "", world.now)
-    yield Site(world, hash_password(PASSWORD), hub_address="Tiers-lieu, 3 place du Port")
+    yield Site(
+        world,
+        hash_password(PASSWORD),
+        hub_address="Tiers-lieu, 3 place du Port",
+        hub_contact="Camille, 02 40 00 00 00",
+    )
     world.ledger.close()
 
 
@@ -86,10 +91,15 @@ def test_a_bag_goes_from_her_door_to_the_hub(site, codes):
     path = announced(site, *codes)
     assert len(rows.bags_at(site.world.ledger.reading, NODE)) == lying - 2
     assert f"{lying} bags are with you." not in maker.get("/waiting?lang=en").text
+    assert "The hub looks for a driver" in maker.get(f"{path}?lang=en").text
+    assert codes[0] not in site.person("inspector").get("/waiting").text, "it is not at the hub"
     run = given(site, path)
+    assert "each with its label" in maker.get(f"{path}?lang=en").text
     driver = site.person()
     page = driver.get(f"{run}?lang=en").text
     assert SPOT in html.unescape(page)
+    assert "Then bring the bags to the hub:" in page
+    assert "Call the hub: Camille, 02 40 00 00 00" in page
     assert "Thursday, 26 November, 18:00" in page or "Thursday 26 November, 18:00" in page
     # One label is scanned with the same telephone, the other bag is ticked on the run's page.
     lot = f"/l/{codes[0]}"
@@ -104,7 +114,13 @@ def test_a_bag_goes_from_her_door_to_the_hub(site, codes):
     hub = site.person("inspector")
     assert "Sam does the run." in hub.get("/hub?lang=en").text
     assert "on its way to the hub" in site.person().get(f"{lot}?lang=en").text
-    answer = hub.send(f"{path}/arrived", at=path, **{f"bag_{code}": "yes" for code in codes})
+    assert hub.send(f"{path}/arrived", at=path, **{f"bag_{codes[0]}": "yes"}).status_code == 303
+    still = views.lot(site.world.ledger.reading, codes[1]).good
+    coming = hub.get("/hub?lang=en").text.partition(f'{path}">')[2].partition("</li>")[0]
+    coming = sections(coming)
+    assert "1 bag ·" in coming
+    assert f"· {still} pieces · the others are here" in coming
+    answer = hub.send(f"{path}/arrived", at=path, **{f"bag_{codes[1]}": "yes"})
     assert answer.status_code == 303
     assert "The hub has the bags." in driver.get(f"{run}?lang=en").text
     page = hub.get(f"{lot}?lang=en").text
@@ -179,12 +195,19 @@ def test_a_bag_that_holds_fewer_pieces_is_counted_with_a_reason(site, codes):
     lot = f"/l/{code}"
     good = views.lot(site.world.ledger.reading, code).good
     assert hub.send(f"{lot}/arrived", at=lot).status_code == 303
-    assert hub.send(f"{lot}/counted", at=lot, pieces=str(good - 1)).status_code == 422
+    wrong = hub.send(f"{lot}/counted?lang=en", at=lot, pieces=str(good - 1))
+    assert wrong.status_code == 422
+    # What is wrong stands in the form of the count, which comes before the one of the inspection.
+    form = wrong.text.partition("Fewer pieces have come")[2].partition("Record the count")[0]
+    assert "Not sent yet" in form
+    assert wrong.text.count("Not sent yet") == 1
+    assert wrong.text.index("Record the count") < wrong.text.index("Record the inspection")
     said = {"pieces": str(good - 1), "loss": "bag-torn"}
     assert hub.send(f"{lot}/counted", at=lot, **said).status_code == 303
     assert "1 lost on the way to the hub" in hub.get(f"{lot}?lang=en").text
     answer = hub.send(lot, accepted=str(good - 1), rejected="0", reason="")
     assert answer.status_code == 303
+    assert f"Print a new label: {good - 1} piece" in hub.get(f"{lot}?lang=en").text
     order = views.lot(site.world.ledger.reading, code).attempt.order_id
     page = hub.get(f"/orders/{order}?lang=en").text
     assert "Bag counted at the hub" in page
@@ -221,6 +244,8 @@ def test_rules_are_a_stewards_and_bags_say_what_they_wait_for(site, codes):
         assert "Held for 48 h" in inspector.get(f"{lot}?lang=en").text
         inspector.send(f"{lot}/arrived", at=lot)
         at = inspector.get(f"{lot}?lang=en").text
+        assert "held for now" in at
+        assert "the oldest for less than an hour" in inspector.get("/hub?lang=en").text
         assert re.search(r"Held until Thursday,? 26 November, 13:00\.", at)
         good = views.lot(world.ledger.reading, code).good
         counted = {"accepted": str(good), "rejected": "0", "reason": ""}
@@ -231,7 +256,9 @@ def test_rules_are_a_stewards_and_bags_say_what_they_wait_for(site, codes):
         assert site.person("inspector").send(lot, **counted).status_code == 303
         inspector, steward = site.person("inspector"), site.person("steward")
         assert "You have inspected it yourself." in inspector.get(f"{lot}?lang=en").text
+        assert "Release lot" not in inspector.get("/waiting?lang=en").text
         assert "Release lot" in steward.get("/waiting?lang=en").text
+        assert "to be released" in steward.get(f"{lot}?lang=en").text
         assert steward.send(f"{lot}/sign", at=lot).status_code == 303
         page = re.sub(r"<[^>]+>", "", inspector.get(f"{lot}?lang=en").text)
         assert "Inspected by Inspector · released by Steward" in page

@@ -59,6 +59,7 @@ def _all(form: Form, form_of: str) -> str:
         gone=[each for each in found if each.batch.state is BatchState.DISPATCHED],
         orders=orders,
         unsigned={each.batch.id: hub.unsigned_in(db, each.batch.id) for each in found},
+        back={each.batch.id: runs.brought_back(db, each.batch.id) for each in found},
         runs=[(run, run_url(run.id), run.is_over(context.now())) for run in runs.open_runs(db)],
         today=context.today(),
         carriers=[each.name for each in context.settings.carriers],

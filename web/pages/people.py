@@ -83,7 +83,7 @@ class _Seen:
     prints: bool  # a printer of hers is at it, see `web.at_work`
 
 
-def _tasks(waits: tuple[Waiting, ...]) -> list[Task]:
+def _tasks(waits: Iterable[Waiting]) -> list[Task]:
     context = here()
     db = context.ledger.reading
     printers = {
@@ -149,6 +149,15 @@ def _feed() -> Feed:
     return context.streams.feed(("waiting", person.role, person.node), look, at_work.show)
 
 
+def _can_do(waits: tuple[Waiting, ...], person: Person, db: sqlite3.Connection) -> list[Waiting]:
+    """Leave out the bags that she has inspected: somebody else releases them."""
+    return [
+        each
+        for each in waits
+        if each.kind != "release" or views.lot(db, each.key).inspected_by != person.login
+    ]
+
+
 @pages.get("/waiting")
 def waiting() -> str | AnyResponse:
     """What waits for me."""
@@ -162,7 +171,7 @@ def waiting() -> str | AnyResponse:
     _version, (prints,) = parts(feed)
     return render_template(
         "waiting.html",
-        tasks=_tasks(seen.waits),
+        tasks=_tasks(_can_do(seen.waits, person, context.ledger.reading)),
         hints=seen.hints,
         refusals=REFUSALS,
         version=version,

@@ -185,6 +185,7 @@ def _run(link: str, found: Pickup, form: Form) -> str:
         titles=titles(found.bags),
         spot=rows.spot_of(context.ledger.reading, found.id),
         hub_address=context.settings.hub_address,
+        hub_contact=context.settings.hub_contact,
         scan=context.settings.public_url + url_for(".show", pickup_id=found.id),
         form=form,
     )

@@ -36,6 +36,7 @@ from jobs.list_columns import COLUMNS, LOOSE, NAMES
 from jobs.model import MOST_KITS, Request
 from jobs.order_facts import MOST_NOTE, note_with
 from jobs.unfold import unfold
+from jobs.ward_titles import under_wards
 
 #: What a spreadsheet holds in one place.
 Cell = str | int | float | date | datetime | None
@@ -145,7 +146,12 @@ def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
 def is_list(rows: Sequence[Sequence[Cell]]) -> bool:
     """Return whether a sheet asks for things: a table of addresses or of explanations does not."""
     filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
-    named = set(find_header(filled, NAMES, LOOSE).columns) - {""} if filled else set()
+    if not filled:
+        return False
+    found = find_header(filled, NAMES, LOOSE)
+    # A column a ward is a quantity as well; without the designs, a column an article is not seen.
+    found, _lines = unfold(found, [*enumerate(filled[found.last + 1 :])], lambda _: False)
+    named = set(found.columns) - {""}
     return "quantite" in named and len(named) >= _LEAST_NAMED
 
 
@@ -180,6 +186,7 @@ def read(
     header = [*map(heading, filled[found.last][1])]
     told = {**known, **above([cells for _, cells in filled[: found.first]], _ABOVE)}
     found, below = unfold(found, filled[found.last + 1 :], lambda it: bool(meant(it, designs)))
+    found, below = under_wards(found, below)
     columns = _meant(found)
     form = {**known, **above([cells for _, cells in filled], _ABOVE)}
     if not set(_NEEDED) <= {*columns, *told} and set(_NEEDED) <= set(form):

@@ -72,7 +72,7 @@ def _columns(
     said = {p: what for p, what in quantities.items() if what != found.names[p]}
     if len(said) < _LEAST and "quantite" in found.columns:
         return "", {}
-    for kind, is_of in (("article", is_article), ("service", _is_ward)):
+    for kind, is_of in (("article", is_article), ("service", is_ward)):
         named = {p: what for p, what in quantities.items() if what and is_of(what)}
         least = 1 if kind == "article" else _LEAST
         if kind not in found.columns and len(named) >= least and not said.keys() - named.keys():
@@ -80,7 +80,8 @@ def _columns(
     return ("", said) if len(said) >= _LEAST else ("", {})
 
 
-def _is_ward(name: str) -> bool:
+def is_ward(name: str) -> bool:
+    """Return whether a word of a name is one by which hospitals call a ward."""
     return bool(_WARDS & set(heading(name).split()))
 
 

@@ -197,3 +197,14 @@ def test_what_is_merged_downwards_stands_in_each_of_its_rows_and_a_number_once()
         ["CHU", None, "Soins"],
         ["EHPAD", 5, "Aile"],
     ]
+
+
+def test_a_sheet_whose_wards_are_columns_is_read_beside_one_with_a_quantity():
+    book = Workbook()
+    book.active.append(HEADER)
+    book.active.append(LINE)
+    wards = book.create_sheet("Services")
+    wards.append(["Article", "Urgences", "Réanimation"])
+    wards.append(["visor frame", 10, 20])
+    book.create_sheet("Adresses").append(["Service", "Nom", "Tél"])
+    assert [table.name for table in read_book(saved(book))] == ["Sheet", "Services"]

@@ -19,7 +19,6 @@ from jobs import hours
 from jobs.coordinator.deliveries import MOST_REASON, MOST_THANKS, Count
 from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.hub import FAULTS
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
 from jobs.telling import CHOICES, Listener, clock_of
@@ -356,21 +355,6 @@ def minutes_from(form: Form, name: str) -> int:
         form.wrong(name, _("Please write a time, like 18:30."))
         return 0
     return 60 * int(clock[1]) + int(clock[2])
-
-
-def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
-    """Read accepted, rejected and reason of one lot; use them only if the form is good."""
-    accepted = form.whole("accepted", 0, good)
-    rejected = form.whole("rejected", 0, good)
-    if form.good and accepted + rejected != good:
-        form.wrong("accepted", _("Accepted and rejected together must make %(good)s.", good=good))
-    return accepted, rejected, fault_from(form, "reason", needed=rejected > 0)
-
-
-def fault_from(form: Form, name: str, *, needed: bool = True) -> str:
-    """Read what is wrong with pieces: one of the faults that the page offers, or a person's words."""
-    fault = form["fault"]
-    return fault if needed and fault in FAULTS else form.text(name, needed=needed)
 
 
 def need_from(form: Form, kits: int) -> int:

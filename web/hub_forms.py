@@ -11,7 +11,7 @@ from flask import request
 
 from jobs.errors import NotFoundError
 from jobs.first_mile import MOST_GOODS, MOST_GRAMS, MOST_QUANTITY, Goods
-from jobs.hub import MOST_HOLD_H, Rule, Scope
+from jobs.hub import FAULTS, MOST_HOLD_H, Rule, Scope
 from jobs.ledger import views
 from jobs.lot_code import code_in, is_misread
 from web import photos
@@ -47,6 +47,26 @@ def goods_from(form: Form, codes: Collection[str]) -> Goods:
         material=form.choice("material", ("", *codes)),
         grams=float(grams),
     )
+
+
+def inspection_from(form: Form, good: int) -> tuple[int, int, str]:
+    """Read accepted, rejected and reason of one lot; use them only if the form is good."""
+    accepted = form.whole("accepted", 0, good)
+    rejected = form.whole("rejected", 0, good)
+    if form.good and accepted + rejected != good:
+        form.wrong("accepted", _("Accepted and rejected together must make %(good)s.", good=good))
+    return accepted, rejected, fault_from(form, "reason", needed=rejected > 0)
+
+
+def fault_from(form: Form, name: str, *, needed: bool = True) -> str:
+    """Read what is wrong with pieces: one of the faults that the page offers, or a person's words."""
+    fault = form["fault"]
+    if needed and fault in FAULTS:
+        return fault
+    words = form.text(name, needed=False)
+    if needed and not words and name not in form.errors:
+        form.wrong(name, _("Choose what is wrong above, or write it here."))
+    return words
 
 
 def loss_from(form: Form, good: int) -> tuple[int, str]:

@@ -31,12 +31,21 @@ def move(
 
 def use(db: sqlite3.Connection, batch_id: str, kit: Kit, by: str, now: datetime) -> None:
     """A parcel takes along what its complete kits need, as far as it is there."""
-    kits = kit.whole(_made(db, batch_id), {})
     known = in_stock(db)
-    for item, each in kit.bought.items():
+    for item, (used, _wanted) in along(db, kit, _made(db, batch_id)).items():
         if item in known:
-            used = min(kits, known[item] // each) * each
             move(db, item, -used, batch_id, by, now)
+
+
+def along(
+    db: sqlite3.Connection, kit: Kit, made: Mapping[str, int]
+) -> Mapping[str, tuple[int, int]]:
+    """Return how many of each item go along with made parts, and how many their kits want."""
+    kits, known = kit.whole(made, {}), in_stock(db)
+    return {
+        item: (min(kits, known.get(item, kits * each) // each) * each, kits * each)
+        for item, each in kit.bought.items()
+    }
 
 
 def give_back(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> None:
@@ -52,10 +61,34 @@ def give_back(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> 
 
 def kits_in(db: sqlite3.Connection, batch_id: str, kit: Kit) -> int:
     """Return how many complete kits a parcel holds."""
+    return kit.whole(_made(db, batch_id), taken(db, batch_id))
+
+
+def taken(db: sqlite3.Connection, batch_id: str) -> Mapping[str, int]:
+    """Return how many of each item a parcel took along, of those that were counted then."""
     used = db.execute(
-        "select item, -sum(change) from hub_stock where batch = ? group by item", (batch_id,)
+        "select item, -sum(change) from hub_stock where batch = ? group by item order by item",
+        (batch_id,),
     )
-    return kit.whole(_made(db, batch_id), {row[0]: int(row[1]) for row in used})
+    return {row[0]: int(row[1]) for row in used}
+
+
+def still_wanted(db: sqlite3.Connection, order_id: str, kits: int, kit: Kit) -> Mapping[str, int]:
+    """Return how many of each item an order still takes.
+
+    A parcel lacks what was not at the hub; of an item that nobody had counted then it lacks none.
+    """
+    batches = db.execute("select id from batch where order_id = ?", (order_id,)).fetchall()
+    went = dict.fromkeys(kit.bought, 0)
+    for (batch_id,) in batches:
+        counted, whole = taken(db, batch_id), kit.whole(_made(db, batch_id), {})
+        for item, each in kit.bought.items():
+            went[item] += counted.get(item, each * whole)
+    usable = kit.whole(packed(db, order_id), {})
+    return {
+        item: max(0, each * kits - min(went[item], each * usable))
+        for item, each in kit.bought.items()
+    }
 
 
 def _made(db: sqlite3.Connection, batch_id: str) -> dict[str, int]:

@@ -8,15 +8,16 @@ import pypdfium2
 import pytest
 
 from designs.regulation import profiles
-from jobs.coordinator import deliveries, first_mile, harvests, hub, lots, reviews
+from jobs.coordinator import deliveries, first_mile, harvests, hub, lots, orders, reviews
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.hub import Rule, Scope
+from jobs.hub import Rule, Scope, kit_of
 from jobs.ledger import parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
 from tests.doubles.lots import accepts, makes_a_lot
-from tests.doubles.pages import Site
+from tests.doubles.pages import Site, sections
 from tests.doubles.parcels import address, order_of, packed
+from tests.doubles.world import CATALOGUE, a_request
 
 VISOR, MASK = "fr-anti-projection-2020-05", "afnor-spec-s76-001-2020"
 ENGLISH = {"Accept-Language": "en"}
@@ -165,6 +166,33 @@ def test_the_use_case_takes_no_refusal_without_a_reason(site, batch):
         with pytest.raises(InvalidFieldError):
             deliveries.receive(world.ledger, batch, count, "requester", world.now)
     assert views.batch(world.ledger.reading, batch).state is BatchState.DISPATCHED
+
+
+def test_who_packs_reads_which_bought_parts_go_along_and_who_receives_which_came(site):
+    world, inspector = site.world, site.person("inspector")
+    clips = world.library.add_design(CATALOGUE / "visor-kit")
+    asked = a_request(clips, 2)
+    order_id = orders.place(world.ledger, asked, clips, world.now).order_id
+    orders.confirm(world.ledger, order_id, "steward", world.now)
+    sheet, elastic = (part.title for part in clips.others)
+    hub.count_stock(world.ledger, sheet, 1, "inspector", world.now)
+    world.plan()
+    world.tick()
+    while left := [a for a in world.attempts() if a.state is AttemptState.OFFERED]:
+        for each in left:
+            world.print(each.ref)
+            code = harvests.harvest(world.ledger, each.ref, each.pieces, 0, "", "maker", world.now)
+            accepts(world, code)
+        world.tick()
+    page = sections(inspector.get(f"/orders/{order_id}?lang=en").text)
+    page = page[page.index("And from the bought parts:") : page.index("It is packed")]
+    assert f"1 × {sheet} 1 is missing 2 × {elastic}" in page.replace("&#39;", "'")
+    batch = deliveries.pack(world.ledger, order_id, "inspector", world.now, kit_of(clips))
+    page = sections(site.person().get(f"{address(world, batch)}?lang=en").text)
+    assert f"1 × {sheet}" in page
+    assert elastic not in page, "nobody has counted them"
+    page = sections(inspector.get("/hub/stock?lang=en").text)
+    assert "0 here · 1 for what is ordered" in page
 
 
 # --- what may leave

@@ -16,7 +16,7 @@ from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
 from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
-from jobs.ledger import complaints, hub, links, parcels, recalls, runs, views
+from jobs.ledger import bought, complaints, hub, links, parcels, recalls, runs, views
 from jobs.ledger.given import thanks_of
 from jobs.ledger.parcels import Parcel
 from jobs.model import BatchState, StopOutcome
@@ -246,6 +246,7 @@ def _page(batch_id: str, key: str, form: Form, complaint: Form | None = None) ->
         track=link_of(found),
         batch=found.batch,
         called=recalls.in_batch(db, found.batch),
+        bought=bought.taken(db, batch_id),
         more=sum(each.more for each in sums_of(context, found, {})),
         order=order,
         revision=revision,

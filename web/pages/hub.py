@@ -163,9 +163,9 @@ def items() -> list[Item]:
     for order in views.orders(db):
         kit = kits.get(order.request.revision_id)
         if order.state is OrderState.CONFIRMED and kit is not None:
-            left = max(0, order.request.kits - kit.whole(bought.packed(db, order.id), {}))
-            for item, each in kit.bought.items():
-                needed[item] = needed.get(item, 0) + each * left
+            wanted = bought.still_wanted(db, order.id, order.request.kits, kit)
+            for item, pieces in wanted.items():
+                needed[item] = needed.get(item, 0) + pieces
     found = [Item(title=t, stock=stock.get(t), needed=n) for t, n in needed.items()]
     return sorted(found, key=lambda item: (-item.short, item.title))
 

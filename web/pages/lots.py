@@ -19,8 +19,8 @@ from jobs.quality import MAJOR, WHOLE, sampling_plan
 from web.auth import can, me, signed_in
 from web.context import here
 from web.documents.label import cut_of, said_by
-from web.forms import LOSSES, Form, fault_from, inspection_from
-from web.hub_forms import loss_from
+from web.forms import LOSSES, Form
+from web.hub_forms import fault_from, inspection_from, loss_from
 from web.language import gettext as _
 from web.language import language
 from web.runs import DRIVER, run_for

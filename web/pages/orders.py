@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,6 +17,7 @@ from jobs.law import Books
 from jobs.ledger import bought, given, history, labs, reviews, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
+from jobs.ledger.packing import Lies
 from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
@@ -123,7 +125,8 @@ def _page(
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
         printers=printers,
-        to_pack=deliveries.to_pack(db, order_id, context.now()),
+        to_pack=(to_pack := deliveries.to_pack(db, order_id, context.now())),
+        to_add=bought.along(db, kit_of(revision), _pieces(to_pack)) if revision else {},
         link=link,
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision
@@ -142,6 +145,14 @@ def _page(
         more=more or Form(said[0]),
         version=version,
     )
+
+
+def _pieces(bags: Iterable[Lies]) -> dict[str, int]:
+    """Return the pieces of bags by part."""
+    found: dict[str, int] = {}
+    for bag in bags:
+        found[bag.part_id] = found.get(bag.part_id, 0) + bag.pieces
+    return found
 
 
 def _doubles(order: Order) -> tuple[Double, ...]:

@@ -18,13 +18,13 @@ from web.forms import (
     harvest_from,
     hours_form,
     hours_from,
-    inspection_from,
     new_request_key,
     receipt_from,
     refusal_from,
     request_from,
     spool_from,
 )
+from web.hub_forms import inspection_from
 
 SECRET = b"s" * 32
 TODAY = date(2026, 11, 24)

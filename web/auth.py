@@ -164,6 +164,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "fleet.ready": _BEDS,
         "members.index": _STEWARD,
         "members.invite": _STEWARD,
+        "members.uninvite": _STEWARD,
         "members.confirm": _STEWARD,
         "members.revoke": _STEWARD,
         "members.rotate": _STEWARD,

@@ -19,7 +19,8 @@ SENTENCES = (
     _("Batch %(batch)s is %(batch_state)s: it cannot be received now."),
     _("Lot %(lot)s in it is held: its design was withdrawn, and nobody has released it."),
     _("The coordinator does not know this code: copy it again, or ask for a new one."),
-    _("This code was good until %(until)s UTC: ask for a new one."),
+    _("This code was good until %(until)s UTC: ask the coordination team for a new one."),
+    _("%(node)s has joined with this invitation: shut it out if nobody knows it."),
     _(
         "This code was used already, at %(at)s UTC by a node that is called %(node)s now. If that"
         " was not you, tell the coordination team at once; ask for a new code."

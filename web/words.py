@@ -160,6 +160,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "node-unlisted": lazy_gettext("Workshop is in no open list any more"),
         "printer-noted": lazy_gettext("Note on a printer"),
         "lab-invited": lazy_gettext("Workshop invited"),
+        "invitation-withdrawn": lazy_gettext("Invitation withdrawn"),
         "node-joined": lazy_gettext("Workshop has joined, waits"),
         "node-confirmed": lazy_gettext("Workshop let in"),
         "maker-left": lazy_gettext("A maker has left"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def node() -> None:
     """Run a lab's node, or let one into the network.
 
     A maker's first commands, in this order: join, setup, install, account. On the coordinator's
-    machine: invite, confirm, create, rotate and revoke; all others are for the lab's.
+    machine: invite, uninvite, confirm, create, rotate and revoke; all others are for the lab's.
     """
 
 
@@ -166,6 +167,30 @@ def node_invite(lab: str, hours: int, config: Path) -> None:
     say(f"  {code.url}/join/{code.token}")
     say('A computer that has fabnet already joins with: fabnet node join "CODE". The code is:')
     click.echo(str(code))
+
+
+@node.command("uninvite")
+@click.argument("lab")
+@COORDINATOR_FILE
+def node_uninvite(lab: str, config: Path) -> None:
+    """Withdraw what LAB was invited with and nobody has used: its link went to the wrong people.
+
+    \b
+    Example: fabnet node uninvite "Atelier Nord"
+    """
+    from fabnet.enrolment import open_ledger
+    from jobs.coordinator import enrolment
+    from jobs.ledger.members import open_invites
+
+    ledger = open_ledger(coordinator(config))
+    waiting = open_invites(ledger.reading, clock.now())
+    found = [each for each in waiting if each.lab == lab]
+    if not found:
+        raise NotFoundError("open invitation", lab, {each.lab for each in waiting})
+    for each in found:
+        enrolment.uninvite(ledger, each.id, _who(), clock.now())
+    say(f"fabnet: {lab} cannot join with what it was sent any more. A new invitation:")
+    say(f"  fabnet node invite --lab {shlex.quote(lab)}{named(config, '--config')}")
 
 
 def _who() -> str:

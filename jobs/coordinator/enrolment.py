@@ -62,6 +62,27 @@ def invite(ledger: Ledger, lab: str, by: str, now: datetime, hours: int = INVITE
     return token
 
 
+def uninvite(ledger: Ledger, invite_id: str, by: str, now: datetime) -> str:
+    """End an invitation that nobody has used; return whose it was. One that has ended stays as it is.
+
+    Raises:
+        NotFoundError: there is none of this id.
+        RefusedError: somebody has joined with it.
+    """
+    with ledger.transaction() as db:
+        row = db.execute("select * from invite where token_hash = ?", (invite_id,)).fetchone()
+        if row is None:
+            raise NotFoundError("invitation", invite_id)
+        if row["node"] is not None:
+            raise RefusedError(
+                f"{row['node']} has joined with this invitation: shut it out if nobody knows it."
+            )
+        sql = "update invite set expires_at = ?1 where token_hash = ?2 and expires_at > ?1"
+        if db.execute(sql, (now.isoformat(), invite_id)).rowcount:
+            event(db, "", "invitation-withdrawn", by, row["lab"], now)
+    return str(row["lab"])
+
+
 def _lab_name(text: str) -> str:
     lab = text.strip()
     if not lab or len(lab) > _MOST_LAB or not lab.isprintable():
@@ -107,7 +128,7 @@ def _invite(db: sqlite3.Connection, token: str) -> sqlite3.Row:
 def _still_good(row: sqlite3.Row, now: datetime) -> None:
     if row["expires_at"] <= now.isoformat():
         raise RefusedError(
-            f"This code was good until {row['expires_at'][:16]} UTC: ask for a new one."
+            f"This code was good until {row['expires_at'][:16]} UTC: ask the coordination team for a new one."
         )
 
 

@@ -51,6 +51,7 @@ class HostedNode:
 class Invite:
     """An invitation that nobody has used yet."""
 
+    id: str  # made from its token, which it does not tell
     lab: str
     invited_by: str
     expires_at: datetime
@@ -132,7 +133,12 @@ def open_invites(db: sqlite3.Connection, now: datetime) -> tuple[Invite, ...]:
         (now.isoformat(),),
     )
     return tuple(
-        Invite(lab=r["lab"], invited_by=r["invited_by"], expires_at=moment(r["expires_at"]))
+        Invite(
+            id=r["token_hash"],
+            lab=r["lab"],
+            invited_by=r["invited_by"],
+            expires_at=moment(r["expires_at"]),
+        )
         for r in rows
     )
 

@@ -34,6 +34,7 @@ def held_port():
 def test_help_has_an_example_for_every_command():
     for command in (
         ["serve"], ["node", "run"], ["node", "create"], ["node", "adopt"], ["node", "invite"], ["node", "join"],
+        ["node", "uninvite"],
         ["node", "confirm"], ["node", "revoke"], ["node", "rotate"], ["person", "add"],
         ["node", "status"], ["node", "harvest"], ["node", "ready"], ["node", "start"],
         ["node", "give-back"], ["node", "test-print"], ["node", "export-okw"], ["export-okw"],

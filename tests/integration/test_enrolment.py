@@ -8,7 +8,7 @@ from fabnet.wire import Channel
 from jobs.coordinator import enrolment, files, harvests, nodes
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Enrol, Standing, token_hash
-from jobs.ledger import labs, members, streams, views
+from jobs.ledger import history, labs, members, streams, views
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
 from jobs.live import Live
@@ -84,9 +84,29 @@ def test_an_unknown_or_late_code_is_refused_with_what_to_do(world):
     with pytest.raises(RefusedError, match="does not know this code"):
         join(world, "x" * 22)
     world.pass_time(hours=24)
-    with pytest.raises(RefusedError, match="ask for a new one"):
+    with pytest.raises(RefusedError, match="ask the coordination team for a new one"):
         join(world, token)
     assert members.open_invites(world.ledger.reading, world.now) == ()
+
+
+def test_an_invitation_that_was_withdrawn_lets_nobody_in(world):
+    token, kept = invited(world), invited(world, "Atelier Sud")
+    found = members.open_invites(world.ledger.reading, world.now)
+    first = next(each for each in found if each.lab == "Atelier Nord")
+    for _ in range(2):
+        assert enrolment.uninvite(world.ledger, first.id, "steward", world.now) == "Atelier Nord"
+    told = [
+        e for e in history.events_of(world.ledger.reading, "") if e.kind == "invitation-withdrawn"
+    ]
+    assert [(e.subject, e.actor) for e in told] == [("Atelier Nord", "steward")]
+    with pytest.raises(RefusedError, match="ask the coordination team"):
+        join(world, token)
+    with pytest.raises(NotFoundError):
+        enrolment.uninvite(world.ledger, "0" * 64, "steward", world.now)
+    (other,) = members.open_invites(world.ledger.reading, world.now)
+    node = join(world, kept).id
+    with pytest.raises(RefusedError, match=f"{node} has joined with this invitation"):
+        enrolment.uninvite(world.ledger, other.id, "steward", world.now)
 
 
 def test_a_key_that_is_known_is_not_let_in_twice(world):

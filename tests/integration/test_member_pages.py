@@ -132,6 +132,26 @@ def test_the_code_is_shown_once_and_lets_in(site):
     assert answer.json["node"] == "chez-b-awa-b"
 
 
+def test_an_invitation_is_withdrawn_on_the_page_and_says_whom_to_ask(site):
+    lab, steward = a_lab(site), site.person("steward")
+    page = steward.get("/members").text
+    path = re.search(r'action="(/members/invitations/\w+/withdraw)"', page)[1]
+    assert lab.token not in page
+    assert site.person("maker").send(path, at="/waiting").status_code == 403
+    assert steward.send(path, at="/members").status_code == 303
+    assert "Atelier Nord" not in steward.get("/members").text
+    opened = site.person().get(f"/join/{lab.token}?lang=en")
+    assert opened.status_code == 409
+    assert "may be withdrawn" in opened.text
+    assert "ask the coordination team for a new one" in opened.text
+    refused = site.person().client.post("/api/enrol", data=lab.ask())
+    assert (refused.status_code, standing_of_all(site)) == (409, ())
+
+
+def standing_of_all(site):
+    return tuple(each.standing for each in members.members(site.world.ledger.reading))
+
+
 def test_an_invitation_without_a_name_is_asked_again(site):
     answer = site.person("steward").send("/members/invite", at="/members", lab=" ")
     assert answer.status_code == 422

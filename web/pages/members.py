@@ -67,6 +67,14 @@ def invite() -> str | tuple[str, int]:
     return _page(Form(), Form(), str(code), lab, f"{settings.public_url}/join/{token}")
 
 
+@pages.post("/members/invitations/<invite_id>/withdraw")
+def uninvite(invite_id: str) -> AnyResponse:
+    """End an invitation that nobody has used: its link went to the wrong people."""
+    context = here()
+    enrolment.uninvite(context.ledger, invite_id, me().login, context.now())
+    return redirect(url_for(".index") + "#invite", 303)
+
+
 @pages.post("/members/<node>/confirm")
 def confirm(node: str) -> AnyResponse:
     """The fingerprints on both screens are the same."""

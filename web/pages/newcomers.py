@@ -124,8 +124,8 @@ def _closed() -> Response:
             status=409,
             title=_("This invitation cannot be used"),
             advice=_(
-                "It is good once, and for a short time. If you have joined with it, sign in. If not,"
-                " ask the coordination team for a new one."
+                "It is good once, for a short time, and may be withdrawn. If you have joined with it,"
+                " sign in. If not, ask the coordination team for a new one."
             ),
         )
     )

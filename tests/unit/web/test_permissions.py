@@ -211,6 +211,7 @@ def test_every_endpoint_has_a_line(app):
         ("fleet.ready", {MAKER, STEWARD}),
         ("members.index", {STEWARD}),
         ("members.invite", {STEWARD}),
+        ("members.uninvite", {STEWARD}),
         ("members.confirm", {STEWARD}),
         ("members.revoke", {STEWARD}),
         ("members.rotate", {STEWARD}),

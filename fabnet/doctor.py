@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import sqlite3
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -189,7 +190,17 @@ def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
     yield _mail(config)
     scheme = "http" if is_loopback(config.host) or config.behind_proxy else "https"
     own = Path(config.data_dir) / "tls" / "ca.crt"
-    trust = str(own) if config.tls is None and own.exists() else ""
+    trust = ""
+    if config.tls is None and scheme == "https" and not _is_new(own):
+        finding = _authority(
+            own,
+            "look as the user that runs the coordinator; if it is that user's, put the folder tls back"
+            " from a backup: without it every node has to join again",
+        )
+        yield finding
+        if not finding.ok:
+            return  # whether it runs cannot be told
+        trust = str(own)
     if _reach_coordinator(f"{scheme}://{config.host}:{config.port}", trust).ok:
         words = f"it runs: its pages answer at {config.host}:{config.port}"
         yield Finding(check="coordinator", ok=True, words=words)
@@ -199,6 +210,27 @@ def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
         ("broker port", config.broker_host, config.broker_port),
     ):
         yield _port(check, host, port)
+
+
+def _is_new(authority: Path) -> bool:
+    """Whether the network has not made its own certificate authority yet."""
+    try:
+        return not authority.exists()
+    except OSError:  # somebody else's folder
+        return False
+
+
+def _authority(path: Path, advice: str) -> Finding:
+    """Look whether a file of certificates can be read, before anything is asked that it has to prove."""
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError:
+        words = f"{path} holds no certificate: {advice}"
+    except OSError as error:
+        words = f"{path} cannot be read ({error.strerror}): {advice}"
+    else:
+        return Finding(check="authority", ok=True, words=str(path))
+    return Finding(check="authority", ok=False, words=words)
 
 
 def _mail(config: CoordinatorConfig) -> Finding:
@@ -267,8 +299,19 @@ def _node(config: NodeConfig) -> Iterator[Finding]:
         there = os.access(path, os.R_OK)
         words = path if there else f"{path} cannot be read: copy the whole folder of the node"
         yield Finding(check=check, ok=there, words=words)
-    yield _reach_coordinator(config.coordinator, config.coordinator_ca_file)
-    yield _reach_broker(config.broker, config.ca_file)
+    unread = set()
+    for ca_file in sorted({config.coordinator_ca_file, config.ca_file} - {""}):
+        finding = _authority(
+            Path(ca_file),
+            "copy the whole folder of the node, or ask the coordination team for the network's ca.crt",
+        )
+        yield finding
+        if not finding.ok:
+            unread.add(ca_file)
+    if config.coordinator_ca_file not in unread:
+        yield _reach_coordinator(config.coordinator, config.coordinator_ca_file)
+    if config.ca_file not in unread:
+        yield _reach_broker(config.broker, config.ca_file)
     if not config.printers:
         words = (
             "none is named: write a [[printers]] table for each into the file, see docs/printers.md"

@@ -208,6 +208,33 @@ def test_a_node_file_without_printers_is_not_well(tmp_path):
     assert "NO  printers: none is named" in looked.stdout
 
 
+def test_an_authority_that_cannot_be_read_is_a_row_of_the_doctor(tmp_path):
+    tls = tmp_path / "data" / "tls"
+    tls.mkdir(parents=True)
+    (tls / "ca.crt").write_text("no certificate", encoding="utf-8")
+    config = coordinator_file(tmp_path, data_dir='"data"', host='"0.0.0.0"')
+    looked = fabnet("doctor", config)
+    assert looked.returncode == 1
+    assert "NO  authority: " in looked.stdout
+    assert "ca.crt holds no certificate: look as the user that runs" in looked.stdout
+    assert "Traceback" not in looked.stderr
+    (tls / "ca.crt").unlink()
+    (tls / "ca.crt").mkdir()
+    assert "NO  authority: " in fabnet("doctor", config).stdout
+
+
+def test_a_node_without_its_authority_is_looked_at_to_the_end(tmp_path):
+    config = coordinator_file(tmp_path)
+    folder = tmp_path / "a"
+    fabnet("node", "create", "lab-a", "--lab", "A", "--out", folder, "--config", config)
+    file = folder / "node.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f'ca_file = "gone.crt"\n{text}', encoding="utf-8")
+    looked = fabnet("doctor", file)
+    assert "gone.crt cannot be read (No such file or directory): copy the whole" in looked.stdout
+    assert "NO  printers: none is named" in looked.stdout
+
+
 def test_where_nobody_can_answer_a_question_it_is_said_so(tmp_path):
     config = coordinator_file(tmp_path)
     asked = fabnet("person", "add", "ada", "--role", "steward", "--config", config)

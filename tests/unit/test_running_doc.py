@@ -3,7 +3,7 @@
 import configparser
 import re
 import shlex
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import click
@@ -114,7 +114,8 @@ def test_every_check_of_the_doctor_says_what_to_do(tmp_path):
         printers=(printer,), **base,
     )  # fmt: skip
     found = set()
-    for config in (CoordinatorConfig(data_dir=str(tmp_path)), node, with_printer):
+    distrusts = replace(node, ca_file=str(tmp_path / "ca.crt"))
+    for config in (CoordinatorConfig(data_dir=str(tmp_path)), node, with_printer, distrusts):
         found |= {finding.check.removeprefix("p: ") for finding in look(config)}
     assert {row[0] for row in table("## When the doctor says NO")} == found | {"coordinator"}
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app
 
+from designs.errors import UnknownRevisionError
 from designs.library import Library
 from designs.model import BY_PEOPLE, Revision
 from jobs.carriers import KnownCarrier
@@ -116,7 +117,10 @@ class Context:
 
     def revision(self, revision_id: str) -> Revision | None:
         """Return a revision for display; None when the library has lost it."""
-        return next((r for r in self.library.revisions() if r.id == revision_id), None)
+        try:
+            return self.library.revision(revision_id)
+        except UnknownRevisionError:
+            return None
 
     def part_title(self, revision_id: str, part_id: str) -> str:
         """Return what a part is called; its id when the library has lost it."""

@@ -12,7 +12,7 @@ from jobs.messages import PrinterChange, PrinterTele, ReportState, Telemetry
 from jobs.model import OrderState
 from printers.model import PrinterState
 from tests.doubles.lots import makes_a_lot
-from tests.doubles.pages import Site, request_fields
+from tests.doubles.pages import Site, request_fields, sections
 from tests.doubles.world import NODE, PRINTER, a_request
 
 
@@ -197,6 +197,8 @@ def test_progress_comes_from_what_printers_tell(site):
     fleet = person.get("/fleet").text
     assert 'value="42"' in fleet
     assert "240 °C" in fleet
+    assert "2 × Serre-tête" in sections(fleet)
+    assert ref.name not in sections(fleet)
 
 
 def test_a_print_is_stopped_and_an_attempt_is_given_up(site):

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from designs.library import Library
 from jobs import okw
 from jobs.coordinator import nodes, planning
 from jobs.fleet import km_between
@@ -25,7 +24,7 @@ from jobs.stock import RunsOut
 from printers.model import MANUAL, PrinterState
 from web.auth import me, only_at, safe_next
 from web.beds import ends_at, fraction_of, outlines
-from web.context import here
+from web.context import Context, here
 from web.feeds import ALL, WHOLE, Feed
 from web.streaming import no_token, parts, stream
 
@@ -50,6 +49,7 @@ class Bed:
     by_hand: bool
     fraction: float | None  # printed of the plate on the bed; 1.0 when it waits to be counted
     outlines: str  # of that plate, see `web.beds`
+    part: str  # what the plate is made of, "" without one
     ends_at: datetime | None  # about when it is printed
     silent: bool  # it prints on at a lab that fell silent, and may be hot
 
@@ -104,12 +104,12 @@ def _feed(page: int) -> Feed:
 
     def show(_node: str, lab: _Lab, own: bool) -> str:  # noqa: FBT001
         node, now, hub = lab.node, context.now(), context.settings.hub_place
-        library, pace = context.library, paces.known(context.ledger.reading, now, node.id)
+        pace = paces.known(context.ledger.reading, now, node.id)
         return render_template(
             "fleet_lab.html",
             node=node,
             beds=[
-                _bed(node, each, tele, library, now, pace.get((node.id, each.facts.id), 1.0))
+                _bed(node, each, tele, context, pace.get((node.id, each.facts.id), 1.0))
                 for each, tele in zip(node.printers, lab.tele, strict=True)
             ],
             km=km_between(node.place, hub) if node.place and hub else None,
@@ -196,15 +196,15 @@ def _bed(
     node: NodeView,
     each: PrinterView,
     tele: PrinterTele | None,
-    library: Library,
-    now: datetime,
+    context: Context,
     pace: float,
 ) -> Bed:
+    now = context.now()
     state = tele.state if tele else each.state
     attempt = each.attempt
     fraction, end, drawing = None, None, ""
     if attempt is not None and attempt.state in _ON_BED:
-        drawing = outlines(library, attempt, each.facts)
+        drawing = outlines(context.library, attempt, each.facts)
         fraction = 1.0 if attempt.state is AttemptState.PRINTED else fraction_of(tele)
         end = ends_at(attempt, pace, now)
     return Bed(
@@ -214,6 +214,7 @@ def _bed(
         by_hand=each.facts.link == MANUAL,
         fraction=fraction,
         outlines=drawing,
+        part=context.part_of(attempt) if attempt is not None else "",
         ends_at=end,
         silent=labs.prints_on(node, each, now),
     )

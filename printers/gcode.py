@@ -1,8 +1,8 @@
 """Decides whether a G-code file may run on a printer. Pure: lines in, facts or a refusal out.
 
 A file from the network moves and heats a machine in somebody's home, so only commands from a list
-are let through, and every extrusion and temperature is followed. Positions are followed as Marlin
-understands them: G90 and G91 hold for E too, until M82 or M83. Leaves how a line is read to
+are let through, and every extrusion and temperature is followed. Where firmwares read E
+otherwise, each of them is followed (`printers.gcode_extruder`). Leaves how a line is read to
 `printers.gcode_words`, commands that neither move nor heat to `printers.gcode_values`, how long moves
 take to `printers.gcode_time`, checksums and lengths of lines to `printers.gcode_line`, their numbers to
 `printers.gcode_link`.
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
+from printers.gcode_extruder import MODES, Extruder
 from printers.gcode_rules import SCALE, arc_corners, arc_sweep
 from printers.gcode_time import Speed, least_s
 from printers.gcode_values import why_not
@@ -97,8 +98,8 @@ class _Reader:
         self._hottest = {"nozzle": 0.0, "bed": 0.0}
         self.line = 0
         self._x_high, self._y_high = preset.bed_x_mm + _TRAVEL_MM, preset.bed_y_mm + _TRAVEL_MM
-        self._relative = False
-        self._relative_e = False
+        self._extruder = Extruder()
+        self._relative_e = self._the_long_way = False
         self._homed: frozenset[str] = frozenset()
         # Unknown until the printer is homed or told.
         self._x = self._y = self._z = math.nan
@@ -111,8 +112,7 @@ class _Reader:
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
             "G0": self._move, "G1": self._move, "G2": self._clockwise, "G3": self._anticlockwise,
             "G4": self._dwell, "G28": self._home, "G29": self._level,
-            "G80": self._level, "G90": self._absolute, "G91": self._go_relative, "G92": self._set,
-            "M82": self._absolute_e, "M83": self._go_relative_e, "M18": self._motors_off,
+            "G80": self._level, "G92": self._set, "M18": self._motors_off,
             "M84": self._motors_off, "M104": self._nozzle, "M109": self._nozzle,
             "M140": self._bed, "M190": self._bed, "M220": self._speed_factor,
         }  # fmt: skip
@@ -131,7 +131,7 @@ class _Reader:
         Most moves end within what the print has covered before, so that there is nothing to refuse and
         no extent to widen; `read` knows the rest, and every reason. Arguments are the move's words.
         """
-        if self._relative or (f1 and f2):
+        if self._the_long_way or (f1 and f2):
             return False
         try:
             feedrate = float(f1 or f2 or 0)
@@ -188,7 +188,11 @@ class _Reader:
             why = why_not(name, words)
             if why:
                 raise self._refuse(why)
+            if name in MODES:
+                self._extruder.tell(name)
             self._rules.get(name, self._nothing)(words)
+            self._relative_e = self._extruder.relative_e
+            self._the_long_way = self._extruder.relative or self._extruder.apart
 
     def finish(self) -> GcodeFacts:
         """Check what only the end shows."""
@@ -214,14 +218,14 @@ class _Reader:
     # -- moves ---------------------------------------------------------------------------------
 
     def _target(self, words: dict[str, float]) -> tuple[float, float, float, float]:
-        """Return where a move ends, and the filament it pushes."""
+        """Return where a move ends, and the most filament that any firmware pushes in it."""
         if math.isnan(sum(words.values())):
             raise self._refuse("a word of this move has no number")
         feedrate = words.get("F", 0.0)
         if not 0 <= feedrate <= _FASTEST:
             raise self._refuse(f"a speed of F{feedrate:g} cannot be meant")
         self._mm_s = self._speed.told(feedrate)
-        if self._relative:
+        if self._extruder.relative:
             if "Z" not in self._homed and words.get("Z", 0.0) < 0:
                 raise self._refuse("it lowers the nozzle before the printer is homed (G28)")
             x = self._x + words.get("X", 0.0)
@@ -229,14 +233,15 @@ class _Reader:
             z = self._z + words.get("Z", 0.0)
         else:
             x, y, z = words.get("X", self._x), words.get("Y", self._y), words.get("Z", self._z)
-        pushed = 0.0
+        most = 0.0
         if "E" in words:
-            pushed = words["E"] if self._relative_e else words["E"] - self._e
-            if not abs(pushed) <= _LONGEST_E_MM:
-                raise self._refuse(f"{pushed:.0f} mm of filament in one move cannot be meant")
+            pushed, most = self._extruder.push(words["E"], self._e)
+            for each in (pushed, most):
+                if not abs(each) <= _LONGEST_E_MM:
+                    raise self._refuse(f"{each:.0f} mm of filament in one move cannot be meant")
             self._e += pushed
             self._extruded += pushed
-        return x, y, z, pushed
+        return x, y, z, most
 
     def _move(self, words: dict[str, float]) -> None:
         x, y, z, pushed = self._target(words)
@@ -328,6 +333,7 @@ class _Reader:
         self._e = words["E"]
         if math.isnan(self._e):
             raise self._refuse("G92 E without a number")
+        self._extruder.stands()
 
     def _motors_off(self, words: dict[str, float]) -> None:
         if "S" not in words:
@@ -337,18 +343,6 @@ class _Reader:
         if "Z" in words:
             raise self._refuse("it writes heights into the printer's map of its bed")
         self._z = 0.0  # nobody knows how high it ends
-
-    def _absolute(self, _: dict[str, float]) -> None:
-        self._relative = self._relative_e = False
-
-    def _go_relative(self, _: dict[str, float]) -> None:
-        self._relative = self._relative_e = True
-
-    def _absolute_e(self, _: dict[str, float]) -> None:
-        self._relative_e = False
-
-    def _go_relative_e(self, _: dict[str, float]) -> None:
-        self._relative_e = True
 
     # -- heat and the rest ---------------------------------------------------------------------
 

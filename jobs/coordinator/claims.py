@@ -11,8 +11,7 @@ from jobs import hours
 from jobs.assign import DECLINE_REST
 from jobs.claims import FreeBed, WaitingJob, last_ones, to_free, to_spread, would_be_late
 from jobs.coordinator import planning, restoring
-from jobs.coordinator.moves import move
-from jobs.coordinator.offers import dissolve
+from jobs.coordinator.moves import dissolve, move
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.joining import Standing

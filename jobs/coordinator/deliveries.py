@@ -156,7 +156,8 @@ def bring_back(
     """As `come_back`, inside the caller's transaction.
 
     Nobody knows what was done to it outside: a second person's release of its lots is void. With a lot
-    in it that was called back meanwhile it is unpacked.
+    in it that was called back meanwhile it is unpacked; where that recall has ended, and not well, what
+    it holds is scrap.
     """
     batch = views.batch(db, batch_id)
     if batch.state is not BatchState.DISPATCHED:
@@ -174,8 +175,9 @@ def bring_back(
     )
     event(db, batch.order_id, kind, by, batch_id, now, reason=reason)
     for lot in batch.lots:
-        if views.lot(db, lot.lot).recall:
+        if recall := views.lot(db, lot.lot).recall:
             recalls.unpack(db, lot.lot, now)
+            recalls.scrap_if_over(db, recall, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

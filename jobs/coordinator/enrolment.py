@@ -16,19 +16,16 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from jobs.coordinator.moves import move
+from jobs.coordinator import restoring
 from jobs.coordinator.nodes import RESERVED, logins_changed
-from jobs.coordinator.offers import dissolve
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Enrol, Newcomer, Standing, UsedCodeError, is_login, token_hash
-from jobs.ledger import members, streams, views
-from jobs.ledger.cells import quoted
+from jobs.ledger import members, streams
 from jobs.ledger.members import Member
-from jobs.ledger.rows import event, live_attempt, tell
+from jobs.ledger.rows import event, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import UNGRANTED, AttemptEvent
 from jobs.messages import RotateLogin
-from jobs.model import AttemptRef, JobState, Reason, ReasonCode, Role
+from jobs.model import Role
 
 INVITE_HOURS = 24
 MOST_HOURS = 24 * 14
@@ -280,8 +277,9 @@ def _letters(text: str) -> str:
 def revoke(ledger: Ledger, node: str, reason: str, by: str, now: datetime) -> None:
     """Shut a node out for good: its login ends, nothing is taken from it any more.
 
-    What it was not granted goes to others at once. What it was granted may have been started: that
-    stays until it is counted or written off.
+    What it was not granted goes to others at once; while the books, put back from a backup, wait for it,
+    once a steward goes on without it. What it was granted may have been started: that stays until it is
+    counted or written off.
 
     Raises:
         NotFoundError: there is no such node.
@@ -301,27 +299,10 @@ def revoke(ledger: Ledger, node: str, reason: str, by: str, now: datetime) -> No
 def shut_out(db: sqlite3.Connection, found: Member, reason: str, by: str, now: datetime) -> None:
     """As `revoke`, inside the caller's transaction, for a node that was not revoked before."""
     _stand(db, found.id, Standing.REVOKED, by, reason, now)
-    db.execute("update node set login = '', online = 0, unheard = 0 where id = ?", (found.id,))
+    db.execute("update node set login = '', online = 0 where id = ?", (found.id,))
     streams.restart(db, found.id)
     event(db, "", "node-revoked", by, found.id, now, reason=reason)
-    _free_its_work(db, found.id, now)
-
-
-def _free_its_work(db: sqlite3.Connection, node: str, now: datetime) -> None:
-    states = quoted(UNGRANTED)
-    rows = db.execute(
-        f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
-    ).fetchall()
-    for job, number in rows:
-        held = views.attempt(db, AttemptRef(job=job, number=number))
-        move(db, held, AttemptEvent.WITHDRAW, now, "the lab left the network")
-    jobs = db.execute(
-        f"select * from job j where node = ? and state = ? and not exists ({live_attempt('j.id')})",
-        (node, JobState.OPEN),
-    ).fetchall()
-    for row in jobs:
-        why = Reason(code=ReasonCode.REVOKED, node=node, printer=row["printer"])
-        dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
+    restoring.is_shut_out(db, found.id, now)
 
 
 def change_login(ledger: Ledger, node: str, number: int, login: str, now: datetime) -> None:

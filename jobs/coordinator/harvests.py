@@ -115,12 +115,15 @@ def counter(db: sqlite3.Connection, node: str, by: str) -> str:
 
 
 def _by_hand(db: sqlite3.Connection, found: AttemptView) -> bool:
-    """Whether a person prints this attempt from an SD card: only her count can end it."""
+    """Whether only a person's count can end this print.
+
+    She prints it from an SD card, or its lab has taken the printer off its list: nothing else tells of it.
+    """
     row = db.execute(
         "select json_extract(facts, '$.link') from printer where node = ? and id = ?",
         (found.node, found.printer),
     ).fetchone()
-    return found.state is AttemptState.PRINTING and row is not None and row[0] == MANUAL
+    return found.state is AttemptState.PRINTING and (row is None or row[0] == MANUAL)
 
 
 def _check(found: AttemptView, good: int, scrap: int, reason: str) -> None:

@@ -1,13 +1,16 @@
-"""One step of an attempt: its new state, its lease, its history. Used by all who move attempts."""
+"""One step of an attempt: its new state, its lease, its history; and the end of jobs that nobody began."""
 
 from __future__ import annotations
 
 import sqlite3
 from datetime import datetime, timedelta
 
-from jobs.ledger.rows import event
+from jobs.ledger import views
+from jobs.ledger.cells import quoted
+from jobs.ledger.rows import add_deficit, close_job, event, live_attempt
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import UNGRANTED, AttemptEvent, AttemptState, advance
+from jobs.model import AttemptRef, JobState, Reason, ReasonCode
 
 LEASE = timedelta(hours=2)
 
@@ -39,3 +42,29 @@ def move(
     )
     event(db, found.order_id, f"attempt-{state}", found.node, str(found.ref), now, reason=reason)
     return state
+
+
+def free_work(db: sqlite3.Connection, node: str, now: datetime) -> None:
+    """What a node that was shut out was not granted goes to others."""
+    states = quoted(UNGRANTED)
+    rows = db.execute(
+        f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
+    ).fetchall()
+    for job, number in rows:
+        held = views.attempt(db, AttemptRef(job=job, number=number))
+        move(db, held, AttemptEvent.WITHDRAW, now, "the lab left the network")
+    jobs = db.execute(
+        f"select * from job j where node = ? and state = ? and not exists ({live_attempt('j.id')})",
+        (node, JobState.OPEN),
+    ).fetchall()
+    for row in jobs:
+        why = Reason(code=ReasonCode.REVOKED, node=node, printer=row["printer"])
+        dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
+
+
+def dissolve(
+    db: sqlite3.Connection, job_id: str, order_id: str, part_id: str, pieces: int, why: Reason
+) -> None:
+    """A job that nobody may have started is not needed as it is: its pieces are planned again."""
+    close_job(db, job_id, JobState.DISSOLVED)
+    add_deficit(db, order_id, part_id, pieces, why)

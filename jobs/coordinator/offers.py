@@ -21,12 +21,12 @@ from jobs.assign import (
     to_take_back,
 )
 from jobs.coordinator import restoring
-from jobs.coordinator.moves import LEASE, move
+from jobs.coordinator.moves import LEASE, dissolve, move
 from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import add_deficit, close_job, event, live_attempt, newest_attempt, tell
+from jobs.ledger.rows import event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason, ReasonCode
@@ -75,7 +75,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     """
     if restoring.unheard(db):
         return 0
-    _end_spare(db)
+    _end_spare(db, now)
     rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
     left = _left(db, rows.values())
     jobs = [
@@ -130,24 +130,32 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
 
 
 _SPARE = f"""
-select j.id, j.order_id, j.part_id, j.pieces from job j
+select j.id, j.order_id, j.part_id, j.pieces, a.number from job j
 join line l on l.order_id = j.order_id and l.part_id = j.part_id
-where l.surplus > 0 and j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
-order by j.created_at desc, j.id
+left join attempt a on a.job_id = j.id and a.state in ({cells.quoted(LIVE)})
+where l.surplus > 0 and j.state = '{JobState.OPEN}'
+ and (a.state is null or a.state in ({cells.quoted(UNGRANTED)}))
+order by a.number is not null, j.created_at desc, j.id
 """
 
 
-def _end_spare(db: sqlite3.Connection) -> None:
-    """End jobs that are in nobody's hands again, of orders that have pieces to spare.
+def _end_spare(db: sqlite3.Connection, now: datetime) -> None:
+    """End jobs that nobody may have started, of orders that have pieces to spare.
 
-    An order was lowered while a lab held the grant, and then the lab has given it back.
+    An order was lowered while a lab held the grant, and then the lab has given it back; or pieces came
+    that nobody counted on any more. A lab that has taken a plate is disturbed where all of it is spare.
     """
-    for job, order_id, part_id, pieces in db.execute(_SPARE).fetchall():
+    for job, order_id, part_id, pieces, number in db.execute(_SPARE).fetchall():
         spare = db.execute(
             "select surplus from line where order_id = ? and part_id = ?", (order_id, part_id)
         ).fetchone()[0]
-        if spare:
-            dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
+        if not spare or (number is not None and pieces > spare):
+            continue
+        if number is not None:
+            found = views.attempt(db, AttemptRef(job=job, number=number))
+            move(db, found, AttemptEvent.WITHDRAW, now, "fewer are needed")
+            tell(db, found.node, Withdraw(attempt=found.ref, reason="fewer are needed"), now)
+        dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
 
 
 def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str, str], float]:
@@ -225,14 +233,6 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
             node=job.node, printer=job.printer, pieces=row["pieces"], reason=str(why.code),
         )  # fmt: skip
     return len(found)
-
-
-def dissolve(
-    db: sqlite3.Connection, job_id: str, order_id: str, part_id: str, pieces: int, why: Reason
-) -> None:
-    """A job that nobody may have started is not needed as it is: its pieces are planned again."""
-    close_job(db, job_id, JobState.DISSOLVED)
-    add_deficit(db, order_id, part_id, pieces, why)
 
 
 def _held(row: sqlite3.Row, given_s: float) -> HeldJob:

@@ -16,11 +16,11 @@ import sqlite3
 from datetime import datetime
 
 from jobs.coordinator import harvests, nodes
-from jobs.coordinator.moves import move
+from jobs.coordinator.moves import free_work, move
 from jobs.errors import JobError, NotFoundError
-from jobs.joining import Standing
 from jobs.ledger import streams, views
 from jobs.ledger.cells import quoted
+from jobs.ledger.members import is_confirmed
 from jobs.ledger.rows import absorb, event, keep_spool, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -120,11 +120,11 @@ def fence(db: sqlite3.Connection) -> int:
 
 
 def unheard(db: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the nodes that have not said what they hold since the ledger was put back."""
-    rows = db.execute(
-        "select id from node where unheard = ? and standing = ? order by id",
-        (_ALL_WAIT, Standing.CONFIRMED),
-    )
+    """Return the nodes that have not said what they hold since the ledger was put back.
+
+    One that was shut out since will not say it: a steward goes on without it.
+    """
+    rows = db.execute("select id from node where unheard = ? order by id", (_ALL_WAIT,))
     return tuple(r[0] for r in rows)
 
 
@@ -140,6 +140,19 @@ def go_on_without(ledger: Ledger, node: str, by: str, now: datetime) -> None:
         # It is still asked: what it holds counts whenever it comes.
         db.execute("update node set unheard = ? where id = ?", (_ASKED, node))
         event(db, "", "went-on-without", by, node, now)
+        if not is_confirmed(db, node):
+            is_shut_out(db, node, now)
+
+
+def is_shut_out(db: sqlite3.Connection, node: str, now: datetime) -> None:
+    """A node was shut out: what it was not granted goes to others, unless it is waited for.
+
+    What it was offered in the time that the ledger has forgotten may be printed.
+    """
+    if node in unheard(db):
+        return
+    db.execute("update node set unheard = 0 where id = ?", (node,))
+    free_work(db, node, now)
 
 
 def restated(db: sqlite3.Connection, node: str, told: Restated, now: datetime) -> None:

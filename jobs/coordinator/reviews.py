@@ -7,8 +7,7 @@ from datetime import date, datetime
 
 from designs.model import Revision
 from designs.regulation import Profile, profiles
-from jobs.coordinator.moves import move
-from jobs.coordinator.offers import dissolve
+from jobs.coordinator.moves import dissolve, move
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import reviews, views
 from jobs.ledger.cells import quoted

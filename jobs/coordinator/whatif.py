@@ -13,7 +13,7 @@ from datetime import date, datetime
 from designs.library import Library
 from jobs.coordinator import planning
 from jobs.coordinator.fitting import Snapshot
-from jobs.coordinator.offers import dissolve
+from jobs.coordinator.moves import dissolve
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.ledger.rows import live_attempt

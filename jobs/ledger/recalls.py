@@ -299,6 +299,13 @@ def scrap(db: sqlite3.Connection, recall_id: str, reason: str, by: str, now: dat
     )
 
 
+def scrap_if_over(db: sqlite3.Connection, recall_id: str, now: datetime) -> None:
+    """What was on its way when its recall ended, and is here again, is thrown away as the rest was."""
+    found = recall(db, recall_id)
+    if not found.is_open:
+        scrap(db, recall_id, found.ended_reason, found.ended_by, now)
+
+
 def leave(db: sqlite3.Connection, code: str, pieces: int) -> int:
     """Pieces of a lot were refused or lost: return how many of them were called back before.
 

@@ -17,6 +17,7 @@ from jobs.coordinator import (
     lots,
     nodes,
     recalls,
+    restoring,
     retention,
     reviews,
     runs,
@@ -27,8 +28,9 @@ from jobs.hub import Rule, Scope
 from jobs.ledger import first_mile as mile
 from jobs.ledger import views
 from jobs.ledger.books import books
+from jobs.ledger.cells import quoted
 from jobs.ledger.rows import live_attempt
-from jobs.lifecycle import AttemptState
+from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import BatchState, JobState, LotState, OrderState, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
@@ -202,6 +204,11 @@ class Desk(Labs):
             " or (b.state = 'received') != (bl.received + bl.refused + bl.lost = bl.pieces)"
         ).fetchall()
         assert not wrong, f"bags in a parcel that they do not belong into: {wrong}"
+        left = self.ids(
+            "select l.code from lot l join recall r on r.id = l.recall where r.ended_at is not null"
+            " and l.recalled > 0 and not exists (select 1 from batch_lot b where b.lot_code = l.code)"
+        )
+        assert not left, f"{left} lie here, called back by nobody any more"
         twice = self.db.execute(
             "select lot_code from batch_lot group by lot_code having count(*) > 1"
         ).fetchall()
@@ -216,10 +223,15 @@ class Desk(Labs):
                 assert on_way, f"pick-up {pickup.id} never ends"
 
     def nothing_spare_is_made(self) -> None:
-        """After a round no plate waits to be offered that its order does not need."""
+        """After a round no plate waits, or is prepared, of which its order needs no piece."""
+        if restoring.unheard(self.db):
+            return
         spare = self.ids(
             "select j.id from job j join line l using (order_id, part_id) where l.surplus > 0"
             f" and j.state = '{JobState.OPEN}' and not exists ({live_attempt('j.id')})"
+            " union select j.id from job j join line l using (order_id, part_id)"
+            f" join attempt a on a.job_id = j.id and a.state in ({quoted(UNGRANTED)})"
+            f" where l.surplus >= j.pieces and j.state = '{JobState.OPEN}'"
         )
         assert not spare, f"{spare} will be made, and its order needs no more"
 

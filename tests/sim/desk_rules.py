@@ -98,6 +98,13 @@ class Day:
             if self.desk.changes != before:
                 return
 
+    def _one(self, things: Sequence[_Thing]) -> _Thing | None:
+        if not things:
+            return None
+        found = self._dice.choice(things)
+        self.told[-1] += f" {getattr(found, 'ref', found)}"
+        return found
+
     def _first(self, name: str) -> None:
         """Perhaps do what this needs before it: two that fit are seldom drawn one after the other."""
         if self._dice.random() < 0.6:
@@ -156,7 +163,8 @@ class Day:
         self.desk.ask(self._few(1, 4), sandbox=self._dice.random() < 0.2)
 
     def need(self) -> None:
-        self._any(self.desk.orders(), lambda order: self.desk.need(order, self._few(0, 5)))
+        less = self._yes()
+        self._any(self.desk.orders(), lambda o: self.desk.need(o, self._few(0, 1 if less else 4)))
 
     def plan(self) -> None:
         self.desk.plan(self._few(0, 1), self._few(1, 5))
@@ -205,8 +213,11 @@ class Day:
         self._any(self.desk.attempts(), lambda a: self.desk.write_off(a.ref))
 
     def stop(self) -> None:
-        self._first("need")
-        self._any(self.desk.attempts(*STOPPABLE), self.desk.stop)
+        """What was granted is given back, perhaps of an order that needs it no more."""
+        if found := self._one(self.desk.attempts(*STOPPABLE)):
+            if self._yes():
+                self.desk.need(found.order_id, self._few(0, 1))
+            self.desk.stop(found)
 
     # --- bags
 

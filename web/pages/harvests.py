@@ -240,8 +240,8 @@ def _facts(found: AttemptView) -> PrinterFacts | None:
 
 
 def _by_hand(found: AttemptView, facts: PrinterFacts | None) -> bool:
-    """Whether a person makes this plate now, from an SD card or a pattern."""
-    manual = facts is not None and facts.link == MANUAL
+    """Whether a person makes this plate now, from an SD card or a pattern, or on a printer off the list."""
+    manual = facts is None or facts.link == MANUAL
     return manual and found.state is AttemptState.PRINTING
 
 

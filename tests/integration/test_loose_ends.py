@@ -1,0 +1,92 @@
+"""Work and bags that nobody waits for any more come to an end; the laws are checked at every step."""
+
+from jobs.coordinator import deliveries, enrolment, harvests, recalls, restoring
+from jobs.ledger import views
+from jobs.ledger.waiting import waiting
+from jobs.lifecycle import AttemptState
+from jobs.messages import Capabilities, Withdraw
+from jobs.model import LotState, Role
+from jobs.recall import Cause, RecallKind
+from tests.doubles.lots import accepts, makes_a_lot, sends
+
+
+def test_an_offered_plate_is_taken_back_where_its_pieces_come_back(world):
+    world.add_lab()
+    late = world.printing()
+    (order,) = {each.order_id for each in world.attempts()}
+    harvests.write_off(world.ledger, late, "silent", "steward", world.now)
+    world.plan()
+    world.tick()
+    again = world.first(AttemptState.OFFERED)
+    world.take(again)
+    world.told()
+    harvests.harvest(world.ledger, late, 2, 0, "", "maker", world.now)
+    assert world.books(order).surplus == 2
+    world.tick()
+    assert world.state(again) is AttemptState.WITHDRAWN
+    assert [m.attempt for m in world.told() if isinstance(m, Withdraw)] == [again]
+    assert (world.books(order).surplus, world.books(order).to_make) == (0, 0)
+
+
+def test_a_plate_of_which_some_pieces_are_needed_goes_on(world):
+    world.add_lab()
+    late = world.printing()
+    (order,) = {each.order_id for each in world.attempts()}
+    harvests.write_off(world.ledger, late, "silent", "steward", world.now)
+    world.plan()
+    world.tick()
+    again = world.first(AttemptState.OFFERED)
+    harvests.harvest(world.ledger, late, 1, 1, "strings", "maker", world.now)
+    world.tick()
+    assert world.state(again) is AttemptState.OFFERED
+    assert world.books(order).surplus == 1
+
+
+def test_a_parcel_that_comes_back_after_its_recall_is_thrown_away(world):
+    world.add_lab()
+    order = world.order(1)
+    code = makes_a_lot(world)
+    accepts(world, code)
+    batch = sends(world, order)
+    cause = Cause(kind=RecallKind.LOT, value=code)
+    called = recalls.begin(world.ledger, cause, "sharp", "inspector", world.now)
+    recalls.end(world.ledger, called, "they break", "steward", world.now, good=False)
+    deliveries.come_back(world.ledger, batch, "nobody there", "inspector", world.now)
+    lot = views.lot(world.ledger.reading, code)
+    assert (lot.state, lot.accepted, lot.rejected) == (LotState.INSPECTED, 0, 1)
+    books = world.books(order)
+    assert (books.scrap, books.at_hub, books.recalled, books.deficit) == (1, 0, 0, 1)
+
+
+def test_a_print_by_hand_is_counted_though_its_printer_was_taken_off_the_list(world):
+    world.add_lab(link="manual")
+    ref = world.printing()
+    (order,) = {each.order_id for each in world.attempts()}
+    world.says(Capabilities(lab="Lab lab-a", printers=()))
+    asked = waiting(world.ledger.reading, Role.MAKER, "lab-a")
+    assert [each.key for each in asked if each.kind == "print"] == [str(ref)]
+    harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    assert world.books(order).waiting == 2
+
+
+def test_who_is_shut_out_before_she_has_said_what_she_made_is_waited_for(world):
+    world.add_lab()
+    order = world.order(2)
+    world.plan()
+    world.tick()
+    (ref,) = [each.ref for each in world.attempts()]
+    with world.ledger.transaction() as db:
+        restoring.begin(db, world.now)
+    enrolment.revoke(world.ledger, "lab-a", "stolen", "steward", world.now)
+    assert not world.ledger.reading.execute("select 1 from node where login != ''").fetchone()
+    # It may have printed it in the time that the books have forgotten: that is a steward's question.
+    assert world.state(ref) is AttemptState.OFFERED
+    asked = waiting(world.ledger.reading, Role.STEWARD)
+    assert [each.key for each in asked if each.kind == "unheard"] == ["lab-a"]
+    world.add_lab("lab-b")
+    world.tick()
+    assert world.told("lab-b") == []
+    restoring.go_on_without(world.ledger, "lab-a", "steward", world.now)
+    assert world.state(ref) is AttemptState.WITHDRAWN
+    assert world.books(order).deficit == 2
+    assert restoring.unheard(world.ledger.reading) == ()

@@ -191,6 +191,8 @@ def test_who_packs_reads_which_bought_parts_go_along_and_who_receives_which_came
     page = sections(site.person().get(f"{address(world, batch)}?lang=en").text)
     assert f"1 × {sheet}" in page
     assert elastic not in page, "nobody has counted them"
+    text = text_of(inspector.get(f"/batches/{batch}/note.pdf").data)
+    assert "Bought parts in it: 1 × Feuille A4 transparente, 0,2 mm" in text
     page = sections(inspector.get("/hub/stock?lang=en").text)
     assert "0 here · 1 for what is ordered" in page
 

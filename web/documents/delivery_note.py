@@ -75,6 +75,7 @@ class Note:
     cleaning: Words | None
     skin: Words | None
     url: str  # where the reception is said
+    bought: tuple[tuple[int, Words], ...] = ()  # pieces that go along, of what the hub counts
 
 
 def _(words: str) -> str:
@@ -106,7 +107,7 @@ def _said(note: Note) -> str:
     words = (note.network, note.hub_address, note.call, note.place, note.requester, note.carried,
              note.purchase_order, note.inspected, note.released, note.design.fr, note.design.en,
              *parts)  # fmt: skip
-    return "".join(words)
+    return "".join((*words, *(title.fr + title.en for _pieces, title in note.bought)))
 
 
 def _head(sheet: Sheet, note: Note) -> None:
@@ -211,6 +212,10 @@ def _parcel(sheet: Sheet, note: Note) -> None:
     if more:
         sheet.gap(1)
         sheet.text(": ".join((_("More than was ordered, for a bag is never opened"), more)), 8.5)
+    if note.bought:
+        along = "; ".join(f"{pieces} × {_both(title)}" for pieces, title in note.bought)
+        sheet.gap(1)
+        sheet.text(": ".join((_("Bought parts in it"), along)), 8.5)
     sheet.gap(2)
 
 

@@ -12,7 +12,7 @@ from designs.model import Revision
 from designs.regulation import Profile, Words, profiles
 from jobs.coordinator.people import name_of
 from jobs.hub import Gate
-from jobs.ledger import hub, links, parcels, reviews, views
+from jobs.ledger import bought, hub, links, parcels, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.parcels import LotFacts, Parcel
 from jobs.order_facts import facts_in
@@ -87,6 +87,9 @@ def note_of(context: Context, batch_id: str) -> Note:
         cleaning=rule.cleaning if rule else None,
         skin=rule.skin if rule else None,
         url=parcel_url(context, batch_id),
+        bought=tuple(
+            (pieces, _both(item)) for item, pieces in bought.taken(db, batch_id).items() if pieces
+        ),
     )
 
 

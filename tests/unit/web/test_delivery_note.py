@@ -141,6 +141,13 @@ def test_without_a_rule_or_anybody_to_call_nothing_empty_is_printed():
     assert "Cadre de visière / Visor frame" in text
 
 
+def test_bought_parts_that_go_along_are_named_with_their_pieces():
+    elastic = Words(fr="Élastique, 40 cm", en="Elastic, 40 cm")
+    (text,) = pages(draw(note(bought=((4, elastic), (2, FRAME)))))
+    said = "Bought parts in it: 4 × Élastique, 40 cm / Elastic, 40 cm; 2 × Cadre de visière"
+    assert said in text
+
+
 def test_what_is_more_than_was_ordered_is_said_and_words_that_are_the_same_are_said_once():
     (text,) = pages(draw(note(sums=(PartSum(part=FRAME, ordered=30, before=0, here=36),))))
     assert "car un sachet n’est jamais ouvert" in text

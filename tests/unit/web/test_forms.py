@@ -166,6 +166,8 @@ def test_an_inspection_of_four(typed, wrong):
     form = Form(typed)
     inspection_from(form, 4)
     assert sorted(form.errors) == wrong
+    if "reason" in wrong:
+        assert form.errors["reason"] == "Choose what is wrong above, or write it here."
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,9 @@ def _ask(url: str, method: str, path: str, **kwargs: Any) -> tuple[int, Any]:
         answer = requests.request(
             method, url + path, timeout=_TIMEOUT_S, allow_redirects=False, **kwargs
         )
+    except requests.exceptions.SSLError as error:
+        why = "its certificate is of nobody that this machine knows: write its address with http://"
+        raise OctoPrintError(url, why) from error
     except (requests.ConnectionError, requests.Timeout) as error:
         raise OctoPrintLostError(url, refused=False) from error
     except (requests.RequestException, UnicodeError) as error:
@@ -105,6 +108,6 @@ _WHY = {
     KeyStep.TOO_MANY: "it was asked too often; wait ten minutes",
     KeyStep.NOT_THERE: (
         "it gives no key on request: is this an OctoPrint, and was it set up? Else make a key in its"
-        " settings (Application Keys)"
+        " settings (Application Keys), write it into a file, and name that with --key-file"
     ),
 }

@@ -160,6 +160,10 @@ def ask_hours(proposed: str) -> str:
 
 
 def address_meant(told: str) -> str:
-    """Return an OctoPrint's address with its scheme, which people leave out."""
-    told = told.strip().rstrip("/")
+    """Return an OctoPrint's address: with its scheme, which people leave out, and without the page.
+
+    A browser shows more than the address: "http://octopi.local/?#temp", or the page for signing in.
+    """
+    told = re.split(r"[?#]", told.strip())[0].rstrip("/")
+    told = told.removesuffix("/login").rstrip("/")
     return told if not told or "://" in told else f"http://{told}"

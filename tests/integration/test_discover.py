@@ -1,9 +1,12 @@
 """Printers are found: on real ptys at the rate that answers, never on a held port; real OctoPrints."""
 
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import zeroconf
@@ -11,6 +14,7 @@ import zeroconf
 from printers.discover import look_at, octoprints, serial_ports
 from printers.errors import OctoPrintError, OctoPrintLostError
 from printers.octoprint_keys import can_ask_for_key
+from tests.doubles import certificates
 from tests.doubles.sim_printer import SimPrinter
 
 MK3S = (
@@ -115,6 +119,20 @@ def test_a_port_that_is_not_there(tmp_path):
     found = look_at(port)
     assert not found.answers
     assert "is it plugged in?" in found.why
+
+
+def test_an_octoprint_with_a_certificate_of_its_own_is_said_to_have_one(tmp_path):
+    files = certificates.make(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(OctoPrintError, match="write its address with http://"):
+            can_ask_for_key(f"https://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
 
 
 def test_a_network_without_octoprints_is_no_error():

@@ -51,3 +51,9 @@ def test_an_address_without_its_scheme():
     assert address_meant(" octopi.local/ ") == "http://octopi.local"
     assert address_meant("https://octopi.local:8443") == "https://octopi.local:8443"
     assert address_meant("") == ""
+
+
+@pytest.mark.parametrize("page", ["/#temp", "/?#control", "?a=b", "/login/?redirect=%2F%3F"])
+def test_an_address_as_a_browser_shows_it(page):
+    assert address_meant(f"http://octopi.local{page}") == "http://octopi.local"
+    assert address_meant(f"shelf.local/left{page}") == "http://shelf.local/left"

@@ -206,5 +206,5 @@ def test_a_sheet_whose_wards_are_columns_is_read_beside_one_with_a_quantity():
     wards = book.create_sheet("Services")
     wards.append(["Article", "Urgences", "Réanimation"])
     wards.append(["visor frame", 10, 20])
-    book.create_sheet("Adresses").append(["Service", "Nom", "Tél"])
+    book.create_sheet("Annuaire").append(["Service", "Nom", "Tél"])
     assert [table.name for table in read_book(saved(book))] == ["Sheet", "Services"]

@@ -79,6 +79,9 @@ SENTENCES = (
     _("%(printer)s cannot be reached now: pull its plug."),
     _("%(ref)s is %(attempt_state)s: it cannot be started from here."),
     _(
+        "This G-code was not checked for %(ref)s on %(printer)s in %(material)s: bring the file itself."
+    ),
+    _(
         "The time in which %(ref)s may be started is over; it is asked for anew as soon as the"
         " network is within reach."
     ),

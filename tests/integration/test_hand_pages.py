@@ -61,6 +61,16 @@ def card(world, hashed, tmp_path):
     return Site(world, hashed, Desk(path)), path
 
 
+def test_what_is_on_a_printer_that_was_taken_off_the_list_is_counted_on_its_page(card):
+    site, _ = card
+    ref, maker = by_hand(site), site.person("maker")
+    site.world.says(Capabilities(lab="Lab A", printers=()))
+    assert f"/harvest/{ref}" in maker.get("/waiting").text
+    page = maker.get(f"/harvest/{ref}?lang=en")
+    assert page.status_code == 200
+    assert 'name="good"' in page.text
+
+
 def test_a_plate_is_printed_from_a_card_and_counted(card):
     site, path = card
     world, ref, maker = site.world, by_hand(site), site.person("maker")

@@ -24,10 +24,7 @@ State = tuple[dict[Key, FleetPrinter], dict[Key, datetime], dict[str, float]]
 class Clocks:
     """The printers of a network, by node and printer."""
 
-    def __init__(
-        self, fleet: Iterable[FleetPrinter], fits: Fits, now: datetime, *, brim: bool = False
-    ) -> None:
-        """Begin with what the printers are; `brim` has smaller plates fill what is left of windows."""
+    def __init__(self, fleet: Iterable[FleetPrinter], fits: Fits, now: datetime) -> None:
         self._printers = {(p.node, p.printer): p for p in fleet}
         self.keys = sorted(self._printers)
         self.free = {key: p.free_at(now) for key, p in self._printers.items()}
@@ -37,7 +34,6 @@ class Clocks:
             self.of_lab.setdefault(key[0], []).append(key)
         self.fits = fits
         self.now = now
-        self._brim = brim
         self._excluded: dict[object, dict[Key, tuple[FleetPrinter, Reason | None]]] = {}
         self._next: dict[object, dict[Key, tuple[FleetPrinter, Run | None]]] = {}
 
@@ -114,9 +110,6 @@ class Clocks:
         if not copies:
             return None
         done = printer.finish(self.free[key], fit.seconds(copies))
-        if self._brim:
-            smaller = next(printer.fills(self.free[key], fit, copies, copies), None)
-            done, copies = (done, copies) if smaller is None else smaller[:2]
         return None if done is None else _run(need, printer, fit, copies, 1, done)
 
     def spend(self, run: Run) -> None:
@@ -144,11 +137,6 @@ class Clocks:
             line, key = (share.order_id, share.part_id), (share.node, share.printer)
             fit = self.fit(asked[line], key)
             if fit is None or self.excluded(asked[line], key) is not None:
-                continue
-            if self._brim:
-                runs = self._filling(share, asked[line], fit, min(share.pieces, left[line]))
-                left[line] -= sum(run.pieces for run in runs)
-                laid[line] += runs
                 continue
             for copies, times in share.plates:
                 count = min(times, left[line] // copies)
@@ -179,35 +167,6 @@ class Clocks:
         if runs:
             made = sum(run.count for run in runs)
             self._spend(key, grams * made, seconds * made, runs[-1].last_at)
-        return runs
-
-    def _filling(self, share: Share, need: Need, fit: Fit, pieces: int) -> list[Run]:
-        """Lay out so many pieces in plates that fill every window, as far as filament and week allow."""
-        key = (share.node, share.printer)
-        printer = self.printer(key)
-        grams, left_s = printer.grams, printer.week_left_s
-        spent_g = spent_s = 0.0
-        runs: list[Run] = []
-        full = max(copies for copies, _ in share.plates)
-        for done_at, copies, count in printer.fills(
-            self.free[key], fit, min(full, fit.most), pieces
-        ):
-            each_s, each_g = fit.seconds(copies), fit.grams(copies)
-            can = count
-            if printer.weekly_h:
-                can = min(can, int((left_s - spent_s) / each_s))
-            if each_g > 0:
-                can = min(can, int((grams - spent_g) / each_g))
-            run = _run(need, printer, fit, copies, can, done_at)
-            if share.in_time and can > 0:
-                can = plates_by(run, need.print_by)
-            if can > 0:
-                runs.append(replace(run, count=can))
-                spent_s, spent_g = spent_s + each_s * can, spent_g + each_g * can
-            if can < count:
-                break
-        if runs:
-            self._spend(key, spent_g, spent_s, runs[-1].last_at)
         return runs
 
 

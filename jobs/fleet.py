@@ -7,22 +7,12 @@ gets what to `jobs.split`.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
-from jobs.hours import (
-    ALWAYS,
-    Week,
-    earliest_start,
-    ends_of,
-    fits,
-    minute_of,
-    plates_from,
-    plates_in,
-)
+from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, plates_from
 from jobs.model import Reason, ReasonCode
 from jobs.pace import slack
 
@@ -31,9 +21,6 @@ _EARTH_KM = 6371.0
 KM_S = 36.0
 #: What one more lab in an order is worth, in seconds: a parcel more to send, announce and open.
 PARCEL_S = 3600.0
-#: A plate that is cut to what is left of a window has so many eighths of a full one: each number of
-#: copies is a file of its own.
-_CUTS = 8
 #: A lab that prints is told to be out of reach after this: shorter cuts mend themselves.
 SILENT_AFTER = timedelta(minutes=15)
 
@@ -140,32 +127,6 @@ class FleetPrinter:
             count -= here
         return tuple(found)
 
-    def fills(
-        self, free: datetime, fit: Fit, full: int, pieces: int
-    ) -> Iterator[tuple[datetime, int, int]]:
-        """Yield runs that fill every window: when the first plate is printed, copies on each, how many.
-
-        As many plates of `full` copies as a window holds, and smaller ones in what is left of it; in
-        all `pieces`, or fewer if the rest never fits.
-        """
-        shift = timedelta(minutes=self.utc_offset_min)
-        while pieces > 0:
-            least_s = self.takes_s(fit.seconds(min(_step(full), pieces)))
-            start = earliest_start(self.week, free + shift, least_s, self.slack)
-            if start is None:
-                return
-            room_min = math.inf
-            if not self.week.always:
-                minute = minute_of(start)
-                room_min = self.week.ends[bisect_left(self.week.ends, minute)] - minute
-            copies, count = cut(fit, full, pieces, room_min, self.pace)
-            if not count:
-                return
-            takes_s = self.takes_s(fit.seconds(copies))
-            yield start - shift + timedelta(seconds=takes_s), copies, count
-            pieces -= copies * count
-            free = start - shift + timedelta(seconds=takes_s * count)
-
     def ends_min(self, now: datetime, lengths_s: Iterable[float]) -> list[float]:
         """Return in how many minutes each of some plates is printed, made one after another from now."""
         minute = minute_of(now + timedelta(minutes=self.utc_offset_min))
@@ -211,27 +172,6 @@ class Fit:
 
     def _estimate(self, copies: int) -> float:
         return self.seconds_first + (copies - 1) * self.seconds_more
-
-
-def _step(full: int) -> int:
-    return -(-full // _CUTS)
-
-
-def cut(fit: Fit, full: int, pieces: int, room_min: float, pace: float) -> tuple[int, int]:
-    """Return copies and number of the next equal plates in what is left of a window; 0, 0 if none fits.
-
-    Plates of `full` copies, or smaller ones where those have no room, of `pieces` that are asked for.
-    """
-    step, slower = _step(full), slack(pace)
-    most = min(full, pieces)
-    for copies in (most, *range((most - 1) // step * step, 0, -step)):
-        takes_s = fit.seconds(copies) * pace
-        if takes_s * slower / 60 <= room_min:
-            count = pieces // copies if copies == most else 1
-            if math.isinf(room_min):
-                return copies, count
-            return copies, max(1, min(count, plates_in(room_min, takes_s, slower)))
-    return 0, 0
 
 
 def km_between(one: tuple[float, float], other: tuple[float, float]) -> float:

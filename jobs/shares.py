@@ -55,37 +55,31 @@ def arrays(
     of: Fits,
     now: datetime,
     free: Mapping[tuple[str, str], datetime] | None = None,
-    *,
-    brim: bool = False,
 ) -> Arrays:
     """Read what is asked and who can make it; arguments as of `jobs.split.split`.
 
-    `free` says when each printer has printed what it has, where that is known already. `brim` has
-    smaller plates fill what full ones leave of a window, and keeps no time for what comes out bad of the best.
+    `free` says when each printer has printed what it has, where that is known already.
     """
     lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
     able = _able(fleet)
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
     free = {(p.node, p.printer): p.free_at(now) for p in able} if free is None else free
-    weeks = Weeks(able, kinds, now, free, brim=brim)
+    weeks = Weeks(able, kinds, now, free)
     cls, first = _classes(kinds, weeks)
     nodes = {name: n for n, name in enumerate(sorted({p.node for p in able}))}
     plates = _plates(
         [kinds[n] for n in first], [weeks.full[n] for n in first],
         [able[n].week for n in first], [weeks.used[n] for n in first],
-        [weeks.pace[n] for n in first], len(parts), brim=brim,
+        [weeks.pace[n] for n in first], len(parts),
     )  # fmt: skip
     count = len(able)
-    best = max((p.good for p in able), default=1.0) if brim else 1.0
     net = Network(
         name=np.array([f"{n:07}" for n in range(count)], dtype=np.str_),
         node=np.array([nodes[p.node] for p in able], np.int64), cls=cls,
         # What comes out bad is made again: a plate takes as much longer. Its pieces are those asked
         # for, since nobody can say beforehand which of them are bad.
-        # To the brim it counts only against the printer with the least of it.
-        speed=np.array([p.good / best / p.pace for p in able], np.float64),
-        good=np.ones(count),
+        speed=np.array([p.good / p.pace for p in able], np.float64), good=np.ones(count),
         busy_min=weeks.busy_min,
         spool_g=np.array([[p.grams for p in able]], dtype=np.float64).reshape(1, count),
         most=plates.most, plate_min=plates.plate_min, piece_min=plates.piece_min,
@@ -173,8 +167,6 @@ def _plates(
     used: Sequence[tuple[float, ...]],
     paces: Sequence[float],
     parts: int,
-    *,
-    brim: bool,
 ) -> _Plates:
     shape = (parts, len(kinds))
     most, ideal_most = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -186,7 +178,7 @@ def _plates(
             copies = full[c][q]
             if fit is None or not copies:
                 continue
-            longer = longer_by(fit, copies, weeks[c], used[c], paces[c], brim=brim)
+            longer = longer_by(fit.seconds(copies), weeks[c], used[c], paces[c])
             if not longer:
                 continue
             most[q, c], ideal_most[q, c] = copies, fit.most
@@ -271,16 +263,8 @@ def shares(given: Arrays) -> list[Share]:
     return _read(given, needs, lines, rows, in_time=False)
 
 
-def short_of_time(given: Arrays) -> bool:
-    """Return whether it is proved that not all that can be made can be in time."""
-    lines = given.lines
-    never = lines.order[(given.net.most[lines.part] == 0).all(axis=1)]
-    some = np.isin(lines.order, never, invert=True).tolist()
-    needs = tuple(need for need, can in zip(given.needs, some, strict=True) if can)
-    return bool(needs) and _short(given.net, _lines(needs, given.parts, given.printers, given.now))
-
-
 def _short(net: Network, lines: Lines) -> bool:
+    """Return whether it is proved that not all can be in time."""
     pieces = lines.of_parts(net.most.shape[0])
     found = prices(net, pieces, net.class_min(float(lines.due_min.max())))
     return most_in_time(net, lines, found) < 1.0 - TINY

@@ -19,18 +19,17 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
 from designs.model import PRINTED
 from jobs.clocks import Clocks, Key, Line, part_of
 from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, Need
-from jobs.lots import Share
 from jobs.model import Reason, ReasonCode
-from jobs.planned import Explained, Plan, PrinterRow, Run, Shortfall, Stand, plates_by
+from jobs.planned import Explained, Plan, PrinterRow, Run, Shortfall, Stand
 from jobs.proof import bounds
-from jobs.shares import Fits, arrays, shares, short_of_time
+from jobs.shares import Fits, arrays, shares
 
 #: Up to so many plates are weighed one by one against each other.
 FEW_PLATES = 500
@@ -48,7 +47,6 @@ def split(
     few_plates: int | None = None,
     *,
     told: bool = True,
-    brim: bool | None = None,
 ) -> Plan:
     """Plan all needs on the fleet.
 
@@ -61,80 +59,37 @@ def split(
         few_plates: with more than that, printers get shares of all orders together first; None: with
             more than `FEW_PLATES`, or `STILL_FEW` where printers get more than `MANY_EACH` each.
         told: whether to say why too: rows of all printers, and what nobody could beat.
-        brim: whether printers may be filled to the brim; None: where not all is in time otherwise.
     """
     fleet = tuple(fleet)
     ordered = sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id))
+    clocks = Clocks(fleet, fits, now)
+    heap = _Heap(clocks)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
     plates = _plates_at_least(ordered, fits)
     if few_plates is None:
         few_plates = STILL_FEW if plates > MANY_EACH * len(fleet) else FEW_PLATES
     many = plates > few_plates
-    given = arrays(printed, fleet if printed and (many or told) else (), fits, now)
-    tried: list[_Tried] = []
-    # To the brim at once where it is proved that not all is in time otherwise.
-    if not (many and brim is None and short_of_time(given)):
-        tried.append(_tried(Clocks(fleet, fits, now), ordered, shares(given) if many else ()))
-    if brim or (brim is None and not (tried and not tried[0].late)):
-        # Plate by plate where they are few, by shares where they are not, and between in both ways.
-        if plates > min(few_plates, FEW_PLATES):
-            full = arrays(printed, fleet if printed else (), fits, now, brim=True)
-            tried.append(_tried(Clocks(fleet, fits, now, brim=True), ordered, shares(full)))
-        if not many:
-            tried.append(_tried(Clocks(fleet, fits, now, brim=True), ordered, ()))
-    best = max(tried, key=lambda each: each.in_time)
-    clocks, runs = best.clocks, best.runs
-    shortfalls = tuple(
-        _shortfall(clocks, need, left)
-        for need in ordered
-        if (left := need.pieces - _pieces(runs[need.order_id, need.part_id]))
-    )
-    all_runs = [run for found in runs.values() for run in found]
-    return Plan(
-        runs=tuple(sorted(all_runs, key=lambda r: (r.done_at, r.node, r.printer))),
-        shortfalls=shortfalls,
-        explained=tuple(_explained(clocks, ordered, runs)) if told else (),
-        bounds=bounds(given) if told else (),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
-    """A plan that is weighed against others."""
-
-    clocks: Clocks
-    runs: dict[Line, list[Run]]
-    in_time: float  # 0..1, of all kits
-    late: bool  # whether anything is printed after its day
-
-
-def _tried(clocks: Clocks, ordered: Sequence[Need], found: Iterable[Share]) -> _Tried:
-    """Lay shares out on the clock, and place what is left plate by plate."""
-    heap = _Heap(clocks)
+    able = fleet if printed and (many or told) else ()
+    given = arrays(printed, able, fits, now, clocks.free)
     runs: dict[Line, list[Run]] = {(need.order_id, need.part_id): [] for need in ordered}
-    runs |= clocks.lay_out([need for need in ordered if need.process == PRINTED], found)
+    if many:
+        runs |= clocks.lay_out(printed, shares(given))
+    shortfalls: list[Shortfall] = []
     for (_, order_id), group in groupby(ordered, key=lambda n: (n.due, n.order_id)):
         lines = tuple(group)
         for plate in heap.place(lines, {n.part_id: runs[order_id, n.part_id] for n in lines}):
             runs[order_id, plate.part_id].append(plate)
-    late = any(
-        run.last_at > need.print_by for need in ordered for run in runs[need.order_id, need.part_id]
+        for need in lines:
+            if left := need.pieces - _pieces(runs[order_id, need.part_id]):
+                shortfalls.append(_shortfall(clocks, need, left))
+    all_runs = [run for found in runs.values() for run in found]
+    return Plan(
+        runs=tuple(sorted(all_runs, key=lambda r: (r.done_at, r.node, r.printer))),
+        shortfalls=tuple(shortfalls),
+        explained=tuple(_explained(clocks, ordered, runs)) if told else (),
+        bounds=bounds(given) if told else (),
     )
-    return _Tried(clocks=clocks, runs=runs, in_time=_in_time(ordered, runs), late=late)
-
-
-def _in_time(needs: Sequence[Need], runs: Mapping[Line, Sequence[Run]]) -> float:
-    """Return the share of all kits that are printed by their day; what cannot be made counts as late."""
-    kits: dict[str, float] = {}
-    share: dict[str, float] = {}
-    for need in needs:
-        mine = runs[need.order_id, need.part_id]
-        early = sum(run.copies * plates_by(run, need.print_by) for run in mine)
-        kits[need.order_id] = max(kits.get(need.order_id, 0.0), need.pieces / need.per_kit)
-        share[need.order_id] = min(share.get(need.order_id, 1.0), early / need.pieces)
-    all_kits = sum(kits.values())
-    return sum(kits[order] * share[order] for order in kits) / all_kits if all_kits else 1.0
 
 
 def _plates_at_least(needs: Sequence[Need], fits: Fits) -> float:

@@ -14,9 +14,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from jobs.fleet import Fit, FleetPrinter, cut
+from jobs.fleet import Fit, FleetPrinter
 from jobs.hours import DAY_MIN, Week, fits, minute_of, plates_in
-from jobs.network import SLOT_MIN, TINY, Floats, open_minutes
+from jobs.network import SLOT_MIN, Floats, open_minutes
 from jobs.pace import slack
 
 #: How far a plan over classes looks; what has no room by then is placed plate by plate.
@@ -46,26 +46,6 @@ def _full_plate(fit: Fit, week: Week, pace: float) -> int:
     return best
 
 
-@lru_cache(maxsize=4096)
-def _largest_plate(fit: Fit, week: Week, pace: float) -> int:
-    """Return the copies of the largest plate that lies in some window."""
-    every = range(fit.most, 0, -1)
-    return next((k for k in every if fits(week, fit.seconds(k) * pace, slack(pace))), 0)
-
-
-@lru_cache(maxsize=65_536)
-def _pieces_in(fit: Fit, full: int, length_min: float, pace: float) -> int:
-    """Return how many pieces a window of this length holds that smaller plates fill."""
-    found, endless = 0, 1_000_000
-    while length_min > 0:
-        copies, count = cut(fit, full, endless, length_min, pace)
-        if not count:
-            break
-        found += copies * count
-        length_min -= max(fit.seconds(copies) * pace / 60, TINY) * count
-    return found
-
-
 class Weeks:
     """When each printer is open from now on, as far as whole plates can use it."""
 
@@ -75,13 +55,8 @@ class Weeks:
         kinds: Sequence[Kind],
         now: datetime,
         free: Mapping[tuple[str, str], datetime],
-        *,
-        brim: bool = False,
     ) -> None:
-        """Read the hours of printers; `free` says of each when what it has is printed.
-
-        `brim` has smaller plates fill what full ones leave of a window.
-        """
+        """Read the hours of printers; `free` says of each when what it has is printed."""
         self._slots = HORIZON_DAYS * DAY_MIN // SLOT_MIN
         self._columns: list[Floats] = []
         self._known: dict[tuple[object, ...], int] = {}
@@ -100,7 +75,7 @@ class Weeks:
             week, offset = printer.week, printer.utc_offset_min
             pace = 1.0 if week.always else round(printer.pace / _PACES) * _PACES
             if (id(kind), week, pace) not in filled:
-                filled[id(kind), week, pace] = _filled(kind, week, pace, brim=brim)
+                filled[id(kind), week, pace] = _filled(kind, week, pace)
             full, used = filled[id(kind), week, pace]
             self.full.append(full)
             self.used.append(used)
@@ -135,48 +110,29 @@ class Weeks:
         self.calendar[n] = self._known[key]
 
 
-def _filled(
-    kind: Kind, week: Week, pace: float, *, brim: bool
-) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _filled(kind: Kind, week: Week, pace: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the full plate of each part, and which share of each window plates of a mean length fill."""
-    of = _largest_plate if brim else _full_plate
-    full = tuple(0 if fit is None else of(fit, week, pace) for fit in kind)
-    some = [(fit, copies) for fit, copies in zip(kind, full, strict=True) if fit and copies]
-    if week.always or not some:
+    full = tuple(0 if fit is None else _full_plate(fit, week, pace) for fit in kind)
+    lengths = [
+        fit.seconds(copies) * pace for fit, copies in zip(kind, full, strict=True) if fit and copies
+    ]
+    if week.always or not lengths:
         return full, tuple(1.0 for _ in week.windows)
-    lengths = [end - start for start, end in week.windows]
-    if brim:
-        minutes = [
-            [_printed_min(fit, copies, length, pace, brim=True) for fit, copies in some]
-            for length in lengths
-        ]
-        means = [sum(each) / len(each) for each in minutes]
-    else:
-        mean_s = sum(fit.seconds(copies) * pace for fit, copies in some) / len(some)
-        means = [plates_in(length, mean_s, slack(pace)) * mean_s / 60 for length in lengths]
-    return full, tuple(round(mean / length, 2) for mean, length in zip(means, lengths, strict=True))
+    mean_s = sum(lengths) / len(lengths)
+    return full, tuple(
+        round(plates_in(end - start, mean_s, slack(pace)) * mean_s / 60 / (end - start), 2)
+        for start, end in week.windows
+    )
 
 
-def _printed_min(fit: Fit, full: int, length_min: float, pace: float, *, brim: bool) -> float:
-    """Return how much of a window plates of one part print, counted in full ones."""
-    takes_s = fit.seconds(full) * pace
-    if brim:
-        return _pieces_in(fit, full, length_min, pace) / full * takes_s / 60
-    return plates_in(length_min, takes_s, slack(pace)) * takes_s / 60
-
-
-def longer_by(
-    fit: Fit, full: int, week: Week, used: Sequence[float], pace: float, *, brim: bool = False
-) -> float:
+def longer_by(seconds: float, week: Week, used: Sequence[float], pace: float) -> float:
     """Return how much of its used time a printer spends on a plate, against what it prints; 0: never.
 
-    A full plate has `full` copies; the printer takes `pace` times as long as slicers say. `brim` is
-    as of `Weeks`.
+    `seconds` are the slicer's; the printer takes `pace` times as long.
     """
     if week.always:
         return 1.0
+    takes_s = seconds * pace
     minutes = sum(u * (end - start) for u, (start, end) in zip(used, week.windows, strict=True))
-    printed = sum(
-        _printed_min(fit, full, end - start, pace, brim=brim) for start, end in week.windows
-    )
-    return minutes / printed if printed else 0.0
+    plates = sum(plates_in(end - start, takes_s, slack(pace)) for start, end in week.windows)
+    return minutes / (plates * takes_s / 60) if plates else 0.0

@@ -173,7 +173,7 @@ def product(printers, order_count, seed, days, rounds=3, *, heap=True):
             if heap:
                 fits = fitting.fits_of(facts, library)
                 began = time.perf_counter()
-                before = split(facts.needs, facts.fleet, fits, NOW, 10**9, brim=False)
+                before = split(facts.needs, facts.fleet, fits, NOW, 10**9)
                 found["product_heap_s"] = round(time.perf_counter() - began, 3)
                 theirs = worth(before, facts)
                 found |= {f"product_heap_{key}": value for key, value in theirs.items()}

@@ -324,35 +324,6 @@ def test_equal_plates_of_one_window_are_one_run_by_shares():
     assert plan.runs[0].late(NOW + timedelta(seconds=2 * 5800)) == 2
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("pieces", "copies"),
-    [(12, [2, 2, 2] * 2), (14, [2, 2, 2, 1] * 2)],
-)
-def test_smaller_plates_fill_a_window_where_not_all_is_in_time_otherwise(
-    few_plates, pieces, copies
-):
-    fleet = [a_printer(attended=parse("12:00-18:00"))]
-    need = a_need(pieces=pieces, due=date(2026, 11, 26))
-    plan = plan_of([need], fleet, fits_for(fleet, a_fit()), few_plates)
-    assert [plate.copies for plate in plan.plates] == copies
-    assert all(plate.done_at <= need.print_by for plate in plan.plates)
-
-
-def test_no_time_is_kept_for_scrap_where_not_all_is_in_time_otherwise():
-    fleet = [a_printer(grams=9e9, good=0.5)]
-    # 22 plates until the first day, 37 until the second; half of all pieces come out bad, on each.
-    needs = [
-        a_need(pieces=pieces, order=f"o{pieces}", due=date(2026, 11, day))
-        for pieces, day in ((30, 26), (40, 27))
-    ]
-    plan = plan_of(needs, fleet, fits_for(fleet, a_fit()), 0)
-    (first, second) = plan.explained
-    assert sum(row.pieces for row in first.made) == 30
-    assert sum(row.pieces for row in second.made) == 40
-    assert sum(row.late for told in plan.explained for row in told.made) == 0
-
-
 def test_who_would_only_be_later_can_be_left_out():
     fleet = [a_printer("lab-a"), a_printer("lab-b", km=900.0), a_printer("lab-c", material="PLA")]
     (told,) = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit())).explained

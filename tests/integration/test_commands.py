@@ -277,6 +277,7 @@ def test_a_node_that_is_suspended_is_said_so_and_goes_on(tmp_path, monkeypatch):
     process = door.running(config)
     assert process is not None
     os.kill(process, signal.SIGSTOP)
+    os.waitpid(process, os.WUNTRACED)  # until it stands still
     try:
         begun = time.monotonic()
         with pytest.raises(NodeSilentError, match=f"suspended.*kill -CONT {process}"):

@@ -13,24 +13,22 @@ from jobs.ledger import views
 from jobs.lot_code import lot_code
 from jobs.model import AttemptRef
 from tests.doubles.lots import accepts, makes_a_lot
-from tests.doubles.pages import PASSWORD, Site, sections
+from tests.doubles.pages import Site, sections
 from tests.doubles.world import CATALOGUE, NODE, World, a_request
-from web.auth import hash_password
 
 SPOT = "12 rue des Lilas, code A1B2"
 
 
-@pytest.fixture(scope="module")
-def site(fresh_world, tmp_path_factory):
-    """One network for all tests of this file: each makes bags of its own."""
-    folder = tmp_path_factory.mktemp("hub")
-    shutil.copytree(fresh_world, folder / "world")
-    world = World(folder / "world")
+@pytest.fixture
+def site(fresh_world, hashed, tmp_path):
+    """A network for each test: rules and stock of one would change what another finds."""
+    shutil.copytree(fresh_world, tmp_path / "world")
+    world = World(tmp_path / "world")
     world.add_lab()
     nodes.enrol(world.ledger, "lab-b", "Lab lab-b", "", world.now)
     yield Site(
         world,
-        hash_password(PASSWORD),
+        hashed,
         hub_address="Tiers-lieu, 3 place du Port",
         hub_contact="Camille, 02 40 00 00 00",
     )

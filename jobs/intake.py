@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
@@ -193,11 +193,7 @@ def read(
         return _one_form(filled[0][0], form, designs, today, language)
     states = [place for place, name in enumerate(found.names) if heading(name) in STATES]
     missing = tuple(name for name in _NEEDED if name not in {*columns, *told})
-    unknown = tuple(
-        name
-        for place, (name, column) in enumerate(zip(found.names, columns, strict=True))
-        if name and not column and place not in states
-    )
+    unknown = _unknown(found, columns, states)
     lines: list[Line] = []
     left: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
@@ -232,6 +228,15 @@ def _one_form(
     typed = _typed(dict.fromkeys(COLUMNS, ""), form)
     line = _line(number, tuple(form.values()), typed, designs, today, language, {})
     return Listed(header=tuple(form), lines=(line,), unknown=(), missing=())
+
+
+def _unknown(found: Header, columns: Sequence[str], states: Collection[int]) -> tuple[str, ...]:
+    """Return the names of columns that are for nothing that we know."""
+    return tuple(
+        name
+        for place, (name, column) in enumerate(zip(found.names, columns, strict=True))
+        if name and not column and place not in states
+    )
 
 
 def _meant(found: Header) -> tuple[str, ...]:

@@ -108,25 +108,27 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
                 now.isoformat(),
             ),
         )
-        by_node.setdefault(job.node, []).append(
-            OfferedAttempt(
-                attempt=ref,
-                printer=job.printer,
-                part=row["part_id"],
-                pieces=row["pieces"],
-                material=row["material"],
-                mesh_sha256=row["mesh_sha256"],
-                plate_sha256=row["plate_sha256"],
-                seconds=row["seconds"],
-                grams=row["grams"],
-                order=row["order_id"],
-                due=job.due.isoformat(),
-            )
-        )
+        by_node.setdefault(job.node, []).append(_offered(row, ref, job))
         event(db, row["order_id"], "attempt-offered", "fabnet", str(ref), now, node=job.node)
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+def _offered(row: sqlite3.Row, ref: AttemptRef, job: OpenJob) -> OfferedAttempt:
+    return OfferedAttempt(
+        attempt=ref,
+        printer=job.printer,
+        part=row["part_id"],
+        pieces=row["pieces"],
+        material=row["material"],
+        mesh_sha256=row["mesh_sha256"],
+        plate_sha256=row["plate_sha256"],
+        seconds=row["seconds"],
+        grams=row["grams"],
+        order=row["order_id"],
+        due=job.due.isoformat(),
+    )
 
 
 _SPARE = f"""

@@ -19,14 +19,7 @@ from web.at_work import PART
 def printing(site):
     """A lab of which the only printer prints."""
     site.world.add_lab()
-    site.world.order(2)
-    site.world.plan()
-    site.world.tick()
-    ref = site.world.first(AttemptState.OFFERED)
-    site.world.take(ref)
-    site.world.ready(ref)
-    site.world.report(ref, ReportState.PRINTING)
-    return ref
+    return site.world.printing()
 
 
 def tells(site, state, fraction):
@@ -89,13 +82,7 @@ def test_others_and_a_lab_out_of_reach_show_nothing_of_it(site, printing):
 
 def test_a_print_that_people_feed_waits_for_her_instead(site):
     site.world.add_lab(link="manual")
-    site.world.order(2)
-    site.world.plan()
-    site.world.tick()
-    ref = site.world.first(AttemptState.OFFERED)
-    site.world.take(ref)
-    site.world.ready(ref)
-    site.world.report(ref, ReportState.PRINTING)
+    site.world.printing()
     text = read(site)
     assert "Print from the card on" in text
     assert "Printing now" not in text

@@ -10,14 +10,19 @@ from jobs.recall import Cause, RecallKind
 from tests.doubles.lots import accepts, makes_a_lot, sends
 
 
-def test_an_offered_plate_is_taken_back_where_its_pieces_come_back(world):
+def given_up(world):
+    """A print that was given up; return it, its order, and the plate that is offered in its place."""
     world.add_lab()
     late = world.printing()
     (order,) = {each.order_id for each in world.attempts()}
     harvests.write_off(world.ledger, late, "silent", "steward", world.now)
     world.plan()
     world.tick()
-    again = world.first(AttemptState.OFFERED)
+    return late, order, world.first(AttemptState.OFFERED)
+
+
+def test_an_offered_plate_is_taken_back_where_its_pieces_come_back(world):
+    late, order, again = given_up(world)
     world.take(again)
     world.told()
     harvests.harvest(world.ledger, late, 2, 0, "", "maker", world.now)
@@ -29,13 +34,7 @@ def test_an_offered_plate_is_taken_back_where_its_pieces_come_back(world):
 
 
 def test_a_plate_of_which_some_pieces_are_needed_goes_on(world):
-    world.add_lab()
-    late = world.printing()
-    (order,) = {each.order_id for each in world.attempts()}
-    harvests.write_off(world.ledger, late, "silent", "steward", world.now)
-    world.plan()
-    world.tick()
-    again = world.first(AttemptState.OFFERED)
+    late, order, again = given_up(world)
     harvests.harvest(world.ledger, late, 1, 1, "strings", "maker", world.now)
     world.tick()
     assert world.state(again) is AttemptState.OFFERED

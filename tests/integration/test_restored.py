@@ -26,6 +26,18 @@ def put_back(world):
         return streams.stream_of(db, NODE)[0]
 
 
+def prints(world):
+    """Let the only plate of an order be printed; return what was offered."""
+    world.plan()
+    world.tick()
+    (offer,) = (told for told in world.told() if isinstance(told, Offer))
+    (offered,) = offer.attempts
+    world.take(offered.attempt)
+    world.ready(offered.attempt)
+    world.report(offered.attempt, ReportState.PRINTING)
+    return offered
+
+
 def test_an_answer_to_an_earlier_question_is_none(world):
     world.add_lab()
     order_id = world.order(2)
@@ -63,13 +75,7 @@ def test_a_print_that_its_node_has_forgotten_is_a_persons(world):
     """It has told of the start; then its journal went back, and says that there was none."""
     world.add_lab()
     world.order(2)
-    world.plan()
-    world.tick()
-    (offer,) = (told for told in world.told() if isinstance(told, Offer))
-    (offered,) = offer.attempts
-    world.take(offered.attempt)
-    world.ready(offered.attempt)
-    world.report(offered.attempt, ReportState.PRINTING)
+    offered = prints(world)
     asked = put_back(world)
     kept = KeptAttempt(offered=offered, state=AttemptState.WITHDRAWN, begun=False)
     world.says(Restated(attempts=(kept,), last=True, asked=asked))
@@ -200,13 +206,7 @@ def test_a_bag_of_a_plate_that_is_still_being_made_stays_with_its_order(world):
     """Passed on, it would take the plate along that another attempt of it is making."""
     world.add_lab()
     order_id = world.order(2)
-    world.plan()
-    world.tick()
-    (offer,) = (told for told in world.told() if isinstance(told, Offer))
-    (offered,) = offer.attempts
-    world.take(offered.attempt)
-    world.ready(offered.attempt)
-    world.report(offered.attempt, ReportState.PRINTING)
+    offered = prints(world)
     late = replace(offered, attempt=replace(offered.attempt, number=2))
     made = KeptAttempt(offered=late, state=AttemptState.HARVESTED, begun=True, good=2, scrap=0)
     world.says(Restated(attempts=(made,), last=False))

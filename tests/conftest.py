@@ -50,12 +50,20 @@ _FIRST = (
 )
 
 
+#: Here many processes run at the machine's own pace: what fails is tried once more, and listed at the end.
+#: Never where the laws are put to the test (chaos, sim), nor where nothing waits (docs/decisions/0044).
+_PACED = ("e2e", "integration", "scenario")
+
+
 def pytest_collection_modifyitems(config, items):
     """Put the longest files before the others, which stay in their order of chance: the end waits for none."""
     places = {config.rootpath / "tests" / name: place for place, name in enumerate(_FIRST)}
     gone = [str(path) for path in places if not path.is_file()]
     assert not gone, f"tests/conftest.py begins with {', '.join(gone)}, which is not there"
     items.sort(key=lambda item: places.get(item.path, len(places)))
+    for item in items:
+        if item.path.relative_to(config.rootpath / "tests").parts[0] in _PACED:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _process():

@@ -65,6 +65,16 @@ class Person:
             raise PageError(f"{path} answered {answer.status_code}")
         return answer
 
+    def press(self, path: str, ending: str, values: Mapping[str, str]) -> bool:
+        """Fill in such a form and send it; return whether the page has it still.
+
+        What a list of things to do has named may be done, or no longer asked, when the page is opened.
+        """
+        form = self.find(path, ending)
+        if form is not None:
+            self.send(form.action, {**form.fields, **values})
+        return form is not None
+
     def submit(self, path: str, ending: str, values: Mapping[str, str]) -> str:
         """Fill in the form of a page whose action ends so, and send it; return where it leads."""
         form = self.form(path, ending)

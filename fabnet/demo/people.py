@@ -137,15 +137,14 @@ class Cast:
     def _do(self, login: str, person: Person, kind: str, key: str, order_id: str) -> None:
         match login, kind:
             case "steward", "confirm":
-                person.submit(f"/orders/{key}", "/confirm", {})
+                person.press(f"/orders/{key}", "/confirm", {})
                 self._look(key)
             case "inspector", "inspect":
-                form = person.form(f"/l/{key}", f"/l/{key}")
-                person.send(form.action, {**form.fields, "reason": ""})
+                person.press(f"/l/{key}", f"/l/{key}", {"reason": ""})
             case "inspector", "pack" if self._may_pack(order_id):
-                person.submit(f"/orders/{key}", "/pack", {})
+                person.press(f"/orders/{key}", "/pack", {})
             case "inspector", "dispatch":
-                person.submit(f"/orders/{order_id}", f"/batches/{key}/dispatch", {})
+                person.press(f"/orders/{order_id}", f"/batches/{key}/dispatch", {})
             case _:
                 pass
 
@@ -172,10 +171,7 @@ class Cast:
     def _make(self, lab: DemoLab, person: Person, kind: str, key: str, order_id: str) -> None:
         match kind:
             case "clear":
-                # It may have begun to print since the list was read: then nothing is to be cleared.
-                form = person.find("/waiting", f"/{key}/ready")
-                if form is not None:
-                    person.send(form.action, form.fields)
+                person.press("/waiting", f"/{key}/ready", {})
             case "offer":
                 self._answer(lab, person, key)
             case "print":
@@ -191,7 +187,7 @@ class Cast:
             words = {"taken": "no", "reason": _REASON}
         else:
             words = {"taken": "yes", "reason": ""}
-        maker.submit("/waiting", f"/offers/{ref}", words)
+        maker.press("/waiting", f"/offers/{ref}", words)
 
     def _print_by_hand(self, lab: DemoLab, maker: Person, ref: str, order_id: str) -> None:
         """Copy the file to the card, put it into the printer, come back when it is done."""
@@ -218,8 +214,7 @@ class Cast:
             values = {"good": "0", "scrap": str(pieces), "reason": "stopped-halfway"}
         else:
             values = {"good": "0", "scrap": "0", "reason": "never-started"}
-        form = maker.form(f"/harvest/{ref}", f"/harvest/{ref}")
-        maker.send(form.action, {**form.fields, **values})
+        maker.press(f"/harvest/{ref}", f"/harvest/{ref}", values)
 
     def _pull_the_cable(self) -> None:
         """A lab loses its link in mid-print, prints on, and comes back with good parts."""

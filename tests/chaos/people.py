@@ -190,9 +190,9 @@ class People:
                 person = person or self._signed_in("steward")
                 for thing in person.json("/api/waiting"):
                     if thing["kind"] == "confirm":
-                        person.submit(f"/orders/{thing['key']}", "/confirm", {})
+                        person.press(f"/orders/{thing['key']}", "/confirm", {})
                     elif thing["kind"] == "unheard" and thing["key"] == self.burnt:
-                        person.submit("/waiting", f"/members/{self.burnt}/go-on-without", {})
+                        person.press("/waiting", f"/members/{self.burnt}/go-on-without", {})
                 if self.burnt is not None:
                     self._give_up(person, self.burnt)
             except _TROUBLE as error:
@@ -231,7 +231,7 @@ class People:
         fact = self._fact_of(begun[-1]) if begun else None
         if fact is not None and fact.state == AttemptState.WRITTEN_OFF:
             self._count(person, node, {**thing, "key": fact.name.removeprefix("fabnet-")})
-        person.submit("/fleet", f"/{thing['key']}/ready", {})
+        person.press("/fleet", f"/{thing['key']}/ready", {})
 
     def _count(self, person: Person, node: Node, thing: Any) -> None:
         """Look at the bed, that is, into the printer's own record, and count."""

@@ -86,7 +86,7 @@ def confirmed_and_cleared(network, cast):
                 cast._do("steward", steward, "confirm", thing["key"], thing["order_id"])
         for thing in maker.json("/api/waiting"):
             if thing["kind"] == "clear":
-                maker.submit("/fleet", f"/{thing['key']}/ready", {})
+                maker.press("/fleet", f"/{thing['key']}/ready", {})
         key = (ATELIER.node, ATELIER.printers[0].id)
         return any(event.event == "end" for event in network.witnesses[key]())
 

@@ -1,4 +1,4 @@
-"""A file that one process holds for itself, so that no other works with what lies beside it."""
+"""Who may work with a folder: one process at a time, and none while a backup takes its place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 from pathlib import Path
 from typing import IO
 
-from fabnet.errors import FabnetError
+from fabnet.errors import BackupError, FabnetError
 
 
 def held_alone(path: Path, refused: FabnetError) -> IO[str]:
@@ -23,3 +23,28 @@ def held_alone(path: Path, refused: FabnetError) -> IO[str]:
         handle.close()
         raise refused from error
     return handle
+
+
+def restoring(data_dir: Path) -> Path:
+    """Return where a backup is unpacked before it takes the place of a coordinator's folder."""
+    data_dir = data_dir.resolve()
+    return data_dir.with_name(data_dir.name + ".restoring")
+
+
+def make_folder(data_dir: Path) -> Path:
+    """Make a coordinator's folder where it is missing; return it.
+
+    Raises:
+        BackupError: a backup was being put back here, and was interrupted. Who began with an empty
+            ledger now would have forgotten every order.
+        OSError: it cannot be made.
+    """
+    stage = restoring(data_dir)
+    if stage.exists() and not (data_dir / "ledger.db").exists():
+        raise BackupError(
+            f"A backup was being put back as {data_dir}, and that was interrupted: run fabnet restore"
+            f" again. What was there before lies beside it as {data_dir.name}.replaced-... To begin"
+            f" without any order, move {stage} away."
+        )
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return data_dir

@@ -8,7 +8,6 @@ ledger knows that it was put back, and asks every node what it has forgotten (`j
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -21,14 +20,16 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from fabnet.alone import held_alone, restoring
 from fabnet.errors import BackupError
 from fabnet.node.files import sha256_of
 from fabnet.node.home import adopt
+from jobs.errors import LedgerError
 from jobs.ledger.store import Ledger
 
 _FORMAT = 1
 _MANIFEST = "fabnet-backup.json"
-_LEDGER = "ledger.db"
+_LEDGER, _LOCK = "ledger.db", "ledger.lock"
 #: Made anew at every start.
 _LEFT_OUT = frozenset({"slices", "broker"})
 _LEFT_OUT_ENDS = (".db-wal", ".db-shm", ".mark", ".lock", ".new", ".part")
@@ -47,12 +48,18 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
     """Write a backup (a tar file, readable by its owner only); a coordinator may be running.
 
     Raises:
-        BackupError: there is no ledger, the target is there already, or cannot be written.
+        BackupError: there is no ledger, the target is there already, lies among what is copied, or
+            cannot be written.
     """
     if not (data_dir / _LEDGER).exists():
         raise BackupError(f"There is no ledger in {data_dir}: nothing to back up.")
     if out.exists():
         raise BackupError(f"{out} is there already; choose another name.")
+    if out.resolve().is_relative_to(data_dir.resolve()):
+        raise BackupError(
+            f"{out} lies in {data_dir}: the next backup would hold this one, and whoever loses the"
+            " folder loses both. Choose a place outside it, best on another disk."
+        )
     fresh = out.with_name(out.name + ".new")
     try:
         with TemporaryDirectory(prefix="fabnet-backup-", dir=out.resolve().parent) as folder:
@@ -128,30 +135,52 @@ def put_back(
     Raises:
         BackupError: no backup, a damaged one, a coordinator that runs, or a ledger in the way.
     """
-    with _alone(data_dir):
+    data_dir = data_dir.resolve()  # a link to it stays a link
+    with _alone(data_dir) as held:
         if (data_dir / _LEDGER).exists() and not replace:
             raise BackupError(
                 f"{data_dir} holds a ledger. To put it aside and put the backup in its place:"
                 " fabnet restore --replace"
             )
-        stage = data_dir.with_name(data_dir.name + ".restoring")
+        stage = restoring(data_dir)
         shutil.rmtree(stage, ignore_errors=True)
         try:
             manifest = _unpack(archive, stage)
-            ledger = Ledger(stage / _LEDGER)
-            ledger.close()
-            if data_dir.exists():
-                data_dir.replace(
-                    data_dir.with_name(f"{data_dir.name}.replaced-{now:%Y%m%d-%H%M%S}")
-                )
-            stage.replace(data_dir)
+            _make_ready(archive, stage, data_dir, machine)
+            if not held and (data_dir / _LOCK).exists():
+                raise BackupError(f"A coordinator was started with {data_dir} meanwhile: stop it.")
+            _swap(stage, data_dir, now)
         except OSError as error:
             raise BackupError(f"{data_dir} cannot be written: {error}") from error
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-    for journal in data_dir.glob("hosted/*/**/journal.db"):
-        adopt(journal, machine)
     return manifest
+
+
+def _make_ready(archive: Path, stage: Path, data_dir: Path, machine: str) -> None:
+    """Let this program and this machine work with what was unpacked, before it takes its place."""
+    try:
+        Ledger(stage / _LEDGER).close()
+    except LedgerError as error:
+        raise BackupError(f"{archive} cannot be used here: {error}") from error
+    for journal in stage.glob("hosted/*/**/journal.db"):
+        adopt(journal, machine, data_dir / journal.relative_to(stage))
+    # After a power cut a folder with a new name must not hold empty files.
+    os.sync()
+
+
+def _swap(stage: Path, data_dir: Path, now: datetime) -> None:
+    """Put a folder in the place of another, which is kept beside it; or leave both as they are."""
+    aside = data_dir.with_name(f"{data_dir.name}.replaced-{now:%Y%m%d-%H%M%S}")
+    there = data_dir.exists()
+    if there:
+        data_dir.replace(aside)
+    try:
+        stage.replace(data_dir)
+    except OSError:
+        if there:
+            aside.replace(data_dir)
+        raise
 
 
 def _unpack(archive: Path, stage: Path) -> Manifest:
@@ -189,18 +218,13 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, stage: Path) -> None
 
 
 @contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
-    """Hold the ledger's lock, so that no coordinator runs meanwhile."""
+def _alone(data_dir: Path) -> Iterator[bool]:
+    """Hold the ledger's lock, so that no coordinator runs meanwhile; tell whether there was one to hold."""
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "ledger.lock"
+    path = data_dir / _LOCK
     if not path.exists():
-        yield
+        yield False
         return
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BackupError(
-                f"A coordinator works with {data_dir}. Stop it first, then put the backup back."
-            ) from error
-        yield
+    taken = f"A coordinator works with {data_dir}. Stop it first, then put the backup back."
+    with held_alone(path, BackupError(taken)):
+        yield True

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from designs.model import BY_PEOPLE, PRINTED
+from fabnet.alone import make_folder
 from fabnet.authority import Reach, reach
 from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
@@ -49,9 +50,7 @@ def hosted_folder(config: CoordinatorConfig, name: str) -> Path:
 
 def open_ledger(config: CoordinatorConfig) -> Ledger:
     """Open the ledger beside a coordinator that may be running; made where there is none."""
-    folder = Path(config.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    return Ledger(folder / "ledger.db")
+    return Ledger(make_folder(Path(config.data_dir)) / "ledger.db")
 
 
 def invite(config: CoordinatorConfig, lab: str, by: str, hours: int, now: datetime) -> JoinCode:

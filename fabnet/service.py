@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from designs.library import Library
 from fabnet import clock, wire
-from fabnet.alone import held_alone
+from fabnet.alone import held_alone, make_folder
 from fabnet.authority import reach
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig, machine_id
@@ -81,8 +81,7 @@ class Service:
 
     def __init__(self, config: CoordinatorConfig) -> None:
         self._config = config
-        self._folder = Path(config.data_dir)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = make_folder(Path(config.data_dir))
         taken = (
             f"Another coordinator works with {self._folder} already; only one may. Stop it first."
         )

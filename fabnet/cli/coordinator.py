@@ -98,19 +98,17 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     \b
     Example: fabnet person add ada --role steward
     """
+    from fabnet.enrolment import open_ledger as open_or_make
     from jobs.coordinator.nodes import is_enrolled
     from jobs.coordinator.people import add_person, has_person
     from jobs.errors import InvalidFieldError, NotFoundError
-    from jobs.ledger.store import Ledger
     from jobs.model import Role
     from web.auth import LOGIN, hash_password, need_good_password
 
     if role == Role.MAKER and not node_id:
         raise click.UsageError("a maker prints at a lab: name its node with --node NAME")
     need_good_password(password)
-    folder = Path(coordinator(config).data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(folder / "ledger.db")
+    ledger = open_or_make(coordinator(config))
     if node_id and not is_enrolled(ledger.reading, node_id):
         raise NotFoundError("node", node_id)
     if not LOGIN.fullmatch(login) and not has_person(ledger, login):

@@ -201,10 +201,10 @@ def _library(config: Path) -> Library:
 
 def _opened(config: Path) -> tuple[Library, Ledger]:
     from designs.library import Library
+    from fabnet.alone import make_folder
     from jobs.ledger.store import Ledger
 
-    data = Path(coordinator(config).data_dir)
-    data.mkdir(parents=True, exist_ok=True)
+    data = make_folder(Path(coordinator(config).data_dir))
     ledger = Ledger(data / "ledger.db")
     library = Library(ledger.database, data / "files")
     library.migrate()

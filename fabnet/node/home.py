@@ -28,8 +28,8 @@ def home_of(path: Path, machine: str) -> str:
     return f"{machine} {path.resolve()}"
 
 
-def adopt(path: Path, machine: str) -> None:
-    """Move a journal to this machine on purpose.
+def adopt(path: Path, machine: str, place: Path | None = None) -> None:
+    """Move a journal to this machine on purpose; `place` is its path from now on, where it is another.
 
     Raises:
         JournalError: there is no journal here.
@@ -39,6 +39,6 @@ def adopt(path: Path, machine: str) -> None:
     db = connect(path)
     with immediate(db) as connection:
         connection.execute(
-            "update meta set value = ? where key = 'machine'", (home_of(path, machine),)
+            "update meta set value = ? where key = 'machine'", (home_of(place or path, machine),)
         )
     db.conn.close()

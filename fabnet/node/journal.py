@@ -26,7 +26,7 @@ from jobs.ledger import log_file, streams
 from jobs.ledger.cells import quoted
 from jobs.ledger.mark import Mark
 from jobs.ledger.migrations.order import stream_migrations
-from jobs.ledger.store import connect, counted, immediate
+from jobs.ledger.store import connect, counted, immediate, refuse_later
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
 from jobs.messages import (
     Harvested,
@@ -78,6 +78,7 @@ class Journal:
             raise JournalError(f"The journal {path} cannot be used: {error}") from error
         try:
             with immediate(self._db) as db:
+                refuse_later(self._db, path, stream_migrations, journal_migrations)
                 stream_migrations.apply(self._db)
                 journal_migrations.apply(self._db)
                 db.execute(
@@ -93,6 +94,9 @@ class Journal:
                     self.forget(db)
             if went_back:
                 self._mark.set(self.reading)
+        except LedgerError as error:
+            self.close()
+            raise JournalError(str(error)) from error
         except sqlite3.Error as error:
             self.close()
             raise JournalError(f"The journal {path} cannot be used: {error}") from error

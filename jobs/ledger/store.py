@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
+from designs.tables import design_migrations
 from jobs.errors import LedgerError
 from jobs.ledger.mark import Mark
-from jobs.ledger.migrations.order import ledger_migrations, stream_migrations
+from jobs.ledger.migrations.order import ledger_migrations, stream_migrations, unknown
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ _LOG_MOST_BYTES, _LOG_SOON_S = 256 << 20, 10.0
 #: So long nobody writes before and after it.
 _STILL_S = 0.5
 _PAUSE = threading.Event()  # never set
+#: All tables that lie in the file.
+_SETS = (stream_migrations, ledger_migrations, design_migrations)
 #: SQLite's results that tell of a disk, of memory or of another writer: a message that meets them
 #: is as good as any other, and comes again.
 _MACHINE = frozenset(
@@ -78,6 +81,22 @@ def connect(path: Path) -> Database:
         connection.close()
         raise LedgerError(f"{path} cannot be used as a database: {error}") from error
     return Database(connection)
+
+
+def refuse_later(db: Database, path: Path, *sets: Migrations) -> None:
+    """Do nothing if this program knows all that was done to a file's tables.
+
+    Else it would write rows without what a later one needs in them.
+
+    Raises:
+        LedgerError: a later program has worked with it.
+    """
+    found = unknown(db, *sets)
+    if found:
+        raise LedgerError(
+            f"{path} was written by a later fabnet than this one ({found[0]} is not known here);"
+            " nothing was changed. Install that release again, or a later one."
+        )
 
 
 @contextmanager
@@ -190,6 +209,7 @@ class Ledger:
         self._all: dict[threading.Thread, Database] = {}
         try:
             with immediate(self.database) as db:
+                refuse_later(self.database, path, *_SETS)
                 stream_migrations.apply(self.database)
                 ledger_migrations.apply(self.database)
                 went_back = self._mark.went_back(db)
@@ -198,6 +218,9 @@ class Ledger:
                     db.execute("insert or replace into meta (key, value) values ('restored', '1')")
             if went_back:
                 self._mark.set(self.reading)
+        except LedgerError:
+            self.close()
+            raise
         except sqlite3.Error as error:
             self.close()
             raise LedgerError(f"{path} cannot be used as a ledger: {error}") from error

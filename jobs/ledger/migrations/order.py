@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sqlite_utils import Migrations
+from sqlite_utils import Database, Migrations
 
 from jobs.ledger.migrations import (
     m001_ledger,
@@ -84,3 +84,12 @@ def _in_order(name: str, modules: tuple[ModuleType, ...]) -> Migrations:
 
 ledger_migrations = _in_order("ledger", LEDGER)
 stream_migrations = _in_order("streams", STREAMS)
+
+
+def unknown(db: Database, *sets: Migrations) -> tuple[str, ...]:
+    """Return the migrations of these sets that a file has and this program does not know."""
+    nothing = Database(memory=True)
+    known = {(each.name, m.name) for each in sets for m in each.pending(nothing)}
+    nothing.close()
+    had = [(each.name, m.name) for each in sets for m in each.applied(db)]
+    return tuple(name for of, name in had if (of, name) not in known)

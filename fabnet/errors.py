@@ -56,6 +56,17 @@ class SupersededError(FabnetError):
         self.node = node
 
 
+class TwinError(FabnetError):
+    """Another coordinator has begun after this one, with the same broker and login."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another coordinator has begun at the same broker after this one, with a copy of its folder"
+            " or with its login. This one has ended: both would give out the same work. Stop one of them"
+            " for good. When this one is started again, it asks all labs first what they have made."
+        )
+
+
 class JoinError(FabnetError):
     """A node cannot join, or change its password; nothing is lost, the same command goes on."""
 

@@ -13,7 +13,8 @@ from datetime import timedelta
 from functools import partial
 
 from fabnet import clock, wire
-from fabnet.inbox import Acks, Inbox, Message
+from fabnet.errors import TwinError, WireError
+from fabnet.inbox import Acks, Inbox, Message, latest_ms
 from fabnet.link import WINDOW, Link
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
@@ -53,6 +54,10 @@ class Exchange:
         self._ask_after = ask_after
         self._silence = silence
         self._look_ahead_s = look_ahead_s
+        self._forgetful = (
+            False  # put back from a copy once: a later run may be one that it has forgotten
+        )
+        self._heard_own = self._ended = False
         self._epoch = self._begin_epoch()
         apply = partial(attempts.apply, look_ahead_s=look_ahead_s)
         self._inbox = Inbox(ledger, live, self._epoch, apply)
@@ -83,6 +88,7 @@ class Exchange:
                 _log.warning("the ledger was put back from a copy: nothing is offered until the"
                              " nodes have said what they hold")  # fmt: skip
                 restoring.begin(db, now)
+            self._forgetful = restoring.fence(db) > 0
         return epoch
 
     def _go_beyond(self, link: Link, epoch: int) -> None:
@@ -92,6 +98,39 @@ class Exchange:
             self._epoch = self._inbox.epoch = _next_epoch(db, epoch + 1)
         link.publish(*self.presence(online=True), qos=1, retain=True)
         self._pump.reset()
+
+    def hear(self, payload: bytes, link: Link) -> None:
+        """Take a word on the coordinators' topic: our own comes back, and so does another's.
+
+        Who has heard itself and then hears a later run is not alone: nodes obey the later one, and what
+        both hold for free would be made twice. The earlier one ends, and has lost the thread.
+
+        Raises:
+            TwinError: this one is the earlier one.
+            sqlite3.Error: the disk or the file fails; say it again.
+        """
+        try:
+            told = wire.read_coordinator(payload)
+        except WireError as error:
+            _log.warning("dropped a word on %s: %s", wire.COORDINATOR_TOPIC, error)
+            return
+        if told.epoch == self._epoch:
+            self._heard_own = True
+        if not self._heard_own or not self._epoch < told.epoch < latest_ms(clock.now()):
+            return
+        if self._forgetful:
+            # Perhaps a late double of what that run has said; a twin answers with a later one still.
+            self._forgetful = False
+            self._go_beyond(link, told.epoch)
+            return
+        with self._ledger.transaction() as db:
+            restoring.is_behind(db)
+        self._ended = True
+        raise TwinError
+
+    def farewell(self) -> tuple[str, bytes] | None:
+        """Return the last word; None for who has a twin, of which nodes would believe that it is gone."""
+        return None if self._ended else self.presence(online=False)
 
     def take(self, messages: list[Message], link: Link) -> None:
         """Take what nodes have said.

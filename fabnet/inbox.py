@@ -52,6 +52,11 @@ _LOGGED = 300
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
 
 
+def latest_ms(now: datetime) -> float:
+    """Return what no epoch of ours is above."""
+    return now.timestamp() * 1000 + _MOST_AHEAD_MS
+
+
 def gather(events: Inlet, timeout_s: float) -> list[LinkEvent]:
     """Return a batch of what came in, oldest first; wait `timeout_s` where nothing does.
 
@@ -226,7 +231,7 @@ class _Batch:
         self._epoch = epoch
         self._apply = apply
         self._now = now
-        self._latest_ms = now.timestamp() * 1000 + _MOST_AHEAD_MS
+        self._latest_ms = latest_ms(now)
         self._spoilt = spoilt
         self._read: set[str] = set()
         self._over: set[tuple[str, str]] = set()

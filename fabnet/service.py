@@ -24,7 +24,7 @@ from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig, machine_id
 from fabnet.durable import write_whole
 from fabnet.enrolment import import_logins
-from fabnet.errors import BrokerError, FabnetError, PortTakenError
+from fabnet.errors import BrokerError, FabnetError, PortTakenError, TwinError
 from fabnet.exchange import Exchange
 from fabnet.hosting import Hosting
 from fabnet.inbox import Message, gather
@@ -159,7 +159,8 @@ class Service:
         """Serve until told to stop; `ready` is called once everything listens.
 
         Raises:
-            FabnetError: something cannot be started; nothing is left running.
+            FabnetError: something cannot be started, or another coordinator has begun with the same
+                broker; nothing is left running.
         """
         self._stop = stop
         settings = WebSettings(
@@ -187,17 +188,12 @@ class Service:
         except OSError as error:
             raise PortTakenError("The web page", self._config.host, self._config.port) from error
         self._server = server
-        threads: list[threading.Thread] = []
         try:
             self._start_broker_and_link()
             self.slicing.start()
             self._telling.start()
-            threads = [
-                threading.Thread(target=server.run, name="web", daemon=True),
-                threading.Thread(target=self._plan_for_ever, name="planner", daemon=True),
-            ]
-            for thread in threads:
-                thread.start()
+            for name, work in (("web", server.run), ("planner", self._plan_for_ever)):
+                threading.Thread(target=work, name=name, daemon=True).start()
             ready()
             self._loop()
         finally:
@@ -229,7 +225,7 @@ class Service:
         self.slicing.stop()
         self._telling.stop()
         if self._link is not None:
-            self._link.stop(self._exchange.presence(online=False))
+            self._link.stop(self._exchange.farewell())
         if self._broker is not None:
             self._broker.stop()
         self._lock.close()
@@ -260,6 +256,8 @@ class Service:
         """Do one part of a round; return whether it went well."""
         try:
             deed()
+        except TwinError:
+            raise
         except Exception:  # noqa: BLE001
             # The loop is the coordinator: it goes on with all else, and the fault is in the log.
             _log.exception("a part of a round of the coordinator failed")
@@ -355,6 +353,7 @@ class Service:
             match event:
                 case Incoming(topic=wire.COORDINATOR_TOPIC):
                     self._deaf_from_s = None
+                    self._exchange.hear(event.payload, link)
                 case Incoming():
                     messages.append((event.topic, event.payload))
                 case Connected():

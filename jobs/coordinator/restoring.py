@@ -113,6 +113,11 @@ def is_restored(db: sqlite3.Connection) -> bool:
     return db.execute("select 1 from meta where key = 'restored'").fetchone() is not None
 
 
+def is_behind(db: sqlite3.Connection) -> None:
+    """Another coordinator works with a copy of this ledger: who begins with this one asks all nodes."""
+    db.execute("insert or replace into meta (key, value) values ('restored', '1')")
+
+
 def fence(db: sqlite3.Connection) -> int:
     """Return the highest attempt number that may have been given out in a forgotten time."""
     row = db.execute("select value from meta where key = 'fence'").fetchone()

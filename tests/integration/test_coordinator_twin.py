@@ -1,0 +1,118 @@
+"""Two coordinators with copies of one ledger at one broker: the earlier one ends, in words."""
+
+import secrets
+import shutil
+import threading
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import pytest
+
+from fabnet import clock, wire
+from fabnet.broker import COORDINATOR_USER, free_port
+from fabnet.config import CoordinatorConfig
+from fabnet.errors import TwinError
+from fabnet.exchange import Exchange
+from fabnet.link import Link
+from fabnet.service import Service
+from jobs.coordinator import restoring
+from jobs.ledger.store import Ledger
+from jobs.live import Live
+from tests.doubles.waiting import until
+
+MINUTE_MS = 60_000
+
+
+@contextmanager
+def served(folder, broker, found):
+    """A coordinator that runs in a thread; what ended it goes into `found` by its folder's name."""
+    password = broker.folder / "coordinator.password"
+    password.write_text(f"{COORDINATOR_USER}-pw")
+    service = Service(
+        CoordinatorConfig(
+            data_dir=str(folder), port=free_port(), broker=broker.url,
+            broker_password_file=str(password),
+        )
+    )  # fmt: skip
+    stop, up = threading.Event(), threading.Event()
+
+    def run():
+        try:
+            service.run(stop, up.set)
+        except TwinError as error:
+            found[folder.name] = error
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert up.wait(30)
+        yield service
+    finally:
+        stop.set()
+        thread.join(30)
+        service.ledger.close()
+
+
+def test_of_two_with_copies_of_one_folder_the_earlier_ends_and_begins_as_one_put_back(
+    broker, tmp_path
+):
+    found = {}
+    with served(tmp_path / "first", broker, found) as first:
+        until(lambda: first._exchange._heard_own)
+        shutil.copytree(
+            tmp_path / "first", tmp_path / "second", ignore=shutil.ignore_patterns("*.lock")
+        )
+        with served(tmp_path / "second", broker, found) as second:
+            until(lambda: found)
+            assert "both would give out the same work" in str(found["first"])
+            until(lambda: second._link.up)
+            assert not restoring.is_restored(second.ledger.reading)
+            assert list(found) == ["first"]
+    with closing(Ledger(tmp_path / "first" / "ledger.db")) as ledger:
+        assert restoring.is_restored(ledger.reading)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with closing(Ledger(tmp_path / "ledger.db")) as made:
+        yield made
+
+
+def begun(ledger):
+    """One run, and how it hears another of a time from its own."""
+    link = Link(
+        "mqtt://127.0.0.1:1", COORDINATOR_USER, secrets.token_hex(), (), lambda _: ("", b"")
+    )
+    run = Exchange(ledger, Live(), timedelta(minutes=10), 3600.0)
+
+    def hear(later_ms):
+        told = wire.CoordinatorPresence(online=True, epoch=run.epoch + later_ms)
+        run.hear(wire.write(told), link)
+
+    return run, hear, link
+
+
+def test_what_an_earlier_run_has_left_at_the_broker_is_no_twin(ledger):
+    run, hear, link = begun(ledger)
+    hear(5)  # kept there since a time that this clock has not reached
+    hear(0)
+    hear(-5)
+    hear(400 * 86_400_000)
+    run.hear(b"{", link)
+    assert run.farewell() is not None
+    with pytest.raises(TwinError):
+        hear(5)
+    assert run.farewell() is None
+
+
+def test_one_that_was_put_back_outruns_what_it_has_forgotten_once(ledger):
+    with ledger.transaction() as db:
+        restoring.begin(db, clock.now())
+    run, hear, _ = begun(ledger)
+    hear(0)
+    before = run.epoch
+    hear(MINUTE_MS)
+    assert run.epoch > before + MINUTE_MS
+    hear(-MINUTE_MS)
+    with pytest.raises(TwinError):
+        hear(MINUTE_MS)

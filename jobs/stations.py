@@ -90,7 +90,7 @@ def stands(bag: Bag, now: datetime) -> Stands | None:
 
 def _step(bag: Bag, now: datetime) -> tuple[Step, datetime] | None:
     if bag.packed_at is not None:
-        if bag.gate is not None and bag.gate.unsigned:
+        if bag.withdrawn or (bag.gate is not None and bag.gate.unsigned):
             return Step.RELEASE, bag.packed_at
         return Step.HAND_OVER, bag.packed_at
     if bag.gate is None:

@@ -19,6 +19,7 @@ from firmware_profiles.loader import all_machines
 from jobs.coordinator.files import node_public_key, plate_to_slice, readable_file
 from jobs.errors import NotFoundError
 from jobs.ledger import views
+from jobs.ledger.waiting import can_do
 from jobs.ledger.waiting import waiting as waiting_of
 from jobs.model import Reason
 from printers.errors import SlicingError
@@ -42,8 +43,8 @@ def _json(value: object) -> Response:
 @pages.get("/waiting")
 def waiting() -> Response:
     """What waits for the one who is signed in."""
-    person = me()
-    return _json(waiting_of(here().ledger.reading, person.role, person.node, here().now()))
+    person, db = me(), here().ledger.reading
+    return _json(can_do(db, waiting_of(db, person.role, person.node, here().now()), person.login))
 
 
 def _why(found: Reason) -> str:

@@ -11,7 +11,7 @@ from jobs.coordinator import telling
 from jobs.coordinator.couriers import Courier, HandPickUp
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.hub import Kit
-from jobs.ledger import bought, hub, needs, recalls, reviews, views
+from jobs.ledger import bought, parcels, recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.packing import Lies, Stays, lying
 from jobs.ledger.rows import add_deficit, event, new_id
@@ -90,20 +90,21 @@ def leave(db: sqlite3.Connection, batch_id: str, courier: Courier, by: str, now:
     batch = views.batch(db, batch_id)
     if batch.state is not BatchState.PACKED:
         raise RefusedError(f"Batch {batch_id} is {batch.state} already.")
-    held = {lot.lot for lot in batch.lots} & reviews.held_lots(db, batch.order_id)
-    if held:
+    barrier = parcels.barrier(db, batch_id)
+    if barrier.held:
         raise RefusedError(
-            f"Lot {min(held)} in it is held: its design was withdrawn, and nobody has released it."
+            f"Lot {barrier.held[0]} in it is held: its design was withdrawn, and nobody has released it."
         )
-    if needs.need(db, batch.order_id).is_open:
+    if barrier.asked:
         raise RefusedError(
             "Its requester was asked whether she still needs it, and has not answered."
             " Telephone her, and write her answer on the page of the order."
         )
     rule = _rule(db, batch.order_id, now)
-    if unsigned := hub.unsigned_in(db, batch_id):
+    if barrier.unsigned:
         raise RefusedError(
-            f"Lot {unsigned[0]} in it waits for a second person: who did not inspect it releases it."
+            f"Lot {barrier.unsigned[0]} in it waits for a second person:"
+            " who did not inspect it releases it."
         )
     facts = courier.leave(db, batch_id)
     db.execute(

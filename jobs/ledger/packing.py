@@ -11,6 +11,7 @@ from datetime import datetime
 from jobs.ledger import hub, needs
 from jobs.ledger.books import books
 from jobs.ledger.cells import moment
+from jobs.ledger.reviews import HELD
 
 
 class Stays(enum.StrEnum):
@@ -33,13 +34,11 @@ class Lies:
     stays: Stays | None = None  # None: it can be packed now
 
 
-_LYING = """
-select l.code, l.order_id, l.part_id, l.accepted, l.inspected_at,
- exists (select 1 from withdrawal w join orders o on o.id = l.order_id
-  where w.revision_id = o.revision_id) and not exists
-  (select 1 from lot_release r where r.lot_code = l.code) as withdrawn,
+_LYING = f"""
+select l.code, l.order_id, l.part_id, l.accepted, l.inspected_at, {HELD} as withdrawn,
  (select n.surplus from line n where n.order_id = l.order_id and n.part_id = l.part_id) as surplus
-from lot l where (?1 is null or l.order_id = ?1) and l.accepted > 0 and l.recall = ''
+from lot l join orders o on o.id = l.order_id
+where (?1 is null or l.order_id = ?1) and l.accepted > 0 and l.recall = ''
  and not exists (select 1 from batch_lot b where b.lot_code = l.code) order by l.code
 """
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger import bought, cells, views
+from jobs.ledger import bought, cells, hub, views
+from jobs.ledger.needs import OPEN
+from jobs.ledger.reviews import HELD
 from jobs.ledger.rows import event
 from jobs.ledger.runs import Run, run
 from jobs.ledger.views import BatchView
@@ -26,6 +28,19 @@ class Parcel:
     tracking: str
     run: Run | None  # of a volunteer driver
     handed_at: datetime | None  # the courier's word; received is the hospital's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """What keeps a packed batch here; its regulatory profile may besides, when it is to leave."""
+
+    held: tuple[str, ...]  # lots of a design that was withdrawn, which nobody has released
+    unsigned: tuple[str, ...]  # lots that a second person has still to release
+    asked: bool  # its requester was asked whether she still needs it, and has not answered
+
+    def __bool__(self) -> bool:
+        """Whether anything does."""
+        return bool(self.held or self.unsigned or self.asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +75,24 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
         tracking=row["tracking"],
         run=run(db, row["run"]) if row["run"] else None,
         handed_at=cells.when(row["handed_at"]),
+    )
+
+
+def barrier(db: sqlite3.Connection, batch_id: str) -> Barrier:
+    """Return what keeps a packed batch here."""
+    held = db.execute(
+        "select l.code from batch_lot bl join lot l on l.code = bl.lot_code"
+        f" join orders o on o.id = l.order_id where bl.batch_id = ? and {HELD} order by l.code",
+        (batch_id,),
+    ).fetchall()
+    asked = db.execute(
+        f"select 1 from batch b join orders o on o.id = b.order_id where b.id = ? and {OPEN}",
+        (batch_id,),
+    ).fetchone()
+    return Barrier(
+        held=tuple(row[0] for row in held),
+        unsigned=hub.unsigned_in(db, batch_id),
+        asked=asked is not None,
     )
 
 

@@ -18,6 +18,11 @@ NOT_STOPPED = (
     " and not exists (select 1 from recall c where c.kind = 'revision' and c.value = o.revision_id"
     " and c.ended_at is null)"
 )
+#: Of a query over lots `l` and their orders `o`: its design was withdrawn, and no reviewer has released it.
+HELD = (
+    "(exists (select 1 from withdrawal w where w.revision_id = o.revision_id)"
+    " and not exists (select 1 from lot_release lr where lr.lot_code = l.code))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +152,7 @@ def held_lots(db: sqlite3.Connection, order_id: str) -> frozenset[str]:
     """Return the lots of an order that may not leave: withdrawn, and released by nobody."""
     rows = db.execute(
         "select l.code from lot l join orders o on o.id = l.order_id"
-        " join withdrawal w on w.revision_id = o.revision_id"
-        " where l.order_id = ? and not exists (select 1 from lot_release r where r.lot_code = l.code)",
+        f" where l.order_id = ? and {HELD}",
         (order_id,),
     )
     return frozenset(row[0] for row in rows)

@@ -11,13 +11,12 @@ from jobs.ledger import hub
 from jobs.ledger.cells import when
 from jobs.ledger.first_mile import Pickup
 from jobs.ledger.packing import Stays, lying
+from jobs.ledger.reviews import HELD
 from jobs.model import BatchState, LotState
 from jobs.stations import Bag
 
 _ROWS = f"""
-select l.*, r.at as rework_at, ba.packed_at, b.pieces as packed,
- exists (select 1 from withdrawal w where w.revision_id = o.revision_id) and not exists
-  (select 1 from lot_release lr where lr.lot_code = l.code) as withdrawn
+select l.*, r.at as rework_at, ba.packed_at, b.pieces as packed, {HELD} as withdrawn
 from lot l join orders o on o.id = l.order_id
 left join rework r on r.lot_code = l.code and r.done_at is null
 left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.batch_id

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.joining import Standing
-from jobs.ledger import cells, first_mile, hub, views
+from jobs.ledger import cells, first_mile, hub, parcels, views
 from jobs.ledger.labs import ANSWERED
 from jobs.ledger.members import members
 from jobs.ledger.needs import OPEN
@@ -54,7 +55,7 @@ def waiting(
     """Return what waits for a person of this role, the most urgent first.
 
     A maker sees her own node's things only. Lots that are held by then are left out; without a time
-    they are not.
+    they are not. `can_do` leaves out what this very person may not do.
     """
     found: list[Waiting] = []
     if role is Role.STEWARD:
@@ -97,6 +98,15 @@ def waiting(
     )
 
 
+def can_do(db: sqlite3.Connection, found: Iterable[Waiting], login: str) -> tuple[Waiting, ...]:
+    """Leave out the bags that this person has inspected: somebody else releases them."""
+    return tuple(
+        each
+        for each in found
+        if each.kind != "release" or views.lot(db, each.key).inspected_by != login
+    )
+
+
 def _on_beds(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
     states = cells.quoted(TO_HARVEST)
     harvests = db.execute(
@@ -111,8 +121,12 @@ def _on_beds(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
     ]  # fmt: skip
     found += _with_people(db, node)
     busy = {(w.node, w.printer) for w in found if w.kind != "offer"}
+    # What is printed, or may be while its printer is out of reach, is not asked for: it is counted after.
     beds = db.execute(
-        "select * from printer where clear = 0 and (?1 is null or node = ?1)", (node,)
+        "select p.* from printer p join node n on n.id = p.node where p.clear = 0 and n.standing = ?2"
+        " and (?1 is null or p.node = ?1) and not exists (select 1 from attempt a"
+        " where a.node = p.node and a.printer = p.id and a.state = ?3)",
+        (node, Standing.CONFIRMED, AttemptState.PRINTING),
     )
     found += [
         Waiting(
@@ -217,11 +231,7 @@ def _parcels(db: sqlite3.Connection, now: datetime | None) -> list[Waiting]:
     ]  # fmt: skip
     found += [
         _thing("dispatch", r["id"], r["order_id"], r["id"], r["packed_at"])
-        for r in db.execute(
-            "select b.* from batch b join orders o on o.id = b.order_id"
-            f" where b.state = ? and not {OPEN}",
-            (BatchState.PACKED,),
-        )
-        if not hub.unsigned_in(db, r["id"])
+        for r in db.execute("select * from batch where state = ?", (BatchState.PACKED,)).fetchall()
+        if not parcels.barrier(db, r["id"])
     ]
     return found

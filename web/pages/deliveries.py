@@ -16,7 +16,7 @@ from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
 from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
 from jobs.errors import InvalidFieldError
-from jobs.ledger import bought, complaints, hub, links, parcels, recalls, runs, views
+from jobs.ledger import bought, complaints, links, parcels, recalls, runs, views
 from jobs.ledger.given import thanks_of
 from jobs.ledger.parcels import Parcel
 from jobs.model import BatchState, StopOutcome
@@ -40,7 +40,7 @@ def index() -> str:
     ready = [
         each.batch.id
         for each in parcels.under_way(db)
-        if each.batch.state is BatchState.PACKED and not hub.unsigned_in(db, each.batch.id)
+        if each.batch.state is BatchState.PACKED and not parcels.barrier(db, each.batch.id)
     ]
     if len(ready) == 1:  # there is no order of stops to think of
         typed[f"stop_{ready[0]}"] = "1"
@@ -58,7 +58,7 @@ def _all(form: Form, form_of: str) -> str:
         packed=[each for each in found if each.batch.state is BatchState.PACKED],
         gone=[each for each in found if each.batch.state is BatchState.DISPATCHED],
         orders=orders,
-        unsigned={each.batch.id: hub.unsigned_in(db, each.batch.id) for each in found},
+        barriers={each.batch.id: parcels.barrier(db, each.batch.id) for each in found},
         back={each.batch.id: runs.brought_back(db, each.batch.id) for each in found},
         runs=[(run, run_url(run.id), run.is_over(context.now())) for run in runs.open_runs(db)],
         today=context.today(),

@@ -14,7 +14,7 @@ from jobs.doubles import Double, doubles
 from jobs.errors import InvalidFieldError
 from jobs.hub import kit_of
 from jobs.law import Books
-from jobs.ledger import bought, given, history, labs, reviews, views
+from jobs.ledger import bought, given, history, labs, parcels, reviews, views
 from jobs.ledger import needs as needed
 from jobs.ledger.books import books
 from jobs.ledger.packing import Lies
@@ -131,6 +131,9 @@ def _page(
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision
         else {},
+        barred={
+            b.id for b in view.batches if b.state is BatchState.PACKED and parcels.barrier(db, b.id)
+        },
         thanks=given.thanks_of(db, order_id),
         unreviewed=revision is not None
         and order.state is OrderState.ASKED

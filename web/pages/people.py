@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +16,7 @@ from jobs.ledger import first_mile, labs, members, paces, views
 from jobs.ledger.books import books
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
-from jobs.ledger.waiting import Waiting
+from jobs.ledger.waiting import Waiting, can_do
 from jobs.ledger.waiting import waiting as waiting_of
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import Role
@@ -150,15 +149,6 @@ def _feed() -> Feed:
     return context.streams.feed(("waiting", person.role, person.node), look, at_work.show)
 
 
-def _can_do(waits: tuple[Waiting, ...], person: Person, db: sqlite3.Connection) -> list[Waiting]:
-    """Leave out the bags that she has inspected: somebody else releases them."""
-    return [
-        each
-        for each in waits
-        if each.kind != "release" or views.lot(db, each.key).inspected_by != person.login
-    ]
-
-
 @pages.get("/waiting")
 def waiting() -> str | AnyResponse:
     """What waits for me."""
@@ -172,7 +162,7 @@ def waiting() -> str | AnyResponse:
     _version, (prints,) = parts(feed)
     return render_template(
         "waiting.html",
-        tasks=_tasks(_can_do(seen.waits, person, context.ledger.reading)),
+        tasks=_tasks(can_do(context.ledger.reading, seen.waits, person.login)),
         hints=seen.hints,
         refusals=REFUSALS,
         version=version,

@@ -50,6 +50,7 @@ INSPECTED = COUNTED | {"inspected_at": ago(3)}
         (INSPECTED | {"withdrawn": True}, Step.RELEASE, ago(3)),
         (INSPECTED | {"packed_at": ago(2)}, Step.HAND_OVER, ago(2)),
         (INSPECTED | {"gate": gate(second=True), "packed_at": ago(2)}, Step.RELEASE, ago(2)),
+        (INSPECTED | {"withdrawn": True, "packed_at": ago(2)}, Step.RELEASE, ago(2)),
     ],
 )
 def test_a_bag_stands_where_something_is_to_be_done(facts, step, since):

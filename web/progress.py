@@ -48,13 +48,14 @@ class Counts:
     received: int
 
 
-def counts(books: Books, packed: int = 0, held: int = 0) -> Counts:
+def counts(books: Books, packed: int = 0, held: int = 0, here: int = 0) -> Counts:
     """Return where the pieces of one part are.
 
     Args:
         books: of the part.
         packed: pieces in parcels that have not left.
-        held: accepted pieces of a withdrawn design at the hub.
+        held: accepted pieces of a withdrawn design at the hub; none that are called back.
+        here: pieces at the hub that nobody has inspected; none that are called back.
     """
     return Counts(
         part_id=books.part_id,
@@ -64,7 +65,7 @@ def counts(books: Books, packed: int = 0, held: int = 0) -> Counts:
         making=books.coming,
         inspecting=books.waiting,
         held=books.recalled_here + held,
-        ready=max(0, books.at_hub - books.recalled_here - packed - held),
+        ready=max(0, books.at_hub - books.recalled_here - packed - held - here),
         packed=packed,
         on_way=books.in_transit,
         received=books.kept,

@@ -2,18 +2,20 @@
 
 import pytest
 
-from jobs.coordinator import enrolment, needs, reviews
+from jobs.coordinator import enrolment, first_mile, harvests, lots, needs, recalls, reviews
 from jobs.coordinator.hub import set_rule
 from jobs.hub import Rule, Scope
 from jobs.ledger import stations, views
 from jobs.ledger.waiting import waiting
 from jobs.messages import PrinterChange, ReportState
 from jobs.model import Role
+from jobs.recall import Cause, RecallKind
 from jobs.stations import Step
 from jobs.stations import stations as all_stations
 from printers.model import PrinterState
 from tests.doubles.parcels import order_of, packed
 from tests.doubles.world import NODE, PRINTER
+from web.pages.requesters import counts_of
 
 
 def kinds(world, role=Role.STEWARD):
@@ -98,3 +100,34 @@ def test_nobody_is_asked_for_the_beds_of_a_lab_that_was_shut_out(site):
     assert kinds(world) == ["clear"]
     enrolment.revoke(world.ledger, NODE, "stolen", "steward", world.now)
     assert kinds(world) == []
+
+
+def told(world, order_id):
+    (found,) = counts_of(world.ledger.reading, views.order_view(world.ledger.reading, order_id))
+    return found
+
+
+def test_a_bag_that_the_hub_has_and_nobody_has_inspected_is_not_ready(site):
+    """A ward read of pieces that are ready at the hub and do not leave, and the inspection was to come."""
+    world = site.world
+    world.add_lab()
+    ref = world.printing()
+    order_id = views.attempt(world.ledger.reading, ref).order_id
+    world.report(ref, ReportState.PRINTED)
+    code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
+    first_mile.arrive(world.ledger, str(code), "inspector", world.now)
+    found = told(world, order_id)
+    assert (found.inspecting, found.ready) == (2, 0)
+    lots.inspect(world.ledger, str(code), 2, 0, "", "inspector", world.now)
+    found = told(world, order_id)
+    assert (found.inspecting, found.ready) == (0, 2)
+
+
+def test_a_bag_of_a_withdrawn_design_that_is_called_back_is_held_once(site, batch):
+    world, order_id = site.world, order_of(site.world, batch)
+    reviews.withdraw(world.ledger, world.revision.id, "the hook breaks", "steward", world.now)
+    lot = views.batch(world.ledger.reading, batch).lots[0]
+    cause = Cause(kind=RecallKind.LOT, value=lot.lot)
+    recalls.begin(world.ledger, cause, "a sharp edge", "inspector", world.now)
+    found = told(world, order_id)
+    assert (found.held, found.ready, found.packed) == (4, 0, 0)

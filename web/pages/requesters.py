@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,8 +19,8 @@ from jobs.ledger.given import thanks_of
 from jobs.ledger.links import key_of
 from jobs.ledger.parcels import parcel
 from jobs.ledger.recalls import told_to
-from jobs.ledger.views import OrderView
-from jobs.model import BatchState, Order, OrderState
+from jobs.ledger.views import LotView, OrderView
+from jobs.model import BatchState, LotState, Order, OrderState
 from web.auth import can
 from web.context import here
 from web.feeds import WHOLE, Feed
@@ -128,7 +129,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
     }
     revision = context.revision(order.request.revision_id)
     db = context.ledger.reading
-    inside, all_counts = bought.packed(db, order.id), _counts(db, view)
+    inside, all_counts = bought.packed(db, order.id), counts_of(db, view)
     found = {b.id: parcel(db, b.id) for b in view.batches}
     last = expected(view, context.now())
     sure = likely(queues(view, labs.yields(db)), context.now()) if last else None
@@ -165,18 +166,28 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
     )
 
 
-def _counts(db: sqlite3.Connection, view: OrderView) -> list[Counts]:
+def counts_of(db: sqlite3.Connection, view: OrderView) -> list[Counts]:
     """Return where the pieces of each part of an order are."""
     packed, held = needed.packed(db, view.order.id), reviews.held_lots(db, view.order.id)
-    waiting = [lot for lot in view.lots if lot.code in held and not lot.batches]
+    lying = [lot for lot in view.lots if not lot.batches and not lot.recall]
+
+    def pieces(part_id: str, of: Callable[[LotView], int]) -> int:
+        return sum(of(lot) for lot in lying if lot.attempt.part_id == part_id)
+
     return [
         counts(
             books,
             packed.get(books.part_id, 0),
-            sum(lot.accepted for lot in waiting if lot.attempt.part_id == books.part_id),
+            held=pieces(books.part_id, lambda lot: lot.accepted if lot.code in held else 0),
+            here=pieces(books.part_id, lambda lot: lot.pieces if _is_to_inspect(lot) else 0),
         )
         for books in (line.books for line in view.lines)
     ]
+
+
+def _is_to_inspect(lot: LotView) -> bool:
+    """Whether a bag is at the hub, and nobody has inspected it."""
+    return lot.state is LotState.WAITING and lot.place.startswith("hub:")
 
 
 @pages.get("/o/<link>")

@@ -235,3 +235,8 @@ def test_a_received_order_is_not_late_any_more():
 def test_each_piece_at_the_hub_is_in_one_place():
     found = counts(some_books(9, accepted=9, at_hub=9), packed=4, held=2)
     assert (found.ready, found.packed, found.held) == (3, 4, 2)
+
+
+def test_what_nobody_has_inspected_is_not_ready():
+    found = counts(some_books(9, accepted=4, waiting=5, at_hub=9), packed=1, here=5)
+    assert (found.inspecting, found.ready, found.packed) == (5, 3, 1)

@@ -27,6 +27,8 @@ from printers.gcode_words import command_of, ended
 _FASTEST = 60_000.0
 #: Filament that one move may push or pull, in mm.
 _LONGEST_E_MM = 150.0
+#: Where E may stand: further, a firmware's seven digits do not tell one move from the next.
+_FURTHEST_E_MM = 1_000_000.0
 _LONGEST_DWELL_S = 600.0
 #: All pauses of a file together: a picture of each layer takes a second.
 _MOST_DWELL_S = 7200.0
@@ -38,12 +40,14 @@ _ROUNDING_MM = 0.01
 _LOWEST_MM = -0.05
 #: A line that primes the nozzle in front of the bed lies no higher than this.
 _PRIME_Z_MM = 0.6
+#: What stands no higher does no harm to a nozzle that touches the bed there.
+_FLAT_MM = 1.0
 
 _AXES = frozenset("XYZ")
 #: A move as slicers write it; `_Reader.step` follows it without taking it apart any further.
 _PLAIN = re.compile(
-    r"G[01](?: F([0-9.]+))?(?: X(-?[0-9.]+))?(?: Y(-?[0-9.]+))?(?: Z(-?[0-9.]+))?"
-    r"(?: E(-?[0-9.]+))?(?: F([0-9.]+))?[ \t]*(?:;.*)?\n?$"
+    r"G[01](?: F([0-9.]{1,9}))?(?: X(-?[0-9.]{1,9}))?(?: Y(-?[0-9.]{1,9}))?(?: Z(-?[0-9.]{1,9}))?"
+    r"(?: E(-?[0-9.]{1,11}))?(?: F([0-9.]{1,9}))? *(?:;.*)?\n?$"
 )
 
 
@@ -322,10 +326,17 @@ class _Reader:
         axes = (_AXES & words.keys()) or _AXES
         if any(words[axis] > 0 or words[axis] < 0 for axis in axes & words.keys()):
             raise self._refuse("old firmwares take a number behind G28 for the position there")
+        if "Z" in axes:
+            self._touch()
         self._homed |= axes
         self._x = 0.0 if "X" in axes else self._x
         self._y = 0.0 if "Y" in axes else self._y
         self._z = 0.0 if "Z" in axes else self._z
+
+    def _touch(self) -> None:
+        """Let the nozzle, or a probe beside it, go down to the bed wherever the printer does that."""
+        if self._z_max > _FLAT_MM:
+            raise self._refuse("it looks for the bed where parts stand on it already")
 
     def _set(self, words: dict[str, float]) -> None:
         if not words or words.keys() - {"E"}:
@@ -333,15 +344,19 @@ class _Reader:
         self._e = words["E"]
         if math.isnan(self._e):
             raise self._refuse("G92 E without a number")
+        if abs(self._e) > _FURTHEST_E_MM:
+            raise self._refuse("firmwares reckon with seven digits, and E has more here")
         self._extruder.stands()
 
     def _motors_off(self, words: dict[str, float]) -> None:
-        if "S" not in words:
+        # With S it says after how long; Klipper passes that over, as others do where it has no number.
+        if not words.get("S", math.nan) >= 0:
             self._homed = frozenset()
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:
             raise self._refuse("it writes heights into the printer's map of its bed")
+        self._touch()
         self._z = 0.0  # nobody knows how high it ends
 
     # -- heat and the rest ---------------------------------------------------------------------
@@ -355,10 +370,8 @@ class _Reader:
     def _heat(self, heater: str, words: dict[str, float]) -> None:
         if words.get("T", 0.0) != 0.0:
             raise self._refuse("it heats another tool, and one is known here")
-        # S and R are targets; Marlin's B is the upper end of its automatic temperature, and without a
-        # target it does nothing.
-        told = [words[letter] for letter in "SRB" if letter in words]
-        if not words.keys() & {"S", "R"}:
+        told = [words[letter] for letter in "SR" if letter in words]
+        if not told:
             raise self._refuse(f"it heats the {heater} without saying how far")
         hottest = max(told)
         if not all(0 <= target <= self._limits[heater] for target in told):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 #: Grows with every rule that lets less through, or times it otherwise: what was checked by earlier ones
 #: is checked anew.
-EDITION = 4
+EDITION = 5
 
 #: Commands that the check has a rule for.
 FOLLOWED = frozenset(
@@ -33,23 +33,41 @@ TEXT = frozenset({"M117", "M486", "M862"})
 #: Commands that have a number behind a point. Elsewhere it makes another one: Smoothieware's G28.3 sets
 #: the position that G28 looks for, and who knows no points does G28.
 POINTS = frozenset({"M862"})
-#: The words of what moves and heats. Others change what it does: with I, Marlin's M104 takes a
-#: temperature of its menu and passes over S; with H, RepRapFirmware's G1 passes over its ends.
+#: The words of each command. Others change what it does: with I, Marlin's M104 takes a temperature of its
+#: menu and passes over S, with F it lets the nozzle's heat follow the moves, after an M104 S0 too; with H,
+#: RepRapFirmware's G1 passes over its ends; with P6 C, Marlin's G29 lowers the map of the bed; with P,
+#: Teacup's M106 switches a heater; with X, Y, Z, Repetier's M204 sets how it regulates heat.
 WORDS: Mapping[str, frozenset[str]] = {
     "G0": frozenset("XYZEF"), "G1": frozenset("XYZEF"),
-    "G2": frozenset("XYZEFIJR"), "G3": frozenset("XYZEFIJR"),
-    "M104": frozenset("SBFT"), "M109": frozenset("SRBFT"),
-    "M140": frozenset("ST"), "M190": frozenset("SRT"), "M106": frozenset("SP"),
+    "G2": frozenset("XYZEFIJR"), "G3": frozenset("XYZEFIJR"), "G4": frozenset("SP"),
+    "G28": frozenset("XYZWO"), "G29": frozenset("AJLPSZ"), "G80": frozenset("XYZWHIPV"),
+    "M104": frozenset("ST"), "M109": frozenset("SRT"),
+    "M140": frozenset("ST"), "M190": frozenset("SRT"), "M106": frozenset("S"),
+    "M73": frozenset("PRQSCD"), "M105": frozenset("RS"),
+    "M201": frozenset("XYZE"), "M203": frozenset("XYZE"),
+    "M204": frozenset("SPTR"), "M205": frozenset("STBXYZEJ"),
+    "M220": frozenset("SBR"), "M221": frozenset("S"), "M900": frozenset("K"),
     "M413": frozenset("S"), "M420": frozenset("SZ"),
+    **dict.fromkeys(("M17", "M18", "M84"), frozenset("XYZES")),
+    **dict.fromkeys(
+        ("G11", "G21", "G90", "G91", "M82", "M83", "M107", "M114", "M115", "M400", "T0"), frozenset()
+    ),
 }  # fmt: skip
 
 #: Old firmware that reads a card begins a new command after so many bytes, and behind : and #.
 _MOST_BYTES = 95
+#: Of a command that is all that every firmware surely reads, behind a line's number and before its checksum.
+MOST_SIGNS = 80
 _HIDDEN = re.compile(r"[:#]\s*[GMT]\s*\d", re.IGNORECASE)
 #: Of M117 every firmware takes the whole line for text. Of the others RepRapFirmware and Smoothieware read
 #: on, and do what stands behind them; of what stands in quotation marks they do not.
 _QUOTED = re.compile(r'"[^"]*"')
 _SECOND = re.compile(r"[GM]\s*\d")
+#: Sprinter and Marlin 1.0 look for a G anywhere in a line first, M117 or not, and then for its words: of
+#: "Good X" they make a G0 X0.
+_FIRST_G = re.compile(r"G\s*[-+.\d]|G.*[XYZEF]|[XYZEF].*G")
+#: Prusa-Firmware looks for this word anywhere but in M117: with FR behind it all settings are lost.
+_PRUSA = "PRUSA"
 _REMARK = re.compile(r"\([^)]*\)")
 
 #: Firmwares reckon with seven digits: an arc that is shorter, in radians, may be a whole circle there.
@@ -112,11 +130,18 @@ def hides_command(text: str) -> bool:
 
     Long object names and colons are honest; what could follow them as a command is not.
     """
+    # Within quotation marks RepRapFirmware begins no remark at a ; and OctoPrint begins none behind a \.
+    if not text.replace("\t", " ").isprintable() or text.count('"') % 2 or "\\" in text:
+        return True
     # On a serial line remarks in parentheses are left out, which may bring together what stood apart.
     for each in (text, _REMARK.sub("", text)):
         if _HIDDEN.search(each) is not None or len(each.encode()) > _MOST_BYTES:
             return True
-        rest = "" if each.lstrip().startswith("M117") else each.lstrip()[1:]
-        if _SECOND.search(_QUOTED.sub("", rest)) is not None:
+        rest = each.lstrip()[1:]
+        if _FIRST_G.search(rest) is not None:
+            return True
+        if rest.startswith("117"):
+            continue
+        if _PRUSA in rest or _SECOND.search(_QUOTED.sub("", rest)) is not None:
             return True
     return False

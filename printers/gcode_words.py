@@ -13,6 +13,7 @@ from printers.errors import GcodeRefusedError
 from printers.gcode_rules import (
     ALLOWED,
     FOLLOWED,
+    MOST_SIGNS,
     POINTS,
     REFUSED,
     TAKES_T,
@@ -23,6 +24,8 @@ from printers.gcode_rules import (
 
 _WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
 _COMMAND = re.compile(r"([GMT])\s*0*(\d+)(\.\d+)?(?![\d.])\s*")
+#: Of M486: C is the part that is being printed, P one of them.
+_LEAVES_OUT = re.compile(r"M486\s*(?:[ST]\s*-?\d+\s*)*(?:C\s*$|[CP]\s*\d)")
 #: Old Marlin, Repetier-Firmware and Smoothieware read 50E1 as 500, and some 0X50 as 80.
 _GLUED = re.compile(r"\d\.?[EX]")
 
@@ -62,12 +65,18 @@ def command_of(line: str, number: int) -> tuple[str, dict[str, float]] | None:
     if name in TEXT and code[0].isupper():
         if hides_command(line.partition(";")[0].rstrip()):
             raise GcodeRefusedError(number, f"{name}: its text could be taken for a command")
+        if _LEAVES_OUT.match(code) is not None:
+            raise GcodeRefusedError(number, f"{name}: it leaves parts of the plate out")
         return None
     why = _unclear(code) or _why_not(name, found.group(3) or "")
+    if not why and len(line.partition(";")[0].rstrip()) > MOST_SIGNS:
+        why = f"{name}: the line is longer than every firmware reads"
+    elif not why and name == "M115" and code[found.end() :]:
+        why = f"{name}: an older printer waits for a click then; take it out of the start G-code"
     if why:
         raise GcodeRefusedError(number, why)
     words = _words(code[found.end() :], "GMN" if name in TAKES_T else "GMNT", number)
-    for letter in words.keys() - WORDS.get(name, words.keys()):
+    for letter in sorted(words.keys() - WORDS.get(name, words.keys())):
         why = f"{name}: nobody knows what its word {letter} does here"
         raise GcodeRefusedError(number, why)
     return name, words
@@ -93,6 +102,8 @@ def _unclear(code: str) -> str:
         return f"{code[:30]!r}: firmwares pass over small letters; write capitals"
     if _GLUED.search(code) is not None:
         return f"{code[:30]!r}: a number stands right before E or X; put a space between"
+    if not code.isascii():
+        return f"{code[:30]!r}: it has characters that no firmware knows"
     if not code.replace("\t", " ").isprintable():
         return f"{code[:30]!r}: it has signs that cannot be printed"
     return ""

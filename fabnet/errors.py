@@ -143,6 +143,17 @@ class MailError(FabnetError):
     """The mail server cannot be used now; letters wait."""
 
 
+class LetterLostError(FabnetError):
+    """The connection ended in the middle of one letter.
+
+    `handed` is whether the server had been given it, and may have taken it.
+    """
+
+    def __init__(self, why: str, *, handed: bool) -> None:
+        super().__init__(why)
+        self.handed = handed
+
+
 class LetterRefusedError(FabnetError):
     """One letter was not taken.
 

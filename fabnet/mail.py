@@ -13,6 +13,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,10 +22,12 @@ from pathlib import Path
 from types import TracebackType
 
 from fabnet.config import MailConfig
-from fabnet.errors import LetterRefusedError, MailError
+from fabnet.errors import LetterLostError, LetterRefusedError, MailError
 
 PASSWORD_VARIABLE = "FABNET_MAIL_PASSWORD"
 _TIMEOUT_S = 20
+#: Who has read a letter to its end may look at it for long; who does not wait sends it twice.
+_TAKES_S = 60
 #: A long address in List-Unsubscribe may be neither folded nor encoded.
 _UNFOLDED = SMTP.clone(max_line_length=998)
 _TEMPORARY, _PERMANENT = 400, 500
@@ -86,6 +89,28 @@ def password_of(config: MailConfig) -> str:
         raise MailError(f"{config.password_file} cannot be read: {why}") from error
 
 
+class _Talk(smtplib.SMTP):
+    """Knows whether the letter in hand was handed over."""
+
+    handed = False
+
+    def data(self, msg: bytes | str) -> tuple[int, bytes]:  # type: ignore[override]
+        self.handed = True
+        self._wait(_TAKES_S)
+        found = super().data(msg)
+        self.handed = False
+        self._wait(_TIMEOUT_S)
+        return found
+
+    def _wait(self, seconds: float) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
+
+class _TalkTls(_Talk, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
+
+
 class Post:
     """A connection to the mail server, for some letters; a context manager.
 
@@ -96,7 +121,7 @@ class Post:
     def __init__(self, config: MailConfig) -> None:
         self._config = config
         self._address = parseaddr(config.sender)[1]
-        self._client: smtplib.SMTP | None = None
+        self._client: _Talk | None = None
 
     def __enter__(self) -> Post:
         config = self._config
@@ -119,14 +144,14 @@ class Post:
             raise MailError(f"{where} cannot be used: {error}") from error
         return self
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> _Talk:
         config = self._config
         if config.security == "none":
-            return smtplib.SMTP(config.host, config.port, timeout=_TIMEOUT_S)
+            return _Talk(config.host, config.port, timeout=_TIMEOUT_S)
         context = ssl.create_default_context(cafile=config.ca_file or None)
         if config.security == "tls":
-            return smtplib.SMTP_SSL(config.host, config.port, timeout=_TIMEOUT_S, context=context)
-        self._client = smtplib.SMTP(config.host, config.port, timeout=_TIMEOUT_S)
+            return _TalkTls(config.host, config.port, timeout=_TIMEOUT_S, context=context)
+        self._client = _Talk(config.host, config.port, timeout=_TIMEOUT_S)
         self._client.starttls(context=context)
         return self._client
 
@@ -134,13 +159,20 @@ class Post:
         """Hand one letter over; the server has taken it when this returns.
 
         Raises:
-            LetterRefusedError: it does not take this letter, now or ever.
-            MailError: it cannot be used any more. Whether it took the letter is not known.
+            LetterRefusedError: it does not take this letter, now or ever; or nobody can write it.
+            LetterLostError: it has gone in the middle of this letter.
+            MailError: it takes no letters of ours.
         """
         if self._client is None:
             raise MailError("There is no connection to the mail server.")
         try:
-            self._client.sendmail(self._address, [mail.to], compose(mail, self._config.sender))
+            data = compose(mail, self._config.sender)
+        except (ValueError, MessageError) as error:
+            raise LetterRefusedError(
+                f"{mail.to} is no address of mail: {error}", again=False
+            ) from error
+        try:
+            self._client.sendmail(self._address, [mail.to], data)
         except smtplib.SMTPRecipientsRefused as error:
             code, words = error.recipients[mail.to]
             raise _refused(code, words) from error
@@ -153,7 +185,8 @@ class Post:
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code, error.smtp_error) from error
         except (OSError, smtplib.SMTPException) as error:
-            raise MailError(f"The mail server has gone: {error}") from error
+            why = f"The mail server has gone: {error}"
+            raise LetterLostError(why, handed=self._client.handed) from error
 
     def close(self) -> None:
         """Say good-bye, if anybody listens."""

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from fabnet import clock
 from fabnet.config import MailConfig
-from fabnet.errors import LetterRefusedError, MailError
+from fabnet.errors import LetterLostError, LetterRefusedError, MailError
 from fabnet.mail import Mail, Post
 from fabnet.webhook import Push, post
 from jobs.coordinator import orders, telling
+from jobs.errors import JobError
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState, NoticeView
 from jobs.ledger.store import Ledger
@@ -35,8 +36,10 @@ _LOOK_S = 10.0
 _TIDY_S = 600.0
 _GRACE_S = 2.0
 _AFTER_FAULT_S = 5.0
-#: Letters of one connection.
-_BATCH = 50
+#: Letters that are looked up at once, and how long they are sent before it is looked for alarms again.
+_BATCH, _ROUND_S = 50, 10.0
+#: A letter of which nobody knows whether it was taken goes out so often.
+_MOST_HANDED = 3
 #: A letter that came into quiet hours is looked at again after this.
 _HOLD = timedelta(minutes=10)
 
@@ -101,10 +104,15 @@ class TellingService:
         self._send_mail()
 
     def _post_once(self) -> None:
+        until_s = clock.boottime_s() + _ROUND_S
         for row in self._due(Channel.WEBHOOK):
-            if self._stop.is_set():
-                return
             self._post(row)
+            if self._is_over(until_s):
+                return
+
+    def _is_over(self, until_s: float) -> bool:
+        """Whether what has come in meanwhile is looked at before the next letter."""
+        return self._stop.is_set() or clock.boottime_s() > until_s
 
     def _look(self) -> None:
         """Write down what is due, and tidy up now and then."""
@@ -123,8 +131,8 @@ class TellingService:
             return
         try:
             with Post(self._config) as office:
-                while rows and not self._stop.is_set():
-                    self._mail(office, rows[0])
+                until_s = clock.boottime_s() + _ROUND_S
+                while rows and self._mail(office, rows[0]) and not self._is_over(until_s):
                     rows.pop(0)
         except MailError as error:
             _log.warning("%s %s letters wait.", error, len(rows))
@@ -155,23 +163,48 @@ class TellingService:
         may_come = row.urgent or row.kind is Kind.DIGEST
         return not may_come and person.is_quiet(clock.now().astimezone(self._zone))
 
-    def _words(self, row: NoticeView) -> Letter:
+    def _words(self, row: NoticeView) -> Letter | None:
+        """Return what a letter says; None where that is not to be had: it waits, and hinders no other."""
         order_id = row.ref if row.kind in TO_REQUESTERS else ""
         # Before a steward has verified her, a requester is sent no link to her order.
         named = order_id and row.kind is not Kind.ORDER_ASKED
-        path = f"/o/{orders.link_of(self._ledger, order_id)}" if named else ""
         reader = Reader(to=row.to, login=row.login, order_id=order_id)
-        return letter(row.kind, row.facts, row.language, reader, self._head, path)
+        try:
+            path = f"/o/{orders.link_of(self._ledger, order_id)}" if named else ""
+            return letter(row.kind, row.facts, row.language, reader, self._head, path)
+        except (JobError, LookupError, TypeError, ValueError) as error:
+            _log.exception("letter %s cannot be written", row.key)
+            self._later(row, f"{type(error).__name__}: {error}")
+            return None
 
-    def _mail(self, office: Post, row: NoticeView) -> None:
-        """Send one letter, and keep what became of it.
+    def _later(self, row: NoticeView, why: str, *, in_doubt: bool = False) -> None:
+        with self._ledger.transaction() as db:
+            notices.try_again(db, row, why, clock.now(), in_doubt=in_doubt)
 
-        Raises:
-            MailError: the server is gone; the letter waits.
+    def _may_go(self, row: NoticeView) -> bool:
+        """Whether a letter is still to be sent; it is handed over from now on.
+
+        Who ends before the answer has come sends it again, and not for ever: its reader may have all of them.
         """
         if not notices.still_waits(self._ledger.reading, row.id):
-            return
+            return False
+        with self._ledger.transaction() as db:
+            if row.handed < _MOST_HANDED:
+                notices.hand(db, row)
+                return True
+            why = f"it was handed over {row.handed} times, and no answer came: it may have arrived"
+            notices.end(db, row.id, NoticeState.REFUSED, clock.now(), why)
+        return False
+
+    def _mail(self, office: Post, row: NoticeView) -> bool:
+        """Send one letter, and keep what became of it; return whether the server is still there.
+
+        Raises:
+            MailError: the server takes no letter of ours.
+        """
         words = self._words(row)
+        if words is None or not self._may_go(row):
+            return True
         mail = Mail(
             key=row.key,
             to=row.to,
@@ -185,16 +218,22 @@ class TellingService:
             office.send(mail)
         except LetterRefusedError as error:
             self._not_taken(row, error)
-            return
+            return True
+        except LetterLostError as error:
+            # Perhaps it was this letter that it fell over: the others go first, over a new connection.
+            _log.warning("letter %s: %s", row.key, error)
+            self._later(row, str(error), in_doubt=error.handed)
+            return False
         with self._ledger.transaction() as db:
             notices.end(db, row.id, NoticeState.SENT, clock.now())
         _log.info("told %s by mail: %s", row.login or "a requester", row.key)
+        return True
 
     def _post(self, row: NoticeView) -> None:
         """Post one letter to a webhook, and keep what became of it."""
-        if self._config is None or not notices.still_waits(self._ledger.reading, row.id):
+        words = None if self._config is None else self._words(row)
+        if self._config is None or words is None or not self._may_go(row):
             return
-        words = self._words(row)
         alarm = row.kind is Kind.ALARM
         push = Push(
             key=row.key,
@@ -209,6 +248,10 @@ class TellingService:
             post(push, private=self._config.private_webhooks)
         except LetterRefusedError as error:
             self._not_taken(row, error)
+            return
+        except LetterLostError as error:
+            _log.warning("letter %s: %s", row.key, error)
+            self._later(row, str(error), in_doubt=error.handed)
             return
         with self._ledger.transaction() as db:
             notices.end(db, row.id, NoticeState.SENT, clock.now())

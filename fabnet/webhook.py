@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from email.header import Header
 from urllib.parse import urlsplit
 
-from fabnet.errors import LetterRefusedError
+from fabnet.errors import LetterLostError, LetterRefusedError
 
 _CONNECT_S = 5
 _WHOLE_S = 15.0
@@ -63,7 +63,9 @@ def post(push: Push, *, private: bool) -> None:
 
     Raises:
         LetterRefusedError: it was not taken, now or ever.
+        LetterLostError: it was handed over, and no answer came.
     """
+    handed = False
     address, context = _target(push.url, private=private)
     parts = urlsplit(push.url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
@@ -76,12 +78,16 @@ def post(push: Push, *, private: bool) -> None:
                 body=push.text.encode(),
                 headers=_headers(push),
             )
+            handed = True
             status = connection.getresponse().status
     except ssl.SSLCertVerificationError as error:
         why = f"{host} has no certificate that can be trusted: {error.verify_message}"
         raise LetterRefusedError(why, again=True) from error
     except (OSError, http.client.HTTPException) as error:
-        raise LetterRefusedError(f"{host} cannot be reached: {error}", again=True) from error
+        why = f"{host} cannot be reached: {error}"
+        if handed:
+            raise LetterLostError(why, handed=True) from error
+        raise LetterRefusedError(why, again=True) from error
     _judge(host, status)
 
 

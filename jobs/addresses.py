@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 #: Plain letters only: what else mail servers might take is not worth a second way to write it.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ADDRESS = re.compile(rf"{_WORD}(\.{_WORD})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_MOST_LOCAL = 64
 _MOST_ADDRESS = 254
 _TELEPHONE = re.compile(r"(?:\+|00)?\d(?:[ .\-/()]*\d){7,14}")
 #: A telephone number that a spreadsheet has spoilt: its last digits are gone.
@@ -14,7 +16,9 @@ _SPOILT = re.compile(r"\d[.,]\d+e\+?\d+", re.IGNORECASE)
 
 def is_address(text: str) -> bool:
     """Return whether a text can be an address of mail."""
-    return len(text) <= _MOST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+    if len(text) > _MOST_ADDRESS or text.find("@") > _MOST_LOCAL:
+        return False
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def mail_in(contact: str) -> str:

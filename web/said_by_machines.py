@@ -258,6 +258,8 @@ SENTENCES = (
     _("The mail server %(host)s cannot be used: %(said)s"),
     _("The mail server does not take letters from %(sender)s: %(said)s"),
     _("The mail server has gone: %(said)s"),
+    _("%(address)s is no address of mail: %(said)s"),
+    _("it was handed over %(times)s times, and no answer came: it may have arrived"),
     _("There is no connection to the mail server."),
     _(
         "The mail server wants a password for %(user)s: name a file with mail.password_file, or set"

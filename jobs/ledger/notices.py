@@ -52,6 +52,7 @@ class NoticeView:
     expires_at: datetime
     state: NoticeState
     tries: int
+    handed: int  # times it was handed over, and nobody knows whether it was taken
     next_at: datetime
     ended_at: datetime | None
     error: str
@@ -193,6 +194,7 @@ def _view(row: sqlite3.Row) -> NoticeView:
         expires_at=moment(row["expires_at"]),
         state=NoticeState(row["state"]),
         tries=row["tries"],
+        handed=row["handed"],
         next_at=moment(row["next_at"]),
         ended_at=when(row["ended_at"]),
         error=row["error"],
@@ -235,14 +237,35 @@ def end(
     )
 
 
-def try_again(db: sqlite3.Connection, notice: NoticeView, error: str, now: datetime) -> None:
-    """A letter could not be sent now: later, or never where it is of no use by then."""
+def try_again(
+    db: sqlite3.Connection,
+    notice: NoticeView,
+    error: str,
+    now: datetime,
+    *,
+    in_doubt: bool = False,
+) -> None:
+    """A letter could not be sent now: later, or never where it is of no use by then.
+
+    `in_doubt`: it was handed over, and may have been taken; else it surely was not.
+    """
     tries = notice.tries + 1
-    then = next_try(tries, now)
     db.execute(
-        "update notice set tries = ?, next_at = ?, error = ? where id = ? and state = 'waiting'",
-        (tries, then.isoformat(), error[:_MOST_ERROR], notice.id),
+        "update notice set tries = ?, next_at = ?, error = ?, handed = ?"
+        " where id = ? and state = 'waiting'",
+        (
+            tries,
+            next_try(tries, now).isoformat(),
+            error[:_MOST_ERROR],
+            notice.handed + int(in_doubt),
+            notice.id,
+        ),
     )
+
+
+def hand(db: sqlite3.Connection, notice: NoticeView) -> None:
+    """A letter is about to be handed over: who ends in that moment does not know what became of it."""
+    db.execute("update notice set handed = ? where id = ?", (notice.handed + 1, notice.id))
 
 
 def hold(db: sqlite3.Connection, notice_id: int, until: datetime) -> None:

@@ -28,6 +28,10 @@ class MailServer:
         self.letters = []  # (recipient, bytes)
         self.refusals = {}  # recipient -> answer to RCPT
         self.sender_refused = ""
+        self.cut = (
+            set()
+        )  # recipients whose letter is kept, and the connection cut in place of an answer
+        self.sent = []  # recipients of all letters that were sent to the end, answered or not
         self.on_data = None  # called with the bytes, before the answer; may return another answer
         self._arrived = threading.Condition()
         self._runs = False
@@ -76,7 +80,11 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
+        self.sent += envelope.rcpt_tos
+        if self.cut & {*envelope.rcpt_tos}:
+            server.transport.abort()
+            return "250 OK"
         answer = self.on_data(envelope.content) if self.on_data is not None else None
         if answer is not None:
             return answer

@@ -38,6 +38,7 @@ from jobs.ledger.migrations import (
     m052_took,
     m053_used,
     m056_pause,
+    m057_handed,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -72,6 +73,7 @@ LEDGER = (
     m052_took,
     m053_used,
     m056_pause,
+    m057_handed,
 )
 
 

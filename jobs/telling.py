@@ -253,6 +253,11 @@ def due(
     return tuple(found)
 
 
+def _is_near(told: Told, gap: timedelta, now: datetime) -> bool:
+    """Whether a notice is so near that the next one waits; a clock that was put back is no reason to."""
+    return now - gap < told.at < now + gap
+
+
 def _hers(things: Iterable[Thing], listener: Listener) -> list[Thing]:
     if listener.role is not Role.MAKER:
         return list(things)
@@ -264,7 +269,7 @@ def _coalesced(
 ) -> tuple[Notice, ...]:
     """Return one letter on all that waits, if there is something new and the last one is long ago."""
     pace = PACES[kind]
-    if any(each.at > now - pace.gap for each in known):
+    if any(_is_near(each, pace.gap, now) for each in known):
         return ()
     seen = {key for each in known if each.at > now - AGAIN_AFTER for key in each.keys}
     # A bed has no number: the same one may be told once a day.
@@ -322,9 +327,8 @@ def alarms(
     and again must not make anybody deaf to alarms. `told` are the alarms of the last day.
     """
     at = f"{trouble.node}/{trouble.printer}"
-    recent = [
-        each for each in told if each.kind is Kind.ALARM and each.at > now - timedelta(days=1)
-    ]
+    recent = [e for e in told if e.kind is Kind.ALARM and e.at > now - timedelta(days=1)]
+    gap, lab = PACES[Kind.ALARM].gap, f"{trouble.node}/"
     found: list[Notice] = []
     for listener in listeners:
         mine = listener.role is Role.STEWARD or (
@@ -333,9 +337,9 @@ def alarms(
         if not mine or Kind.ALARM not in listener.kinds:
             continue
         hers = [each for each in recent if each.login == listener.login]
-        same = [each for each in hers if at in each.keys and each.at > now - PACES[Kind.ALARM].gap]
-        same += [each for each in hers if trouble.key in each.keys]
-        of_lab = [each for each in hers if any(k.startswith(f"{trouble.node}/") for k in each.keys)]
+        same = [e for e in hers if at in e.keys and _is_near(e, gap, now)]
+        same += [e for e in hers if trouble.key in e.keys]
+        of_lab = [e for e in hers if e.at < now + gap and any(k.startswith(lab) for k in e.keys)]
         if same or len(of_lab) >= MOST_ALARMS:
             continue
         facts: dict[str, str | int] = {

@@ -22,6 +22,8 @@ from jobs.telling import Channel, Kind, Listener, Notice, Told, next_try
 #: Letters are forgotten after this; the books do not need them.
 KEPT = timedelta(days=DAYS[Kept.LETTER])
 _MOST_ERROR = 300
+#: Longer than any letter rests: one that is to rest longer was written before the clock was put back.
+_LONGEST_REST = timedelta(hours=1)
 
 
 class NoticeState(enum.StrEnum):
@@ -206,9 +208,9 @@ def to_send(
 ) -> tuple[NoticeView, ...]:
     """Return letters whose time has come, alarms first, then the oldest."""
     rows = db.execute(
-        "select * from notice where channel = ? and state = 'waiting' and next_at <= ?"
-        " order by urgent desc, id limit ?",
-        (channel, now.isoformat(), most),
+        "select * from notice where channel = ? and state = 'waiting'"
+        " and (next_at <= ? or next_at > ?) order by urgent desc, id limit ?",
+        (channel, now.isoformat(), (now + _LONGEST_REST).isoformat(), most),
     )
     return tuple(map(_view, rows.fetchall()))
 

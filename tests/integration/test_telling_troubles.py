@@ -106,3 +106,15 @@ def test_an_alarm_overtakes_what_goes_out_slowly(people, server, monkeypatch):
     for _ in range(3):
         service._send_mail()
     assert server.sent == [ADA, CLEO, BEA]
+
+
+def test_a_letter_that_was_to_rest_by_a_clock_that_was_ahead_goes_out(people, server):
+    wrote(people, people.order(2), ADA, BEA)
+    now = clock.now()
+    with people.ledger.transaction() as db:
+        for to, rests in ((ADA, timedelta(hours=5)), (BEA, timedelta(minutes=15))):
+            db.execute(
+                "update notice set next_at = ? where recipient = ?", ((now + rests).isoformat(), to)
+            )
+    found = notices.to_send(people.ledger.reading, Channel.MAIL, now, 9)
+    assert [each.to for each in found] == [ADA]

@@ -238,6 +238,15 @@ def test_a_lab_that_fails_all_day_does_not_flood_anybody():
     assert alarms(trouble("x", node="lab-b"), [STEWARD], known, now) != ()
 
 
+def test_what_was_told_by_a_clock_that_was_ahead_hushes_nobody():
+    ahead = NOON + timedelta(hours=5)
+    before = told_of(alarms(trouble("j1-a1-failed"), [AWA], [], ahead), ahead) * MOST_ALARMS
+    assert alarms(trouble("j2-a1-failed"), [AWA], before, NOON)
+    assert not alarms(trouble("j1-a1-failed"), [AWA], before, NOON), "the same trouble"
+    later = told_of(due([offer(1)], [AWA], [], ahead, PARIS), ahead)
+    assert due([offer(2)], [AWA], later, NOON, PARIS)
+
+
 def test_who_wants_no_alarm_gets_none():
     assert alarms(trouble(), [replace(AWA, kinds=frozenset({Kind.BEDS}))], [], NOON) == ()
 

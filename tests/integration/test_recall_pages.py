@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jobs.coordinator import orders
+from jobs.coordinator import orders, retention
 from jobs.ledger import recalls, views
 from tests.doubles.lots import accepts, delivered, makes_a_lot
 from tests.doubles.pages import PASSWORD, Site
@@ -75,6 +75,22 @@ def test_a_nurse_reads_it_and_answers(site):
     waived = f"/recalls/{recall_id}/orders/{order_id}/waive"
     assert steward.send(waived, at=f"/recalls/{recall_id}").status_code == 303
     assert world.books(order_id).to_make == 0
+
+
+def test_of_pieces_whose_requester_is_forgotten_the_page_says_whom_to_telephone(site):
+    world = site.world
+    order_id = delivered(world)
+    code = first_lot(world, order_id)
+    retention.erase(world.ledger, order_id, "steward", world.now)
+    answer = calls_back(site, code, f"lot:{code}")
+    page = site.person("inspector").get(f"{answer.location}?lang=en").text
+    assert "no letter went out. Telephone the switchboard of CHU, urgences" in page
+    nurse = site.person()
+    path = f"/o/{link_of(site, order_id)}"
+    assert "Please put 1 piece aside" in nurse.get(f"{path}?lang=en").text
+    recall_id = answer.location.rsplit("/", 1)[1]
+    nurse.send(f"{path}/recalled/{recall_id}", at=path, set_aside="1")
+    assert "switchboard" not in site.person("inspector").get(f"{answer.location}?lang=en").text
 
 
 def test_bags_that_may_have_the_same_fault_are_seen_before_anything_is_called_back(site):

@@ -106,6 +106,8 @@ def leave(ledger: Ledger, login: str, now: datetime) -> str:
 def _forget(db: sqlite3.Connection, login: str, called: str, node: str, name: str) -> None:
     # What she photographed may show her home; what was made is in words.
     db.execute("pragma secure_delete = on")
+    # What she wanted to be told belongs to her account, and goes with it in whichever order.
+    db.execute("pragma defer_foreign_keys = on")
     db.execute("delete from lot_photo where by_person = ?", (login,))
     for table, column in _WHO.items():
         db.execute(f"update {table} set {column} = ? where {column} = ?", (name, login))

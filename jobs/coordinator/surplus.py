@@ -25,8 +25,9 @@ where n.surplus > 0 and l.recall = '' and {NOT_STOPPED}
  and not exists (select 1 from job j where j.id = l.job_id and j.state = '{JobState.OPEN}')
 order by pieces desc, l.code
 """
+# What an order has to spare makes up for its plates that nobody has begun: they end with the next offers.
 _NEXT = f"""
-select o.id, n.deficit + (select coalesce(sum(j.pieces), 0) from job j where j.order_id = n.order_id
+select o.id, n.deficit - n.surplus + (select coalesce(sum(j.pieces), 0) from job j where j.order_id = n.order_id
   and j.part_id = n.part_id and j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}))
   as missing
 from line n join orders o on o.id = n.order_id

@@ -133,10 +133,10 @@ def close_job(db: sqlite3.Connection, job_id: str, state: JobState) -> None:
 
 def absorb(db: sqlite3.Connection, order_id: str, part_id: str, pieces: int) -> None:
     """Pieces exist that nobody counted on: they make up a deficit, then spare jobs, then are surplus."""
-    row = db.execute(
-        "select deficit from line where order_id = ? and part_id = ?", (order_id, part_id)
+    deficit, spare = db.execute(
+        "select deficit, surplus from line where order_id = ? and part_id = ?", (order_id, part_id)
     ).fetchone()
-    take = min(int(row[0]), pieces)
+    take = min(int(deficit), pieces)
     free = 0
     pieces -= take
     idle = db.execute(
@@ -149,9 +149,10 @@ def absorb(db: sqlite3.Connection, order_id: str, part_id: str, pieces: int) -> 
             break
         close_job(db, job_id, JobState.DISSOLVED)
         free += int(size)
-    # What dissolved jobs held beyond the pieces goes back to be planned.
+    # What dissolved jobs held beyond the pieces goes back to be planned, but for what was spare before.
     back = max(0, free - pieces)
-    surplus = max(0, pieces - free)
+    covered = min(int(spare), back)
+    back, surplus = back - covered, max(0, pieces - free) - covered
     db.execute(
         "update line set deficit = deficit - ? + ?, surplus = surplus + ?"
         " where order_id = ? and part_id = ?",

@@ -16,6 +16,7 @@ from jobs.coordinator import (
     lots,
     recalls,
     restoring,
+    telling,
     upkeep,
 )
 from jobs.coordinator.people import add_person, person
@@ -291,3 +292,13 @@ def test_the_page_says_what_to_do_first(lived, hashed):
     assert person(world.ledger, LOGIN)
     world.report(ref, ReportState.PRINTED)
     assert f'href="/harvest/{ref}"' in ada.get("/leave").text
+
+
+def test_a_maker_who_is_told_things_leaves_while_others_of_her_lab_stay(lived):
+    world = lived
+    add_person(world.ledger, "nour", "Nour", Role.MAKER, "", NODE, world.now)
+    chosen = replace(telling.choice_of(world.ledger, LOGIN), address="zelie@atelier.example")
+    telling.choose(world.ledger, chosen, world.now)
+    leaving.leave(world.ledger, LOGIN, world.now)
+    assert "zelie@atelier.example" not in all_of(world.ledger)
+    assert person(world.ledger, "nour").node == NODE

@@ -1,10 +1,10 @@
 """Work and bags that nobody waits for any more come to an end; the laws are checked at every step."""
 
-from jobs.coordinator import deliveries, enrolment, harvests, recalls, restoring
+from jobs.coordinator import deliveries, enrolment, harvests, needs, recalls, restoring, surplus
 from jobs.ledger import views
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
-from jobs.messages import Capabilities, Withdraw
+from jobs.messages import Capabilities, ReportState, Withdraw
 from jobs.model import LotState, Role
 from jobs.recall import Cause, RecallKind
 from tests.doubles.lots import accepts, makes_a_lot, sends
@@ -89,3 +89,47 @@ def test_who_is_shut_out_before_she_has_said_what_she_made_is_waited_for(world):
     assert world.state(ref) is AttemptState.WITHDRAWN
     assert world.books(order).deficit == 2
     assert restoring.unheard(world.ledger.reading) == ()
+
+
+def granted(world, kits):
+    """An order of which the first plate is counted, and the others are granted; return it and them."""
+    order = world.order(kits)
+    world.plan()
+    world.tick()
+    first, *others = [each.ref for each in world.attempts() if each.order_id == order]
+    world.print(first)
+    harvests.harvest(world.ledger, first, 2, 0, "", "maker", world.now)
+    for ref in others:
+        world.take(ref)
+        world.ready(ref)
+    return order, others
+
+
+def test_an_order_that_has_enough_gets_no_spare_bag_for_a_plate_that_was_given_back(world):
+    """It had pieces to spare, and an idle plate: a bag that others needed went to it."""
+    world.add_lab()
+    order, (plate,) = granted(world, 4)
+    spare, _ = granted(world, 2)
+    needs.answer(world.ledger, spare, 0, "steward", world.now)
+    needs.answer(world.ledger, order, 2, "steward", world.now)
+    world.report(plate, ReportState.RETURNED)
+    assert (world.books(order).surplus, world.books(order).jobs) == (2, 2)
+    with world.ledger.transaction() as db:
+        assert surplus.pass_on(db, world.now) == 0
+    wanting = world.order(2)
+    with world.ledger.transaction() as db:
+        assert surplus.pass_on(db, world.now) > 0
+    assert (world.books(wanting).waiting, world.books(wanting).to_make) == (2, 0)
+    world.tick()
+    assert (world.books(order).surplus, world.books(order).to_make) == (0, 0)
+
+
+def test_pieces_that_come_back_leave_none_to_be_made_where_some_are_spare(world):
+    world.add_lab()
+    order, (late, plate) = granted(world, 6)
+    world.report(late, ReportState.PRINTING)
+    harvests.write_off(world.ledger, late, "silent", "steward", world.now)
+    needs.answer(world.ledger, order, 2, "steward", world.now)
+    world.report(plate, ReportState.RETURNED)
+    harvests.harvest(world.ledger, late, 1, 1, "strings", "maker", world.now)
+    assert (world.books(order).surplus, world.books(order).to_make) == (1, 0)

@@ -1,6 +1,7 @@
 """docs/protocol.md: rules with stable numbers, tests that exist, every message, the schema as it is."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ RULES = [(number, body) for number, body in RULE.findall(TEXT)]
 TESTS = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
+@functools.cache
 def functions_of(path):
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -8,6 +8,7 @@ import pypdf
 import pytest
 from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
 
+from designs.drawing import _look_at_dxf, _RefusedError
 from designs.errors import ManifestError, PatternRefusedError
 from designs.manifest import check_manifest
 from designs.pattern import check_pattern
@@ -26,13 +27,28 @@ def drawn(folder, unit=4, side=100.0, more=None):
     return path
 
 
+def test_a_dxf_is_measured_in_mm(tmp_path):
+    drawing = check_pattern(drawn(tmp_path, 4, 297.0))
+    assert drawing.width_mm == pytest.approx(297.0)
+    assert drawing.height_mm == pytest.approx(297.0 / 2)
+
+
+# A child for each drawing would mostly import: what it does is done here, where it is not the child
+# that is tested.
+
+
 @pytest.mark.parametrize(
-    ("unit", "side", "width_mm"), [(4, 297.0, 297.0), (0, 297.0, 297.0), (1, 10.0, 254.0), (5, 29.7, 297.0)]
-)  # fmt: skip
-def test_a_dxf_is_measured_in_mm(tmp_path, unit, side, width_mm):
-    drawing = check_pattern(drawn(tmp_path, unit, side))
-    assert drawing.width_mm == pytest.approx(width_mm)
-    assert drawing.height_mm == pytest.approx(width_mm / 2)
+    ("unit", "side", "width_mm"), [(0, 297.0, 297.0), (1, 10.0, 254.0), (5, 29.7, 297.0)]
+)
+def test_units_of_a_dxf_are_known(tmp_path, unit, side, width_mm):
+    found = _look_at_dxf(drawn(tmp_path, unit, side))
+    assert found["width_mm"] == pytest.approx(width_mm)
+    assert found["height_mm"] == pytest.approx(width_mm / 2)
+
+
+def test_a_strange_unit_of_a_dxf_is_refused(tmp_path):
+    with pytest.raises(_RefusedError, match="unit 18"):
+        _look_at_dxf(drawn(tmp_path, 18))
 
 
 def an_image(drawing, space):
@@ -58,13 +74,13 @@ def a_solid(drawing, space):
     [(an_image, "IMAGEDEF"), (another_file, "XREF"), (a_solid, "MESH, which is no line")],
 )
 def test_a_dxf_that_holds_more_than_a_drawing_is_refused(tmp_path, more, says):
-    with pytest.raises(PatternRefusedError, match=says):
-        check_pattern(drawn(tmp_path, more=more))
+    with pytest.raises(_RefusedError, match=says):
+        _look_at_dxf(drawn(tmp_path, more=more))
 
 
-def test_a_dxf_in_a_strange_unit_or_size_or_none_at_all_is_refused(tmp_path):
-    with pytest.raises(PatternRefusedError, match="unit 18"):
-        check_pattern(drawn(tmp_path, 18))
+def test_a_child_refuses_a_dxf_that_shows_another_file_or_of_a_strange_size_or_none(tmp_path):
+    with pytest.raises(PatternRefusedError, match="XREF"):
+        check_pattern(drawn(tmp_path, more=another_file))
     with pytest.raises(PatternRefusedError, match="between 5 and 3000"):
         check_pattern(drawn(tmp_path, 6, 297.0))
     path = tmp_path / "no.dxf"

@@ -15,7 +15,8 @@ HERE = Path(web.__file__).parent
 FRENCH = HERE / "translations" / "fr" / "LC_MESSAGES"
 
 
-def strings_of_the_source():
+@pytest.fixture(scope="module")
+def strings():
     found = extract_from_dir(
         HERE,
         method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
@@ -30,8 +31,7 @@ def catalogue():
         return read_po(file, locale="fr")
 
 
-def test_every_string_has_its_french(catalogue):
-    strings = strings_of_the_source()
+def test_every_string_has_its_french(catalogue, strings):
     assert len(strings) > 200
     left = [s for s in strings if catalogue.get(s[0] if isinstance(s, tuple) else s) is None]
     assert left == []
@@ -41,8 +41,7 @@ def test_every_string_has_its_french(catalogue):
     assert empty == []
 
 
-def test_no_french_is_left_of_strings_that_are_gone(catalogue):
-    strings = strings_of_the_source()
+def test_no_french_is_left_of_strings_that_are_gone(catalogue, strings):
     assert [m.id for m in catalogue if m.id and m.id not in strings] == []
 
 

@@ -1,6 +1,7 @@
 """Whatever the ledger, the gate, nodes and printers say in English is said in French on a French page."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -136,25 +137,26 @@ def spoken(path):
             yield str(CLASSES[name](*("7.7" if text is None else text for text in texts)))
 
 
-SENTENCES = sorted(
-    {
+@functools.cache  # not while tests are collected: each worker would read every module
+def sentences():
+    found = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in SPEAKERS
         if path.stem not in COMMANDS_ONLY
         for text in spoken(path)
         if not any(each in text for each in ASIDE)
     }
-)
+    return sorted(found)
 
 
 def test_what_errors_say_is_found():
-    assert len(SENTENCES) > 150
-    assert ("jobs/coordinator/recalls.py", "This was settled before.") in SENTENCES
+    assert len(sentences()) > 150
+    assert ("jobs/coordinator/recalls.py", "This was settled before.") in sentences()
 
 
 def test_every_error_has_its_french():
     # What is missing here needs its sentence in web/said_by_*.py, and its French.
-    left = [(p, t) for p, t in SENTENCES if not find(t) and not find(as_an_attempt(t))]
+    left = [(p, t) for p, t in sentences() if not find(t) and not find(as_an_attempt(t))]
     assert left == []
 
 
@@ -217,23 +219,24 @@ def told(path):
                 yield text
 
 
-TOLD = sorted(
-    {
+@functools.cache
+def told_by_nodes():
+    found = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in SPEAKERS
         if path.parts[-2] in ("printers", "node") and path.stem not in COMMANDS_ONLY
         for text in told(path)
     }
-)
+    return sorted(found)
 
 
 def test_what_nodes_tell_is_found():
-    assert len(TOLD) > 40
-    assert ("fabnet/node/policy.py", "this lab is taking a pause") in TOLD
+    assert len(told_by_nodes()) > 40
+    assert ("fabnet/node/policy.py", "this lab is taking a pause") in told_by_nodes()
 
 
 def test_every_word_of_a_node_has_its_french():
-    assert [(path, text) for path, text in TOLD if not find(text)] == []
+    assert [(path, text) for path, text in told_by_nodes() if not find(text)] == []
 
 
 def strings(name):
@@ -247,20 +250,18 @@ def strings(name):
             yield text_of(node.value)
 
 
-GATE = sorted(
-    {
-        text
-        for name in ("measuring", "mesh", "reading", "threemf", "pattern", "archive")
-        for text in strings(name)
-        if text and re.search(r"[a-z]{2,} [a-z]+ [a-z]", text)
-    }
-)
-
-
 def test_every_reason_of_the_gate_has_its_french():
-    assert len(GATE) > 40
+    gate = sorted(
+        {
+            text
+            for name in ("measuring", "mesh", "reading", "threemf", "pattern", "archive")
+            for text in strings(name)
+            if text and re.search(r"[a-z]{2,} [a-z]+ [a-z]", text)
+        }
+    )
+    assert len(gate) > 40
     # A pattern's and an archive's reason stands behind the name of its file.
-    assert [text for text in GATE if not find(text) and not find(f"a.svg {text}")] == []
+    assert [text for text in gate if not find(text) and not find(f"a.svg {text}")] == []
 
 
 def test_why_a_letter_did_not_go_out_has_its_french():

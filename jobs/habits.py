@@ -37,6 +37,7 @@ _WORDS = re.compile(
     r"(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[ ./-]+(?P<m>[a-z]{3,9})\.?(?:[ ./-]+(?P<y>\d{4}|\d{2}))?"
     + _CLOCK
 )
+_MONTH_FIRST = re.compile(r"(?P<m>[a-z]{3,9})\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})")
 #: What people write before a day.
 _BEFORE = re.compile(
     r"^(?:(?:le|au|pour|avant|d'ici|jusqu'au|au plus tard|by|before|on|the"
@@ -61,8 +62,9 @@ _ABOUT = re.compile(
 )
 #: More than a piece: how many are in one, only the hospital knows.
 _PACKS = re.compile(
-    r"\b(?:boites?|cartons?|lots?|paquets?|sachets?|colis|palettes?|rouleaux?|paires?|douzaines?|centaines?"
-    r"|milliers?|boxes|box|packs?|bags?|cases?|dozens?|pairs?)\b"
+    r"(?:\b|(?<=\d))(?:boites?|btes?|bts?|cartons?|ctns?|lots?|paquets?|pqts?|sachets?|colis|palettes?|rouleaux?|rlx"
+    r"|paires?|douzaines?|dz|centaines?|milliers?|conditionnements?|cdts?|blisters?|barquettes?|etuis?|boxes|box"
+    r"|packs?|bags?|cases?|dozens?|pairs?|hundreds?|thousands?)(?:\b|(?=\d))"
 )
 #: In place of a number: nothing is asked for.
 _NOTHING = frozenset(
@@ -70,11 +72,20 @@ _NOTHING = frozenset(
 )
 #: As in the line above.
 _DITTO = frozenset({'"', "''", "″", "〃", "»", "idem", "id", "id.", "ditto", '-"-', '- " -'})
+#: From the first digit to the last, with the signs that stand between digits.
+_DIGITS = re.compile(r"\d(?:[\d\s'\u2019.,]*\d)?")
+#: The names of the days of the week, Monday first, in front of a number.
+_WEEKDAYS: Final = (
+    r"lun(?:di)?|mon(?:day)?", r"mar(?:di)?|tue(?:s|sday)?", r"mer(?:credi)?|wed(?:nesday)?",
+    r"jeu(?:di)?|thu(?:rs|rsday)?", r"ven(?:dredi)?|fri(?:day)?", r"sam(?:edi)?|sat(?:urday)?",
+    r"dim(?:anche)?|sun(?:day)?",
+)  # fmt: skip
 #: Words of columns that sound like ours and are about something else: when it was asked, what is left.
 OTHER: Final = frozenset(
     "demande saisie creation envoi reception validation livre livree livres livrees recu recue recus"  # noqa: SIM905
     " recues stock reste restant restante min mini minimum minimale prix unitaire ordered received"
-    " delivered created left price".split()
+    " delivered created left price semaine jour mois mensuel mensuelle hebdomadaire quotidien quotidienne"
+    " consommation week weekly daily monthly annuel annuelle lits agents patients soignants beds".split()
 )
 #: Names of a column that says how far a line is.
 STATES: Final = frozenset(
@@ -86,11 +97,17 @@ _OVER: Final = frozenset(
     " cloturee clos close solde soldee termine terminee refuse refusee abandonne abandonnee"
     " delivered received cancelled canceled closed done".split()
 )
+_CALLED_OFF: Final = frozenset(
+    ("ne pas livrer", "ne plus livrer", "ne pas commander", "annulation", "doublon", "deja livre",
+     "plus besoin", "do not deliver", "not needed", "no longer needed", "duplicate")
+)  # fmt: skip
 _NOT: Final = frozenset("non pas not partiel partielle partiellement partly reste".split())  # noqa: SIM905
 #: A name of more words is a sentence.
 _MOST_WORDS: Final = 6
 #: Between the names of a column in two languages, or of two things in one.
 _BETWEEN = re.compile(r"[/|\n;–—]| - | ou | or | et | and ")
+#: A cell that says nothing else marks a sum whatever stands beside it.
+_ALONE = re.compile(r"(?:sous[ -]?|grand )?(?:total|totaux|somme|cumul)(?: general| generaux)? ?:?")
 _TOTAL = re.compile(r"^(?:sous[ -]?)?(?:total|totaux|somme|cumul|sum|grand total)\b")
 
 
@@ -150,12 +167,18 @@ def _header(
     taken = set(columns)
     for place, name in enumerate(names):
         guess = "" if columns[place] else _guess(name, loose)
-        if guess and guess not in taken:
+        if guess and (guess not in taken or _counts_again(guess, name)):
             columns[place] = guess
             taken.add(guess)
     return Header(
         first=first, last=first + len(rows) - 1, names=tuple(names), columns=tuple(columns)
     )
+
+
+def _counts_again(column: str, name: str) -> bool:
+    """Return whether a column says once more how many: which of the two holds, a person must say."""
+    words = set(heading(name).split())
+    return column == "quantite" and bool(words & {"quantite", "qte", "quantity", "qty"})
 
 
 def _guess(name: str, loose: Mapping[str, str]) -> str:
@@ -192,7 +215,8 @@ def above(rows: Sequence[tuple[str, ...]], known: Mapping[str, str]) -> dict[str
                 value = cells[1]
             column = _column(name, known)
             if column and value and not value.endswith(":"):
-                found.setdefault(column, value)
+                boxes = pack_in(name) if column == "quantite" else ""
+                found.setdefault(column, f"{value} ({boxes})" if boxes else value)
     return found
 
 
@@ -200,6 +224,8 @@ def is_total(cells: Sequence[str]) -> bool:
     """Return whether a row sums up the others: it says so in its first words, or is a number alone."""
     filled = [cell for cell in cells if cell]
     if filled and all(cell.startswith("=") for cell in filled):
+        return True
+    if any(_ALONE.fullmatch(plain(cell)) for cell in filled):
         return True
     if any(map(sums_up, filled[:2])):
         return len(filled) <= 3  # noqa: PLR2004 - its word, and a sum or two
@@ -216,26 +242,45 @@ def is_over(text: str) -> bool:
     return bool(_OVER & set(heading(text).split())) and not _NOT & set(heading(text).split())
 
 
+def is_called_off(remark: str) -> bool:
+    """Return whether a remark says nothing but that a line no longer holds: "annulé", "ne pas livrer"."""
+    words = heading(remark)
+    return words in _CALLED_OFF or (is_over(remark) and len(words.split()) <= 2)  # noqa: PLR2004
+
+
 def which_number(text: str) -> bool:
     """Return whether a number is a thousand in English and one in French: "1,000"."""
     return bool(re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", _bare(text)))
 
 
 def whole(text: str) -> Decimal | None:
-    """Return a number as French spreadsheets write it; None where it is none.
+    """Return a number as French spreadsheets write it; None where it is none, or may be two.
 
     "1 200", "1.200" and "1'200" are twelve hundred, "12,5" is twelve and a half, "400 pcs" is 400.
     """
     bare = _bare(text)
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d+)?", bare):
+    if two_numbers(text):
+        return None
+    if re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+(,\d+)?", bare):
         bare = bare.replace(".", "")
-    elif re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", bare):
+    elif re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+\.\d+", bare):
         bare = bare.replace(",", "")
+    if "e" in bare:  # 1,2E+05 has lost its last digits
+        return None
     try:
         number = Decimal(bare.replace(",", "."))
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def two_numbers(text: str) -> bool:
+    """Return whether what stands between the digits cuts no thousands: "12 50", or a line each."""
+    run = _DIGITS.search(text)
+    if run is None or not re.search(r"[\s'\u2019]", run[0]):
+        return False
+    cut = re.fullmatch(r"\d{1,3}(?:[^\S\r\n]\d{3}|['\u2019]\d{3})+(?:[.,]\d+)?", run[0])
+    return cut is None
 
 
 def _bare(text: str) -> str:
@@ -247,7 +292,13 @@ def _bare(text: str) -> str:
 
 def in_packs(text: str) -> bool:
     """Return whether a quantity counts boxes, which may hold any number of pieces."""
-    return bool(_PACKS.search(plain(text)))
+    return pack_in(text) != ""
+
+
+def pack_in(text: str) -> str:
+    """Return the word for boxes in a text; "" where there is none."""
+    found = _PACKS.search(plain(text))
+    return found[0] if found else ""
 
 
 def is_nothing(text: str) -> bool:
@@ -267,6 +318,7 @@ def day(text: str, today: date) -> date | None:
     spreadsheet counts). Without a year it is the next such day, or one that has just passed.
     """
     bare = _AFTER.sub("", _REMARK.sub("", plain(text)))
+    bare = re.sub(r"[\u2010-\u2015\u2212]", "-", bare).replace("\u2215", "/")
     bare = re.sub(r" ?([/.-]) ?", r"\1", _BEFORE.sub("", bare)).rstrip(".")
     if serial := _SERIAL.fullmatch(bare):
         return _SPREADSHEET_ZERO + timedelta(days=int(serial[1]))
@@ -274,7 +326,7 @@ def day(text: str, today: date) -> date | None:
         match = form.fullmatch(bare)
         if match:
             return _date(match["y"], int(match["m"]), int(match["d"]), today)
-    match = _WORDS.fullmatch(bare)
+    match = _WORDS.fullmatch(bare) or _MONTH_FIRST.fullmatch(bare)
     if match is None:
         return None
     months = [
@@ -283,6 +335,19 @@ def day(text: str, today: date) -> date | None:
         if any(name.startswith(match["m"]) or match["m"] == f"{name[:4]}" for name in names)
     ]
     return _date(match["y"] or "", months[0], int(match["d"]), today) if len(months) == 1 else None
+
+
+def day_or_number(text: str) -> bool:
+    """Return whether a cell holds a number, or a day in numbers: no name of a column does."""
+    return whole(text) is not None or bool(re.fullmatch(r"\d[\d/.\- :]*\d", text.strip()))
+
+
+def weekday(text: str) -> int | None:
+    """Return which day of the week stands before a day, Monday 0; None where none does."""
+    for number, names in enumerate(_WEEKDAYS):
+        if re.search(rf"(?:^|\s)(?:{names})\.?,? +(?:le +|the +)?(?=\d)", plain(text)):
+            return number
+    return None
 
 
 def _date(year: str, month: int, day_of: int, today: date) -> date | None:

@@ -6,36 +6,37 @@ French spreadsheets write them. Leaves bytes to `web.sheets`, and making orders 
 
 from __future__ import annotations
 
-import hashlib
+import math
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from jobs.addresses import as_dialled, mail_in, number_in
+from jobs.addresses import mail_in, number_in
+from jobs.apart import beside, starts
 from jobs.called import meant
 from jobs.habits import (
     STATES,
     Header,
     above,
-    day,
     find_header,
     heading,
     in_packs,
+    is_called_off,
     is_ditto,
     is_nothing,
     is_over,
     is_total,
     plain,
-    which_number,
     whole,
 )
-from jobs.list_columns import COLUMNS, LOOSE, NAMES
-from jobs.model import MOST_KITS, Request
-from jobs.order_facts import MOST_NOTE, note_with
-from jobs.unfold import unfold
+from jobs.list_columns import COLUMNS, EXAMPLE, LOOSE, NAMES, WRONG
+from jobs.list_line import BETWEEN, ONCE, Line, Reading, Wrong, line, reading
+from jobs.packs import with_units
+from jobs.unfold import Row, unfold
 from jobs.ward_titles import under_wards
 
 #: What a spreadsheet holds in one place.
@@ -49,11 +50,27 @@ class Table:
     name: str  # "" where the file is one sheet
     rows: list[list[Cell]]
     hidden: frozenset[int] = frozenset()  # numbers of rows that nobody sees; the first row is 1
-    struck: frozenset[int] = frozenset()  # and of those that are struck through
+    struck: frozenset[int] = frozenset()  # and of those in which something is struck through
+    first: int = 1  # its row, where several tables stand on a sheet
+
+
+def apart(table: Table) -> list[Table]:
+    """Return the tables of a sheet, below each other and side by side; rows keep their numbers."""
+    words = [[*map(said, row)] for row in table.rows]
+    found = []
+    edges = [*starts(words), len(words)]
+    for top, end in pairwise(edges):
+        above_it: list[list[Cell]] = [[] for _ in range(top)]
+        place = beside(words[top:end])
+        rows = [row[: place or None] for row in table.rows[top:end]]
+        found.append(replace(table, rows=above_it + rows, first=top + 1))
+        if place:
+            others = [row[place:] for row in table.rows[top:end]]
+            found.append(replace(table, rows=above_it + others, first=top + 1))
+    return found or [table]
 
 
 MOST_LINES: Final = 2000
-_MOST_TEXT = 200
 
 #: Codes that a spreadsheet takes for numbers, and how many digits they have.
 _DIGITS: Mapping[str, int] = MappingProxyType({"finess": 9, "code_postal": 5})
@@ -68,39 +85,11 @@ _ABOVE: Mapping[str, str] = MappingProxyType({n: c for n, c in NAMES.items() if 
 _NEEDED = ("etablissement", "contact", "quantite", "date_besoin")
 #: A list names at least so many columns, and one of them is the quantity.
 _LEAST_NAMED: Final = 3
-#: A formula in place of what it comes to: whoever wrote the file has not counted it.
-_FORMULA = re.compile(r"=[A-Za-z0-9(+\-'$]")
-_ASKED = ("etablissement", "service", "contact", "telephone", "email", "article", "quantite",
-          "date_besoin")  # fmt: skip
-#: Said twice in two ways, nobody knows which holds.
-_ONCE: Final = ("quantite", "date_besoin")
+_EXAMPLE = re.compile(r"(?:exemples?|example|ex) ?(?:$|[:.)])")
+#: What has no width: marks of order and direction.
+_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]")
 #: How a table keeps the zeros of a code in CSV.
 _AS_TEXT = re.compile(r'="([^"]*)"')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
-    """What is wrong with a line: which column, and a word that pages translate."""
-
-    column: str
-    why: str  # one of WHYS
-    cell: str = ""
-
-
-#: Everything that can be wrong.
-WHYS: Final = ("missing", "no-number", "not-whole", "too-many", "no-day", "passed", "no-contact",
-               "no-design", "which-design", "which-pack", "which-number", "too-long", "same-as",
-               "hidden", "struck", "no-result")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of a list: a request, or why it is none."""
-
-    number: int  # as the spreadsheet counts, the header is 1
-    cells: tuple[str, ...]  # as they were
-    request: Request | None
-    wrong: tuple[Wrong, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +97,14 @@ class Listed:
     """A list that was read."""
 
     header: tuple[str, ...]
+    columns: tuple[str, ...] = ()  # what each of them is for, "" where that is not known
     lines: tuple[Line, ...]
     unknown: tuple[str, ...]  # columns that were not understood, and left aside
     missing: tuple[str, ...]  # columns without which no line can be an order
     left: tuple[
         tuple[int, str], ...
     ] = ()  # with their words, lines that ask for nothing: sums, titles, a header once more
+    told: Mapping[str, str] = field(default_factory=dict)  # what is said above for all lines
 
 
 #: What a spreadsheet took for a formula, or would have: `web.sheets` puts an apostrophe before it. People
@@ -129,12 +120,20 @@ def said(cell: Cell) -> str:
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    text = str(cell).replace("\N{ZERO WIDTH SPACE}", "").replace("\ufeff", "").strip()
+    if isinstance(cell, float):
+        return _number(cell)
+    text = _UNSEEN.sub("", str(cell)).strip()
     if as_text := _AS_TEXT.fullmatch(text):
         return as_text[1].strip()
     return _HARMLESS.sub("", text, count=1) if text.startswith("'") else text
+
+
+def _number(cell: float) -> str:
+    """Return a number of a spreadsheet: 1.234 is 1.2340, or somebody might read a thousand."""
+    near = round(cell, 6) if math.isfinite(cell) else cell
+    if near.is_integer():
+        return str(int(near))
+    return f"{near}0" if re.fullmatch(r"-?\d+\.\d{3}", str(near)) else str(near)
 
 
 def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
@@ -143,14 +142,21 @@ def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
     return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
 
 
-def is_list(rows: Sequence[Sequence[Cell]]) -> bool:
-    """Return whether a sheet asks for things: a table of addresses or of explanations does not."""
+def is_list(
+    rows: Sequence[Sequence[Cell]], is_article: Callable[[str], bool] = lambda _: False
+) -> bool:
+    """Return whether a sheet asks for things: a table of addresses or of explanations does not.
+
+    Args:
+        rows: its cells.
+        is_article: whether the name of a column is one of a design.
+    """
     filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
     if not filled:
         return False
     found = find_header(filled, NAMES, LOOSE)
-    # A column a ward is a quantity as well; without the designs, a column an article is not seen.
-    found, _lines = unfold(found, [*enumerate(filled[found.last + 1 :])], lambda _: False)
+    # A column a ward or an article is a quantity as well.
+    found, _lines = unfold(found, [*enumerate(filled[found.last + 1 :])], is_article)
     named = set(found.columns) - {""}
     return "quantite" in named and len(named) >= _LEAST_NAMED
 
@@ -185,36 +191,91 @@ def read(
     found = find_header([cells for _, cells in filled], NAMES, LOOSE)
     header = [*map(heading, filled[found.last][1])]
     told = {**known, **above([cells for _, cells in filled[: found.first]], _ABOVE)}
-    found, below = unfold(found, filled[found.last + 1 :], lambda it: bool(meant(it, designs)))
+    below: Sequence[Row] = filled[found.last + 1 :]
+    wide = {number for number, cells in below if any(cells[len(found.names) :])}
+    found, below = with_units(found, below, [cells for _, cells in filled[: found.first]])
+    found, below = unfold(found, below, lambda it: bool(meant(it, designs)))
     found, below = under_wards(found, below)
     columns = _meant(found)
     form = {**known, **above([cells for _, cells in filled], _ABOVE)}
     if not set(_NEEDED) <= {*columns, *told} and set(_NEEDED) <= set(form):
         return _one_form(filled[0][0], form, designs, today, language)
-    states = [place for place, name in enumerate(found.names) if heading(name) in STATES]
     missing = tuple(name for name in _NEEDED if name not in {*columns, *told})
-    unknown = _unknown(found, columns, states)
+    states = [place for place, name in enumerate(found.names) if heading(name) in STATES]
+    unseen = dict.fromkeys(struck, "struck") | dict.fromkeys(hidden, "hidden")
+    unseen |= dict.fromkeys(wide, "too-wide")
+    how = _reading(columns, below, told, designs, today, language)
+    lines, left = _lines(
+        [] if missing else below, header, found.names, columns, states, told, unseen, how
+    )
+    return Listed(
+        header=found.names,
+        columns=tuple(columns),
+        lines=tuple(lines),
+        unknown=_unknown(found, columns, states),
+        missing=missing,
+        left=tuple(left),
+        told={column: text for column, text in told.items() if column not in columns},
+    )
+
+
+def _reading(
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    told: Mapping[str, str],
+    designs: Mapping[str, Sequence[str]],
+    today: date,
+    language: str,
+) -> Reading:
+    """Return how numbers and days of a list are read: by those that can be read in one way."""
+
+    def said_in(name: str) -> list[str]:
+        places = [place for place, column in enumerate(columns) if column == name]
+        return [cells[place] for _, cells in rows for place in places if place < len(cells)]
+
+    days = [*said_in("date_besoin"), told.get("date_besoin", "")]
+    return reading(designs, today, language, numbers=said_in("quantite"), days=days)
+
+
+def _lines(
+    rows: Sequence[Row],
+    header: Sequence[str],
+    names: Sequence[str],
+    columns: Sequence[str],
+    states: Collection[int],
+    told: Mapping[str, str],
+    unseen: Mapping[int, str],
+    how: Reading,
+) -> tuple[list[Line], list[tuple[int, str]]]:
+    """Return the lines that ask for something, and the rows that do not."""
     lines: list[Line] = []
     left: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
     before: dict[str, str] = {}
-    for number, cells in [] if missing else below:
-        own = _own(columns, cells, before)
+    for number, as_is in rows:
+        cells = _as_above(columns, as_is, before)
+        own = _own(names, columns, cells)
         typed = _typed(own, told)
         over = any(is_over(cells[place]) for place in states if place < len(cells))
+        over = over or is_called_off(typed["consignes"]) or _is_example(cells, own)
         again = [*map(heading, cells)] == header
         if over or again or is_total(cells) or _asks_nothing(cells, own, typed["quantite"]):
             left.append((number, " ".join(filter(None, cells))))
             continue
         before = typed
-        if number in hidden | struck:
-            wrong = (Wrong(column="", why="hidden" if number in hidden else "struck"),)
+        if number in unseen:
+            wrong = (Wrong(column="", why=unseen[number]),)
             lines.append(Line(number=number, cells=cells, request=None, wrong=wrong))
             continue
-        lines.append(_line(number, cells, typed, designs, today, language, seen))
-    return Listed(
-        header=found.names, lines=tuple(lines), unknown=unknown, missing=missing, left=tuple(left)
-    )
+        lines.append(line(number, cells, typed, how, seen))
+    return lines, left
+
+
+def _is_example(cells: Sequence[str], own: Mapping[str, str]) -> bool:
+    """Return whether a line only shows how to fill in the list: it says so, or is the one of our template."""
+    first = next(filter(None, cells), "")
+    ours = all(own[name] == text for name, text in EXAMPLE.items())
+    return ours or bool(_EXAMPLE.match(plain(first)))
 
 
 def _one_form(
@@ -226,8 +287,10 @@ def _one_form(
 ) -> Listed:
     """Return the one request of a sheet whose names stand below each other, what they say beside them."""
     typed = _typed(dict.fromkeys(COLUMNS, ""), form)
-    line = _line(number, tuple(form.values()), typed, designs, today, language, {})
-    return Listed(header=tuple(form), lines=(line,), unknown=(), missing=())
+    days, numbers = [typed["date_besoin"]], [typed["quantite"]]
+    how = reading(designs, today, language, numbers=numbers, days=days)
+    asked = line(number, tuple(form.values()), typed, how, {})
+    return Listed(header=tuple(form), lines=(asked,), unknown=(), missing=())
 
 
 def _unknown(found: Header, columns: Sequence[str], states: Collection[int]) -> tuple[str, ...]:
@@ -235,7 +298,7 @@ def _unknown(found: Header, columns: Sequence[str], states: Collection[int]) -> 
     return tuple(
         name
         for place, (name, column) in enumerate(zip(found.names, columns, strict=True))
-        if name and not column and place not in states
+        if name and not column and place not in states and heading(name) not in WRONG
     )
 
 
@@ -248,19 +311,36 @@ def _meant(found: Header) -> tuple[str, ...]:
     )
 
 
-def _own(columns: Sequence[str], cells: Sequence[str], before: Mapping[str, str]) -> dict[str, str]:
-    """Return what a line says itself in each column, or says is as in the line before."""
+def _as_above(
+    columns: Sequence[str], cells: Sequence[str], before: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the cells of a line; where one says "as above", what stands above."""
+    named = [*columns, *[""] * (len(cells) - len(columns))]
+    return tuple(
+        before.get(column, "") if column and is_ditto(cell) else cell
+        for column, cell in zip(named, cells, strict=False)
+    )
+
+
+def _own(names: Sequence[str], columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return what a line says itself in each column; a word in a column without a name is a remark."""
     own = dict.fromkeys(COLUMNS, "")
-    for column, cell in zip(columns, cells, strict=False):
+    beside = []
+    for name, column, cell in zip(names, columns, cells, strict=False):
         if column:
-            said_here = before.get(column, "") if is_ditto(cell) else cell
-            own[column] = _said_twice(column, own[column], said_here)
+            own[column] = _said_twice(column, own[column], cell)
+        elif not name and len(re.findall(r"[^\W\d_]", cell)) >= _LEAST_LETTERS:
+            beside.append(cell)
+    own["consignes"] = "\n".join(filter(None, (own["consignes"], *beside)))
     return own
 
 
 def _typed(own: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
     """Return what a line says with what is said for all lines, each thing in its own column."""
     typed = {column: text or told.get(column, "") for column, text in own.items()}
+    for column in (*_DIGITS, "telephone"):
+        # As programs write a code that they took for a number: 241000000.0.
+        typed[column] = re.sub(r"^(\d+)[.,]0$", r"\1", typed[column])
     for column, digits in _DIGITS.items():
         if re.fullmatch(rf"\d{{{digits - 1}}}", typed[column]):
             typed[column] = f"0{typed[column]}"
@@ -282,7 +362,8 @@ def _typed(own: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
 def _said_twice(column: str, first: str, second: str) -> str:
     """Return what two columns of one meaning say: the first, or both where nobody knows which holds."""
     differ = first and second and plain(first) != plain(second)
-    return f"{first} / {second}" if differ and column in _ONCE else first or second
+    both = differ and column in (*ONCE, "article")
+    return f"{first}{BETWEEN}{second}" if both else first or second
 
 
 def _asks_nothing(cells: Sequence[str], own: Mapping[str, str], quantity: str) -> bool:
@@ -290,108 +371,3 @@ def _asks_nothing(cells: Sequence[str], own: Mapping[str, str], quantity: str) -
     filled = sum(bool(cell) for cell in cells)
     note = filled == 1 or (filled == 2 and not own["article"])  # noqa: PLR2004 - a name and a value
     return is_nothing(quantity) or (note and not (quantity or own["date_besoin"]))
-
-
-def _line(
-    number: int,
-    cells: tuple[str, ...],
-    typed: dict[str, str],
-    designs: Mapping[str, Sequence[str]],
-    today: date,
-    language: str,
-    seen: dict[str, int],
-) -> Line:
-    wrong: list[Wrong] = []
-    kits = _kits(typed["quantite"], wrong)
-    due = _due(typed["date_besoin"], today, wrong)
-    revision = _revision(typed["article"], designs, wrong)
-    # A cell may hold several lines.
-    place = " ".join(", ".join(filter(None, (typed["etablissement"], typed["service"]))).split())
-    mail = typed["email"].removeprefix("mailto:").strip("<> ")
-    contact = " / ".join(filter(None, (as_dialled(typed["telephone"]), mail)))
-    requester = " ".join(typed["contact"].split())
-    if not contact:
-        wrong.append(Wrong(column="telephone", why="no-contact"))
-    for column, text in (("etablissement", typed["etablissement"]), ("contact", typed["contact"])):
-        if not text:
-            wrong.append(Wrong(column=column, why="missing"))
-    note = _note(typed)
-    for column, text, most in (
-        ("etablissement", place, _MOST_TEXT),
-        ("contact", typed["contact"], _MOST_TEXT),
-        ("telephone", contact, _MOST_TEXT),
-        ("consignes", note, MOST_NOTE),
-    ):
-        if len(text) > most:
-            wrong.append(Wrong(column=column, why="too-long", cell=str(most)))
-    formulas = [column for column in _ASKED if _FORMULA.match(typed[column])]
-    wrong = [each for each in wrong if each.column not in formulas]
-    wrong += [Wrong(column=each, why="no-result", cell=typed[each]) for each in formulas]
-    key = _key((place, typed["contact"], contact, note, revision, str(kits), str(due)))
-    if not wrong and key in seen:
-        wrong.append(Wrong(column="", why="same-as", cell=str(seen[key])))
-    if wrong or due is None:
-        return Line(number=number, cells=cells, request=None, wrong=tuple(wrong))
-    seen[key] = number
-    request = Request(
-        request_key=key,
-        revision_id=revision,
-        kits=kits,
-        due=due,
-        requester=requester,
-        place=place,
-        contact=contact,
-        note=note,
-        language=language,
-    )
-    return Line(number=number, cells=cells, request=request, wrong=())
-
-
-def _note(typed: Mapping[str, str]) -> str:
-    """Return what a line says besides, with what stands in brackets behind a number or a day."""
-    noted = [f"{name}: {typed[name]}" for name in _ONCE if "(" in typed[name]]
-    return note_with(typed, "\n".join([*noted, typed["consignes"]]))
-
-
-def _key(facts: tuple[str, ...]) -> str:
-    """Return the same for the same request, so that a list that is sent again orders nothing twice."""
-    return "list-" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:48]
-
-
-def _kits(text: str, wrong: list[Wrong]) -> int:
-    number = whole(text)
-    if number is None and in_packs(text):
-        wrong.append(Wrong(column="quantite", why="which-pack", cell=text))
-        return 0
-    if which_number(text):
-        wrong.append(Wrong(column="quantite", why="which-number", cell=text))
-        return 0
-    if number is None:
-        wrong.append(Wrong(column="quantite", why="no-number" if text else "missing", cell=text))
-        return 0
-    if number != number.to_integral_value():
-        wrong.append(Wrong(column="quantite", why="not-whole", cell=text))
-        return 0
-    if not 1 <= number <= MOST_KITS:
-        wrong.append(Wrong(column="quantite", why="too-many", cell=text))
-        return 0
-    return int(number)
-
-
-def _due(text: str, today: date, wrong: list[Wrong]) -> date | None:
-    due = day(text, today)
-    if due is None:
-        wrong.append(Wrong(column="date_besoin", why="no-day" if text else "missing", cell=text))
-    elif due < today:
-        told = f"{text}, {due:%d/%m/%Y}" if text.isdecimal() else text
-        wrong.append(Wrong(column="date_besoin", why="passed", cell=told))
-    return due
-
-
-def _revision(text: str, designs: Mapping[str, Sequence[str]], wrong: list[Wrong]) -> str:
-    found = meant(text, designs)
-    if len(found) == 1:
-        return found[0]
-    why = "which-design" if found else "no-design"
-    wrong.append(Wrong(column="article", why="missing" if not text else why, cell=text))
-    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from jobs.habits import heading
 
@@ -79,7 +80,7 @@ LOOSE: Mapping[str, str] = MappingProxyType(
             "etablissement": "etablissement hopital hospital clinique ehpad",
             "telephone": "telephone tel phone portable",
             "email": "mail email courriel",
-            "quantite": "quantite qte quantity qty nombre nbre",
+            "quantite": "quantite qte quantity qty nombre nbre nb besoin besoins",
             "date_besoin": "date echeance deadline needed required",
             "article": "article produit designation modele type product item",
             "service": "service ward department",
@@ -105,6 +106,9 @@ EXAMPLE: Mapping[str, str] = MappingProxyType(
         "ville": "Nantes",
     }
 )
+
+#: What the column is called in which we say what is wrong with a line: sent again, it is for nobody.
+WRONG: Final = frozenset({"what is wrong", "ce qui ne va pas"})
 
 #: The column by what `jobs.habits.heading` makes of each of its names.
 NAMES: Mapping[str, str] = MappingProxyType(

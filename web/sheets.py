@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from html import unescape
 from typing import Any, Final
@@ -18,20 +18,27 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 
-from jobs.intake import MOST_LINES, Cell, Table, heading_score, is_list
+from jobs.habits import whole
+from jobs.intake import MOST_LINES, Cell, Table, apart, heading_score, is_list
+from jobs.packs import says_quantity
+from web.number_formats import plain_cell
 from web.ods import UnreadableTableError, read_ods
 
 #: The media type of a workbook.
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_COLUMNS = 60
-_MOST_SHEETS = 20
-#: Fewer digits than these in a format are a number, not a code.
-_LEAST_PLACES: Final = 2
+_MOST_SHEETS = 60
+#: A row in one cell holds so many signs that cut it, or it is a title.
+_LEAST_CUT: Final = 3
+#: Rows with anything in them, and those among which they may stand.
+_MOST_FILLED: Final = MOST_LINES + 30
+_MOST_ROWS: Final = 10_000
+#: A number with fewer digits is a quantity, and no telephone number or code.
+_MOST_QUANTITY: Final = 6
 #: An XLSX file is a ZIP archive: what it unpacks to at most.
 _MOST_UNPACKED: Final = 32 << 20
+_MOST_MANIFEST: Final = 1 << 20
 _DELIMITERS = ";\t,|"
-#: Titles above the header, and sums below the lines, are not counted as lines.
-_MOST_BESIDES: Final = 30
 #: Rows by which it is seen what separates cells.
 _SAMPLE: Final = 40
 #: How Windows, a Mac and DOS wrote accents; of equals the first.
@@ -46,11 +53,13 @@ _UNCOUNTED = re.compile(
     rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*><f[^>/]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v></v>)?</c>'
 )
 _HIDDEN = re.compile(rb'<row (?=[^>]*\bhidden="(?:1|true)")[^>]*\br="(\d{1,7})"')
+#: A text within its cell of which a part is struck through.
+_STRUCK_INSIDE = re.compile(
+    rb'<c r="[A-Z]{1,3}(\d{1,7})"[^>]*><is>(?:(?!</is>).)*?<strike(?! val="0")'
+)
+_COLUMN = re.compile(rb"<col [^>]*>")
 #: Excel's own word on the separator, in the first line of a file.
 _SEP = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
-#: The format of a number whose zeros or spaces are part of it: a postcode, a telephone number.
-_CODE_FORMAT = re.compile(r'(?:[0#]|"[^"]*"|\\.|[ .\-/])+')
-_FORMAT_PIECE = re.compile(r'"([^"]*)"|\\(.)|(.)')
 #: A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -74,11 +83,17 @@ class UnreadableSheetError(Exception):
 
 
 #: Why a file cannot be read.
-WHYS: Final = ("no-sheet", "too-long", "old-book", "locked", "quotes")
+WHYS: Final = ("no-sheet", "too-long", "too-wide", "many-sheets", "old-book", "locked", "quotes")
 
 
-def read_book(data: bytes) -> tuple[Table, ...]:
-    """Return the sheets of a file that ask for things; the one that names most columns where none does.
+def read_book(
+    data: bytes, is_article: Callable[[str], bool] = lambda _: False
+) -> tuple[Table, ...]:
+    """Return the tables of a file that ask for things; the one that names most columns where none does.
+
+    Args:
+        data: the file.
+        is_article: whether the name of a column is one of a design: its quantities stand in it then.
 
     Raises:
         UnreadableSheetError: it is no table, or a sheet is longer than a list may be.
@@ -91,25 +106,48 @@ def read_book(data: bytes) -> tuple[Table, ...]:
         tables = _ods(data) if _ODS in data[:200] else _xlsx(data)
     else:
         tables = [Table(name="", rows=_csv(data))]
-    lists = [each for each in tables if is_list(each.rows)]
-    found = lists or [max(tables, key=lambda each: heading_score(each.rows), default=_NOTHING)]
-    for table in found:
+    for table in tables:
         while table.rows and not any(cell not in (None, "") for cell in table.rows[-1]):
             table.rows.pop()
-        filled = sum(any(cell not in (None, "") for cell in row) for row in table.rows)
-        if filled > MOST_LINES + _MOST_BESIDES:
+        if sum(any(cell not in (None, "") for cell in row) for row in table.rows) > _MOST_FILLED:
             raise UnreadableSheetError("too-long")
-    return tuple(found)
+        _cut(table)
+    tables = [each for table in tables for each in apart(table)]
+    lists = [each for each in tables if is_list(each.rows, is_article)]
+    return tuple(
+        lists or [max(tables, key=lambda each: heading_score(each.rows), default=_NOTHING)]
+    )
+
+
+def _cut(table: Table) -> None:
+    """Cut the cells of a table that holds each row in one cell: a CSV file that was opened and saved again."""
+    rows = [[cell for cell in row if cell not in (None, "")] for row in table.rows]
+    text = [str(row[0]) if row else "" for row in rows]
+    widest = max((each.count(_delimiter("\n".join(text))) for each in text), default=0)
+    if widest >= _LEAST_CUT and max(map(len, rows)) == 1 and "\n" not in "".join(text):
+        table.rows[:] = _rows("\n".join(text))
 
 
 _NOTHING: Final = Table(name="", rows=[])
 
 
 def _ods(data: bytes) -> list[Table]:
+    if b"encryption-data" in _manifest(data):
+        raise UnreadableSheetError("locked")
     try:
-        return read_ods(data, MOST_LINES + 2 * _MOST_BESIDES, _MOST_COLUMNS)
+        return [_even(each) for each in read_ods(data, _MOST_FILLED + 30, _MOST_COLUMNS)]
     except UnreadableTableError as error:
         raise UnreadableSheetError("no-sheet") from error
+
+
+def _manifest(data: bytes) -> bytes:
+    """Return what a file of LibreOffice says of its parts; nothing where it does not."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            part = archive.getinfo("META-INF/manifest.xml")
+            return archive.read(part) if part.file_size < _MOST_MANIFEST else b""
+    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError):
+        return b""
 
 
 def _csv(data: bytes) -> list[list[Cell]]:
@@ -121,10 +159,17 @@ def _csv(data: bytes) -> list[list[Cell]]:
     told = _SEP.fullmatch(first)
     if told is not None:
         text = f"\n{rest}"  # the lines keep their numbers
-    delimiter = told[1] if told is not None else _delimiter(text)
+    return _rows(text, told[1] if told is not None else "")
+
+
+def _rows(text: str, delimiter: str = "") -> list[list[Cell]]:
+    """Return the cells of a text."""
+    delimiter = delimiter or _delimiter(text)
     rows: list[list[Cell]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            if any(row[_MOST_COLUMNS:]):
+                raise UnreadableSheetError("too-wide", len(rows) + 1)
             rows.append([*row[:_MOST_COLUMNS]])
     except csv.Error as error:
         raise UnreadableSheetError("quotes", len(rows) + 1) from error
@@ -190,11 +235,13 @@ def _xlsx(data: bytes) -> list[Table]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(each.file_size for each in archive.infolist()) > _MOST_UNPACKED:
                 raise UnreadableSheetError("too-long")
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, rich_text=True)
         try:
             # What is hidden is not meant.
             seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            return [_table(book, each) for each in seen[:_MOST_SHEETS]]
+            if len(seen) > _MOST_SHEETS:
+                raise UnreadableSheetError("many-sheets")
+            return [_even(_table(book, each)) for each in seen]
         finally:
             book.close()
     except (
@@ -212,21 +259,35 @@ def _xlsx(data: bytes) -> list[Table]:
         raise UnreadableSheetError("no-sheet") from error
 
 
-def _sheet(sheet: Any) -> tuple[list[list[Cell]], frozenset[int]]:
-    """Return the rows, and the numbers of those whose every word is struck through."""
-    most = MOST_LINES + 2 * _MOST_BESIDES
-    rows = sheet.iter_rows(max_row=most, max_col=_MOST_COLUMNS)
+def _even(table: Table) -> Table:
+    """Return a table whose rows are of one width: a cell beyond its header has moved nothing."""
+    width = max(map(len, table.rows), default=0)
+    for row in table.rows:
+        row.extend([None] * (width - len(row)))
+    return table
+
+
+def _sheet(sheet: Any) -> tuple[list[list[Cell]], set[int]]:
+    """Return the rows, and the numbers of those in which a cell is struck through."""
     found: list[list[Cell]] = []
     struck: set[int] = set()
-    for number, row in enumerate(rows, 1):
+    many = 0
+    for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS + 1), 1):
         filled = [cell for cell in row if cell.value is not None]
-        if filled and all(cell.font.strike for cell in filled):
+        many += bool(filled)
+        if many > _MOST_FILLED or (filled and number > _MOST_ROWS):
+            raise UnreadableSheetError("too-long")
+        if row[_MOST_COLUMNS:] and row[_MOST_COLUMNS].value is not None:
+            raise UnreadableSheetError("too-wide", number)
+        if number > _MOST_ROWS:
+            continue
+        if any(cell.font.strike for cell in filled):
             struck.add(number)
-        cells = [_plain(cell) for cell in row]
+        cells = [plain_cell(cell) for cell in row]
         while cells and cells[-1] is None:
             cells.pop()
         found.append(cells)
-    return found, frozenset(struck)
+    return found, struck
 
 
 def _table(book: Any, sheet: Any) -> Table:
@@ -235,10 +296,31 @@ def _table(book: Any, sheet: Any) -> Table:
     with book._archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
         text = source.read(_MOST_UNPACKED)
     _fill_down(rows, _MERGED.findall(text)[:MOST_LINES])
+    struck |= {int(each) for each in _STRUCK_INSIDE.findall(text)}
     for column, number, formula in _UNCOUNTED.findall(text):
         _put(rows, column.decode(), int(number), "=" + unescape(formula.decode()))
     hidden = frozenset(map(int, _HIDDEN.findall(text)))
-    return Table(name=sheet.title, rows=rows, hidden=hidden, struck=struck)
+    _blank(rows, _unseen(text))
+    return Table(name=sheet.title, rows=rows, hidden=hidden, struck=frozenset(struck))
+
+
+def _unseen(text: bytes) -> list[int]:
+    """Return the places of the columns that nobody sees."""
+    found: list[int] = []
+    for column in _COLUMN.findall(text):
+        first, last = (re.search(rb'\b%s="(\d{1,5})"' % name, column) for name in (b"min", b"max"))
+        if first and last and re.search(rb'\bhidden="(?:1|true)"', column):
+            found.extend(range(int(first[1]) - 1, min(int(last[1]), _MOST_COLUMNS)))
+    return found
+
+
+def _blank(rows: list[list[Cell]], places: Iterable[int]) -> None:
+    """Empty the columns of quantities that nobody sees: what shows holds."""
+    for place in places:
+        column = [row[place] for row in rows if place < len(row)]
+        if any(isinstance(cell, str) and says_quantity(cell) for cell in column):
+            for row in rows:
+                row[place : place + 1] = [None] * (place < len(row))
 
 
 def _put(rows: list[list[Cell]], letters: str, number: int, text: str) -> None:
@@ -261,39 +343,16 @@ def _fill_down(rows: list[list[Cell]], ranges: Iterable[bytes]) -> None:
         if top > len(rows) or left > len(rows[top - 1]):
             continue
         cell = rows[top - 1][left - 1]
-        for row in rows[top:bottom] if isinstance(cell, str | date) else ():
+        for row in rows[top:bottom] if _holds_below(cell) else ():
             row.extend([None] * (left - len(row)))
             row[left - 1] = cell
 
 
-def _plain(cell: Any) -> Cell:
-    """Return what a cell holds, a code with the zeros that its format shows; an error is nothing."""
-    value = cell.value
-    if cell.data_type == "e" or isinstance(value, bool):
-        return None if cell.data_type == "e" else str(value)
-    if isinstance(value, int | float) and float(value).is_integer():
-        return _coded(int(value), cell.number_format) or value
-    return value if isinstance(value, str | int | float | date | None) else str(value)
-
-
-def _coded(number: int, pattern: str) -> str:
-    """Return a number as its format shows it, where that is a code: `00000`, `0#" "##" "##`; else ""."""
-    section = pattern.partition(";")[0]
-    places = len(re.sub(r'"[^"]*"|\\.|[^0#]', "", section))
-    if (
-        number < 0
-        or not _CODE_FORMAT.fullmatch(section)
-        or "." in section
-        or places < _LEAST_PLACES
-    ):
-        return ""
-    digits, out = [*str(number)], []
-    for quoted, escaped, bare in reversed(_FORMAT_PIECE.findall(section)):
-        if bare == "0" or (bare == "#" and digits):
-            out.append(digits.pop() if digits else "0")
-        elif bare != "#":
-            out.append(quoted or escaped or bare)
-    return ("".join(digits) + "".join(reversed(out))).strip()
+def _holds_below(cell: Cell) -> bool:
+    """Return whether what is merged downwards holds for each row: a quantity is for all of them together."""
+    if isinstance(cell, str):
+        return whole(cell) is None or sum(map(str.isdigit, cell)) > _MOST_QUANTITY
+    return isinstance(cell, date) or (cell is not None and cell >= 10**_MOST_QUANTITY)
 
 
 def write_csv(rows: Iterable[Sequence[str]]) -> bytes:

@@ -100,6 +100,35 @@ def test_good_lines_are_kept_and_bad_ones_come_back(site):
     assert steward.send("/orders/list/wrong.csv", at="/waiting", lines="no").status_code == 422
 
 
+def test_the_file_of_bad_lines_is_read_again_and_no_doubt_is_lost_in_it(site):
+    told = "Contact : Ada\r\nTél : 0240000000\r\n"
+    names = "Établissement;Article;Quantité;Date souhaitée\r\n"
+    lines = (
+        "CHU;visor-frame;50;30/12/2026",
+        "idem;visor-frame;50;12/30/2026",
+        "CHU B;visor-frame;60;01/12/2027",
+    )
+    answer = sends(site, (told + names + "\r\n".join(lines)).encode())
+    assert len(placed(site)) == 1
+    packed = re.search(r'name="lines" value="([^"]+)"', answer.text)[1]
+    file = site.person("steward").send("/orders/list/wrong.csv", at="/waiting", lines=packed)
+    text = file.data.decode("utf-8-sig")
+    assert "01/12/2027 ?" in text
+    again = sends(site, file.data)
+    assert "colonnes n’ont pas été comprises" not in again.text
+    assert len(placed(site)) == 1  # nothing was mended
+    mended = text.replace("01/12/2027 ?", "12/01/2027").replace("12/30/2026", "30/12/2026")
+    assert sends(site, mended.encode()).status_code == 200
+    assert [(each.place, each.kits, each.due.isoformat()) for each in placed(site)] == [
+        ("CHU", 50, "2026-12-30"),
+        ("CHU B", 60, "2027-01-12"),
+    ]
+
+
+def test_an_empty_file_is_called_empty(site):
+    assert "Ce fichier est vide" in sends(site, b"").text
+
+
 def test_a_list_sent_twice_orders_nothing_twice(site):
     data = (HEADER + GOOD).encode()
     sends(site, data)
@@ -114,6 +143,8 @@ def test_the_template_can_be_filled_and_sent(site):
     file = steward.get("/orders/list/template.csv")
     assert file.headers["Content-Disposition"].startswith("attachment")
     assert sends(site, file.data).status_code == 200
+    assert placed(site) == []  # its example is nobody's request
+    assert sends(site, file.data.replace(b";400;", b";30;")).status_code == 200
     assert len(placed(site)) == 1
 
 
@@ -224,7 +255,7 @@ def test_the_workbook_to_fill_in_is_read_again(site):
     rows = read_sheet(answer.data)
     assert rows[1][rows[0].index("code_postal")] == "44000"
     assert sends(site, answer.data, "liste.xlsx").status_code == 200
-    assert len(placed(site)) == 1
+    assert placed(site) == []
 
 
 def test_a_line_like_an_open_order_is_marked_for_the_steward(site):

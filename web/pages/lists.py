@@ -13,17 +13,20 @@ from flask import Blueprint, Response, render_template, request
 
 from designs.model import Revision
 from jobs import intake
+from jobs.called import meant
 from jobs.coordinator import orders
 from jobs.doubles import Sign, doubles
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.intake import Line, Listed, Wrong
+from jobs.intake import Listed, Table
 from jobs.ledger import views
 from jobs.list_columns import COLUMNS, EXAMPLE
+from jobs.list_line import Line, Wrong
 from jobs.model import Order
 from web.context import here
 from web.forms import Form
 from web.language import Lazy, language, lazy_gettext
 from web.language import gettext as _
+from web.language import number as in_digits
 from web.sentences import said_here
 from web.sheets import XLSX, UnreadableSheetError, read_book, write_csv, write_xlsx
 from web.titles import own_title
@@ -37,23 +40,33 @@ _MOST_CELL = 40
 
 _WHY: Mapping[str, Lazy] = MappingProxyType(
     {
-        "missing": lazy_gettext("is empty"),
-        "no-number": lazy_gettext("is no number"),
-        "not-whole": lazy_gettext("is no whole number"),
+        "missing": lazy_gettext("is empty; fill it in"),
+        "no-number": lazy_gettext("is no number; write it in digits alone: 50"),
+        "not-whole": lazy_gettext("is no whole number; write how many pieces"),
         "too-many": lazy_gettext("is not between 1 and 100,000"),
         "no-day": lazy_gettext("is no day; write it as 31/12/2026"),
-        "passed": lazy_gettext("has passed"),
+        "passed": lazy_gettext("has passed; write a later day"),
         "no-contact": lazy_gettext("telephone or e-mail is needed"),
-        "no-design": lazy_gettext("is no design of this network"),
+        "no-design": lazy_gettext("is no design of this network; write the name of one"),
         "which-pack": lazy_gettext("counts boxes; write how many pieces"),
         "which-design": lazy_gettext(
             "may be several designs; write its whole name, and the version"
         ),
-        "which-number": lazy_gettext("may be one or a thousand; write it without a comma"),
+        "which-number": lazy_gettext(
+            "may be one or a thousand; write it without a comma or a point"
+        ),
+        "two-numbers": lazy_gettext("may be two numbers; write one, without spaces"),
+        "which-day": lazy_gettext("may be two days; write it as 31/12/2026"),
+        "far": lazy_gettext("is more than two years away; write it as 31/12/2026"),
         "too-long": lazy_gettext("is too long"),
+        "too-wide": lazy_gettext(
+            "has more cells than there are columns; a cell that holds the separator stands in quotation marks"
+        ),
         "same-as": lazy_gettext("the same as line"),
         "hidden": lazy_gettext("is in a row that is hidden; show it, or send this line again"),
-        "struck": lazy_gettext("is struck through; take the line away, or send it again without"),
+        "struck": lazy_gettext(
+            "holds something struck through; take the line away, or send it again without"
+        ),
         "no-result": lazy_gettext("is a formula without its result; open the list, save it again"),
     }
 )
@@ -130,16 +143,18 @@ def read() -> str | tuple[str, int]:
     data = file.read() if file else b""
     name = ((file.filename if file else "") or "")[-_MOST_NAME:]
     if not data:
-        return _refused(_("Please choose a file."), "")
+        empty = _("This file is empty: save the list again, then choose it again.")
+        return _refused(empty if name else _("Please choose a file."), name)
+    designs = _designs()
     try:
-        tables = read_book(data)
+        tables = read_book(data, lambda name: bool(meant(name, designs)))
     except UnreadableSheetError as error:
         return _refused(_unreadable(error), name)
     form = Form(request.form)
     for_all = {name: text for name in _KNOWN if (text := form[name].strip())}
-    designs, today = _designs(), context.today()
+    today = context.today()
     listed = [
-        (t.name, intake.read(t.rows, designs, today, language(), t.hidden, t.struck, for_all))
+        (_title(t), intake.read(t.rows, designs, today, language(), t.hidden, t.struck, for_all))
         for t in tables
     ]
     lists = [each for each in listed if not each[1].missing]
@@ -177,6 +192,12 @@ def _refused(trouble: str, name: str) -> tuple[str, int]:
     return render_template("list.html", trouble=trouble, file=name, form=form, **_help()), 422
 
 
+def _title(table: Table) -> str:
+    """Return what a table is called: its sheet, and its line where it stands below another."""
+    line = _("from line %(number)s", number=table.first) if table.first > 1 else ""
+    return " · ".join(filter(None, (table.name, line)))
+
+
 def _missing(found: Listed) -> str:
     return _(
         "These columns are missing: %(names)s. Above the lines stand the names of the columns. What is"
@@ -190,8 +211,15 @@ def _unreadable(error: UnreadableSheetError) -> str:
     match error.why:
         case "too-long":
             return _(
-                "This list has more than %(most)s lines: cut it in two.", most=intake.MOST_LINES
+                "This list has more than %(most)s lines: cut it into several files.",
+                most=in_digits(intake.MOST_LINES),
             )
+        case "too-wide":
+            return _(
+                "Line %(number)s has more than 60 cells: cut the list in two.", number=error.line
+            )
+        case "many-sheets":
+            return _("This workbook has more than 60 sheets: cut it into several files.")
         case "old-book":
             return _(
                 "This workbook is of an older Excel, whatever its name says: open it, save it as XLSX,"
@@ -230,9 +258,32 @@ def _place(found: Listed, made: list[Order], known: list[Order]) -> list[tuple[L
     return wrong
 
 
+#: What can be read in one way once it stands alone, and must not be: its cell is marked in the file.
+_DOUBTS: Mapping[str, str] = MappingProxyType(
+    {
+        "hidden": "quantite",
+        "struck": "quantite",
+        "too-wide": "quantite",
+        "which-number": "quantite",
+        "which-day": "date_besoin",
+    }
+)
+
+
 def _pack(found: Listed, wrong: list[tuple[Line, str]]) -> str:
-    """Return the lines that were not taken, for a file; nothing is kept on the server."""
-    rows = [[*found.header, _("what is wrong")], *([*line.cells, why] for line, why in wrong)]
+    """Return the lines that were not taken, for a file; nothing is kept on the server.
+
+    What stood above the header for all lines is a column of the file.
+    """
+    rows = [[*found.header, *found.told, _("what is wrong")]]
+    for line, why in wrong:
+        cells = [*line.cells, *[""] * (len(found.header) - len(line.cells))]
+        marked = {_DOUBTS[each.why] for each in line.wrong if each.why in _DOUBTS}
+        for place, column in enumerate(found.columns[: len(cells)]):
+            if column in marked and cells[place]:
+                cells[place] += " ?"
+        width = len(found.header)
+        rows.append([*cells[:width], *found.told.values(), why, *cells[width:]])
     return base64.b64encode(msgspec.json.encode(rows)).decode()
 
 

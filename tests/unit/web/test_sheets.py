@@ -98,7 +98,7 @@ def test_ends_of_lines_of_every_system(end):
         (1200, "# ##0", "1 200"),
         (7, "0", "7"),
         (-5, "00000", "-5"),
-        (12, "0%", "12"),
+        (12, "0%", "1200 %"),
     ],
 )
 def test_a_number_cell_is_read_as_its_format_shows_a_code(value, shape, expected):

@@ -18,7 +18,7 @@ from fabnet.inbox import Acks, Inbox, Message, latest_ms
 from fabnet.link import WINDOW, Link
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
-from jobs.coordinator import attempts, needs, nodes, offers, restoring, surplus
+from jobs.coordinator import attempts, needs, nodes, offers, recalls, restoring, surplus
 from jobs.ledger import streams
 from jobs.ledger.rows import has_run
 from jobs.ledger.store import Ledger
@@ -164,6 +164,7 @@ class Exchange:
                 has_run(db, passed_s)
             offers.lapse(db, now)
             offers.take_back(db, self._silence, now)
+            recalls.catch_up(db, now)
             surplus.pass_on(db, now)
             offers.offer(db, now, self._look_ahead_s)
             needs.ask(db, self._ask_after, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
 from jobs.coordinator import telling
@@ -9,6 +11,7 @@ from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import recalls
+from jobs.ledger.recalls import CalledLot
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import Reason, ReasonCode
@@ -38,18 +41,7 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
             "insert into recall (id, kind, value, reason, by_person, at) values (?, ?, ?, ?, ?, ?)",
             (recall_id, cause.kind, cause.value, reason, by, now.isoformat()),
         )
-        told: dict[str, int] = {}
-        for lot in called:
-            if lot.has_left:
-                told[lot.order_id] = told.get(lot.order_id, 0) + lot.sent
-        db.executemany(
-            "insert into recall_notice (recall, order_id, at) values (?, ?, ?)",
-            [(recall_id, order_id, now.isoformat()) for order_id in sorted(told)],
-        )
-        for order_id, pieces in sorted(told.items()):
-            telling.on_order(
-                db, order_id, Kind.ORDER_RECALLED, recall_id, now, pieces=pieces, reason=reason
-            )
+        _tell(db, recall_id, called, reason, now)
         for order_id in sorted({lot.order_id for lot in called}):
             event(db, order_id, "recalled", by, recall_id, now, reason=reason)
         if cause.kind is RecallKind.REVISION:
@@ -57,6 +49,42 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
         for lot in called:
             recalls.hold(db, lot.code, recall_id, now)
     return recall_id
+
+
+def _tell(
+    db: sqlite3.Connection, recall_id: str, called: Sequence[CalledLot], reason: str, now: datetime
+) -> None:
+    """Tell everyone who has pieces of these lots, or soon will."""
+    told: dict[str, int] = {}
+    for lot in called:
+        if lot.has_left:
+            told[lot.order_id] = told.get(lot.order_id, 0) + lot.sent
+    db.executemany(
+        "insert into recall_notice (recall, order_id, at) values (?, ?, ?)",
+        [(recall_id, order_id, now.isoformat()) for order_id in sorted(told)],
+    )
+    for order_id, pieces in sorted(told.items()):
+        telling.on_order(
+            db, order_id, Kind.ORDER_RECALLED, recall_id, now, pieces=pieces, reason=reason
+        )
+
+
+def catch_up(db: sqlite3.Connection, now: datetime) -> int:
+    """Hold the lots that have joined the cause of an open recall since, and tell who has them; return how many.
+
+    Inside the caller's transaction.
+    """
+    late = 0
+    for found in (each for each in recalls.recalls(db) if each.is_open):
+        lots = recalls.untold(db, found)
+        known = {each.order_id for each in recalls.notices(db, found.id)}
+        _tell(db, found.id, [lot for lot in lots if lot.order_id not in known], found.reason, now)
+        for order_id in sorted({lot.order_id for lot in lots}):
+            event(db, order_id, "recalled", found.by, found.id, now, reason=found.reason)
+        for lot in lots:
+            recalls.hold(db, lot.code, found.id, now)
+        late += len(lots)
+    return late
 
 
 def end(ledger: Ledger, recall_id: str, reason: str, by: str, now: datetime, *, good: bool) -> None:

@@ -31,7 +31,7 @@ class CalledLot:
     printer: str
     spool: str
     made_at: datetime
-    pieces: int  # that were counted good when it came off the bed
+    pieces: int  # that are still somewhere: not lost, and not thrown away
     place: str  # "lab:<node>" or "hub:<name>": where it was last, unless it has left in a parcel
     batch: str  # the parcel it has left in or lies in, "" where none
     batch_state: BatchState | None
@@ -63,29 +63,54 @@ class Notice:
 
 # From a lot to what it may have in common with others. `spool` and `printer` are names within a node.
 _LOT = """
-select l.*, a.node, a.printer, a.spool, n.lab, j.material || '/' || a.maker_lot as of_maker,
+select l.*, a.node, a.printer, a.spool, n.lab,
  o.revision_id, o.place as recipient,
- o.requester, o.contact, b.batch_id, b.pieces as sent, ba.state as batch_state
+ o.requester, o.contact, b.batch_id, b.pieces as sent, coalesce(b.lost, 0) as gone, ba.state as batch_state
 from lot l join attempt a on a.job_id = l.job_id and a.number = l.number
 join job j on j.id = l.job_id join node n on n.id = a.node join orders o on o.id = l.order_id
 left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.batch_id
 """
+
+
+def _bare(text: str) -> str:
+    """Return SQL for the number of a lot as people mean it: small letters and spaces do not matter."""
+    return f"upper(replace({text}, ' ', ''))"
+
+
+_LOADED = (
+    "json_extract(p.facts, '$.spool.material') || '/' || json_extract(p.facts, '$.spool.maker_lot')"
+)
+# The number is typed when somebody finds it: what was made of the same spool before is of that lot too.
+_OF_MATERIAL = f"""
+a.maker_lot != '' and {_bare("j.material || '/' || a.maker_lot")} = {_bare("?1")}
+or a.maker_lot = '' and a.spool != '' and (
+ exists (select 1 from attempt s join job sj on sj.id = s.job_id where s.node = a.node and s.spool = a.spool
+  and s.maker_lot != '' and {_bare("sj.material || '/' || s.maker_lot")} = {_bare("?1")})
+ or exists (select 1 from printer p where p.node = a.node and json_extract(p.facts, '$.spool.id') = a.spool
+  and json_extract(p.facts, '$.spool.maker_lot') != '' and {_bare(_LOADED)} = {_bare("?1")}))
+"""
 _SAME = {
-    RecallKind.LOT: "l.code = ?",
-    RecallKind.PRINTER: "a.node || '/' || a.printer = ?",
-    RecallKind.SPOOL: "a.node || '/' || a.spool = ?",
-    RecallKind.MATERIAL: "a.maker_lot != '' and j.material || '/' || a.maker_lot = ?",
-    RecallKind.REVISION: "o.revision_id = ?",
+    RecallKind.LOT: "l.code = ?1",
+    RecallKind.PRINTER: "a.node || '/' || a.printer = ?1",
+    RecallKind.SPOOL: "a.node || '/' || a.spool = ?1",
+    RecallKind.MATERIAL: _OF_MATERIAL,
+    RecallKind.REVISION: "o.revision_id = ?1",
 }
 
 
+_NARROW = (
+    RecallKind.LOT,
+    RecallKind.SPOOL,
+    RecallKind.MATERIAL,
+    RecallKind.PRINTER,
+    RecallKind.REVISION,
+)
 #: Of a query over printers `p`: it is called back, or the spool in it is. It makes nothing meanwhile.
 CALLED_BACK = (
     "exists (select 1 from recall c where c.ended_at is null"
     " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
     " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id') or c.kind = 'material'"
-    " and c.value = json_extract(p.facts, '$.spool.material') || '/'"
-    " || json_extract(p.facts, '$.spool.maker_lot')))"
+    f" and {_bare('c.value')} = {_bare(_LOADED)}))"
 )
 
 
@@ -98,7 +123,7 @@ def suspects(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
 def lots_of(db: sqlite3.Connection, cause: Cause) -> tuple[CalledLot, ...]:
     """Return all lots that a cause names, those that left in a parcel first."""
     rows = db.execute(
-        f"{_LOT} where {_SAME[cause.kind]}"
+        f"{_LOT} where ({_SAME[cause.kind]})"
         " order by b.batch_id is null, o.place, l.order_id, l.created_at, l.code",
         (cause.value,),
     )
@@ -111,7 +136,7 @@ def lots_of(db: sqlite3.Connection, cause: Cause) -> tuple[CalledLot, ...]:
             printer=r["printer"],
             spool=r["spool"],
             made_at=moment(r["created_at"]),
-            pieces=r["good"],
+            pieces=r["good"] - r["mislaid"] - r["rejected"] - r["gone"],
             place=r["place"],
             batch=r["batch_id"] or "",
             batch_state=None if r["batch_state"] is None else BatchState(r["batch_state"]),
@@ -266,18 +291,29 @@ def unpack(db: sqlite3.Connection, code: str, now: datetime) -> None:
 
 
 def hold_if_called_back(db: sqlite3.Connection, code: str, now: datetime) -> None:
-    """Hold a lot that an open recall names, whichever is the oldest."""
-    row = db.execute(f"{_LOT} where l.code = ?", (code,)).fetchone()
-    for kind, value in (
-        (RecallKind.LOT, code),
-        (RecallKind.SPOOL, f"{row['node']}/{row['spool']}"),
-        (RecallKind.MATERIAL, str(row["of_maker"])),
-        (RecallKind.PRINTER, f"{row['node']}/{row['printer']}"),
-        (RecallKind.REVISION, row["revision_id"]),
-    ):
-        found = open_recall(db, Cause(kind=kind, value=value))
-        if found is not None:
-            hold(db, code, found.id, now)
+    """Hold a lot that an open recall names: the narrowest cause first, then the oldest recall."""
+    found = [each for each in recalls(db) if each.is_open]
+    for each in sorted(found, key=lambda it: (_NARROW.index(it.cause.kind), it.at, it.id)):
+        of = f"select 1 from ({_LOT} where l.code = ?2 and ({_SAME[each.cause.kind]}))"
+        if db.execute(of, (each.cause.value, code)).fetchone():
+            hold(db, code, each.id, now)
+            return
+
+
+def untold(db: sqlite3.Connection, found: Recall) -> tuple[CalledLot, ...]:
+    """Return the lots of an open recall that nothing holds, or of whose pieces a recipient was not told.
+
+    They joined its cause later: somebody has typed the number of a spool's lot.
+    """
+    held = {r[0] for r in db.execute("select code from lot where recall != ''")}
+    told = {
+        r[0] for r in db.execute("select order_id from recall_notice where recall = ?", (found.id,))
+    }
+    return tuple(
+        each
+        for each in lots_of(db, found.cause)
+        if each.code not in held or (each.has_left and each.order_id not in told)
+    )
 
 
 def let_go(db: sqlite3.Connection, recall_id: str, now: datetime) -> None:

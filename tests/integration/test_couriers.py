@@ -287,7 +287,12 @@ def test_a_lot_called_back_on_its_way_does_not_leave_a_second_time(site, batch):
     lot = views.batch(world.ledger.reading, batch).lots[0].lot
     begin(world.ledger, Cause(kind=RecallKind.LOT, value=lot), "a sharp edge", "steward", world.now)
     order_id = order_of(world, batch)
-    say(world, run, 1, StopOutcome.REFUSED, "they have read of the recall")
+    path = page_of(world, run)
+    page = site.person().get(path, headers=ENGLISH).text
+    assert "Called back: do not hand it over." in page
+    back = {"outcome": "refused-at-the-door", "reason": "called back while it was on its way"}
+    assert back["reason"] in page
+    assert site.person().send(f"{path}/1", at=path, **back).status_code == 303
     assert not views.lot(world.ledger.reading, lot).batches
     assert world.books(order_id).in_transit == 0
     assert "Dominique" not in site.person("inspector").get("/deliveries").text
@@ -307,6 +312,7 @@ def test_a_parcel_waits_until_a_second_person_has_released_its_bags(site, batch)
     with pytest.raises(RefusedError, match="waits for a second person"):
         tour(world, batch)
     assert {w.kind for w in waiting(world.ledger.reading, Role.INSPECTOR)} == {"release"}
+    assert site.person("inspector").get("/api/waiting").json == []  # it was she who looked at it
     text = steward.get("/deliveries").text
     assert f'/l/{lot}"' in text
     assert f"/batches/{batch}/hand" not in text

@@ -307,3 +307,54 @@ def test_filament_without_a_lot_number_is_no_cause(lab):
     lot = views.lot(lab.ledger.reading, code)
     assert lot.attempt.maker_lot == ""
     assert called.lots_of(lab.ledger.reading, Cause(kind=RecallKind.MATERIAL, value="PETG/")) == ()
+
+
+def types_the_lot(lab, number):
+    with lab.ledger.transaction() as db:
+        db.execute("update printer set facts = json_set(facts, '$.spool.maker_lot', ?)", (number,))
+
+
+def test_the_number_of_a_filaments_lot_is_the_same_in_small_letters_and_with_spaces(lab):
+    lab.order(4)
+    codes = []
+    for number in ("ab 12", "AB12"):
+        types_the_lot(lab, number)
+        codes.append(makes_a_lot(lab))
+    cause = Cause(kind=RecallKind.MATERIAL, value="PETG/Ab12")
+    assert sorted(each.code for each in called.lots_of(lab.ledger.reading, cause)) == sorted(codes)
+
+
+def test_what_was_made_and_sent_before_somebody_typed_the_lot_of_its_spool_is_called_back_too(lab):
+    types_the_lot(lab, "")
+    order_id = delivered(lab)
+    code = views.order_view(lab.ledger.reading, order_id).lots[0].code
+    types_the_lot(lab, "L42")
+    lab.order(2)
+    later = makes_a_lot(lab)
+    found = calls_back(lab, Cause(kind=RecallKind.MATERIAL, value="PETG/L42"))
+    assert views.lot(lab.ledger.reading, code).recall == found
+    assert views.lot(lab.ledger.reading, later).recall == found
+    (told,) = called.notices(lab.ledger.reading, found)
+    assert told.order_id == order_id
+
+
+def test_who_has_pieces_whose_spool_gets_its_number_during_a_recall_is_told_then(lab):
+    types_the_lot(lab, "")
+    order_id = delivered(lab)
+    lab.order(1)
+    code = makes_a_lot(lab)
+    with lab.ledger.transaction() as db:
+        db.execute(
+            "update attempt set spool = 's9', maker_lot = 'L42'"
+            " where job_id = (select job_id from lot where code = ?)",
+            (code,),
+        )
+    found = calls_back(lab, Cause(kind=RecallKind.MATERIAL, value="PETG/L42"))
+    assert called.notices(lab.ledger.reading, found) == ()
+    types_the_lot(lab, "L42")
+    with lab.ledger.transaction() as db:
+        assert recalls.catch_up(db, lab.now) == 1
+        assert recalls.catch_up(db, lab.now) == 0
+    (told,) = called.notices(lab.ledger.reading, found)
+    assert told.order_id == order_id
+    assert of_order(lab, order_id).state is OrderState.CONFIRMED

@@ -15,7 +15,7 @@ from jobs.coordinator import complaints as complaining
 from jobs.coordinator import deliveries
 from jobs.coordinator import runs as run_leaves
 from jobs.coordinator.couriers import Carrier, Courier, HandPickUp
-from jobs.errors import InvalidFieldError
+from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import bought, complaints, links, parcels, recalls, runs, views
 from jobs.ledger.given import thanks_of
 from jobs.ledger.parcels import Parcel
@@ -175,6 +175,7 @@ def _run_page(run_id: str, key: str, form: Form, form_of: int) -> str:
     return render_template(
         "run.html",
         run=found,
+        called={stop.batch_id for stop in found.stops if _is_called(stop.batch_id)},
         over=found.is_over(context.now()),
         hub_contact=context.settings.hub_contact,
         hub_address=context.settings.hub_address,
@@ -182,6 +183,15 @@ def _run_page(run_id: str, key: str, form: Form, form_of: int) -> str:
         form=form,
         form_of=form_of,
     )
+
+
+def _is_called(batch_id: str) -> bool:
+    """Return whether a parcel on its way holds a bag that is called back."""
+    db = here().ledger.reading
+    try:
+        return bool(recalls.in_batch(db, views.batch(db, batch_id)))
+    except NotFoundError:  # it came back, and was unpacked
+        return False
 
 
 @pages.post("/r/<run_id>/<key>/<int:number>")

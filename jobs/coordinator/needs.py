@@ -95,11 +95,16 @@ def _lower(
             "The books were put back from a backup, and not every workshop has answered yet."
             " Please try again later."
         )
-    _unpack(db, order.id, now)
     found = books(db, order.id)
     gone = {b.part_id: b.in_transit + b.kept for b in found}
     left = max((kits_for(gone[b.part_id], b.ordered, order.request.kits) for b in found), default=0)
-    kept = max(kits, left)
+    # Bags leave whole: more may have left than was ordered.
+    kept = min(max(kits, left), order.request.kits)
+    if kept == order.request.kits:
+        event(db, order.id, "need-confirmed", by, order.id, now)
+        return
+    _unpack(db, order.id, now)
+    found = books(db, order.id)
     for each in found:
         per_kit = each.ordered // order.request.kits
         _free(db, each, each.ordered - per_kit * kept, now)

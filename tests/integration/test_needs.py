@@ -93,6 +93,20 @@ def test_fewer_than_are_coming_leaves_a_surplus(making):
     assert (books.ordered, books.coming, books.to_make, books.surplus) == (1, 4, 0, 3)
 
 
+def test_more_than_was_ordered_has_left_and_the_order_does_not_grow(making):
+    """Bags leave whole: with two pieces on the way for one, “none any more” made it an order for two."""
+    says(making, 1)
+    in_a_bag(making, making.refs[0])
+    batch = deliveries.pack(making.ledger, making.order_id, "noa", making.now)
+    deliveries.dispatch(making.ledger, batch, "noa", making.now)
+    assert making.books(making.order_id).in_transit == 2
+    for _twice in range(2):
+        assert says(making, 0).request.kits == 1
+        assert making.books(making.order_id).ordered == 1
+    deliveries.receive(making.ledger, batch, Count(), "ward", making.now)
+    assert state(making) is OrderState.DELIVERED
+
+
 def test_scrap_of_what_is_spare_is_not_made_again(making):
     says(making, 3)
     harvests.harvest(making.ledger, making.refs[0], 1, 1, "warped", "maker", making.now)

@@ -119,3 +119,5 @@ class PrinterStatus:
     bed_target_c: float | None = None
     fault: str | None = None  # a sentence for the maker while FAULT or OFFLINE
     last: PrintOutcome | None = None  # how the print before ended; stays until the next start
+    #: Names what was last printed there, ours or not; "" where the link does not tell, or something is printed.
+    printed: str = ""

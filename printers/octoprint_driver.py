@@ -376,6 +376,7 @@ class OctoPrintDriver:
             bed_c=self._heat.bed.actual,
             bed_target_c=self._heat.bed.target,
             last=self._last,
+            printed=job.printed,
         )
 
     def _miss(self, error: OctoPrintError) -> None:

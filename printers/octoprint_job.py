@@ -100,6 +100,7 @@ class JobProgress:
 
     completion: float | None = None  # 0..100
     filepos: int | None = None
+    printTime: float | None = None  # noqa: N815 - OctoPrint's word; seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,17 @@ class Job:
         """Whether all of the selected file was printed, and nothing since."""
         done = self.progress.completion is not None and self.progress.completion >= _ALL
         return self.doing is Doing.READY and done
+
+    @property
+    def printed(self) -> str:
+        """Names the print that was the last one there; "" while one runs, and where nothing is selected.
+
+        The same file printed anew took another time; a file that was only selected is named too.
+        """
+        file, took_s = self.job.file, self.progress.printTime
+        if self.doing is not Doing.READY or file.path is None:
+            return ""
+        return f"{file.origin}:{file.path} {'' if took_s is None else round(took_s)}".strip()
 
     @property
     def fraction(self) -> float | None:

@@ -21,7 +21,7 @@ from fabnet.config import NodeConfig
 from fabnet.errors import SupersededError
 from fabnet.joining import rotate_soon
 from fabnet.link import Link
-from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Recover, Started, Stop, Used
+from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants
 from fabnet.node.journal import TOLD, Journal
@@ -352,6 +352,8 @@ class Agent:
                     self._grants.used(event.printer)  # the journal went back during the print
             case Used():
                 self._grants.used(event.printer)
+            case Found():
+                self._grants.found(event)
             case Changed():
                 with self._journal.transaction() as db:
                     self._say_printer(db, event.printer, now)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.node.files import sha256_of
-from fabnet.node.heating import Heat
+from fabnet.node.heating import Heat, is_heated
 from jobs.messages import PrinterTele
 from printers.driver import Driver
 from printers.errors import PrinterError
@@ -26,6 +26,8 @@ _POLL_S = 0.2
 _REOPEN_S = 3.0
 #: Nobody looked for so long: the machine slept, and a print that an OctoPrint holds may be over.
 _UNSEEN_S = 60.0
+#: A printer that has told no temperature for so long after it came into sight tells none.
+_TELLS_S = 5.0
 #: The fault of a printer that was not tried yet.
 NOT_OPENED = "not opened yet"
 
@@ -93,7 +95,16 @@ class Used:
     printer: str
 
 
-BenchEvent = Started | Ended | Changed | Used
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a printer shows: when it comes into sight, and where it names another print as its last."""
+
+    printer: str
+    status: PrinterStatus
+    anew: bool  # nobody looked before: what was printed meanwhile is to be found in it
+
+
+BenchEvent = Started | Ended | Changed | Used | Found
 
 
 class Bench:
@@ -124,6 +135,10 @@ class Bench:
         self._unsafe = False
         #: Somebody else prints or heats there, whatever this node was told of its bed.
         self.in_use = False
+        #: It came into sight, and nobody has judged yet what is found there: nothing begins.
+        self.in_doubt = False
+        self._sight_s: float | None = None  # since when it is in sight, and nothing of it was told
+        self._printed = ""
         self._cold = False  # since our last print, and seen so
         self._look_for_heat = True  # until the printer has said its targets after an opening
         self._thread = threading.Thread(target=self._run, name=f"bench-{printer}", daemon=True)
@@ -145,24 +160,17 @@ class Bench:
         if told_s is None:
             return None
         return Heat(
-            since_s=told_s,
-            nozzle_c=status.nozzle_c,
-            nozzle_target_c=status.nozzle_target_c,
-            bed_c=status.bed_c,
-            bed_target_c=status.bed_target_c,
-        )
+            since_s=told_s, nozzle_c=status.nozzle_c, nozzle_target_c=status.nozzle_target_c,
+            bed_c=status.bed_c, bed_target_c=status.bed_target_c,
+        )  # fmt: skip
 
     def tele(self, *, named: bool) -> PrinterTele:
         """Return progress and temperatures, with the attempt's name where it is one."""
         status = self.status
         return PrinterTele(
-            printer=self.printer,
-            state=status.state,
-            attempt=(status.name or "") if named else "",
-            fraction_done=status.fraction_done,
-            nozzle_c=status.nozzle_c,
-            bed_c=status.bed_c,
-        )
+            printer=self.printer, state=status.state, attempt=(status.name or "") if named else "",
+            fraction_done=status.fraction_done, nozzle_c=status.nozzle_c, bed_c=status.bed_c,
+        )  # fmt: skip
 
     def stop_soon(self) -> None:
         """Let the thread end; of many all are told first, for one may be waiting for a dead address."""
@@ -211,6 +219,7 @@ class Bench:
         told = ", ".join(filter(None, (identity.firmware, identity.machine)))
         _log.info("%s: %s", self.printer, told)
         self._driver = driver
+        self.in_doubt, self._sight_s = True, clock.boottime_s()
         return True
 
     def _refuse_commands(self, why: str) -> None:
@@ -301,6 +310,7 @@ class Bench:
         self._tell(Ended(printer=self.printer, outcome=outcome, fraction_done=self._fraction))
 
     def _seen(self, status: PrinterStatus) -> None:
+        self._find(status)
         before, self.status = self.status, status
         if status.state is PrinterState.PRINTING and status.fraction_done is not None:
             self._fraction = status.fraction_done
@@ -332,6 +342,23 @@ class Bench:
         self._looked_s = now_s
         return None if self._began_s is None else now_s - self._began_s
 
+    def _find(self, status: PrinterStatus) -> None:
+        """Tell what a printer shows that was out of sight, as soon as it has told its temperature."""
+        now_s = clock.boottime_s()
+        if status.state in {PrinterState.OFFLINE, PrinterState.FAULT}:
+            self.in_doubt, self._sight_s = self._driver is not None, now_s
+            return
+        anew = self._sight_s is not None
+        if (
+            self._sight_s is not None
+            and status.nozzle_c is None
+            and now_s < self._sight_s + _TELLS_S
+        ):
+            return
+        if anew or (status.printed and status.printed != self._printed):
+            self._sight_s, self._printed = None, status.printed
+            self._tell(Found(printer=self.printer, status=status, anew=anew))
+
     def _find_heat(self, status: PrinterStatus) -> None:
         """Make a printer safe that is heated for nobody: a journal that was lost tells of no print."""
         if status.state is PrinterState.OFFLINE:
@@ -341,7 +368,7 @@ class Bench:
         self._look_for_heat = False
         if status.state is not PrinterState.IDLE:
             return
-        if status.nozzle_target_c > 0 or (status.bed_target_c or 0.0) > 0:
+        if is_heated(status):
             _log.warning("%s: found heated, and it prints nothing of ours", self.printer)
             self._unsafe = True
 
@@ -349,7 +376,7 @@ class Bench:
         """Tell where somebody else begins to use the printer, and where she has done."""
         if status.state in {PrinterState.OFFLINE, PrinterState.FAULT}:
             return  # nobody knows
-        heated = (status.nozzle_target_c or 0.0) > 0 or (status.bed_target_c or 0.0) > 0
+        heated = is_heated(status)
         if self._name is not None:
             in_use, self._cold = False, False
         elif status.state is PrinterState.IDLE:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.node import duty, heating
-from fabnet.node.bench import Bench, Start, Stop
+from fabnet.node.bench import Bench, Found, Start, Stop
 from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
 from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.policy import Rules, over_ceiling, refusal, start_in_s
-from fabnet.node.tables import Entry
+from fabnet.node.tables import Entry, last_begun
 from jobs.lifecycle import AttemptState
 from jobs.messages import Cancel, Grant, Ready
 from jobs.model import AttemptRef
@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 #: How far ahead grants are asked for before the first one has come.
 _AHEAD_S = 8 * 3600.0
 _READY = frozenset({AttemptState.READY})
+_PRINTED = (
+    "printed:"  # and a printer: the setting that names the last print that it had when it was seen
+)
 _BROKEN = frozenset({PrinterState.OFFLINE, PrinterState.FAULT})
 
 
@@ -118,8 +121,9 @@ class Grants:
         state = self._benches[name].status.state
         on_bed = self._journal.on_bed(name) is not None
         clear = self._journal.is_clear(name) and self.is_empty(name)
+        judged = self._lab.is_manual(name) or not self._benches[name].in_doubt
         return Machine(
-            free=state is PrinterState.IDLE and clear,
+            free=state is PrinterState.IDLE and clear and judged,
             works=on_bed and state not in _BROKEN,
             broken_s=self._broken_s.get(name),
         )
@@ -235,6 +239,21 @@ class Grants:
         with self._journal.transaction() as db:
             self._journal.set_clear(db, printer, clear=False)
             self._say_printer(db, printer, clock.now())
+
+    def found(self, found: Found) -> None:
+        """A printer is back in sight: what somebody else has printed there meanwhile lies on its bed."""
+        printer, status = found.printer, found.status
+        key = f"{_PRINTED}{printer}"
+        before = self._journal.setting(key)
+        idle = status.state is PrinterState.IDLE and self._journal.on_bed(printer) is None
+        begun = last_begun(self._journal.reading, printer)
+        if found.anew and idle and heating.was_used(status, before, begun, clock.now()):
+            _log.warning("%s: somebody has used it while nobody looked: is its bed clear?", printer)
+            self.used(printer)
+        if status.printed and status.printed != before:
+            with self._journal.transaction() as db:
+                self._journal.set_setting(db, key, status.printed)
+        self._benches[printer].in_doubt = False
 
     # --- for its owner ------------------------------------------------------------------------
 

@@ -147,6 +147,16 @@ def pace_of(db: sqlite3.Connection, printer: str, now: datetime) -> float:
     )
 
 
+def last_begun(db: sqlite3.Connection, printer: str) -> tuple[datetime, float] | None:
+    """Return when the last plate was started on a printer, and how long it takes, in seconds."""
+    row = db.execute(
+        "select intent_at, seconds from attempt where printer = ? and intent_at is not null"
+        " order by intent_at desc limit 1",
+        (printer,),
+    ).fetchone()
+    return None if row is None else (datetime.fromisoformat(row[0]), float(row[1]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One attempt as the journal holds it."""

@@ -13,7 +13,7 @@ import pytest
 
 from fabnet import clock
 from fabnet.config import PrinterConfig
-from fabnet.node.bench import Ended, Start, Started, Stop, Used
+from fabnet.node.bench import Ended, Found, Start, Started, Stop, Used
 from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
@@ -30,7 +30,7 @@ from jobs.messages import (
 )
 from jobs.model import AttemptRef
 from jobs.owner import Clear, Count, StopPrint
-from printers.model import PrintOutcome, PrintResult
+from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.slices import prune
 from tests.doubles.idle_node import REF, Node, an_offer
 
@@ -293,6 +293,37 @@ def test_what_somebody_else_printed_makes_its_bed_nobodys(node):
     assert not node.commands()
     node.agent._owner.do(Clear(printer="p1"))
     node.agent._grants.work()
+    assert [type(command) for command in node.commands()] == [Start]
+
+
+@pytest.mark.parametrize(
+    ("shown", "begins"),
+    [
+        ({}, True),
+        ({"nozzle_target_c": 210.0}, False),  # from a card, while the node was off
+        ({"nozzle_c": 120.0}, False),
+        ({"printed": "local:theirs.gcode 300"}, False),  # at its OctoPrint's own page
+        ({"printed": "local:fabnet/ours.gcode 900"}, True),
+    ],
+)
+def test_what_was_printed_while_nobody_looked_makes_its_bed_nobodys(node, shown, begins):
+    cold = {"state": PrinterState.IDLE, "nozzle_c": 21.0, "printed": "local:fabnet/ours.gcode 900"}
+    before = Found(printer="p1", status=PrinterStatus(**cold), anew=True)
+    node.agent._take_bench_event(before)
+    node.hears(PrinterReady(printer="p1"))
+    node.hears(an_offer())
+    node.prepared()
+    nonce = node.ready()
+    node.bench.in_doubt = True  # it is back in sight
+    node.hears(Grant(attempt=REF, nonce=nonce, ttl_s=600))
+    assert not node.commands()
+    found = Found(printer="p1", status=PrinterStatus(**{**cold, **shown}), anew=True)
+    node.agent._take_bench_event(found)
+    node.agent._grants.work()
+    if not begins:
+        assert not node.commands()
+        node.agent._owner.do(Clear(printer="p1"))
+        node.agent._grants.work()
     assert [type(command) for command in node.commands()] == [Start]
 
 

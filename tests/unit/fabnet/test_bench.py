@@ -4,7 +4,7 @@ import queue
 
 import pytest
 
-from fabnet.node.bench import Bench, Changed, Ended, Recover, Start, Used
+from fabnet.node.bench import Bench, Changed, Ended, Found, Recover, Start, Used
 from fabnet.node.files import sha256_of
 from printers.manual_driver import ManualDriver
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
@@ -43,7 +43,7 @@ def bench_of():
 
 def end_of(events):
     """Return the end of the print, which must come."""
-    while isinstance(event := events.get(timeout=100), Changed):
+    while isinstance(event := events.get(timeout=100), Changed | Found):
         pass
     assert isinstance(event, Ended)
     return event.outcome
@@ -191,3 +191,34 @@ def test_what_our_own_print_leaves_hot_is_nobodys(bench_of, tmp_path):
     told = [type(event) for event in events.queue]
     assert Ended in told
     assert Used not in told
+
+
+def found_in(bench_of, *readings):
+    """Return what was told of a printer that came into sight, and whether nothing may begin there."""
+    driver = ShownDriver(*readings)
+    bench, events = bench_of(lambda: driver)
+    until(lambda: len(driver.readings) == 1 and bench.status is readings[-1])
+    bench.stop()
+    told = [event for event in events.queue if isinstance(event, Found)]
+    return [(event.status, event.anew) for event in told], bench.in_doubt
+
+
+def test_what_a_printer_shows_when_it_comes_into_sight_is_told_before_anything_begins(bench_of):
+    gone, dumb = shown(PrinterState.OFFLINE), shown(IDLE)
+    cold = shown(IDLE, nozzle_c=21.0, **COLD)
+    assert found_in(bench_of, dumb, dumb, cold, cold) == ([(cold, True)], True)
+    assert found_in(bench_of, cold, gone, dumb, cold) == ([(cold, True)] * 2, True)
+    assert found_in(bench_of, cold, gone) == ([(cold, True)], True)
+    assert found_in(bench_of, dumb, dumb) == ([], True)  # it may tell in a moment
+
+
+def test_a_printer_without_a_thermometer_is_not_waited_for(bench_of, monkeypatch):
+    monkeypatch.setattr("fabnet.node.bench._TELLS_S", 0.0)
+    dumb = shown(IDLE)
+    assert found_in(bench_of, dumb, dumb) == ([(dumb, True)], True)
+
+
+def test_what_was_printed_in_sight_is_told_as_that(bench_of):
+    before, after = (shown(IDLE, nozzle_c=21.0, printed=each, **COLD) for each in ("a 1", "b 2"))
+    works = shown(PrinterState.PRINTING, nozzle_c=200.0)
+    assert found_in(bench_of, before, works, after, after)[0] == [(before, True), (after, False)]

@@ -160,3 +160,12 @@ def test_a_heater_without_a_reading_is_not_called_off():
     assert not Heat().is_off
     assert Heat(tool0=Temperature(actual=200, target=0)).is_off
     assert not Heat(tool0=Temperature(target=0), bed=Temperature(target=60)).is_off
+
+
+def test_the_last_print_there_has_a_name_once_it_is_over():
+    assert job("Operational", 100.0, path="theirs.gcode").printed == "local:theirs.gcode 1"
+    assert job("Operational", 100.0, path="theirs.gcode", origin="sdcard").printed.startswith(
+        "sdcard:"
+    )
+    assert job("Printing", 50.0).printed == ""
+    assert job("Operational", path=None).printed == ""

@@ -242,9 +242,27 @@ class OctoPrintApi:
         children = answer.get("children") or ()
         return tuple(str(each["path"]) for each in children if each.get("type") != "folder")
 
+    def prints(self, path: str) -> bool:
+        """Return whether this file is being printed."""
+        job = self.job()
+        return job.is_busy and job.path == path
+
     def delete(self, path: str) -> None:
         """Delete a stored file."""
         self._rest.delete("local/" + quote(path))
+
+    def take_back(self, path: str) -> bool:
+        """Delete a file that is not to be printed any more; return False where that has begun.
+
+        An order to print it that is still on its way, held up by a proxy or a busy OctoPrint, finds none.
+        """
+        try:
+            self.delete(path)
+        except OctoPrintLostError:
+            raise
+        except OctoPrintError as error:
+            return error.status != requests.codes.conflict
+        return True
 
     def upload(
         self, gcode: Path, folder: str, name: str, *, before: str = "", after: str = ""

@@ -141,7 +141,8 @@ class OctoPrintDriver:
         except OctoPrintError as error:
             # It may have heard us, and a proxy before it answers in its place: only a look tells, now or
             # when it is back.
-            if not isinstance(error, OctoPrintLostError) and error.status < _SERVERS_FAULT:
+            refused = not isinstance(error, OctoPrintLostError) and error.status < _SERVERS_FAULT
+            if refused and not self._api.prints(path):  # or something there begins what it gets
                 self._print = None
                 self._api.refuse_unready()
                 raise
@@ -259,7 +260,8 @@ class OctoPrintDriver:
         """Take up a print of an earlier run of this program, if OctoPrint still knows of it."""
         path = f"{_FOLDER}/{name}.gcode"
         job = self._api.job()
-        if job.path != path or not (job.is_busy or job.is_complete):
+        known = job.path == path and (job.is_busy or job.is_complete)
+        if not known and self._api.take_back(path):
             return False
         self._last = None
         self._print = OwnPrint(name=name, path=path, since_s=time.monotonic(), seen=True)
@@ -309,6 +311,8 @@ class OctoPrintDriver:
         verdict = judge(own, job, trouble, time.monotonic())
         if verdict is not None and self._asks_why(own, verdict):
             verdict = judge(own, job, trouble, time.monotonic())
+        if verdict is not None and verdict.never_began and not self._api.take_back(own.path):
+            verdict = None
         if verdict is not None:
             own.never_began = verdict.never_began
             self._halted = verdict.halted
@@ -371,13 +375,10 @@ class OctoPrintDriver:
             state=PrinterState.PAUSED if job.doing is Doing.PAUSED else state,
             name=None if self._print is None else self._print.name,
             fraction_done=job.fraction if job.is_busy else None,
-            nozzle_c=self._heat.tool0.actual,
-            nozzle_target_c=self._heat.tool0.target,
-            bed_c=self._heat.bed.actual,
-            bed_target_c=self._heat.bed.target,
-            last=self._last,
-            printed=job.printed,
-        )
+            nozzle_c=self._heat.tool0.actual, nozzle_target_c=self._heat.tool0.target,
+            bed_c=self._heat.bed.actual, bed_target_c=self._heat.bed.target,
+            last=self._last, printed=job.printed,
+        )  # fmt: skip
 
     def _miss(self, error: OctoPrintError) -> None:
         """OctoPrint does not answer, or not as it should: tell it, and give a print up in time."""

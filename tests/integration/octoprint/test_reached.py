@@ -159,6 +159,78 @@ def test_a_proxy_that_answers_in_its_place_hides_no_print_that_has_begun(
         driver.close()
 
 
+def held_up(octo, name, orders):
+    """A proxy that says no in OctoPrint's place to the order to print, and keeps the order."""
+
+    def gateway(request):
+        if request.command == "POST" and request.path.endswith(f"{name}.gcode"):
+            body = request.rfile.read(int(request.headers["Content-Length"]))
+            orders.append((request.path, dict(request.headers), body))
+            return 504, {"Content-Type": "text/html"}, b"<p>Gateway Timeout"
+        return forwarded(octo, request)
+
+    return serving(gateway)
+
+
+def deliver(octo, order):
+    """The order to print comes after all; return OctoPrint's answer."""
+    path, headers, body = order
+    kept = {key: value for key, value in headers.items() if key != "Host"}
+    return requests.post(octo.url + path, data=body, headers=kept, timeout=60).status_code
+
+
+def test_an_order_to_print_that_comes_late_prints_nothing(octo, plate, name, monkeypatch):
+    """It was held up for longer than anybody waited: the plate is another lab's by then."""
+    monkeypatch.setattr("printers.octoprint_job._START_S", 1.0)
+    orders = []
+    with held_up(octo, name, orders) as url:
+        driver = OctoPrintDriver(url, api_key=octo.key)
+        driver.open()
+        with pytest.raises(OctoPrintError, match="did not start the print"):
+            driver.start(plate, name)
+        driver.close()
+    assert deliver(octo, orders[0]) == 404
+    assert words(octo, name) == []
+
+
+def test_an_order_that_comes_after_a_restart_of_the_node_prints_nothing(
+    octo, plate, name, monkeypatch
+):
+    monkeypatch.setattr("printers.octoprint_driver._BEGUN_S", 0.5)
+    orders = []
+    with held_up(octo, name, orders) as url:
+        driver = OctoPrintDriver(url, api_key=octo.key)
+        driver.open()
+        driver.start(plate, name)
+        driver.close()
+        again = OctoPrintDriver(url, api_key=octo.key)
+        again.open()
+        assert not again.resume(name)
+        again.close()
+    assert deliver(octo, orders[0]) == 404
+    assert words(octo, name) == []
+
+
+def test_what_was_begun_by_itself_when_it_came_is_followed(octo, plate, name):
+    """Plugins print what is uploaded; OctoPrint says no to the order then, for it is busy."""
+
+    def eager(request):
+        answer = forwarded(octo, request)
+        if request.command == "POST" and request.path == "/api/files/local":
+            path = f"/api/files/local/fabnet/{name}.gcode"
+            octo.ask("POST", path, json={"command": "select", "print": True})
+            octo.wait_for_state("Printing")
+        return answer
+
+    with serving(eager) as url:
+        driver = OctoPrintDriver(url, api_key=octo.key)
+        driver.open()
+        driver.start(plate, name)
+        assert until(driver, ended, 30).last.result is PrintResult.DONE
+        driver.close()
+    assert words(octo, name) == ["begin", "end"]
+
+
 def test_where_no_websocket_gets_through_it_is_asked(octo, long_plate, name):
     with serving(lambda request: forwarded(octo, request)) as url:
         driver = OctoPrintDriver(url, api_key=octo.key)

@@ -94,32 +94,49 @@ class Kept:
         bucket = book.bucket(line)
         # What is worth as much already makes no room.
         gain = lines.weight[lines.order[line]] / lines.pieces[line] * (1.0 - TINY)
+        # Who has no time for a copy even without all that it has can be given none.
+        most = (net.opened(float(book.ends_min[bucket])) - net.busy_min)[made.printer]
+        rate[made.printer[most < made.plate_min + made.piece_min - TINY]] = 0.0
         some = np.flatnonzero((self._plates > 0) | (self._rest > 0))
         some = some[self._worth[some] < gain * rate[rows.printer[some]]]
-        printer, due = rows.printer[some], rows.bucket[some]
-        # What is due later makes room as far as there is time before it.
-        before = np.minimum.accumulate(book.slack_min(slice(None))[bucket:], axis=0)
-        most = np.where(due > bucket, before[np.maximum(due - bucket - 1, 0), printer], np.inf)
-        minutes = self._early_min(some)
-        gives = np.minimum(minutes, most) * rate[printer]
-        cost = self._worth[some] * minutes / np.maximum(gives, TINY)
-        by = np.flatnonzero((gives > TINY) & (cost < gain))
-        if len(by) > _FEW:
-            few = by[cost[by] <= np.partition(cost[by], _FEW)[_FEW]]
-            by = few if float(gives[few].sum()) > pieces else by
+        # A piece that gets room costs at least so much.
+        least = self._worth[some] / rate[rows.printer[some]]
+        for count in (_FEW, len(some)):
+            few = some
+            if count < len(some):
+                few = some[least <= np.partition(least, count)[count]]
+            minutes, plates, rest = self._needed(few, bucket)
+            gives = minutes * rate[rows.printer[few]]
+            cost = self._worth[few] * self._minutes(few, plates, rest) / np.maximum(gives, TINY)
+            by = np.flatnonzero((gives > TINY) & (cost < gain))
+            if float(gives[by].sum()) > pieces or count >= len(some):
+                break
         by = by[np.argsort(cost[by], kind="stable")]
         by = by[: int(np.searchsorted(np.cumsum(gives[by]), pieces)) + 1]
-        self._plates[some[by]] = 0
-        self._rest[some[by]] = 0
-        self._move(some[by], minutes[by], later=True)
+        few, plates, rest = few[by], plates[by], rest[by]
+        self._plates[few] -= plates
+        self._rest[few] -= rest
+        self._move(few, self._minutes(few, plates, rest), later=True)
 
-    def _early_min(self, some: Ints) -> Floats:
-        """How long what is in time of some rows is printed."""
+    def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:
+        """Return how many minutes rows can give to what is due then, and by which of their plates."""
+        rows, book = self._rows, self._book
+        printer, due = rows.printer[some], rows.bucket[some]
+        minutes = self._minutes(some, self._plates[some], self._rest[some])
+        # What is due later makes room as far as there is time before it.
+        before = np.minimum.accumulate(book.slack_min(printer)[bucket:], axis=0)
+        most = before[np.maximum(due - bucket - 1, 0), np.arange(len(some))]
+        minutes = np.where(due > bucket, np.minimum(minutes, most), minutes)
+        plates = np.ceil(minutes / self._full_min[some] - TINY)
+        whole = plates > self._plates[some]
+        plates = np.clip(plates, 0, self._plates[some]).astype(np.int64)
+        return minutes, plates, np.where(whole, self._rest[some], 0)
+
+    def _minutes(self, some: Ints, plates: Ints, rest: Ints) -> Floats:
+        """How long so many full plates of rows are printed, and their part plates where `rest` > 0."""
         full = self._full_min[some]
-        rest = np.where(
-            self._rest[some] > 0, self._all_min[some] - self._rows.plates[some] * full, 0.0
-        )
-        found: Floats = self._plates[some] * full + rest
+        last = self._all_min[some] - self._rows.plates[some] * full
+        found: Floats = plates * full + np.where(rest > 0, last, 0.0)
         return found
 
     def _move(self, some: Ints, minutes: Floats, *, later: bool) -> None:

@@ -232,7 +232,15 @@ def _refill(
     regret = _of_printers(net, prices(net, rest, free[-1]))
     turn = by_value(lines, found)
     shares, _ = shares_in_time(net, lines, found, turn, free, left)
-    _by_due(book, left, shares[lines.order] * left, regret, weights, least)
+    asked = shares[lines.order] * left
+    scarce = turn[shares[turn] < 1.0]
+    for end in np.unique(lines.due_min[scarce]):
+        here = lines.due_min[lines.order] <= end
+        _by_due(book, left, np.where(here, asked, 0.0), regret, weights, least)
+        asked[here] = 0.0
+        # What whole plates leave of a day for which not all has room, before what is due later has it.
+        in_kits(book, left, scarce[lines.due_min[scarce] == end], regret, weights, least)
+    _by_due(book, left, asked, regret, weights, least)
     for order in turn:
         for line in np.flatnonzero(lines.order == order):
             stay.hasten(int(line))

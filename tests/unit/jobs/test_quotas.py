@@ -293,6 +293,21 @@ def test_a_ceiling_of_the_week_moves_work_to_the_next():
     assert plan(net, asking(12, due_h=24 * 13)).in_time == pytest.approx(8 / 12)
 
 
+def test_a_plate_that_is_worth_more_pushes_one_plate_back_not_all_of_a_row():
+    net = by_hand(1)
+    lines = Lines(
+        order=np.arange(2), part=np.zeros(2, np.int64), pieces=np.array([20.0, 2.0]),
+        due_min=np.array([600.0, 120.0]), release_min=np.zeros(2), weight=np.array([1.0, 0.5]),
+        site=np.zeros(2, np.int64),
+    )  # fmt: skip
+    ten_of_an_hour = {"line": 0, "bucket": 1, "printer": 0, "plates": 10, "last": 0}
+    kept = Rows(**{name: np.array([number]) for name, number in ten_of_an_hour.items()})
+    found = plan(net, lines, kept=kept)
+    assert found.in_time == pytest.approx((0.9 * 1.0 + 0.5) / 1.5)
+    assert made_by(net, lines, found) == [[20], [2]]
+    assert audit_quotas(net, lines, found) == []
+
+
 def test_the_minutes_of_a_week_are_those_of_its_windows():
     opened = open_minutes(parse("Mon 08:00-10:00, Sun 22:00-24:00"), 8 * 60 + 30, 7 * 96)
     assert opened[:7].tolist() == [0, 15, 30, 45, 60, 75, 90]

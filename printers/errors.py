@@ -110,6 +110,10 @@ class SlicingError(PrinterError):
     """A plate cannot be sliced here."""
 
 
+class NoRoomError(SlicingError):
+    """This machine has no room for a slice now: no word on the plate, which is asked for again."""
+
+
 class NoSlicerError(SlicingError):
     """This machine has no slicer that fabnet can use."""
 

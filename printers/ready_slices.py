@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 import designs.catalogue
-from printers.errors import NoSlicerError, SlicingError
+from printers.errors import NoRoomError, NoSlicerError, SlicingError
 from printers.slices import WORK_PREFIX, Figures, Slice, SliceRequest, keep, kept, sha256_of
 
 
@@ -99,5 +99,7 @@ def _unpack(packed: Path, entry: _Ready, request: SliceRequest, out: Path) -> Sl
                 layers=entry.layers, slicer=entry.slicer,
             )  # fmt: skip
             return keep(out, key, gcode, figures)
-    except (OSError, lzma.LZMAError, EOFError) as error:
+    except OSError as error:
+        raise NoRoomError(f"{packed} cannot be unpacked: {error}") from error
+    except (lzma.LZMAError, EOFError) as error:
         raise SlicingError(f"{packed} cannot be unpacked: {error}") from error

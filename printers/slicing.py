@@ -23,7 +23,7 @@ from pathlib import Path
 
 from designs.materials import material
 from firmware_profiles.profile import MachinePreset
-from printers.errors import SlicingError
+from printers.errors import NoRoomError, SlicingError
 from printers.gcode import GcodeFacts, check
 from printers.gcode_figures import figures_of
 from printers.ready_slices import ReadySlices
@@ -38,6 +38,8 @@ _WALL_S = 900
 _HELP_S = 60
 _GCODE_BYTES = 512 << 20
 _FORMAT = 2  # of the key; grows when what a plate file or a profile means changes
+#: Where a slicer fails and less is free, that may be why.
+_LEAST_FREE_BYTES = 4 << 20
 _TAIL_BYTES = 100_000
 _OLDEST = (2, 5)  # PrusaSlicer; what came before knows other keys
 _INSTALL = "install it with: sudo apt-get install prusa-slicer"
@@ -145,7 +147,7 @@ class PrusaSlicer:
                 gcode = self._slice_in(Path(folder), request, profile)
                 return keep(out, key, gcode, _figures(gcode, f"{self._name}, {profile.title}"))
         except OSError as error:
-            raise SlicingError(f"the slice cannot be kept here: {error.strerror}") from error
+            raise NoRoomError(f"the slice cannot be kept here: {error.strerror}") from error
 
     def _slice_in(self, folder: Path, request: SliceRequest, profile: SlicerProfile) -> Path:
         # The slicer goes by a file's ending; files that came by hash have none.
@@ -154,6 +156,10 @@ class PrusaSlicer:
         ini.write_text(profile.text(), encoding="utf-8")
         command = [str(self._program), "--export-gcode", "--dont-arrange", "--load", str(ini)]
         done = _run([*command, "--output", str(gcode), str(plate)], folder, self._wall_s)
+        # What it could not write to its end it may have deleted by now: then it is known by its words.
+        full = "disk full" in done.stdout + done.stderr
+        if done.returncode != 0 and (full or shutil.disk_usage(folder).free < _LEAST_FREE_BYTES):
+            raise NoRoomError("the slice cannot be kept here: the disk is full")
         if done.returncode != 0 or not gcode.exists():
             log = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             raise SlicingError(

@@ -22,7 +22,7 @@ from jobs.ledger import views
 from jobs.ledger.waiting import can_do
 from jobs.ledger.waiting import waiting as waiting_of
 from jobs.model import Reason
-from printers.errors import SlicingError
+from printers.errors import NoRoomError, SlicingError
 from printers.slices import Slice, SliceRequest
 from web.auth import me, signed_with
 from web.context import here
@@ -149,6 +149,8 @@ def slice_plate(plate_sha256: str) -> Response:
     )
     try:
         made = context.slices.ask(wish)
+    except NoRoomError as error:
+        return _error(503, str(error))
     except SlicingError as error:
         return _error(422, str(error))
     if made is None:

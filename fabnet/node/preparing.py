@@ -29,7 +29,7 @@ from jobs.errors import NotFoundError, RefusedError
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.messages import Report, ReportState
 from jobs.model import AttemptRef
-from printers.errors import PrinterError
+from printers.errors import NoRoomError, PrinterError
 from printers.gcode_rules import EDITION
 from printers.model import OWN_SLICE
 from printers.slices import Slice, Slicer, kept, named_for, prune, was_checked_for
@@ -173,6 +173,9 @@ class Preparer:
                 self._rest(ref)
                 return
             self._decline(ref, str(error))
+        except NoRoomError as error:
+            _log.warning("%s: %s; trying again", ref, error)
+            self._rest(ref)
         except PrinterError as error:
             self._decline(ref, str(error))
         except Exception:  # noqa: BLE001

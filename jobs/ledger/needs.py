@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.ledger.cells import when
+from jobs.ledger.reviews import HELD
 from jobs.model import BatchState, OrderState
 from jobs.needs import is_open
 
@@ -17,7 +18,7 @@ READY = f"""
 select o.* from orders o where o.state = '{OrderState.CONFIRMED}' and not o.sandbox and exists (
  select 1 from lot l left join batch_lot bl on bl.lot_code = l.code
  left join batch b on b.id = bl.batch_id where l.order_id = o.id and l.accepted > 0
- and (b.id is null or b.state = '{BatchState.PACKED}'))
+ and l.recall = '' and not {HELD} and (b.id is null or b.state = '{BatchState.PACKED}'))
 """
 
 

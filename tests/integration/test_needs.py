@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 
 from jobs import stations
-from jobs.coordinator import deliveries, harvests, lots, needs, orders, surplus, telling
+from jobs.coordinator import (
+    deliveries,
+    harvests,
+    lots,
+    needs,
+    orders,
+    recalls,
+    reviews,
+    surplus,
+    telling,
+)
 from jobs.coordinator.deliveries import Count
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import needs as asked
@@ -15,6 +25,7 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import Offer, ReportState, Withdraw
 from jobs.model import OrderState, Role
+from jobs.recall import Cause, RecallKind
 from jobs.stations import Step
 from jobs.telling import Channel, Kind
 from tests.doubles.pages import Site
@@ -267,6 +278,20 @@ def test_an_old_order_is_asked_about_before_a_parcel_leaves(making):
     says(making, 6)
     assert not asked.need(making.ledger.reading, making.order_id).is_open
     deliveries.dispatch(making.ledger, batch, "noa", making.now)
+
+
+def test_nobody_is_asked_for_what_cannot_be_sent(making):
+    """A ward was told that its next parcel is ready, and its only bag was called back."""
+    code = in_a_bag(making, making.refs[0])
+    cause = Cause(kind=RecallKind.LOT, value=code)
+    called = recalls.begin(making.ledger, cause, "sharp", "noa", making.now)
+    making.pass_time(days=15)
+    assert asks(making) == 0
+    recalls.end(making.ledger, called, "not sharp", "steward", making.now, good=True)
+    reviews.withdraw(making.ledger, making.revision.id, "it breaks", "steward", making.now)
+    assert asks(making) == 0
+    reviews.release(making.ledger, code, "tried", "steward", making.now)
+    assert asks(making) == 1
 
 
 def test_she_is_asked_by_mail_and_told_of_the_end(world):

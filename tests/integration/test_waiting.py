@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.coordinator import enrolment, first_mile, harvests, lots, needs, recalls, reviews
+from jobs.coordinator import enrolment, first_mile, harvests, lots, needs, orders, recalls, reviews
 from jobs.coordinator.hub import set_rule
 from jobs.hub import Rule, Scope
 from jobs.ledger import stations, views
@@ -14,7 +14,7 @@ from jobs.stations import Step
 from jobs.stations import stations as all_stations
 from printers.model import PrinterState
 from tests.doubles.parcels import order_of, packed
-from tests.doubles.world import NODE, PRINTER
+from tests.doubles.world import NODE, PRINTER, a_request
 from web.pages.requesters import counts_of
 
 
@@ -91,6 +91,20 @@ def test_a_bed_on_which_something_prints_is_not_asked_for(site):
     world.report(ref, ReportState.INTERRUPTED, "the line is dead")
     (asked,) = waiting(ledger.reading, Role.MAKER, NODE, world.now)
     assert (asked.kind, asked.key) == ("harvest", str(ref))
+
+
+def test_a_request_for_a_design_that_was_withdrawn_since_can_only_be_refused(site):
+    world, steward = site.world, site.person("steward")
+    asked = a_request(world.revision)
+    order_id = orders.place(world.ledger, asked, world.revision, world.now).order_id
+    page = f"/orders/{order_id}"
+    assert f"{page}/confirm" in steward.get(page).text
+    reviews.withdraw(world.ledger, world.revision.id, "the hook breaks", "steward", world.now)
+    text = steward.get(page).text
+    assert f"{page}/confirm" not in text
+    assert "the hook breaks" in text
+    assert steward.send(f"{page}/refuse", at=page, reason="it breaks").status_code == 303
+    assert kinds(world) == []
 
 
 def test_nobody_is_asked_for_the_beds_of_a_lab_that_was_shut_out(site):

@@ -138,6 +138,7 @@ def _page(
         unreviewed=revision is not None
         and order.state is OrderState.ASKED
         and reviews.lacks_breathing_review(db, revision, context.today()),
+        withdrawn=reviews.withdrawal(db, order.request.revision_id),
         refusal=refusal,
         need=needed.need(db, order_id),
         doubles=_doubles(order) if me().role is Role.STEWARD else (),

@@ -122,6 +122,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "deliveries.run": PUBLIC,  # whoever holds the run's address, for as long as it lasts
         "deliveries.stop": PUBLIC,
         "deliveries.note": _HUB,
+        "deliveries.address": _HUB,
+        "deliveries.lose": _HUB,
         "deliveries.parcel": PUBLIC,  # whoever holds the parcel's address, here and below
         "deliveries.parcel_note": PUBLIC,
         "deliveries.receive": PUBLIC,

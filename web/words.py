@@ -141,6 +141,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "dispatched": lazy_gettext("Dispatched"),
         "handed-over": lazy_gettext("Handed over, says the courier"),
         "came-back": lazy_gettext("Came back to the hub"),
+        "lost-on-the-way": lazy_gettext("Lost on the way"),
         "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),
         "refused-at-the-door": lazy_gettext("Not taken at the door: it came back to the hub"),
         "received": lazy_gettext("Received by the requester"),

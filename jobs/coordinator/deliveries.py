@@ -181,6 +181,32 @@ def bring_back(
             recalls.scrap_if_over(db, recall, now)
 
 
+def lose(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:
+    """A parcel will not come: who took it has lost it. All of it is made again.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        RefusedError: it is not on its way.
+        InvalidFieldError: without a reason.
+    """
+    if not reason.strip() or len(reason) > MOST_REASON:
+        raise InvalidFieldError("lost_reason", f"is needed, at most {MOST_REASON} characters")
+    with ledger.transaction() as db:
+        batch = views.batch(db, batch_id)
+        if batch.state is not BatchState.DISPATCHED:
+            raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
+        pieces = sum(lot.pieces for lot in batch.lots)
+        _count_in(db, batch, 0, pieces)
+        db.execute(
+            "update batch set state = ?, received_at = ?, received_by = ? where id = ?",
+            (BatchState.RECEIVED, now.isoformat(), by, batch_id),
+        )
+        event(
+            db, batch.order_id, "lost-on-the-way", by, batch_id, now,
+            lost=pieces, reason=reason.strip(),
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """What a requester says of a batch, in pieces; damaged ones are not among the refused."""

@@ -31,7 +31,7 @@ _CALLED_BACK = (
 )
 #: What people wrote into an order's history.
 _WORDED = (
-    "('refused', 'lowered', 'cancelled', 'received', 'came-back',"
+    "('refused', 'lowered', 'cancelled', 'received', 'came-back', 'lost-on-the-way',"
     f" '{StopOutcome.NOBODY}', '{StopOutcome.REFUSED}')"
 )
 

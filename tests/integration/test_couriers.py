@@ -299,6 +299,24 @@ def test_a_lot_called_back_on_its_way_does_not_leave_a_second_time(site, batch):
     assert site.person().get(page_of(world, run)).status_code == 200
 
 
+def test_a_carrier_may_lose_a_parcel_and_all_of_it_is_made_again(site, batch):
+    world, hub = site.world, site.person("inspector")
+    assert hub.get(f"/batches/{batch}/address.pdf").data.startswith(b"%PDF")
+    assert site.person("maker").get(f"/batches/{batch}/address.pdf").status_code == 403
+    path = f"/batches/{batch}/lost"
+    assert hub.send(path, at="/deliveries", lost_reason="gone").status_code == 409
+    deliveries.dispatch(
+        world.ledger, batch, "inspector", world.now, Carrier(name="Poste", tracking="AB123")
+    )
+    assert hub.send(path, at="/deliveries", lost_reason="").status_code == 422
+    assert hub.send(path, at="/deliveries", lost_reason="no trace of it").status_code == 303
+    found = books(world, batch)
+    assert (found.in_transit, found.lost, found.delivered, found.deficit) == (0, 2, 0, 2)
+    assert kinds(world, batch) == ["packed", "dispatched", "lost-on-the-way"]
+    page = site.person().get(address(world, batch), headers=ENGLISH).text
+    assert "What is missing or refused will be made again." in page
+
+
 # --- the signature
 
 

@@ -112,10 +112,13 @@ def test_who_scans_a_bag_before_signing_in_comes_back_to_it(site):
     world.order(1)
     code = makes_a_lot(world)
     person = site.person()
-    found = re.search(r'href="(/sign-in\?next=[^"]+)"', person.get(f"/l/{code}").text)
-    answer = person.send(found[1], login="inspector", password=PASSWORD)
+    recall, back = re.findall(r'href="(/sign-in\?next=[^"]+)"', person.get(f"/l/{code}").text)
+    assert "vous revenez à ce sachet" in person.get(recall).text
+    answer = person.send(back, login="inspector", password=PASSWORD)
     assert answer.status_code == 303
     assert answer.location.endswith(f"/l/{code}")
+    answer = site.person().send(recall, login="inspector", password=PASSWORD)
+    assert answer.location.endswith(f"/l/{code}/recall")
     assert "/sign-in?next" not in person.get(f"/l/{code}").text
 
 

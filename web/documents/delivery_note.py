@@ -75,6 +75,7 @@ class Note:
     cleaning: Words | None
     skin: Words | None
     url: str  # where the reception is said
+    address: str = ""  # of the hospital; "" where nobody has said it
     bought: tuple[tuple[int, Words], ...] = ()  # pieces that go along, of what the hub counts
 
 
@@ -104,7 +105,7 @@ def draw(note: Note) -> bytes:
 
 def _said(note: Note) -> str:
     parts = (line.part.fr + line.part.en for line in note.lines)
-    words = (note.network, note.hub_address, note.call, note.place, note.requester, note.carried,
+    words = (note.network, note.hub_address, note.call, note.place, note.address, note.requester, note.carried,
              note.purchase_order, note.inspected, note.released, note.design.fr, note.design.en,
              *parts)  # fmt: skip
     return "".join((*words, *(title.fr + title.en for _pieces, title in note.bought)))
@@ -131,7 +132,15 @@ def _head(sheet: Sheet, note: Note) -> None:
     _pair(
         sheet,
         (_("From"), [note.network, note.hub_address, call]),
-        (_("To"), [note.place, note.requester, f"FINESS {note.finess}" if note.finess else ""]),
+        (
+            _("To"),
+            [
+                note.place,
+                note.address,
+                note.requester,
+                f"FINESS {note.finess}" if note.finess else "",
+            ],
+        ),
     )
     sheet.gap(2)
     sheet.line()

@@ -1,4 +1,4 @@
-"""A4 sheets in black on white, for names in any script. The one module that knows fpdf2.
+"""Sheets of A4 or A6 in black on white, for names in any script. The one module that knows fpdf2.
 
 Fonts are Debian's own: DejaVu, with Noto for what DejaVu has not. Without DejaVu the sheet is set in
 the font that every reader of PDF has, and a letter which that has not is a question mark. Leaves what
@@ -22,6 +22,8 @@ from fpdf.enums import MethodReturnValue, TableBordersLayout, XPos, YPos
 
 MARGIN_MM = 15.0
 WIDTH_MM = 210.0 - 2 * MARGIN_MM
+SMALL_MARGIN_MM = 6.0
+SMALL_WIDTH_MM = 105.0 - 2 * SMALL_MARGIN_MM
 _FONTS = Path("/usr/share/fonts/truetype")
 _PLAIN, _BOLD = _FONTS / "dejavu/DejaVuSans.ttf", _FONTS / "dejavu/DejaVuSans-Bold.ttf"
 #: Asked in turn for letters that DejaVu has not.
@@ -53,10 +55,17 @@ class Sheet:
         name: whose document it is; stands with the title at the foot of each page, before its number.
         said: all that will be written; tells which fonts are needed.
         at: when it is made, aware.
+        small: on A6, without a foot.
     """
 
-    def __init__(self, title: str, name: str, said: str, at: datetime) -> None:
-        self._pdf = _Pages()
+    def __init__(
+        self, title: str, name: str, said: str, at: datetime, *, small: bool = False
+    ) -> None:
+        self._pdf = _Pages(
+            (105.0, 148.0) if small else (210.0, 297.0), SMALL_MARGIN_MM if small else MARGIN_MM
+        )
+        self._margin_mm = SMALL_MARGIN_MM if small else MARGIN_MM
+        self._wide_mm = SMALL_WIDTH_MM if small else WIDTH_MM
         self._core = not (_PLAIN.is_file() and _BOLD.is_file())
         self._unknown: dict[int, str] = {}
         if not self._core:
@@ -97,15 +106,15 @@ class Sheet:
         *,
         bold: bool = False,
         x_mm: float = 0.0,
-        width_mm: float = WIDTH_MM,
+        width_mm: float | None = None,
         align: Literal["L", "R", "C"] = "L",
     ) -> None:
         """Write a paragraph at `x_mm` from the margin, and go on below it."""
         self._pdf.set_font(self._pdf.face, "B" if bold else "", size_pt)
-        self._pdf.set_x(MARGIN_MM + x_mm)
+        self._pdf.set_x(self._margin_mm + x_mm)
         self._pdf.multi_cell(
-            width_mm, size_pt * _POINT_MM * _LEADING, self._written(words), align=align,
-            new_x=XPos.LMARGIN, new_y=YPos.NEXT,
+            self._wide_mm if width_mm is None else width_mm, size_pt * _POINT_MM * _LEADING,
+            self._written(words), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT,
         )  # fmt: skip
 
     def gap(self, mm: float) -> None:
@@ -116,12 +125,12 @@ class Sheet:
         """Draw a line from margin to margin."""
         self._pdf.set_line_width(0.4 if thick else 0.15)
         y_mm = self._pdf.get_y()
-        self._pdf.line(MARGIN_MM, y_mm, MARGIN_MM + WIDTH_MM, y_mm)
+        self._pdf.line(self._margin_mm, y_mm, self._margin_mm + self._wide_mm, y_mm)
 
     def box(self, x_mm: float, width_mm: float, height_mm: float) -> None:
         """Draw an empty frame that begins at the next line, and stay there."""
         self._pdf.set_line_width(0.2)
-        self._pdf.rect(MARGIN_MM + x_mm, self._pdf.get_y(), width_mm, height_mm)
+        self._pdf.rect(self._margin_mm + x_mm, self._pdf.get_y(), width_mm, height_mm)
 
     def table(
         self,
@@ -163,14 +172,14 @@ class Sheet:
                     continue
                 if across > start:
                     self._pdf.rect(
-                        MARGIN_MM + x_mm + start * step_mm, top_mm + down * step_mm,
+                        self._margin_mm + x_mm + start * step_mm, top_mm + down * step_mm,
                         (across - start) * step_mm, step_mm * 1.01, style="F",
                     )  # fmt: skip
                 start = across + 1
 
     def link(self, url: str, x_mm: float, width_mm: float, height_mm: float) -> None:
         """Make a place of the page, from the next line on, lead to an address."""
-        self._pdf.link(MARGIN_MM + x_mm, self._pdf.get_y(), width_mm, height_mm, url)
+        self._pdf.link(self._margin_mm + x_mm, self._pdf.get_y(), width_mm, height_mm, url)
 
     @contextmanager
     def together(self, height_mm: float) -> Iterator[None]:
@@ -199,16 +208,19 @@ class _Pages(FPDF):
 
     face = "helvetica"
 
-    def __init__(self) -> None:
-        super().__init__(orientation="portrait", unit="mm", format="A4")
+    def __init__(self, size: tuple[float, float], margin_mm: float) -> None:
+        super().__init__(orientation="portrait", unit="mm", format=size)
+        self._has_foot = margin_mm == MARGIN_MM
         self.foot = ("", "")
         self.core_fonts_encoding = "cp1252"
-        self.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
-        self.set_auto_page_break(True, MARGIN_MM + 4)  # noqa: FBT003 - fpdf2's own order
+        self.set_margins(margin_mm, margin_mm, margin_mm)
+        self.set_auto_page_break(self._has_foot, margin_mm + 4)
         self.alias_nb_pages("{n}")
 
     def footer(self) -> None:
         """Write the foot; fpdf2 calls it."""
+        if not self._has_foot:
+            return
         self.set_y(-MARGIN_MM + 2)
         self.set_font(self.face, "", 7.5)
         # Of a long name its beginning; the rest of the foot is what the page is known by.

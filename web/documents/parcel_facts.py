@@ -17,6 +17,7 @@ from jobs.ledger.books import books
 from jobs.ledger.parcels import LotFacts, Parcel
 from jobs.order_facts import facts_in
 from web.context import Context
+from web.documents.address_label import Address
 from web.documents.delivery_note import Note, NoteLine, PartSum
 from web.language import Speech
 from web.states import PROCESSES
@@ -69,6 +70,15 @@ def note_of(context: Context, batch_id: str) -> Note:
         asked=_day(order.created_at, zone),
         place=order.request.place,
         requester=order.request.requester,
+        address=", ".join(
+            filter(
+                None,
+                (
+                    facts.get("adresse"),
+                    f"{facts.get('code_postal', '')} {facts.get('ville', '')}".strip(),
+                ),
+            )
+        ),
         finess=facts.get("finess", ""),
         purchase_order=facts.get("reference_externe", ""),
         date=_moment(batch.dispatched_at or batch.packed_at, zone),
@@ -91,6 +101,40 @@ def note_of(context: Context, batch_id: str) -> Note:
             (pieces, _both(item)) for item, pieces in bought.taken(db, batch_id).items() if pieces
         ),
     )
+
+
+def address_of(context: Context, batch_id: str) -> Address:
+    """Return what stands on the address of a parcel.
+
+    Raises:
+        NotFoundError: there is no such batch.
+    """
+    db = context.ledger.reading
+    found = parcels.parcel(db, batch_id)
+    order = views.order(db, found.batch.order_id)
+    facts, _words = facts_in(order.request.note)
+    return Address(
+        number=batch_id,
+        network=context.settings.network_name,
+        hub_address=context.settings.hub_address,
+        call=context.settings.hub_contact,
+        place=order.request.place,
+        street=facts.get("adresse", ""),
+        town=_town(facts),
+        requester=order.request.requester,
+        contact=order.request.contact,
+        order=order.id,
+        purchase_order=facts.get("reference_externe", ""),
+        carrier=found.carrier if found.tracking else "",
+        tracking=found.tracking,
+        bags=len(found.batch.lots),
+        pieces=sum(lot.pieces for lot in found.batch.lots),
+        at=context.now(),
+    )
+
+
+def _town(facts: Mapping[str, str]) -> str:
+    return " ".join(filter(None, (facts.get("code_postal"), facts.get("ville"))))
 
 
 def sums_of(context: Context, found: Parcel, parts: Mapping[str, Words]) -> tuple[PartSum, ...]:

@@ -25,6 +25,7 @@ from web.auth import me
 from web.context import here
 from web.forms import Form, clock_from, receipt_from, stops_from
 from web.hub_forms import photos_from
+from web.language import Speech, language
 from web.language import gettext as _
 
 pages = Blueprint("deliveries", __name__)
@@ -133,6 +134,17 @@ def come_back(batch_id: str) -> AnyResponse | tuple[str, int]:
     return redirect(url_for(".index"), 303)
 
 
+@pages.post("/batches/<batch_id>/lost")
+def lose(batch_id: str) -> AnyResponse | tuple[str, int]:
+    """A parcel was lost on its way: its pieces are made again."""
+    context, form = here(), Form(request.form)
+    reason = form.text("lost_reason", deliveries.MOST_REASON)
+    if not form.good:
+        return _all(form, batch_id), 422
+    deliveries.lose(context.ledger, batch_id, reason, me().login, context.now())
+    return redirect(url_for(".index"), 303)
+
+
 @pages.post("/deliveries/runs")
 def new_run() -> AnyResponse | tuple[str, int]:
     """A volunteer takes parcels along."""
@@ -232,6 +244,18 @@ def _pdf(batch_id: str) -> AnyResponse:
     found = draw(note_of(here(), batch_id))
     answer = Response(found, mimetype="application/pdf")
     answer.headers["Content-Disposition"] = f'inline; filename="bon-de-livraison-{batch_id}.pdf"'
+    return answer
+
+
+@pages.get("/batches/<batch_id>/address.pdf")
+def address(batch_id: str) -> AnyResponse:
+    """The address for the parcel itself, on A6."""
+    from web.documents.address_label import draw  # noqa: PLC0415  # as above
+    from web.documents.parcel_facts import address_of  # noqa: PLC0415
+
+    found = draw(address_of(here(), batch_id), Speech(language()))
+    answer = Response(found, mimetype="application/pdf")
+    answer.headers["Content-Disposition"] = f'inline; filename="adresse-{batch_id}.pdf"'
     return answer
 
 

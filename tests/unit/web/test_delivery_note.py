@@ -9,8 +9,9 @@ import pytest
 import zxingcpp
 
 from designs.regulation import Words, profiles
-from web.documents import paper
+from web.documents import address_label, paper
 from web.documents.delivery_note import Note, NoteLine, PartSum, draw
+from web.language import Speech
 
 RULE = profiles()["fr-anti-projection-2020-05"]
 FRAME = Words(fr="Cadre de visière", en="Visor frame")
@@ -161,3 +162,37 @@ def test_what_is_more_than_was_ordered_is_said_and_words_that_are_the_same_are_s
 def test_a_part_is_still_to_come_or_more_than_was_ordered(before, left, more):
     part = PartSum(part=FRAME, ordered=400, before=before, here=36)
     assert (part.left, part.more) == (left, more)
+
+
+def an_address(**changes):
+    facts = {
+        "number": "k3v9xq2m", "network": "Makers de Loire-Atlantique", "hub_address": "La Halle, Nantes",
+        "call": "Camille, 02 40 00 00 00", "place": "CHU de Nantes, réanimation",
+        "street": "1 place Alexis-Ricordeau", "town": "44000 Nantes", "requester": "Ada Infirmière",
+        "contact": "02 40 08 33 33", "order": "a1b2c3d4e5", "purchase_order": "BC-1", "carrier": "Chronopost",
+        "tracking": "XY1", "bags": 3, "pieces": 36, "at": datetime(2026, 11, 29, 13, tzinfo=UTC),
+    }  # fmt: skip
+    return address_label.Address(**(facts | changes))
+
+
+def test_the_address_of_a_parcel_is_one_page_of_a6_however_long_it_is():
+    for changes in (
+        {},
+        {"place": "Centre hospitalier universitaire " * 6, "requester": "Ελένη مستشفى " * 5},
+    ):
+        data = address_label.draw(an_address(**changes), Speech("fr"))
+        (text,) = pages(data)
+        for words in ("44000 Nantes", "02 40 08 33 33", "Chronopost XY1", "Sachets : 3", "BC-1"):
+            assert words in text.replace("\u00a0", " "), words
+        with pypdfium2.PdfDocument(data) as document:
+            wide, high = document[0].get_size()
+            assert (round(wide / 72 * 25.4), round(high / 72 * 25.4)) == (105, 148)
+            # Whoever carries it cannot say for the ward what has arrived.
+            assert zxingcpp.read_barcodes(document[0].render(scale=2).to_pil()) == []
+
+
+def test_the_address_of_the_hospital_is_on_the_note():
+    assert (
+        "1 place Ricordeau, 44000 Nantes"
+        in pages(draw(note(address="1 place Ricordeau, 44000 Nantes")))[0]
+    )

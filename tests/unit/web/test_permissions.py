@@ -104,6 +104,8 @@ def test_every_endpoint_has_a_line(app):
         ("deliveries.run", EVERYBODY),
         ("deliveries.stop", EVERYBODY),
         ("deliveries.note", {HUB, STEWARD}),
+        ("deliveries.address", {HUB, STEWARD}),
+        ("deliveries.lose", {HUB, STEWARD}),
         ("deliveries.parcel", EVERYBODY),
         ("deliveries.parcel_note", EVERYBODY),
         ("deliveries.receive", EVERYBODY),

@@ -40,9 +40,13 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_SLUG = 60
+#: Each part's file takes a second to be checked; of no mask or gown are there more.
+_MOST_PARTS = 100
+_MOST_PER_KIT = 10_000
+_LONGEST_ID = 80
 _FILE = "design.toml"
-#: As it is called on shelves; PVCs of other names are vinyls all the same.
-_PVC = re.compile(r"\bPVC\b|vinyl|polychlor|chlorure", re.IGNORECASE)
+#: As it is called on shelves; PVCs of other names are vinyls all the same, and Forex and Sintra boards of it.
+_PVC = re.compile(r"\bU?P\W?V\W?C\b|vinyl|polychlor|chlorure|\b(forex|sintra)\b", re.IGNORECASE)
 _PROCESS = re.compile(r"[A-Z0-9]{2,5}")
 
 
@@ -249,6 +253,8 @@ def check_manifest(data: dict[str, Any]) -> Manifest:
         raise ManifestError(_FILE, "title", "must not be empty")
     if not manifest.part:
         raise ManifestError(_FILE, "part", "the design has no part")
+    if len(manifest.part) > _MOST_PARTS:
+        raise ManifestError(_FILE, "part", f"are more than {_MOST_PARTS} parts")
     _check_unique(row.id for row in manifest.part)
     for row in manifest.part:
         _check_part(row)
@@ -260,8 +266,13 @@ def check_manifest(data: dict[str, Any]) -> Manifest:
 
 def _check_part(row: PartRow) -> None:
     where = f"part.{row.id}"
+    if not row.id.strip() or not row.id.isprintable() or len(row.id) > _LONGEST_ID:
+        why = f"must be a word of at most {_LONGEST_ID} letters"
+        raise ManifestError(_FILE, "part.id", why)
     if row.per_kit < 1:
         raise ManifestError(_FILE, f"{where}.per_kit", "must be 1 or more")
+    if row.per_kit > _MOST_PER_KIT:
+        raise ManifestError(_FILE, f"{where}.per_kit", f"must be {_MOST_PER_KIT} or less")
     if not _PROCESS.fullmatch(row.tsdc):
         raise ManifestError(_FILE, f"{where}.tsdc", "must be a code as 3DP, LAS, SEW, ASM or BUY")
     if row.tsdc != PRINTED:

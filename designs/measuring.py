@@ -46,6 +46,8 @@ _NO_BODY_MM3 = 0.01
 _TURNED = "its surface was inside out and has been turned round"
 #: How far above the bed a body may begin with nothing under it.
 _HANGS_MM = 0.5
+#: So far from the origin the numbers of an STL are a twentieth of a mm apart.
+_FURTHEST_MM = 1e6
 
 
 def main() -> None:
@@ -123,6 +125,10 @@ def _check_soup(soup: NDArray[np.float64], found: dict[str, Any]) -> None:
     if not np.isfinite(soup).all():
         found["watertight"] = False
         raise RefusedError("some of its coordinates are no numbers (NaN or infinite): export again")
+    if np.abs(soup).max() > _FURTHEST_MM >= np.ptp(soup.reshape(-1, 3), axis=0).max():
+        raise RefusedError(
+            "it lies more than 1 km from the origin, which spoils its measures: move it there"
+        )
 
 
 def _measure(body: Body, folder: Path, found: dict[str, Any], *, alone: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from designs.bodies import refuse_many
+from designs.bodies import RefusedError, refuse_many
 
 #: A face of more is a drawing, not a model.
 _MOST_CORNERS = 10_000
@@ -26,6 +26,11 @@ _END = 1e300
 #: What the triangles of a bent face may differ from it in area.
 _SAME_AREA = 1e-6
 
+#: What exporters write at the head of a file: "# File units = centimeters".
+_UNIT = re.compile(r"^#.*\bunits?\s*[:=]\s*([a-z]+)", re.IGNORECASE)
+_MM = frozenset({"mm", "millimeter", "millimeters", "millimetre", "millimetres", "unknown", "none"})
+_HEAD_LINES = 50
+
 _Float = NDArray[np.float64]
 _Int = NDArray[np.int64]
 
@@ -35,10 +40,14 @@ def read_obj(source: Path) -> _Float:
 
     Raises:
         ValueError: a line is no corner and no face; says which.
-        RefusedError: there are too many triangles.
+        RefusedError: there are too many triangles, or it says another unit than mm.
     """
     text = source.read_text(encoding="utf-8-sig", errors="replace").replace("\\\n", " ")
     lines = text.split("\n")
+    for line in lines[:_HEAD_LINES]:
+        unit = _UNIT.match(line)
+        if unit is not None and unit[1].lower() not in _MM:
+            raise RefusedError(f"it says that its unit is {unit[1][:20]!r}: export it in mm")
     quick = _read_plain(lines)
     return _read_any(lines) if quick is None else quick
 

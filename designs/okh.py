@@ -27,6 +27,7 @@ from designs.okh_mending import mend_toml, mend_yaml
 MOST_BYTES = 1 << 20
 _MOST_VALUES = 20_000
 _DEEPEST = 40
+_BRACKETS = re.compile(r"[\[\]{}]")
 _FIRST_LINE = "%Open Know-How Manifest 1.0\n---\n"
 
 
@@ -176,6 +177,11 @@ def _from_toml(name: str, text: str) -> dict[str, Any]:
 
 
 def _from_yaml(name: str, text: str) -> dict[str, Any]:
+    opened = 0
+    for bracket in _BRACKETS.findall(text):
+        opened = max(0, opened + (1 if bracket in "[{" else -1))
+        if opened > 2 * _DEEPEST:  # to find that out takes ruamel half a minute
+            raise ManifestError(name, "", f"holds more than {_MOST_VALUES} values, or too deep")
     try:
         data = yaml_of().load(text)
     except (ruamel.yaml.error.YAMLError, ValueError, RecursionError) as error:

@@ -16,6 +16,8 @@ def inside(folder: Path, part: str, file: str) -> Path:
     Raises:
         ManifestError: it leads out of the folder.
     """
+    if not file.isprintable():
+        raise ManifestError("design.toml", f"part.{part}.file", "has signs that cannot be printed")
     source = (folder / file).resolve()
     if not source.is_relative_to(folder.resolve()):
         raise ManifestError("design.toml", f"part.{part}.file", "leads out of the folder")

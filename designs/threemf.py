@@ -16,22 +16,14 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import lxml.etree
 import numpy as np
 from numpy.typing import NDArray
 
 from designs.bodies import MOST_TRIANGLES, Body, RefusedError, clean_name
+from designs.threemf_archive import ENTITIES, inner, root_of, sniff
 
-#: A project may have five pictures of each of its plates.
-_MOST_ZIP_PARTS = 1000
-_MOST_UNZIPPED = 128 << 20
-_MOST_ZIP_RATIO = 100
-#: However well it was packed.
-_HARMLESS_UNZIPPED = 4 << 20
-#: What Python unpacks; Windows packs large files with Deflate64.
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _MOST_ITEMS = 500
 _DEEPEST = 20
 
@@ -46,6 +38,8 @@ _UNIT_MM = {
 }
 #: Extensions of which nothing changes a part's shape, beside that of files in several pieces.
 _KNOWN_EXTENSIONS = ("production", "material", "trianglesets", "slice")
+#: Types of objects that are not printed.
+_NO_PART = frozenset({"support", "solidsupport", "other", "surface"})
 #: What Cura calls a mesh of a project that is not the part.
 _NO_PART_CURA = frozenset(
     f"cura:{what}_mesh" for what in ("support", "infill", "cutting", "anti_overhang")
@@ -55,7 +49,6 @@ _PART = frozenset({"ModelPart", "normal_part"})
 _CUT = frozenset({"NegativeVolume", "negative_part"})
 #: What Python says of "30,5" for a number.
 _COMMA = re.compile(r"'-?\d+,\d+'")
-_ENTITIES = "it defines XML entities, which no 3MF needs: export it again"
 _LEFT_OUT = "modifiers and supports of a slicer's project are left out: {} of them"
 
 
@@ -83,12 +76,12 @@ def read_3mf(source: Path) -> tuple[Body, ...]:
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            _sniff(archive, source.stat().st_size)
+            sniff(archive, source.stat().st_size)
             plate = _Plate(archive)
         return plate.bodies()
     except (
         zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, lxml.etree.LxmlError,
-        ValueError, KeyError, IndexError, TypeError, OverflowError,
+        ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError,
         OSError,  # a place before the file's beginning
     ) as error:  # fmt: skip
         if isinstance(error, ValueError) and _COMMA.search(str(error)):
@@ -98,27 +91,6 @@ def read_3mf(source: Path) -> tuple[Body, ...]:
         raise RefusedError(f"it cannot be read as 3MF: {error}") from error
 
 
-def _sniff(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse what would grow without bound, or is no part, before an XML parser sees it."""
-    entries = archive.infolist()
-    unzipped = sum(entry.file_size for entry in entries)
-    if len(entries) > _MOST_ZIP_PARTS:
-        raise RefusedError(f"its archive has {len(entries)} parts: export the part alone")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise RefusedError("its archive is locked with a password: export it without")
-    if any(entry.compress_type not in _PACKINGS for entry in entries):
-        raise RefusedError("its archive is packed in a way that few read: pack it as a plain ZIP")
-    if unzipped > min(_MOST_UNZIPPED, max(_MOST_ZIP_RATIO * size, _HARMLESS_UNZIPPED)):
-        raise RefusedError(f"its archive would grow to {unzipped >> 20} MiB: simplify the model")
-    for entry in entries:
-        name = entry.filename.lower()
-        if not name.endswith((".model", ".config", ".rels")):
-            continue
-        text = archive.read(entry)
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise RefusedError(_ENTITIES)
-
-
 class _Plate:
     """The objects and items of a 3MF archive."""
 
@@ -126,11 +98,12 @@ class _Plate:
         self._objects: dict[_Key, _Object] = {}
         self._items: list[tuple[_Key, NDArray[np.float64]]] = []
         self._scale_mm = 1.0
+        self._units: set[str] = set()
         self._sliced = any(name.lower().endswith(".gcode") for name in archive.namelist())
         models = {
-            _inner(name): name for name in archive.namelist() if name.lower().endswith(".model")
+            inner(name): name for name in archive.namelist() if name.lower().endswith(".model")
         }
-        self._root = _root(archive, tuple(models))
+        self._root = root_of(archive, tuple(models))
         for path, name in models.items():
             with archive.open(name) as file:
                 self._read_model(path, file)
@@ -148,12 +121,10 @@ class _Plate:
                     _refuse_entities(element)  # in UTF-16 they have other bytes
                 if tag == "object":
                     current = self._begin(path, element.attrib)
-                elif tag == "model" and path == self._root:
-                    unit = element.get("unit", "millimeter").lower()
-                    if unit not in _UNIT_MM:
-                        raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
-                    self._scale_mm = _UNIT_MM[unit]
-                    _refuse_extensions(element)
+                elif tag == "model":
+                    self._take_unit(path, element.get("unit"))
+                    if path == self._root:
+                        _refuse_extensions(element)
                 continue
             if tag == "beamlattice":
                 raise RefusedError("it has a lattice of beams, which is not read: export it as STL")
@@ -162,6 +133,18 @@ class _Plate:
             self._take(path, current, tag, element.attrib)
             element.clear()
 
+    def _take_unit(self, path: str, told: str | None) -> None:
+        """The unit of the plate holds; a file of it that tells another one is read in two ways."""
+        unit = "millimeter" if told is None else told.lower()
+        if unit not in _UNIT_MM:
+            raise RefusedError(f"its unit {unit[:20]!r} is unknown: export it in mm")
+        if path == self._root:
+            self._scale_mm = _UNIT_MM[unit]
+        if told is not None or path == self._root:
+            self._units.add(unit)
+        if len(self._units) > 1:
+            raise RefusedError("its files are in several units: export it again, in mm")
+
     def _begin(self, path: str, attributes: Any) -> _Object:
         key = (path, attributes["id"])
         if key in self._objects:
@@ -169,8 +152,13 @@ class _Plate:
         fallback = f"object {key[1]}"
         self._objects[key] = _Object(
             name=clean_name(attributes.get("name", "")) or fallback,
-            part=attributes.get("type", "model") not in ("support", "solidsupport"),
+            part=attributes.get("type", "model") not in _NO_PART,
         )
+        if any(
+            name.endswith("}meshresolution") and told == "lowres"
+            for name, told in attributes.items()
+        ):
+            raise RefusedError("its mesh is a coarse stand-in for its slices: export it as STL")
         return self._objects[key]
 
     def _take(self, path: str, current: _Object, tag: str, attributes: Any) -> None:
@@ -335,35 +323,14 @@ class _Plate:
         return np.concatenate(soups) if soups else np.zeros((0, 3, 3))
 
 
-def _inner(name: str) -> str:
-    """Return a name in the archive, however it is told: they name one another without regard to case."""
-    return unquote(name).replace("\\", "/").lstrip("/").lower()
-
-
 def _where(attributes: Any, path: str) -> str:
     """Return in which part of the archive an object is that a component or an item names."""
-    return next((_inner(told) for name, told in attributes.items() if name.endswith("}path")), path)
-
-
-def _root(archive: zipfile.ZipFile, models: tuple[str, ...]) -> str:
-    """Return which model is the plate: the one that the archive's relations start with."""
-    rels = next((n for n in archive.namelist() if _inner(n) == "_rels/.rels"), "")
-    told = ""
-    if rels:
-        parser = lxml.etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
-        root = lxml.etree.fromstring(archive.read(rels), parser)
-        for each in () if root is None else root.iter("{*}Relationship"):
-            if each.get("Type", "").endswith("/3dmodel"):
-                told = _inner(each.get("Target", ""))
-    for name in (told, "3d/3dmodel.model"):
-        if name in models:
-            return name
-    raise RefusedError("it has no 3D/3dmodel.model: export it again")
+    return next((inner(told) for name, told in attributes.items() if name.endswith("}path")), path)
 
 
 def _refuse_entities(element: Any) -> None:
     if element.getroottree().docinfo.internalDTD is not None:
-        raise RefusedError(_ENTITIES)
+        raise RefusedError(ENTITIES)
 
 
 def _refuse_extensions(model: Any) -> None:

@@ -261,7 +261,7 @@ class OctoPrintApi:
         except OctoPrintLostError:
             raise
         except OctoPrintError as error:
-            return error.status != requests.codes.conflict
+            return bool(error.status != requests.codes.conflict)
         return True
 
     def upload(

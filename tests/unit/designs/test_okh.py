@@ -168,7 +168,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"title: [\n", "is no YAML"),
         (b"title: !!python/object/apply:os.system ['true']\n", "is missing"),
         (YAML + LAUGHS.encode(), "holds more than 20000 values"),
-        (b"a: " + b"[" * 700, "maximum recursion depth"),
+        (b"a: " + b"[" * 1500, "too deep"),
         (b"x" * (1 << 20) + b"y", "more than 1 MiB"),
     ],
 )  # fmt: skip

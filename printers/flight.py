@@ -9,26 +9,14 @@ to `printers.gcode_link`.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from firmware_profiles.profile import FirmwareProfile
-from printers.gcode_line import takes_long
-from printers.heat_wait import waits_for_heat
+from printers.gcode_line import Line
 
 _GROW_AFTER = 4  # oks
 _FEWEST = 2  # lines in flight, on a line that loses many
+_NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight again
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A line that was sent."""
-
-    number: int
-    size: int  # bytes, with number, checksum and end
-    long: bool  # the printer may be at it for minutes
-    heats: bool  # the printer is at it until something is hot
-    asks: bool  # only how hot it is
 
 
 class Unwritten:
@@ -53,11 +41,16 @@ class Unwritten:
 
 
 class Flight:
-    """The lines in flight, oldest first."""
+    """The lines in flight, oldest first.
+
+    What is asked of it for each line is kept as a figure, and not looked for among the lines.
+    """
 
     def __init__(self, profile: FirmwareProfile) -> None:
-        self._lines: deque[_Sent] = deque()
+        self.lines: deque[Line] = deque()
         self.bytes = 0
+        self._behind = 0  # bytes of those that the firmware may not have read ahead
+        self._long = self._heats = 0  # lines
         self._unharmed = self._grown = 0
         self._trust_after = _TRUST_AFTER
         self._trusted = False  # more again than what lost before
@@ -65,66 +58,64 @@ class Flight:
 
     def use(self, profile: FirmwareProfile) -> None:
         """Go on by the rules of another profile."""
-        self._profile = profile
+        self._room, self._ahead = profile.window_bytes, profile.reads_ahead
+        self._behind = sum(len(line.raw) for line in list(self.lines)[self._ahead :])
         self._limit = self._most = self._ceiling = profile.window_lines
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """Of the lines, oldest first."""
-        return tuple(sent.number for sent in self._lines)
+        return tuple(line.number for line in self.lines)
 
     @property
     def first(self) -> int:
         """Number of the oldest line."""
-        return self._lines[0].number
+        return self.lines[0].number
 
     @property
     def long(self) -> bool:
         """Whether the printer may be at one of them for minutes."""
-        return any(sent.long for sent in self._lines)
+        return self._long > 0
 
     @property
     def begins(self) -> bool:
         """Whether M110 is on its way."""
-        return bool(self._lines) and self.first == 0
-
-    @property
-    def alone(self) -> bool:
-        """Whether the oldest lets no line go behind it: M110, or a question that is its first line.
-
-        M110 counts from when it is done. Where it came twice, only the second's answer may be the last.
-        """
-        if not self._lines or (oldest := self._lines[0]).number > 1:
-            return False
-        return oldest.asks or oldest.number == 0
+        return bool(self.lines) and self.first == 0
 
     @property
     def heats(self) -> bool:
         """Whether the printer itself waits for heat, or is about to."""
-        return any(sent.heats for sent in self._lines)
+        return self._heats > 0
 
     @property
-    def full(self) -> bool:
-        """Whether no further line may go, however short."""
-        return len(self._lines) >= self._limit
+    def closed(self) -> bool:
+        """Whether no further line may go, however short.
+
+        There are as many as there may be; or the oldest lets none go behind it: M110, which counts from
+        when it is done, or a question that is its first line. Where M110 came twice, only the second's
+        answer may be the last.
+        """
+        lines = self.lines
+        if len(lines) >= self._limit:
+            return True
+        if not lines or lines[0].number > 1:
+            return False
+        return lines[0].number == 0 or lines[0].asks
 
     def has_room(self, size: int) -> bool:
-        """Whether a line of so many bytes may go; a line alone always may."""
-        return not self._lines or self._waiting_bytes() + size <= self._profile.window_bytes
+        """Whether a line of so many bytes may go; a line alone always may.
 
-    def _waiting_bytes(self) -> int:
-        """Bytes that may wait in the printer's ring, if nothing is lost for want of room.
-
-        The oldest lines are out of it, being done or in the queue, where the firmware reads ahead. A
-        firmware that does not get round to that loses bytes: then all count, for a while.
+        The oldest lines are out of the printer's ring, being done or in the queue, where the firmware
+        reads ahead. A firmware that does not get round to that loses bytes: then all count, for a while.
         """
-        ahead = self._profile.reads_ahead
-        if not ahead or not self._limit == self._most == self._ceiling:
-            return self.bytes
-        return self.bytes - sum(self._lines[i].size for i in range(min(ahead, len(self._lines))))
+        waiting = self._behind if self._limit == self._ceiling else self.bytes
+        return waiting + size <= self._room or not self.lines
+
+    def numbered(self, told: int) -> int | None:
+        """Return the whole number of the line whose ok tells this one; None where it is not in flight."""
+        first = self.first
+        number = first + (told - first) % _NUMBERS if told < _NUMBERS else told
+        return number if first <= number < first + len(self.lines) else None
 
     @property
     def questions(self) -> list[int]:
@@ -134,25 +125,67 @@ class Flight:
         been lost; and of two questions one behind the other the first may have been.
         """
         found: list[int] = []
-        for sent in self._lines:
-            if sent.asks:
-                found.append(sent.number)
+        for line in self.lines:
+            if line.asks:
+                found.append(line.number)
             elif found:
                 break
         return found
 
-    def add(self, number: int, size: int, command: bytes) -> None:
-        """A line of so many bytes goes."""
-        self._lines.append(
-            _Sent(number, size, takes_long(command), waits_for_heat(command), command == b"M105")
-        )
+    def add(self, line: Line) -> None:
+        """A line goes."""
+        size = len(line.raw)
+        if len(self.lines) >= self._ahead:
+            self._behind += size
+        self.lines.append(line)
         self.bytes += size
+        self._long += line.long
+        self._heats += line.heats
 
-    def acknowledge(self) -> int:
-        """Take the oldest line out; return its number."""
-        sent = self._lines.popleft()
-        self.bytes -= sent.size
-        return sent.number
+    def acknowledge(self) -> Line:
+        """Take the oldest line out."""
+        lines, ahead = self.lines, self._ahead
+        if len(lines) > ahead:
+            self._behind -= len(lines[ahead].raw)
+        line = lines.popleft()
+        self.bytes -= len(line.raw)
+        self._long -= line.long
+        self._heats -= line.heats
+        return line
+
+    def flow(self, ready: deque[Line]) -> list[Line] | None:
+        """Take the oldest line out, and in its place those in that have room, as a single step.
+
+        The same as `acknowledge`, and `add` as long as `closed` and `has_room` allow it. None, and nothing
+        is done, where a line is not plain, the window has still to grow, or more may go than is ready.
+        """
+        lines, ahead, limit = self.lines, self._ahead, self._limit
+        if not lines or not lines[0].plain or self._heats or limit != self._ceiling:
+            return None
+        count, behind = len(lines) - 1, self._behind
+        if count >= ahead:
+            behind -= len(lines[ahead].raw)
+        gone: list[Line] = []
+        size = 0
+        for line in ready:
+            more = len(line.raw)
+            if count >= limit or (count and behind + more > self._room):
+                break
+            if not line.plain:
+                return None
+            if count >= ahead:
+                behind += more
+            size += more
+            count += 1
+            gone.append(line)
+        else:
+            return None
+        self.bytes += size - len(lines.popleft().raw)
+        self._behind = behind
+        lines.extend(gone)
+        for _ in gone:
+            ready.popleft()
+        return gone
 
     def grow(self) -> None:
         """An ok came."""
@@ -166,8 +199,8 @@ class Flight:
 
     def forget(self) -> None:
         """Nobody knows what became of them; go on with one line."""
-        self._lines.clear()
-        self.bytes = 0
+        self.lines.clear()
+        self.bytes = self._behind = self._long = self._heats = 0
         self._limit = 1
         self._grown = 0
 

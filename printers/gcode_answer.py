@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from printers.gcode_line import Temperatures, parse_identity, parse_temperatures
@@ -98,6 +99,7 @@ class Answer:
 
 
 PLAIN_OK = Answer(kind=Kind.OK, oks=1)
+_ONE_OK = (PLAIN_OK,)
 _NOTHING = Answer(kind=Kind.NOTHING)
 
 
@@ -129,14 +131,16 @@ class Ear:
     """Bytes in pieces of any size, put together to lines."""
 
     def __init__(self) -> None:
-        self._tail = b""
+        self.tail = b""
 
-    def take(self, data: bytes) -> list[Answer]:
+    def take(self, data: bytes) -> Sequence[Answer]:
         """Return what the lines say that are whole now."""
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        if len(self._tail) > _LONGEST_ANSWER:
+        if data == b"ok\n" and not self.tail:
+            return _ONE_OK  # as most do
+        *lines, self.tail = (self.tail + data).split(b"\n")
+        if len(self.tail) > _LONGEST_ANSWER:
             # The mark keeps what is left from passing for a line of its own.
-            self._tail = b"?" + self._tail[-_LONGEST_ANSWER:]
+            self.tail = b"?" + self.tail[-_LONGEST_ANSWER:]
         return [read_answer(line.rstrip(b"\r")) for line in lines]
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from typing import NamedTuple
 
 from printers.errors import GcodeLineError
 
@@ -32,6 +35,8 @@ _IDEMPOTENT = re.compile(
     rb"^(?:M105|M106|M107|M104|M109|M110|M140|M190|M114|M115|M11[78]|M155|M400|M8[234]|M20[1345]"
     rb"|M22[01]|G21|G28|G9[01]|G92)(?![0-9])"
 )
+#: Neither a target of a heater, nor whether numbers are positions, nor another tool, nor a macro.
+_PLAIN = re.compile(rb"^(?!(?:M104|M105|M109|M140|M190|G9[01]|M8[23])(?![0-9]))[GM][0-9]")
 _MOVE = re.compile(rb"^G0*[01](?![0-9])")
 #: Whose rest is text for people: what cannot be said of it is left out.
 _TEXT = re.compile(rb"^M(?:117|486)(?![0-9])")
@@ -99,61 +104,68 @@ class DoneTwice:
         return _IDEMPOTENT.match(command) is not None
 
 
-def takes_long(command: bytes) -> bool:
-    """Return whether a printer may be at this command for minutes before its ok."""
-    return _LONG.match(command) is not None
+class Line(NamedTuple):
+    """A command with its number, and what has to be known of it when it goes and when it is done.
+
+    Made long before, it costs nothing in the moment in which a printer waits for it.
+    """
+
+    number: int
+    raw: bytes  # as it is sent, with number, checksum and end
+    text: bytes  # the command
+    plain: bool = False  # when it goes and when it is done nobody has to look at it
+    long: bool = False  # the printer may be at it for minutes
+    heats: bool = False  # the printer is at it until something is hot
+    asks: bool = False  # only how hot it is
+
+
+def line_of(number: int, text: bytes) -> Line:
+    """Give a command its number and checksum, and look at it."""
+    body = b"N%d %s" % (number, text)
+    raw = b"%s*%d\n" % (body, checksum(body))
+    if _MOVE.match(text):
+        return Line(number, raw, text, plain=True)
+    long, heats = _LONG.match(text) is not None, waits_for_heat(text)
+    plain = not (long or heats) and _PLAIN.match(text) is not None
+    return Line(number, raw, text, plain=plain, long=long, heats=heats, asks=text == b"M105")
+
+
+def waits_for_heat(text: bytes) -> bool:
+    """Return whether a firmware is at this command until something is hot."""
+    return text[:4] in {b"M109", b"M190"} and not text[4:5].isdigit()
 
 
 def checksum(line: bytes) -> int:
     """Return the XOR of all bytes, which goes behind `*`."""
-    value = 0
-    for byte in line:
-        value ^= byte
-    return value
+    return reduce(xor, line, 0)
 
 
 class Numbered:
     """The lines of a dialogue as they were sent, so far as a printer may ask for them again."""
 
     def __init__(self, kept: int) -> None:
-        self._kept = kept
-        self._lines: dict[int, bytes] = {}
-        self._commands: dict[int, bytes] = {}
+        self._kept: list[Line | None] = [None] * kept  # each at its number, modulo `kept`
         self.next = 0  # number of the next new line
 
     def clear(self) -> None:
         """Forget all, and begin at 0."""
-        self._lines.clear()
-        self._commands.clear()
+        self._kept = [None] * len(self._kept)
         self.next = 0
 
-    def add(self, command: bytes) -> bytes:
-        """Give a command its number and checksum; return the line."""
-        number = self.next
-        body = b"N%d %s" % (number, command)
-        line = b"%s*%d\n" % (body, checksum(body))
-        self._lines[number], self._commands[number] = line, command
-        self._lines.pop(number - self._kept, None)
-        self._commands.pop(number - self._kept, None)
-        self.next = number + 1
+    def new(self, text: bytes) -> Line:
+        """Return what would be the next new line with this command."""
+        return line_of(self.next, text)
+
+    def add(self, line: Line) -> Line:
+        """Keep the next new line, and return it."""
+        self._kept[line.number % len(self._kept)] = line
+        self.next = line.number + 1
         return line
 
-    def size(self, number: int, command: bytes | None) -> int:
-        """Return how many bytes a kept line has, or that of the next command, at most; 0: there is none."""
-        if number in self._lines:
-            return len(self._lines[number])
-        return 0 if command is None else len(command) + len(str(number)) + len(b"N *255\n")
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._lines
-
-    def line(self, number: int) -> bytes:
-        """Return a line that is kept."""
-        return self._lines[number]
-
-    def command(self, number: int) -> bytes:
-        """Return the command of a line, b"" where it is not kept."""
-        return self._commands.get(number, b"")
+    def kept(self, number: int) -> Line | None:
+        """Return a line; None where it is not kept."""
+        line = self._kept[number % len(self._kept)]
+        return line if line is not None and line.number == number else None
 
 
 def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:

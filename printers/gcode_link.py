@@ -11,16 +11,15 @@ line was lost too, its number makes the firmware ask for it. Leaves what one lin
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from firmware_profiles.profile import FirmwareProfile
 from printers.flight import Flight, Unwritten
-from printers.gcode_answer import Answer, Ear, Kind
-from printers.gcode_line import DoneTwice, Numbered, Temperatures
-from printers.heat_wait import HeatWait, heat_wait
+from printers.gcode_answer import PLAIN_OK, Answer, Ear, Kind
+from printers.gcode_line import DoneTwice, Line, Numbered, Temperatures
 from printers.restart import Asked, Restart
 from printers.said import Said
+from printers.supply import Supply
 from printers.trouble import Broken, Trouble
 
 _HISTORY = 400  # lines kept for a Resend; Prusa's panics ask for up to 100 lines back
@@ -28,7 +27,6 @@ _RESENDS = 10  # of one line, before the link counts as broken
 _TIMEOUTS = 5  # in a row
 _WAIT_S = 0.5  # `wait` so long after a line was sent: its ok was lost
 _LONG_SILENCE_S = 300.0  # a long command may say nothing for this long
-_NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _SILENCE_S = 2.5  # Marlin says that it is busy every two seconds
 _ASK_AGAIN_S, _QUESTIONS = 1.25, 2
 _COOLED = "the printer was reset, or somebody switched its heaters off there"
@@ -39,15 +37,11 @@ class GcodeLink(Said):
 
     def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
         super().__init__()
-        self._profile = profile
-        self._urgent: deque[bytes] = deque()
-        self._stream: Iterator[bytes] = iter(())
-        self._streaming = False
-        self._heat: HeatWait | None = None
+        self._supply = Supply()
         self._lines = Numbered(_HISTORY)
-        self._next: bytes | None = None  # waits for room, and has no number yet
         self._send = 0
         self._flight = Flight(profile)
+        self.use(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0
         self._out, self._ear = Unwritten(), Ear()
@@ -66,57 +60,53 @@ class GcodeLink(Said):
         """Go on by the rules of another profile, once the firmware is known."""
         self._profile = profile
         self._flight.use(profile)
+        self._calm_s = min(profile.ok_timeout_s, _SILENCE_S)
 
     # --- what to send ---------------------------------------------------------------------------
 
     def urgent(self, *commands: str) -> None:
         """Send these before what is left of the stream."""
-        self._urgent.extend(command.encode("ascii") for command in commands)
+        self._supply.urgent(*(command.encode("ascii") for command in commands))
 
     def ask_temperatures(self) -> None:
         """Ask, unless that question waits already."""
-        if b"M105" not in self._urgent:
-            self._urgent.append(b"M105")
+        self._supply.ask_temperatures()
 
     def stream(self, commands: Iterable[bytes]) -> None:
-        """Number lines anew, then send these commands; they are taken one by one, when needed."""
-        self._stream = iter(commands)
-        self._streaming = self._resync = True
-        self._heat = None
+        """Number lines anew, then send these commands; they are taken a few at a time, when needed."""
+        self._supply.begin(commands)
+        self._resync = True
         self.held, self.stop_asked = False, ""
 
     def drop_stream(self) -> None:
         """Send no more of the stream, and tell a firmware that waits for heat to wait no longer."""
-        self._stream = iter(())
-        self._streaming = self.held = False
-        self._heat = None
+        self._supply.drop()
+        self.held = False
         hears = self._profile.breaks_heating or self.caps.get("EMERGENCY_PARSER", False)
         if self._flight.heats and hears:
-            self._urgent.appendleft(b"M108")
+            self._supply.first(b"M108")
 
     def silence(self, last: bytes = b"") -> None:
         """Say this as it is, and nothing else any more: not what waits, and no line again."""
-        self._stream, self._streaming, self._heat, self._recover = iter(()), False, None, None
-        self._urgent.clear()
+        self._supply.clear()
         self._lines.clear()
-        self._next = None
         self._flight.forget()
-        self._send, self._resync = 0, False
+        self._send, self._resync, self._recover = 0, False, None
         self._out.drop()
         self._out.bytes += last
 
     @property
     def streaming(self) -> bool:
         """Whether anything of the stream is still to be taken from it."""
-        return self._streaming
+        return self._supply.streaming
 
     @property
     def idle(self) -> bool:
         """Whether everything was sent and acknowledged."""
         return (
-            not (self._flight or self._out.bytes or self._urgent or self._streaming or self._resync)
+            not (self._flight.lines or self._out.bytes or self._resync)
+            and self._supply.empty
             and self._recover is None
-            and self._next is None
             and self._send == self._lines.next
         )
 
@@ -128,7 +118,8 @@ class GcodeLink(Said):
     def outgoing(self, now_s: float) -> bytes:
         """Return what may be written now; say with `sent` how much of it was."""
         if self.broken is None:
-            self._watch(now_s)
+            if now_s >= self._ok_s + self._calm_s:
+                self._watch(now_s)
             if self._recover is not None and now_s >= self._quiet_at:
                 self._go_back(self._recover, now_s)
             if self._recover is None:
@@ -143,74 +134,53 @@ class GcodeLink(Said):
         """Return in how many seconds `outgoing` should be asked again though nothing came."""
         if self._recover is not None:
             return max(0.0, self._quiet_at - now_s)
-        if self._flight:
-            return max(0.01, min(self._patience_until(), self._question_at()) - now_s)
-        return 1.0 if self._heat is None else max(0.01, self._heat.ask_s - now_s)
+        if self._flight.lines:
+            until_s = self._ok_s + self._calm_s  # there is nothing to look at before
+            if now_s >= until_s:
+                until_s = min(self._patience_until(), self._question_at())
+            return max(0.01, until_s - now_s)
+        return max(0.01, self._supply.asks_at(now_s + 1.0) - now_s)
 
     def _fill(self, now_s: float) -> None:
-        flight = self._flight
-        while not (flight.full or flight.alone):
-            fresh = self._send == self._lines.next
-            if fresh and self._next is None:
-                self._next = self._command_to_send(now_s)
-            size = self._lines.size(self._send, self._next)
-            if not size or not flight.has_room(size):
+        flight, lines = self._flight, self._lines
+        while not flight.closed:
+            fresh = self._send == lines.next
+            line = self._fresh(now_s) if fresh else lines.kept(self._send)
+            if line is None or not flight.has_room(len(line.raw)):
                 return
-            if fresh and self._next is not None:
-                self._lines.add(self._next)
-                self._next = None
-            if not flight:
+            if fresh:
+                self._supply.take(line)
+                lines.add(line)
+            if not flight.lines:
                 self._ok_s = now_s
-            self._put()
+            self._put(line)
+
+    def _fresh(self, now_s: float) -> Line | None:
+        """Return the next new line, which goes when it has room; None where there is none now."""
+        if not self._resync or self._supply.waits:
+            return self._supply.look(self._lines.next, self._flight, now_s, held=self.held)
+        # M110 takes effect when it is executed: a line behind it would be executed twice.
+        if self._flight.lines:
+            return None
+        self._resync = False
+        self._lines.clear()
+        self._send = 0
+        self.acknowledged = self.asked = 0
+        self._twice, self._restart = DoneTwice(), Restart()
+        return self._lines.new(b"M110 N0")
 
     def _ask(self) -> None:
         """Put a question before what waits for room, and beside the window: it is short."""
         if self.broken is None:
-            if self._heat is not None and self._next is self._heat.sets:
-                self._heat.number += 1
-            self._lines.add(b"M105")
-            self._put()
+            self._supply.put_before()
+            self._put(self._lines.add(self._lines.new(b"M105")))
 
-    def _put(self) -> None:
-        line, command = self._lines.line(self._send), self._lines.command(self._send)
-        self._flight.add(self._send, len(line), command)
-        self._restart.send(self._send, command)
-        self._out.bytes += line
+    def _put(self, line: Line) -> None:
+        self._flight.add(line)
+        if not line.plain:
+            self._restart.send(line.number, line.text)
+        self._out.bytes += line.raw
         self._send += 1
-
-    def _command_to_send(self, now_s: float) -> bytes | None:
-        if self._resync:
-            # M110 takes effect when it is executed: a line behind it would be executed twice.
-            if self._flight:
-                return None
-            self._resync = False
-            self._lines.clear()
-            self._send = 0
-            self.acknowledged = self.asked = 0
-            self._twice, self._restart = DoneTwice(), Restart()
-            return b"M110 N0"
-        # Behind a firmware that waits for heat its queue stays empty, so that M108 gets into it.
-        if self._flight.heats and b"M108" not in self._urgent:
-            return None
-        if self._urgent:
-            return self._urgent.popleft()
-        return None if self.held else self._of_stream(now_s)
-
-    def _of_stream(self, now_s: float) -> bytes | None:
-        """Return the next command; None where there is none, or heat is waited for."""
-        heat = self._heat
-        if heat is None:
-            command = next(self._stream, None)
-            self._streaming = command is not None
-            if command is not None:
-                self._heat = heat_wait(command, self._lines.next, now_s)
-            return command if self._heat is None else self._heat.sets
-        if heat.number in self._flight.numbers:
-            heat.begin(now_s)
-        elif heat.is_over(now_s):
-            self._heat = None
-            return heat.command
-        return b"M105" if not self._flight and heat.asks(now_s) else None
 
     def _go_back(self, number: int, now_s: float) -> None:
         self._recover = None
@@ -235,13 +205,13 @@ class GcodeLink(Said):
         return max(self._ok_s, self.silent_s) + _SILENCE_S + self._questions * _ASK_AGAIN_S
 
     def _watch(self, now_s: float) -> None:
-        if not self._flight or self._recover is not None:
+        if not self._flight.lines or self._recover is not None:
             return
         if now_s >= self._patience_until():
             self._give_up_oks(now_s)
             # A board that has not got round to reading loses the head of what is sent now, with its
             # number, and does the rest: of a question that does no harm.
-            if self._streaming and not self._urgent and self._send == self._lines.next:
+            if self.streaming and not self._supply.hurries and self._send == self._lines.next:
                 self._ask()
         elif now_s >= self.silent_s + _SILENCE_S and now_s >= self._question_at():
             self._questions += 1
@@ -256,8 +226,7 @@ class GcodeLink(Said):
         if self._flight.begins:
             self._send = 0  # M110 may be said twice, and nothing may be sent before it is heard
         elif not self._profile.asks_again:
-            lines = map(self._lines.command, self._flight.numbers)
-            if not all(self._twice.harmless(line) for line in lines):
+            if not all(self._twice.harmless(line.text) for line in self._flight.lines):
                 self._break(Trouble.LOST, "a line or its answer was lost on the way")
                 return
             self._send = self._flight.first
@@ -277,10 +246,42 @@ class GcodeLink(Said):
             return
         self.silent_s, self._questions = now_s, 0
         for answer in self._ear.take(data):
-            self._heed(answer, now_s)
+            if answer is PLAIN_OK:  # as most are
+                self._ok(now_s)
+            else:
+                self._heed(answer, now_s)
+
+    def flow(self, data: bytes, now_s: float) -> bytes | None:
+        """Do the turn that most are: after a plain ok go the lines that have room then; return their bytes.
+
+        The same as `receive`, `outgoing` and `sent`, in few steps: after each pause for a printer the
+        processor has none of it in its caches. None where it is another turn, and nothing was done.
+        """
+        send = self._send
+        if (
+            data != b"ok\n" or send != self._lines.next or self.held or self._timeouts
+            or self._recover is not None or self.broken or self._out.bytes or self._ear.tail
+        ):  # fmt: skip
+            return None
+        ready = self._supply.plainly(send)
+        gone = None if ready is None else self._flight.flow(ready)
+        if gone is None:
+            return None
+        self._ok_s = self.silent_s = now_s
+        self._questions = 0
+        self.acknowledged = max(self.acknowledged, self._flight.first - 1)
+        for line in gone:
+            self._lines.add(line)
+        self._send = send + len(gone)
+        return gone[0].raw if len(gone) == 1 else b"".join([line.raw for line in gone])
+
+    def unsent(self, data: bytes, written: int) -> None:
+        """Tell that not all that `flow` gave was written."""
+        self._out.bytes += data
+        self._out.written(written)
 
     def _heed(self, answer: Answer, now_s: float) -> None:
-        if self._keep(answer, now_s, printing=self._streaming) and answer.temperatures is not None:
+        if self._keep(answer, now_s, printing=self.streaming) and answer.temperatures is not None:
             self._feel(answer.temperatures, now_s)
         match answer.kind:
             case Kind.OK:
@@ -290,7 +291,7 @@ class GcodeLink(Said):
             case Kind.BUSY:
                 self._ok_s = now_s
             case Kind.WAIT:
-                if self._flight and self._recover is None and now_s > self._ok_s + _WAIT_S:
+                if self._flight.lines and self._recover is None and now_s > self._ok_s + _WAIT_S:
                     self._give_up_oks(now_s)
             case Kind.ERROR:
                 self._error(answer.text, now_s)
@@ -311,10 +312,8 @@ class GcodeLink(Said):
         if not self.held and self._restart.cools(told, first):
             if self._restart.is_sure:
                 self._break(Trouble.RESET, _COOLED)
-            self._urgent.appendleft(b"M105")
-        heat = self._heat
-        if heat is not None and heat.number < self._send and heat.number not in numbers:
-            heat.hear(told, now_s)
+            self._supply.first(b"M105")
+        self._supply.feel(told, self._flight, self._send, now_s)
 
     def _oks(self, answer: Answer, now_s: float) -> None:
         number = answer.number
@@ -341,36 +340,36 @@ class GcodeLink(Said):
             # Of a line that the firmware has thrown away; the answers are not over yet.
             self._quiet_at = max(self._quiet_at, now_s + self._profile.drain_s)
             return
-        if not self._flight:
+        flight = self._flight
+        if not flight.lines:
             return
         if number is not None:
-            first = self._flight.first
-            if number < _NUMBERS:
-                number = first + (number - first) % _NUMBERS
-            if not first <= number < self._send:
+            number = flight.numbered(number)
+            if number is None:
                 return  # of a line that was acknowledged before, or a number spoilt on its way
             self._restart.surely = number
         self._ok_s = now_s
-        if self._flight.begins and self._timeouts:
-            # M110 was said more than once, and counts again each time: let all of it be answered.
-            self._recover, self._quiet_at = self._lines.next, now_s + self._profile.drain_s
-        self._timeouts = 0
-        while self._flight:
-            first = self._flight.acknowledge()
-            command = self._lines.command(first)
-            self.asked += first > self.acknowledged and command == b"M105"
-            self.acknowledged = max(self.acknowledged, first)
-            self._twice.follow(command)
-            if number is None or first >= number:
+        if self._timeouts:
+            if flight.begins:
+                # M110 was said more than once, and counts again each time: let all of it be answered.
+                self._recover, self._quiet_at = self._lines.next, now_s + self._profile.drain_s
+            self._timeouts = 0
+        while flight.lines:
+            line = flight.acknowledge()
+            if not line.plain:
+                self.asked += line.number > self.acknowledged and line.asks
+                self._twice.follow(line.text)
+            self.acknowledged = max(self.acknowledged, line.number)
+            if number is None or line.number >= number:
                 break
-        self._flight.grow()
+        flight.grow()
 
     def _resend(self, number: int, now_s: float) -> None:
         anew = self._recover is None or now_s > self._quiet_at
         self._asked.hear(number, self._profile.window_lines, anew=anew)
         if self._asked.times > _RESENDS:
             self._break(Trouble.RESENDS, f"the printer asks for line {number} again and again")
-        known = number in self._lines or number == self._lines.next
+        known = self._lines.kept(number) is not None or number == self._lines.next
         if self._flight.begins:
             number, known = 0, True  # M110 itself was not understood: the number is of before it
         elif self._restart.first_asked(number, self.acknowledged, self._profile.window_lines):
@@ -386,7 +385,7 @@ class GcodeLink(Said):
         elif self._recover is None:
             # A number of before a reset, or a spoilt one: the next line brings another.
             self._recover = self._send
-            self._urgent.appendleft(b"M105")
+            self._supply.first(b"M105")
         self._quiet_at = now_s + self._profile.drain_s
 
     def _error(self, text: str, now_s: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from printers.gcode_line import Temperatures
+from printers.gcode_line import Temperatures, waits_for_heat
 
 _SETS = {b"M109": b"M104", b"M190": b"M140"}
 _TARGET = re.compile(rb"([SR])(\d{1,3}(?:\.\d+)?)$")
@@ -19,11 +19,6 @@ _SOON_C = 8.0  # so near it is asked more often
 _OFTEN_S, _SELDOM_S = 0.2, 1.0
 _HOT_REPORTS = 2  # one may be spoilt
 _UNHEARD_S = 20.0
-
-
-def waits_for_heat(command: bytes) -> bool:
-    """Return whether a firmware is at this command until something is hot."""
-    return command[:4] in _SETS and not command[4:5].isdigit()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from printers.gcode_answer import PLAIN_OK, Answer, Kind
+from printers.gcode_answer import Answer, Kind
 from printers.gcode_line import Temperatures, Thermometer
 
 
@@ -30,8 +30,6 @@ class Said:
 
     def _keep(self, answer: Answer, now_s: float, *, printing: bool) -> bool:
         """Keep what a line tells; return whether it is a report of temperatures that is believed."""
-        if answer is PLAIN_OK:  # as most are
-            return False
         match answer.kind:
             case Kind.CAP if answer.cap is not None:
                 self.caps[answer.cap[0]] = answer.cap[1]

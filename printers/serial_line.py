@@ -97,13 +97,20 @@ class SerialLine:
             written = _write(self._fd, out)
             link.sent(written)
             waits = written < len(out)
-        wait_s = min(timeout_s, link.wake_s(now_s))
-        readable = select.select([self._fd], [self._fd] if waits else [], [], wait_s)[0]
-        if readable:
+        fd, until_s = [self._fd], now_s + min(timeout_s, link.wake_s(now_s))
+        while select.select(fd, fd if waits else (), (), max(0.0, until_s - now_s))[0]:
             data = os.read(self._fd, _BLOCK)
             if not data:
                 raise OSError(errno.EIO, "the other end has gone")
-            link.receive(data, time.monotonic())
+            now_s = time.monotonic()
+            more = None if waits or now_s > until_s else link.flow(data, now_s)
+            if more is None:
+                link.receive(data, now_s)
+                return
+            written = _write(self._fd, more)
+            if written < len(more):
+                link.unsent(more, written)
+                return
 
     def close(self) -> None:
         """Let go of the port; never raises."""

@@ -10,7 +10,9 @@ first move that it does to the last.
   with number and checksum, by rate and delay of the ok. Medians of all rounds; `null` where the peer
   is not installed.
 * `fast_lines_per_s`: a pty whose printer takes no time; `fast_printcore` the same.
-* `cpu_fraction_115200`: of one core, of our process, while it prints at 115200 baud.
+* `cpu_fraction_115200`: of one core, of our process, while it prints at 115200 baud; the printer is another.
+  `bare_cpu_115200`: the same of a loop that does nothing but select, read and write
+  (`tests.bench.bare_line`), in turn with ours; `cpu_to_bare` the one divided by the other.
 * `exact`: in every run with faults (1 % of lines spoilt, 0.3 % of oks lost, 1 % oks too many, a board
   that looks at nothing for a second until its ring runs over, all of it) the printer did each line of
   the file once, in order. A checksum of 8 bits cannot promise that: of all ways in which two lines can
@@ -44,8 +46,9 @@ from fabnet.demo.octoprint import OctoPrint, find_octoprint
 from firmware_profiles.loader import load_firmware, load_machine
 from printers.feeding import BEGINS
 from printers.gcode import check
-from printers.gcode_line import Numbered
+from printers.gcode_line import line_of
 from printers.serial_driver import SerialDriver
+from tests.bench.bare_line import print_bare
 
 NAME = "fabnet-benchserial-a1"
 PRIORITY = -15
@@ -76,8 +79,11 @@ def write_file(path, lines):
 
 
 def bytes_a_line(text):
-    numbered = Numbered(10)
-    return statistics.fmean(len(numbered.add(line.encode())) for line in text if line[:2] == "G1")
+    return statistics.fmean(
+        len(line_of(number, line.encode()).raw)
+        for number, line in enumerate(text)
+        if line[:2] == "G1"
+    )
 
 
 class Printer:
@@ -124,6 +130,10 @@ def ours(printer, path, baudrate):
     taken = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
     driver.close()
     return taken
+
+
+def bare(printer, path, baudrate):
+    return print_bare(printer.port, path, NAME, baudrate)
 
 
 def printcore(printer, path, baudrate):
@@ -180,13 +190,15 @@ class Bench:
         self.line_bytes = bytes_a_line(self.text)
         self.faulty_path = folder / "faulty.gcode"
         self.faulty_text = write_file(self.faulty_path, arguments.faulty_lines)
-        self.cpu = []
+        self.cpu, self.bare_cpu = [], []
 
     def fraction(self, host, baudrate, ok_ms):
         printer = Printer(self.folder, *timed(baudrate, ok_ms))
         cpu = host(printer, self.path, baudrate)
         if host is ours and baudrate == LINES[0][0]:
             self.cpu.append(cpu)
+        elif host is bare:
+            self.bare_cpu.append(cpu)
         found = rate(printer.end(), len(self.text) - 4) / (baudrate / 10 / self.line_bytes)
         print(f"{host.__name__:9} {baudrate}/{ok_ms}ms  {found:.3f} of the limit", flush=True)
         return found
@@ -198,6 +210,8 @@ class Bench:
             for line in LINES:
                 for host in hosts:
                     found[host][line].append(self.fraction(host, *line))
+                if line[0] == LINES[0][0]:
+                    self.fraction(bare, *line)
         return {
             host.__name__: {
                 f"{baudrate}/{ok_ms}ms": round(statistics.median(rounds), 3)
@@ -269,7 +283,9 @@ def main():
             hosts.append(octoprint)
         fractions = bench.fractions(hosts)
         result["fraction_of_limit"] = fractions["ours"]
-        result["cpu_fraction_115200"] = round(statistics.median(bench.cpu), 3)
+        cpu, bare_cpu = statistics.median(bench.cpu), statistics.median(bench.bare_cpu)
+        result["cpu_fraction_115200"], result["bare_cpu_115200"] = round(cpu, 3), round(bare_cpu, 3)
+        result["cpu_to_bare"] = round(cpu / bare_cpu, 2)
         result["fast_lines_per_s"] = bench.fast(ours, arguments.fast_lines)
         result["fast_printcore"] = bench.fast(printcore, 1000) if printcore in hosts else None
         result["exact"], result["resent_per_lost"], result["longest_wait_s"] = bench.faulty()

@@ -74,7 +74,11 @@ class VirtualPrint:
         wire.advance(self.now_s)
         heard = wire.due(self.now_s)
         if heard:
-            link.receive(heard, self.now_s)
+            more = link.flow(heard, self.now_s)
+            if more is None:
+                link.receive(heard, self.now_s)
+            else:
+                wire.take(more, self.now_s)
             self._judge()
             if self.now_s >= self._asked_s + _ASK_S:
                 self._ask()

@@ -1,5 +1,7 @@
 """Who belongs to the network, on a real ledger: both laws are checked after every transaction."""
 
+from datetime import timedelta
+
 import pytest
 
 from fabnet import wire
@@ -107,6 +109,17 @@ def test_an_invitation_that_was_withdrawn_lets_nobody_in(world):
     node = join(world, kept).id
     with pytest.raises(RefusedError, match=f"{node} has joined with this invitation"):
         enrolment.uninvite(world.ledger, other.id, "steward", world.now)
+
+
+def test_a_clock_that_is_put_back_lets_no_withdrawn_invitation_in(world):
+    token = invited(world)
+    world.pass_time(hours=12)  # as the wrong clock says
+    (found,) = members.open_invites(world.ledger.reading, world.now)
+    enrolment.uninvite(world.ledger, found.id, "steward", world.now)
+    world.now -= timedelta(hours=13)
+    with pytest.raises(RefusedError, match="ask the coordination team"):
+        join(world, token)
+    assert members.open_invites(world.ledger.reading, world.now) == ()
 
 
 def test_a_key_that_is_known_is_not_let_in_twice(world):

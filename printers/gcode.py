@@ -29,6 +29,8 @@ _FASTEST = 60_000.0
 _LONGEST_E_MM = 150.0
 #: Where E may stand: further, a firmware's seven digits do not tell one move from the next.
 _FURTHEST_E_MM = 1_000_000.0
+#: Slicers draw nothing wider; firmwares reckon an arc from its centre, with seven digits.
+_WIDEST_MM = 100_000.0
 _LONGEST_DWELL_S = 600.0
 #: All pauses of a file together: a picture of each layer takes a second.
 _MOST_DWELL_S = 7200.0
@@ -314,6 +316,8 @@ class _Reader:
             raise self._refuse("an arc without its centre (I, J) cannot be checked")
         start_x, start_y = self._x, self._y
         offset = words.get("I", 0.0), words.get("J", 0.0)
+        if math.hypot(*offset) > _WIDEST_MM:
+            raise self._refuse("an arc of so wide a circle is drawn elsewhere by a firmware")
         x, y, z, pushed = self._target(words)
         visit = self._extrude if pushed > 0 else self._travel
         for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):

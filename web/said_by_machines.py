@@ -208,6 +208,7 @@ SENTENCES = (
     _("Z %(at_mm)s mm lies below the bed"),
     _("Z %(at_mm)s mm is higher than the printer's %(most_mm)s mm"),
     _("an arc without its centre (I, J) cannot be checked"),
+    _("an arc of so wide a circle is drawn elsewhere by a firmware"),
     _("its text could be taken for a command"),
     _("a carriage return (CR) stands within the line"),
     _("firmwares pass over small letters; write capitals"),

@@ -120,3 +120,8 @@ def test_firmwares_that_have_a_language_get_no_word_of_it():
         "M425", "M43", "M280 P0 S10", "M141 S60", "M191 S60", "N5 M104 S0*3", "(G28)", "@pause", "%", "$H",
     ):  # fmt: skip
         refusal(line)
+
+
+def test_an_arc_round_a_centre_that_a_firmware_cannot_reckon_with_is_refused():
+    assert "so wide a circle" in str(refusal("G2 X120 Y90 I10 J-5000000 E1"))
+    checked("G2 X120 Y90 I10 J-9000 E1")

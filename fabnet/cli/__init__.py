@@ -17,7 +17,7 @@ import click
 from fabnet import logs
 from fabnet.cli.account import account
 from fabnet.cli.backup import backup, restore
-from fabnet.cli.common import ERRORS, book_words, file_words, say
+from fabnet.cli.common import ERRORS, book_words, file_words, is_full, say
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
@@ -56,10 +56,12 @@ def main() -> None:
         say(f"fabnet: {error}")
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:
+        # A write that fails names no file; of a full disk a person needs to know no more.
+        if error.filename is None and not is_full(error):
             raise
         logging.getLogger("fabnet").debug("the system refused", exc_info=True)
-        say(f"fabnet: {str(error.filename).removesuffix('.part')}: {file_words(error)}")
+        named = str(error.filename).removesuffix(".part") + ": " if error.filename else ""
+        say(f"fabnet: {named}{file_words(error)}")
         sys.exit(1)
     except sqlite3.OperationalError as error:
         words = book_words(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import logging
 import shlex
@@ -130,7 +131,14 @@ def file_words(error: OSError) -> str:
         )
     if isinstance(error, FileNotFoundError):
         return "it is not there, or its folder is not: is the name right?"
+    if is_full(error):
+        return "the disk is full: make room, and run the command again"
     return f"the system says: {error.strerror}"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the system had no room to write, or this user may use no more of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def book_words(error: sqlite3.OperationalError) -> str | None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,22 +89,30 @@ class Library:
         """Copy a file into the library; return its SHA-256. It is on the disk when this returns."""
         self._folder.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
+
+        def read() -> Iterator[bytes]:
+            with path.open("rb") as source:
+                while block := source.read(1 << 20):
+                    digest.update(block)
+                    yield block
+
+        self._put(read(), lambda: self._path(digest.hexdigest()))
+        return digest.hexdigest()
+
+    def _put(self, blocks: Iterable[bytes], place: Callable[[], Path]) -> None:
+        """Write a whole file or none; its place is asked for once it is written."""
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix="new-", delete=False) as fresh:
             try:
-                with path.open("rb") as source:
-                    while block := source.read(1 << 20):
-                        digest.update(block)
-                        fresh.write(block)
+                for block in blocks:
+                    fresh.write(block)
                 fresh.flush()
                 os.fsync(fresh.fileno())
-                target = self._path(digest.hexdigest())
-                target.parent.mkdir(exist_ok=True)
+                (target := place()).parent.mkdir(exist_ok=True)
                 Path(fresh.name).replace(target)
             except OSError:
                 Path(fresh.name).unlink(missing_ok=True)
                 raise
         _sync_folder(target.parent)
-        return digest.hexdigest()
 
     def file(self, sha256: str) -> Path | None:
         """Return where the file of this hash lies; None when it is not here, or this is no hash."""
@@ -340,10 +349,7 @@ class Library:
         mesh = self._need(mesh_sha256)
         path = mesh.with_name(f"{mesh_sha256}-{PICTURE_FORMAT}.png")
         if not path.is_file():
-            png = draw(read_canonical(mesh))
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix="new-", delete=False) as new:
-                new.write(png)
-            Path(new.name).replace(path)
+            self._put([draw(read_canonical(mesh))], lambda: path)
         return path
 
     # -- plates --------------------------------------------------------------------------------

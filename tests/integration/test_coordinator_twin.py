@@ -11,7 +11,7 @@ import pytest
 from fabnet import clock, wire
 from fabnet.broker import COORDINATOR_USER, free_port
 from fabnet.config import CoordinatorConfig
-from fabnet.errors import TwinError
+from fabnet.errors import FabnetError, TwinError
 from fabnet.exchange import Exchange
 from fabnet.link import Link
 from fabnet.service import Service
@@ -70,6 +70,20 @@ def test_of_two_with_copies_of_one_folder_the_earlier_ends_and_begins_as_one_put
             assert list(found) == ["first"]
     with closing(Ledger(tmp_path / "first" / "ledger.db")) as ledger:
         assert restoring.is_restored(ledger.reading)
+
+
+def test_a_second_one_with_the_same_folder_is_refused_by_whatever_name(tmp_path):
+    folder = tmp_path / "data"
+    (tmp_path / "link").symlink_to(folder)
+    only = Service(CoordinatorConfig(data_dir=str(folder)))
+    with closing(only.ledger), only._lock:
+        for name in ("data", "link"):
+            with pytest.raises(FabnetError, match="Another coordinator works with"):
+                Service(CoordinatorConfig(data_dir=str(tmp_path / name)))
+        assert only.ledger.reading.execute("select 1").fetchone()
+    again = Service(CoordinatorConfig(data_dir=str(folder)))
+    with closing(again.ledger), again._lock:
+        pass
 
 
 @pytest.fixture

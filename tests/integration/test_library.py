@@ -1,6 +1,7 @@
 """The library on a real database and a real folder: by hash, once, and whole or not at all."""
 
 import hashlib
+import resource
 import shutil
 import sqlite3
 import threading
@@ -237,6 +238,21 @@ def test_a_picture_is_drawn_once_and_kept_beside_the_mesh(library, mesh):
     assert library.picture(mesh).read_bytes().startswith(b"\x89PNG")
     with pytest.raises(MissingFileError):
         library.picture("0" * 64)
+
+
+def test_a_picture_for_which_there_is_no_room_leaves_nothing_and_is_drawn_later(library, mesh):
+    picture = library.picture(mesh)
+    picture.unlink()
+    there = sorted(picture.parents[1].rglob("*"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            library.picture(mesh)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(picture.parents[1].rglob("*")) == there
+    assert library.picture(mesh).stat().st_size > 1000
 
 
 def test_a_footprint_is_kept_exactly(library, mesh):

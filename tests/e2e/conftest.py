@@ -22,10 +22,13 @@ from tests.doubles.world import NODE, PRINTER
 from tests.integration.conftest import fresh_world, world
 from web.app import WebSettings, create_app, make_server
 from web.auth import hash_password
+from web.letters import Reader
 
 __all__ = ["fresh_world", "world"]
 
 PASSWORD = "correct horse"
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+CAMILLE = Reader(login="camille", to="camille@example.org")
 #: What does not come about within a minute does not: a busy machine is no fault.
 WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)

@@ -7,8 +7,7 @@ from jobs.coordinator.people import add_person
 from jobs.messages import ReportState
 from jobs.model import Role
 from tests.doubles.world import NODE
-from tests.e2e.conftest import PASSWORD
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import PASSWORD, WCAG
 from web.auth import hash_password
 
 

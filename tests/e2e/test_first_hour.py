@@ -19,8 +19,7 @@ from tests.doubles.network_of_one import PASSWORD as STEWARDS
 from tests.doubles.network_of_one import Coordinator
 from tests.doubles.waiting import until
 from tests.doubles.world import CATALOGUE, a_request
-from tests.e2e.conftest import WAIT_MS
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import WAIT_MS, WCAG
 
 PASSWORD = "quatre mots faciles"
 POUCH = CATALOGUE / "door-hook-pouch"

@@ -8,8 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from jobs.coordinator import harvests, reviews
+from tests.e2e.conftest import WCAG
 from tests.e2e.test_newcomers import read_qr
-from tests.e2e.test_pages import WCAG
 
 MM_PT = 72 / 25.4
 HUB = "La Halle, 3 quai de la Fosse, 44000 Nantes, porte de gauche"

@@ -13,7 +13,7 @@ from fabnet.hosting import Hosting
 from jobs.coordinator import enrolment
 from jobs.ledger import members
 from jobs.messages import ReportState
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import WCAG
 
 NEAR = {"latitude": 48.3904, "longitude": -4.4861}
 

@@ -4,7 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from jobs.coordinator import harvests, lots, needs, orders
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import WCAG
 
 
 def bag(site):

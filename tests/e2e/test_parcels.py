@@ -10,8 +10,8 @@ from jobs.coordinator import reviews
 from jobs.ledger import links, runs, views
 from jobs.model import BatchState
 from tests.doubles.parcels import packed
+from tests.e2e.conftest import WCAG
 from tests.e2e.test_newcomers import read_qr
-from tests.e2e.test_pages import WCAG
 
 
 def look(page):

@@ -10,7 +10,7 @@ from jobs.coordinator import enrolment, orders
 from jobs.ledger import members
 from jobs.lifecycle import AttemptState
 from tests.doubles.world import a_request
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import WCAG
 from tests.integration.test_processes import POUCH, SEWS, add_machine
 
 

@@ -3,7 +3,7 @@
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e.test_pages import WCAG
+from tests.e2e.conftest import WCAG
 
 
 def test_a_request_by_telephone_ends_with_the_link_for_the_caller(open_page, site):

@@ -1,16 +1,14 @@
 """A lab joins over real TLS and a real broker; what stands in between, or breaks off, gains nothing."""
 
 import contextlib
-import json
 import queue
 import shutil
-import signal
 import stat
 import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -39,9 +37,9 @@ from jobs.coordinator import enrolment, people
 from jobs.coordinator.people import MOST_ACCOUNTS, person
 from jobs.joining import JoinCode, Standing, pin_of, read_code
 from jobs.ledger import members
-from jobs.ledger.store import Ledger
 from jobs.model import Role
 from tests.doubles.commands import fabnet, one_sentence
+from tests.doubles.tls_coordinator import Coordinator, now
 from web.serving import make_server
 
 pytestmark = [
@@ -51,58 +49,6 @@ pytestmark = [
     ),
     pytest.mark.xdist_group("joining"),
 ]
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - TLS is what is done off loopback
-
-
-def now():
-    return datetime.now(UTC)
-
-
-class Coordinator:
-    """`fabnet serve` off loopback, in a process of its own."""
-
-    def __init__(self, folder):
-        self.folder, self.port = folder, free_port()
-        self.url = f"https://127.0.0.1:{self.port}"
-        self.file = folder / "coordinator.toml"
-        values = {
-            "data_dir": "data", "host": EVERYWHERE, "port": self.port, "public_url": self.url,
-            "broker_host": EVERYWHERE, "broker_port": free_port(),
-        }  # fmt: skip
-        self.file.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items()))
-        self.log = folder / "log"
-        self.start()
-        self.ledger = Ledger(folder / "data" / "ledger.db")
-
-    @property
-    def ca(self):
-        return str(self.folder / "data" / "tls" / "ca.crt")
-
-    def start(self):
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fabnet", "serve", self.file], stdout=log, stderr=log
-            )
-        until = time.monotonic() + 100
-        while time.monotonic() < until:
-            with contextlib.suppress(requests.RequestException, OSError):
-                if requests.get(f"{self.url}/healthz", verify=self.ca, timeout=10).ok:
-                    return
-            threading.Event().wait(0.1)
-        pytest.fail(self.log.read_text())
-
-    def stop(self):
-        self.ledger.close()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-
-    def invite(self, lab="Atelier Nord"):
-        token = enrolment.invite(self.ledger, lab, "steward", now())
-        return JoinCode(url=self.url, token=token, pin=pin_of(Path(self.ca).read_text()))
-
-    def confirm(self, node):
-        found = members.member(self.ledger.reading, node)
-        enrolment.confirm(self.ledger, node, found.fingerprint, "steward", now())
 
 
 @pytest.fixture(scope="module")
@@ -449,34 +395,3 @@ def test_a_name_of_somebody_who_was_shut_out_is_not_given_again(coordinator, tmp
                     "--out", tmp_path / "again")  # fmt: skip
     one_sentence(answer, "choose another one")
     assert not (tmp_path / "again").exists()
-
-
-def test_who_invites_on_loopback_is_warned(tmp_path):
-    path = tmp_path / "coordinator.toml"
-    path.write_text('data_dir = "data"\n')
-    answer = fabnet("node", "invite", "--lab", "Lab", "--config", path)
-    assert answer.returncode == 0
-    assert "from this machine only" in answer.stderr
-    assert "public_url" in answer.stderr
-    code = read_code(answer.stdout)
-    assert code.pin == "none"
-    assert f"{code.url}/join/{code.token}\n" in answer.stderr
-
-
-def test_an_invitation_is_withdrawn_by_the_name_of_its_lab(tmp_path):
-    path = tmp_path / "coordinator.toml"
-    path.write_text('data_dir = "data"\n')
-    for _ in range(2):
-        fabnet("node", "invite", "--lab", "Lab d’Awa", "--config", path)
-    one_sentence(fabnet("node", "uninvite", "Lab", "--config", path), "Lab d’Awa")
-    answer = fabnet("node", "uninvite", "Lab d’Awa", "--config", path)
-    assert answer.returncode == 0
-    assert "cannot join with what it was sent any more" in answer.stderr
-    one_sentence(fabnet("node", "uninvite", "Lab d’Awa", "--config", path), "no open invitation")
-
-
-def test_who_invites_over_plain_http_is_told_what_to_change(tmp_path):
-    path = tmp_path / "coordinator.toml"
-    path.write_text('data_dir = "data"\npublic_url = "http://fabnet.example"\n')
-    answer = fabnet("node", "invite", "--lab", "Lab", "--config", path)
-    one_sentence(answer, "public_url", "https://")

@@ -16,7 +16,7 @@ from jobs.lifecycle import AttemptState
 from tests.doubles.commands import fabnet
 from tests.doubles.links import needs_mosquitto
 from tests.doubles.lone_node import REF, LoneNode
-from tests.integration.test_joining import Coordinator, now
+from tests.doubles.tls_coordinator import Coordinator, now
 
 PLATE = f"{REF.job}-a{REF.number}"
 #: A printer that a person feeds, for a node.toml that `join` has made.

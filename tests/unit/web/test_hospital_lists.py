@@ -11,57 +11,23 @@ import pytest
 from openpyxl.utils.datetime import MAC_EPOCH
 
 from jobs.intake import read
-from tests.doubles.lists import HEADER, book, counted, line, quoted, sheets, text
+from tests.doubles.lists import (
+    HEADER,
+    a_libreoffice_file,
+    book,
+    counted,
+    line,
+    ods,
+    ods_row,
+    quoted,
+    sheets,
+    text,
+)
 from web.sheets import UnreadableSheetError, read_book
 
 TODAY = date(2026, 11, 29)
 DESIGNS = {"r1": ("Visor frame", "Serre-tête de visière"), "r2": ("Ear saver", "Protège-oreilles")}
 OLE = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(504)
-ODS = (
-    '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
-    ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
-    ' xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"'
-    ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:automatic-styles>'
-    '<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>'
-    "</office:automatic-styles><office:body><office:spreadsheet>%s</office:spreadsheet></office:body>"
-    "</office:document-content>"
-)
-
-
-def ods(*tables):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", ODS % "".join(tables))
-    return out.getvalue()
-
-
-def ods_row(cells, kind=""):
-    made = "".join(each if each[0] == "<" else ods_cell(each) for each in cells)
-    return f"<table:table-row{kind}>{made}</table:table-row>"
-
-
-def ods_cell(shown, kind="string", more=""):
-    return f'<table:table-cell office:value-type="{kind}"{more}><text:p>{shown}</text:p></table:table-cell>'
-
-
-def a_libreoffice_file():
-    """A hidden sheet; a merged cell, a postcode, a day, a filtered row, a million empty rows at the end."""
-    unseen = ods_row(HEADER) + ods_row(line("X"))
-    old = f'<table:table table:name="Ancien" table:style-name="ta2">{unseen}</table:table>'
-    place = ods_cell("CH de Cholet", more=' table:number-rows-spanned="2"')
-    day = ods_cell("mar. 15 déc.", "date", ' office:date-value="2026-12-15"')
-    code = ods_cell("01000", "float", ' office:value="1000"')
-    many = ods_cell("1 200,00", "float", ' office:value="1200"')
-    rows = (
-        ods_row([*HEADER, "CP"]),
-        ods_row([place, *line()[1:5], many, day, code]),
-        ods_row(["<table:covered-table-cell/>", *line("Réa", "60")[1:]]),
-        ods_row(line("Filtré"), ' table:visibility="filter"'),
-        '<table:table-row table:number-rows-repeated="1048570">'
-        '<table:table-cell table:number-columns-repeated="1024"/></table:table-row>',
-    )
-    return ods(old, f'<table:table table:name="Demande">{"".join(rows)}</table:table>')
 
 
 TWICE = [*HEADER, "Quantité", "Date souhaitée"]

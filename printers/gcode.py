@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import hypot
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
@@ -46,10 +47,11 @@ _PRIME_Z_MM = 0.6
 _FLAT_MM = 1.0
 
 _AXES = frozenset("XYZ")
-#: A move as slicers write it; `_Reader.step` follows it without taking it apart any further.
+#: A move as slicers write it; `_Reader.step` follows it without taking it apart any further. Nothing of it
+#: can be read in two ways, so none is tried twice.
 _PLAIN = re.compile(
-    r"G[01](?: F([0-9.]{1,9}))?(?: X(-?[0-9.]{1,9}))?(?: Y(-?[0-9.]{1,9}))?(?: Z(-?[0-9.]{1,9}))?"
-    r"(?: E(-?[0-9.]{1,11}))?(?: F([0-9.]{1,9}))? *(?:;.*)?\n?$"
+    r"G[01](?: F([0-9.]{1,9}+))?+(?: X(-?[0-9.]{1,9}+))?+(?: Y(-?[0-9.]{1,9}+))?+(?: Z(-?[0-9.]{1,9}+))?+"
+    r"(?: E(-?[0-9.]{1,11}+))?+(?: F([0-9.]{1,9}+))?+ *+(?:;.*)?+\n?$"
 )
 
 
@@ -107,6 +109,7 @@ class _Reader:
         self._extruder = Extruder()
         self._relative_e = self._the_long_way = False
         self._homed: frozenset[str] = frozenset()
+        self._is_homed = self._is_covered = False  # all axes; where it stands, by the print
         # Unknown until the printer is homed or told.
         self._x = self._y = self._z = math.nan
         self._e = 0.0
@@ -139,21 +142,22 @@ class _Reader:
         """
         if self._the_long_way or (f1 and f2):
             return False
+        told = f1 or f2
+        from_x, from_y, from_z = self._x, self._y, self._z
         try:
-            feedrate = float(f1 or f2 or 0)
-            to_x = float(x) if x else self._x
-            to_y = float(y) if y else self._y
-            to_z = float(z) if z else self._z
-            told_e = float(e) if e else 0.0
+            feedrate = float(told) if told else 0.0
+            to_x = float(x) if x else from_x
+            to_y = float(y) if y else from_y
+            to_z = float(z) if z else from_z
+            pushed = 0.0 if not e else float(e) if self._relative_e else float(e) - self._e
         except ValueError:  # two points in a number
             return False
-        pushed = told_e if self._relative_e or not e else told_e - self._e
         if pushed > 0:
             if (
                 pushed > _LONGEST_E_MM
-                or self._homed != _AXES
+                or not self._is_homed
                 or not self._covers(to_x, to_y, to_z)
-                or not self._covers(self._x, self._y, self._z)
+                or not (self._is_covered or self._covers(from_x, from_y, from_z))
             ):
                 return False
         elif pushed < -_LONGEST_E_MM or not (
@@ -162,17 +166,18 @@ class _Reader:
             and _LOWEST_MM <= to_z <= self._preset.height_mm
         ):
             return False
-        if feedrate > _FASTEST:
-            return False
         if feedrate:
+            if feedrate > _FASTEST:
+                return False
             self._mm_s = self._speed.told(feedrate)
         self.line += 1
-        moved = math.hypot(to_x - self._x, to_y - self._y)
+        moved = hypot(to_x - from_x, to_y - from_y)
         if moved > 0 and not z:  # most moves; as `least_s`, without a call
             self._moved_s += moved / self._mm_s
         else:
-            self._moved_s += least_s(moved, abs(to_z - self._z), abs(pushed), self._mm_s)
+            self._moved_s += least_s(moved, abs(to_z - from_z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = to_x, to_y, to_z
+        self._is_covered = pushed > 0
         if e:
             self._e += pushed
             self._extruded += pushed
@@ -188,6 +193,7 @@ class _Reader:
 
     def read(self, line: str) -> None:
         self.line += 1
+        self._is_covered = False
         found = command_of(line, self.line)
         if found is not None:
             name, words = found
@@ -256,12 +262,12 @@ class _Reader:
             self._extrude(x, y, z)
         else:
             self._travel(x, y, z)
-        flat = math.hypot(x - self._x, y - self._y)
+        flat = hypot(x - self._x, y - self._y)
         self._moved_s += least_s(flat, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z
 
     def _extrude(self, x: float, y: float, z: float) -> None:
-        if self._homed != _AXES or math.isnan(x + y + z):
+        if not self._is_homed or math.isnan(x + y + z):
             raise self._refuse("it pushes filament before the printer is homed (G28)")
         if self._covers(x, y, z):
             return
@@ -322,7 +328,7 @@ class _Reader:
         visit = self._extrude if pushed > 0 else self._travel
         for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):
             visit(at_x, at_y, z)
-        length = math.hypot(*offset) * arc_sweep(start_x, start_y, x, y, offset, sense)
+        length = hypot(*offset) * arc_sweep(start_x, start_y, x, y, offset, sense)
         self._moved_s += least_s(length, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z
 
@@ -333,6 +339,7 @@ class _Reader:
         if "Z" in axes:
             self._touch()
         self._homed |= axes
+        self._is_homed = self._homed == _AXES
         self._x = 0.0 if "X" in axes else self._x
         self._y = 0.0 if "Y" in axes else self._y
         self._z = 0.0 if "Z" in axes else self._z
@@ -355,7 +362,7 @@ class _Reader:
     def _motors_off(self, words: dict[str, float]) -> None:
         # With S it says after how long; Klipper passes that over, as others do where it has no number.
         if not words.get("S", math.nan) >= 0:
-            self._homed = frozenset()
+            self._homed, self._is_homed = frozenset(), False
 
     def _level(self, words: dict[str, float]) -> None:
         if "Z" in words:

@@ -333,6 +333,9 @@ def answer(lines):
 @example(["M84", "G1 X50 Y50 E1"], True)
 @example(["G1 X50 Y50 E151"], True)
 @example(["G1 F1 X50 Y50 F1"], True)
+@example(["G1 X50 Y50 E1", " G1 X260", "G1 X50 Y50 E1"], True)
+@example(["G1 X50 Y50 E1", "G1 X260", "G1 X50 Y50 E1"], True)
+@example(["G1 X50 Y50 E1", "M84", "G28 X", "G1 X50 Y50 E1"], True)
 def test_a_plain_move_is_judged_as_any_other(lines, begun):
     """With a space before it, it is read the long way: the answers and refusals are the same."""
     start = [*START, *PRINT] if begun else START[:3]

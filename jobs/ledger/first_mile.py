@@ -51,7 +51,6 @@ class Pickup:
     ready_at: datetime
     driver: str  # "" while nobody does it
     announced_at: datetime
-    taken_at: datetime | None
     ended_at: datetime | None
     bags: tuple[Bag, ...]
     goods: tuple[Goods, ...]  # from the hub to the workshop
@@ -150,7 +149,7 @@ def _pickups(
     db: sqlite3.Connection, where: str, given: tuple[str | None, ...]
 ) -> tuple[Pickup, ...]:
     rows = db.execute(
-        "select p.id, p.node, n.lab, p.state, p.ready_at, p.driver, p.announced_at, p.taken_at,"
+        "select p.id, p.node, n.lab, p.state, p.ready_at, p.driver, p.announced_at,"
         f" p.ended_at from pickup p join node n on n.id = p.node {where} order by p.ready_at, p.id",
         given,
     ).fetchall()
@@ -163,7 +162,6 @@ def _pickups(
             ready_at=moment(r["ready_at"]),
             driver=r["driver"],
             announced_at=moment(r["announced_at"]),
-            taken_at=when(r["taken_at"]),
             ended_at=when(r["ended_at"]),
             bags=tuple(
                 _bag(row)

@@ -54,7 +54,6 @@ class NodeView:
     attended: str  # hours of the week, see jobs.hours
     utc_offset_min: int
     asks: bool  # a person answers its offers
-    changed_at: datetime | None  # when it last could do something else than before
     printers: tuple[PrinterView, ...]
     paused_until: str = ""  # the day on which a pause ends by itself
     weekly_h: float = 0.0  # of printing that it gives in a calendar week; 0: no ceiling
@@ -124,7 +123,6 @@ def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
         attended=row["attended"],
         utc_offset_min=row["utc_offset_min"],
         asks=bool(row["asks"]),
-        changed_at=when(row["changed_at"]),
         printers=tuple(printers),
         paused_until=row["paused_until"],
         weekly_h=row["weekly_h"],

@@ -117,7 +117,6 @@ class BatchView:
     packed_at: datetime
     dispatched_at: datetime | None
     received_at: datetime | None
-    received_by: str
     damaged: int  # of the refused
     lots: tuple[BatchLot, ...]
 
@@ -307,7 +306,6 @@ def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
         packed_at=moment(row["packed_at"]),
         dispatched_at=when(row["dispatched_at"]),
         received_at=when(row["received_at"]),
-        received_by=row["received_by"],
         damaged=row["damaged"],
         lots=tuple(
             BatchLot(

@@ -96,7 +96,7 @@ def _feed(page: int) -> Feed:
             shown = tuple(_as_shown(tele) if node.online else None for tele in told)
             seen_at = None if node.online else node.seen_at
             found[node.id] = _Lab(
-                node=replace(node, seen_at=seen_at, changed_at=None),
+                node=replace(node, seen_at=seen_at),
                 tele=shown,
                 silent=tuple(labs.prints_on(node, p, context.now()) for p in node.printers),
             )

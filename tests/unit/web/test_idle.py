@@ -25,7 +25,7 @@ def a_printer(name="p1", attempt=None, **facts):
 def a_node(*printers, **facts):
     told = {
         "online": True, "paused": False, "attended": "00:00-24:00", "utc_offset_min": 60,
-        "seen_at": None, "place": None, "asks": False, "changed_at": None,
+        "seen_at": None, "place": None, "asks": False,
     }  # fmt: skip
     return NodeView(id="lab-a", lab="Lab", printers=printers or (a_printer(),), **(told | facts))
 

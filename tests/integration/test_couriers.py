@@ -315,6 +315,8 @@ def test_a_carrier_may_lose_a_parcel_and_all_of_it_is_made_again(site, batch):
     assert kinds(world, batch) == ["packed", "dispatched", "lost-on-the-way"]
     page = site.person().get(address(world, batch), headers=ENGLISH).text
     assert "What is missing or refused will be made again." in page
+    assert "lost on the way" in page
+    assert "Thank you for counting" not in page
 
 
 # --- the signature

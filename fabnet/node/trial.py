@@ -111,6 +111,8 @@ class Trials:
         if status.state is not PrinterState.IDLE:
             why = f" ({status.fault})" if status.fault else ""
             raise RefusedError(f"{printer} is {status.state}{why}: it cannot print now.")
+        if self._benches[printer].in_use:
+            raise RefusedError(f"{printer} prints for somebody else now, or is heated there.")
         if not self._may_heat(printer):
             raise RefusedError(
                 "Another printer heats up now, and node.toml lets no more at once"

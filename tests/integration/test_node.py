@@ -29,7 +29,7 @@ from jobs.messages import (
     Withdraw,
 )
 from jobs.model import AttemptRef
-from jobs.owner import Clear, Count, StopPrint
+from jobs.owner import Clear, Count, StopPrint, Try
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.slices import prune
 from tests.doubles.idle_node import REF, Node, an_offer
@@ -287,6 +287,8 @@ def test_what_somebody_else_printed_makes_its_bed_nobodys(node):
     assert not node.journal.is_clear("p1")
     with pytest.raises(RefusedError, match="somebody else"):
         node.agent._owner.do(Clear(printer="p1"))
+    with pytest.raises(RefusedError, match="somebody else"):
+        node.agent._owner.do(Try(printer="p1", slice="0" * 64))
     node.bench.in_use = False
     node.agent._take_bench_event(Used(printer="p1"))
     node.agent._grants.work()

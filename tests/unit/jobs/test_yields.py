@@ -1,8 +1,10 @@
 """What comes out bad is planned for, and no lab gets a small lot where that costs nobody."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.lots import LEAST_LOT
 from jobs.shares import arrays, shares
 from jobs.split import split
+from tests.bench import product
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIT = Fit(
@@ -123,3 +126,16 @@ def test_who_has_made_little_is_taken_to_be_as_all_others():
     assert good_share(0, 1, mean) > 0.8
     assert 0 < good_share(0, 500, mean) < 0.05
     assert mean_good([]) == 0.9
+
+
+def test_a_plan_that_knows_no_scrap_keeps_half_of_what_it_promises_where_half_is_scrap():
+    fleet = [a_printer("lab-1", good=0.5)]
+    due = product.NOW.date() + timedelta(days=4)
+    until_s = (a_need(1, due).print_by - product.NOW).total_seconds()
+    needs = [a_need(2 * int(until_s / FIT.seconds(2)), due)]
+    plan = split(needs, fleet, fits(fleet), product.NOW, 10**9)
+    facts = SimpleNamespace(needs=needs, fleet=fleet)
+    assert product.worth(plan, facts)["ontime"] == 1.0
+    assert product.with_scrap(plan, facts) == pytest.approx(0.5, abs=0.02)
+    sure = SimpleNamespace(needs=needs, fleet=[replace(fleet[0], good=1.0)])
+    assert product.with_scrap(plan, sure) == 1.0

@@ -21,10 +21,11 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from fabnet.alone import held_alone, restoring
-from fabnet.errors import BackupError
+from fabnet.errors import BackupError, FabnetError
 from fabnet.node.files import sha256_of
 from fabnet.node.home import adopt
 from jobs.errors import LedgerError
+from jobs.ledger import log_file
 from jobs.ledger.store import Ledger
 
 _FORMAT = 1
@@ -60,6 +61,7 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
             f"{out} lies in {data_dir}: the next backup would hold this one, and whoever loses the"
             " folder loses both. Choose a place outside it, best on another disk."
         )
+    _refuse_mixture(data_dir)
     fresh = out.with_name(out.name + ".new")
     try:
         with TemporaryDirectory(prefix="fabnet-backup-", dir=out.resolve().parent) as folder:
@@ -81,6 +83,23 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
         why = f"there is no folder {out.parent}" if not out.parent.is_dir() else error
         raise BackupError(f"The backup {out} cannot be written: {why}") from error
     return manifest
+
+
+def _refuse_mixture(data_dir: Path) -> None:
+    """Do nothing if the ledger's log may be its own: who reads the one writes the other into it at the end.
+
+    Raises:
+        BackupError: it is another one's.
+    """
+    try:
+        alone = held_alone(data_dir / _LOCK, FabnetError("it is held"))
+    except (FabnetError, OSError):
+        return  # A coordinator runs, and has looked.
+    with alone:
+        try:
+            log_file.check(data_dir / _LEDGER)
+        except LedgerError as error:
+            raise BackupError(f"Nothing was copied: {error}") from error
 
 
 def _wanted(data_dir: Path) -> Iterator[Path]:

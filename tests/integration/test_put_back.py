@@ -16,6 +16,7 @@ from fabnet.service import Service
 from jobs.errors import LedgerError
 from jobs.ledger.store import Ledger
 from tests.doubles.world import NOON, World
+from tests.unit.jobs.test_log_file import dies
 
 
 @pytest.fixture
@@ -117,3 +118,22 @@ def test_a_link_to_the_folder_stays_one_and_what_is_hosted_there_stays_at_home(
     Journal(tmp_path / "link" / "hosted" / "hands" / "journal.db", "now").close()
     with pytest.raises(JournalError, match="another machine"):
         Journal(folder / "journal.db", "before")
+
+
+def test_a_backup_mixes_no_older_ledger_with_a_newer_log(data, tmp_path):
+    """Who has put an older file in place by hand makes a backup first: it must not make one of both."""
+    ledger, old = data / "ledger.db", tmp_path / "old.db"
+    with closing(Ledger(ledger)) as made, made.transaction() as db:
+        db.execute("insert into meta (key, value) values ('x', '')")
+    shutil.copy(ledger, old)
+    for _ in range(2):
+        dies(ledger, 5)
+        Ledger(ledger).close()
+    dies(ledger, 5)
+    shutil.copy(old, ledger)
+    log = (data / "ledger.db-wal").read_bytes()
+    with pytest.raises(BackupError, match=r"Nothing was copied: .* is not the log of"):
+        make(data, tmp_path / "b.tar", NOON)
+    assert ledger.read_bytes() == old.read_bytes()
+    assert (data / "ledger.db-wal").read_bytes() == log
+    assert not (tmp_path / "b.tar").exists()

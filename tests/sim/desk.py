@@ -22,7 +22,7 @@ from jobs.coordinator import (
     reviews,
     runs,
 )
-from jobs.coordinator.couriers import HandPickUp
+from jobs.coordinator.couriers import Carrier, HandPickUp
 from jobs.first_mile import Goods, PickupState
 from jobs.hub import Rule, Scope
 from jobs.ledger import first_mile as mile
@@ -34,10 +34,12 @@ from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import BatchState, JobState, LotState, OrderState, StopOutcome
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
-from tests.sim.desk_labs import ITEM, Labs
+from printers.model import PrinterState
+from tests.sim.desk_choices import Choices
+from tests.sim.desk_labs import ITEM
 
 
-class Desk(Labs):
+class Desk(Choices):
     """All of it: labs, and what becomes of their bags."""
 
     # --- bags
@@ -49,7 +51,7 @@ class Desk(Labs):
         codes = [bag.code for bag in mile.bags_at(self.db, lab)]
         self.tries(
             lambda: first_mile.announce(
-                self.ledger, lab, codes, self.now, "door", "maker", self.now
+                self.ledger, lab, codes, self.now, "door", f"of-{lab}", self.now
             )
         )
 
@@ -119,6 +121,10 @@ class Desk(Labs):
             )
         )
 
+    def dispatch_by_carrier(self, batch: str) -> None:
+        by = Carrier(name="Poste", tracking="AB12")
+        self.tries(lambda: deliveries.dispatch(self.ledger, batch, "inspector", self.now, by))
+
     def leave_in_a_run(self) -> None:
         packed = self.batches(BatchState.PACKED)
         self.tries(
@@ -139,7 +145,9 @@ class Desk(Labs):
         self.tries(lambda: deliveries.come_back(self.ledger, batch, "so", "inspector", self.now))
 
     def receive(self, batch: str, damaged: int = 0, refused: int = 0, lost: int = 0) -> None:
-        count = deliveries.Count(damaged=damaged, refused=refused, lost=lost, reason="so")
+        count = deliveries.Count(
+            damaged=damaged, refused=refused, lost=lost, reason="so", thanks="Merci"
+        )
         self.tries(lambda: deliveries.receive(self.ledger, batch, count, "requester", self.now))
 
     def complain(self, batch: str) -> None:
@@ -213,6 +221,8 @@ class Desk(Labs):
             "select lot_code from batch_lot group by lot_code having count(*) > 1"
         ).fetchall()
         assert not twice, f"bags in two parcels: {twice}"
+        both = self.ids("select order_id from line where surplus > 0 and deficit > 0")
+        assert not both, f"{both} have pieces to spare, and the same are planned again"
         short = self.db.execute(
             "select item from hub_stock group by item having sum(change) < 0"
         ).fetchall()
@@ -240,12 +250,18 @@ class Desk(Labs):
     def settle(self) -> None:
         """Everybody does what she has to: every order that is wanted is delivered."""
         self.rule(None, second=None)
+        self.accept_design(365)
+        for order_id in self.ids("select id from orders where state = ?", OrderState.ASKED):
+            self.decide_on(order_id, yes=True)
         for recall in self.recalls():
             self.end_recall(recall, good=True)
         for lab in self.ids("select id from node"):
             self.restates(lab)
             self.goes_on_without(lab)
             self.is_there(lab)
+        for lab in self.labs:
+            self.can(lab, 1)
+            self.printer_is(lab, PrinterState.IDLE, clear=True)
         for _ in range(60):
             if self._is_done():
                 return

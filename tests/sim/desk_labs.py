@@ -19,7 +19,6 @@ from jobs.coordinator import (
     claims,
     enrolment,
     harvests,
-    leaving,
     needs,
     nodes,
     offers,
@@ -233,11 +232,6 @@ class Labs:
     def forgets(self, lab: str) -> None:
         with self.ledger.transaction() as db:
             nodes.forgot_everything(db, lab, self.now)
-
-    def leaves(self, lab: str) -> None:
-        """Its maker leaves for good; another lab of the same name comes in her place."""
-        if self.tries(lambda: leaving.leave(self.ledger, f"of-{lab}", self.now)):
-            self.join(lab)
 
     def is_shut_out(self, lab: str) -> None:
         """A node is revoked, and its lab comes back with another one."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import STOPPABLE, AttemptState
 from jobs.messages import ReportState
 from jobs.model import StopOutcome
 from jobs.recall import RecallKind
+from tests.sim import desk_law
 from tests.sim.desk import Desk
+from tests.sim.desk_choice_rules import CHOICES, ChoiceRules
 
 STEPS = 60
 #: How often what brings the work on is drawn, beside the others.
@@ -22,20 +21,28 @@ _USUAL = {
 }  # fmt: skip
 _SOME = (
     "goes_on", "reports", "answers", "harvest", "counts", "write_off", "stop",
-    "regroup", "announce", "drives", "cancel_pickup", "arrives", "count_in", "inspect", "rework",
-    "spoil", "sign", "pack", "leave_in_a_run", "say_at_a_stop",
-    "come_back", "need", "receive", "complain", "recall", "end_recall", "waive", "release",
+    "announce", "drives", "arrives", "count_in", "inspect", "spoil", "sign", "pack",
+    "leave_in_a_run", "come_back", "need", "recall", "end_recall", "waive", "release",
     "forget_people", "put_back", "restates", "goes_on_without",
 )  # fmt: skip
+#: What only few things come to: they are drawn much, in half of the runs each.
+_AT_THE_END = (
+    "receive",
+    "say_at_a_stop",
+    "carrier",
+    "rework",
+    "cancel_pickup",
+    "complain",
+    "regroup",
+)
 #: What can always be done, and after which less goes on.
 _MISHAPS = (
     "forgets", "leaves", "is_shut_out", "withdraw_design", "is_there", "clears", "hub_rule",
     "count_stock",
 )  # fmt: skip
-_Thing = TypeVar("_Thing")
 
 
-class Day:
+class Day(ChoiceRules):
     """Requesters, stewards, makers, drivers, a hub: each presses any button at any time.
 
     `told` are the steps so far, for whoever reads of a fault; `did` says how often each of them has
@@ -43,28 +50,36 @@ class Day:
     """
 
     def __init__(self, desk: Desk, seed: int) -> None:
-        self.desk = desk
-        self.told: list[str] = []
+        super().__init__(desk, seed)
         self.did: Counter[str] = Counter()
-        self._dice = random.Random(seed)
         # Each run leaves out half of it, and most mishaps: where all of it happens, little else does.
         some = [name for name in _SOME if self._dice.random() < 0.5]
         self._weights = _USUAL | {name: self._dice.randint(4, 12) for name in some}
+        self._weights |= {name: 16 for name in _AT_THE_END if self._dice.random() < 0.5}
+        self._weights |= {name: 4 for name in CHOICES if self._dice.random() < 0.3}
         self._weights |= {name: 3 for name in _MISHAPS if self._dice.random() < 0.3}
 
     @staticmethod
     def deeds() -> tuple[str, ...]:
         """Return the names of all that may happen."""
-        return (*_USUAL, *_SOME, *_MISHAPS)
+        return (*_USUAL, *_SOME, *_AT_THE_END, *CHOICES, *_MISHAPS)
 
     def run(self) -> None:
         """Begin, do as many steps as there are, and end well."""
         for _ in range(2):
             self.desk.ask(self._dice.randint(1, 4))
-        for _ in range(STEPS):
+        for deed in self.desk.deeds[: self._begins()]:
+            deed()
+        for step in range(STEPS):
             self._step()
-        self.told.append("settle")
-        self.desk.settle()
+            if step % 10 == 0:
+                desk_law.check(self.desk.db, self.desk.now)
+        desk_law.check(self.desk.db, self.desk.now)
+
+    def _begins(self) -> int:
+        """How far the first day goes: what comes late is seldom there else."""
+        self.told.append("begin")
+        return self._few(0, len(self.desk.deeds))
 
     def _step(self) -> None:
         """Do something; where that changes nothing, try other things for a while."""
@@ -75,57 +90,9 @@ class Day:
                 return
 
     def _does(self, name: str) -> bool:
-        """Do it; return whether it has changed anything."""
-        self.told.append(name)
-        before = self.desk.changes
-        getattr(self, name)()
-        changed = self.desk.changes != before
+        changed = super()._does(name)
         self.did[name] += changed
         return changed
-
-    def _any(self, things: Sequence[_Thing], deed: Callable[[_Thing], object]) -> None:
-        """Do it to one thing, rather a late one than an early one.
-
-        Where that changes nothing, mostly to others too until it does: or what can be done to few
-        things only is never done.
-        """
-        left, told, before = list(things), self.told[-1], self.desk.changes
-        tries = 1 if self._dice.random() < 0.25 else len(left)
-        for _ in range(min(tries, len(left))):
-            found = left.pop(max(self._dice.randrange(len(left)) for _ in range(2)))
-            self.told[-1] = f"{told} {getattr(found, 'ref', found)}"
-            deed(found)
-            if self.desk.changes != before:
-                return
-
-    def _one(self, things: Sequence[_Thing]) -> _Thing | None:
-        if not things:
-            return None
-        found = self._dice.choice(things)
-        self.told[-1] += f" {getattr(found, 'ref', found)}"
-        return found
-
-    def _first(self, name: str) -> None:
-        """Perhaps do what this needs before it: two that fit are seldom drawn one after the other."""
-        if self._dice.random() < 0.6:
-            self._does(name)
-            self.told.append("then")
-
-    def _with(self, value: _Thing) -> _Thing:
-        self.told[-1] += f" {value}"
-        return value
-
-    def _few(self, least: int = 0, most: int = 3) -> int:
-        return self._with(self._dice.randint(least, most))
-
-    def _lab(self) -> str:
-        return self._with(self._dice.choice(self.desk.labs))
-
-    def _yes(self) -> bool:
-        return self._with(self._dice.random() < 0.5)
-
-    def _bag(self, deed: Callable[[str], object]) -> None:
-        self._any(self.desk.bags(), deed)
 
     # --- what goes well
 
@@ -264,6 +231,10 @@ class Day:
     def dispatch(self) -> None:
         self._first("pack")
         self._any(self.desk.batches(), self.desk.dispatch)
+
+    def carrier(self) -> None:
+        self._first("pack")
+        self._any(self.desk.batches(), self.desk.dispatch_by_carrier)
 
     def leave_in_a_run(self) -> None:
         self._first("pack")

@@ -132,7 +132,10 @@ def _why(error: Exception) -> str:
         there = ", ".join(others) if others else "none is plugged in"
         return f"there is no such port; ports that are there: {there}"
     if number == errno.EACCES:
-        return "you may not use it; add yourself to the group dialout and sign in again"
+        return (
+            "you may not use it; add yourself to the group dialout (sudo adduser $USER dialout) and"
+            " sign in again"
+        )
     if number in (errno.EAGAIN, errno.EBUSY) or "exclusively lock" in str(error):
         return "another program holds it (OctoPrint, a slicer?); close that first"
     return f"it cannot be opened: {error}"

@@ -16,17 +16,20 @@ from web.language import local_days, ngettext
 
 #: From so many hours on an age is told in days.
 _DAYS_FROM_H = 48
+#: Days or hours, from one to another.
+_RANGE = re.compile(r"[^\s,]+-[^\s,]+")
 
 
-def hours(text: str) -> str:
-    """Return hours of a week in words; `text` is as `jobs.hours` reads it."""
+def hours(text: str) -> Markup:
+    """Return hours of a week in words, no range of which is broken; `text` is as `jobs.hours` reads it."""
     try:
         week = hours_of_week.parse(text)
     except InvalidFieldError:
-        return text
+        return escape(text)
     if week.always:
-        return _("around the clock")
-    return local_days(text, hours_of_week.DAYS)
+        return escape(_("around the clock"))
+    words = str(escape(local_days(text, hours_of_week.DAYS)))
+    return Markup(_RANGE.sub(r'<span class="whole">\g<0></span>', words))  # noqa: S704 - escaped above
 
 
 def counted(good: int, scrap: int) -> str:

@@ -25,7 +25,10 @@ SENTENCES = (
         "This code was used already, at %(at)s UTC by a node that is called %(node)s now. If that"
         " was not you, tell the coordination team at once; ask for a new code."
     ),
-    _("The key in this folder belongs to node %(node)s already: join into a new folder."),
+    _(
+        "The key in this folder belongs to node %(node)s already: join into a new folder, with --out"
+        " FOLDER behind the command."
+    ),
     _("%(node)s is %(standing)s already."),
     _("%(node)s is being set up here: look again in a minute."),
     _(

@@ -87,7 +87,10 @@ SENTENCES = (
     _("nobody answers; is the printer switched on, and is the baud rate right?"),
     _("there is no such port; ports that are there: %(what)s"),
     _("none is plugged in"),
-    _("you may not use it; add yourself to the group dialout and sign in again"),
+    _(
+        "you may not use it; add yourself to the group dialout (sudo adduser $USER dialout) and sign in"
+        " again"
+    ),
     _("another program holds it (OctoPrint, a slicer?); close that first"),
     _("it cannot be opened: %(what)s"),
     _("%(what)s (it says: %(said)s)"),

@@ -213,7 +213,8 @@ def _let_in(db: sqlite3.Connection, ask: Enrol, row: sqlite3.Row, now: datetime)
     known = db.execute("select id from node where public_key = ?", (ask.public_key,)).fetchone()
     if known is not None:
         raise RefusedError(
-            f"The key in this folder belongs to node {known['id']} already: join into a new folder."
+            f"The key in this folder belongs to node {known['id']} already: join into a new folder,"
+            " with --out FOLDER behind the command."
         )
     node = _free_id(db, row["lab"])
     at = now.isoformat()

@@ -72,7 +72,8 @@ ALWAYS = {
     "new:lab": "/my-lab", "new:given": "/labs/lab-new/given", "new:leave": "/leave",
     "steward:designs": "/designs", "steward:told": "/told", "steward:list": "/orders/list",
     "steward:recalls": "/recalls", "steward:bed": "/beds/lab-hand/p1", "maker:told": "/told",
-    "silent:waiting": "/waiting",
+    "silent:waiting": "/waiting", "steward:personal": "/personal",
+    "inspector:hub-step": "/hub/steps/hold",
 }  # fmt: skip
 
 

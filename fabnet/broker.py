@@ -234,7 +234,9 @@ class Broker:
             try:
                 probe.bind((self.host, port))
             except OSError as error:
-                raise PortTakenError("The MQTT broker", self.host, port) from error
+                name = "broker_port" if port == self.port else "websocket_port"
+                key = f"{name} in coordinator.toml"
+                raise PortTakenError("The MQTT broker", self.host, port, key) from error
 
     def _command(self) -> list[str]:
         if self.kind == "iotcore":

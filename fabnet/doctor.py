@@ -313,9 +313,7 @@ def _node(config: NodeConfig) -> Iterator[Finding]:
     if config.ca_file not in unread:
         yield _reach_broker(config.broker, config.ca_file)
     if not config.printers:
-        words = (
-            "none is named: write a [[printers]] table for each into the file, see docs/printers.md"
-        )
+        words = "none is named: `fabnet node setup` finds them, and writes them into the file"
         yield Finding(check="printers", ok=False, words=words)
     yield from _own_firmwares(Path(config.data_dir) / OWN_PROFILES)
     for printer in config.printers:

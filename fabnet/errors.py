@@ -22,12 +22,12 @@ class BrokerError(FabnetError):
 
 
 class PortTakenError(FabnetError):
-    """Another program listens on the port."""
+    """Another program listens on the port; `key` is what chooses another one."""
 
-    def __init__(self, what: str, host: str, port: int) -> None:
+    def __init__(self, what: str, host: str, port: int, key: str) -> None:
         super().__init__(
             f"{what} cannot listen on {host}:{port}: another program holds that port."
-            " Stop it, or choose another port in the configuration."
+            f" Stop it, or choose another one with {key}."
         )
         self.host = host
         self.port = port
@@ -69,6 +69,10 @@ class TwinError(FabnetError):
 
 class JoinError(FabnetError):
     """A node cannot join, or change its password; nothing is lost, the same command goes on."""
+
+
+class LoginRefusedError(JoinError):
+    """The coordinator takes this login not for an account: another one is to be chosen."""
 
 
 class NodeAwayError(FabnetError):

@@ -28,7 +28,7 @@ from fabnet import clock
 from fabnet.broker import login_of
 from fabnet.config import NodeConfig
 from fabnet.durable import write_whole
-from fabnet.errors import JoinError
+from fabnet.errors import JoinError, LoginRefusedError
 from jobs.joining import (
     NO_CERTIFICATE,
     PUBLIC_CERTIFICATE,
@@ -277,7 +277,8 @@ def _read(answer: requests.Response, url: str, kind: type[_T]) -> _T:
             f"What answers at {url} is no fabnet coordinator of this version (status"
             f" {answer.status_code}): check the address, or update fabnet."
         ) from error
-    raise JoinError(told.get("error", f"{url} answered {answer.status_code}."))
+    words = told.get("error", f"{url} answered {answer.status_code}.")
+    raise LoginRefusedError(words) if told.get("field") == "login" else JoinError(words)
 
 
 class Passwords:
@@ -342,6 +343,7 @@ def open_account(config: NodeConfig, login: str, password: str, now: datetime) -
     """Make the maker's account on the network's pages, or give hers a new password.
 
     Raises:
+        LoginRefusedError: another login is to be chosen.
         JoinError: one sentence with what to do.
     """
     path, body = "/api/account", msgspec.json.encode(NewAccount(login=login, password=password))

@@ -153,8 +153,8 @@ class Link:
 
     Args:
         url: `mqtt://host:port`, or `mqtts`, `ws` or `wss`.
-        user, password: the login; the broker makes the login the client id. A password that can
-            change is a function, called before each connection, on any thread.
+        user, password: the login, which is the client id too. A password that can change is a
+            function, called before each connection, on any thread.
         subscriptions: filters asked for at QoS 1 after every connect.
         will: given the new connection's id, returns topic and payload of the (retained) will.
         ca_file: who signed the broker's certificate; "" means the authorities that this machine trusts.
@@ -199,6 +199,7 @@ class Link:
         self._landed: deque[int] = deque()
         self._conn = ""
         self._connected_s = 0.0  # since when it is up; 0: it is not
+        self._said: deque[str] = deque(maxlen=20)  # why it did not come up, each once
         self._complained_s = float("-inf")
 
     # --- for the owner -----------------------------------------------------------------------
@@ -281,7 +282,6 @@ class Link:
         """Connect and carry messages until the connection ends; return how long it was up, in s."""
         client = self._make_client()
         self._connected_s = 0.0
-        why = "it ended"
         try:
             client.connect(self._host, self._port, self._keepalive_s)
             self._begin(client)
@@ -297,11 +297,13 @@ class Link:
                 self._client = None
             if (sock := client.socket()) is not None:
                 sock.close()
-        if not self._connected_s:
-            _log.warning("no link to the broker %s:%s: %s", self._host, self._port, why)
-            return 0.0
-        self.events.offer(Disconnected(reason=why))
-        return clock.boottime_s() - self._connected_s
+        if self._connected_s:
+            self.events.offer(Disconnected(reason=why))
+            return clock.boottime_s() - self._connected_s
+        level = logging.DEBUG if why in self._said else logging.WARNING
+        self._said.append(why)
+        _log.log(level, "no link to the broker %s:%s: %s", self._host, self._port, why)
+        return 0.0
 
     def _make_client(self) -> _Client:
         client = _Client(
@@ -367,6 +369,7 @@ class Link:
             self.events.offer(Disconnected(reason=why, login_refused=True))
             return
         self._connected_s = clock.boottime_s()
+        self._said.clear()
         for pattern in self._subscriptions:
             client.subscribe(pattern, qos=1)
         self.events.offer(Connected(conn=self._conn))

@@ -186,7 +186,9 @@ class Service:
             pair = None if files is None else (files.certificate, files.key)
             server = make_server(app, self._config.host, self._config.port, pair)
         except OSError as error:
-            raise PortTakenError("The web page", self._config.host, self._config.port) from error
+            raise PortTakenError(
+                "The web page", self._config.host, self._config.port, "port in coordinator.toml"
+            ) from error
         self._server = server
         try:
             self._start_broker_and_link()

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from jobs.coordinator import enrolment
 from jobs.coordinator.people import open_account
-from jobs.errors import NotFoundError
+from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.joining import (
     Account,
     Enrol,
@@ -42,8 +42,8 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
-def _error(status: int, sentence: str) -> Response:
-    response = jsonify(error=sentence)
+def _error(status: int, sentence: str, field: str = "") -> Response:
+    response = jsonify(error=sentence, field=field)
     response.status_code = status
     return response
 
@@ -139,10 +139,13 @@ def account() -> Response:
         return _error(422, _NOT_OURS)
     login = told.login.strip().lower()
     if not LOGIN.fullmatch(login):
-        return _error(422, "A login is 2 to 32 of a to z, 0 to 9, dots and hyphens.")
+        return _error(422, "A login is 2 to 32 of a to z, 0 to 9, dots and hyphens.", "login")
     need_good_password(told.password)
     context = here()
-    open_account(context.ledger, login, hash_password(told.password), node, context.now())
+    try:
+        open_account(context.ledger, login, hash_password(told.password), node, context.now())
+    except InvalidFieldError as error:
+        return _error(422, str(error), error.field)
     return _json(Account(login=login, sign_in=context.settings.public_url + "/sign-in"))
 
 

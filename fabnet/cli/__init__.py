@@ -72,7 +72,7 @@ def main() -> None:
         sys.exit(1)
 
 
-@click.group()
+@click.group(context_settings={"max_content_width": 100})
 @click.version_option(package_name="fabnet")
 @click.option("-v", "--verbose", is_flag=True, help="Write debug lines to the log.")
 def fabnet(verbose: bool) -> None:

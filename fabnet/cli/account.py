@@ -9,7 +9,7 @@ import click
 from fabnet import clock
 from fabnet.cli.common import NODE_FILE, say
 from fabnet.config import load_node
-from fabnet.errors import JoinError
+from fabnet.errors import JoinError, LoginRefusedError
 from jobs.joining import LEAST_PASSWORD, NOT_LET_IN, Standing
 
 
@@ -32,15 +32,30 @@ def account(login: str | None, config: Path, password: str | None) -> None:
     node = load_node(config)  # before anything is asked
     if standing(node, clock.now()).standing is Standing.PENDING:
         raise JoinError(NOT_LET_IN)
-    login = login or click.prompt("Choose a login: small letters and digits, as awa.d", err=True)
+    asked = login is None
+    login = login or _asked_login()
     if password is None:
         words = "Choose a password: ten characters or more, four or five words are easy to keep"
         password = click.prompt(
             f"{words}\nIt is not shown", hide_input=True, confirmation_prompt="Once more", err=True,
             value_proc=_long_enough,
         )  # fmt: skip
-    found = open_account(node, login.strip().lower(), password, clock.now())
+    while True:
+        try:
+            found = open_account(node, login.strip().lower(), password, clock.now())
+            break
+        except LoginRefusedError as error:
+            if not asked:
+                raise
+            # The password, typed twice unseen, is kept.
+            say(f"fabnet: {error}")
+            login = _asked_login()
     click.echo(f"fabnet: sign in as {found.login} at {found.sign_in}, on a phone too")
+
+
+def _asked_login() -> str:
+    words = "Choose a login: small letters and digits, as awa.d"
+    return str(click.prompt(words, err=True))
 
 
 def _long_enough(password: str) -> str:

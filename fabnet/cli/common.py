@@ -23,7 +23,13 @@ import click
 
 from designs.errors import DesignError
 from fabnet import clock
-from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
+from fabnet.config import (
+    CoordinatorConfig,
+    NodeConfig,
+    PrinterConfig,
+    load_coordinator,
+    machine_id,
+)
 from fabnet.errors import ConfigError, FabnetError, NodeAwayError, NodeSilentError, SupersededError
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.errors import JobError
@@ -180,6 +186,25 @@ def open_ledger(path: Path) -> Ledger:
     from fabnet import reports
 
     return reports.open_ledger(Path(coordinator(path).data_dir))
+
+
+def chosen_printer(config: NodeConfig, path: Path, name: str | None) -> PrinterConfig:
+    """Return the printer of this name; without a name, the only one that there is.
+
+    Raises:
+        ConfigError: the file names no printer.
+        UsageError: there are several, or none of this name.
+    """
+    known = ", ".join(each.id for each in config.printers)
+    if not known:
+        why = f"no printer is in it yet: fabnet node setup{named(path)}"
+        raise ConfigError(str(path), "", why)
+    if name is None and len(config.printers) > 1:
+        raise click.UsageError(f"which printer? One of {known}")
+    found = next((each for each in config.printers if name in (None, each.id)), None)
+    if found is None:
+        raise click.UsageError(f"there is no printer {name}; one of {known}")
+    return found
 
 
 def answers_here(config: NodeConfig) -> bool:

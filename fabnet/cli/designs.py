@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet import clock
-from fabnet.cli.common import COORDINATOR_FILE, coordinator
+from fabnet.cli.common import COORDINATOR_FILE, coordinator, say
 
 if TYPE_CHECKING:
     from designs.library import Library
@@ -83,6 +83,7 @@ def design_add(
         )
         click.echo(f"{revision.title} {revision.version} ({revision.licence}): {revision.id[:12]}")
         click.echo(f"a kit is {kit}")
+        say("fabnet: it is in the library, and can be ordered")
 
 
 @design.command("export")

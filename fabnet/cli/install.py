@@ -158,3 +158,20 @@ def printing(config: NodeConfig) -> list[str]:
         return []
     busy = (PrinterState.PRINTING, PrinterState.PAUSED)
     return [bed.printer for bed in view.beds if bed.state in busy]
+
+
+def restart_words(config: NodeConfig, path: Path) -> str:
+    """Return what a person does so that her node, which runs, is started again.
+
+    Args:
+        config: of the node.
+        path: of its file.
+    """
+    from fabnet.node import unit
+
+    both = (unit.unit_of(config.id, system=system) for system in (True, False))
+    mine = next((each for each in both if each.path.exists()), None)
+    if mine is None:
+        return f" Ctrl-C where it runs, then\n  fabnet node run{named(path)}"
+    sudo = "sudo " if mine.system else ""
+    return f"\n  {sudo}{' '.join(mine.systemctl('restart', mine.name))}"

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet import clock
-from fabnet.cli.common import ERRORS, FILE, talk
+from fabnet.cli.common import ERRORS, FILE, node_file, talk
 from fabnet.cli.install import printing
 from fabnet.config import NodeConfig, load_node
-from fabnet.errors import JoinError, LeavingError
+from fabnet.errors import ConfigError, JoinError, LeavingError
 from jobs.joining import Standing
 from jobs.owner import Count, GiveBack, Look, Pause
 
@@ -52,6 +52,7 @@ def leave(config: Path, yes: bool, force: bool) -> None:
     from fabnet.node import leaving
 
     if not leaving.marker(config).exists():
+        _need(config)
         found = load_node(config)
         _may(found)
         words = (
@@ -68,6 +69,19 @@ def leave(config: Path, yes: bool, force: bool) -> None:
     for folder in leaving.finish(config):
         _say(f"fabnet: {folder} stays: something lies in it that is not fabnet's")
     _say("fabnet: this node is gone. Thank you for all that was made here")
+
+
+def _need(config: Path) -> None:
+    """Refuse a file that is not there. Which node leaves is typed, never found: it is for good.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    near = node_file()
+    if not config.exists() and near.exists():
+        raise ConfigError(
+            str(config), "", f"is not here. To leave with yours:\n  fabnet node leave {near}"
+        )
 
 
 def _say(words: str) -> None:

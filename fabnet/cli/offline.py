@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fabnet.cli.common import FILE, NODE_FILE
+from fabnet.cli.common import FILE, NODE_FILE, chosen_printer
 from fabnet.config import load_node
 from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
@@ -86,16 +86,19 @@ def harvest(
 
 
 @click.command("ready")
-@click.argument("printer")
+@click.argument("printer", required=False)
 @NODE_FILE
 @_JSON
-def ready(printer: str, config: Path, as_json: bool) -> None:
+def ready(printer: str | None, config: Path, as_json: bool) -> None:
     """Say that a bed is clear: this printer may heat and move.
 
+    PRINTER is its name in this lab; it may be left out where there is one only.
+
     \b
-    Example: fabnet node ready mk3-left
+    Example: fabnet node ready
+             fabnet node ready mk3-left
     """
-    _ask(config, Clear(printer=printer), as_json=as_json)
+    _ask(config, Clear(printer=_printer(config, printer)), as_json=as_json)
 
 
 @click.command("start")
@@ -128,23 +131,23 @@ def give_back(plate: str, reason: str, config: Path, as_json: bool) -> None:
 
 
 @click.command("stop")
-@click.argument("printer")
+@click.argument("printer", required=False)
 @click.option("--now", is_flag=True,
               help="Emergency stop (M112): motors and heaters off at once, whatever it does. The"
               " printer must be reset by hand afterwards.")  # fmt: skip
 @NODE_FILE
 @_JSON
-def stop(printer: str, now: bool, config: Path, as_json: bool) -> None:
+def stop(printer: str | None, now: bool, config: Path, as_json: bool) -> None:
     """Stop what a printer prints: heaters off, and what lies on the bed is counted as always.
 
-    While a printer homes or levels its bed (G28, G29) most boards hear neither: then only its own
-    switch stops it.
+    PRINTER is its name in this lab; it may be left out where there is one only. While a printer homes
+    or levels its bed (G28, G29) most boards hear neither: then only its own switch stops it.
 
     \b
     Example: fabnet node stop mk3-left
              fabnet node stop --now mk3-left
     """
-    _ask(config, StopPrint(printer=printer, at_once=now), as_json=as_json)
+    _ask(config, StopPrint(printer=_printer(config, printer), at_once=now), as_json=as_json)
 
 
 @click.command("plate")
@@ -182,6 +185,11 @@ def bring(plate: str, gcode: Path, sure: bool, config: Path, as_json: bool) -> N
 
 
 OWNER_COMMANDS = (status, harvest, ready, start, give_back, stop, plate_file, bring)
+
+
+def _printer(config: Path, given: str | None) -> str:
+    """Return the printer that is meant, by its name."""
+    return given or chosen_printer(load_node(config), config, None).id
 
 
 def _own_slices(config: Path) -> OwnSlices:

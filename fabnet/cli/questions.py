@@ -167,3 +167,25 @@ def address_meant(told: str) -> str:
     told = re.split(r"[?#]", told.strip())[0].rstrip("/")
     told = told.removesuffix("/login").rstrip("/")
     return told if not told or "://" in told else f"http://{told}"
+
+
+def hours_to_write(attended: str, given: str | None, *, yes: bool) -> str:
+    """Return the hours to write into node.toml, "" to leave those of the file.
+
+    Args:
+        attended: those of the file.
+        given: what was told on the command line; None is asked for.
+        yes: nothing is asked.
+
+    Raises:
+        UsageError: what was given is no hours.
+    """
+    told = given
+    if told is None:
+        told = "" if yes else ask_hours(attended)
+    elif told:
+        try:
+            parse(told)
+        except InvalidFieldError as error:
+            raise click.UsageError(f"--attended: {error.why}") from error
+    return "" if told == attended else told

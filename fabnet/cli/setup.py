@@ -16,21 +16,20 @@ import msgspec
 
 from fabnet import clock
 from fabnet.cli.common import ERRORS, FILE, NODE_FILE_NAMED, answers_here, named, say
+from fabnet.cli.install import restart_words
 from fabnet.cli.questions import (
     address_meant,
     ask_grams,
-    ask_hours,
     ask_machine,
     ask_material,
     ask_safety,
+    hours_to_write,
 )
 from fabnet.cli.trial import offer
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine, machine_names
-from jobs.errors import InvalidFieldError
-from jobs.hours import parse
 
 if TYPE_CHECKING:
     from printers.discover import FoundPort
@@ -133,21 +132,33 @@ def setup(
         _one(work, answers, port, address_meant(octoprint or ""))
     else:
         _all(work, answers, look_at, network=not no_network)
-    _write(config, work, _hours(work.config, attended, yes=yes), as_json=as_json)
-    offer(config, () if yes else work.printers)
-    say(_next(config, work))
+    _write(config, work, hours_to_write(work.config.attended, attended, yes=yes), as_json=as_json)
+    runs = answers_here(work.config)
+    there = {printer.id for printer in work.config.printers}
+    # A node that runs knows nothing of a printer that is new: it could not print on it.
+    offer(config, [each for each in work.printers if not yes and (not runs or each.id in there)])
+    say(_next(config, work, runs=runs))
 
 
-def _next(config: Path, work: _Work) -> str:
-    """Return what to do now."""
+def _next(config: Path, work: _Work, *, runs: bool) -> str:
+    """Return what to do now; `runs`: the node does, on this machine."""
     at = named(config)
     if not work.taken:
         return (
             f"next: no printer is in {config} yet. Plug one in, switch it on, and run this again;"
             f" or name its port:\n  fabnet node setup{at} --port /dev/ttyUSB0"
         )
-    if answers_here(work.config):
-        return "next: between two prints, start this lab's node again: it reads its file then"
+    if runs:
+        trials = [
+            f"\n  fabnet node test-print {each.id}{named(config, '--config')}"
+            for each in work.printers
+            if each.material and not each.manual
+        ]
+        then = "".join(["\nand see that a new printer is well:", *trials]) if trials else ""
+        return (
+            "next: between two prints, start this lab's node again, which reads its file then:"
+            f"{restart_words(work.config, config)}{then}"
+        )
     return (
         f"next, let it run, from every start of this machine on:\n  fabnet node install{at}\n"
         f"or only until you press Ctrl-C:\n  fabnet node run{at}\n"
@@ -187,7 +198,7 @@ def _search(
 
 def _words(found: FoundPort) -> str:
     if not found.answers:
-        return found.why
+        return found.why.removeprefix(f"{found.port.path}: ")
     who = ", ".join(part for part in (found.machine, found.firmware) if part) or "a printer"
     return f"{who}, at {found.baudrate} baud"
 
@@ -205,7 +216,7 @@ def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: boo
     ports, seen = _search(work.config, extra, network=network)
     for found in ports:
         if not found.answers:
-            work.left_out.append(f"{found.port.path}: {found.why}")
+            work.left_out.append(f"{found.port.path}: {_words(found)}")
         elif answers.yes and not (answers.preset or found.preset):
             work.left_out.append(f"{found.port.path}: which machine is it? --port with --preset")
         elif answers.yes or _wanted(f"{_words(found)} on {found.port.path}"):
@@ -257,7 +268,7 @@ def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
     say(f"{port}: asking, up to half a minute")
     found = look_at(named)
     if not found.answers:
-        raise ConfigError(port, "", found.why.removeprefix(f"{port}: "))
+        raise ConfigError(port, "", _words(found))
     say(f"    {_words(found)}")
     way = PrinterConfig(id="", preset="", port=port, baudrate=found.baudrate)
     _add(work, answers, way, found.preset)
@@ -354,19 +365,6 @@ def _key(answers: _Answers, url: str) -> str:
     key = ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
     say("    it gave its key")
     return key
-
-
-def _hours(config: NodeConfig, given: str | None, *, yes: bool) -> str:
-    """Return the hours to write, "" to leave those of the file."""
-    told = given
-    if told is None:
-        told = "" if yes else ask_hours(config.attended)
-    elif told:
-        try:
-            parse(told)
-        except InvalidFieldError as error:
-            raise click.UsageError(f"--attended: {error.why}") from error
-    return "" if told == config.attended else told
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 import click
 
 from designs.model import PRINTED
-from fabnet.cli.common import ERRORS, NODE_FILE, named, say, stop_on_signals, talk
+from fabnet.cli.common import (
+    ERRORS,
+    NODE_FILE,
+    chosen_printer,
+    named,
+    say,
+    stop_on_signals,
+    talk,
+)
 from fabnet.config import NodeConfig, PrinterConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
 from firmware_profiles.loader import load_machine
@@ -82,13 +90,14 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
         FabnetError, JobError, PrinterError, DesignError: it was not begun, with the reason.
     """
     _need_owner(path)
-    chosen = _chosen(config, path, printer)
+    chosen = chosen_printer(config, path, printer)
     if chosen.manual:
         made = _made(config, chosen, chosen.material)
         say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
         return None
     with talk(config, linked=False) as ask:
         bed = _awake(ask, chosen.id)
+        say("The test part is made for this printer, some seconds")
         made = _made(config, chosen, bed.material)
         say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
         say(f"{bed.title} heats and moves now: is its bed empty, and do you stay beside it?")
@@ -144,19 +153,6 @@ def _need_owner(path: Path) -> None:
         raise ConfigError(
             str(path), "", f"belongs to {name}: run this as that user (sudo -u {name})"
         )
-
-
-def _chosen(config: NodeConfig, path: Path, printer: str | None) -> PrinterConfig:
-    known = [each.id for each in config.printers]
-    if not known:
-        why = f"no printer is in it yet: fabnet node setup {path}"
-        raise ConfigError(str(path), "printers", why)
-    if printer is None and len(known) > 1:
-        raise click.UsageError(f"which printer? One of {', '.join(known)}")
-    found = next((each for each in config.printers if printer in (None, each.id)), None)
-    if found is None:
-        raise click.UsageError(f"there is no printer {printer}; one of {', '.join(known)}")
-    return found
 
 
 def _made(config: NodeConfig, printer: PrinterConfig, material: str) -> Slice:
@@ -228,6 +224,10 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
                 bar.update(round(100 * (bed.fraction_done or 0.0)) - bar.pos)
                 if sys.stderr.isatty():
                     bar.render_progress()  # while it heats, only the temperatures change
+            if told.result is PrintResult.DONE:
+                # A short print is over before anybody has asked how far it is.
+                bar.label = "printed"
+                bar.update(100 - bar.pos)
     finally:
         if told.result is None:
             told = _halted(ask, wish.printer)

@@ -299,4 +299,4 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortTakenError("The demo's pages", "127.0.0.1", port) from error
+            raise PortTakenError("The demo's pages", "127.0.0.1", port, "--port") from error

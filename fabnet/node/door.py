@@ -114,7 +114,9 @@ class Door:
         try:
             server = node_app.serve_node(app, config.page_host, config.page_port)
         except OSError as error:
-            raise PortTakenError("The node's page", config.page_host, config.page_port) from error
+            raise PortTakenError(
+                "The node's page", config.page_host, config.page_port, "page_port in node.toml"
+            ) from error
         self._close_page = server.close
         _log.info("the node's page is at http://%s:%s", config.page_host, server.port)
         return threading.Thread(target=server.run, name="page", daemon=True)

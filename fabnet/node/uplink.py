@@ -66,6 +66,7 @@ class Uplink:
         self._stop = stop
         self._ended = 0  # how often somebody else's stream has taken the place of ours
         self._conn = ""
+        self._refused = False  # the broker knows this node not yet, or not any more
         self._pump = Pump()
         self._coordinator_online = False
         self._synced_from: float | None = None
@@ -117,7 +118,11 @@ class Uplink:
                 except WireError as error:
                     _log.warning("dropped a message on %s: %s", event.topic, error)
             case Disconnected(login_refused=True):
-                _log.warning(
+                # Said once: who waits to be let in may wait for a day.
+                level = logging.DEBUG if self._refused else logging.WARNING
+                self._refused = True
+                _log.log(
+                    level,
                     "%s. So it is until the coordination team has compared the fingerprint and let this node"
                     " in, and once it has shut it out. It is tried again by itself",
                     event.reason,
@@ -127,6 +132,7 @@ class Uplink:
 
     def _on_connected(self, conn: str) -> None:
         self._conn = conn
+        self._refused = False
         _log.info("the network is reached")
         self._say_here()
         self._pump.reset()

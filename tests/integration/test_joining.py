@@ -351,6 +351,13 @@ def test_a_maker_with_a_computer_makes_her_account_by_her_nodes_key(coordinator,
     coordinator.confirm(other.id)
     with pytest.raises(JoinError, match="somebody else's already"):
         open_account(other, "nour", "quatre mots faciles", now())
+    another = subprocess.run(
+        [sys.executable, "-m", "fabnet", "node", "account"], cwd=tmp_path / "other",
+        input="nour\nquatre mots faciles\nquatre mots faciles\nnour.x\n", capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert "sign in as nour.x" in another.stdout, another.stderr
+    assert another.stderr.count("Once more") == 1, "the password is kept"
     for number in range(MOST_ACCOUNTS - 1):
         people.open_account(coordinator.ledger, f"nour{number}", "h", config.id, now())
     with pytest.raises(JoinError, match="as many as may be"):

@@ -1,5 +1,6 @@
 """The link against a real broker where paho, the network or the other side do their worst."""
 
+import logging
 import socket
 import threading
 import time
@@ -294,6 +295,14 @@ def test_the_inlet_is_bounded_in_bytes_too():
     inlet.get_nowait()
     inlet.get_nowait()
     assert inlet.offer(Incoming(topic="t", payload=b"x"))
+
+
+def test_a_broker_that_is_away_is_said_once_for_each_reason(links, caplog):
+    caplog.set_level(logging.DEBUG, "fabnet.link")
+    connect(links, free_port())
+    assert wait_for(lambda: len([r for r in caplog.records if "no link" in r.message]) > 2, 30)
+    levels = [r.levelno for r in caplog.records if "no link" in r.message]
+    assert levels[:3] == [logging.WARNING, logging.DEBUG, logging.DEBUG]
 
 
 @needs_mosquitto

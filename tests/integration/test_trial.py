@@ -85,7 +85,26 @@ def test_a_node_that_runs_is_asked_and_the_port_stays_its_own(lone, sim):
     (view,) = [lone.do("status")]
     assert view["beds"][0]["clear"] is False
     assert view["trials"][0]["result"] == "done"
-    assert lone.do("ready", "p1")["beds"][0]["clear"] is True
+    assert lone.do("ready")["beds"][0]["clear"] is True, "there is one printer only"
+
+
+def test_a_node_that_runs_is_not_asked_to_print_on_a_printer_that_is_new(lone, sim, tmp_path):
+    sim.start()
+    lone.start()
+    other = tmp_path / "other"
+    other.mkdir()
+    fresh = SimPrinter(other).start()
+    given = ["--id", "p2", "--preset", "prusa-mini", "--material", "PLA", "--grams", "500"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "fabnet", "node", "setup", str(lone.file), "--port", str(fresh.port),
+         *given, "--no-protection-tested", "--attended", "00:00-24:00"],
+        capture_output=True, text=True, input="y\n", timeout=100, check=False,
+    )  # fmt: skip
+    fresh.kill()
+    assert answer.returncode == 0, answer.stderr
+    assert "Print a small test part" not in answer.stderr
+    assert f"Ctrl-C where it runs, then\n  fabnet node run {lone.file}" in answer.stderr
+    assert f"fabnet node test-print p2 --config {lone.file}" in answer.stderr
 
 
 def test_meanwhile_the_bed_is_not_clear_whatever_is_said(tmp_path):

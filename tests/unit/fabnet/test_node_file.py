@@ -3,9 +3,14 @@
 import io
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from fabnet.cli.common import named, node_file, say
+from fabnet.cli.common import chosen_printer, named, node_file, say
+from fabnet.cli.leave import leave
+from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.errors import ConfigError
 
 
 @pytest.fixture
@@ -16,6 +21,33 @@ def places(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path / "here", tmp_path / "home"
+
+
+def a_config(*printers):
+    return NodeConfig(
+        id="lab-a", lab="A", coordinator="http://127.0.0.1:1", broker="mqtt://127.0.0.1:1", data_dir="d",
+        password_file="p", key_file="k",
+        printers=tuple(PrinterConfig(id=each, preset="prusa-mini", manual=True) for each in printers),
+    )  # fmt: skip
+
+
+def test_the_only_printer_need_not_be_named(places):
+    one = a_config("left")
+    assert chosen_printer(one, node_file(), None).id == "left"
+    assert chosen_printer(a_config("left", "right"), node_file(), "right").id == "right"
+    with pytest.raises(click.UsageError, match="One of left, right"):
+        chosen_printer(a_config("left", "right"), node_file(), None)
+    with pytest.raises(click.UsageError, match="there is no printer middle; one of left"):
+        chosen_printer(one, node_file(), "middle")
+    with pytest.raises(ConfigError, match=r"no printer is in it yet: fabnet node setup$"):
+        chosen_printer(a_config(), node_file(), None)
+
+
+def test_which_node_leaves_is_typed_and_never_found(places):
+    put(places[0] / "fabnet-node")
+    asked = CliRunner().invoke(leave, [])
+    assert isinstance(asked.exception, ConfigError)
+    assert "fabnet node leave fabnet-node/node.toml" in str(asked.exception)
 
 
 def put(folder):

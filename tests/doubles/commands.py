@@ -1,21 +1,61 @@
-"""The command line, as a person calls it."""
+"""The command line, as a person calls it.
 
+Each command is a process of its own, with its own folder, environment and output. It is forked from one
+that has imported what commands need: so it begins in a twentieth of the time.
+"""
+
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 from fabnet.broker import free_port
 
 ROOT = Path(__file__).parents[2]
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "tests.doubles.commands", "pytest", "fabnet.cli", "fabnet.broker_attacks", "fabnet.doctor",
+        "fabnet.reports", "fabnet.service", "designs.bundle", "designs.library", "jobs.coordinator.people",
+        "web.app",
+    ]
+)  # fmt: skip
+
+
+def _run(arguments, cwd, env, out, err):
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    os.chdir(cwd)
+    for number, name in enumerate((os.devnull, out, err)):
+        file = os.open(name, os.O_RDWR)
+        os.dup2(file, number)
+        os.close(file)
+    sys.argv = ["fabnet", *arguments]
+    from fabnet.cli import main
+
+    main()
 
 
 def fabnet(*arguments, cwd=ROOT, path=None, seconds=120):
-    env = {**os.environ, "PATH": path} if path is not None else None
-    return subprocess.run(
-        [sys.executable, "-m", "fabnet", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, timeout=seconds, check=False, env=env,
-    )  # fmt: skip
+    words = [str(each) for each in arguments]
+    env = {**os.environ, "PATH": path} if path is not None else {**os.environ}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("out", "err")]
+        for file in files:
+            file.touch()
+        command = _FORKS.Process(target=_run, args=(words, str(cwd), env, *map(str, files)))
+        command.start()
+        command.join(seconds)
+        if command.exitcode is None:
+            command.kill()
+            command.join()
+            raise subprocess.TimeoutExpired(["fabnet", *words], seconds)
+        said = [file.read_text(encoding="utf-8") for file in files]
+    return subprocess.CompletedProcess(words, command.exitcode, *said)
 
 
 def one_sentence(answer, *words):

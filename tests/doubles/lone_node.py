@@ -19,6 +19,7 @@ from fabnet.node.journal import Journal
 from jobs.lifecycle import AttemptState
 from jobs.messages import OfferedAttempt
 from jobs.model import AttemptRef
+from tests.doubles.commands import fabnet
 
 REF = AttemptRef(job="abcdefghjk", number=1)
 
@@ -94,11 +95,7 @@ class LoneNode:
             self._child.wait(100)
 
     def ask(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "fabnet", "node", command, *map(str, arguments),
-             "--config", str(self.file)],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        return fabnet("node", command, *arguments, "--config", self.file)
 
     def do(self, command: str, *arguments: object) -> dict:
         answer = self.ask(command, *arguments, "--json")

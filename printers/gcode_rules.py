@@ -40,7 +40,7 @@ POINTS = frozenset({"M862"})
 WORDS: Mapping[str, frozenset[str]] = {
     "G0": frozenset("XYZEF"), "G1": frozenset("XYZEF"),
     "G2": frozenset("XYZEFIJR"), "G3": frozenset("XYZEFIJR"), "G4": frozenset("SP"),
-    "G28": frozenset("XYZWO"), "G29": frozenset("AJLPSZ"), "G80": frozenset("XYZWHIPV"),
+    "G28": frozenset("XYZW"), "G29": frozenset("AJLPSZ"), "G80": frozenset("XYZWHIPV"),
     "M104": frozenset("ST"), "M109": frozenset("SRT"),
     "M140": frozenset("ST"), "M190": frozenset("SRT"), "M106": frozenset("S"),
     "M73": frozenset("PRQSCD"), "M105": frozenset("RS"),

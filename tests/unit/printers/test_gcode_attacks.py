@@ -22,6 +22,7 @@ PADDED = "M104" + " " * 90 + "S0"
         "G29 P6 C-3",  # Marlin: the map of the bed is 3 mm lower
         "G29 P3 C-3",
         "G29 S3",
+        "G28 O",  # Marlin: only where it is needed, so that nobody knows where it stands
         "G80 L100",  # Prusa: the left of the bed is lower
         "G4 R5",
         "M486 P0",

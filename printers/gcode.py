@@ -20,7 +20,7 @@ from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
 from printers.gcode_extruder import MODES, Extruder
 from printers.gcode_rules import SCALE, arc_corners, arc_sweep
-from printers.gcode_time import Speed, least_s
+from printers.gcode_time import LIMITS, Speed, least_s
 from printers.gcode_values import why_not
 from printers.gcode_words import command_of, ended
 
@@ -202,7 +202,10 @@ class _Reader:
                 raise self._refuse(why)
             if name in MODES:
                 self._extruder.tell(name)
-            self._rules.get(name, self._nothing)(words)
+            if name in LIMITS:
+                self._mm_s = self._speed.limit(name, words)
+            if name in self._rules:
+                self._rules[name](words)
             self._relative_e = self._extruder.relative_e
             self._the_long_way = self._extruder.relative or self._extruder.apart
 
@@ -402,6 +405,3 @@ class _Reader:
 
     def _speed_factor(self, words: dict[str, float]) -> None:
         self._mm_s = self._speed.factor(words)
-
-    def _nothing(self, _: dict[str, float]) -> None:
-        return

@@ -82,3 +82,20 @@ def test_a_slicers_own_figure_is_more_and_not_very_much_more(packed):
 def test_a_print_without_an_end_is_refused():
     with pytest.raises(GcodeRefusedError, match="takes 69 days"):
         checked("G1 X0 F0.001")
+
+
+@pytest.mark.parametrize(
+    ("limits", "times"),
+    [
+        (["M204 S300", "M205 X5 Y5"], 1.0),
+        (["M201 X9000 Y9000", "M204 P1250"], 1.0),
+        (["M204 P100"], 3**0.5),
+        (["M201 X200 Y500", "M204 P800"], 1.5**0.5),
+        (["M205 X1"], 5**0.25),
+        (["M204 P100", "M205 Y1"], 3**0.5 * 5**0.25),
+        (["M204 P100", "M204 P800"], 1.0),
+    ],
+)
+def test_a_file_that_makes_the_printer_start_slowly_takes_longer(limits, times):
+    move = ["G1 X10 Y90 F600", "G1 X100 F600"]
+    assert takes_s(*limits, *move) == pytest.approx(times * takes_s(*move))

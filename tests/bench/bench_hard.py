@@ -3,8 +3,9 @@
 Run with `make bench-hard ARGS="--printers 1000 --orders 100 --audits 1000"`; it needs
 fabnet[bounds]. One row for each case and seed: the weighted share of kits that is lost against the
 linear programme's bound, kilometres and parcels against earliest completion (`peers.ect`), Jain's
-index, findings of the audit. Then `--audits` small random instances with ceilings, spools, release
-times, barred and busy printers, each audited. One JSON object at the end.
+index, findings of the audit; with `--whole`, in small networks, also what is lost against the bound
+that counts whole plates and copies (`tests.bench.whole`). Then `--audits` small random instances with
+ceilings, spools, release times, barred and busy printers, each audited. One JSON object at the end.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def an_instance_of(case, printers, orders, seed):
     return net, some_lines(net, orders, rng, target_days=days)
 
 
-def judged(case, printers, orders, seed, *, told=True):
-    """Plan one instance and measure it."""
+def judged(case, printers, orders, seed, *, told=True, whole=False):
+    """Plan one instance and measure it; `whole` also proves what whole plates leave possible."""
     net, lines = an_instance_of(case, printers, orders, seed)
     found = plan(net, lines, least=10.0)
     ours = peers.measure(net, lines, found.rows)
@@ -54,6 +55,12 @@ def judged(case, printers, orders, seed, *, told=True):
         "parcels_vs_ect": round(ours.parcels / theirs.parcels, 3), "jain": round(ours.jain, 3),
         "findings": len(audit_quotas(net, lines, found)),
     }  # fmt: skip
+    if whole:
+        from tests.bench.whole import most_in_whole  # it reads the cases from here
+
+        possible, _ = most_in_whole(net, lines)
+        row["whole_bound"] = round(possible, 4)
+        row["lost_vs_whole"] = round(1 - ours.in_time / possible, 5) + 0.0
     if told:
         print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
     return row
@@ -88,10 +95,11 @@ def main(argv=None):
     parser.add_argument("--orders", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--audits", type=int, default=1000)
+    parser.add_argument("--whole", action="store_true", help="also the bound of whole plates")
     parser.add_argument("--first", type=int, default=0, help="seed of the first audit")
     args = parser.parse_args(argv)
     rows = [
-        judged(case, args.printers, args.orders, seed)
+        judged(case, args.printers, args.orders, seed, whole=args.whole)
         for case in CASES
         for seed in range(1, args.seeds + 1)
     ]

@@ -25,37 +25,39 @@ _FORKS.set_forkserver_preload(
 )  # fmt: skip
 
 
-def _run(arguments, cwd, env, out, err):
+def _run(arguments, cwd, env, files):
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
     os.chdir(cwd)
-    for number, name in enumerate((os.devnull, out, err)):
+    for number, name in enumerate(files):
         file = os.open(name, os.O_RDWR)
         os.dup2(file, number)
         os.close(file)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
     sys.argv = ["fabnet", *arguments]
     from fabnet.cli import main
 
     main()
 
 
-def fabnet(*arguments, cwd=ROOT, path=None, seconds=120):
+def fabnet(*arguments, cwd=ROOT, said="", seconds=120, **env):
+    """Call a command, with what is typed and with changes of the environment."""
     words = [str(each) for each in arguments]
-    env = {**os.environ, "PATH": path} if path is not None else {**os.environ}
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, name) for name in ("out", "err")]
-        for file in files:
-            file.touch()
-        command = _FORKS.Process(target=_run, args=(words, str(cwd), env, *map(str, files)))
+        files = [Path(folder, name) for name in ("in", "out", "err")]
+        for file, text in zip(files, (said, "", ""), strict=True):
+            file.write_text(text, encoding="utf-8")
+        names = [str(file) for file in files]
+        command = _FORKS.Process(target=_run, args=(words, str(cwd), {**os.environ, **env}, names))
         command.start()
         command.join(seconds)
         if command.exitcode is None:
             command.kill()
             command.join()
             raise subprocess.TimeoutExpired(["fabnet", *words], seconds)
-        said = [file.read_text(encoding="utf-8") for file in files]
-    return subprocess.CompletedProcess(words, command.exitcode, *said)
+        out, err = (file.read_text(encoding="utf-8") for file in files[1:])
+    return subprocess.CompletedProcess(words, command.exitcode, out, err)
 
 
 def one_sentence(answer, *words):

@@ -1,12 +1,10 @@
 """`fabnet node install` and `uninstall`, with a systemctl that notes down what it is told, and with none."""
 
-import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
+from tests.doubles.commands import fabnet
 from tests.doubles.lone_node import LoneNode
 
 UNIT = "fabnet-node-lab-a.service"
@@ -32,11 +30,9 @@ def machine(tmp_path, lone):
             if systemctl is not None:
                 program.write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/told\n{systemctl}\n')
                 program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        return subprocess.run(
-            [sys.executable, "-m", "fabnet", "node", command, str(lone.file), *arguments],
-            capture_output=True, text=True, input=said, timeout=120, check=False,
-            env={**os.environ, "PATH": str(programs), "XDG_CONFIG_HOME": str(tmp_path / "config"),
-                 "XDG_RUNTIME_DIR": str(tmp_path)},
+        return fabnet(
+            "node", command, lone.file, *arguments, said=said, PATH=str(programs),
+            XDG_CONFIG_HOME=str(tmp_path / "config"), XDG_RUNTIME_DIR=str(tmp_path),
         )  # fmt: skip
 
     return call

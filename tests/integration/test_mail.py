@@ -1,7 +1,5 @@
 """Letters over SMTP, to a real server: plain on loopback, STARTTLS, TLS, and what may go wrong."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from jobs.ledger.store import Ledger
 from jobs.model import Role
 from jobs.telling import Channel
 from tests.doubles import certificates
+from tests.doubles.commands import fabnet
 from tests.doubles.mail_server import PASSWORD, USER, MailServer
 
 # The server of the tests speaks TLS at once, which aiosmtpd cannot see.
@@ -187,13 +186,6 @@ def test_a_refused_sender_is_the_servers_trouble_and_no_letters(serve):
 
 
 # --- commands
-
-
-def fabnet(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "fabnet", *map(str, arguments)],
-        capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
 
 
 def a_file(tmp_path, server):

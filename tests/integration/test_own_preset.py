@@ -1,14 +1,13 @@
 """An owner's own machine preset, beside the node's data: the node opens with it, the doctor knows it."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from fabnet.config import load_node
 from fabnet.errors import ConfigError
 from fabnet.node.opening import open_node
+from tests.doubles.commands import fabnet
 from tests.doubles.lone_node import LoneNode
 from tests.unit.firmware_profiles.test_loader import GOOD
 
@@ -47,7 +46,6 @@ def test_without_its_file_the_nearest_name_is_told(node):
 )
 def test_the_doctor_looks_at_it(node, text, ok, words):
     write_preset(node, text)
-    command = [sys.executable, "-m", "fabnet", "doctor", str(node.file), "--json"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    said = fabnet("doctor", node.file, "--json")
     found = [each for each in json.loads(said.stdout) if each["check"] == "p1: preset"]
     assert [(each["ok"], words in each["words"]) for each in found] == [(ok, True)]

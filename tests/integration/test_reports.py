@@ -11,6 +11,7 @@ import requests
 
 from fabnet.broker import free_port
 from jobs.coordinator import deliveries, harvests, lots
+from tests.doubles import commands
 
 A, B = "lab-a", "lab-b"
 
@@ -23,10 +24,7 @@ def fabnet(world, tmp_path):
     config.write_text(text, encoding="utf-8")
 
     def run(*words, status=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "fabnet", *words],
-            cwd=None, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = commands.fabnet(*words)
         assert done.returncode == status, done.stderr
         return done
 

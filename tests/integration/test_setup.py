@@ -15,6 +15,7 @@ from printers.errors import OctoPrintError
 from printers.octoprint_api import OctoPrintApi
 from printers.octoprint_keys import ask_for_key, can_ask_for_key
 from printers.serial_driver import SerialDriver
+from tests.doubles.commands import fabnet
 from tests.doubles.octo_printer import OctoPrinter
 from tests.doubles.sim_printer import SimPrinter
 from tests.integration.test_discover import ENDER, HOLDER
@@ -32,11 +33,7 @@ key_file = "node.key"
 
 
 def setup(folder, *arguments, said=""):
-    return subprocess.run(
-        [sys.executable, "-m", "fabnet", "node", "setup", folder / "node.toml", "--no-network",
-         *map(str, arguments)],
-        capture_output=True, text=True, input=said, timeout=100, check=False,
-    )  # fmt: skip
+    return fabnet("node", "setup", folder / "node.toml", "--no-network", *arguments, said=said)
 
 
 @pytest.fixture

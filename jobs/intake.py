@@ -136,12 +136,6 @@ def _number(cell: float) -> str:
     return f"{near}0" if re.fullmatch(r"-?\d+\.\d{3}", str(near)) else str(near)
 
 
-def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
-    """Return how many columns of a request a sheet names: an introduction names none."""
-    filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
-    return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
-
-
 def is_list(
     rows: Sequence[Sequence[Cell]], is_article: Callable[[str], bool] = lambda _: False
 ) -> bool:
@@ -152,6 +146,18 @@ def is_list(
         is_article: whether the name of a column is one of a design.
     """
     filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
+def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return how many columns of a request a sheet names: an introduction names none."""
+    filled = [cells for _, cells in _filled(rows)]
+    return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
+
+
+def _filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return what rows say that say anything, with their numbers."""
+    told = ((number, tuple(map(said, row))) for number, row in enumerate(rows, 1))
+    return [(number, cells) for number, cells in told if any(cells)]
+
+
     if not filled:
         return False
     found = find_header(filled, NAMES, LOOSE)
@@ -181,11 +187,7 @@ def read(
         struck: numbers of rows that are struck through; nor by them.
         known: what a person knows of all lines that leave it empty, by column.
     """
-    filled = [
-        (number, tuple(map(said, row)))
-        for number, row in enumerate(rows, 1)
-        if any(said(cell) for cell in row)
-    ]
+    filled = _filled(rows)
     if not filled:
         return Listed(header=(), lines=(), unknown=(), missing=_NEEDED)
     found = find_header([cells for _, cells in filled], NAMES, LOOSE)

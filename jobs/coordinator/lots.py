@@ -16,13 +16,7 @@ HUB = "hub:main"
 
 
 def inspect(
-    ledger: Ledger,
-    code: str,
-    accepted: int,
-    rejected: int,
-    reason: str,
-    by: str,
-    now: datetime,
+    ledger: Ledger, code: str, accepted: int, rejected: int, reason: str, by: str, now: datetime
 ) -> None:
     """Record the verdict on every piece of a lot; it lies at the hub from now on.
 

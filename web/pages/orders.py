@@ -85,6 +85,13 @@ def _may_write_off(db: sqlite3.Connection, attempt: AttemptView) -> bool:
     return attempt.state is not AttemptState.GRANTED or not harvests.grant_left_s(db, attempt.ref)
 
 
+def _link(order_id: str) -> str:
+    """Return the address by which the requester follows an order."""
+    context = here()
+    path = url_for("requesters.follow", link=orders.link_of(context.ledger, order_id))
+    return context.settings.public_url + path
+
+
 def _page(
     order_id: str, refusal: Form, need_form: Form | None = None, more: Form | None = None
 ) -> str:
@@ -94,10 +101,6 @@ def _page(
     view = views.order_view(context.ledger.reading, order_id)
     order = view.order
     revision = context.revision(order.request.revision_id)
-    link = ""
-    if me().role is Role.STEWARD:
-        path = url_for("requesters.follow", link=orders.link_of(context.ledger, order_id))
-        link = context.settings.public_url + path
     db = context.ledger.reading
     fleet = {node.id: node for node in labs.fleet(db)}
     printers = {
@@ -127,7 +130,7 @@ def _page(
         printers=printers,
         to_pack=(to_pack := deliveries.to_pack(db, order_id, context.now())),
         to_add=bought.along(db, kit_of(revision), _pieces(to_pack)) if revision else {},
-        link=link,
+        link=_link(order_id) if me().role is Role.STEWARD else "",
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision
         else {},

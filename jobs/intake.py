@@ -136,6 +136,18 @@ def _number(cell: float) -> str:
     return f"{near}0" if re.fullmatch(r"-?\d+\.\d{3}", str(near)) else str(near)
 
 
+def _filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return what rows say that say anything, with their numbers."""
+    told = ((number, tuple(map(said, row))) for number, row in enumerate(rows, 1))
+    return [(number, cells) for number, cells in told if any(cells)]
+
+
+def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return how many columns of a request a sheet names: an introduction names none."""
+    filled = [cells for _, cells in _filled(rows)]
+    return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
+
+
 def is_list(
     rows: Sequence[Sequence[Cell]], is_article: Callable[[str], bool] = lambda _: False
 ) -> bool:
@@ -145,19 +157,7 @@ def is_list(
         rows: its cells.
         is_article: whether the name of a column is one of a design.
     """
-    filled = [tuple(map(said, row)) for row in rows if any(said(cell) for cell in row)]
-def heading_score(rows: Sequence[Sequence[Cell]]) -> int:
-    """Return how many columns of a request a sheet names: an introduction names none."""
     filled = [cells for _, cells in _filled(rows)]
-    return len(set(find_header(filled, NAMES, LOOSE).columns) - {""}) if filled else 0
-
-
-def _filled(rows: Sequence[Sequence[Cell]]) -> list[tuple[int, tuple[str, ...]]]:
-    """Return what rows say that say anything, with their numbers."""
-    told = ((number, tuple(map(said, row))) for number, row in enumerate(rows, 1))
-    return [(number, cells) for number, cells in told if any(cells)]
-
-
     if not filled:
         return False
     found = find_header(filled, NAMES, LOOSE)

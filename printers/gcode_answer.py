@@ -99,7 +99,8 @@ class Answer:
 
 
 PLAIN_OK = Answer(kind=Kind.OK, oks=1)
-_ONE_OK = (PLAIN_OK,)
+#: All that is read at once, mostly.
+ONE_OK = frozenset({b"ok\n", b"ok\r\n"})
 _NOTHING = Answer(kind=Kind.NOTHING)
 
 
@@ -135,8 +136,8 @@ class Ear:
 
     def take(self, data: bytes) -> Sequence[Answer]:
         """Return what the lines say that are whole now."""
-        if data == b"ok\n" and not self.tail:
-            return _ONE_OK  # as most do
+        if data in ONE_OK and not self.tail:
+            return (PLAIN_OK,)
         *lines, self.tail = (self.tail + data).split(b"\n")
         if len(self.tail) > _LONGEST_ANSWER:
             # The mark keeps what is left from passing for a line of its own.

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from firmware_profiles.profile import FirmwareProfile
 from printers.flight import Flight, Unwritten
-from printers.gcode_answer import PLAIN_OK, Answer, Ear, Kind
+from printers.gcode_answer import ONE_OK, PLAIN_OK, Answer, Ear, Kind
 from printers.gcode_line import DoneTwice, Line, Numbered, Temperatures
 from printers.restart import Asked, Restart
 from printers.said import Said
@@ -259,7 +259,7 @@ class GcodeLink(Said):
         """
         send = self._send
         if (
-            data != b"ok\n" or send != self._lines.next or self.held or self._timeouts
+            data not in ONE_OK or send != self._lines.next or self.held or self._timeouts
             or self._recover is not None or self.broken or self._out.bytes or self._ear.tail
         ):  # fmt: skip
             return None

@@ -109,11 +109,8 @@ class SerialDriver:
         if link.caps.get("AUTOREPORT_TEMP"):
             link.urgent("M155 S2")
         self._fault, self._halted = None, False
-        return PrinterIdentity(
-            firmware=name,
-            machine=link.identity.get("MACHINE_TYPE", ""),
-            profile=self._profile.name,
-        )
+        machine = link.identity.get("MACHINE_TYPE", "")
+        return PrinterIdentity(firmware=name, machine=machine, profile=self._profile.name)
 
     def _connect(self) -> None:
         self.baudrate = self._baudrates[0]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_profiles.loader import all_firmwares, load_firmware
+from printers.gcode_answer import ONE_OK, Ear
 from printers.gcode_line import line_of
 from printers.gcode_link import GcodeLink
 from tests.doubles.gcode_dialogue import MARLIN, Dialogue, moves, numbers
@@ -24,7 +25,7 @@ OTHERS = (
     b"T0", b"M400", b"M109 S0", b"M190 T1 S50",
 )  # fmt: skip
 HEARD = (
-    b"ok\nok\n", b"o", b"k\n", b"ok 5\n", b"ok T:200 /200\n", b"wait\n", b"T:21 /0 B:21 /0\n",
+    b"ok\r\n", b"ok\nok\n", b"o", b"k\n", b"ok 5\n", b"ok T:200 /200\n", b"wait\n", b"T:21 /0 B:21 /0\n",
     b"Resend: %d\nok\n", b"Error:checksum mismatch, Last Line: %d\nResend: %d\nok\n",
     b"echo:busy: processing\n", b"//action:paused\n", b"//action:resumed\n", b"",
 )  # fmt: skip
@@ -148,6 +149,23 @@ def test_what_is_urgent_goes_before_lines_that_wait_for_room():
     assert dialogue.sent() == ["N5 M107"]
     dialogue.hear("ok")
     assert dialogue.sent() == ["N6 G1 X4"]
+
+
+def test_an_ok_with_a_carriage_return_is_as_good():
+    host = Host(load_firmware("marlin"), moves(50), flows=True)
+    host.speak(0.0, 10_000)
+    for number in range(1, 20):
+        host.hear(b"ok\r\n", number * 0.003, 10_000)
+    assert host.link.acknowledged == 18
+    assert host.turns == 18
+
+
+@given(st.binary(max_size=6) | st.sampled_from(sorted(ONE_OK)))
+def test_one_ok_is_heard_as_by_the_reader_of_lines(data):
+    """Whole at once, and byte by byte, which takes the long way."""
+    ear = Ear()
+    slowly = [answer for byte in data for answer in ear.take(bytes([byte]))]
+    assert list(Ear().take(data)) == slowly
 
 
 def test_a_half_written_line_is_finished_first():

@@ -14,6 +14,7 @@ import requests
 from fabnet.broker import free_port
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
+from tests.doubles.commands import fabnet
 from tests.doubles.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -36,10 +37,7 @@ class Coordinator:
         self.fabnet("person", "add", "camille", "--role", "steward", "--password", PASSWORD)
 
     def fabnet(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "fabnet", *words, "--config", str(self.file)],
-            capture_output=True, text=True, cwd=ROOT, timeout=120, check=False,
-        )  # fmt: skip
+        done = fabnet(*words, "--config", self.file)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -7,8 +7,6 @@ others their pages. Judged by the ledger and by the printer's own record.
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -24,6 +22,7 @@ from jobs.ledger import views
 from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from tests.chaos.plates import SMALL_MM, write_model
+from tests.doubles.commands import fabnet
 
 KITS = 8
 #: A plate of a few hundred lines takes seconds.
@@ -47,11 +46,7 @@ class Owner:
         self._file = network.folder / node / "node.toml"
 
     def run(self, command, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "fabnet", "node", command, *map(str, arguments),
-             "--config", str(self._file), "--json"],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        return fabnet("node", command, *arguments, "--config", self._file, "--json")
 
     def do(self, command, *arguments):
         answer = self.run(command, *arguments)

@@ -5,8 +5,6 @@ The controls show that the probe bites: a broker with one line of our configurat
 
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -19,6 +17,7 @@ from fabnet.broker_probe import Login, Peer, Scene, Target
 from fabnet.link import Connected, Disconnected, Incoming, Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
+from tests.doubles.commands import fabnet
 from tests.doubles.links import needs_mosquitto
 from tests.doubles.tcp_proxy import TcpProxy
 from tests.doubles.waiting import until
@@ -162,10 +161,7 @@ def test_the_doctor_says_which_logins_it_needs(tmp_path):
 
 
 def doctor(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "fabnet", "doctor", *args],
-        capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
+    return fabnet("doctor", *args)
 
 
 def test_the_probe_says_that_it_cannot_come_in():

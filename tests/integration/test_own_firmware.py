@@ -12,6 +12,7 @@ from firmware_profiles.errors import FirmwareProfileError
 from printers.connect import Connection, connect
 from printers.errors import PortError
 from printers.transcript import record
+from tests.doubles.commands import fabnet
 from tests.doubles.lone_node import LoneNode
 from tests.doubles.sim_printer import SimPrinter
 from tests.unit.firmware_profiles.test_loader import FIRMWARE
@@ -81,7 +82,6 @@ def test_a_wrong_one_is_said_by_the_node_and_by_the_doctor(tmp_path):
     own(lone.data, FIRMWARE.replace("window_lines = 1", "window_lines = 0"))
     with pytest.raises(FirmwareProfileError, match="window_lines"):
         open_node(load_node(lone.file), "machine")
-    command = [sys.executable, "-m", "fabnet", "doctor", str(lone.file), "--json"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    said = fabnet("doctor", lone.file, "--json")
     found = [each for each in json.loads(said.stdout) if each["check"] == "firmware profile mine"]
     assert [(each["ok"], "window_lines" in each["words"]) for each in found] == [(False, True)]

@@ -6,6 +6,8 @@ Whatever was done before: the page has the form, the form is taken, and the thin
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
@@ -14,8 +16,10 @@ from lxml import html
 
 from designs.library import Library
 from jobs.coordinator import people
+from jobs.lifecycle import STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
 from jobs.model import Role
+from printers.model import MANUAL
 from tests.sim.desk import Desk
 from web.app import WebSettings, create_app
 
@@ -67,6 +71,7 @@ class Pages:
     """The pages over a desk, with somebody of each role in front of them."""
 
     def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._folder = TemporaryDirectory(prefix="fabnet-desk-pages-")
         library = Library(desk.ledger.database, self._folder.name)
         self.app = app = create_app(
@@ -77,7 +82,7 @@ class Pages:
             ),
         )  # fmt: skip
         app.config["WTF_CSRF_ENABLED"] = False
-        self.did: dict[str, int] = {}
+        self.did: Counter[str] = Counter()
         self._clients = {}
         members = {
             row[0] for row in desk.db.execute("select id from node where standing = 'confirmed'")
@@ -98,6 +103,11 @@ class Pages:
     def waits(self, login: str) -> list[dict[str, str]]:
         return self._clients[login].get("/api/waiting").json
 
+    def run(self) -> None:
+        """Everybody does what waits for her, again and again."""
+        for _ in self.rounds():
+            self.do_all()
+
     def do_all(self) -> None:
         """Everybody does the first thing on her list, until nothing waits for anybody."""
         for _ in range(_MOST):
@@ -109,6 +119,41 @@ class Pages:
                     self._do(login, thing)
         left = {login: self.waits(login) for login in self._clients}
         raise AssertionError(f"it never ends: {left}")
+
+    def rounds(self) -> Iterator[None]:
+        """Leave something of each kind undone, round after round."""
+        desk = self._desk
+        yield
+        desk.place(2)
+        desk.rule(None, second=True)
+        for lab in desk.labs:
+            desk.can(lab, 1)
+            desk.is_there(lab)
+        desk.plan(0, 9)
+        desk.tick()
+        self._go_on(AttemptState.PRINTED)
+        for found in desk.attempts(AttemptState.PRINTED)[::2]:
+            desk.harvest(found.ref, found.pieces)
+        for code in desk.bags()[::2]:
+            desk.arrives(code)
+            desk.rework(code, done=False)
+        for lab in desk.labs:
+            desk.announce(lab)
+        yield
+        for lab in desk.labs:
+            desk.can(lab, 1, link=MANUAL, asks=True)
+        desk.ask(1)
+        desk.plan(0, 9)
+        desk.tick()
+        yield
+        self._go_on(AttemptState.PRINTING)
+        yield
+
+    def _go_on(self, until: AttemptState) -> None:
+        for _ in range(5):
+            for found in self._desk.attempts():
+                if found.state in UNGRANTED | STOPPABLE - {until}:
+                    self._desk.goes_on(found)
 
     def _do(self, login: str, thing: dict[str, str]) -> None:
         kind, key = thing["kind"], thing["key"]
@@ -127,7 +172,7 @@ class Pages:
         if found[0] != way.first.format(key):
             still = [(each["kind"], each["key"]) for each in self.waits(login)]
             assert (kind, key) not in still, f"{what} waits still"
-        self.did[kind] = self.did.get(kind, 0) + 1
+        self.did[kind] += 1
 
 
 def _forms(page: str) -> list:

@@ -11,7 +11,6 @@ take to `printers.gcode_time`, checksums and lengths of lines to `printers.gcode
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import hypot
@@ -22,7 +21,7 @@ from printers.gcode_extruder import MODES, Extruder
 from printers.gcode_rules import SCALE, arc_corners, arc_sweep
 from printers.gcode_time import LIMITS, Speed, least_s
 from printers.gcode_values import why_not
-from printers.gcode_words import command_of, ended
+from printers.gcode_words import PLAIN_MOVE, command_of, ended
 
 #: Faster than any printer of the presets moves, in mm/min; a slip of units rather than a wish.
 _FASTEST = 60_000.0
@@ -47,12 +46,6 @@ _PRIME_Z_MM = 0.6
 _FLAT_MM = 1.0
 
 _AXES = frozenset("XYZ")
-#: A move as slicers write it; `_Reader.step` follows it without taking it apart any further. Nothing of it
-#: can be read in two ways, so none is tried twice.
-_PLAIN = re.compile(
-    r"G[01](?: F([0-9.]{1,9}+))?+(?: X(-?[0-9.]{1,9}+))?+(?: Y(-?[0-9.]{1,9}+))?+(?: Z(-?[0-9.]{1,9}+))?+"
-    r"(?: E(-?[0-9.]{1,11}+))?+(?: F([0-9.]{1,9}+))?+ *+(?:;.*)?+\n?$"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +79,7 @@ def check(
         GcodeRefusedError: it must not run here; names the line and the reason.
     """
     reader = _Reader(preset, nozzle_limit_c, bed_limit_c)
-    plain = _PLAIN.match
+    plain = PLAIN_MOVE.match
     for line in lines:
         if "\r" in line:
             line = ended(line, reader.line + 1)  # noqa: PLW2901

@@ -22,6 +22,12 @@ from printers.gcode_rules import (
     hides_command,
 )
 
+#: A move as slicers write it; `printers.gcode` follows it without taking it apart any further. Nothing of
+#: it can be read in two ways, so none is tried twice.
+PLAIN_MOVE = re.compile(
+    r"G[01](?: F([0-9.]{1,9}+))?+(?: X(-?[0-9.]{1,9}+))?+(?: Y(-?[0-9.]{1,9}+))?+(?: Z(-?[0-9.]{1,9}+))?+"
+    r"(?: E(-?[0-9.]{1,11}+))?+(?: F([0-9.]{1,9}+))?+ *+(?:;.*)?+\n?$"
+)
 _WORDS = re.compile(r"([A-Z])\s*([-+]?(?:\d+\.?\d*|\.\d+))?\s*")
 _COMMAND = re.compile(r"([GMT])\s*0*(\d+)(\.\d+)?(?![\d.])\s*")
 #: Of M486: C is the part that is being printed, P one of them.

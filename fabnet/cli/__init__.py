@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import sqlite3
 import sys
 import warnings
@@ -62,6 +63,8 @@ def main() -> None:
         logging.getLogger("fabnet").debug("the system refused", exc_info=True)
         named = str(error.filename).removesuffix(".part") + ": " if error.filename else ""
         say(f"fabnet: {named}{file_words(error)}")
+        if not error.filename:  # what is left of it would be written, and fail, at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except sqlite3.OperationalError as error:
         words = book_words(error)

@@ -72,10 +72,13 @@ def _tell(
 def catch_up(db: sqlite3.Connection, now: datetime) -> int:
     """Hold the lots that have joined the cause of an open recall since, and tell who has them; return how many.
 
-    Inside the caller's transaction.
+    A filament maker's number may be typed late; all other causes are known when a lot is made. Inside the
+    caller's transaction.
     """
     late = 0
-    for found in (each for each in recalls.recalls(db) if each.is_open):
+    for found in recalls.recalls(db):
+        if not found.is_open or found.cause.kind is not RecallKind.MATERIAL:
+            continue
         lots = recalls.untold(db, found)
         known = {each.order_id for each in recalls.notices(db, found.id)}
         _tell(db, found.id, [lot for lot in lots if lot.order_id not in known], found.reason, now)

@@ -25,10 +25,11 @@ def test_a_file_that_cannot_be_used(number, words):
 
 
 def test_a_disk_that_is_full_is_no_traceback():
+    buffered = {name: told for name, told in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "fabnet", "doctor"], stdout=full, stderr=subprocess.PIPE,
-            text=True, timeout=60, check=False,
+            text=True, timeout=60, check=False, env=buffered,
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "fabnet: the disk is full: make room, and run the command again\n"

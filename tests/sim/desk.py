@@ -125,6 +125,11 @@ class Desk(Choices):
         by = Carrier(name="Poste", tracking="AB12")
         self.tries(lambda: deliveries.dispatch(self.ledger, batch, "inspector", self.now, by))
 
+    def lose(self, batch: str) -> None:
+        self.tries(
+            lambda: deliveries.lose(self.ledger, batch, "the lorry burnt", "steward", self.now)
+        )
+
     def leave_in_a_run(self) -> None:
         packed = self.batches(BatchState.PACKED)
         self.tries(

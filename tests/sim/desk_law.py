@@ -11,8 +11,9 @@ from datetime import datetime
 
 from jobs.chances import likely
 from jobs.law import Books
-from jobs.ledger import bought, labs, needs, recalls, stations, views
+from jobs.ledger import bought, labs, recalls, stations, views
 from jobs.ledger.first_mile import open_pickups
+from jobs.ledger.parcels import barrier
 from jobs.ledger.waiting import waiting
 from jobs.model import BatchState, OrderState, Role
 from jobs.recall import causes
@@ -101,7 +102,8 @@ def _is_on_a_list(
     if kind in ("inspect", "rework"):
         return (kind, bag.code) in todo
     if kind == "dispatch":
-        return (kind, lot.batches[0]) in todo or needs.need(db, order_id).is_open
+        # Or who asked is to say whether she still needs it, or another bag of the parcel is held.
+        return (kind, lot.batches[0]) in todo or bool(barrier(db, lot.batches[0]))
     making = views.order(db, order_id).state is OrderState.CONFIRMED
     return (kind, order_id) in todo or not making
 

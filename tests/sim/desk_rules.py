@@ -30,6 +30,7 @@ _AT_THE_END = (
     "receive",
     "say_at_a_stop",
     "carrier",
+    "lose",
     "rework",
     "cancel_pickup",
     "complain",
@@ -248,6 +249,10 @@ class Day(ChoiceRules):
     def come_back(self) -> None:
         self._first("dispatch")
         self._any(self.desk.batches(), self.desk.come_back)
+
+    def lose(self) -> None:
+        self._first("carrier")
+        self._any(self.desk.batches(), self.desk.lose)
 
     def receive(self) -> None:
         self._first("dispatch")

@@ -78,6 +78,7 @@ class MachineDriver:
         return PrinterStatus(
             state=PrinterState.IDLE if self._machine.now is None else PrinterState.PRINTING,
             name=self._machine.now,
+            nozzle_c=21.0 if self._machine.now is None else 215.0,
             nozzle_target_c=0.0 if self._machine.now is None else 215.0,
             last=last if last is not None and last.name == self._mine else None,
         )

@@ -15,6 +15,7 @@ DRAWN = MappingProxyType(
         "deliveries.come_back": "come_back",
         "deliveries.complain": "complain",
         "deliveries.hand": "dispatch",
+        "deliveries.lose": "lose",
         "deliveries.new_run": "leave_in_a_run",
         "deliveries.receive": "receive",
         "deliveries.stop": "say_at_a_stop",

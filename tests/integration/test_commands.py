@@ -73,7 +73,7 @@ def test_a_missing_configuration_is_named(tmp_path):
 
 def test_a_taken_web_port_is_said_before_anything_else_starts(tmp_path, held_port):
     answer = fabnet("serve", coordinator_file(tmp_path, port=held_port))
-    one_sentence(answer, "The web page", str(held_port), "choose another port")
+    one_sentence(answer, "The web page", str(held_port), "port in coordinator.toml")
 
 
 def test_a_taken_broker_port_is_said(tmp_path, held_port):

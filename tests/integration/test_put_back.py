@@ -16,7 +16,7 @@ from fabnet.service import Service
 from jobs.errors import LedgerError
 from jobs.ledger.store import Ledger
 from tests.doubles.world import NOON, World
-from tests.unit.jobs.test_log_file import dies
+from tests.unit.jobs.test_log_file import die
 
 
 @pytest.fixture
@@ -127,9 +127,9 @@ def test_a_backup_mixes_no_older_ledger_with_a_newer_log(data, tmp_path):
         db.execute("insert into meta (key, value) values ('x', '')")
     shutil.copy(ledger, old)
     for _ in range(2):
-        dies(ledger, 5)
+        die([(ledger, -1)])
         Ledger(ledger).close()
-    dies(ledger, 5)
+    die([(ledger, -1)])
     shutil.copy(old, ledger)
     log = (data / "ledger.db-wal").read_bytes()
     with pytest.raises(BackupError, match=r"Nothing was copied: .* is not the log of"):

@@ -343,8 +343,7 @@ def open_account(config: NodeConfig, login: str, password: str, now: datetime) -
     """Make the maker's account on the network's pages, or give hers a new password.
 
     Raises:
-        LoginRefusedError: another login is to be chosen.
-        JoinError: one sentence with what to do.
+        JoinError: one sentence with what to do; a LoginRefusedError where another login is to be chosen.
     """
     path, body = "/api/account", msgspec.json.encode(NewAccount(login=login, password=password))
     headers = signed(config.id, read_key(Path(config.key_file)), signed_post(path, body))

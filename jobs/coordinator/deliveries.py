@@ -132,6 +132,18 @@ def hand_over(db: sqlite3.Connection, batch_id: str, by: str, now: datetime) -> 
     telling.on_order(db, batch.order_id, Kind.ORDER_HANDED, _letter(db, batch), now)
 
 
+def _need(field: str, reason: str) -> None:
+    if not reason.strip() or len(reason) > MOST_REASON:
+        raise InvalidFieldError(field, f"is needed, at most {MOST_REASON} characters")
+
+
+def _on_its_way(db: sqlite3.Connection, batch_id: str) -> views.BatchView:
+    batch = views.batch(db, batch_id)
+    if batch.state is not BatchState.DISPATCHED:
+        raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
+    return batch
+
+
 def come_back(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:
     """The hub has a batch in its hand again that had left.
 
@@ -140,8 +152,7 @@ def come_back(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime
         RefusedError: it is not on its way.
         InvalidFieldError: without a reason.
     """
-    if not reason.strip() or len(reason) > MOST_REASON:
-        raise InvalidFieldError("reason", f"is needed, at most {MOST_REASON} characters")
+    _need("reason", reason)
     with ledger.transaction() as db:
         bring_back(db, batch_id, reason.strip(), by, now)
 
@@ -160,9 +171,7 @@ def bring_back(
     in it that was called back meanwhile it is unpacked; where that recall has ended, and not well, what
     it holds is scrap.
     """
-    batch = views.batch(db, batch_id)
-    if batch.state is not BatchState.DISPATCHED:
-        raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
+    batch = _on_its_way(db, batch_id)
     db.execute(
         "update batch set state = ?, dispatched_at = null, handed_at = null, profile = '',"
         " courier = '', carrier = '', tracking = '', run = ''"
@@ -189,12 +198,9 @@ def lose(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> 
         RefusedError: it is not on its way.
         InvalidFieldError: without a reason.
     """
-    if not reason.strip() or len(reason) > MOST_REASON:
-        raise InvalidFieldError("lost_reason", f"is needed, at most {MOST_REASON} characters")
+    _need("lost_reason", reason)
     with ledger.transaction() as db:
-        batch = views.batch(db, batch_id)
-        if batch.state is not BatchState.DISPATCHED:
-            raise RefusedError(f"Batch {batch_id} is {batch.state}: it is not on its way.")
+        batch = _on_its_way(db, batch_id)
         pieces = sum(lot.pieces for lot in batch.lots)
         _count_in(db, batch, 0, pieces)
         db.execute(

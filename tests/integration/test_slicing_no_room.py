@@ -1,6 +1,5 @@
 """A disk that is full where plates are sliced: no word on the plate, which is sliced once there is room."""
 
-import base64
 import contextlib
 import time
 
@@ -8,11 +7,9 @@ import pytest
 
 from fabnet.errors import FileFetchError
 from jobs.lifecycle import AttemptState
-from jobs.messages import Offer, OfferedAttempt
 from printers import slicing
 from printers.errors import NoRoomError, SlicingError
 from printers.slicing import PrusaSlicer
-from tests.doubles.idle_node import Node
 from tests.integration.test_slicing_service import Site, patiently
 
 
@@ -61,16 +58,7 @@ def test_no_lab_hands_a_plate_back_because_the_coordinators_disk_is_full(
 
 def test_a_lab_whose_own_disk_is_full_tries_again(site, failing, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(failing.parent))
-    folder = tmp_path / "node"
-    folder.mkdir()
-    (folder / "key").write_text(base64.b64encode(site.key.private_bytes_raw()).decode())
-    node = Node(folder, coordinator=site.url, slicer="local")
-    a = site.attempt
-    offered = OfferedAttempt(
-        attempt=a.ref, printer="p1", part=a.part_id, pieces=a.pieces, material=a.material,
-        mesh_sha256=a.mesh_sha256, plate_sha256=a.plate_sha256, seconds=a.seconds, grams=a.grams,
-    )  # fmt: skip
-    node.hears(Offer(attempts=(offered,)))
+    node = site.a_node(tmp_path / "node", slicer="local")
     end = time.monotonic() + 60
     with contextlib.closing(node.journal):
         while not node.agent._preparer._not_before and time.monotonic() < end:
@@ -78,7 +66,7 @@ def test_a_lab_whose_own_disk_is_full_tries_again(site, failing, tmp_path, monke
             node.agent._preparer.start_next()
             time.sleep(0.05)
         assert node.agent._preparer._not_before
-        assert node.state(a.ref) is AttemptState.PREPARING
+        assert node.state(site.attempt.ref) is AttemptState.PREPARING
 
 
 def test_a_slicer_that_asks_whether_the_disk_is_full_is_believed(

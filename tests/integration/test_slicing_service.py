@@ -81,6 +81,18 @@ class Site:
         self.server.close()
         self.thread.join()
 
+    def a_node(self, folder, slicer):
+        """A node that was offered the attempt; it slices itself, or asks here."""
+        folder.mkdir()
+        (folder / "key").write_text(base64.b64encode(self.key.private_bytes_raw()).decode())
+        node, a = Node(folder, coordinator=self.url, slicer=slicer), self.attempt
+        offered = OfferedAttempt(
+            attempt=a.ref, printer="p1", part=a.part_id, pieces=a.pieces, material=a.material,
+            mesh_sha256=a.mesh_sha256, plate_sha256=a.plate_sha256, seconds=a.seconds, grams=a.grams,
+        )  # fmt: skip
+        node.hears(Offer(attempts=(offered,)))
+        return node
+
     def request(self, preset=PRESET, **changes):
         facts = {
             "plate": self.slices / "the node has a copy", "plate_sha256": self.attempt.plate_sha256,
@@ -313,20 +325,11 @@ def test_a_wrong_answer_is_not_believed(tmp_path, site, told, status, error, wor
 
 
 def test_a_node_without_a_slicer_brings_its_attempt_to_ready(site, tmp_path):
-    folder = tmp_path / "node"
-    folder.mkdir()
-    (folder / "key").write_text(base64.b64encode(site.key.private_bytes_raw()).decode())
-    node = Node(folder, coordinator=site.url, slicer="coordinator")
-    a = site.attempt
-    offered = OfferedAttempt(
-        attempt=a.ref, printer="p1", part=a.part_id, pieces=a.pieces, material=a.material,
-        mesh_sha256=a.mesh_sha256, plate_sha256=a.plate_sha256, seconds=a.seconds, grams=a.grams,
-    )  # fmt: skip
-    node.hears(Offer(attempts=(offered,)))
+    node = site.a_node(tmp_path / "node", slicer="coordinator")
     end = time.monotonic() + 200
     waited = False
-    while node.state(a.ref) is not AttemptState.READY:
-        assert node.state(a.ref) in (AttemptState.TAKEN, AttemptState.PREPARING)
+    while node.state(site.attempt.ref) is not AttemptState.READY:
+        assert node.state(site.attempt.ref) in (AttemptState.TAKEN, AttemptState.PREPARING)
         assert time.monotonic() < end
         node.agent._preparer.take_done()
         waited |= bool(node.agent._preparer._not_before)
@@ -334,14 +337,14 @@ def test_a_node_without_a_slicer_brings_its_attempt_to_ready(site, tmp_path):
         node.agent._preparer.start_next()
         time.sleep(0.05)
     assert waited
-    assert node.journal.entry(a.ref).slicer.startswith("PrusaSlicer-")
+    assert node.journal.entry(site.attempt.ref).slicer.startswith("PrusaSlicer-")
     # The coordinator keeps what the node is to print, and knows its figures for the next plan.
     for message in [m for m in node.said() if not isinstance(m, Capabilities)]:
         site.world.says(message)
-    entry = node.journal.entry(a.ref)
+    entry = node.journal.entry(site.attempt.ref)
     site.world.says(
         Ready(
-            attempt=a.ref, nonce="n", gcode_key=entry.gcode_key, seconds=entry.seconds,
+            attempt=site.attempt.ref, nonce="n", gcode_key=entry.gcode_key, seconds=entry.seconds,
             grams=entry.grams, slicer=entry.slicer,
         )
     )  # fmt: skip

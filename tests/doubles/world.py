@@ -106,8 +106,9 @@ class World:
         with self.ledger.transaction() as db:
             nodes.presence(db, node, "boot", "conn", self.now, online=online)
 
-    def order(self, kits: int = 6) -> str:
-        placed = orders.place(self.ledger, a_request(self.revision, kits), self.revision, self.now)
+    def order(self, kits: int = 6, **changes) -> str:
+        request = a_request(self.revision, kits, **changes)
+        placed = orders.place(self.ledger, request, self.revision, self.now)
         orders.confirm(self.ledger, placed.order_id, "steward", self.now)
         return placed.order_id
 

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
 
+from fabnet import clock
 from fabnet.broker import free_port
 from jobs.coordinator import deliveries, harvests, lots
 from tests.doubles import commands
@@ -179,12 +181,15 @@ def test_the_pages_of_a_coordinator_are_in_its_time_zone(fabnet, world, planned)
 def waiting(world):
     world.add_lab(A)
     world.add_lab(B)
-    order_id = world.order(40)
+    # A command goes by the day it is called on.
+    world.now = clock.now()
+    order_id = world.order(40, due=world.now.date() + timedelta(days=30))
     world.plan()
     return order_id
 
 
 def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
+    yesterday = str(world.now.date() - timedelta(days=1))
     words = ["plan", waiting, "--config", fabnet.config]
 
     def as_it_is():  # but for what is reckoned from the minute, which goes on
@@ -199,7 +204,7 @@ def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
     assert found["now"]["placed"] == found["then"]["placed"] == 40
     assert B in found["labs_touched"]
     assert "plus-1" in found["labs_touched"]
-    alone = fabnet(*words, "--without", B, "--due", "2026-11-25").stdout
+    alone = fabnet(*words, "--without", B, "--due", yesterday).stdout
     assert re.search(r"pieces late +0 +[1-9]", alone)
     assert "Nothing was changed." in alone
     assert as_it_is() == before

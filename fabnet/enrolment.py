@@ -17,7 +17,7 @@ from fabnet.broker import login_of
 from fabnet.config import CoordinatorConfig
 from fabnet.durable import write_whole
 from fabnet.errors import ConfigError, JoinError
-from fabnet.joining import PRINTER_HINT, make_secrets, public_key_of, write_config
+from fabnet.node_folder import PRINTER_HINT, make_secrets, public_key_of, write_config
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine
 from jobs.coordinator import enrolment, nodes

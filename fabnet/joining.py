@@ -1,14 +1,13 @@
-"""A lab's side of joining: its folder with key and password, and what it asks of the coordinator.
+"""A lab's side of joining: what a node asks of the coordinator over HTTP, from being let in to leaving.
 
-The password is made here and never leaves but for the broker; the coordinator gets what the broker
-keeps of it. Every step may be broken off and done again: what is in the folder is used again.
-Leaves running the node to `fabnet.node`, and letting it in to `fabnet.enrolment`.
+Every step may be broken off and done again: what is in the folder is used again. Leaves what lies in
+that folder to `fabnet.node_folder`, running the node to `fabnet.node`, and letting it in to
+`fabnet.enrolment`.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import secrets
 import ssl
@@ -22,13 +21,21 @@ from typing import TypeVar
 import msgspec
 import requests
 import urllib3
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fabnet import clock
 from fabnet.broker import login_of
 from fabnet.config import NodeConfig
 from fabnet.durable import write_whole
 from fabnet.errors import JoinError, LoginRefusedError
+from fabnet.node_folder import (
+    AUTHORITY,
+    make_secrets,
+    next_of,
+    public_key_of,
+    read_key,
+    signed,
+    write_config,
+)
 from jobs.joining import (
     NO_CERTIFICATE,
     PUBLIC_CERTIFICATE,
@@ -50,24 +57,9 @@ from jobs.joining import (
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_S = (5, 30)
-_PASSWORD, _KEY, _CA = "mqtt.password", "node.key", "ca.crt"
 #: OpenSSL's words for a certificate that is not valid yet, or not any more.
 _WRONG_TIME = (9, 10)
 _T = TypeVar("_T")
-
-PRINTER_HINT = """
-# Who slices: "auto" (PrusaSlicer on this machine; without it the coordinator, with the profile of
-# each printer's preset), "local" (never the coordinator) or "coordinator".
-# slicer = "auto"
-
-# One [[printers]] table for each printer:
-# [[printers]]
-# id = "mk3-left"
-# preset = "prusa-mk3s"
-# port = "/dev/serial/by-id/..."   # or octoprint = "http://...", or manual = true: docs/printers.md
-# material = "PETG"
-# grams = 850
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,78 +70,6 @@ class Joined:
     config: Path  # the node's configuration file
     fingerprint: str
     was_there: bool  # this folder had joined before; its configuration is as it was
-
-
-def make_secrets(folder: Path) -> tuple[Ed25519PrivateKey, str]:
-    """Return the key and the MQTT password of a node's folder; made where they are not there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (folder / _KEY).exists():
-        raw = Ed25519PrivateKey.generate().private_bytes_raw()
-        write_whole(folder / _KEY, base64.b64encode(raw).decode() + "\n")
-    if not (folder / _PASSWORD).exists():
-        write_whole(folder / _PASSWORD, secrets.token_urlsafe(32) + "\n")
-    password = (folder / _PASSWORD).read_text(encoding="utf-8").strip()
-    return read_key(folder / _KEY), password
-
-
-def read_key(path: Path) -> Ed25519PrivateKey:
-    """Return a node's key.
-
-    Raises:
-        JoinError: it cannot be read.
-    """
-    try:
-        raw = base64.b64decode(path.read_text(encoding="ascii").strip(), validate=True)
-        return Ed25519PrivateKey.from_private_bytes(raw)
-    except (OSError, ValueError) as error:
-        raise JoinError(f"The key {path} cannot be used: {error}.") from error
-
-
-def public_key_of(key: Ed25519PrivateKey) -> str:
-    """Return the base64 of the raw public key."""
-    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
-
-
-def signed(node: str, key: Ed25519PrivateKey, message: bytes) -> dict[str, str]:
-    """Return the headers that show who asks: this node, with its signature over the message."""
-    return {
-        "X-Fabnet-Node": node,
-        "X-Fabnet-Signature": base64.b64encode(key.sign(message)).decode(),
-    }
-
-
-def write_config(
-    folder: Path,
-    answer: Enrolled,
-    *,
-    coordinator_ca: bool,
-    printers: str = PRINTER_HINT,
-    attended: str = "08:00-20:00",
-) -> Path:
-    """Write a node's configuration, and whom it trusts; return the path of node.toml."""
-    lines = {
-        "id": answer.node,
-        "lab": answer.lab,
-        "coordinator": answer.coordinator,
-        "broker": answer.broker,
-        "data_dir": "data",
-        "password_file": _PASSWORD,
-        "key_file": _KEY,
-        "attended": attended,
-    }
-    if answer.authority:
-        write_whole(folder / _CA, answer.authority)
-        if answer.broker.startswith(("mqtts:", "wss:")):
-            lines["ca_file"] = _CA
-        if coordinator_ca:
-            lines["coordinator_ca_file"] = _CA
-    # A JSON string is a TOML string.
-    text = "".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items()
-    )
-    target = folder / "node.toml"
-    write_whole(target, text + printers)
-    return target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +159,8 @@ def _trust(code: JoinCode, folder: Path, now: datetime) -> str | bool:
             " stand in between, or a letter of the code is wrong. Nothing secret was sent. Try from"
             " another network, or ask for a new code."
         )
-    write_whole(folder / _CA, answer.text)
-    return str(folder / _CA)
+    write_whole(folder / AUTHORITY, answer.text)
+    return str(folder / AUTHORITY)
 
 
 def _tls_words(url: str, error: BaseException, now: datetime) -> str:
@@ -279,38 +199,6 @@ def _read(answer: requests.Response, url: str, kind: type[_T]) -> _T:
         ) from error
     words = told.get("error", f"{url} answered {answer.status_code}.")
     raise LoginRefusedError(words) if told.get("field") == "login" else JoinError(words)
-
-
-class Passwords:
-    """What a node logs in with; called before each connection.
-
-    While a new password is on its way, the broker knows the one or the other: both are tried by turns.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = 0
-        self._last = self._read(path)
-
-    def __call__(self) -> str:
-        """Return the password for the next try. Never raises: it is called by paho's thread."""
-        known = [text for path in (self._path, next_of(self._path)) if (text := self._read(path))]
-        if known:
-            self._last = known[self._turn % len(known)]
-        self._turn += 1
-        return self._last
-
-    @staticmethod
-    def _read(path: Path) -> str:
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return ""
-
-
-def next_of(password_file: Path) -> Path:
-    """Return where the next password lies until the coordinator has taken it."""
-    return password_file.with_name(password_file.name + ".new")
 
 
 def standing(config: NodeConfig, now: datetime) -> LoginState:

@@ -14,7 +14,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from designs.errors import DesignError
-from fabnet import joining
+from fabnet import node_folder
 from fabnet.errors import FileFetchError
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.profile import MachinePreset
@@ -38,7 +38,7 @@ def sha256_of(path: Path) -> str:
 
 def signed(node: str, key: Ed25519PrivateKey, path: str) -> dict[str, str]:
     """Return the headers with which this node may GET a path (with its query) from the coordinator."""
-    return joining.signed(node, key, f"GET {path}".encode())
+    return node_folder.signed(node, key, f"GET {path}".encode())
 
 
 class FileStore:

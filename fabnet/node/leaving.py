@@ -15,7 +15,7 @@ import msgspec
 from fabnet.config import OWN_SLICES, NodeConfig
 from fabnet.durable import write_whole
 from fabnet.errors import LeavingError
-from fabnet.joining import next_of
+from fabnet.node_folder import next_of
 
 _JOURNAL = ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.mark", "journal.lock")
 _DATA = ("files", "slices", OWN_SLICES, "trials", "owner.sock", "page.key")

@@ -14,8 +14,8 @@ from designs.errors import DesignError
 from designs.plate_size import plate_height_mm
 from fabnet.config import OWN_PROFILES, OWN_SLICES, NodeConfig
 from fabnet.errors import FabnetError
-from fabnet.joining import read_key
 from fabnet.node.files import FileStore
+from fabnet.node_folder import read_key
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import load_machine
 from jobs.errors import NotFoundError, RefusedError

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fabnet.broker import login_of
-from fabnet.joining import public_key_of, signed
+from fabnet.node_folder import public_key_of, signed
 from jobs.coordinator import enrolment
 from jobs.joining import Enrol, Leave, NewLogin, Standing, proof_of, read_code, signed_post
 from jobs.ledger import members

@@ -12,8 +12,8 @@ from fabnet import clock
 from fabnet.authority import Reach
 from fabnet.config import load_node
 from fabnet.hosting import Hosting
-from fabnet.joining import make_secrets, public_key_of
 from fabnet.node.journal import Journal
+from fabnet.node_folder import make_secrets, public_key_of
 from firmware_profiles.loader import all_machines
 from jobs.coordinator import enrolment
 from jobs.errors import RefusedError

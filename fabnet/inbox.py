@@ -20,7 +20,7 @@ import msgspec
 
 from fabnet import wire
 from fabnet.errors import WireError
-from fabnet.link import Inlet, LinkEvent
+from fabnet.inlet import Inlet, LinkEvent
 from fabnet.pacing import Throttle
 from fabnet.wire import Channel
 from jobs import plausible

@@ -28,7 +28,8 @@ from fabnet.errors import BrokerError, FabnetError, PortTakenError, TwinError
 from fabnet.exchange import Exchange
 from fabnet.hosting import Hosting
 from fabnet.inbox import Message, gather
-from fabnet.link import Connected, Disconnected, Incoming, Link, LinkEvent
+from fabnet.inlet import Connected, Disconnected, Incoming, LinkEvent
+from fabnet.link import Link
 from fabnet.pacing import Throttle
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService

@@ -17,7 +17,8 @@ import msgspec
 
 from fabnet import clock, wire
 from fabnet.errors import SupersededError, WireError
-from fabnet.link import WINDOW, Connected, Disconnected, Incoming, Link, LinkEvent
+from fabnet.inlet import Connected, Disconnected, Incoming, LinkEvent
+from fabnet.link import WINDOW, Link
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.pacing import Pump
 from fabnet.wire import Channel

@@ -40,7 +40,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from fabnet import clock, wire
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.inbox import Acks, Inbox, gather
-from fabnet.link import Connected, Incoming, Link
+from fabnet.inlet import Connected, Incoming
+from fabnet.link import Link
 from fabnet.service import FROM_NODES
 from fabnet.wire import Channel
 from jobs.coordinator import attempts

@@ -8,7 +8,8 @@ import pytest
 
 from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, find_mosquitto
-from fabnet.link import Connected, Incoming, Link
+from fabnet.inlet import Connected, Incoming
+from fabnet.link import Link
 from fabnet.wire import Channel
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

@@ -14,7 +14,8 @@ from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.broker_attacks import ATTACKS, probe
 from fabnet.broker_probe import Login, Peer, Scene, Target
-from fabnet.link import Connected, Disconnected, Incoming, Link
+from fabnet.inlet import Connected, Disconnected, Incoming
+from fabnet.link import Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
 from tests.doubles.commands import fabnet

@@ -9,7 +9,7 @@ import pytest
 from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.errors import BrokerError, PortTakenError
-from fabnet.link import Connected, Disconnected, Incoming
+from fabnet.inlet import Connected, Disconnected, Incoming
 from fabnet.wire import Channel
 from tests.doubles.links import Client, listens, needs_mosquitto
 

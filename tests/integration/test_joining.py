@@ -21,8 +21,9 @@ from fabnet.broker import free_port
 from fabnet.config import load_node
 from fabnet.enrolment import create_node, open_ledger
 from fabnet.errors import JoinError
+from fabnet.inlet import Connected, Disconnected
 from fabnet.joining import join, open_account, rotate, standing
-from fabnet.link import Connected, Disconnected, Link
+from fabnet.link import Link
 from fabnet.node_folder import Passwords, next_of, read_key, signed
 from fabnet.wire import Channel
 from jobs.coordinator import enrolment, people

@@ -10,7 +10,8 @@ import pytest
 from fabnet import link as link_module
 from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
-from fabnet.link import Connected, Disconnected, Incoming, Inlet, Link
+from fabnet.inlet import Connected, Disconnected, Incoming, Inlet
+from fabnet.link import Link
 from fabnet.wire import Channel
 from tests.doubles.links import hear, listens, needs_mosquitto
 from tests.doubles.links import heard as heard_of

@@ -9,7 +9,8 @@ import pytest
 from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.errors import BrokerError
-from fabnet.link import Connected, Incoming, Link
+from fabnet.inlet import Connected, Incoming
+from fabnet.link import Link
 from fabnet.wire import Channel
 from tests.doubles import certificates
 from tests.doubles.links import hear, listens, needs_mosquitto, next_of

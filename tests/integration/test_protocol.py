@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, password_line
 from fabnet.errors import FileFetchError
-from fabnet.link import Incoming
+from fabnet.inlet import Incoming
 from fabnet.node.files import FileStore
 from jobs.ledger import streams
 from jobs.ledger.rows import tell

@@ -8,7 +8,8 @@ import pytest
 
 from fabnet import clock
 from fabnet.config import CoordinatorConfig
-from fabnet.link import Connected, Link
+from fabnet.inlet import Connected
+from fabnet.link import Link
 from fabnet.service import Service
 from jobs.coordinator import nodes
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fabnet import wire
 from fabnet.config import NodeConfig, PrinterConfig
 from fabnet.exchange import Exchange
-from fabnet.link import Connected, Incoming
+from fabnet.inlet import Connected, Incoming
 from fabnet.node.agent import Agent
 from fabnet.node.files import FileStore
 from fabnet.node.journal import Journal

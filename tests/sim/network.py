@@ -6,7 +6,7 @@ import queue
 from dataclasses import dataclass
 
 from fabnet import wire
-from fabnet.link import LinkEvent
+from fabnet.inlet import LinkEvent
 
 
 class Crash(BaseException):

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,19 +14,11 @@ from fabnet.demo.labs import ATELIER
 from fabnet.demo.network import Network
 from fabnet.demo.people import Cast
 from tests.chaos.plates import SMALL_MM, write_model
+from tests.doubles.waiting import until
 
 WAIT_S = 480
 #: So slowly that a plate of a few hundred lines takes seconds, and is killed in its middle.
 LINES_PER_S = 60
-
-
-def wait_for(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not happen within {seconds} s")
 
 
 def children(pid):
@@ -63,9 +54,9 @@ def test_one_kill_in_mid_print_costs_at_most_the_plate_on_the_bed(tmp_path, name
         cast.ask(cast.form(), 6, (clock.now() + timedelta(days=3)).date())
         player = threading.Thread(target=cast.play, args=(stop, 0.2), daemon=True)
         player.start()
-        wait_for(lambda: any(e.event == "begin" for e in witness()), 240, "the first print")
+        until(lambda: any(e.event == "begin" for e in witness()), 240, "the first print")
         os.kill(victim(network, name), signal.SIGKILL)
-        wait_for(lambda: cast.delivered, WAIT_S, "the delivery")
+        until(lambda: cast.delivered, WAIT_S, "the delivery")
         player.join(60)
         summary = network.summary(0.0)
     finally:

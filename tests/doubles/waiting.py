@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
-def until(true: Callable[[], object], seconds: float = 100.0) -> object:
-    """Wait until something is true; return it."""
+def until(true: Callable[[], _T], seconds: float = 100.0, what: str = "it") -> _T:
+    """Wait until something is true; return it. The test fails where it takes longer."""
     end = time.monotonic() + seconds
     while not (found := true()):
-        assert time.monotonic() < end, "it did not come about"
+        assert time.monotonic() < end, f"{what} did not come about within {seconds} s"
         time.sleep(0.05)
     return found

@@ -23,20 +23,11 @@ from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from tests.chaos.plates import SMALL_MM, write_model
 from tests.doubles.commands import fabnet
+from tests.doubles.waiting import until
 
 KITS = 8
 #: A plate of a few hundred lines takes seconds.
 LINES_PER_S = 60
-
-
-def wait_for(find, seconds, what):
-    until = time.monotonic() + seconds
-    while True:
-        found = find()
-        if found:
-            return found
-        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
-        time.sleep(0.2)
 
 
 class Owner:
@@ -85,7 +76,7 @@ def confirmed_and_cleared(network, cast):
         key = (ATELIER.node, ATELIER.printers[0].id)
         return any(event.event == "end" for event in network.witnesses[key]())
 
-    wait_for(done, 120, "the first plate")
+    until(done, 120, "the first plate")
 
 
 def events_of(network):
@@ -118,18 +109,18 @@ def counted_twice(cast, owner, plate):
 
 def work_alone(network, owner, first):
     """Two more plates, a kill of the node, and a third one by a person's word; return their names."""
-    (second,) = wait_for(lambda: owner.plates("printed"), 120, "the second plate")
+    (second,) = until(lambda: owner.plates("printed"), 120, "the second plate")
     owner.do("harvest", second, "--good", 2)
-    (third,) = wait_for(lambda: owner.plates("printed"), 120, "the third plate")
+    (third,) = until(lambda: owner.plates("printed"), 120, "the third plate")
     process = next(p for p in network.processes if p.name == ATELIER.node)
     os.kill(process.child.pid, signal.SIGKILL)
-    wait_for(lambda: process.starts == 2 and owner.sees(), 120, "the restart of the node")
+    until(lambda: process.starts == 2 and owner.sees(), 120, "the restart of the node")
     owner.do("harvest", third, "--good", 2)
     time.sleep(3)
     assert begun(network) == [first, second, third]  # nothing starts by itself after a restart
     (fourth,) = [name(plate) for plate in owner.sees()["plates"] if plate["opens_until"]]
     owner.do("start", fourth)
-    wait_for(lambda: owner.plates("printed") == [fourth], 120, "the fourth plate")
+    until(lambda: owner.plates("printed") == [fourth], 120, "the fourth plate")
     assert owner.sees()["unsent"] > 5
     return second, third, fourth
 
@@ -149,17 +140,17 @@ def test_a_lab_without_its_network_works_on_and_reconciles(tmp_path):
         cast._cut_at_s = 0.0  # the cable is pulled here, not by the cast
         cast.ask(cast.form(), KITS, (clock.now() + timedelta(days=3)).date())
         confirmed_and_cleared(network, cast)
-        (first,) = wait_for(lambda: owner.plates("printed"), 120, "the end of the first plate")
-        wait_for(lambda: len(owner.granted()) == 3, 120, "the grants of the three others")
-        wait_for(lambda: not owner.sees()["unsent"], 120, "the report of the first one")
+        (first,) = until(lambda: owner.plates("printed"), 120, "the end of the first plate")
+        until(lambda: len(owner.granted()) == 3, 120, "the grants of the three others")
+        until(lambda: not owner.sees()["unsent"], 120, "the report of the first one")
 
         network.cables[lab.node].pull()
-        wait_for(lambda: not owner.sees()["linked"], 120, "the loss of the link")
+        until(lambda: not owner.sees()["linked"], 120, "the loss of the link")
         counted_twice(cast, owner, first)
         rest = work_alone(network, owner, first)
 
         network.cables[lab.node].plug()
-        wait_for(lambda: owner.sees()["linked"] and not owner.sees()["unsent"], 120, "the link")
+        until(lambda: owner.sees()["linked"] and not owner.sees()["unsent"], 120, "the link")
         deadline = threading.Timer(400, stop.set)
         deadline.start()
         cast.play(stop, 0.2)

@@ -10,16 +10,10 @@ import pytest
 
 from tests.doubles.lone_node import REF, LoneNode
 from tests.doubles.sim_printer import SimPrinter
+from tests.doubles.waiting import until
 
 LIMIT_S = 60.0
 MOVES = "G1 X10 F3000\nG1 X20 F3000\n" * 20_000
-
-
-def wait_for(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
 
 
 def targets(printer):
@@ -45,7 +39,7 @@ def hot(tmp_path, request):
     node.start()
     node.do("ready", "p1")
     node.do("start", REF)
-    wait_for(lambda: targets(printer) == (200.0, 60.0), 100, "heating")
+    until(lambda: targets(printer) == (200.0, 60.0), 100, "heating")
     yield node, printer
     node.stop()
     printer.kill()
@@ -68,14 +62,12 @@ def test_a_hot_printer_is_cooled_soon_after_its_node_is_back(hot, journal, recor
             path.unlink()
     began = time.monotonic()
     node.start()
-    wait_for(lambda: targets(printer) == (0.0, 0.0), LIMIT_S, "cooling")
+    until(lambda: targets(printer) == (0.0, 0.0), LIMIT_S, "cooling")
     record_property("heaters_off_s", round(time.monotonic() - began, 1))
     view = node.do("status")
     if journal == "kept":
         assert len(view["plates"]) == 1
-        wait_for(
-            lambda: node.do("status")["plates"][0]["state"] == "interrupted", 100, "interruption"
-        )
+        until(lambda: node.do("status")["plates"][0]["state"] == "interrupted", 100, "interruption")
         assert node.do("status")["plates"][0]["countable"]
         begun = [event for event in printer.events() if event.event == "begin"]
         assert len(begun) == 1

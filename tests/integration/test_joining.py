@@ -1,13 +1,11 @@
 """A lab joins over real TLS and a real broker; what stands in between, or breaks off, gains nothing."""
 
 import contextlib
-import queue
 import shutil
 import stat
 import subprocess
 import sys
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,7 +30,9 @@ from jobs.joining import JoinCode, Standing, pin_of, read_code
 from jobs.ledger import members
 from jobs.model import Role
 from tests.doubles.commands import fabnet, one_sentence
+from tests.doubles.links import hear
 from tests.doubles.tls_coordinator import Coordinator, now
+from tests.doubles.waiting import until
 from web.serving import make_server
 
 pytestmark = [
@@ -60,16 +60,6 @@ def link_of(links, config):
     links.append(link)
     link.start()
     return link
-
-
-def hear(link, kind, seconds=60):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with contextlib.suppress(queue.Empty):
-            event = link.events.get(timeout=0.05)
-            if isinstance(event, kind):
-                return event
-    pytest.fail(f"no {kind.__name__} within {seconds} s")
 
 
 def test_from_the_code_to_the_broker_and_out_again(coordinator, tmp_path, links):
@@ -269,25 +259,18 @@ def test_a_running_node_changes_its_password_when_the_steward_asks(coordinator, 
             [sys.executable, "-m", "fabnet", "node", "run", joined.config], stderr=log
         )
     try:
-        wait_for(lambda: members.member(coordinator.ledger.reading, node).online)
+        until(lambda: members.member(coordinator.ledger.reading, node).online)
         answer = fabnet("node", "rotate", node, "--config", coordinator.file)
         assert answer.returncode == 0
-        wait_for(lambda: members.member(coordinator.ledger.reading, node).login_number == 1)
-        wait_for(lambda: members.member(coordinator.ledger.reading, node).online)
-        wait_for(lambda: not next_of(tmp_path / "lab" / "mqtt.password").exists())
+        until(lambda: members.member(coordinator.ledger.reading, node).login_number == 1)
+        until(lambda: members.member(coordinator.ledger.reading, node).online)
+        until(lambda: not next_of(tmp_path / "lab" / "mqtt.password").exists())
     finally:
         process.terminate()
         process.wait(60)
     told = (tmp_path / "log").read_text()
     assert (tmp_path / "lab" / "mqtt.password").read_text().strip() not in told
     assert "Traceback" not in told
-
-
-def wait_for(found, seconds=100):
-    until = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < until
-        threading.Event().wait(0.1)
 
 
 def test_secrets_are_in_no_log_and_no_command_line(coordinator, tmp_path):

@@ -16,6 +16,7 @@ from fabnet.wire import Channel
 from tests.doubles.links import hear, listens, needs_mosquitto
 from tests.doubles.links import heard as heard_of
 from tests.doubles.tcp_proxy import TcpProxy
+from tests.doubles.waiting import until
 
 EVENTS = wire.topic("lab-a", Channel.EVENTS)
 PRESENCE = wire.topic("lab-a", Channel.PRESENCE)
@@ -96,8 +97,8 @@ def test_the_window_opens_as_the_broker_acknowledges(broker, links):
     node = connect(links, broker.port)
     hear(node, Connected)
     sent = 0
-    until = time.monotonic() + 60
-    while sent < 500 and time.monotonic() < until:
+    end_s = time.monotonic() + 60
+    while sent < 500 and time.monotonic() < end_s:
         sent += node.publish(EVENTS, b"%d" % sent, qos=1)
     assert heard(listening, 500) == [b"%d" % n for n in range(500)]
 
@@ -172,13 +173,6 @@ class BrokenBroker:
             sock.close()
 
 
-def wait_for(what, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and not what():
-        time.sleep(0.05)
-    return what()
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -194,7 +188,7 @@ def test_a_broker_that_speaks_nonsense_costs_a_connection_and_not_the_thread(lin
     server = BrokenBroker(words)
     try:
         node = connect(links, server.port)
-        assert wait_for(lambda: server.logins >= 2, 60)
+        until(lambda: server.logins >= 2, 60)
         hear(node, Disconnected)
         node.stop()
     finally:
@@ -208,7 +202,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_left(links, sche
     server = BrokenBroker(b"", answer=b"")
     try:
         node = connect(links, server.port, scheme=scheme)
-        assert wait_for(lambda: server.logins >= 2, 60)
+        until(lambda: server.logins >= 2, 60)
         assert not node.up
         node.stop()
     finally:
@@ -301,7 +295,7 @@ def test_the_inlet_is_bounded_in_bytes_too():
 def test_a_broker_that_is_away_is_said_once_for_each_reason(links, caplog):
     caplog.set_level(logging.DEBUG, "fabnet.link")
     connect(links, free_port())
-    assert wait_for(lambda: len([r for r in caplog.records if "no link" in r.message]) > 2, 30)
+    until(lambda: len([r for r in caplog.records if "no link" in r.message]) > 2, 30)
     levels = [r.levelno for r in caplog.records if "no link" in r.message]
     assert levels[:3] == [logging.WARNING, logging.DEBUG, logging.DEBUG]
 
@@ -315,7 +309,7 @@ def test_a_full_inbound_queue_is_said_and_the_link_stays(broker, links, caplog):
     node.events._most = 3
     for n in range(10):
         speaking.publish(COMMANDS, b"%d" % n, qos=1)
-    assert wait_for(lambda: node.events.dropped == 7, 60)
+    until(lambda: node.events.dropped == 7, 60)
     assert [r for r in caplog.records if "messages are dropped" in r.message]
     assert node.up
     assert heard(node, 3) == [b"0", b"1", b"2"]

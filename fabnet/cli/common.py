@@ -23,14 +23,9 @@ import click
 
 from designs.errors import DesignError
 from fabnet import clock
-from fabnet.config import (
-    CoordinatorConfig,
-    NodeConfig,
-    PrinterConfig,
-    load_coordinator,
-    machine_id,
-)
+from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
 from fabnet.errors import ConfigError, FabnetError, NodeAwayError, NodeSilentError, SupersededError
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.errors import JobError
 from jobs.owner import Look, NodeView, Wish

@@ -26,8 +26,9 @@ from fabnet.cli.questions import (
     hours_to_write,
 )
 from fabnet.cli.trial import offer
-from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError
+from fabnet.printer_config import PrinterConfig
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine, machine_names
 

@@ -29,8 +29,9 @@ from fabnet.cli.common import (
     stop_on_signals,
     talk,
 )
-from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.loader import load_machine
 from jobs.errors import JobError
 from jobs.owner import Clear, Halt, Look, Try

@@ -16,11 +16,12 @@ from hashlib import sha256
 import msgspec
 
 from fabnet import clock
-from fabnet.config import SPOOLMAN, NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.node import telling, wall
 from fabnet.node.journal import Journal
 from fabnet.node.policy import Rules
 from fabnet.node.tables import pace_of
+from fabnet.printer_config import SPOOLMAN, PrinterConfig
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from designs.model import PRINTED
 from fabnet import wire
-from fabnet.config import OWN_PROFILES, NodeConfig, PrinterConfig, secret
+from fabnet.config import OWN_PROFILES, NodeConfig, secret
 from fabnet.errors import ConfigError
 from fabnet.link import Link
 from fabnet.node.agent import Agent
@@ -17,6 +17,7 @@ from fabnet.node.files import FileStore
 from fabnet.node.journal import Journal
 from fabnet.node.remote_slicer import slicer_for
 from fabnet.node_folder import Passwords, read_key
+from fabnet.printer_config import PrinterConfig
 from fabnet.wire import Channel
 from firmware_profiles.loader import all_firmwares, load_machine, machine_names
 from firmware_profiles.profile import MachinePreset

@@ -17,9 +17,10 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import ParseError
 
-from fabnet.config import NodeConfig, PrinterConfig, load_node
+from fabnet.config import NodeConfig, load_node
 from fabnet.durable import write_whole
 from fabnet.errors import ConfigError
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.profile import MachinePreset
 
 _MOST_ID = 32

@@ -11,11 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fabnet import clock
-from fabnet.config import SPOOLMAN, NodeConfig, secret
+from fabnet.config import NodeConfig, secret
 from fabnet.node import telling
 from fabnet.node.journal import Journal
 from fabnet.node.lab import Lab
 from fabnet.node.telling import Telling
+from fabnet.printer_config import SPOOLMAN
 from jobs.messages import Loaded
 from printers.errors import SpoolmanError
 from printers.spools import Spoolman, SpoolmanSpool, loaded

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from fabnet.config import SPOOLMAN
+from fabnet.printer_config import SPOOLMAN
 from jobs.messages import Loaded
 from printers.spools import SpoolmanSpool
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from designs.model import PRINTED
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.loader import load_machine
 
 #: By class and field of what is sent; several may share a sentence.

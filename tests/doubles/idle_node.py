@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from fabnet import wire
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.node.bench import Ended, Start, Started
 from fabnet.node.journal import COORDINATOR
 from fabnet.node.opening import open_node
+from fabnet.printer_config import PrinterConfig
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
 from jobs.messages import Grant, Offer, OfferedAttempt, PrinterReady, Ready, decode_up, encode

@@ -6,11 +6,12 @@ import time
 from datetime import timedelta
 
 from fabnet import clock
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.node.duty import Kept
 from fabnet.node.files import sha256_of
 from fabnet.node.journal import COORDINATOR
 from fabnet.node.opening import open_node
+from fabnet.printer_config import PrinterConfig
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState
 from jobs.messages import OfferedAttempt, decode_up

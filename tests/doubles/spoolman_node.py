@@ -2,8 +2,8 @@
 
 import time
 
-from fabnet.config import PrinterConfig
 from fabnet.node import telling
+from fabnet.printer_config import PrinterConfig
 from printers.model import PrintResult
 from tests.doubles.idle_node import Node
 

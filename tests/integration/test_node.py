@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 
 from fabnet import clock
-from fabnet.config import PrinterConfig
 from fabnet.node.bench import Ended, Found, Start, Started, Stop, Used
+from fabnet.printer_config import PrinterConfig
 from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
 from jobs.messages import (

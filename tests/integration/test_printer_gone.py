@@ -2,8 +2,8 @@
 
 import pytest
 
-from fabnet.config import PrinterConfig
 from fabnet.node.bench import Started
+from fabnet.printer_config import PrinterConfig
 from jobs.lifecycle import AttemptState
 from jobs.messages import Grant, Harvested, PrinterReady, Report, ReportState
 from printers.model import PrinterState, PrinterStatus

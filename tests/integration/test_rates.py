@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from fabnet import clock
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.node.opening import open_node
+from fabnet.printer_config import PrinterConfig
 from jobs.coordinator import nodes, orders
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import labs, streams

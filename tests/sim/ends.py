@@ -13,12 +13,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fabnet import wire
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.exchange import Exchange
 from fabnet.inlet import Connected, Incoming
 from fabnet.node.agent import Agent
 from fabnet.node.files import FileStore
 from fabnet.node.journal import Journal
+from fabnet.printer_config import PrinterConfig
 from fabnet.wire import Channel
 from firmware_profiles.loader import load_machine
 from jobs.errors import LawBrokenError

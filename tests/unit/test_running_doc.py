@@ -15,12 +15,12 @@ from fabnet.config import (
     CoordinatorConfig,
     MailConfig,
     NodeConfig,
-    PrinterConfig,
     TlsFiles,
     load_coordinator,
     load_node,
 )
 from fabnet.doctor import look
+from fabnet.printer_config import PrinterConfig
 from jobs.carriers import KnownCarrier
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from fabnet.cli.common import chosen_printer, named, node_file, say
 from fabnet.cli.leave import leave
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.errors import ConfigError
+from fabnet.printer_config import PrinterConfig
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from designs.materials import materials
-from fabnet.config import PrinterConfig
 from fabnet.node.okw import facility
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.errors import FirmwareProfileError
 from jobs.okw import MATERIALS
 from tests.unit.fabnet.test_told import CONFIG

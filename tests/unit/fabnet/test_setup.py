@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fabnet.config import PrinterConfig, load_node
+from fabnet.config import load_node
 from fabnet.errors import ConfigError
 from fabnet.node.setup import QUESTIONS, Safety, changed, propose_id, safety_words, write_setup
+from fabnet.printer_config import PrinterConfig
 from firmware_profiles.loader import load_machine
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

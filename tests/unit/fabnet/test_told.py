@@ -3,8 +3,9 @@
 from dataclasses import fields, replace
 from typing import get_args
 
-from fabnet.config import NodeConfig, PrinterConfig
+from fabnet.config import NodeConfig
 from fabnet.node.told import WORDS, lines
+from fabnet.printer_config import PrinterConfig
 from jobs.messages import Capabilities, PrinterTele, Telemetry, Up
 from printers.model import PartRate, PrinterFacts, Spool
 

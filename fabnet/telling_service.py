@@ -24,7 +24,8 @@ from jobs.errors import JobError
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState, NoticeView
 from jobs.ledger.store import Ledger
-from jobs.telling import TO_REQUESTERS, Channel, Kind, Listener
+from jobs.notice_kinds import TO_REQUESTERS, Channel, Kind
+from jobs.telling import Listener
 from web.letters import Letter, Letterhead, Reader, letter
 
 _log = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ from jobs.coordinator.nodes import MOST_SPOOL_G
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.messages import Loaded
 from jobs.model import MOST_KITS, AttemptRef, Request
-from jobs.telling import CHOICES, Listener, clock_of
+from jobs.notice_kinds import CHOICES
+from jobs.telling import Listener, clock_of
 from printers.model import Spool
 from web.language import LANGUAGES, local_days, plain_days
 from web.language import gettext as _

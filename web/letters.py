@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from jobs.model import CourierKind
-from jobs.telling import TO_REQUESTERS, Kind
+from jobs.notice_kinds import TO_REQUESTERS, Kind
 from web.language import Speech
 from web.sentences import say
 

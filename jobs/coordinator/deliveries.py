@@ -17,7 +17,7 @@ from jobs.ledger.packing import Lies, Stays, lying
 from jobs.ledger.rows import add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
-from jobs.telling import Kind
+from jobs.notice_kinds import Kind
 
 #: Characters of a requester's word to those who made a delivery.
 MOST_THANKS = 500

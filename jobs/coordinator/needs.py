@@ -23,7 +23,7 @@ from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent
 from jobs.messages import Withdraw
 from jobs.model import AttemptRef, BatchState, JobState, Order, OrderState
 from jobs.needs import kits_for, must_ask
-from jobs.telling import Kind
+from jobs.notice_kinds import Kind
 
 #: So old an order may be before its requester is asked whether she still needs it.
 ASK_AFTER = timedelta(days=14)

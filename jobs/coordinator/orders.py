@@ -18,8 +18,8 @@ from jobs.ledger import reviews, views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
 from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
+from jobs.notice_kinds import Kind
 from jobs.order_facts import MOST_NOTE, facts_in, note_with
-from jobs.telling import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from jobs.ledger.recalls import CalledLot
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import Reason, ReasonCode
+from jobs.notice_kinds import Kind
 from jobs.recall import Cause, RecallKind, need_reason
-from jobs.telling import Kind
 
 
 def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> str:

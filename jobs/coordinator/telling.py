@@ -18,21 +18,8 @@ from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
-from jobs.telling import (
-    AGAIN_AFTER,
-    CHOICES,
-    DAY_MIN,
-    PACES,
-    Channel,
-    Kind,
-    Listener,
-    Notice,
-    Thing,
-    Trouble,
-    alarms,
-    due,
-    hello,
-)
+from jobs.notice_kinds import CHOICES, PACES, Channel, Kind
+from jobs.telling import AGAIN_AFTER, DAY_MIN, Listener, Notice, Thing, Trouble, alarms, due, hello
 
 _MOST_WEBHOOK = 500
 #: So long advice is told; sooner than anything is told a second time.

@@ -16,8 +16,9 @@ import msgspec
 
 from jobs.ledger.cells import moment, when
 from jobs.model import Role
+from jobs.notice_kinds import Channel, Kind
 from jobs.retention import DAYS, Kept
-from jobs.telling import Channel, Kind, Listener, Notice, Told, next_try
+from jobs.telling import Listener, Notice, Told, next_try
 
 #: Letters are forgotten after this; the books do not need them.
 KEPT = timedelta(days=DAYS[Kept.LETTER])

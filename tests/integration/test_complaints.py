@@ -14,8 +14,8 @@ from jobs.ledger import views
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
 from jobs.model import Role
+from jobs.notice_kinds import TOLD_BY, Kind
 from jobs.recall import Cause, RecallKind
-from jobs.telling import TOLD_BY, Kind
 from tests.doubles.lots import makes_a_lot
 from tests.doubles.pages import Site
 from tests.doubles.parcels import address, order_of, packed

@@ -19,7 +19,7 @@ from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState
 from jobs.ledger.store import Ledger
 from jobs.model import Role
-from jobs.telling import Channel
+from jobs.notice_kinds import Channel
 from tests.doubles import certificates
 from tests.doubles.commands import fabnet
 from tests.doubles.mail_server import PASSWORD, USER, MailServer

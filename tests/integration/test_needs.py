@@ -25,9 +25,9 @@ from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import Offer, ReportState, Withdraw
 from jobs.model import OrderState, Role
+from jobs.notice_kinds import Channel, Kind
 from jobs.recall import Cause, RecallKind
 from jobs.stations import Step
-from jobs.telling import Channel, Kind
 from tests.doubles.pages import Site
 from tests.doubles.world import a_request
 

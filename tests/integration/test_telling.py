@@ -14,7 +14,7 @@ from jobs.ledger import labs
 from jobs.lifecycle import AttemptState
 from jobs.messages import PrinterChange, Report, ReportState
 from jobs.model import Role
-from jobs.telling import Kind
+from jobs.notice_kinds import Kind
 from printers.model import PrinterState
 from tests.doubles.telling import AWA, PARIS, chosen, falls_silent, printing, rows
 from tests.doubles.world import NODE, PRINTER

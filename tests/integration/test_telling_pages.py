@@ -9,7 +9,7 @@ from jobs.coordinator import orders, telling
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState
 from jobs.model import Role
-from jobs.telling import CHOICES, Channel, Kind
+from jobs.notice_kinds import CHOICES, Channel, Kind
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE, a_request
 from web.letters import Letterhead, Reader, letter, stop_token

@@ -8,7 +8,8 @@ from fabnet import clock, telling_service
 from fabnet.telling_service import TellingService
 from jobs.addresses import is_address, mail_in
 from jobs.ledger import notices
-from jobs.telling import Channel, Kind, Notice
+from jobs.notice_kinds import Channel, Kind
+from jobs.telling import Notice
 from tests.doubles.telling import HEAD, PARIS, a_config, told
 from tests.doubles.waiting import until
 

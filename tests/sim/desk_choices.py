@@ -27,7 +27,7 @@ from jobs.errors import JobError
 from jobs.joining import Enrol, Hosted, Newcomer, fingerprint
 from jobs.lifecycle import AttemptState
 from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService, PrinterChange, Rates
-from jobs.telling import CHOICES
+from jobs.notice_kinds import CHOICES
 from printers.model import MANUAL, PrinterFacts, PrinterState, Spool
 from tests.doubles.world import a_request, some_facts
 from tests.sim.desk_labs import Labs

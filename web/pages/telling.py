@@ -13,7 +13,8 @@ from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.ledger import notices
 from jobs.ledger.notices import NoticeState
 from jobs.model import Role
-from jobs.telling import CHOICES, Kind, Listener
+from jobs.notice_kinds import CHOICES, Kind
+from jobs.telling import Listener
 from web.auth import me
 from web.context import here
 from web.forms import Form, telling_form, telling_from

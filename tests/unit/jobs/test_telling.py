@@ -12,22 +12,8 @@ from hypothesis import strategies as st
 from jobs.addresses import is_address, mail_in
 from jobs.ledger.waiting import URGENCY
 from jobs.model import Role
-from jobs.telling import (
-    CHOICES,
-    MOST_ALARMS,
-    PACES,
-    TOLD_BY,
-    Channel,
-    Kind,
-    Listener,
-    Thing,
-    Told,
-    Trouble,
-    alarms,
-    due,
-    hello,
-    next_try,
-)
+from jobs.notice_kinds import CHOICES, PACES, TOLD_BY, Channel, Kind
+from jobs.telling import MOST_ALARMS, Listener, Thing, Told, Trouble, alarms, due, hello, next_try
 
 PARIS = ZoneInfo("Europe/Paris")
 #: 13:00 in Paris.

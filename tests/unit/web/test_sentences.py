@@ -17,7 +17,7 @@ import printers
 from designs.errors import DesignError, MeshRefusedError
 from jobs.errors import InvalidFieldError, JobError, NotFoundError, RefusedError
 from jobs.joining import UsedCodeError
-from jobs.telling import Kind
+from jobs.notice_kinds import Kind
 from printers.errors import NotSafeError, OctoPrintError, PrinterError
 from printers.octoprint_job import HOT
 from web import language

@@ -22,11 +22,12 @@ from fabnet.errors import SupersededError
 from fabnet.joining import rotate_soon
 from fabnet.link import Link
 from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
+from fabnet.node.desk import Desk
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants
 from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
-from fabnet.node.owner import Desk, Owner
+from fabnet.node.owner import Owner
 from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
 from fabnet.node.rounds import do_all

@@ -27,8 +27,8 @@ from fabnet.errors import (
     PortTakenError,
 )
 from fabnet.node.cameras import Cameras
+from fabnet.node.desk import Desk
 from fabnet.node.own_slices import OwnSlices
-from fabnet.node.owner import Desk
 from jobs.errors import JobError
 from jobs.owner import NodeView, Reply, Wish
 

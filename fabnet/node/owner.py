@@ -1,20 +1,18 @@
 """What the owner asks at her node, answered from the journal: also without the network.
 
-Pages and commands run in other threads and put their wishes on a `Desk`; the agent's loop, which
-owns the journal, answers them. Leaves pages to `web.node_app` and the socket to `fabnet.node.door`.
+Used by the agent's loop, which owns the journal. Leaves how wishes of other threads come to it to
+`fabnet.node.desk`, pages to `web.node_app` and the socket to `fabnet.node.door`.
 """
 
 from __future__ import annotations
 
-import queue
 import sqlite3
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as LateError
 from datetime import datetime, timedelta
 
 from fabnet import clock
 from fabnet.node.bench import Bench, Stop
+from fabnet.node.desk import Desk
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
@@ -57,42 +55,9 @@ from jobs.owner import (
 from jobs.plausible import check_rates
 from printers.model import PartRate, PrinterFacts, PrinterState
 
-_ANSWER_S = 15.0
 _MOST_TIMES = 10  # a count of more than so many times the plate is a slip of the finger
 _SHOWN = UNGRANTED | TO_HARVEST | {AttemptState.GRANTED, AttemptState.PRINTING}
 _RUNNING = frozenset({AttemptState.GRANTED, AttemptState.PRINTING})
-
-
-class Desk:
-    """Where pages and commands put wishes; used from any thread."""
-
-    def __init__(self) -> None:
-        self._wishes: queue.Queue[tuple[Wish, Future[NodeView]]] = queue.Queue()
-
-    def ask(self, wish: Wish) -> NodeView:
-        """Return how things stand after the wish.
-
-        Raises:
-            RefusedError: it is not possible now, or the node did not answer; nothing was changed.
-            InvalidFieldError: a count or a reason cannot be used.
-            NotFoundError: there is no such plate or printer.
-        """
-        future: Future[NodeView] = Future()
-        self._wishes.put((wish, future))
-        try:
-            return future.result(_ANSWER_S)
-        except (LateError, CancelledError) as error:
-            if future.cancel() or future.cancelled():
-                raise RefusedError("The node did not answer. Please try again.") from error
-            return future.result(_ANSWER_S)
-
-    def take(self) -> tuple[Wish, Future[NodeView]] | None:
-        """Return the next wish that is still wanted, None where there is none."""
-        while not self._wishes.empty():
-            wish, future = self._wishes.get_nowait()
-            if future.set_running_or_notify_cancel():
-                return wish, future
-        return None
 
 
 class Owner:

@@ -143,7 +143,7 @@ def test_a_pause_gives_back_what_was_granted(lab):
 
 
 def test_a_wish_that_nobody_answers_is_dropped(lab, monkeypatch):
-    monkeypatch.setattr("fabnet.node.owner._ANSWER_S", 0.1)
+    monkeypatch.setattr("fabnet.node.desk._ANSWER_S", 0.1)
     with pytest.raises(RefusedError, match="did not answer"):
         lab.agent.desk.ask(Pause(paused=True))
     assert lab.agent.desk.take() is None

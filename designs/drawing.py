@@ -18,6 +18,7 @@ _POINT_MM = 25.4 / 72
 _MOST_PAGES = 200
 _MOST_OBJECTS = 100_000
 _MOST_ENTITIES = 200_000
+_DEEPEST = 20
 
 #: $INSUNITS of a DXF; one without a unit is in mm, as an STL is.
 _DXF_UNIT_MM = {0: 1.0, 1: 25.4, 2: 304.8, 4: 1.0, 5: 10.0, 6: 1000.0, 14: 100.0}
@@ -50,6 +51,8 @@ _PDF_ACTS = {
     "/3D": "a film or 3D model",
 }
 _PDF_NAME = re.compile(rb"/(?:[A-Za-z0-9]|#[0-9A-Fa-f]{2})+")
+#: A shorter name is found in every few MB of packed pictures by chance; among the objects it is none.
+_SHORTEST_IN_BYTES = len(b"/Movie")
 
 
 class _RefusedError(Exception):
@@ -71,11 +74,10 @@ def main() -> None:
 
 def _look_at_dxf(path: Path) -> dict[str, Any]:
     import ezdxf.bbox  # noqa: PLC0415  # in the child, for DXF only
-    import ezdxf.filemanagement  # noqa: PLC0415
     import ezdxf.lldxf.const  # noqa: PLC0415
 
     try:
-        drawing = ezdxf.filemanagement.readfile(path)
+        drawing = _read_dxf(path)
     except (
         ezdxf.lldxf.const.DXFError, OSError, ValueError, KeyError, IndexError, TypeError,
         AttributeError,
@@ -87,16 +89,35 @@ def _look_at_dxf(path: Path) -> dict[str, Any]:
     unit = drawing.header.get("$INSUNITS", 0) if said else 0
     if unit not in _DXF_UNIT_MM:
         raise _RefusedError(f"is drawn in unit {unit} ($INSUNITS): export it in millimetres")
-    box = ezdxf.bbox.extents(drawing.modelspace(), fast=True)
+    # The quick way takes a curve's control points for the curve: a foil half as large again.
+    box = ezdxf.bbox.extents(drawing.modelspace())
     if not box.has_data:
         raise _RefusedError("is an empty drawing")
     width, height = (side * _DXF_UNIT_MM[unit] for side in (box.size.x, box.size.y))
     return {"width_mm": float(width), "height_mm": float(height), "pages": 1}
 
 
+def _read_dxf(path: Path) -> Any:
+    import ezdxf.filemanagement  # noqa: PLC0415
+    import ezdxf.lldxf.const  # noqa: PLC0415
+    import ezdxf.recover  # noqa: PLC0415
+
+    try:
+        return ezdxf.filemanagement.readfile(path)
+    except ezdxf.lldxf.const.DXFError:
+        # Programs of old (OpenSCAD until 2015) write the numbers of a line in another order. What
+        # would be left out or guessed on this way is refused all the same.
+        if not path.read_bytes().rstrip().endswith(b"EOF"):
+            raise
+        drawing, found = ezdxf.recover.readfile(path)
+        if found.has_errors:
+            raise
+        return drawing
+
+
 def _look_at_entities(drawing: Any) -> None:
     """Refuse what is no line, shape or words, in all layouts and blocks and among the objects."""
-    if len(drawing.entitydb) > _MOST_ENTITIES:
+    if len(drawing.entitydb) > _MOST_ENTITIES or _shown(drawing) > _MOST_ENTITIES:
         raise _RefusedError(f"has more than {_MOST_ENTITIES} lines and shapes: simplify it")
     for kind in {entity.dxftype() for entity in drawing.entitydb.values()}:
         if _DXF_OBJECTS.search(kind):
@@ -110,13 +131,37 @@ def _look_at_entities(drawing: Any) -> None:
             )
 
 
+def _shown(drawing: Any) -> int:
+    """Return how many lines and shapes there are, with every block where it is shown."""
+    counted: dict[str, int] = {}
+
+    def count(block: Any, depth: int) -> int:
+        if depth > _DEEPEST:
+            raise _RefusedError("has blocks too deep in one another: explode them")
+        total = 0
+        for each in block:
+            inner = (
+                drawing.blocks.get(each.dxf.get("name", "")) if each.dxftype() == "INSERT" else None
+            )
+            if inner is None:
+                total += 1
+                continue
+            if inner.name not in counted:
+                counted[inner.name] = count(inner, depth + 1)
+            total += each.mcount * counted[inner.name]
+        return total
+
+    return count(drawing.modelspace(), 0)
+
+
 def _look_at_pdf(path: Path) -> dict[str, Any]:
     import pypdf  # noqa: PLC0415  # in the child, for PDF only
     import pypdf.errors  # noqa: PLC0415
 
     content = path.read_bytes()
     for name in set(_PDF_NAME.findall(content)):
-        _refuse_name(_unescaped(name))
+        if len(name) >= _SHORTEST_IN_BYTES:
+            _refuse_name(_unescaped(name))
     try:
         reader = pypdf.PdfReader(path, strict=False)
         if reader.is_encrypted:
@@ -125,21 +170,32 @@ def _look_at_pdf(path: Path) -> dict[str, Any]:
         pages = len(reader.pages)
         if not 0 < pages <= _MOST_PAGES:
             raise _RefusedError(f"has {pages} pages: between 1 and {_MOST_PAGES} are taken")
-        boxes = [(page.mediabox, page.user_unit, page.rotation) for page in reader.pages]
+        sizes = [_shown_mm(page) for page in reader.pages]
     except (
         pypdf.errors.PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError,
         AssertionError, OverflowError, NotImplementedError, RecursionError, OSError,
     ) as error:  # fmt: skip
         raise _RefusedError(f"is no PDF that can be read: {str(error)[:100]}") from error
-    sizes = []
-    for box, unit, turned in boxes:
-        sides = [float(side) * float(unit) * _POINT_MM for side in (box.width, box.height)]
-        sizes.append(sides[::-1] if turned % 180 else sides)
     return {
         "width_mm": max(size[0] for size in sizes),
         "height_mm": max(size[1] for size in sizes),
         "pages": pages,
     }
+
+
+def _shown_mm(page: Any) -> tuple[float, float]:
+    """Return width and height of what a reader shows of a page, and prints: its crop box on its sheet."""
+    unit_mm = float(page.user_unit) * _POINT_MM
+    sides = []
+    for begin, end in (("left", "right"), ("bottom", "top")):
+        # The corners of a box may be told in any order.
+        sheet, crop = (
+            sorted((float(getattr(box, begin)), float(getattr(box, end))))
+            for box in (page.mediabox, page.cropbox)
+        )
+        shown = min(sheet[1], crop[1]) - max(sheet[0], crop[0])
+        sides.append((shown if shown > 0 else sheet[1] - sheet[0]) * unit_mm)
+    return (sides[1], sides[0]) if page.rotation % 180 else (sides[0], sides[1])
 
 
 def _look_at_objects(reader: Any) -> None:

@@ -47,21 +47,36 @@ _NOTES = (
     "http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd",
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "http://creativecommons.org/ns#",
+    "http://web.resource.org/cc/",
     "http://purl.org/dc/elements/1.1/",
 )
+_XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 _WORDS = (
     "svg g path rect circle ellipse line polyline polygon text tspan textPath title desc defs use"
-    " symbol clipPath mask marker pattern linearGradient radialGradient stop style metadata"
+    " symbol clipPath mask marker pattern linearGradient radialGradient stop style metadata switch"
+    # Words of Inkscape that no browser shows.
+    " flowRoot flowRegion flowPara flowSpan flowDiv flowLine"
 )
 _DRAWN = frozenset(_WORDS.split())
-_LENGTH = re.compile(r"([0-9]{0,9}\.?[0-9]{1,9})(mm|cm|in|pt|pc|px|)")
+_LENGTH = re.compile(
+    r"\+?([0-9]{1,40}\.?[0-9]{0,40}(?:e[+-]?[0-9]{1,3})?|\.[0-9]{1,40})(mm|cm|in|pt|pc|px|)",
+    re.IGNORECASE,
+)
 _LENGTH_MM = {
     "mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "pc": 25.4 / 6, "px": 25.4 / 96, "": 25.4 / 96,
 }  # fmt: skip
 #: What makes a style sheet fetch or run something; `url(#...)` stays within the drawing.
 _FETCHES = re.compile(
-    r"@import|expression\s*\(|javascript:|url\s*\(\s*['\"]?\s*(?!#)", re.IGNORECASE
+    r"@import|expression\s*\(|javascript:|url\s*\((?!\s*['\"]?\s*#)|image-set\s*\(|\bsrc\s*\(",
+    re.IGNORECASE,
 )
+#: A document type that defines nothing, as OpenSCAD and CorelDRAW write it; no browser fetches it.
+_PLAIN_TYPE = re.compile(
+    r'<!DOCTYPE svg( PUBLIC "-//W3C//DTD SVG [^"]*" "https?://www\.w3\.org/[^"]*")?>'
+)
+#: A drawing that shows parts of itself over and over is shown with so many elements, and so deep.
+_MOST_SHOWN = 500_000
+_DEEPEST_USE = 20
 
 
 def is_pattern(path: str) -> bool:
@@ -132,7 +147,7 @@ def _svg_size(content: bytes) -> Drawing:
     width, height = (_LENGTH.fullmatch(root.get(side, "").strip()) for side in ("width", "height"))
     if width is None or height is None:
         return Drawing()
-    sides = [float(told[1]) * _LENGTH_MM[told[2]] for told in (width, height)]
+    sides = [float(told[1]) * _LENGTH_MM[told[2].lower()] for told in (width, height)]
     return Drawing(width_mm=sides[0], height_mm=sides[1])
 
 
@@ -156,7 +171,7 @@ def _svg(content: bytes) -> str:
         return f"is no SVG drawing: {error}"
     if root.tag != f"{{{_SVG}}}svg":
         return "is no SVG drawing"
-    if root.getroottree().docinfo.internalDTD is not None:
+    if not _plain_type(root.getroottree()):
         return "has a document type of its own (<!DOCTYPE>): save it as plain SVG"
     for each in (*root.itersiblings(preceding=True), *root.itersiblings(), *root.iter()):
         if each.tag is lxml.etree.Comment:
@@ -165,7 +180,35 @@ def _svg(content: bytes) -> str:
             return "names a style sheet or entity from elsewhere: save it as plain SVG"
         if why := _element(each):
             return why
-    return ""
+    return "" if _is_bounded(root) else "shows parts of itself too often (<use>): make them paths"
+
+
+def _plain_type(tree: lxml.etree._ElementTree) -> bool:
+    """Return whether a drawing has no document type, or one that defines nothing."""
+    if tree.docinfo.internalDTD is None:
+        return True
+    # It comes first, and with all that it defines.
+    return _PLAIN_TYPE.match(lxml.etree.tostring(tree, encoding="unicode")) is not None
+
+
+def _is_bounded(root: lxml.etree._Element) -> bool:
+    """Return whether a browser is done with a drawing soon, whatever it shows of itself."""
+    named = {name: each for each in root.iter() if (name := each.get("id"))}
+    left = _MOST_SHOWN
+
+    def show(shown: lxml.etree._Element, depth: int) -> bool:
+        nonlocal left
+        for each in shown.iter(lxml.etree.Element):
+            left -= 1
+            href = each.get("href") or each.get(_XLINK_HREF) or ""
+            target = named.get(href.strip()[1:])
+            if left < 0 or (
+                target is not None and (depth > _DEEPEST_USE or not show(target, depth + 1))
+            ):
+                return False
+        return True
+
+    return show(root, 0)
 
 
 def _element(each: lxml.etree._Element) -> str:

@@ -8,7 +8,7 @@ import pypdf
 import pytest
 from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
 
-from designs.drawing import _look_at_dxf, _RefusedError
+from designs.drawing import _look_at_dxf, _look_at_pdf, _RefusedError
 from designs.errors import ManifestError, PatternRefusedError
 from designs.manifest import check_manifest
 from designs.pattern import check_pattern
@@ -51,6 +51,60 @@ def test_a_strange_unit_of_a_dxf_is_refused(tmp_path):
         _look_at_dxf(drawn(tmp_path, 18))
 
 
+@pytest.mark.parametrize(
+    ("draw", "size_mm"),
+    [
+        # Three quarters of the way to its control points.
+        (lambda space: space.add_open_spline([(0, 0), (0, 100), (100, 100), (100, 0)]), (100, 75)),
+        (lambda space: space.add_ellipse((0, 0), (40, 30), 0.5), (85.440, 72.111)),
+        (lambda space: space.add_lwpolyline([(0, 0, 1), (90, 0, 1)], "xyb", close=True), (90, 90)),
+    ],
+)
+def test_a_curve_is_as_large_as_it_is_drawn(tmp_path, draw, size_mm):
+    drawing = ezdxf.new("R2010")
+    drawing.header["$INSUNITS"] = 4
+    draw(drawing.modelspace())
+    drawing.saveas(tmp_path / "foil.dxf")
+    found = _look_at_dxf(tmp_path / "foil.dxf")
+    assert (found["width_mm"], found["height_mm"]) == pytest.approx(size_mm, abs=0.05)
+
+
+#: The ends of a line, as OpenSCAD wrote them until 2015: both x, then both y.
+OF_OLD = "0\nSECTION\n2\nENTITIES\n0\nLINE\n8\n0\n10\n0\n11\n{}\n20\n0\n21\n80\n0\nENDSEC\n{}"
+
+
+def test_a_dxf_in_the_order_of_old_programs_is_measured_and_one_that_is_broken_is_not(tmp_path):
+    path = tmp_path / "foil.dxf"
+    path.write_text(OF_OLD.format("120.5", "0\nEOF\n"))
+    assert _look_at_dxf(path) == {"width_mm": 120.5, "height_mm": 80.0, "pages": 1}
+    for content in (OF_OLD.format("120.5", ""), OF_OLD.format("120,5", "0\nEOF\n")):
+        path.write_text(content)
+        with pytest.raises(_RefusedError, match="no DXF"):
+            _look_at_dxf(path)
+
+
+def in_itself(drawing, space):
+    block = drawing.blocks.new("hook")
+    block.add_line((0, 0), (1, 0))
+    block.add_blockref("hook", (0, 0))
+    space.add_blockref("hook", (0, 0))
+
+
+def over_and_over(drawing, space):
+    for level in range(8):
+        block = drawing.blocks.new(f"level{level}")
+        block.add_line((0, 0), (1, 0))
+        for _ in range(10 if level else 0):
+            block.add_blockref(f"level{level - 1}", (0, 0))
+    space.add_blockref("level7", (0, 0))
+
+
+def in_rows(drawing, space):
+    drawing.blocks.new("dot").add_point((0, 0))
+    rows = {"row_count": 999, "column_count": 999, "row_spacing": 1, "column_spacing": 1}
+    space.add_blockref("dot", (0, 0), dxfattribs=rows)
+
+
 def an_image(drawing, space):
     shown = drawing.add_image_def("/etc/passwd", (10, 10))
     space.add_image(shown, (0, 0), (10, 10))
@@ -71,7 +125,14 @@ def a_solid(drawing, space):
 
 @pytest.mark.parametrize(
     ("more", "says"),
-    [(an_image, "IMAGEDEF"), (another_file, "XREF"), (a_solid, "MESH, which is no line")],
+    [
+        (an_image, "IMAGEDEF"),
+        (another_file, "XREF"),
+        (a_solid, "MESH, which is no line"),
+        (in_itself, "in one another"),
+        (over_and_over, "more than 200000 lines"),
+        (in_rows, "more than 200000 lines"),
+    ],
 )
 def test_a_dxf_that_holds_more_than_a_drawing_is_refused(tmp_path, more, says):
     with pytest.raises(_RefusedError, match=says):
@@ -104,6 +165,28 @@ def test_a_pdf_is_measured_in_mm(tmp_path):
     drawing = check_pattern(printed(tmp_path))
     assert (drawing.width_mm, drawing.height_mm) == pytest.approx((210, 297), abs=0.01)
     assert drawing.pages == 2
+
+
+def cropped(writer):
+    page = writer.pages[0]
+    # The corners of its sheet come the other way round; what is shown reaches beyond it on one side.
+    page[NameObject("/MediaBox")] = pypdf.generic.RectangleObject((595.276, 841.89, 0, 0))
+    page[NameObject("/CropBox")] = pypdf.generic.RectangleObject((28.346, -50, 311.811, 141.732))
+
+
+def test_a_page_is_as_large_as_a_reader_shows_it(tmp_path):
+    found = _look_at_pdf(printed(tmp_path, cropped))
+    assert (found["width_mm"], found["height_mm"]) == pytest.approx((100, 50), abs=0.01)
+
+
+def test_what_a_packed_picture_spells_by_chance_is_no_name(tmp_path):
+    def a_picture(writer):
+        picture = pypdf.generic.StreamObject()
+        picture._data = bytes(range(256)) + b"\x80/JS\x80/AA\x80/3D\x80/XFA\x80"
+        picture[NameObject("/Filter")] = NameObject("/DCTDecode")
+        writer._add_object(picture)
+
+    assert _look_at_pdf(printed(tmp_path, a_picture))["pages"] == 2
 
 
 def a_script(writer):
@@ -219,6 +302,8 @@ def test_an_svg_says_its_size(tmp_path):
     for said, width_mm in (
         ('width="297mm" height="21cm"', 297.0),
         ('width="1in" height="96"', 25.4),
+        ('width="215.90000000000003mm" height="+2.794E2MM"', 215.9),
+        ('width="210." height=".5cm"', 210 / 96 * 25.4),
     ):
         path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {said}/>')
         assert check_pattern(path).width_mm == pytest.approx(width_mm)

@@ -11,6 +11,11 @@ from designs.pattern import MOST_BYTES, check_pattern
 from tests.doubles.world import CATALOGUE
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink">{}</svg>'
+#: As OpenSCAD and CorelDRAW begin a drawing.
+OF_W3C = '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"{}>'
+SHOWN_OVER_AND_OVER = "".join(
+    f'<g id="g{n}">{f"""<use x:href="#g{n - 1}"/>""" * 10}</g>' for n in range(1, 9)
+)
 PAGE = '<p xmlns="http://www.w3.org/1999/xhtml"/>'
 
 
@@ -40,6 +45,10 @@ def test_our_own_pattern_passes():
     [
         ("a.svg", SVG.format('<path style="fill:url(#g)" d="M0 0h9"/><use href="#a"/>')),
         ("a.svg", SVG.format("<!-- cut here --><text>120 × 200 mm</text>")),
+        ("a.svg", OF_W3C.format("") + SVG.format("<path/>")),
+        ("a.svg", SVG.format("""<path clip-path="url('#c')" style='fill: url( "#g" )'/>""")),
+        ("a.svg", SVG.format("<switch><g/></switch><flowRoot><flowPara>a</flowPara></flowRoot>")),
+        ("a.svg", SVG.format('<g id="a"><path/></g>' + '<use x:href="#a"/>' * 900)),
         ("A.SVG", SVG.format("<style>path { stroke: #000 }</style>")),
         ("a.png", png()),
         ("a.txt", "Coudre à 10 mm.\nSew at 10 mm.\n"),
@@ -64,6 +73,13 @@ def test_lines_shapes_and_words_pass(tmp_path, name, content):
         ("a.svg", SVG.format('<path fill="u\\72l(https://example.org)"/>'), "fetches"),
         ("a.svg", SVG.format("<style>@im/**/port 'x'; a{b:url(//example.org)}</style>"), "fetches"),
         ("a.svg", '<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG.format("&a;"), "<!DOCTYPE>"),
+        ("a.svg", OF_W3C.format(' [<!ENTITY a "b">]') + SVG.format(""), "<!DOCTYPE>"),
+        ("a.svg", OF_W3C.format(' [<!ATTLIST svg onload CDATA "x()">]') + SVG.format(""), "<!DOCTYPE>"),
+        ("a.svg", '<!DOCTYPE svg SYSTEM "https://example.org/a.dtd">' + SVG.format(""), "<!DOCTYPE>"),
+        ("a.svg", SVG.format("""<path style="mask:image-set('//example.org/a' 1x)"/>"""), "fetches"),
+        ("a.svg", SVG.format("""<path fill="url('//example.org#a')"/>"""), "fetches"),
+        ("a.svg", SVG.format(SHOWN_OVER_AND_OVER), "too often"),
+        ("a.svg", SVG.format('<g id="a"><use x:href="#a"/></g>'), "too often"),
         ("a.svg", '<?xml-stylesheet href="https://example.org/a.css"?>' + SVG.format(""), "elsewhere"),
         ("a.svg", "<html/>", "no SVG"),
         ("a.svg", "no markup", "no SVG"),

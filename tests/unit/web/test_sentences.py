@@ -254,7 +254,7 @@ def strings(name):
 
 GATE = (
     "measuring", "mesh", "reading", "threemf", "threemf_archive", "obj", "step", "child", "pattern", "drawing",
-    "sources", "bundle", "archive", "manifest", "okh",
+    "sources", "archive", "manifest", "okh",
 )  # fmt: skip
 
 

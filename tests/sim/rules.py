@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.sim.world import NODES, Mutant, simulated
+from tests.sim.order import NODES
+from tests.sim.world import Mutant, simulated
 
 ASKED = os.environ.get("FABNET_SIM_EXAMPLES")
 SETTINGS = settings(
@@ -186,7 +187,7 @@ class Protocol(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if not self.world.failed:
+            if not self.world.laws.failed:
                 self.world.settle()
         finally:
             self._stack.close()

@@ -1,22 +1,18 @@
 """One network of two labs and one order, moved step by step; knows what physically happened.
 
-The invariants are the laws of the design: both book-keeping laws after every transaction of the
-ledger, no attempt begun twice, no job begun twice without a decision in between, nothing begun that
-was given up before it, nothing begun on a bed where something lies, nothing forgotten.
+What must hold after every step is in `tests.sim.laws`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import random
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 
 import pytest
 
@@ -25,16 +21,12 @@ from fabnet.errors import JournalError, SupersededError, WireError
 from fabnet.node.journal import Journal
 from jobs.coordinator import harvests, nodes, restoring
 from jobs.errors import JobError
-from jobs.ledger import streams, views
-from jobs.ledger.rows import new_id
 from jobs.ledger.views import AttemptView
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import TO_HARVEST, AttemptState
-from jobs.model import AttemptRef, JobState, Role
+from jobs.model import AttemptRef, Role
 from printers.model import PrintResult
-from tests.doubles.world import World as Paper
 from tests.sim.ends import (
-    PLATE_SHA256,
     PRINTER,
     CoordinatorEnd,
     NodeEnd,
@@ -42,48 +34,14 @@ from tests.sim.ends import (
     lose_disk,
     put_back,
 )
+from tests.sim.hosts import Hosts
+from tests.sim.laws import Laws, all_attempts
 from tests.sim.network import Crash, Network
+from tests.sim.order import NODES, PIECES, make_jobs, template
 
-NODES = ("lab-a", "lab-b")
-KITS = 4
-PIECES = 2  # on a plate
-_BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 #: A fault that is built into the code for as long as a world lives.
 Mutant = Callable[[pytest.MonkeyPatch], None]
 _SHM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-
-
-class Hosts:
-    """The time of each machine: true time, less when it started, plus what its wall clock is off."""
-
-    def __init__(self) -> None:
-        self.true_s = 0.0
-        self.here = "coordinator"
-        self.booted_s: dict[str, float] = {}
-        self.off_s: dict[str, float] = {}
-        self.slept_s: dict[str, float] = {}
-
-    def now(self) -> datetime:
-        return _BEGAN + timedelta(seconds=self.true_s + self.off_s.get(self.here, 0.0))
-
-    def boottime_s(self) -> float:
-        return 1000.0 + self.true_s - self.booted_s.get(self.here, 0.0)
-
-    def monotonic_s(self) -> float:
-        """As `boottime_s`, standing still in suspend: what must not be used."""
-        return self.boottime_s() - self.slept_s.get(self.here, 0.0)
-
-
-@functools.cache
-def template() -> dict[str, bytes]:
-    """Return the files of a ledger with one confirmed order, made once."""
-    with TemporaryDirectory(prefix="fabnet-sim-") as folder:
-        paper = Paper(Path(folder))
-        for node in NODES:
-            nodes.enrol(paper.ledger, node, node, "", paper.now)
-        paper.order(KITS)
-        paper.ledger.close()
-        return {file.name: file.read_bytes() for file in Path(folder).glob("ledger.db*")}
 
 
 class World:
@@ -105,14 +63,8 @@ class World:
                 name, folder / name, self.network, keeps_printing=bool(number)
             )
         self.copies: dict[str, tuple[bytes, bytes]] = {}
-        self.written_off: set[str] = set()
-        self.given_up: set[str] = set()  # names that were not begun when they were written off
-        self.excused: set[str] = set()  # jobs that may be begun once more, by a person's decision
+        self.laws = Laws(self.coordinator, self.nodes)
         self.unwritten: set[str] = set()  # jobs begun that their node's journal knows no more
-        self.issued: set[tuple[str, int]] = set()  # every attempt that there ever was
-        self._known: set[tuple[str, int]] = set()  # those that the ledger knows now
-        self._seen_begun = 0
-        self.failed = False
 
     # --- one machine at a time ---------------------------------------------------------------------
 
@@ -127,7 +79,7 @@ class World:
             yield
         except (Crash, SupersededError):
             self.crash(host)
-        self.check()
+        self.laws.check()
 
     def crash(self, host: str) -> None:
         """kill -9, and a start by systemd."""
@@ -144,7 +96,7 @@ class World:
         """Power cut: the clock since boot begins anew."""
         self.hosts.booted_s[host] = self.hosts.true_s
         self.crash(host)
-        self.check()
+        self.laws.check()
 
     # --- the network -------------------------------------------------------------------------------
 
@@ -215,8 +167,7 @@ class World:
         self.bench(node)
 
     def attempts(self) -> list[AttemptView]:
-        db = self.coordinator.ledger.reading
-        return [a for order in views.orders(db) for a in views.attempts_of(db, order.id)]
+        return all_attempts(self.coordinator.ledger.reading)
 
     def plan(self, *first: str) -> None:
         """Give what has no place to labs in turn, in plates of two: to all, or to those named."""
@@ -224,16 +175,7 @@ class World:
         others = () if len(first) > 1 else tuple(node for node in NODES if node not in first)
         labs = itertools.cycle((*first, *others))
         with self.coordinator.ledger.transaction() as db:
-            for line in db.execute("select * from line where deficit > 0").fetchall():
-                left = line["deficit"]
-                while left:
-                    pieces = min(PIECES, left)
-                    left -= pieces
-                    _insert_job(db, line, next(labs), pieces, clock.now())
-                db.execute(
-                    "update line set deficit = 0, reasons = '[]' where order_id = ? and part_id = ?",
-                    (line["order_id"], line["part_id"]),
-                )
+            make_jobs(db, labs, clock.now())
 
     def harvest(self, index: int = 0) -> bool:
         """A maker who looks at the bed counts one attempt that is over; return whether one was."""
@@ -255,8 +197,8 @@ class World:
     def _count(self, ref: AttemptRef, good: int, reason: str) -> None:
         harvests.harvest(self.coordinator.ledger, ref, good, 0, reason, "maker", clock.now())
         if not good:
-            self.excused.add(ref.job)
-        self.check()
+            self.laws.excused.add(ref.job)
+        self.laws.check()
 
     def _exists(self, found: AttemptView) -> bool:
         return self.nodes[found.node].machine.ended[found.ref.name] > 0
@@ -293,18 +235,17 @@ class World:
         except JobError:
             return
         name = chosen.ref.name
-        self.written_off.add(name)
-        self.excused.add(chosen.ref.job)
+        self.laws.excused.add(chosen.ref.job)
         if not any(node.machine.begun[name] for node in self.nodes.values()):
-            self.given_up.add(name)
-        self.check()
+            self.laws.given_up.add(name)
+        self.laws.check()
 
     def go_on_without(self, node: str) -> None:
         self.hosts.here = "coordinator"
         with contextlib.suppress(JobError):
             restoring.go_on_without(self.coordinator.ledger, node, "steward", clock.now())
-            self.excused |= {a.ref.job for a in self.attempts()}
-            self.excused |= {name.split("-")[1] for name in self.nodes[node].machine.begun}
+            self.laws.excused |= {a.ref.job for a in self.attempts()}
+            self.laws.excused |= {name.split("-")[1] for name in self.nodes[node].machine.begun}
 
     # --- time
 
@@ -337,19 +278,18 @@ class World:
         self.hosts.here = host
         self.end(host).start()
         if host == "coordinator":
-            rows = self.coordinator.ledger.reading.execute("select job_id, number from attempt")
-            self._known = {(row[0], row[1]) for row in rows}
-        self.check()
+            self.laws.look_again()
+        self.laws.check()
 
     def _forget(self, host: str) -> None:
         """Where the ledger and a journal have both forgotten a print, nobody can know of it."""
         if host == "coordinator":
-            self.excused |= self.unwritten
+            self.laws.excused |= self.unwritten
             return
         begun = {name.split("-")[1] for name in self.nodes[host].machine.begun}
         self.unwritten |= begun
         if restoring.is_asked(self.coordinator.ledger.reading, host):
-            self.excused |= begun
+            self.laws.excused |= begun
 
     def lose_disk(self, node: str) -> None:
         self._forget(node)
@@ -374,49 +314,7 @@ class World:
         finally:
             shutil.rmtree(twin)
 
-    # --- the laws ----------------------------------------------------------------------------------
-
-    def begun(self) -> list[str]:
-        """Return the names of all attempts that a printer has begun, as often as it has."""
-        return [n for end in self.nodes.values() for n in end.machine.begun.elements()]
-
-    def check(self) -> None:
-        """Assert what must hold at every moment; the ledger checks the books by itself."""
-        try:
-            self._check()
-        except AssertionError:
-            self.failed = True
-            raise
-
-    def _check(self) -> None:
-        assert not self.coordinator.broken, self.coordinator.broken
-        self._check_numbers()
-        begun = self.begun()
-        if len(begun) == self._seen_begun:
-            return
-        self._seen_begun = len(begun)
-        assert len(begun) == len(set(begun)), f"one attempt was begun twice: {sorted(begun)}"
-        heaped = [words for end in self.nodes.values() for words in end.machine.heaped]
-        assert not heaped, f"begun on a bed where something lay: {heaped}"
-        late = self.given_up & set(begun)
-        assert not late, f"begun after it was given up: {sorted(late)}"
-        for job in {name.rsplit("-a", 1)[0] for name in begun}:
-            times = sum(name.rsplit("-a", 1)[0] == job for name in begun)
-            if times > 1 and job.removeprefix("fabnet-") not in self.excused:
-                raise AssertionError(f"{job} was begun {times} times, and nobody decided so")
-
-    def _check_numbers(self) -> None:
-        """No number of an attempt is given out twice, whatever a ledger has forgotten."""
-        db = self.coordinator.ledger.reading
-        now = {(r[0], r[1]): r[2] for r in db.execute("select job_id, number, state from attempt")}
-        again = {
-            ref
-            for ref, state in now.items()
-            if state == AttemptState.OFFERED and ref in self.issued and ref not in self._known
-        }
-        assert not again, f"given out twice: {sorted(again)}"
-        self._known = set(now)
-        self.issued |= self._known
+    # --- when all is well again --------------------------------------------------------------------
 
     def settle(self) -> None:
         """Heal everything; whatever was asked for must come, or be with a person."""
@@ -440,66 +338,16 @@ class World:
                     self.clear_bed(node)
             self.plan(NODES[turn % 2])
             self.hosts.true_s += 120
-            if self.is_done():
+            if self.laws.is_done():
                 break
-        self.check()
-        assert self.is_done(), f"forgotten: {self.story()}"
-        self.check_surplus()
+        self.laws.check()
+        assert self.laws.is_done(), f"forgotten: {self.laws.story()}"
+        self.laws.check_surplus()
 
     def _is_asked_for_bed(self, node: str) -> bool:
         """Whether the maker's page says that a bed is to be cleared: she knows of it from there."""
         asked = waiting(self.coordinator.ledger.reading, Role.MAKER, node)
         return any(thing.kind == "clear" for thing in asked)
-
-    def is_done(self) -> bool:
-        """Whether every piece of the order was counted."""
-        db = self.coordinator.ledger.reading
-        found = db.execute(
-            "select n.pieces, (select coalesce(sum(good), 0) from lot l where l.order_id = n.order_id"
-            " and l.part_id = n.part_id) as good from line n"
-        ).fetchall()
-        return all(row["good"] >= row["pieces"] for row in found)
-
-    def check_surplus(self) -> None:
-        """What exists beyond the order was made with a person's decision."""
-        db = self.coordinator.ledger.reading
-        surplus = db.execute("select sum(surplus) from line").fetchone()[0]
-        explained = PIECES * len(self.excused)
-        assert surplus <= explained, f"{surplus} pieces too many, {explained} explained"
-
-    def story(self) -> str:
-        """Return what both sides hold, for whoever reads a failure."""
-        db = self.coordinator.ledger.reading
-        told = [f"{a.ref} {a.node} {a.state} {a.reason}" for a in self.attempts()]
-        told += [str(dict(r)) for r in db.execute("select id, online, unheard from node")]
-        told += [str(dict(r)) for r in db.execute("select node, state, clear, fault from printer")]
-        told += [str(dict(r)) for r in db.execute("select id, node, state, pieces from job")]
-        told += [str(dict(r)) for r in db.execute("select part_id, deficit, surplus from line")]
-        told.append(f"epoch {self.coordinator.exchange.epoch}")
-        for node, end in self.nodes.items():
-            held = end.journal.entries(frozenset(AttemptState))
-            told.append(f"{node}: epoch {end.journal.epoch}, holds")
-            told += [f"{e.ref} {e.state} {e.intent}" for e in held]
-            told.append(f"clear {end.journal.is_clear(PRINTER)}, prints {end.machine.now}")
-            told.append(f"reads {streams.cursor_of(end.journal.reading, 'coordinator')}")
-            told.append(f"says {streams.stream_of(end.journal.reading, 'coordinator')}")
-            told.append(
-                f"is told {streams.stream_of(db, node)}, heard {streams.cursor_of(db, node)}"
-            )
-        letters = db.execute("select peer, type, error from dead_letter").fetchall()
-        told += [f"dead letter of {x['peer']}: {x['type']} {x['error']}" for x in letters]
-        return "\n  ".join(told)
-
-
-def _insert_job(db, line, node: str, pieces: int, now: datetime) -> None:
-    db.execute(
-        "insert into job (id, order_id, part_id, pieces, material, mesh_sha256, plate_sha256, node,"
-        " printer, seconds, grams, state, created_at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            new_id(), line["order_id"], line["part_id"], pieces, "PETG", "0" * 64, PLATE_SHA256,
-            node, PRINTER, 600.0, 10.0, JobState.OPEN, now.isoformat(),
-        ),
-    )  # fmt: skip
 
 
 @contextlib.contextmanager

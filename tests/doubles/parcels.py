@@ -1,9 +1,15 @@
-"""A parcel that is packed, its order and its address."""
+"""Parcels: packed, on a run of a volunteer driver, and what is known of them."""
 
-from jobs.coordinator import deliveries, harvests, lots, orders
-from jobs.ledger import links, views
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from jobs.coordinator import deliveries, harvests, lots, orders, runs
+from jobs.ledger import links, parcels, views
 from jobs.lifecycle import AttemptState
 from tests.doubles.world import a_request
+
+PARIS = ZoneInfo("Europe/Paris")
+DAY = date(2026, 11, 25)
 
 
 def packed(world, kits=4, by="inspector", **changes):
@@ -27,3 +33,27 @@ def order_of(world, batch):
 
 def address(world, batch):
     return f"/d/{batch}/{links.key_of(world.ledger.reading, 'parcel', batch)}"
+
+
+def found(world, batch):
+    return parcels.parcel(world.ledger.reading, batch)
+
+
+def tour(world, *batches, day=DAY, start=time(14), end=time(16), driver="Dominique"):
+    return runs.leave(
+        world.ledger, driver=driver, day=day, start=start, end=end, zone=PARIS, batches=batches,
+        by="steward", now=world.now,
+    )  # fmt: skip
+
+
+def say(world, run, number, outcome, reason=""):
+    runs.say(world.ledger, run, number, outcome, reason, world.now)
+
+
+def books(world, batch):
+    return world.books(order_of(world, batch))
+
+
+def kinds(world, batch):
+    events = views.order_view(world.ledger.reading, order_of(world, batch)).events
+    return [each.kind for each in events if each.subject == batch]

@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -185,6 +186,8 @@ class Scene:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        #: Makes a connection with the attacker's own, valid login.
+        self.attacker = partial(Peer, target, target.attacker)
         self.coordinator = self._honest(target.coordinator, [f"{wire.ROOT}/#"])
         self.victim = self._honest(target.victim, self.topics(target.victim))
         self._marks = 0
@@ -202,10 +205,6 @@ class Scene:
         """Return what a node listens to."""
         mine = [wire.topic(login.user, c) for c in (Channel.COMMANDS, Channel.COORDINATOR_ACK)]
         return [*mine, wire.COORDINATOR_TOPIC]
-
-    def attacker(self, **how: object) -> Peer:
-        """Return a connection with the attacker's own, valid login."""
-        return Peer(self.target, self.target.attacker, **how)  # type: ignore[arg-type]
 
     def of(self, who: Literal["victim", "attacker"], channel: Channel) -> str:
         """Return a topic of one of the two nodes."""

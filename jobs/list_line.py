@@ -98,13 +98,13 @@ def _shows_points(number: str) -> bool:
 
 def _is_american(text: str) -> bool:
     found = _DAY_MONTH.fullmatch(text)
-    return bool(found) and int(found[1]) <= _MONTHS < int(found[2])  # type: ignore[index]
+    return found is not None and int(found[1]) <= _MONTHS < int(found[2])
 
 
 def _either(text: str) -> bool:
     """Return whether the month of a day may be either of its two first numbers."""
     found = _DAY_MONTH.fullmatch(text)
-    return bool(found) and found[1] != found[2] and int(found[1]) <= _MONTHS  # type: ignore[index]
+    return found is not None and found[1] != found[2] and int(found[1]) <= _MONTHS
 
 
 def line(

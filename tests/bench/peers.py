@@ -113,7 +113,6 @@ class Measured:
     """What a plan is worth, from its rows alone."""
 
     in_time: float
-    pieces_in_time: np.ndarray
     last_min: float
     parcels: int
     km: float
@@ -162,7 +161,6 @@ def measure(net, lines, rows):
     load = np.bincount(net.node, used) / np.maximum(offered, 1.0)
     return Measured(
         in_time=float((share * lines.weight).sum() / lines.weight.sum()),
-        pieces_in_time=pieces,
         last_min=last_min,
         parcels=len(np.unique(net.node[printer] * len(lines.weight) + order)),
         km=float((made * net.km[lines.site[order], printer]).sum() / made.sum()),

@@ -49,7 +49,6 @@ class VirtualPrint:
         self.firmware = Firmware(self.board, made, faults or Faults(), last=last)
         self.wire = Wire(self.firmware, pace or Pace(baudrate=115200, timed=True, ok_s=0.001))
         self.now_s = 0.0
-        self.heard_s = 0.0
         self.longest_wait_s = 0.0
         self.link = GcodeLink(self.profile, 0.0)
         self.link.stream(whole_print(self.path, NAME, self.profile))

@@ -287,13 +287,12 @@ class Service:
 
     def _forget(self) -> None:
         """Erase what is known of people once it is old."""
-        if clock.boottime_s() < self._forget_at_s:
+        now, now_s = clock.now(), clock.boottime_s()
+        if now_s < self._forget_at_s:
             return
-        self._forget_at_s = clock.boottime_s() + _FORGET_S
-        now = clock.now()
-        found = retention.sweep(self.ledger, limits(now, self._config.keep_contacts_days), now)
-        if found:
-            _log.info("who asked is erased from %d orders that are over", found)
+        self._forget_at_s = now_s + _FORGET_S
+        by = retention.follow(self.ledger, clock.built(), now, now_s, clock.boot_id())
+        retention.sweep(self.ledger, limits(by, self._config.keep_contacts_days), now)
 
     def _keep_broker(self) -> None:
         if self._broker is None or self._broker.alive():

@@ -5,10 +5,11 @@ What was made, for which place, from which spool, stays: a recall must find it. 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -20,7 +21,9 @@ from jobs.ledger.notices import NoticeView
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.model import Order, OrderState, StopOutcome
-from jobs.retention import Limits
+from jobs.retention import Limits, Reached, begun, reached
+
+_log = logging.getLogger(__name__)
 
 _OVER = (OrderState.DELIVERED, OrderState.REFUSED, OrderState.CANCELLED)
 _OVER_SQL = cells.quoted(_OVER)
@@ -34,6 +37,12 @@ _WORDED = (
     "('refused', 'lowered', 'cancelled', 'received', 'came-back', 'lost-on-the-way',"
     f" '{StopOutcome.NOBODY}', '{StopOutcome.REFUSED}')"
 )
+
+
+#: Of the ledger's meta: the moment that ages are counted from.
+_REACHED = "forgets_from"
+#: So far behind the clock that moment is in a week that is like any other, a reboot and a night off in it.
+_CLOSE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,40 @@ class Known:
     photos: tuple[bytes, ...]  # of her complaints, JPEG
     letters: tuple[NoticeView, ...]
     drives: tuple[Drive, ...]
+
+
+def follow(ledger: Ledger, built: datetime, now: datetime, now_s: float, boot: str) -> datetime:
+    """Return the moment that ages are counted from now; call it before each `sweep`.
+
+    It is never later than `now`, and earlier where the clock has leapt ahead (`jobs.retention`).
+    """
+    with ledger.transaction() as db:
+        before = _reached(db)
+        if before is None:
+            last = db.execute("select max(at) from event where at <= ?", (now.isoformat(),))
+            found = begun(cells.when(last.fetchone()[0]), built, now, now_s, boot)
+        else:
+            found = reached(before, now, now_s, boot)
+        told = msgspec.json.encode(found).decode()
+        db.execute("insert or replace into meta (key, value) values (?, ?)", (_REACHED, told))
+    if now - found.at > _CLOSE:
+        _log.warning(
+            "the clock shows %s, and what is known of people is erased as if it were %s: so far the"
+            " clock was followed, at most a week a day; set it if it is wrong",
+            now.date(), found.at.date(),
+        )  # fmt: skip
+    return min(found.at, now)
+
+
+def held_back(db: sqlite3.Connection, now: datetime) -> datetime | None:
+    """Return from when ages are counted, where the clock has leapt far ahead of it; else None."""
+    found = _reached(db)
+    return None if found is None or now - found.at <= _CLOSE else found.at
+
+
+def _reached(db: sqlite3.Connection) -> Reached | None:
+    row = db.execute("select value from meta where key = ?", (_REACHED,)).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=Reached)
 
 
 def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
@@ -98,6 +141,8 @@ def sweep(ledger: Ledger, before: Limits, now: datetime) -> int:
         db.execute(
             "delete from invite where node is null and expires_at < ?", (before.invite.isoformat(),)
         )
+    if found:
+        _log.info("who asked is erased from %d orders that are over", len(found))
     return len(found)
 
 

@@ -17,11 +17,8 @@ import msgspec
 from jobs.ledger.cells import moment, when
 from jobs.model import Role
 from jobs.notice_kinds import Channel, Kind
-from jobs.retention import DAYS, Kept
 from jobs.telling import Listener, Notice, Told, next_try
 
-#: Letters are forgotten after this; the books do not need them.
-KEPT = timedelta(days=DAYS[Kept.LETTER])
 _MOST_ERROR = 300
 #: Longer than any letter rests: one that is to rest longer was written before the clock was put back.
 _LONGEST_REST = timedelta(hours=1)
@@ -306,12 +303,11 @@ def drop_silence(db: sqlite3.Connection, node: str, now: datetime) -> None:
 
 
 def tidy(db: sqlite3.Connection, now: datetime) -> None:
-    """Letters that are of no use any more are late; old ones are forgotten."""
+    """Letters that are of no use any more are late; `jobs.coordinator.retention` forgets old ones."""
     db.execute(
         "update notice set state = ?2, ended_at = ?1 where state = 'waiting' and expires_at < ?1",
         (now.isoformat(), NoticeState.LATE),
     )
-    db.execute("delete from notice where created_at < ?", ((now - KEPT).isoformat(),))
 
 
 def last_to(db: sqlite3.Connection, login: str, most: int = 5) -> tuple[NoticeView, ...]:

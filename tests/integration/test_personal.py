@@ -187,6 +187,33 @@ def test_what_is_over_is_forgotten_after_its_time_and_its_trace_stays(story):
     assert request_of(story, story.open).requester == NAME
 
 
+def test_a_clock_that_is_years_ahead_erases_nobody_and_the_steward_reads_of_it(story, caplog):
+    started, boot = story.now, "before"
+
+    def rounds(days, now_s):
+        story.now = started + timedelta(days=days)
+        by = retention.follow(story.ledger, started - timedelta(days=9), story.now, now_s, boot)
+        return retention.sweep(story.ledger, limits(by), story.now), by
+
+    assert rounds(0, 1000.0) == (0, started)
+    assert rounds(1 / 24, 4600.0) == (0, story.now)
+    assert not caplog.text
+    boot = "after"  # the machine begins with another date
+    erased, by = rounds(4000, 60.0)
+    assert not erased
+    assert by < started + timedelta(days=1)
+    assert "set it if it is wrong" in caplog.text
+    page = story.site.person("steward").get("/personal?lang=en").text
+    assert 'The server’s clock shows <time datetime="2037-11-06' in page
+    assert 'as if it were <time datetime="2026-11-24' in page
+    assert request_of(story, story.done).requester == NAME
+    assert retention.known(story.ledger, MAIL, story.now).letters
+    # It is set, and all is as it was; who lets it be wrong for a fortnight loses what is 90 days old.
+    assert rounds(0.1, 7200.0) == (0, story.now)
+    assert "leapt ahead" not in story.site.person("steward").get("/personal?lang=en").text
+    assert rounds(4000, 14 * 86_400.0)[0] == 1
+
+
 def test_nobody_is_forgotten_whose_pieces_are_called_back(story):
     recall_id = calls_back(story)
     deliveries_state = views.order(story.ledger.reading, story.done).state

@@ -55,4 +55,7 @@ def _page(form: Form, found: retention.Known | None = None, **more: object) -> s
     facts: dict[str, object] = {
         "nothing": False, "erased": None, "kept": [], "drives": 0, "at_work": [],
     }  # fmt: skip
+    context = here()
+    now = context.now()
+    facts |= {"now": now, "as_of": retention.held_back(context.ledger.reading, now)}
     return render_template("personal.html", form=form, found=found, **(facts | more))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -26,9 +28,16 @@ def held_alone(path: Path, refused: FabnetError) -> IO[str]:
 
 
 def restoring(data_dir: Path) -> Path:
-    """Return where a backup is unpacked before it takes the place of a coordinator's folder."""
-    data_dir = data_dir.resolve()
-    return data_dir.with_name(data_dir.name + ".restoring")
+    """Return where a backup is unpacked before it takes the place of what is in a coordinator's folder.
+
+    In that folder itself, which may be a disk of its own: nothing is renamed from one disk to another.
+    """
+    return data_dir.resolve() / "restoring"
+
+
+def put_aside(data_dir: Path) -> Path:
+    """Return where what was there before lies while a backup takes its place."""
+    return restoring(data_dir) / "old"
 
 
 def make_folder(data_dir: Path) -> Path:
@@ -43,8 +52,25 @@ def make_folder(data_dir: Path) -> Path:
     if stage.exists() and not (data_dir / "ledger.db").exists():
         raise BackupError(
             f"A backup was being put back as {data_dir}, and that was interrupted: run fabnet restore"
-            f" again. What was there before lies beside it as {data_dir.name}.replaced-... To begin"
-            f" without any order, move {stage} away."
+            f" again. What was there before lies in {put_aside(data_dir)}. To begin without any order,"
+            f" move {stage} away."
         )
     data_dir.mkdir(parents=True, exist_ok=True)
     return data_dir
+
+
+def clear_up(data_dir: Path, now: datetime) -> None:
+    """Clear up what a `fabnet restore` has left that was killed; the ledger's lock is held.
+
+    What was there before is kept as `replaced-...`, by `now`.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    stage, old = restoring(data_dir), put_aside(data_dir)
+    if not stage.exists() or not (data_dir / "ledger.db").exists():
+        return
+    # The ledger is the first to be put aside, and the last to be there again.
+    if old.exists() and any(old.iterdir()):
+        old.rename(data_dir / f"replaced-{now:%Y%m%d-%H%M%S}")
+    shutil.rmtree(stage, ignore_errors=True)

@@ -8,19 +8,21 @@ ledger knows that it was put back, and asks every node what it has forgotten (`j
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
-from fabnet.alone import held_alone, restoring
+from fabnet.alone import clear_up, held_alone, put_aside, restoring
 from fabnet.errors import BackupError, FabnetError
 from fabnet.node.files import sha256_of
 from fabnet.node.home import adopt
@@ -33,6 +35,10 @@ _MANIFEST = "fabnet-backup.json"
 _LEDGER, _LOCK = "ledger.db", "ledger.lock"
 #: Made anew at every start.
 _LEFT_OUT = frozenset({"slices", "broker"})
+#: Of the disk that is written to, and not of what is read.
+_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+#: In its folder, and not of it.
+_NOT_ITS_DATA = frozenset({_LOCK, "restoring", "lost+found"})
 _LEFT_OUT_ENDS = (".db-wal", ".db-shm", ".mark", ".lock", ".new", ".part")
 
 
@@ -106,7 +112,11 @@ def _wanted(data_dir: Path) -> Iterator[Path]:
     """Yield the files of a copy, but for the ledger."""
     for path in sorted(data_dir.rglob("*")):
         inside = path.relative_to(data_dir).parts
-        caches = inside[0] in _LEFT_OUT or (inside[0] == "hosted" and "slices" in inside)
+        caches = (
+            inside[0] in _LEFT_OUT
+            or _stays(inside[0])
+            or (inside[0] == "hosted" and "slices" in inside)
+        )
         ledger = path == data_dir / _LEDGER
         if path.is_file() and not caches and not ledger and not path.name.endswith(_LEFT_OUT_ENDS):
             yield path
@@ -139,14 +149,14 @@ def _manifest(stage: Path, now: datetime) -> Manifest:
 def put_back(
     archive: Path, data_dir: Path, machine: str, now: datetime, *, replace: bool
 ) -> Manifest:
-    """Put a backup back as `data_dir`; what was there is kept beside it.
+    """Put a backup back into `data_dir`; what was there is kept in it, in a folder of its own.
 
     The coordinator that is started with it asks all nodes what they have done since, and offers
     nothing before they have answered.
 
     Args:
         archive: what `make` has written.
-        data_dir: the coordinator's, there already or not.
+        data_dir: the coordinator's, there already or not; may be a disk of its own.
         machine: names this machine; hosted nodes belong to it from now on.
         now: names the folder of what is put aside.
         replace: whether a ledger that is there may be put aside.
@@ -155,24 +165,35 @@ def put_back(
         BackupError: no backup, a damaged one, a coordinator that runs, or a ledger in the way.
     """
     data_dir = data_dir.resolve()  # a link to it stays a link
-    with _alone(data_dir) as held:
-        if (data_dir / _LEDGER).exists() and not replace:
-            raise BackupError(
-                f"{data_dir} holds a ledger. To put it aside and put the backup in its place:"
-                " fabnet restore --replace"
-            )
-        stage = restoring(data_dir)
-        shutil.rmtree(stage, ignore_errors=True)
-        try:
-            manifest = _unpack(archive, stage)
-            _make_ready(archive, stage, data_dir, machine)
-            if not held and (data_dir / _LOCK).exists():
-                raise BackupError(f"A coordinator was started with {data_dir} meanwhile: stop it.")
-            _swap(stage, data_dir, now)
-        except OSError as error:
-            raise BackupError(f"{data_dir} cannot be written: {error}") from error
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
+    taken = f"A coordinator works with {data_dir}. Stop it first, then put the backup back."
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with held_alone(data_dir / _LOCK, BackupError(taken)):
+            if (data_dir / _LEDGER).exists() and not replace:
+                raise BackupError(
+                    f"{data_dir} holds a ledger. To put it aside and put the backup in its place:"
+                    " fabnet restore --replace"
+                )
+            return _put_back(archive, data_dir, machine, now)
+    except OSError as error:
+        raise BackupError(f"{data_dir} cannot be written: {error}") from error
+
+
+def _put_back(archive: Path, data_dir: Path, machine: str, now: datetime) -> Manifest:
+    clear_up(data_dir, now)
+    stage = restoring(data_dir)
+    fresh = stage / "new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    stage.mkdir(mode=0o700, exist_ok=True)
+    try:
+        manifest = _unpack(archive, fresh)
+        _make_ready(archive, fresh, data_dir, machine)
+        _swap(fresh, data_dir)
+        clear_up(data_dir, now)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        with suppress(OSError):  # what an earlier try has put aside stays there
+            stage.rmdir()
     return manifest
 
 
@@ -188,18 +209,39 @@ def _make_ready(archive: Path, stage: Path, data_dir: Path, machine: str) -> Non
     os.sync()
 
 
-def _swap(stage: Path, data_dir: Path, now: datetime) -> None:
-    """Put a folder in the place of another, which is kept beside it; or leave both as they are."""
-    aside = data_dir.with_name(f"{data_dir.name}.replaced-{now:%Y%m%d-%H%M%S}")
-    there = data_dir.exists()
-    if there:
-        data_dir.replace(aside)
+def _swap(fresh: Path, data_dir: Path) -> None:
+    """Put what is in a folder in the place of what is there, which is put aside; or change nothing.
+
+    Without its ledger no coordinator begins here: it is the first to leave, and the last to come.
+    """
+    old = put_aside(data_dir)
+    old.mkdir(mode=0o700, exist_ok=True)
+    leave = sorted(data_dir.iterdir(), key=lambda path: (path.name != _LEDGER, path.name))
+    come = sorted(fresh.iterdir(), key=lambda path: (path.name == _LEDGER, path.name))
+    moves = [(path, _free(old / path.name)) for path in leave if not _stays(path.name)]
+    moves += [(path, data_dir / path.name) for path in come]
+    done: list[tuple[Path, Path]] = []
     try:
-        stage.replace(data_dir)
+        for path, target in moves:
+            path.rename(target)
+            done.append((path, target))
+            if path.name == _LEDGER or len(done) == len(moves) - 1:
+                os.sync()  # a power cut keeps the order
     except OSError:
-        if there:
-            aside.replace(data_dir)
+        for path, target in reversed(done):
+            target.rename(path)
         raise
+
+
+def _free(path: Path) -> Path:
+    """Return this name, or the next that nothing has: an earlier try was cut off."""
+    names = (path.with_name(f"{path.name}.{number}") for number in itertools.count(2))
+    return path if not path.exists() else next(name for name in names if not name.exists())
+
+
+def _stays(name: str) -> bool:
+    """Whether something in a coordinator's folder is neither backed up nor put aside."""
+    return name in _NOT_ITS_DATA or name.startswith("replaced-")
 
 
 def _unpack(archive: Path, stage: Path) -> Manifest:
@@ -210,6 +252,8 @@ def _unpack(archive: Path, stage: Path) -> Manifest:
                 _extract(tar, member, stage)
         manifest = msgspec.json.decode((stage / _MANIFEST).read_bytes(), type=Manifest)
     except (OSError, tarfile.TarError, msgspec.DecodeError) as error:
+        if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+            raise
         raise BackupError(f"{archive} is no backup of fabnet: {error}") from error
     if manifest.format != _FORMAT:
         raise BackupError(f"{archive} was made by a later fabnet; this one reads format {_FORMAT}.")
@@ -234,16 +278,3 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, stage: Path) -> None
     path.touch(mode=member.mode & 0o700)
     with source, path.open("wb") as target:
         shutil.copyfileobj(source, target)
-
-
-@contextmanager
-def _alone(data_dir: Path) -> Iterator[bool]:
-    """Hold the ledger's lock, so that no coordinator runs meanwhile; tell whether there was one to hold."""
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    path = data_dir / _LOCK
-    if not path.exists():
-        yield False
-        return
-    taken = f"A coordinator works with {data_dir}. Stop it first, then put the backup back."
-    with held_alone(path, BackupError(taken)):
-        yield True

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from designs.library import Library
 from fabnet import clock, wire
-from fabnet.alone import held_alone, make_folder
+from fabnet.alone import clear_up, held_alone, make_folder
 from fabnet.authority import reach
 from fabnet.broker import COORDINATOR_USER, Broker, password_line
 from fabnet.config import CoordinatorConfig, machine_id
@@ -87,6 +87,7 @@ class Service:
             f"Another coordinator works with {self._folder} already; only one may. Stop it first."
         )
         self._lock = held_alone(self._folder / "ledger.lock", FabnetError(taken))
+        clear_up(self._folder, clock.now())
         log_file.check(self._folder / "ledger.db")
         self.ledger = Ledger(self._folder / "ledger.db")
         self.library().migrate()

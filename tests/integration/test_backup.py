@@ -95,7 +95,7 @@ def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(world, dat
     assert placed in known
     assert later not in known
     assert restoring.is_restored(again.ledger.reading)
-    aside = list(data.parent.glob("coordinator.replaced-*"))
+    aside = list(data.glob("replaced-*"))
     assert len(aside) == 1
     with closing(Ledger(aside[0] / "ledger.db")) as kept:
         assert later in {r[0] for r in kept.reading.execute("select id from orders")}

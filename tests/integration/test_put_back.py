@@ -1,10 +1,14 @@
 """Backups that must not be used, are put back half, or lie in the wrong place."""
 
+import errno
+import itertools
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
@@ -63,36 +67,128 @@ def test_what_a_later_release_has_written_is_refused_in_words(world, data, tmp_p
     put_back(tmp_path / "b.tar", data, "machine", NOON, replace=True)
 
 
+def killed_at(move, archive, data):
+    """Whether `put_back` came to its renaming of that number, and was killed there as by kill -9."""
+    child = os.fork()
+    if not child:
+        real, moves = Path.rename, itertools.count(1)
+
+        def rename(self, target):
+            if next(moves) == move:
+                os._exit(9)
+            return real(self, target)
+
+        with suppress(BaseException):
+            Path.rename = rename
+            put_back(archive, data, "m", NOON, replace=True)
+            os._exit(0)
+        os._exit(1)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended in (0, 9)
+    return ended == 9
+
+
+def orders_in(ledger):
+    with closing(Ledger(ledger)) as opened:
+        return {row[0] for row in opened.reading.execute("select id from orders")}
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_who_is_killed_while_a_backup_is_put_back_begins_with_no_empty_ledger(
     world, data, tmp_path, there
 ):
-    """kill -9 at the worst moment: what was there is aside, and the copy not yet in its place."""
+    """kill -9 at every step: what was there is whole, here or aside, and so is the copy in the end."""
     placed = world.order()
     make(data, tmp_path / "b.tar", NOON)
+    lost = world.order()
     world.ledger.close()
-    if not there:
-        shutil.rmtree(data)
-    script = (
-        "import os, sys; from datetime import datetime, UTC; from pathlib import Path;"
-        "from fabnet.backup import put_back; real = Path.replace\n"
-        "def replace(self, target):\n"
-        "    if self.name.endswith('.restoring'): os.kill(os.getpid(), 9)\n"
-        "    return real(self, target)\n"
-        "Path.replace = replace\n"
-        "put_back(Path(sys.argv[1]), Path(sys.argv[2]), 'm', datetime.now(UTC), replace=True)"
-    )
-    died = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "b.tar", data], check=False, timeout=60
-    )
-    assert died.returncode == -9
-    with pytest.raises(BackupError, match="interrupted: run fabnet restore again"):
-        Service(CoordinatorConfig(data_dir=str(data)))
-    assert not data.exists()
-    put_back(tmp_path / "b.tar", data, "machine", NOON, replace=True)
+    (data / "web.key").write_bytes(b"one")
+    (data / "lost+found").mkdir()
+    steps, lock = itertools.count(1), "ledger.lock"
+    for move in steps:
+        here = tmp_path / f"try-{move}"
+        if there:
+            shutil.copytree(data, here)
+        if not killed_at(move, tmp_path / "b.tar", here):
+            break
+        config = CoordinatorConfig(data_dir=str(here), broker="mqtt://127.0.0.1:1")
+        began = (here / "ledger.db").exists()
+        if began:
+            service = Service(config)
+            assert not (here / "restoring").exists()
+            service.ledger.close()
+            service._lock.close()
+        else:
+            with pytest.raises(BackupError, match="interrupted: run fabnet restore again"):
+                Service(config)
+            assert {path.name for path in here.iterdir()} & {"ledger.db"} == set()
+        put_back(tmp_path / "b.tar", here, "machine", NOON, replace=began)
+        assert orders_in(here / "ledger.db") == {placed}
+        assert (here / "files").is_dir()
+        assert not (here / "restoring").exists()
+        kept = [path for path in here.glob("replaced-*/ledger.db") if lost in orders_in(path)]
+        assert len(kept) == there
+        if there:
+            assert (kept[0].parent / "web.key").read_bytes() == b"one"
+            assert {path.name for path in here.glob("l*")} >= {"lost+found", "ledger.db", lock}
+    assert move > (6 if there else 2)
+
+
+def test_a_disk_that_fails_on_the_way_leaves_all_as_it_was(world, data, tmp_path, monkeypatch):
+    world.order()
+    make(data, tmp_path / "b.tar", NOON)
+    world.ledger.close()
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    real, moves = Path.rename, itertools.count(1)
+
+    def rename(self, target):
+        if next(moves) == 5:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(BackupError, match=r"cannot be written: .*Input/output error"):
+        put_back(tmp_path / "b.tar", data, "machine", NOON, replace=True)
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+_ON_ITS_OWN_DISK = """
+import sys; from contextlib import closing; from datetime import datetime, UTC; from pathlib import Path
+from fabnet.backup import put_back; from jobs.ledger.store import Ledger
+archive, data = map(Path, sys.argv[1:])
+for replace in (False, True):
+    put_back(archive, data, "m", datetime.now(UTC), replace=replace)
     with closing(Ledger(data / "ledger.db")) as ledger:
-        assert ledger.reading.execute("select id from orders").fetchone()[0] == placed
-    assert not list(tmp_path.glob("*.restoring"))
+        print(ledger.reading.execute("select count(*) from orders").fetchone()[0])
+"""
+
+
+def test_a_folder_that_is_a_disk_of_its_own_is_restored_in_place(world, data, tmp_path):
+    """As in a container: a mount point cannot be renamed, and lies on another disk than what is beside it."""
+    world.order()
+    make(data, tmp_path / "b.tar", NOON)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    alone = ["unshare", "-rm", "sh", "-ec"]
+    mount = f"mount -t tmpfs none '{disk}'"
+    if subprocess.run([*alone, mount], check=False, capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    run = f'{mount}; exec "$@"'
+    python = [sys.executable, "-c", _ON_ITS_OWN_DISK, tmp_path / "b.tar", disk]
+    found = subprocess.run(
+        [*alone, run, "sh", *python], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (found.stdout.split(), found.stderr) == (["1", "1"], "")
+
+
+def test_no_backup_holds_what_an_earlier_restore_has_put_aside(world, data, tmp_path):
+    world.order()
+    make(data, tmp_path / "b.tar", NOON)
+    world.ledger.close()
+    put_back(tmp_path / "b.tar", data, "machine", NOON, replace=True)
+    assert list(data.glob("replaced-*/ledger.db"))
+    made = make(data, tmp_path / "c.tar", NOON)
+    assert not [name for name in made.files if "replaced" in name]
 
 
 def test_a_backup_may_not_lie_in_what_it_copies(world, data, tmp_path):

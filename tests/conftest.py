@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, settings
 
 from fabnet import clock
 
+#: Commands speak the language of their terminal; the tests read English.
+os.environ["LANGUAGE"] = "en"
+
 settings.register_profile("fabnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fabnet")
 

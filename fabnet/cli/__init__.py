@@ -24,6 +24,7 @@ from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
 from fabnet.cli.estimates import estimate
 from fabnet.cli.install import install, uninstall
+from fabnet.cli.language import gettext, speak
 from fabnet.cli.leave import leave
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
@@ -33,21 +34,17 @@ from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
 from fabnet.cli.trial import test_print
 
-_NOBODY_ANSWERS = (
-    "\nfabnet: it asks, and nobody is there to answer. Run it in a terminal; or give the answers as"
-    " options, which --help behind the same command names"
-)
-
 
 def main() -> None:
     """Run the command line; expected errors become one sentence and exit status 1."""
     # A password that comes through a pipe is a script's: it knows that nothing is hidden there.
     warnings.simplefilter("ignore", getpass.GetPassWarning)
+    speak()
     try:
         fabnet(standalone_mode=False)
     except click.exceptions.Abort as error:
         if isinstance(error.__context__, EOFError):
-            say(_NOBODY_ANSWERS)
+            say("\n" + _nobody_answers())
             sys.exit(1)
         sys.exit(130)
     except click.ClickException as error:
@@ -73,6 +70,13 @@ def main() -> None:
         logging.getLogger("fabnet").debug("the database refused", exc_info=True)
         say(f"fabnet: {words}")
         sys.exit(1)
+
+
+def _nobody_answers() -> str:
+    return gettext(
+        "fabnet: it asks, and nobody is there to answer. Run it in a terminal; or give the answers as"
+        " options, which --help behind the same command names"
+    )
 
 
 @click.group(context_settings={"max_content_width": 100})

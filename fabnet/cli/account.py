@@ -8,6 +8,7 @@ import click
 
 from fabnet import clock
 from fabnet.cli.common import NODE_FILE, say
+from fabnet.cli.language import gettext
 from fabnet.config import load_node
 from fabnet.errors import JoinError, LoginRefusedError
 from jobs.joining import LEAST_PASSWORD, NOT_LET_IN, Standing
@@ -35,10 +36,13 @@ def account(login: str | None, config: Path, password: str | None) -> None:
     asked = login is None
     login = login or _asked_login()
     if password is None:
-        words = "Choose a password: ten characters or more, four or five words are easy to keep"
+        words = gettext(
+            "Choose a password: ten characters or more, four or five words are easy to keep\n"
+            "It is not shown"
+        )
         password = click.prompt(
-            f"{words}\nIt is not shown", hide_input=True, confirmation_prompt="Once more", err=True,
-            value_proc=_long_enough,
+            words, hide_input=True, err=True,
+            confirmation_prompt=gettext("Once more"), value_proc=_long_enough,
         )  # fmt: skip
     while True:
         try:
@@ -50,17 +54,22 @@ def account(login: str | None, config: Path, password: str | None) -> None:
             # The password, typed twice unseen, is kept.
             say(f"fabnet: {error}")
             login = _asked_login()
-    click.echo(f"fabnet: sign in as {found.login} at {found.sign_in}, on a phone too")
+    told = gettext(
+        "fabnet: sign in as %(login)s at %(page)s, on a phone too",
+        login=found.login,
+        page=found.sign_in,
+    )
+    click.echo(told)
 
 
 def _asked_login() -> str:
-    words = "Choose a login: small letters and digits, as awa.d"
+    words = gettext("Choose a login: small letters and digits, as awa.d")
     return str(click.prompt(words, err=True))
 
 
 def _long_enough(password: str) -> str:
     if len(password) < LEAST_PASSWORD:
         # click keeps what is wrong with a hidden answer to itself.
-        say(f"That has {len(password)} characters")
-        raise click.BadParameter(f"at least {LEAST_PASSWORD} are needed")
+        say(gettext("That has %(many)s characters", many=len(password)))
+        raise click.BadParameter(gettext("at least %(many)s are needed", many=LEAST_PASSWORD))
     return password

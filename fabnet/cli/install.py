@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet.cli.common import NODE_FILE_NAMED, answers_here, named, say
+from fabnet.cli.language import gettext, sure
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import NodeAwayError, UnitError
 from jobs.owner import Look
@@ -53,32 +54,40 @@ def install(config: Path, system: bool, only_print: bool) -> None:
         return
     if not unit.has_systemd():
         words = shlex.join((*unit.program(), "node", "run", str(config.resolve())))
-        raise UnitError(
+        why = gettext(
             "This machine has no systemd. Let it run this at its start, with cron for instance"
-            f" (crontab -e):\n  @reboot {words}"
+            " (crontab -e):"
         )
+        raise UnitError(f"{why}\n  @reboot {words}")
     fresh = unit.write(mine, text)
-    say(f"fabnet: {mine.path} {'is written' if fresh else 'is as it was'}")
+    told = (
+        gettext("fabnet: %(file)s is written")
+        if fresh
+        else gettext("fabnet: %(file)s is as it was")
+    )
+    say(told % {"file": mine.path})
     if not unit.reachable(mine):
         raise UnitError(_by_hand(mine))
     active = unit.is_active(mine)
     held = not active and answers_here(found)
     unit.enable(mine, start=not held)
     if held:
-        say("A node runs by hand already. Stop it with Ctrl-C between two prints, then:")
+        say(gettext("A node runs by hand already. Stop it with Ctrl-C between two prints, then:"))
         say("  " + " ".join(mine.systemctl("start", mine.name)))
     elif active and fresh:
-        say("It ran already, and takes the new unit up between two prints by:")
+        say(gettext("It ran already, and takes the new unit up between two prints by:"))
         say("  " + " ".join(mine.systemctl("restart", mine.name)))
     if not held:
         _see(found, mine)
     if not system and not unit.lingers(getpass.getuser()):
-        say("Without this it ends when you sign out, and a reboot does not bring it back:")
+        say(gettext("Without this it ends when you sign out, and a reboot does not bring it back:"))
         say(f"  sudo loginctl enable-linger {getpass.getuser()}")
     elif not held:
-        say("fabnet: it runs now, and from every start of the machine on")
-    say(f"How it is:\n  fabnet node status{named(config, '--config')}")
-    say(f"Its log:\n  {_log(mine)} -f")
+        say(gettext("fabnet: it runs now, and from every start of the machine on"))
+    say(gettext("How it is:"))
+    say(f"  fabnet node status{named(config, '--config')}")
+    say(gettext("Its log:"))
+    say(f"  {_log(mine)} -f")
 
 
 def _see(config: NodeConfig, mine: Unit) -> None:
@@ -95,12 +104,19 @@ def _see(config: NodeConfig, mine: Unit) -> None:
         if start is None or answers_here(config):
             return
         if start.restarts:
-            raise UnitError(
-                f"{mine.name} is switched on, but does not run: {unit.why_not(start)}.\n"
-                f"Its own words:\n  {_log(mine)} -n 20"
+            why = gettext(
+                "%(service)s is switched on, but does not run: %(why)s.\nIts own words:",
+                service=mine.name,
+                why=unit.why_not(start),
             )
+            raise UnitError(f"{why}\n  {_log(mine)} -n 20")
         waited.wait(_LOOK_S)
-    say(f"It was started, and does not answer after {_ANSWERS_S:.0f} s: look at its log")
+    say(
+        gettext(
+            "It was started, and does not answer after %(seconds)s s: look at its log",
+            seconds=f"{_ANSWERS_S:.0f}",
+        )
+    )
 
 
 def _log(mine: Unit) -> str:
@@ -110,12 +126,15 @@ def _log(mine: Unit) -> str:
 def _by_hand(mine: Unit) -> str:
     enable = " ".join(mine.systemctl("enable", "--now", mine.name))
     if mine.system:
-        return f"systemd does not run on this machine now. Where it does:\n  {enable}"
-    words = (
+        words = gettext("systemd does not run on this machine now. Where it does:")
+        return f"{words}\n  {enable}"
+    words = gettext(
         "systemd does not answer this user here, as after `su`. Sign in as this user (ssh, or at the"
-        f" machine), then:\n  {' '.join(mine.systemctl('daemon-reload'))}; {enable}"
+        " machine), then:"
     )
-    return words + ("\nAs root, --system is the better way" if os.geteuid() == 0 else "")
+    words += f"\n  {' '.join(mine.systemctl('daemon-reload'))}; {enable}"
+    better = gettext("As root, --system is the better way")
+    return f"{words}\n{better}" if os.geteuid() == 0 else words
 
 
 @click.command("uninstall")
@@ -134,17 +153,23 @@ def uninstall(config: Path, system: bool, yes: bool) -> None:
     found = load_node(config)
     mine = unit.unit_of(found.id, system=system)
     if not mine.path.exists():
-        say(f"fabnet: there is no {mine.path}: nothing to undo")
+        say(gettext("fabnet: there is no %(file)s: nothing to undo", file=mine.path))
         return
     busy = [] if yes else printing(found)
     if busy:
-        words = f"{', '.join(busy)} prints; over a serial cable the print ends. Stop the node now?"
-        click.confirm(words, default=False, abort=True, err=True)
+        words = gettext(
+            "%(printers)s prints; over a serial cable the print ends. Stop the node now?",
+            printers=", ".join(busy),
+        )
+        sure(words, abort=True)
     if unit.remove(mine):
-        say(f"fabnet: {mine.name} is stopped, and its unit is deleted")
+        say(gettext("fabnet: %(service)s is stopped, and its unit is deleted", service=mine.name))
     else:
         say(
-            f"fabnet: {mine.path} is deleted. systemd does not answer here: a node that runs goes on"
+            gettext(
+                "fabnet: %(file)s is deleted. systemd does not answer here: a node that runs goes on",
+                file=mine.path,
+            )
         )
 
 
@@ -172,6 +197,7 @@ def restart_words(config: NodeConfig, path: Path) -> str:
     both = (unit.unit_of(config.id, system=system) for system in (True, False))
     mine = next((each for each in both if each.path.exists()), None)
     if mine is None:
-        return f" Ctrl-C where it runs, then\n  fabnet node run{named(path)}"
+        words = gettext("Ctrl-C where it runs, then")
+        return f" {words}\n  fabnet node run{named(path)}"
     sudo = "sudo " if mine.system else ""
     return f"\n  {sudo}{' '.join(mine.systemctl('restart', mine.name))}"

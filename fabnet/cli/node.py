@@ -25,6 +25,7 @@ from fabnet.cli.common import (
     say,
     stop_on_signals,
 )
+from fabnet.cli.language import gettext
 from fabnet.config import CoordinatorConfig, load_node, machine_id
 from jobs.errors import NotFoundError
 
@@ -59,12 +60,19 @@ def node_run(config: Path) -> None:
     refuse_to_start(config)
     found = load_node(config)
     if not found.printers:
-        say(f"fabnet: {config} names no printer yet, so no work comes. To find yours:")
+        say(
+            gettext(
+                "fabnet: %(file)s names no printer yet, so no work comes. To find yours:",
+                file=config,
+            )
+        )
         say(f"  fabnet node setup{named(config)}")
     agent = open_node(found, machine_id())
     door = Door(found, agent.desk)
     door.open()
-    say(f"fabnet: {found.lab} runs until Ctrl-C. How it is, in another terminal:")
+    say(
+        gettext("fabnet: %(lab)s runs until Ctrl-C. How it is, in another terminal:", lab=found.lab)
+    )
     say(f"  fabnet node status{named(config, '--config')}")
     try:
         agent.run(stop)
@@ -215,8 +223,13 @@ def node_join(code: str, out: Path) -> None:
     read = read_code(code)
     joined = join(read, out, clock.now())
     answer = joined.answer
-    say(f"{answer.lab} is node {answer.node} of {answer.coordinator}")
-    say(f"fingerprint: {joined.fingerprint}")
+    say(
+        gettext(
+            "%(lab)s is node %(node)s of %(coordinator)s",
+            lab=answer.lab, node=answer.node, coordinator=answer.coordinator,
+        )
+    )  # fmt: skip
+    say(gettext("fingerprint: %(fingerprint)s", fingerprint=joined.fingerprint))
     for url in (answer.coordinator, answer.broker):
         if is_loopback(urlsplit(url).hostname or "") and not is_loopback(
             urlsplit(read.url).hostname or ""
@@ -224,17 +237,19 @@ def node_join(code: str, out: Path) -> None:
             told = f"{url} leads to this machine itself: the coordinator's public_url, host and"
             click.echo(f"fabnet: warning: {told} broker_host have to be set there", err=True)
     if joined.was_there:
-        click.echo(f"fabnet: {joined.config} was there and is as it was", err=True)
+        say(gettext("fabnet: %(file)s was there and is as it was", file=joined.config))
     if answer.standing is Standing.PENDING:
         say(
-            "fabnet: the coordination team telephones you, and you read the fingerprint to them. They"
-            " let this node in then; you need not wait for it to go on here"
+            gettext(
+                "fabnet: the coordination team telephones you, and you read the fingerprint to them. They"
+                " let this node in then; you need not wait for it to go on here"
+            )
         )
     elif answer.standing is Standing.REVOKED:
-        click.echo("fabnet: this node was shut out; ask the coordination team", err=True)
-    say("what the network learns of this lab:")
+        say(gettext("fabnet: this node was shut out; ask the coordination team"))
+    say(gettext("what the network learns of this lab:"))
     say(f"  fabnet node status --told{named(joined.config, '--config')}")
-    say("next, this lab's printers:")
+    say(gettext("next, this lab's printers:"))
     say(f"  fabnet node setup{named(joined.config)}")
 
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -17,6 +16,8 @@ import msgspec
 from fabnet import clock
 from fabnet.cli.common import ERRORS, FILE, NODE_FILE_NAMED, answers_here, named, say
 from fabnet.cli.install import restart_words
+from fabnet.cli.language import gettext, sure
+from fabnet.cli.looking import search, show_found, words_of
 from fabnet.cli.questions import (
     address_meant,
     ask_grams,
@@ -31,12 +32,6 @@ from fabnet.errors import ConfigError
 from fabnet.printer_config import PrinterConfig
 from fabnet.wire import is_node_id
 from firmware_profiles.loader import load_machine, machine_names
-
-if TYPE_CHECKING:
-    from printers.discover import FoundPort
-    from printers.recognise import SeenOctoPrint
-
-_MDNS_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +120,7 @@ def setup(
     )  # fmt: skip
     work = _Work(load_node(config))
     if find:
-        _show_found(*_search(work.config, look_at, network=not no_network), as_json=as_json)
+        show_found(*search(work.config, look_at, network=not no_network), as_json=as_json)
         return
     if port or octoprint or manual:
         # The node starts in another folder than this one.
@@ -145,89 +140,58 @@ def _next(config: Path, work: _Work, *, runs: bool) -> str:
     """Return what to do now; `runs`: the node does, on this machine."""
     at = named(config)
     if not work.taken:
-        return (
-            f"next: no printer is in {config} yet. Plug one in, switch it on, and run this again;"
-            f" or name its port:\n  fabnet node setup{at} --port /dev/ttyUSB0"
-        )
+        return gettext(
+            "next: no printer is in %(file)s yet. Plug one in, switch it on, and run this again;"
+            " or name its port:\n  %(command)s",
+            file=config, command=f"fabnet node setup{at} --port /dev/ttyUSB0",
+        )  # fmt: skip
     if runs:
         trials = [
             f"\n  fabnet node test-print {each.id}{named(config, '--config')}"
             for each in work.printers
             if each.material and not each.manual
         ]
-        then = "".join(["\nand see that a new printer is well:", *trials]) if trials else ""
-        return (
+        well = gettext("and see that a new printer is well:")
+        then = "".join(["\n", well, *trials]) if trials else ""
+        again = gettext(
             "next: between two prints, start this lab's node again, which reads its file then:"
-            f"{restart_words(work.config, config)}{then}"
         )
-    return (
-        f"next, let it run, from every start of this machine on:\n  fabnet node install{at}\n"
-        f"or only until you press Ctrl-C:\n  fabnet node run{at}\n"
-        "And, once you are let in, your account for counting, pausing and hours, on your phone too:\n"
-        f"  fabnet node account{named(config, '--config')}"
+        return f"{again}{restart_words(work.config, config)}{then}"
+    account = gettext(
+        "And, once you are let in, your account for counting, pausing and hours, on your phone too:"
     )
-
-
-# --- looking --------------------------------------------------------------------------------------
-
-
-def _search(
-    config: NodeConfig, extra: tuple[str, ...], *, network: bool
-) -> tuple[list[FoundPort], tuple[SeenOctoPrint, ...]]:
-    from printers.discover import look_at, octoprints, serial_ports
-
-    known = {str(Path(each.port).resolve()) for each in config.printers if each.port}
-    found = []
-    for port in serial_ports(extra):
-        if port.device in known:
-            say(f"{port.path}: is in the file already; not asked")
-            continue
-        say(f"{port.path}{f' ({port.words})' if port.words else ''}: asking, up to half a minute")
-        found.append(look_at(port))
-        say(f"    {_words(found[-1])}")
-    urls = {each.octoprint.rstrip("/") for each in config.printers if each.octoprint}
-    if network:
-        say(f"Looking for OctoPrints in the network, {_MDNS_S:.0f} s")
-    seen = octoprints(_MDNS_S) if network else ()
-    fresh = tuple(each for each in seen if each.url not in urls)
-    for each in fresh:
-        say(f"{each.name}: {each.url}")
-    if not found and not fresh:
-        say("No new printer was found. Is it plugged in and switched on? You may name its port")
-    return found, fresh
-
-
-def _words(found: FoundPort) -> str:
-    if not found.answers:
-        return found.why.removeprefix(f"{found.port.path}: ")
-    who = ", ".join(part for part in (found.machine, found.firmware) if part) or "a printer"
-    return f"{who}, at {found.baudrate} baud"
-
-
-def _show_found(ports: list[FoundPort], seen: tuple[SeenOctoPrint, ...], *, as_json: bool) -> None:
-    if as_json:
-        told = {"ports": [asdict(each) for each in ports], "octoprints": [asdict(s) for s in seen]}
-        click.echo(msgspec.json.encode(told))
+    return "\n".join(
+        (
+            gettext("next, let it run, from every start of this machine on:"),
+            f"  fabnet node install{at}",
+            gettext("or only until you press Ctrl-C:"),
+            f"  fabnet node run{at}",
+            account,
+            f"  fabnet node account{named(config, '--config')}",
+        )
+    )
 
 
 # --- asking ---------------------------------------------------------------------------------------
 
 
 def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: bool) -> None:
-    ports, seen = _search(work.config, extra, network=network)
+    ports, seen = search(work.config, extra, network=network)
     for found in ports:
         if not found.answers:
-            work.left_out.append(f"{found.port.path}: {_words(found)}")
+            work.left_out.append(f"{found.port.path}: {words_of(found)}")
         elif answers.yes and not (answers.preset or found.preset):
-            work.left_out.append(f"{found.port.path}: which machine is it? --port with --preset")
-        elif answers.yes or _wanted(f"{_words(found)} on {found.port.path}"):
+            which = gettext("which machine is it? --port with --preset")
+            work.left_out.append(f"{found.port.path}: {which}")
+        elif answers.yes or _wanted(words_of(found), found.port.path):
             way = PrinterConfig(id="", preset="", port=found.port.path, baudrate=found.baudrate)
             _add(work, answers, way, found.preset)
     for each in seen:
         # Who asks nothing cannot wait for a person at an OctoPrint either.
         if answers.yes:
-            work.left_out.append(f"{each.url}: name it with --octoprint to ask there for a key")
-        elif _wanted(f"{each.name} at {each.url}"):
+            how = gettext("name it with --octoprint to ask there for a key")
+            work.left_out.append(f"{each.url}: {how}")
+        elif _wanted(each.name, each.url):
             _try(work, answers, "", each.url)
     if not answers.yes:
         _more(work, answers)
@@ -235,16 +199,16 @@ def _all(work: _Work, answers: _Answers, extra: tuple[str, ...], *, network: boo
 
 def _more(work: _Work, answers: _Answers) -> None:
     """Ask for printers that cannot be found by looking."""
-    words = "Another one? Its port (/dev/ttyUSB0) or its OctoPrint's address (enter: no)"
+    words = gettext("Another one? Its port (/dev/ttyUSB0) or its OctoPrint's address (enter: no)")
     while told := click.prompt(words, "", show_default=False, err=True).strip():
         port = told if told.startswith("/") else ""
         _try(work, answers, port, "" if port else address_meant(told))
-    while click.confirm("Set up a printer that you feed from an SD card?", default=False, err=True):
+    while sure(gettext("Set up a printer that you feed from an SD card?")):
         _add(work, answers, PrinterConfig(id="", preset="", manual=True), "")
 
 
-def _wanted(what: str) -> bool:
-    return click.confirm(f"Set up {what}?", default=True, err=True)
+def _wanted(what: str, where: str) -> bool:
+    return sure(gettext("Set up %(printer)s (%(where)s)?", printer=what, where=where), default=True)
 
 
 def _try(work: _Work, answers: _Answers, port: str, url: str) -> None:
@@ -266,11 +230,11 @@ def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:
         _add(work, answers, PrinterConfig(id="", preset="", port=port), "")
         return
     (named,) = [each for each in serial_ports([port]) if each.named]
-    say(f"{port}: asking, up to half a minute")
+    say(gettext("%(port)s: asking, up to half a minute", port=port))
     found = look_at(named)
     if not found.answers:
-        raise ConfigError(port, "", _words(found))
-    say(f"    {_words(found)}")
+        raise ConfigError(port, "", words_of(found))
+    say(f"    {words_of(found)}")
     way = PrinterConfig(id="", preset="", port=port, baudrate=found.baudrate)
     _add(work, answers, way, found.preset)
 
@@ -314,12 +278,14 @@ def _name(work: _Work, answers: _Answers, proposal: str) -> str:
     told = answers.id
     while True:
         found = told or (
-            proposal if answers.yes else click.prompt("Its name in this lab", proposal, err=True)
+            proposal
+            if answers.yes
+            else click.prompt(gettext("Its name in this lab"), proposal, err=True)
         )
         if not is_node_id(found):
-            why = "a name is 1 to 32 of a-z, 0-9 and inner hyphens"
+            why = gettext("a name is 1 to 32 of a-z, 0-9 and inner hyphens, as left-mk3")
         elif found in now_taken:
-            why = f"{found} is another printer's name already"
+            why = gettext("%(name)s is another printer's name already", name=found)
         else:
             return found
         if told or answers.yes:
@@ -359,12 +325,15 @@ def _key(answers: _Answers, url: str) -> str:
 
     def told(page: str) -> None:
         say(
-            f"Open {page} in a browser, sign in, and press Allow in the box that names fabnet (it may"
-            " take a minute to come). Waiting, up to 10 minutes"
+            gettext(
+                "Open %(page)s in a browser, sign in, and press Allow in the box that names fabnet (it"
+                " may take a minute to come). Waiting, up to 10 minutes",
+                page=page,
+            )
         )
 
     key = ask_for_key(url, told, threading.Event(), user=answers.octoprint_user)
-    say("    it gave its key")
+    say("    " + gettext("it gave its key"))
     return key
 
 
@@ -376,14 +345,23 @@ def _write(config: Path, work: _Work, attended: str, *, as_json: bool) -> None:
 
     written = write_setup(config, work.printers, work.keys, attended, clock.now())
     for printer in work.printers:
-        alone = "also while nobody is there" if printer.unattended else "while somebody is there"
-        say(f"{printer.id}: {load_machine(printer.preset).title}, prints {alone}")
+        alone = (
+            gettext("prints also while nobody is there")
+            if printer.unattended
+            else gettext("prints while somebody is there")
+        )
+        say(f"{printer.id}: {load_machine(printer.preset).title}, {alone}")
     for words in work.left_out:
-        say(f"left out: {words}")
+        say(gettext("left out: %(printer)s", printer=words))
     if written.kept is None:
-        say(f"fabnet: {config} is as it was")
+        say(gettext("fabnet: %(file)s is as it was", file=config))
     else:
-        say(f"fabnet: {config} is written; the file as it was: {written.kept.name}")
+        kept = written.kept.name
+        say(
+            gettext(
+                "fabnet: %(file)s is written; the file as it was: %(kept)s", file=config, kept=kept
+            )
+        )
     if as_json:
         told = {
             "config": str(config),

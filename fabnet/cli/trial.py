@@ -29,6 +29,7 @@ from fabnet.cli.common import (
     stop_on_signals,
     talk,
 )
+from fabnet.cli.language import decimal, gettext, sure
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
 from fabnet.printer_config import PrinterConfig
@@ -45,12 +46,6 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _STOPS_S = 1800.0
 _PATIENCE_S = 3.0
-_LOOK_AT_IT = """\
-It is done. Look at it before the network's parts are printed:
-- the first layer does not hold: clean the bed, bring the nozzle a little nearer (Live Z, Z offset)
-- a side is more than 0.3 mm off 20 mm: the belt of that axis slips or is loose
-- layers are shifted: a belt or a pulley's screw is loose
-- threads, holes: wet filament, or it is not the one that you said"""
 
 
 @click.command("test-print")
@@ -94,22 +89,48 @@ def run(config: NodeConfig, path: Path, printer: str | None, *, yes: bool) -> Tr
     chosen = chosen_printer(config, path, printer)
     if chosen.manual:
         made = _made(config, chosen, chosen.material)
-        say(f"{chosen.id}: nobody but you feeds it. Copy {made.gcode} to its card and print it")
+        words = gettext(
+            "%(printer)s: nobody but you feeds it. Copy this file to its card and print it:",
+            printer=chosen.id,
+        )
+        say(f"{words}\n  {made.gcode}")
         return None
     with talk(config, linked=False) as ask:
         bed = _awake(ask, chosen.id)
-        say("The test part is made for this printer, some seconds")
+        say(gettext("The test part is made for this printer, some seconds"))
         made = _made(config, chosen, bed.material)
-        say(f"A frame of 20 mm, {made.grams:.1f} g of {bed.material}, {_minutes(made.seconds)}")
-        say(f"{bed.title} heats and moves now: is its bed empty, and do you stay beside it?")
-        if not yes and not _sure("Yes to both"):
-            raise TrialError(bed.title, "you did not say that its bed is empty; nothing was heated")
+        say(
+            gettext(
+                "A frame of 20 mm, %(grams)s g of %(material)s, about %(minutes)s min and the time to heat",
+                grams=decimal(made.grams, 1), material=bed.material,
+                minutes=max(1, round(made.seconds / 60)),
+            )
+        )  # fmt: skip
+        say(
+            gettext(
+                "%(printer)s heats and moves now: is its bed empty, and do you stay beside it?",
+                printer=bed.title,
+            )
+        )
+        if not yes and not _sure_now(gettext("Yes to both")):
+            why = gettext("you did not say that its bed is empty; nothing was heated")
+            raise TrialError(bed.title, why)
         told = _look_on(ask, Try(printer=chosen.id, slice=made.key))
         if told.result is not PrintResult.DONE:
             raise TrialError(bed.title, told.reason or str(told.result))
-        say(_LOOK_AT_IT)
+        say(_look_at_it())
         _end(ask, path, chosen.id, bed.title, asks=not yes)
         return told
+
+
+def _look_at_it() -> str:
+    return gettext(
+        "It is done. Look at it before the network's parts are printed:\n"
+        "- the first layer does not hold: clean the bed, bring the nozzle a little nearer (Live Z, Z offset)\n"
+        "- a side is more than 0.3 mm off 20 mm: the belt of that axis slips or is loose\n"
+        "- layers are shifted: a belt or a pulley's screw is loose\n"
+        "- threads, holes: wet filament, or it is not the one that you said"
+    )
 
 
 def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
@@ -120,10 +141,14 @@ def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
     for printer in printers:
         if printer.manual or not printer.material:
             continue
-        words = f"Print a small test part on {printer.id} now (half a gram, a few minutes)?"
-        if not click.confirm(words, default=False, err=True):
+        words = gettext(
+            "Print a small test part on %(printer)s now (half a gram, a few minutes)?",
+            printer=printer.id,
+        )
+        if not sure(words):
             at = named(path, "--config")
-            say(f"later:\n  fabnet node test-print {printer.id}{at}")
+            say(gettext("later:"))
+            say(f"  fabnet node test-print {printer.id}{at}")
             continue
         try:
             run(load_node(path), path, printer.id, yes=False)
@@ -131,15 +156,11 @@ def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
             say(f"fabnet: {error}")
 
 
-def _sure(words: str) -> bool:
+def _sure_now(words: str) -> bool:
     """Ask what heats a printer: nothing typed or pasted ahead of the question answers it."""
     if sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    return click.confirm(words, default=False, err=True)
-
-
-def _minutes(seconds: float) -> str:
-    return f"about {max(1, round(seconds / 60))} min and the time to heat"
+    return sure(words)
 
 
 def _need_owner(path: Path) -> None:
@@ -183,14 +204,15 @@ def _slicer(config: NodeConfig) -> Slicer:
     except SlicingError as error:
         if config.slicer == "local":
             raise
-        say(f"{error}; a ready-made test part is taken")
+        say(gettext("%(why)s; a ready-made test part is taken", why=error))
         return ReadySlices()
 
 
 def _bed(view: NodeView, printer: str) -> BedView:
     found = next((bed for bed in view.beds if bed.printer == printer), None)
     if found is None:
-        raise TrialError(printer, "the node that runs does not know it yet: start it again first")
+        why = gettext("the node that runs does not know it yet: start it again first")
+        raise TrialError(printer, why)
     return found
 
 
@@ -214,7 +236,7 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
     signal.signal(signal.SIGHUP, lambda *_: stop.set())  # the terminal was closed
     told = _trial(ask(wish), wish.printer)
     try:
-        say("It heats. Ctrl-C stops it and switches the heaters off")
+        say(gettext("It heats. Ctrl-C stops it and switches the heaters off"))
         with click.progressbar(
             length=100, label=wish.printer, file=sys.stderr, show_eta=False
         ) as bar:
@@ -222,12 +244,13 @@ def _look_on(ask: Ask, wish: Try) -> TrialView:
                 view = ask(Look())
                 told, bed = _trial(view, wish.printer), _bed(view, wish.printer)
                 bar.label = _words(bed)
-                bar.update(round(100 * (bed.fraction_done or 0.0)) - bar.pos)
+                # Once it is done the bed tells of no print any more: a bar does not go back.
+                bar.update(max(0, round(100 * (bed.fraction_done or 0.0)) - bar.pos))
                 if sys.stderr.isatty():
                     bar.render_progress()  # while it heats, only the temperatures change
             if told.result is PrintResult.DONE:
                 # A short print is over before anybody has asked how far it is.
-                bar.label = "printed"
+                bar.label = gettext("printed")
                 bar.update(100 - bar.pos)
     finally:
         if told.result is None:
@@ -251,29 +274,56 @@ def _halted(ask: Ask, printer: str) -> TrialView:
         if turn == round(_PATIENCE_S / _LOOK_S):
             with suppress(OSError):
                 say(
-                    "It is told to stop, and may listen only once it is hot. At once: switch it off"
+                    gettext(
+                        "It is told to stop, and may listen only once it is hot. At once: switch it off"
+                    )
                 )
         waited.wait(_LOOK_S)
-    raise TrialError(printer, "it does not stop. The printer may still be hot: switch it off")
+    why = gettext("it does not stop. The printer may still be hot: switch it off")
+    raise TrialError(printer, why)
 
 
 def _words(bed: BedView) -> str:
-    heat = "" if bed.nozzle_c is None else f", nozzle {bed.nozzle_c:.0f} C"
-    return f"{bed.state}{heat}" + ("" if bed.bed_c is None else f", bed {bed.bed_c:.0f} C")
+    parts = [_states().get(bed.state, str(bed.state))]
+    if bed.nozzle_c is not None:
+        parts.append(gettext("nozzle %(heat)s C", heat=f"{bed.nozzle_c:.0f}"))
+    if bed.bed_c is not None:
+        parts.append(gettext("bed %(heat)s C", heat=f"{bed.bed_c:.0f}"))
+    return ", ".join(parts)
+
+
+def _states() -> dict[PrinterState, str]:
+    return {
+        PrinterState.OFFLINE: gettext("offline"),
+        PrinterState.IDLE: gettext("idle"),
+        PrinterState.PRINTING: gettext("printing"),
+        PrinterState.PAUSED: gettext("paused"),
+        PrinterState.FAULT: gettext("fault"),
+    }
 
 
 def _trial(view: NodeView, printer: str) -> TrialView:
     found = next((each for each in view.trials if each.printer == printer), None)
     if found is None:
-        why = "the node was started again in mid-print. The printer may still be hot: switch it off"
+        why = gettext(
+            "the node was started again in mid-print. The printer may still be hot: switch it off"
+        )
         raise TrialError(printer, why)
     return found
 
 
 def _end(ask: Ask, path: Path, printer: str, title: str, *, asks: bool) -> None:
-    if asks and _sure(f"Have you taken it off, and may {title} print for the network now?"):
+    words = gettext(
+        "Have you taken it off, and may %(printer)s print for the network now?", printer=title
+    )
+    if asks and _sure_now(words):
         ask(Clear(printer=printer))
-        say(f"{printer} is clear: the next plate may heat it")
+        say(gettext("%(printer)s is clear: the next plate may heat it", printer=printer))
     else:
-        say(f"{printer} takes no work until you say that its bed is clear, while the node runs:")
+        say(
+            gettext(
+                "%(printer)s takes no work until you say that its bed is clear, while the node runs:",
+                printer=printer,
+            )
+        )
         say(f"  fabnet node ready {printer}{named(path, '--config')}")

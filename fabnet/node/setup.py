@@ -21,7 +21,6 @@ from fabnet.config import NodeConfig, load_node
 from fabnet.durable import write_whole
 from fabnet.errors import ConfigError
 from fabnet.printer_config import PrinterConfig
-from firmware_profiles.profile import MachinePreset
 
 _MOST_ID = 32
 _WAYS = ("port", "baudrate", "octoprint", "api_key_file", "manual")
@@ -41,29 +40,8 @@ class Safety:
         return self.protection_tested and self.smoke_alarm and self.surroundings_clear
 
 
-#: Asked in this order, by the names of `Safety`.
-QUESTIONS: Mapping[str, str] = {
-    "protection_tested": "Have you TESTED that it stops by itself when a heater comes loose?",
-    "smoke_alarm": "Is there a smoke alarm in the room, that somebody will hear?",
-    "surroundings_clear": "Is nothing that burns within reach of it: paper, curtains, spray cans?",
-}
-
-
-def safety_words(preset: MachinePreset) -> str:
-    """Return what the owner has to know before she is asked."""
-    words = (
-        "May it print while nobody is there? Three questions; unless all are yes, it prints only in"
-        " the hours with somebody there. You may say yes later, on your lab's page.\n"
-        "The test, cold to begin with, and you beside it: plug out, take the nozzle's heater off the"
-        " board, plug in, set the nozzle to 150 C. Within two minutes the printer has to stop by itself"
-        " with an error. Then the same with the bed's heater. Never take one off with the plug in."
-    )
-    if preset.ships_without_protection:
-        words += (
-            f"\nNote: the {preset.title} is known to have been sold without thermal protection: what"
-            " heats then does not stop by itself. Test it, do not trust the label."
-        )
-    return words
+#: What is asked, in this order.
+QUESTIONS = tuple(each.name for each in fields(Safety))
 
 
 def propose_id(preset: str, taken: Collection[str]) -> str:

@@ -147,14 +147,33 @@ def pace_of(db: sqlite3.Connection, printer: str, now: datetime) -> float:
     )
 
 
+#: Before the name of a printer, in the settings: when its last test part began, and its seconds.
+_TRIED = "tried:"
+
+
 def last_begun(db: sqlite3.Connection, printer: str) -> tuple[datetime, float] | None:
-    """Return when the last plate was started on a printer, and how long it takes, in seconds."""
-    row = db.execute(
+    """Return when our last print began on a printer, and how long it takes, in seconds.
+
+    A plate, or a test part: its heat is ours, too.
+    """
+    rows: list[tuple[str, float | str]] = db.execute(
         "select intent_at, seconds from attempt where printer = ? and intent_at is not null"
         " order by intent_at desc limit 1",
         (printer,),
-    ).fetchone()
-    return None if row is None else (datetime.fromisoformat(row[0]), float(row[1]))
+    ).fetchall()
+    for (value,) in db.execute("select value from setting where key = ?", (f"{_TRIED}{printer}",)):
+        at, seconds = value.split()
+        rows.append((at, seconds))
+    begun = [(datetime.fromisoformat(at), float(seconds)) for at, seconds in rows]
+    return max(begun, default=None)
+
+
+def trial_begins(db: sqlite3.Connection, printer: str, at: datetime, seconds: float) -> None:
+    """Note that a test part is printed from now on, which takes so many seconds."""
+    db.execute(
+        "insert or replace into setting (key, value) values (?, ?)",
+        (f"{_TRIED}{printer}", f"{at.isoformat()} {seconds}"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

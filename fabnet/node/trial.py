@@ -21,6 +21,7 @@ from fabnet import clock
 from fabnet.node.bench import Bench, Ended, Start, Stop
 from fabnet.node.journal import Journal
 from fabnet.node.lab import Lab
+from fabnet.node.tables import trial_begins
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import NotFoundError, RefusedError
 from jobs.owner import Halt, TrialView, Try
@@ -92,6 +93,7 @@ class Trials:
         with self._journal.transaction() as db:
             # As before every print: on the disk before the printer hears of it.
             self._journal.set_clear(db, printer, clear=False)
+            trial_begins(db, printer, clock.now(), made.seconds)
             self._say_printer(db, printer, clock.now())
         self._last[printer] = TrialView(
             printer=printer, name=name, seconds=made.seconds, grams=made.grams

@@ -280,3 +280,36 @@ def test_a_simulated_printer_overwrites_no_file(tmp_path):
     assert done.returncode == 1
     assert "is there already" in done.stderr
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_maker_is_asked_and_answers_in_french(folder, printer):
+    said = [
+        "oui",
+        "",
+        "mk3 gauche",
+        "mk3-gauche",
+        "pla",
+        "0,64 kg",
+        "non",
+        "",
+        "non",
+        "lun-ven 18h-22h",
+        "n",
+    ]
+    answer = fabnet(
+        "node", "setup", folder / "node.toml", "--no-network", "--look-at", printer.port,
+        said="\n".join(said) + "\n", LANGUAGE="fr",
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    config = load_node(folder / "node.toml")
+    (found,) = config.printers
+    assert (found.id, found.material, found.grams) == ("mk3-gauche", "PLA", 640.0)
+    assert (found.unattended, config.attended) == (False, "Mon-Fri 18:00-22:00")
+    for words in (
+        "vendue sans protection thermique",
+        "Avez-vous ESSAYÉ",
+        "plus tard\xa0:",
+        "ensuite, ",
+    ):
+        assert words in answer.stderr
+    assert " the " not in answer.stderr

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ import requests
 from fabnet.broker import free_port
 from fabnet.config import machine_id
 from fabnet.node.journal import COORDINATOR, Journal
+from fabnet.node.tables import last_begun
 from jobs.ledger import streams
 from jobs.messages import Capabilities, PrinterChange, decode_up
 from tests.doubles.lone_node import REF, LoneNode
@@ -56,8 +58,9 @@ def said(lone):
     rows = streams.unacknowledged(journal.reading, COORDINATOR, 1000)
     clear, used_g = journal.is_clear("p1"), journal.used_g("p1-1")
     attempts = journal.reading.execute("select count(*) from attempt").fetchone()[0]
+    begun = last_begun(journal.reading, "p1")
     journal.close()
-    return [decode_up(row.type, row.body) for row in rows], clear, used_g, attempts
+    return [decode_up(row.type, row.body) for row in rows], clear, used_g, attempts, begun
 
 
 def test_without_a_node_the_command_is_the_node(lone, sim):
@@ -68,8 +71,11 @@ def test_without_a_node_the_command_is_the_node(lone, sim):
     assert (begun.event, ended.event, ended.name) == ("begin", "end", told["name"])
     assert ended.extruded_mm > 100
     assert sim.executed()[-1] != "M104 S240"
-    messages, clear, used_g, attempts = said(lone)
+    messages, clear, used_g, attempts, begun = said(lone)
     assert not clear
+    # Its heat is not somebody else's: a node that starts now believes the word that the bed is clear.
+    assert begun is not None
+    assert (begun[0] <= datetime.now(UTC), begun[1]) == (True, told["seconds"])
     assert used_g == pytest.approx(told["grams"])
     # Nobody's order: the network hears of the printer and the spool, and of no attempt.
     assert attempts == 0

@@ -6,9 +6,8 @@ import pytest
 
 from fabnet.config import load_node
 from fabnet.errors import ConfigError
-from fabnet.node.setup import QUESTIONS, Safety, changed, propose_id, safety_words, write_setup
+from fabnet.node.setup import QUESTIONS, Safety, changed, propose_id, write_setup
 from fabnet.printer_config import PrinterConfig
-from firmware_profiles.loader import load_machine
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 FILE = """\
@@ -171,8 +170,3 @@ def test_unattended_needs_all_three():
         assert not Safety(**{name: name != missing for name in QUESTIONS}).unattended
     assert Safety(**dict.fromkeys(QUESTIONS, True)).unattended
     assert not Safety().unattended
-
-
-def test_a_machine_sold_without_protection_says_so():
-    assert "without thermal protection" in safety_words(load_machine("creality-ender-3"))
-    assert "without thermal protection" not in safety_words(load_machine("prusa-mk3s"))

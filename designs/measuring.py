@@ -37,6 +37,8 @@ LARGEST_MM = 2000.0
 #: Below this a part is accepted, but is more often a file in inches than a tiny part.
 _DOUBTFUL_MM = 15.0
 _INCH_MM = 25.4
+#: A part that would be longer in another unit was not drawn in it: few beds are as long.
+_LIKELY_MM = 600.0
 
 _ROUND = 1000.0  # 1 um
 #: What manifold3d's volume may differ by, for its reading of a mesh to be the same body.
@@ -195,7 +197,7 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
     shown = " x ".join(f"{side:.4g}" for side in size)
     if largest > LARGEST_MM:
         raise RefusedError(
-            f"it measures {shown} mm, more than {LARGEST_MM:.0f}: export it in millimetres"
+            f"it measures {shown} mm, more than {LARGEST_MM:.0f}{_guess(largest)}: export it in millimetres"
         )
     if largest * 1000.0 < SMALLEST_MM:
         raise RefusedError(f"it measures {shown} mm, which is nothing: export it in millimetres")
@@ -203,7 +205,7 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
         metres = largest * 1000.0
         guess = (
             f"metres? That would be {metres:.0f} mm"
-            if SMALLEST_MM < metres < LARGEST_MM
+            if metres <= _LIKELY_MM
             else f"inches? That would be {largest * _INCH_MM:.0f} mm"
         )
         raise RefusedError(
@@ -214,6 +216,19 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
             f"it is only {largest:.1f} mm long; in inches it would be {largest * _INCH_MM:.0f} mm"
         ]
     return []
+
+
+def _guess(largest_mm: float) -> str:
+    """Return what a part beyond all measure may have been; "" where nothing is likely."""
+    micrometres = largest_mm / 1000.0
+    likely = (
+        f" (taken for inches? In mm it would be {largest_mm / _INCH_MM:.0f} mm long)"
+        if largest_mm <= _LIKELY_MM * _INCH_MM
+        else f" (drawn in micrometres? In mm it would be {micrometres:.0f} mm long)"
+        if micrometres <= _LIKELY_MM
+        else ""
+    )
+    return likely
 
 
 def _show_gaps(

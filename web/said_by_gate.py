@@ -88,6 +88,14 @@ SENTENCES = (
     _("all of its triangles have no area: export it again"),
     _("it measures %(dims)s mm, more than %(most)s: export it in millimetres"),
     _(
+        "it measures %(dims)s mm, more than %(most)s (taken for inches? In mm it would be %(long)s mm long):"
+        " export it in millimetres"
+    ),
+    _(
+        "it measures %(dims)s mm, more than %(most)s (drawn in micrometres? In mm it would be %(long)s mm"
+        " long): export it in millimetres"
+    ),
+    _(
         "it measures %(dims)s mm. Was it drawn in metres? That would be %(long)s mm; export it in"
         " millimetres"
     ),

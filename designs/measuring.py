@@ -221,14 +221,13 @@ def _check_size(size: NDArray[np.float64]) -> list[str]:
 def _guess(largest_mm: float) -> str:
     """Return what a part beyond all measure may have been; "" where nothing is likely."""
     micrometres = largest_mm / 1000.0
-    likely = (
+    return (
         f" (taken for inches? In mm it would be {largest_mm / _INCH_MM:.0f} mm long)"
         if largest_mm <= _LIKELY_MM * _INCH_MM
         else f" (drawn in micrometres? In mm it would be {micrometres:.0f} mm long)"
         if micrometres <= _LIKELY_MM
         else ""
     )
-    return likely
 
 
 def _show_gaps(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import InvalidFieldError
-from jobs.quality import AQLS, sampling_plan
+from jobs.quality import AQLS, MAJOR, WHOLE, sampling_plan
 
 # Letter, sample and acceptance number by limit, as the standard's table 2-A has them.
 CELLS = {
@@ -26,8 +26,9 @@ LARGEST = {
 DIAGONAL = {0: 0.88, 1: 0.91, 2: 0.955, 3: 0.963, 5: 0.985, 7: 0.986, 10: 0.987, 14: 0.985}
 
 
-def test_these_are_the_limits():
+def test_these_are_the_limits_and_ours_is_that_of_major_faults():
     assert tuple(CELLS) == AQLS
+    assert (WHOLE, MAJOR) == (50, 2.5)
 
 
 @pytest.mark.parametrize("aql", CELLS)

@@ -1,8 +1,8 @@
 """The coordinator process: broker, link, outbox pump, planner, web pages.
 
 One loop takes messages in batches (`fabnet.inbox`), lets leases lapse, offers jobs and pumps the
-outbox. The planner has a thread of its own, since nests take seconds; the pages have cheroot's
-threads. All of them meet in the ledger.
+outbox. The planner (`fabnet.planner`) has a thread of its own, and the pages have cheroot's. All of
+them meet in the ledger.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from fabnet.inbox import Message, gather
 from fabnet.inlet import Connected, Disconnected, Incoming, LinkEvent
 from fabnet.link import Link
 from fabnet.pacing import Throttle
+from fabnet.planner import plan_for_ever
 from fabnet.slicing_service import SlicingService
 from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
-from jobs.coordinator import claims, fitting, planning, retention
+from jobs.coordinator import retention
 from jobs.coordinator.files import needed_slices
 from jobs.ledger import log_file, members
 from jobs.ledger.store import Ledger
@@ -62,11 +63,6 @@ _NODE_BURST = 2000.0
 _RENEW_S = 300.0
 #: How often it is looked what of people is old enough to be erased.
 _FORGET_S = 3600.0
-#: How often idle printers are looked after.
-_SPREAD_S = 15.0
-#: What nobody was offered is given out anew after so long, if some would be late; and what has no
-#: place is planned again, also where nothing has changed but the clock.
-_RESPLIT_S = 12 * 3600.0
 
 
 class Service:
@@ -196,7 +192,7 @@ class Service:
             self._start_broker_and_link()
             self.slicing.start()
             self._telling.start()
-            for name, work in (("web", server.run), ("planner", self._plan_for_ever)):
+            for name, work in (("web", server.run), ("planner", self._plan)):
                 threading.Thread(target=work, name=name, daemon=True).start()
             ready()
             self._loop()
@@ -222,6 +218,9 @@ class Service:
             allows=lambda topic: throttle.allows(wire.sender(topic), clock.boottime_s()),
         )
         self._link.start()
+
+    def _plan(self) -> None:
+        plan_for_ever(self.ledger, self.library, self._config.hub_place, self._stop)
 
     def _shut_down(self) -> None:
         self._stop.set()
@@ -368,34 +367,3 @@ class Service:
                 case Disconnected():
                     _log.warning("link to the broker lost: %s", event.reason)
         self._exchange.take(messages, link)
-
-    # --- the planner --------------------------------------------------------------------------
-
-    def _plan_for_ever(self) -> None:
-        done: fitting.Snapshot | None = None
-        told = Throttle(1 / _RESPLIT_S, 1.0)
-        done_s = spread_s = resplit_s = clock.boottime_s()
-        while not self._stop.wait(_TICK_S):
-            try:
-                library, now_s = self.library(), clock.boottime_s()
-                if now_s - spread_s >= _SPREAD_S:
-                    spread_s = now_s
-                    claims.spread(self.ledger, clock.now(), self._config.hub_place)
-                if now_s - resplit_s >= _RESPLIT_S:
-                    resplit_s = now_s
-                    claims.resplit(self.ledger, clock.now())
-                facts = planning.snapshot(self.ledger, library, clock.now(), self._config.hub_place)
-                for lost in facts.lost:
-                    if told.allows(lost, now_s):
-                        _log.error(
-                            "revision %s, or a file of it, is lost: nothing is made of it", lost
-                        )
-                if not facts.needs or (facts == done and now_s - done_s < _RESPLIT_S):
-                    continue
-                plan = planning.make(facts, library, clock.now())
-                planning.apply(self.ledger, library, facts, plan, clock.now())
-                done, done_s = facts, now_s
-            except Exception:  # noqa: BLE001
-                # A plan that fails must not end planning for all other orders to come.
-                _log.exception("planning failed; trying again")
-                self._stop.wait(5.0)

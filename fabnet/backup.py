@@ -9,16 +9,17 @@ ledger knows that it was put back, and asks every node what it has forgotten (`j
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import shutil
 import sqlite3
 import tarfile
+import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -32,6 +33,7 @@ from jobs.ledger.store import Ledger
 
 _FORMAT = 1
 _MANIFEST = "fabnet-backup.json"
+_ARCHIVE = "backup.tar"
 _LEDGER, _LOCK = "ledger.db", "ledger.lock"
 #: Made anew at every start.
 _LEFT_OUT = frozenset({"slices", "broker"})
@@ -68,26 +70,66 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
             " folder loses both. Choose a place outside it, best on another disk."
         )
     _refuse_mixture(data_dir)
-    fresh = out.with_name(out.name + ".new")
     try:
-        with TemporaryDirectory(prefix="fabnet-backup-", dir=out.resolve().parent) as folder:
-            stage = Path(folder)
-            # First: a design that is added from now on is not in it, and its files do no harm.
-            _copy(data_dir / _LEDGER, stage / _LEDGER)
-            for path in _wanted(data_dir):
-                _copy(path, stage / path.relative_to(data_dir))
-            manifest = _manifest(stage, now)
-            (stage / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
-            fresh.touch(mode=0o600)
-            with tarfile.open(fresh, "w") as archive:
-                archive.add(stage, arcname=".")
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-        fresh.replace(out)
+        with _bench(data_dir, out) as bench:
+            manifest = _write(data_dir, bench, now)
+            (bench / _ARCHIVE).rename(out)
     except (OSError, sqlite3.Error) as error:
-        fresh.unlink(missing_ok=True)
         why = f"there is no folder {out.parent}" if not out.parent.is_dir() else error
         raise BackupError(f"The backup {out} cannot be written: {why}") from error
+    return manifest
+
+
+@contextmanager
+def _bench(data_dir: Path, out: Path) -> Iterator[Path]:
+    """Give a folder beside a backup to make it in; it is empty, its owner's alone, and gone afterwards.
+
+    It has the same name each time: what a backup has left that was killed is cleared up by the next.
+
+    Raises:
+        BackupError: another backup is being made there, or the folder is somebody else's.
+        OSError: it cannot be made.
+    """
+    known = f"{zlib.crc32(bytes(data_dir.resolve())):08x}"
+    bench = out.resolve().parent / f".fabnet-backup-{known}"
+    bench.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(bench, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid != os.geteuid():
+            raise BackupError(f"{bench} is another user's: remove it, or choose another place.")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BackupError(
+                f"Another backup of {data_dir} is being made in {bench.parent}: wait for its end."
+            ) from error
+        os.fchmod(handle, 0o700)
+        for left in bench.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield bench
+        finally:
+            shutil.rmtree(bench, ignore_errors=True)
+    finally:
+        os.close(handle)
+
+
+def _write(data_dir: Path, bench: Path, now: datetime) -> Manifest:
+    """Write a whole backup into its folder, synced to the disk."""
+    stage = bench / "files"
+    stage.mkdir(mode=0o700)
+    # First: a design that is added from now on is not in it, and its files do no harm.
+    _copy(data_dir / _LEDGER, stage / _LEDGER)
+    for path in _wanted(data_dir):
+        _copy(path, stage / path.relative_to(data_dir))
+    manifest = _manifest(stage, now)
+    (stage / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
+    archive = bench / _ARCHIVE
+    archive.touch(mode=0o600)
+    with tarfile.open(archive, "w") as tar:
+        tar.add(stage, arcname=".")
+    with archive.open("rb") as file:
+        os.fsync(file.fileno())
     return manifest
 
 

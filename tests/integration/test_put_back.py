@@ -5,13 +5,16 @@ import itertools
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from fabnet import backup
 from fabnet.backup import make, put_back
 from fabnet.config import CoordinatorConfig
 from fabnet.errors import BackupError, JournalError
@@ -189,6 +192,39 @@ def test_no_backup_holds_what_an_earlier_restore_has_put_aside(world, data, tmp_
     assert list(data.glob("replaced-*/ledger.db"))
     made = make(data, tmp_path / "c.tar", NOON)
     assert not [name for name in made.files if "replaced" in name]
+
+
+def test_a_backup_that_is_killed_leaves_what_nobody_reads_and_the_next_clears_up(
+    world, data, tmp_path, monkeypatch
+):
+    world.order()
+    (data / "web.key").write_bytes(b"secret")
+    out = tmp_path / "backups"
+    out.mkdir()
+    real = backup._copy
+
+    def copy(source, target):
+        real(source, target)
+        if source.name == "web.key":
+            then()
+
+    def another():
+        with pytest.raises(BackupError, match=r"Another backup of .* is being made"):
+            make(data, out / "wednesday.tar", NOON)
+
+    monkeypatch.setattr(backup, "_copy", copy)
+    then = partial(os._exit, 9)
+    child = os.fork()
+    if not child:
+        make(data, out / "monday.tar", NOON)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    (left,) = out.iterdir()
+    assert (left / "files" / "web.key").read_bytes() == b"secret"
+    assert stat.S_IMODE(left.stat().st_mode) == 0o700
+
+    then = another
+    make(data, out / "tuesday.tar", NOON)
+    assert [path.name for path in out.iterdir()] == ["tuesday.tar"]
 
 
 def test_a_backup_may_not_lie_in_what_it_copies(world, data, tmp_path):

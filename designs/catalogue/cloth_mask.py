@@ -8,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from designs.catalogue.measures import check, check_room
+
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="210mm" height="297mm" viewBox="0 0 210 297"'
     ' font-family="sans-serif" font-size="4">'
 )
+_LEAST_FOLDED_MM = 40.0
+#: The pattern lies on an A4 sheet, at full size.
+_BOUNDS = {
+    "width_mm": (120.0, 190.0),
+    "height_mm": (120.0, 240.0),
+    "seam_mm": (5.0, 20.0),
+    "pleats": (1, 5),
+    "pleat_mm": (5.0, 25.0),
+    "elastic_mm": (100.0, 400.0),
+}
 _CLAIM = (
     "Ni dispositif médical, ni équipement de protection : un masque en tissu.",
     "Neither a medical device nor protective equipment: a cloth mask.",
@@ -20,7 +32,11 @@ _CLAIM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClothMask:
-    """The measures of a mask for adults; cloth is cut with its seams."""
+    """The measures of a mask for adults; cloth is cut with its seams.
+
+    Raises:
+        ValueError: a measure gives no mask that can be pleated and fits its sheet; names it and its bounds.
+    """
 
     width_mm: float = 190.0  # from ear to ear
     height_mm: float = 190.0
@@ -28,6 +44,13 @@ class ClothMask:
     pleats: int = 3
     pleat_mm: float = 15.0  # what one takes up, twice this of cloth
     elastic_mm: float = 200.0
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        check(self, _BOUNDS)
+        check_room(
+            "folded_mm", self.folded_mm, _LEAST_FOLDED_MM, "of cloth are left when it is pleated"
+        )
 
     @property
     def folded_mm(self) -> float:

@@ -5,12 +5,13 @@ Lies flat on the bed, prints without supports. z = 0 is the bed. All lengths are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import LineString, Point, Polygon, box
 
+from designs.catalogue.measures import check, check_room
 from designs.catalogue.solids import extrude, rounded, triangles
 
 
@@ -30,14 +31,9 @@ class DoorHook:
 
     def __post_init__(self) -> None:
         """Check the bounds."""
-        for each in fields(self):
-            least, most = _BOUNDS[each.name]
-            value = getattr(self, each.name)
-            if not least <= value <= most:
-                raise ValueError(f"{each.name}: {value} is not between {least} and {most}")
+        check(self, _BOUNDS)
         needed = (self.grip_mm + self.handle_mm) / 2 + self.bar_mm
-        if self.reach_mm < needed:
-            raise ValueError(f"reach_mm: {self.reach_mm} leaves no limb; at least {needed}")
+        check_room("reach_mm", self.reach_mm, needed, "leaves no limb")
 
 
 _BOUNDS = {

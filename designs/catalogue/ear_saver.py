@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import LineString, Polygon, box
 
+from designs.catalogue.measures import check, check_room
 from designs.catalogue.solids import extrude, rounded, triangles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarSaver:
-    """The measures of a strap."""
+    """The measures of a strap.
+
+    Raises:
+        ValueError: a measure gives no strap whose hooks take a loop; names it and its bounds.
+    """
 
     length_mm: float = 156.0
     width_mm: float = 16.0  # of the strap between the hooks
@@ -28,6 +33,32 @@ class EarSaver:
     hook_mm: float = 4.0  # width of a hook's arm
     tip_mm: float = 4.5  # how far a hook's tip points outwards, over the loop
     window_mm: float = 34.0  # length of the opening in the middle, which lets the strap bend
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        check(self, _BOUNDS)
+        under = self.hook_mm + _LOOP_MM - 0.5
+        check_room("reach_mm", self.reach_mm, under, "leaves no room for a loop under a tip")
+        between = self.tip_mm + self.hook_mm + _LOOP_MM
+        check_room("pitch_mm", self.pitch_mm, between, "leaves no room for a loop")
+        needed = self.window_mm + 2 * ((self.rows - 1) * self.pitch_mm + self.tip_mm + self.hook_mm)
+        check_room(
+            "length_mm", self.length_mm, needed, "is too short for its hooks and its opening"
+        )
+
+
+_LOOP_MM = 2.5
+_BOUNDS = {
+    "length_mm": (80.0, 240.0),
+    "width_mm": (10.0, 40.0),
+    "reach_mm": (5.0, 15.0),
+    "thickness_mm": (0.9, 4.0),
+    "rows": (1, 8),
+    "pitch_mm": (8.0, 30.0),
+    "hook_mm": (3.0, 6.0),
+    "tip_mm": (2.0, 8.0),
+    "window_mm": (10.0, 80.0),
+}
 
 
 def build(strap: EarSaver | None = None) -> NDArray[np.float32]:

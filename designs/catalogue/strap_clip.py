@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import box
 
+from designs.catalogue.measures import check
 from designs.catalogue.solids import extrude, rounded, triangles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrapClip:
-    """The measures of a clip."""
+    """The measures of a clip.
+
+    Raises:
+        ValueError: a measure gives no clip that holds a strap; names it and its bounds.
+    """
 
     strap_mm: float = 20.0  # width of the elastic
     room_mm: float = 1.0  # wider than the elastic, so that it slides
@@ -25,6 +30,20 @@ class StrapClip:
     bar_mm: float = 4.2  # in the middle
     rim_mm: float = 4.0  # around
     thickness_mm: float = 3.0  # 10 layers of 0.3 mm
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        check(self, _BOUNDS)
+
+
+_BOUNDS = {
+    "strap_mm": (5.0, 60.0),
+    "room_mm": (0.2, 4.0),
+    "slot_mm": (1.8, 8.0),
+    "bar_mm": (2.4, 12.0),
+    "rim_mm": (2.4, 12.0),
+    "thickness_mm": (1.5, 8.0),
+}
 
 
 def build(clip: StrapClip | None = None) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import shapely
 from shapely.geometry import Point, Polygon, box
 
+from designs.catalogue.measures import check, check_room
 from designs.catalogue.visor_frame import VisorFrame
 
 #: Of a hole's outline; a program that cuts it makes a circle of it.
@@ -21,7 +22,11 @@ _QUARTER = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisorFoil:
-    """The measures of a foil that do not come from its frame."""
+    """The measures of a foil that do not come from its frame.
+
+    Raises:
+        ValueError: a measure gives no foil; names it and its bounds.
+    """
 
     width_mm: float = 297.0  # A4 across
     height_mm: float = 210.0
@@ -29,6 +34,20 @@ class VisorFoil:
     hole_mm: float = 6.0  # a pin of 5.4 mm with a head of 6.2 mm clicks in
     top_radius_mm: float = 4.0
     bottom_radius_mm: float = 25.0  # no corner pokes the chest
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        check(self, _BOUNDS)
+
+
+_BOUNDS = {
+    "width_mm": (200.0, 420.0),
+    "height_mm": (120.0, 420.0),
+    "edge_mm": (8.0, 30.0),
+    "hole_mm": (2.0, 12.0),
+    "top_radius_mm": (0.0, 40.0),
+    "bottom_radius_mm": (0.0, 55.0),
+}
 
 
 def build(foil: VisorFoil | None = None, frame: VisorFrame | None = None) -> Polygon:
@@ -48,7 +67,13 @@ def build(foil: VisorFoil | None = None, frame: VisorFrame | None = None) -> Pol
 
 
 def holes_at(foil: VisorFoil, frame: VisorFrame) -> list[tuple[float, float]]:
-    """Return the middles of the holes; the frame's pins are as far apart along its outer face."""
+    """Return the middles of the holes; the frame's pins are as far apart along its outer face.
+
+    Raises:
+        ValueError: the foil is narrower than the pins are apart.
+    """
+    between = (frame.pin_count - 1) * frame.pin_pitch_mm + 2 * foil.hole_mm
+    check_room("width_mm", foil.width_mm, between, "leaves no room for its holes")
     y = foil.height_mm - foil.edge_mm
     first = foil.width_mm / 2 - (frame.pin_count - 1) / 2 * frame.pin_pitch_mm
     return [(first + number * frame.pin_pitch_mm, y) for number in range(frame.pin_count)]

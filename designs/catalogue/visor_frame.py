@@ -16,12 +16,17 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LineString
 
+from designs.catalogue.measures import check, check_room
 from designs.catalogue.solids import extrude, triangles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisorFrame:
-    """The measures of a frame."""
+    """The measures of a frame.
+
+    Raises:
+        ValueError: a measure gives no frame that holds a sheet; names it and its bounds.
+    """
 
     head_width_mm: float = 152.0  # inside of the band, temple to temple
     head_depth_mm: float = 88.0  # inside of the band, temple line to forehead
@@ -35,6 +40,37 @@ class VisorFrame:
     pin_diameter_mm: float = 5.4  # of a hole of 6 mm
     pin_length_mm: float = 5.0  # in front of the wall
     strut_x_mm: float = 31.0  # where the two spacers leave the band
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        check(self, _BOUNDS)
+        check_room(
+            "height_mm", self.height_mm, self.pin_diameter_mm, "is lower than a pin is thick"
+        )
+        check_room(
+            "head_width_mm",
+            self.head_width_mm,
+            3.2 * self.strut_x_mm,
+            "leaves its spacers too far out",
+        )
+        between = (self.pin_count - 1) * self.pin_pitch_mm + 2 * self.pin_diameter_mm
+        check_room("head_width_mm", outer_face(self).length, between, "leaves no wall for its pins")
+
+
+_BOUNDS = {
+    "head_width_mm": (120.0, 180.0),
+    "head_depth_mm": (70.0, 110.0),
+    "sheet_gap_mm": (10.0, 45.0),
+    "temple_mm": (20.0, 60.0),
+    "hook_mm": (3.0, 8.0),
+    "wall_mm": (1.6, 4.0),
+    "height_mm": (4.0, 20.0),
+    "pin_pitch_mm": (20.0, 120.0),
+    "pin_count": (2, 8),
+    "pin_diameter_mm": (3.0, 8.0),
+    "pin_length_mm": (3.0, 10.0),
+    "strut_x_mm": (15.0, 45.0),
+}
 
 
 def build(frame: VisorFrame | None = None) -> NDArray[np.float32]:

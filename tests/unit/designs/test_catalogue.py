@@ -1,6 +1,7 @@
 """All of the catalogue: what the generators make is what was committed, closed, and can be printed."""
 
 import itertools
+import random
 import struct
 import tomllib
 from pathlib import Path
@@ -21,9 +22,12 @@ from designs.catalogue import (
     visor_foil,
     visor_frame,
 )
+from designs.catalogue.cloth_mask import ClothMask
 from designs.catalogue.door_hook import DoorHook
 from designs.catalogue.ear_saver import EarSaver
 from designs.catalogue.strap_clip import StrapClip
+from designs.catalogue.visor_foil import VisorFoil
+from designs.catalogue.visor_frame import VisorFrame
 from designs.manifest import check_manifest
 from designs.materials import material
 from designs.mesh import read_canonical
@@ -161,17 +165,59 @@ def test_a_hook_takes_its_handle_and_two_fingers_and_holds_on_all_sides():
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("part", "changes", "says"),
     [
-        ({"handle_mm": 5.0}, "handle_mm: 5.0 is not between"),
-        ({"thickness_mm": 1.0}, "thickness_mm"),
-        ({"reach_mm": 40.0, "handle_mm": 40.0}, "leaves no limb"),
-        ({"bar_mm": float("nan")}, "bar_mm"),
+        (DoorHook, {"handle_mm": 5.0}, "handle_mm: 5.0 is not between"),
+        (DoorHook, {"thickness_mm": 1.0}, "thickness_mm"),
+        (DoorHook, {"reach_mm": 40.0, "handle_mm": 40.0}, "leaves no limb"),
+        (DoorHook, {"bar_mm": float("nan")}, "bar_mm"),
+        (VisorFrame, {"wall_mm": 0.4}, "wall_mm: 0.4 is not between"),
+        (VisorFrame, {"pin_count": 6}, "leaves no wall for its pins"),
+        (VisorFrame, {"strut_x_mm": 45.0, "head_width_mm": 140.0}, "spacers too far out"),
+        (VisorFrame, {"height_mm": 5.0}, "lower than a pin"),
+        (EarSaver, {"rows": 0}, "rows: 0 is not between"),
+        (EarSaver, {"pitch_mm": 9.0}, "leaves no room for a loop"),
+        (EarSaver, {"rows": 6}, "too short for its hooks"),
+        (StrapClip, {"bar_mm": -1.0}, "bar_mm"),
+        (VisorFoil, {"hole_mm": float("inf")}, "hole_mm"),
+        (ClothMask, {"pleats": 5}, "left when it is pleated"),
+        (ClothMask, {"width_mm": 200.0}, "width_mm"),
     ],
 )
-def test_measures_that_give_no_hook_are_refused(changes, says):
+def test_measures_that_give_no_part_are_refused(part, changes, says):
     with pytest.raises(ValueError, match=says):
-        DoorHook(**changes)
+        part(**changes)
+
+
+def test_a_foil_has_room_for_the_pins_of_its_frame():
+    with pytest.raises(ValueError, match="no room for its holes"):
+        visor_foil.build(VisorFoil(width_mm=240.0))
+
+
+@pytest.mark.parametrize("module", [visor_frame, ear_saver, strap_clip, door_hook])
+def test_every_part_that_is_admitted_is_one_closed_body(module, tmp_path):
+    chosen = random.Random(8)
+    kind = next(
+        k for k in (VisorFrame, EarSaver, StrapClip, DoorHook) if k.__module__ == module.__name__
+    )
+    # Slots, an opening, a ring for two fingers: none of them is lost.
+    holes = read_again(module.build(), tmp_path).euler_number
+    made = 0
+    while made < 8:
+        measures = {
+            name: chosen.choice((least, most, chosen.uniform(least, most)))
+            for name, (least, most) in module._BOUNDS.items()
+        }
+        # What is counted is whole.
+        measures |= {n: int(measures[n]) for n in ("pin_count", "rows") if n in measures}
+        try:
+            part = kind(**measures)
+        except ValueError:
+            continue
+        made += 1
+        mesh = read_again(module.build(part), tmp_path)
+        assert (mesh.is_volume, mesh.body_count) == (True, 1), measures
+        assert mesh.euler_number == holes, measures
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.parent.name)

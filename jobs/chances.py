@@ -21,6 +21,8 @@ _DRAWS = 400
 _SEED = 2020
 #: What is known of a network before anybody has counted anything: 18 good of 20.
 _GOOD, _ALL = 18.0, 20.0
+#: Nobody is taken to make less: what makes nothing at all would take for ever.
+LEAST_GOOD = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,11 @@ def mean_good(counted: Iterable[tuple[int, int]]) -> float:
 
 
 def good_share(good: int, scrap: int, mean: float) -> float:
-    """Return the share of a printer's pieces that come out good, > 0.
+    """Return the share of a printer's pieces that come out good, `LEAST_GOOD` to 1.
 
     Who has made little is taken to be as all others: `mean` as of `mean_good`.
     """
-    return (good + mean * _ALL) / (good + scrap + _ALL)
+    return max(LEAST_GOOD, (good + mean * _ALL) / (good + scrap + _ALL))
 
 
 def _minute(now: datetime, seconds: float) -> datetime:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
 from jobs.lots import Share
-from jobs.model import Reason
+from jobs.model import Reason, ReasonCode
 from jobs.planned import Run, Stand, plates_by
 from jobs.shares import Fits
 
 Key = tuple[str, str]  # node, printer
 Line = tuple[str, str]  # order, part
+#: Who has work for so long is given no more: it would be a plan for nobody.
+YEAR = timedelta(days=366)
+
 State = tuple[dict[Key, FleetPrinter], dict[Key, datetime], dict[str, float]]
 
 
@@ -69,9 +72,14 @@ class Clocks:
         of_part = self._excluded.setdefault(part_of(need), {})
         known = of_part.get(key)
         if known is None or known[0] is not printer:
-            known = (printer, exclusion(need, printer, self.fits[need.mesh_sha256, *key]))
-            of_part[key] = known
+            why = exclusion(need, printer, self.fits[need.mesh_sha256, *key])
+            if why is None and self._is_full(key):
+                why = Reason(code=ReasonCode.FULL, node=key[0], printer=key[1])
+            known = of_part[key] = (printer, why)
         return known[1]
+
+    def _is_full(self, key: Key) -> bool:
+        return self.free[key] - self.now > YEAR
 
     def stands(self, need: Need) -> tuple[Stand, ...]:
         """Return how every printer stands to more of a need."""
@@ -107,7 +115,7 @@ class Clocks:
     def _plate(self, need: Need, key: Key, fit: Fit, left: int) -> Run | None:
         printer = self.printer(key)
         copies = copies_for(need, printer, fit, left)
-        if not copies:
+        if not copies or self._is_full(key):
             return None
         done = printer.finish(self.free[key], fit.seconds(copies))
         return None if done is None else _run(need, printer, fit, copies, 1, done)

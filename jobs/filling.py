@@ -277,7 +277,9 @@ class Book:
     def _plates(self, made: Makers, who: Ints, room: Floats) -> Ints:
         plates: Ints = np.maximum(room / made.minutes[who] + TINY, 0.0).astype(np.int64)
         if self.bounded:
-            spools = np.floor(self._spool_g[:, made.printer[who]] / made.grams[who] + TINY)
+            # A slicer may have told no grams.
+            grams = np.maximum(made.grams[who], TINY)
+            spools = np.floor(self._spool_g[:, made.printer[who]] / grams + TINY)
             plates = np.minimum(plates, spools.sum(axis=0).astype(np.int64))
         return plates
 

@@ -88,6 +88,7 @@ class ReasonCode(enum.StrEnum):
     STOCK = "stock"
     HOURS = "hours"
     CEILING = "ceiling"
+    FULL = "full"  # has work for a year
     FAULT = "fault"
     SERVICE = "service"
     LATER = "later"

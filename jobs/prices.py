@@ -19,6 +19,8 @@ _FIRST = 4.0
 _COOLING = 1.6
 _ROUNDS = 400
 _CLOSE, _ROUGH = 0.002, 0.05
+#: Logarithm of the largest price: what cannot be ready with the rest by far gets no dearer, to stay finite.
+_DEAREST = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +76,7 @@ def prices(net: Network, pieces: Floats, minutes: Floats) -> Prices:
             sharp = min(sharp * _COOLING, _COLDEST)
         elif worst < _CLOSE:
             break
-        log_price += late / sharp
+        log_price = (log_price + late / sharp).clip(-_DEAREST, _DEAREST)
     price[asked] = np.exp(log_price)
     share[np.ix_(asked, used)] = split
     return Prices(price=price, share=share)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Arrays:
     now: datetime
 
 
+def _in_order(need: Need) -> tuple[date, str, str]:
+    return need.due, need.order_id, need.part_id
+
+
 def arrays(
     needs: Sequence[Need],
     fleet: Sequence[FleetPrinter],
@@ -60,7 +64,7 @@ def arrays(
 
     `free` says when each printer has printed what it has, where that is known already.
     """
-    lines = tuple(sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id)))
+    lines = tuple(sorted(needs, key=_in_order))
     able = _able(fleet)
     parts = tuple(sorted({(need.mesh_sha256, need.materials) for need in lines}))
     kinds = _kinds(able, parts, of)
@@ -236,15 +240,16 @@ def _lines(
     )  # fmt: skip
 
 
-def shares(given: Arrays) -> list[Share]:
+def shares(given: Arrays, needs: Sequence[Need] | None = None) -> list[Share]:
     """Return who makes what; each printer's shares in the order in which it makes them.
 
-    Where not all has room, as much as makes whole kits; an order that comes out uneven all the same
-    gets nothing here.
+    `needs` are those of `given`, or some of them with fewer pieces. Where not all has room, as much as
+    makes whole kits; an order that comes out uneven all the same gets nothing here.
     """
-    if not given.needs or not given.printers:
+    needs = given.needs if needs is None else tuple(sorted(needs, key=_in_order))
+    if not needs or not given.printers:
         return []
-    needs, lines = given.needs, given.lines
+    lines = _lines(needs, given.parts, given.printers, given.now)
     for _ in range(_ROUNDS):
         found = _in_time(given.net, lines)
         if not found.missing.any():

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -35,6 +36,8 @@ from jobs.shares import Fits, arrays, shares
 FEW_PLATES = 500
 #: And up to so many where each printer gets more than some: all labs have a parcel of every order then.
 STILL_FEW, MANY_EACH = 5000, 20
+#: So often are shares of orders that come out uneven made smaller.
+_ROUNDS = 4
 
 _Queue = list[tuple[bool, float, str, str]]  # a heap of (late, cost in s, node, printer)
 
@@ -63,7 +66,6 @@ def split(
     fleet = tuple(fleet)
     ordered = sorted(needs, key=lambda n: (n.due, n.order_id, n.part_id))
     clocks = Clocks(fleet, fits, now)
-    heap = _Heap(clocks)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
     plates = _plates_at_least(ordered, fits)
@@ -72,17 +74,16 @@ def split(
     many = plates > few_plates
     able = fleet if printed and (many or told) else ()
     given = arrays(printed, able, fits, now, clocks.free)
-    runs: dict[Line, list[Run]] = {(need.order_id, need.part_id): [] for need in ordered}
-    if many:
-        runs |= clocks.lay_out(printed, shares(given))
-    shortfalls: list[Shortfall] = []
-    for (_, order_id), group in groupby(ordered, key=lambda n: (n.due, n.order_id)):
-        lines = tuple(group)
-        for plate in heap.place(lines, {n.part_id: runs[order_id, n.part_id] for n in lines}):
-            runs[order_id, plate.part_id].append(plate)
-        for need in lines:
-            if left := need.pieces - _pieces(runs[order_id, need.part_id]):
-                shortfalls.append(_shortfall(clocks, need, left))
+    before, lacking = clocks.state(), _lacked_by_people(clocks, ordered) if many else {}
+    for _ in range(_ROUNDS):
+        clocks.restore(before)
+        laid = clocks.lay_out(printed, shares(given, _without(printed, lacking))) if many else {}
+        runs, shortfalls = _with_rest(clocks, ordered, laid)
+        # What the clock cuts from shares, and parts that people make, may leave an order uneven.
+        uneven = _uneven(ordered, runs) if many else {}
+        if not uneven:
+            break
+        lacking |= {order: math.inf if order in lacking else kits for order, kits in uneven.items()}
     all_runs = [run for found in runs.values() for run in found]
     return Plan(
         runs=tuple(sorted(all_runs, key=lambda r: (r.done_at, r.node, r.printer))),
@@ -90,6 +91,70 @@ def split(
         explained=tuple(_explained(clocks, ordered, runs)) if told else (),
         bounds=bounds(given) if told else (),
     )
+
+
+def _orders(needs: Iterable[Need]) -> Iterator[tuple[str, tuple[Need, ...]]]:
+    """Yield the lines of each order; `needs` are sorted by due date and order."""
+    for (_, order_id), group in groupby(needs, key=lambda n: (n.due, n.order_id)):
+        yield order_id, tuple(group)
+
+
+def _with_rest(
+    clocks: Clocks, needs: Sequence[Need], laid: Mapping[Line, list[Run]]
+) -> tuple[dict[Line, list[Run]], list[Shortfall]]:
+    """Place plate by plate what is not laid out; return all runs, and what has no place."""
+    heap, shortfalls = _Heap(clocks), []
+    runs = {line: laid.get(line, []) for line in ((n.order_id, n.part_id) for n in needs)}
+    for order_id, lines in _orders(needs):
+        for plate in heap.place(lines, {n.part_id: runs[order_id, n.part_id] for n in lines}):
+            runs[order_id, plate.part_id].append(plate)
+        for need in lines:
+            if left := need.pieces - _pieces(runs[order_id, need.part_id]):
+                shortfalls.append(_shortfall(clocks, need, left))
+    return runs, shortfalls
+
+
+def _lacked_by_people(clocks: Clocks, needs: Sequence[Need]) -> dict[str, float]:
+    """Return how many kits of an order lack what people make, if they make nothing else.
+
+    Only orders that are printed too; time is taken of the clocks.
+    """
+    heap, found = _Heap(clocks), {}
+    for order_id, lines in _orders(needs):
+        by_hand = [need for need in lines if need.process != PRINTED]
+        if 0 < len(by_hand) < len(lines):
+            placed = heap.place(by_hand, {need.part_id: () for need in by_hand})
+            made = Counter[str]()
+            for run in placed:
+                made[run.part_id] += run.pieces
+            lacks = max(math.ceil((n.pieces - made[n.part_id]) / n.per_kit) for n in by_hand)
+            if lacks:
+                found[order_id] = float(lacks)
+    return found
+
+
+def _without(needs: Iterable[Need], lacking: Mapping[str, float]) -> tuple[Need, ...]:
+    """Return what is still asked for where so many kits of an order are not."""
+    found = []
+    for need in needs:
+        fewer = lacking.get(need.order_id, 0) * need.per_kit
+        if fewer < need.pieces:
+            found.append(replace(need, pieces=need.pieces - int(fewer)))
+    return tuple(found)
+
+
+def _uneven(needs: Iterable[Need], runs: Mapping[Line, Sequence[Run]]) -> dict[str, float]:
+    """Return the kits that are not made of orders of which a part is made that others lack."""
+    found = {}
+    for order_id, lines in _orders(needs):
+        left = {n: n.pieces - _pieces(runs[order_id, n.part_id]) for n in lines}
+        lacks = max(math.ceil(left[n] / n.per_kit) for n in lines)
+        even = (max(0, n.pieces - lacks * n.per_kit) for n in lines)
+        if any(
+            n.pieces - left[n] - right >= n.per_kit for n, right in zip(lines, even, strict=True)
+        ):
+            found[order_id] = float(lacks)
+    return found
 
 
 def _plates_at_least(needs: Sequence[Need], fits: Fits) -> float:

@@ -73,6 +73,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.STOCK: lazy_gettext("too little filament"),
         ReasonCode.HOURS: lazy_gettext("nobody is there for long enough"),
         ReasonCode.CEILING: lazy_gettext("its weekly ceiling is reached"),
+        ReasonCode.FULL: lazy_gettext("already has work for a year"),
         ReasonCode.FAULT: lazy_gettext("out of order"),
         ReasonCode.SERVICE: lazy_gettext("out of service"),
         ReasonCode.KIT: lazy_gettext("it would make no whole kit: other parts have no place"),

@@ -17,6 +17,9 @@ from jobs.model import AttemptRef
 from jobs.reality import Printed
 from printers.model import MANUAL, OWN_SLICE
 
+#: No plate is printed in less time, or of less: plans divide by both.
+_LEAST_S, _LEAST_G = 1.0, 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlateKind:
@@ -51,7 +54,9 @@ def keep(
     Those that no slicer can have given are left out, and those of G-code that its maker has brought:
     nobody else prints it.
     """
-    if not (0 < seconds < math.inf and 0 < grams < math.inf) or slicer.startswith(OWN_SLICE):
+    if not (_LEAST_S <= seconds < math.inf and _LEAST_G <= grams < math.inf) or slicer.startswith(
+        OWN_SLICE
+    ):
         return
     db.execute(
         "insert or replace into figure"

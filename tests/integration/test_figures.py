@@ -55,7 +55,9 @@ def test_figures_of_gcode_that_its_maker_brought_are_hers_alone(world, attempts)
     assert (made.gcode_key, made.slicer) == ("k", "own slice, Cura_SteamEngine 4.6.1")
 
 
-@pytest.mark.parametrize(("seconds", "grams"), [(0, 33), (6400, -1), (float("inf"), 33)])
+@pytest.mark.parametrize(
+    ("seconds", "grams"), [(0, 33), (6400, -1), (float("inf"), 33), (1e-9, 33), (6400, 1e-9)]
+)
 def test_figures_that_cannot_be_are_not_believed(world, attempts, seconds, grams):
     with contextlib.suppress(JobError):  # which the inbox keeps aside
         ready(world, attempts[0], seconds, grams)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.hours import parse
 from jobs.network import Lines, Network, Rows, open_minutes
+from jobs.prices import prices
 from jobs.quotas import plan, soonest
 from tests.bench import bench_hard, peers
 from tests.bench.instances import an_instance, some_printers
@@ -269,6 +270,21 @@ def test_the_near_one_goes_first_and_the_other_when_time_is_short():
     assert made_by(net, asking(10), plan(net, asking(10))) == [[0, 10]]
     tight = asking(30, due_h=10)
     assert all(made_by(net, tight, plan(net, tight))[0])
+
+
+def test_what_weighs_nothing_needs_next_to_no_filament():
+    net = by_hand(2, spool_g=np.ones((1, 2)), piece_g=np.zeros((2, 2)))
+    assert plan(net, asking(10)).in_time == 1.0
+
+
+def test_what_can_never_be_ready_together_has_prices_all_the_same():
+    # Of part 0 there is work for centuries, and of part 1 for an hour, on other printers.
+    net = by_hand(2, most=np.array([[2, 0], [0, 2]]))
+    with np.errstate(all="raise"):
+        found = prices(net, np.array([1e12, 1.0]), net.class_min(1440.0))
+        assert np.isfinite(found.price).all()
+        assert np.isfinite(found.regret(net)).all()
+        assert plan(net, asking(1e9, 1.0)).in_time < 1.0
 
 
 def test_nothing_begins_before_its_release():

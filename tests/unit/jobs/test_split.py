@@ -195,6 +195,65 @@ def test_parts_that_exist_already_count_when_kits_are_made_whole(few_plates):
     assert {row.part_id: row.pieces for row in plan.rows} == {"clip": 4, "frame": 0}
 
 
+def sewn(pieces, part="strap", **changes):
+    facts = {"materials": ("SEW",), "process": "SEW"}
+    return a_need(pieces=pieces, part=part, **(facts | changes))
+
+
+def a_machine(node="lab-s", **changes):
+    return a_printer(node, material="SEW", grams=0.0, process="SEW", **changes)
+
+
+def by_hand(fleet, per_h=10.0, meshes=("strap",)):
+    each = 3600 / per_h
+    fit = a_fit(most=10, seconds_first=each, seconds_more=each, grams_each=0.0)
+    return fits_for([p for p in fleet if p.process == "SEW"], fit, meshes)
+
+
+@BOTH
+def test_nothing_is_printed_for_kits_that_nobody_can_sew(few_plates):
+    fleet = [a_printer(), a_printer("lab-b")]
+    needs = [a_need(pieces=20), sewn(20)]
+    plan = plan_of(needs, fleet, fits_for(fleet, a_fit()), few_plates)
+    assert plan.runs == ()
+    frame, strap = plan.shortfalls
+    assert (frame.pieces, [why.code for why in frame.reasons]) == (20, [ReasonCode.KIT])
+    assert strap.pieces == 20
+
+
+@BOTH
+def test_as_many_are_printed_as_people_can_sew_in_the_hours_that_they_give(few_plates):
+    fleet = [a_printer(), a_machine(weekly_h=4.0, week_left_s=3600 * 1.5)]
+    fits = fits_for(fleet[:1], a_fit()) | by_hand(fleet)
+    needs = [a_need(pieces=20), sewn(30, per_kit=2)]  # fifteen straps are sewn: seven kits
+    plan = plan_of(needs, fleet, fits, few_plates)
+    made = {p: sum(r.pieces for r in plan.runs if r.part_id == p) for p in ("frame", "strap")}
+    assert made == {"frame": 12, "strap": 14}  # five frames are there already
+    other = [a_need(pieces=9, order="o2")]
+    alone = plan_of([*needs, *other], fleet, fits, few_plates)
+    assert sum(r.pieces for r in alone.runs if r.order_id == "o2") == 9
+
+
+@BOTH
+def test_sewing_and_printing_of_a_lab_that_gives_few_hours_come_out_even(few_plates):
+    week = {"weekly_h": 20.0, "week_left_s": 8 * 3600.0}
+    fleet = [a_printer("lab-a", **week), a_machine("lab-a", printer="s", **week)]
+    fits = fits_for(fleet[:1], a_fit()) | by_hand(fleet)
+    plan = plan_of([a_need(pieces=40), sewn(40)], fleet, fits, few_plates)
+    made = {p: sum(r.pieces for r in plan.runs if r.part_id == p) for p in ("frame", "strap")}
+    assert made["frame"] == made["strap"] > 4
+    assert sum(run.seconds * run.count for run in plan.runs) <= 8 * 3600
+
+
+def test_more_work_than_for_a_year_has_no_place():
+    fleet = [a_machine(attended=parse("Mon 10:00-12:00"))]
+    needs = [sewn(1_000_000), sewn(5, order="o2", due=date(2026, 12, 9))]
+    plan = plan_of(needs, fleet, by_hand(fleet, per_h=1.0), 0)
+    assert max(run.last_at for run in plan.runs) < NOW + timedelta(days=375)
+    assert {short.order_id: short.pieces for short in plan.shortfalls}["o2"] == 5
+    assert {why.code for short in plan.shortfalls for why in short.reasons} == {ReasonCode.FULL}
+
+
 def test_no_node_at_all_is_a_reason():
     plan = plan_of([a_need()], [], {})
     assert plan.shortfalls[0].reasons[0].code is ReasonCode.NO_NODE

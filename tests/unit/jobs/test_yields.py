@@ -139,3 +139,12 @@ def test_a_plan_that_knows_no_scrap_keeps_half_of_what_it_promises_where_half_is
     assert product.with_scrap(plan, facts) == pytest.approx(0.5, abs=0.02)
     sure = SimpleNamespace(needs=needs, fleet=[replace(fleet[0], good=1.0)])
     assert product.with_scrap(plan, sure) == 1.0
+
+
+def test_who_makes_nothing_but_scrap_ends_no_plan():
+    # One printer alone: the network's mean is its own.
+    counted = (0, 10_000)
+    good = round(good_share(*counted, mean_good([counted])), 3)
+    fleet = [a_printer("lab-a", good=good)]
+    assert split([a_need(1)], fleet, fits(fleet), NOW).runs
+    assert split([a_need(1)], fleet, fits(fleet), NOW, 0).runs

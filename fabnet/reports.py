@@ -14,7 +14,7 @@ from designs.library import Library
 from fabnet import clock
 from jobs.chances import likely
 from jobs.errors import NotFoundError
-from jobs.ledger import labs, lot_photos, paces, views
+from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
@@ -262,6 +262,10 @@ def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:
                 "dispatched_at": _at(batch.dispatched_at),
                 "received_at": _at(batch.received_at),
                 "lots": [each.lot for each in batch.lots],
+                "bought": [
+                    {"item": box.item, "supplier_lot": box.lot, "pieces": box.pieces}
+                    for box in bought.boxes_in(ledger.reading, batch.id)
+                ],
             }
             for batch in batches
         ],

@@ -21,6 +21,7 @@ MOST_HOLD_H: Final = 30 * 24
 FAULTS: Final = ("sharp-edge", "dirty", "wrong-shape", "strings-left", "broken")
 MOST_STOCK: Final = 1_000_000
 MOST_ITEM: Final = 200  # characters
+MOST_SUPPLIER_LOT: Final = 60  # characters
 
 
 class Scope(enum.StrEnum):

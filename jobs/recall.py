@@ -1,13 +1,14 @@
 """What can be called back, and how: the decisions of a recall, without its rows.
 
-A recall names a fault's likely cause: one bag, one printer, one spool, or a revision of a design. It
-holds every lot of that cause, those that are yet to be counted too, until a named person ends it.
-Leaves the lots to `jobs.ledger.recalls`.
+A recall names a fault's likely cause: one bag, one printer, one spool, a lot that was bought, or a
+revision of a design. It holds every lot of that cause, those that are yet to be counted too, until a
+named person ends it. Leaves the lots to `jobs.ledger.recalls`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ class RecallKind(enum.StrEnum):
     PRINTER = "printer"
     SPOOL = "spool"
     MATERIAL = "material"  # a lot of its maker's, whose spools may lie in several workshops
+    BOUGHT = "bought"  # a supplier's lot of a bought part: parcels took it along
     REVISION = "revision"
 
 
@@ -28,8 +30,8 @@ class RecallKind(enum.StrEnum):
 class Cause:
     """What is called back.
 
-    `value` is a lot's code, "<node>/<printer>", "<node>/<spool>", "<material>/<lot of its maker's>" or a
-    revision's id.
+    `value` is a lot's code, "<node>/<printer>", "<node>/<spool>", "<material>/<lot of its maker's>",
+    "<bought part>/<lot of its supplier's>" or a revision's id.
     """
 
     kind: RecallKind
@@ -56,7 +58,14 @@ class Recall:
 
 
 def causes(
-    *, lot: str, node: str, printer: str, spool: str, revision: str, material: str = ""
+    *,
+    lot: str,
+    node: str,
+    printer: str,
+    spool: str,
+    revision: str,
+    material: str = "",
+    bought: Iterable[str] = (),
 ) -> tuple[Cause, ...]:
     """Return what the fault of one bag may come from, the narrowest first.
 
@@ -67,6 +76,7 @@ def causes(
         spool: of which spool; "" where nobody said.
         revision: the design's revision.
         material: "<material>/<lot of its maker's>"; "" where nobody said.
+        bought: "<bought part>/<lot of its supplier's>" of all that went along with it.
     """
     materials = (Cause(kind=RecallKind.MATERIAL, value=material),) if material else ()
     spools = (Cause(kind=RecallKind.SPOOL, value=f"{node}/{spool}"),) if spool else ()
@@ -74,6 +84,7 @@ def causes(
         Cause(kind=RecallKind.LOT, value=lot),
         *spools,
         *materials,
+        *(Cause(kind=RecallKind.BOUGHT, value=each) for each in bought),
         Cause(kind=RecallKind.PRINTER, value=f"{node}/{printer}"),
         Cause(kind=RecallKind.REVISION, value=revision),
     )

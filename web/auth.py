@@ -134,6 +134,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "lots.inspect": _HUB,
         "recalls.index": _HUB,
         "recalls.ask": _HUB,
+        "recalls.ask_bought": _HUB,
         "recalls.show": _HUB,
         "recalls.end": _STEWARD,
         "recalls.waive": _STEWARD,

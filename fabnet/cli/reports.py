@@ -21,7 +21,7 @@ def lot() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @COORDINATOR_FILE
 def lot_trace(code: str, as_json: bool, config: Path) -> None:
-    """Show where a lot comes from (revision, printer, spool) and where it went.
+    """Show where a lot comes from (revision, printer, spool), where it went, and what was bought with it.
 
     \b
     Example: fabnet lot trace 4K2M9X1VNT-1A
@@ -44,3 +44,6 @@ def lot_trace(code: str, as_json: bool, config: Path) -> None:
         received = batch["received_at"]
         words = "not received yet" if received is None else f"received {local(received)}"
         click.echo(f"batch {batch['batch']}: {batch['state']}, {words}")
+        for box in batch["bought"]:
+            lot = f", lot {box['supplier_lot']}" if box["supplier_lot"] else ""
+            click.echo(f"  with {box['pieces']} x {box['item']}{lot}")

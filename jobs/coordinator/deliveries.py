@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,10 +26,18 @@ MOST_THANKS = 500
 MOST_REASON = 200
 
 
-def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None = None) -> str:
+def pack(
+    ledger: Ledger,
+    order_id: str,
+    by: str,
+    now: datetime,
+    kit: Kit | None = None,
+    boxes: Mapping[str, str] | None = None,
+) -> str:
     """Put all accepted lots of an order that lie at the hub into one batch; return its id.
 
-    Bought parts of its complete kits leave the hub's stock.
+    Bought parts of its complete kits leave the hub's stock: the oldest first, but of the supplier's lot
+    that `boxes` names by item.
 
     Raises:
         NotFoundError: there is no such order.
@@ -47,7 +56,7 @@ def pack(ledger: Ledger, order_id: str, by: str, now: datetime, kit: Kit | None 
             [(batch_id, lot.code, lot.pieces) for lot in lots],
         )
         if kit is not None:
-            bought.use(db, batch_id, kit, by, now)
+            bought.use(db, batch_id, kit, by, now, boxes)
         pieces = sum(lot.pieces for lot in lots)
         event(db, order_id, "packed", by, batch_id, now, pieces=pieces, lots=len(lots))
     return batch_id

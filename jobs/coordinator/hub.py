@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.errors import InvalidFieldError, RefusedError
-from jobs.hub import MOST_ITEM, MOST_STOCK, Rule, check
+from jobs.hub import MOST_ITEM, MOST_STOCK, MOST_SUPPLIER_LOT, Rule, check
 from jobs.ledger import bought, hub, views
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
@@ -59,17 +59,23 @@ def sign(ledger: Ledger, code: str, by: str, now: datetime) -> None:
         event(db, lot.attempt.order_id, "lot-signed", by, lot.code, now)
 
 
-def count_stock(ledger: Ledger, item: str, pieces: int, by: str, now: datetime) -> None:
+def count_stock(
+    ledger: Ledger, item: str, pieces: int, by: str, now: datetime, lot: str = ""
+) -> None:
     """So many of a bought part lie at the hub now, as somebody has counted them.
 
+    `lot` is its supplier's: each has a box of its own, and so have all without a number.
+
     Raises:
-        InvalidFieldError: no item, or a number that cannot be.
+        InvalidFieldError: no item, a number that cannot be, or a lot that is too long.
     """
     if not 1 <= len(item.strip()) <= MOST_ITEM:
         raise InvalidFieldError("item", f"1 to {MOST_ITEM} characters")
     if not 0 <= pieces <= MOST_STOCK:
         raise InvalidFieldError("pieces", f"from 0 to {MOST_STOCK}")
+    lot = " ".join(lot.split())
+    if len(lot) > MOST_SUPPLIER_LOT:
+        raise InvalidFieldError("supplier_lot", f"at most {MOST_SUPPLIER_LOT} characters")
     with ledger.transaction() as db:
-        change = pieces - bought.in_stock(db).get(item.strip(), 0)
-        bought.move(db, item.strip(), change, "", by, now)
-        event(db, "", "stock-counted", by, item.strip(), now, pieces=pieces)
+        bought.count(db, item.strip(), lot, pieces, by, now)
+        event(db, "", "stock-counted", by, item.strip(), now, pieces=pieces, lot=lot)

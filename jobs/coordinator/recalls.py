@@ -10,7 +10,7 @@ from jobs.coordinator import telling
 from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.ledger import recalls
+from jobs.ledger import bought, recalls
 from jobs.ledger.recalls import CalledLot
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
@@ -25,7 +25,7 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
     Pieces that count for an order are planned again. Asked for twice it is the same recall.
 
     Raises:
-        NotFoundError: no lot was ever made of this cause.
+        NotFoundError: no lot was ever made of this cause, and no box of it came.
         InvalidFieldError: without a reason.
     """
     reason = need_reason(reason)
@@ -34,7 +34,8 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
         if same is not None:
             return same.id
         called = recalls.lots_of(db, cause)
-        if not called:
+        bought_lot = cause.kind is RecallKind.BOUGHT
+        if not called and not (bought_lot and bought.boxes_of(db, cause.value)):
             raise NotFoundError("lot", cause.value)
         recall_id = new_id(8)
         db.execute(
@@ -47,7 +48,10 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
         if cause.kind is RecallKind.REVISION:
             stop(db, cause.value, Reason(code=ReasonCode.RECALLED, text=reason), now)
         for lot in called:
-            recalls.hold(db, lot.code, recall_id, now)
+            if bought_lot and not lot.has_left:  # it goes with other bought parts then
+                recalls.unpack(db, lot.code, now)
+            else:
+                recalls.hold(db, lot.code, recall_id, now)
     return recall_id
 
 

@@ -37,3 +37,8 @@ def quoted(states: Iterable[str]) -> str:
     "'done','open'"
     """
     return ",".join(f"'{state}'" for state in sorted(states))
+
+
+def bare(text: str) -> str:
+    """Return SQL for the number of a lot as people mean it: small letters and spaces do not matter."""
+    return f"upper(replace({text}, ' ', ''))"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.errors import NotFoundError
-from jobs.ledger import parcels
+from jobs.ledger import bought, parcels
 from jobs.ledger.books import books
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import bare, moment, when
 from jobs.ledger.rows import absorb, add_deficit, event
 from jobs.ledger.views import BatchView
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
@@ -72,28 +72,31 @@ left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.bat
 """
 
 
-def _bare(text: str) -> str:
-    """Return SQL for the number of a lot as people mean it: small letters and spaces do not matter."""
-    return f"upper(replace({text}, ' ', ''))"
-
-
 _LOADED = (
     "json_extract(p.facts, '$.spool.material') || '/' || json_extract(p.facts, '$.spool.maker_lot')"
 )
 # The number is typed when somebody finds it: what was made of the same spool before is of that lot too.
 _OF_MATERIAL = f"""
-a.maker_lot != '' and {_bare("j.material || '/' || a.maker_lot")} = {_bare("?1")}
+a.maker_lot != '' and {bare("j.material || '/' || a.maker_lot")} = {bare("?1")}
 or a.maker_lot = '' and a.spool != '' and (
  exists (select 1 from attempt s join job sj on sj.id = s.job_id where s.node = a.node and s.spool = a.spool
-  and s.maker_lot != '' and {_bare("sj.material || '/' || s.maker_lot")} = {_bare("?1")})
+  and s.maker_lot != '' and {bare("sj.material || '/' || s.maker_lot")} = {bare("?1")})
  or exists (select 1 from printer p where p.node = a.node and json_extract(p.facts, '$.spool.id') = a.spool
-  and json_extract(p.facts, '$.spool.maker_lot') != '' and {_bare(_LOADED)} = {_bare("?1")}))
+  and json_extract(p.facts, '$.spool.maker_lot') != '' and {bare(_LOADED)} = {bare("?1")}))
+"""
+# Of a parcel: it took some along. A bag that it left in and came back with stays held, and is named still.
+_OF_BOUGHT = f"""
+exists (select 1 from hub_stock s where s.batch = b.batch_id and {bought.OF_CAUSE}
+ group by s.item, s.supplier_lot having sum(s.change) < 0)
+or exists (select 1 from recall c where c.id = l.recall and c.kind = '{RecallKind.BOUGHT}'
+ and {bare("c.value")} = {bare("?1")})
 """
 _SAME = {
     RecallKind.LOT: "l.code = ?1",
     RecallKind.PRINTER: "a.node || '/' || a.printer = ?1",
     RecallKind.SPOOL: "a.node || '/' || a.spool = ?1",
     RecallKind.MATERIAL: _OF_MATERIAL,
+    RecallKind.BOUGHT: _OF_BOUGHT,
     RecallKind.REVISION: "o.revision_id = ?1",
 }
 
@@ -102,6 +105,7 @@ _NARROW = (
     RecallKind.LOT,
     RecallKind.SPOOL,
     RecallKind.MATERIAL,
+    RecallKind.BOUGHT,
     RecallKind.PRINTER,
     RecallKind.REVISION,
 )
@@ -110,7 +114,7 @@ CALLED_BACK = (
     "exists (select 1 from recall c where c.ended_at is null"
     " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
     " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id') or c.kind = 'material'"
-    f" and {_bare('c.value')} = {_bare(_LOADED)}))"
+    f" and {bare('c.value')} = {bare(_LOADED)}))"
 )
 
 
@@ -326,7 +330,13 @@ def let_go(db: sqlite3.Connection, recall_id: str, now: datetime) -> None:
 
 
 def scrap(db: sqlite3.Connection, recall_id: str, reason: str, by: str, now: datetime) -> None:
-    """What a recall holds and has not left is thrown away; what has left stays called back."""
+    """What a recall holds and has not left is thrown away; what has left stays called back.
+
+    Bought parts of its lot at the hub too.
+    """
+    found = recall(db, recall_id)
+    if found.cause.kind is RecallKind.BOUGHT:
+        bought.throw_away(db, found.cause.value, by, now)
     db.execute(
         "update lot set state = ?1, rejected = good - mislaid, accepted = 0, recalled = 0,"
         " reject_reason = ?2, inspected_by = ?3, inspected_at = ?4 where recall = ?5"

@@ -12,7 +12,8 @@ import requests
 
 from fabnet import clock
 from fabnet.broker import free_port
-from jobs.coordinator import deliveries, harvests, lots
+from jobs.coordinator import deliveries, harvests, hub, lots
+from jobs.hub import Kit
 from tests.doubles import commands
 
 A, B = "lab-a", "lab-b"
@@ -90,7 +91,10 @@ def test_a_lot_traces_to_revision_printer_and_recipient(fabnet, world, planned):
     world.print(ref)
     code = harvests.harvest(world.ledger, ref, 2, 0, "", "maker", world.now)
     lots.inspect(world.ledger, code, 2, 0, "", "inspector", world.now)
-    batch = deliveries.pack(world.ledger, planned, "inspector", world.now)
+    for pieces, lot in ((1, "A12"), (1, "")):
+        hub.count_stock(world.ledger, "foil", pieces, "inspector", world.now, lot)
+    kit = Kit(made={"frame": 1}, bought={"foil": 1})
+    batch = deliveries.pack(world.ledger, planned, "inspector", world.now, kit)
     words = ["lot", "trace", code.lower(), "--config", fabnet.config]
     trace = json.loads(fabnet(*words, "--json").stdout)
     assert trace["lot"] == code
@@ -98,8 +102,10 @@ def test_a_lot_traces_to_revision_printer_and_recipient(fabnet, world, planned):
     assert (trace["node"], trace["printer"], trace["spool"]) == (A, "p1", "s1")
     assert trace["recipient"] == "CHU, urgences"
     assert trace["batches"][0]["batch"] == batch
+    assert [each["supplier_lot"] for each in trace["batches"][0]["bought"]] == ["A12", ""]
     told = fabnet(*words).stdout
     assert f"batch {batch}: packed, not received yet" in told
+    assert "  with 1 x foil, lot A12\n  with 1 x foil\n" in told
     # The world's noon in UTC, where the network is.
     assert "harvested at: 2026-11-24 21:00 JST" in told
     assert "None" not in told

@@ -102,13 +102,16 @@ class Desk(Choices):
             self.ledger, Rule(scope=Scope.ALL, hold_h=hold_h, second=second), "s", self.now
         )
 
-    def count_stock(self, pieces: int) -> None:
-        hub.count_stock(self.ledger, ITEM, pieces, "inspector", self.now)
+    def count_stock(self, pieces: int, lot: str = "") -> None:
+        hub.count_stock(self.ledger, ITEM, pieces, "inspector", self.now, lot)
 
     # --- parcels
 
-    def pack(self, order_id: str) -> None:
-        self.tries(lambda: deliveries.pack(self.ledger, order_id, "inspector", self.now, self.kit))
+    def pack(self, order_id: str, lot: str = "") -> None:
+        boxes = {ITEM: lot}
+        self.tries(
+            lambda: deliveries.pack(self.ledger, order_id, "inspector", self.now, self.kit, boxes)
+        )
 
     def batches(self, *states: BatchState) -> list[str]:
         found = self.db.execute("select id, state from batch order by packed_at, id").fetchall()
@@ -172,6 +175,7 @@ class Desk(Choices):
             RecallKind.PRINTER: f"{made.node}/{made.printer}",
             RecallKind.SPOOL: f"{made.node}/{made.spool}",
             RecallKind.MATERIAL: f"{made.material}/{made.maker_lot}",
+            RecallKind.BOUGHT: f"{ITEM}/A1",
             RecallKind.REVISION: lot.revision_id,
         }[kind]
         cause = Cause(kind=kind, value=value)
@@ -229,9 +233,15 @@ class Desk(Choices):
         both = self.ids("select order_id from line where surplus > 0 and deficit > 0")
         assert not both, f"{both} have pieces to spare, and the same are planned again"
         short = self.db.execute(
-            "select item from hub_stock group by item having sum(change) < 0"
+            "select item from hub_stock group by item, supplier_lot having sum(change) < 0"
         ).fetchall()
         assert not short, "less than nothing lies at the hub"
+        bad = self.ids(
+            "select b.id from batch b join hub_stock s on s.batch = b.id join recall c on c.kind ="
+            " 'bought' and c.value = s.item || '/' || s.supplier_lot where b.state = 'packed'"
+            " and c.ended_at is null group by b.id, s.item, s.supplier_lot having sum(s.change) < 0"
+        )
+        assert not bad, f"{bad} will leave with bought parts that are called back"
         for pickup in map(functools.partial(mile.pickup, self.db), self.pickups()):
             if pickup.state is PickupState.ON_WAY:
                 on_way = any(bag.on_way and bag.pieces for bag in pickup.bags)

@@ -119,6 +119,7 @@ def traces_agree(db: sqlite3.Connection) -> None:
         alike = causes(
             lot=lot.code, node=made.node, printer=made.printer, spool=made.spool,
             revision=lot.revision_id, material=f"{made.material}/{made.maker_lot}",
+            bought=[box.cause for box in bought.lots_with(db, lot.code)],
         )  # fmt: skip
         for cause in alike:
             found = {each.code: each for each in recalls.lots_of(db, cause)}

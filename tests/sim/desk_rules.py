@@ -69,6 +69,8 @@ class Day(ChoiceRules):
         """Begin, do as many steps as there are, and end well."""
         for _ in range(2):
             self.desk.ask(self._dice.randint(1, 4))
+        if self._dice.random() < 0.5:
+            self.desk.count_stock(20, "A1")
         for deed in self.desk.deeds[: self._begins()]:
             deed()
         for step in range(STEPS):
@@ -222,12 +224,13 @@ class Day(ChoiceRules):
         self.desk.rule(None if self._few() else 1.0, second=None if self._few() else True)
 
     def count_stock(self) -> None:
-        self.desk.count_stock(self._few(0, 9))
+        self.desk.count_stock(self._few(0, 9), self._with(self._dice.choice(("", "A1", "B2"))))
 
     # --- parcels
 
     def pack(self) -> None:
-        self._any(self.desk.orders(), self.desk.pack)
+        lot = self._with(self._dice.choice(("", "A1", "B2")))
+        self._any(self.desk.orders(), lambda order: self.desk.pack(order, lot))
 
     def dispatch(self) -> None:
         self._first("pack")
@@ -269,6 +272,7 @@ class Day(ChoiceRules):
     def recall(self) -> None:
         self._first("harvest")
         kinds = [kind for kind in RecallKind if kind is not RecallKind.REVISION] * 5
+        kinds += [RecallKind.BOUGHT] * 5  # few parcels have some
         kind = self._with(self._dice.choice([*kinds, RecallKind.REVISION]))
         self._bag(lambda code: self.desk.recall(code, kind))
 

@@ -75,6 +75,7 @@ DRAWN = MappingProxyType(
         "pickups.take": "drives",
         "rates.machine": "configures",
         "recalls.ask": "recall",
+        "recalls.ask_bought": "recall",
         "recalls.end": "end_recall",
         "recalls.waive": "waive",
         "requesters.ask": "place",

@@ -71,6 +71,8 @@ _STATES = {
     "rejected": "lot where rejected > 0",
     "spare": "line where surplus > 0",
     "bought": "hub_stock where batch != ''",
+    "of a supplier's lot": "hub_stock where batch != '' and supplier_lot != ''",
+    "a bought lot called back": "lot l join recall r on r.id = l.recall where r.kind = 'bought'",
     "by hand": "attempt a join printer p on p.node = a.node and p.id = a.printer where a.started_at"
     " is not null and json_extract(p.facts, '$.link') = 'manual'",
     "erased": "orders where erased_at is not null",

@@ -76,7 +76,8 @@ class Note:
     skin: Words | None
     url: str  # where the reception is said
     address: str = ""  # of the hospital; "" where nobody has said it
-    bought: tuple[tuple[int, Words], ...] = ()  # pieces that go along, of what the hub counts
+    #: Pieces that go along, of what the hub counts, and their supplier's lot, "" where nobody said.
+    bought: tuple[tuple[int, Words, str], ...] = ()
 
 
 def _(words: str) -> str:
@@ -108,7 +109,7 @@ def _said(note: Note) -> str:
     words = (note.network, note.hub_address, note.call, note.place, note.address, note.requester, note.carried,
              note.purchase_order, note.inspected, note.released, note.design.fr, note.design.en,
              *parts)  # fmt: skip
-    return "".join((*words, *(title.fr + title.en for _pieces, title in note.bought)))
+    return "".join((*words, *(title.fr + title.en + lot for _pieces, title, lot in note.bought)))
 
 
 def _head(sheet: Sheet, note: Note) -> None:
@@ -222,7 +223,10 @@ def _parcel(sheet: Sheet, note: Note) -> None:
         sheet.gap(1)
         sheet.text(": ".join((_("More than was ordered, for a bag is never opened"), more)), 8.5)
     if note.bought:
-        along = "; ".join(f"{pieces} × {_both(title)}" for pieces, title in note.bought)
+        along = "; ".join(
+            f"{pieces} × {_both(title)}" + (f" ({_('Lot')} {lot})" if lot else "")
+            for pieces, title, lot in note.bought
+        )
         sheet.gap(1)
         sheet.text(": ".join((_("Bought parts in it"), along)), 8.5)
     sheet.gap(2)

@@ -98,7 +98,7 @@ def note_of(context: Context, batch_id: str) -> Note:
         skin=rule.skin if rule else None,
         url=parcel_url(context, batch_id),
         bought=tuple(
-            (pieces, _both(item)) for item, pieces in bought.taken(db, batch_id).items() if pieces
+            (box.pieces, _both(box.item), box.lot) for box in bought.boxes_in(db, batch_id)
         ),
     )
 

@@ -12,7 +12,7 @@ from designs.materials import materials
 from jobs.coordinator import hub
 from jobs.errors import NotFoundError
 from jobs.first_mile import comes_today, is_late
-from jobs.hub import MOST_STOCK, Scope, kit_of
+from jobs.hub import MOST_STOCK, MOST_SUPPLIER_LOT, Scope, kit_of
 from jobs.ledger import bought, first_mile, views
 from jobs.ledger import hub as gates
 from jobs.ledger import stations as rows
@@ -49,7 +49,7 @@ def _feed() -> Feed:
 
     def look() -> dict[str, object]:
         db = context.ledger.reading
-        return {WHOLE: (rows.bags(db, ()), first_mile.open_pickups(db), bought.in_stock(db))}
+        return {WHOLE: (rows.bags(db, ()), first_mile.open_pickups(db), bought.boxes(db))}
 
     return context.streams.feed(("hub",), look)
 
@@ -144,6 +144,12 @@ class Item:
     title: str
     stock: int | None  # None while nobody has counted it
     needed: int
+    boxes: tuple[bought.Box, ...] = ()  # each of one lot of its supplier's, the oldest first
+
+    @property
+    def has_lots(self) -> bool:
+        """Whether somebody has typed a lot of its supplier's."""
+        return any(box.lot for box in self.boxes)
 
     @property
     def short(self) -> int:
@@ -151,11 +157,18 @@ class Item:
         return max(0, self.needed - (self.stock or 0))
 
 
+def _with_bare(item: str, boxes: tuple[bought.Box, ...]) -> tuple[bought.Box, ...]:
+    """Return an item's boxes; one without a lot is among them, for what comes without a number."""
+    mine = tuple(box for box in boxes if box.item == item)
+    bare = () if any(not box.lot for box in mine) else (bought.Box(item=item, lot="", pieces=0),)
+    return mine + bare
+
+
 def items() -> list[Item]:
     """Return all bought parts that a design takes, or that were counted; what is short comes first."""
     context = here()
     db = context.ledger.reading
-    stock = bought.in_stock(db)
+    stock, boxes = bought.in_stock(db), bought.boxes(db)
     needed = dict.fromkeys(stock, 0)
     kits = {each.id: kit_of(each) for each in context.library.revisions()}
     for revision in context.orderable():
@@ -166,7 +179,10 @@ def items() -> list[Item]:
             wanted = bought.still_wanted(db, order.id, order.request.kits, kit)
             for item, pieces in wanted.items():
                 needed[item] = needed.get(item, 0) + pieces
-    found = [Item(title=t, stock=stock.get(t), needed=n) for t, n in needed.items()]
+    found = [
+        Item(title=t, stock=stock.get(t), needed=n, boxes=_with_bare(t, boxes))
+        for t, n in needed.items()
+    ]
     return sorted(found, key=lambda item: (-item.short, item.title))
 
 
@@ -178,8 +194,9 @@ def stock() -> str | AnyResponse | tuple[str, int]:
     if request.method == "POST":
         pieces = form.whole("pieces", 0, MOST_STOCK)
         item = form.text("item")
+        lot = form.text("supplier_lot", MOST_SUPPLIER_LOT, needed=form["another"] == "yes")
         if form.good:
-            hub.count_stock(context.ledger, item, pieces, me().login, context.now())
+            hub.count_stock(context.ledger, item, pieces, me().login, context.now(), lot)
             return redirect(url_for(".stock"), 303)
     page = render_template("hub_stock.html", items=items(), form=form)
     return (page, 422) if form.errors else page

@@ -10,9 +10,9 @@ from designs.regulation import Profile, profiles
 from jobs.coordinator import first_mile, hub, lots
 from jobs.coordinator.people import name_of
 from jobs.errors import InvalidFieldError
+from jobs.ledger import bought, labs, lot_photos, reviews, views
 from jobs.ledger import first_mile as rows
 from jobs.ledger import hub as gates
-from jobs.ledger import labs, lot_photos, reviews, views
 from jobs.ledger.views import LotView
 from jobs.model import Role
 from jobs.quality import MAJOR, WHOLE, sampling_plan
@@ -258,4 +258,5 @@ def _page(found: LotView, form: Form, *, counting: bool = False) -> str:
         photos=lot_photos.of_lot(db, found.code) if _sees_photos(found) else None,
         pickup=rows.of_lot(db, found.code) if at_hub else None,
         trail=rows.handovers(db, found.code) if at_hub else (),
+        bought=bought.lots_with(db, found.code),
     )

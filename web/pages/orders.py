@@ -28,6 +28,8 @@ from web.auth import me, safe_next
 from web.context import here
 from web.feeds import WHOLE, Feed
 from web.forms import Form, attempt_ref, need_from
+from web.language import gettext as _
+from web.language import ngettext
 from web.order_facts import LABELS, facts_from
 from web.plans import late, queues, shares
 from web.progress import steps
@@ -130,6 +132,8 @@ def _page(
         printers=printers,
         to_pack=(to_pack := deliveries.to_pack(db, order_id, context.now())),
         to_add=bought.along(db, kit_of(revision), _pieces(to_pack)) if revision else {},
+        boxes=_boxes(db),
+        along={b.id: bought.boxes_in(db, b.id) for b in view.batches},
         link=_link(order_id) if me().role is Role.STEWARD else "",
         batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
         if revision
@@ -159,6 +163,28 @@ def _pieces(bags: Iterable[Lies]) -> dict[str, int]:
     found: dict[str, int] = {}
     for bag in bags:
         found[bag.part_id] = found.get(bag.part_id, 0) + bag.pieces
+    return found
+
+
+def _boxes(db: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
+    """Return out of which boxes bought parts may be taken, the oldest first, by item, as a form offers them.
+
+    None where nobody has typed a lot of it.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    here_now = [box for box in bought.boxes(db) if box.pieces and not box.called]
+    with_lots = {box.item for box in here_now if box.lot}
+    for box in here_now:
+        if box.item in with_lots:
+            name = _("lot %(lot)s", lot=box.lot) if box.lot else _("without a lot number")
+            found.setdefault(box.item, []).append(
+                (
+                    box.lot,
+                    ngettext(
+                        "%(name)s: %(num)s piece", "%(name)s: %(num)s pieces", box.pieces, name=name
+                    ),
+                )
+            )
     return found
 
 
@@ -265,7 +291,13 @@ def pack(order_id: str) -> AnyResponse:
     order = views.order(context.ledger.reading, order_id)
     revision = context.revision(order.request.revision_id)
     kit = kit_of(revision) if revision else None
-    deliveries.pack(context.ledger, order_id, me().login, context.now(), kit)
+    form = Form(request.form)
+    boxes = {
+        item: form[f"box_{number}"]
+        for number, item in enumerate(kit.bought if kit else (), 1)
+        if f"box_{number}" in request.form
+    }
+    deliveries.pack(context.ledger, order_id, me().login, context.now(), kit, boxes)
     return _back(order_id)
 
 

@@ -9,14 +9,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from jobs.coordinator import recalls as deeds
 from jobs.coordinator.people import name_of
-from jobs.errors import InvalidFieldError
-from jobs.ledger import labs, recalls, views
+from jobs.errors import InvalidFieldError, NotFoundError
+from jobs.ledger import bought, labs, recalls, views
 from jobs.ledger.recalls import CalledLot
 from jobs.recall import Cause, Recall, RecallKind, causes
 from web.auth import me
 from web.context import here
 from web.forms import Form
 from web.hub_forms import bag_from
+from web.language import gettext as _
 from web.titles import own_title
 
 pages = Blueprint("recalls", __name__)
@@ -69,10 +70,13 @@ def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
         ]
     if cause.kind is RecallKind.MATERIAL:
         return "", cause.value.replace("/", ", ", 1)
+    if cause.kind is RecallKind.BOUGHT:
+        box = next(iter(bought.boxes_of(here().ledger.reading, cause.value)))
+        return "", f"{own_title(box.item)}, {_('lot %(lot)s', lot=box.lot)}"
     lab = called[0].lab if called else ""
     if cause.kind is RecallKind.LOT:
         return lab, cause.value
-    node, _, name = cause.value.partition("/")
+    node, _slash, name = cause.value.partition("/")
     titles = {
         printer.facts.id: printer.facts.title
         for each in labs.fleet(here().ledger.reading)
@@ -97,8 +101,7 @@ def index() -> str | AnyResponse | tuple[str, int]:
 @pages.route("/l/<code>/recall", methods=["GET", "POST"])
 def ask(code: str) -> str | AnyResponse | tuple[str, int]:
     """What is wrong with a bag, and what else may have the same fault."""
-    context = here()
-    db = context.ledger.reading
+    db = here().ledger.reading
     lot = views.lot(db, code)
     made = lot.attempt
     offered = causes(
@@ -108,13 +111,34 @@ def ask(code: str) -> str | AnyResponse | tuple[str, int]:
         spool=made.spool,
         revision=lot.revision_id,
         material=f"{made.material}/{made.maker_lot}" if made.maker_lot else "",
+        bought=[box.cause for box in bought.lots_with(db, lot.code)],
     )
+    return _ask(offered, lot)
+
+
+@pages.route("/recalls/bought", methods=["GET", "POST"])
+def ask_bought() -> str | AnyResponse | tuple[str, int]:
+    """What is wrong with a lot of a bought part, and who has some of it."""
+    key = request.args.get("of", "")
+    box = next(iter(bought.boxes_of(here().ledger.reading, key)), None)
+    if box is None:
+        raise NotFoundError("lot", key)
+    return _ask((Cause(kind=RecallKind.BOUGHT, value=box.cause),), None)
+
+
+def _ask(
+    offered: tuple[Cause, ...], lot: views.LotView | None
+) -> str | AnyResponse | tuple[str, int]:
+    """Offer causes, and call back the one that is chosen; `lot` is the bag that somebody asks of."""
+    context = here()
+    db = context.ledger.reading
     bags = [(cause, recalls.lots_of(db, cause)) for cause in offered]
     reaches = [(_reach_of(cause, called), called[:_MOST_LISTED]) for cause, called in bags]
     if request.method == "GET":
-        return render_template("recall_ask.html", lot=lot, reaches=reaches, form=Form())
+        only = {} if lot else {"cause": reaches[0][0].key}
+        return render_template("recall_ask.html", lot=lot, reaches=reaches, form=Form(only))
     form = Form(request.form)
-    chosen = form.choice("cause", {reach.key for reach, _ in reaches})
+    chosen = form.choice("cause", {reach.key for reach, _bags in reaches})
     reason = form.text("reason")
     if form.good:
         cause = deeds.cause_of(chosen)
@@ -140,6 +164,9 @@ def _page(recall_id: str, form: Form) -> str:
         ended_by=name_of(here().ledger, found.ended_by),
         reach=_reach(found.cause),
         here=[lot for lot in called if not lot.has_left],
+        boxes=bought.boxes_of(db, found.cause.value)
+        if found.cause.kind is RecallKind.BOUGHT
+        else (),
         notices=recalls.notices(db, recall_id),
         form=form,
     )

@@ -39,6 +39,7 @@ from jobs.ledger.migrations import (
     m053_used,
     m056_pause,
     m057_handed,
+    m058_supplier_lots,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -74,6 +75,7 @@ LEDGER = (
     m053_used,
     m056_pause,
     m057_handed,
+    m058_supplier_lots,
 )
 
 

@@ -144,9 +144,10 @@ def test_without_a_rule_or_anybody_to_call_nothing_empty_is_printed():
 
 def test_bought_parts_that_go_along_are_named_with_their_pieces():
     elastic = Words(fr="Élastique, 40 cm", en="Elastic, 40 cm")
-    (text,) = pages(draw(note(bought=((4, elastic), (2, FRAME)))))
+    (text,) = pages(draw(note(bought=((4, elastic, ""), (2, FRAME, "A12")))))
     said = "Bought parts in it: 4 × Élastique, 40 cm / Elastic, 40 cm; 2 × Cadre de visière"
     assert said in text
+    assert "Visor frame (Lot A12)" in text
 
 
 def test_what_is_more_than_was_ordered_is_said_and_words_that_are_the_same_are_said_once():

@@ -241,8 +241,8 @@ def design_check(
     Takes STL, OBJ and 3MF files, and folders and ZIP archives, in which it looks for them. Keeps
     nothing. Exit status 1 when a file is refused.
 
-    Of a G-code file it says what its slicer wrote into it (PrusaSlicer, Slic3r, Cura, Griffin); with a
-    preset and a material also whether fabnet would let it run there.
+    Of a G-code file it says what its slicer wrote into it (PrusaSlicer, Slic3r, Cura, Griffin, Simplify3D,
+    ideaMaker and others); with a preset and a material also whether fabnet would let it run there.
 
     \b
     Example: fabnet design check clip.stl

@@ -21,6 +21,7 @@ from fabnet.config import NodeConfig
 from fabnet.errors import SupersededError
 from fabnet.joining import rotate_soon
 from fabnet.link import Link
+from fabnet.node.answers import Answers
 from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
 from fabnet.node.desk import Desk
 from fabnet.node.files import FileStore
@@ -28,7 +29,6 @@ from fabnet.node.grants import Grants
 from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab
 from fabnet.node.owner import Owner
-from fabnet.node.policy import decide
 from fabnet.node.preparing import Preparer
 from fabnet.node.rounds import do_all
 from fabnet.node.stock import Stock
@@ -38,7 +38,6 @@ from fabnet.node.uplink import After, Uplink
 from firmware_profiles.profile import MachinePreset
 from jobs.lifecycle import TO_HARVEST, UNGRANTED, AttemptState
 from jobs.messages import (
-    Answer,
     Cancel,
     Config,
     Decide,
@@ -104,6 +103,7 @@ class Agent:
         self._benches = {name: Bench(name, make, tell) for name, make in drivers.items()}
         self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir))
         self._lab = Lab(config, presets, journal)
+        self._answers = Answers(journal, self._lab)
         self._stock = Stock(config, journal, self._lab)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
         self._uplink = Uplink(
@@ -233,34 +233,11 @@ class Agent:
     ) -> None:
         match command:
             case Offer():
-                self._on_offer(db, command, now)
+                self._answers.offered(db, command, now)
             case Decide():
-                self._on_decide(db, command, now)
+                self._answers.decided(db, command, now)
             case Withdraw():
                 self._give_back(db, command.attempt, command.reason, now)
-
-    def _on_offer(self, db: sqlite3.Connection, offer: Offer, now: datetime) -> None:
-        for each in offer.attempts:
-            # A lower number than one we know of is fenced off: its job went on without it.
-            if self._journal.knows(each.attempt):
-                continue
-            decision = decide(each, self._lab.rules())
-            if decision.taken and self._lab.asks:
-                self._journal.add(db, each, AttemptState.OFFERED, "", now)
-                continue
-            state = AttemptState.TAKEN if decision.taken else AttemptState.DECLINED
-            self._journal.add(db, each, state, decision.reason, now)
-            answer = Answer(attempt=each.attempt, taken=decision.taken, reason=decision.reason)
-            self._journal.say(db, answer, now)
-
-    def _on_decide(self, db: sqlite3.Connection, told: Decide, now: datetime) -> None:
-        entry = self._journal.entry(told.attempt)
-        if entry is None or entry.state is not AttemptState.OFFERED:
-            return
-        state = AttemptState.TAKEN if told.taken else AttemptState.DECLINED
-        self._journal.move(db, told.attempt, state, told.reason)
-        answer = Answer(attempt=told.attempt, taken=told.taken, reason=told.reason)
-        self._journal.say(db, answer, now)
 
     def _give_back(
         self, db: sqlite3.Connection, ref: AttemptRef, reason: str, now: datetime

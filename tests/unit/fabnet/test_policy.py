@@ -57,10 +57,14 @@ def test_what_fits_is_taken():
         (an_offer(material="SEW"), some_rules(), "PETG loaded, not SEW"),
         (an_offer(grams=0.0), some_rules(SEWS), "is for SEW, not for PETG"),
         (an_offer(material="LAS", grams=0.0), some_rules(SEWS), "is for SEW, not for LAS"),
-        (an_offer(material="SEW", grams=1.0), some_rules(SEWS), "needs 1 g"),
+        (an_offer(material="SEW", grams=1.0), some_rules(SEWS), "needs 1 g, the spool has 0 g"),
         (an_offer(grams=101.0), some_rules(), "needs 101 g, the spool has 100 g"),
         (an_offer(), some_rules(reserved_g={"p1": 70.0}), "has 30 g left"),
-        (an_offer(seconds=10 * 3600.0), some_rules(), "longer than anybody is here"),
+        (
+            an_offer(seconds=150 * 3600.0),
+            some_rules(),
+            "takes 150.0 h, longer than anybody is here",
+        ),
     ],
 )
 def test_every_no_has_its_reason(offer, rules, word):
@@ -69,8 +73,12 @@ def test_every_no_has_its_reason(offer, rules, word):
     assert word in decision.reason
 
 
-def test_a_printer_that_may_work_alone_takes_long_plates():
-    assert decide(an_offer(seconds=30 * 3600.0), some_rules(unattended=frozenset({"p1"}))).taken
+def test_a_printer_that_may_work_alone_takes_long_plates_and_begins_at_any_hour():
+    alone = some_rules(unattended=frozenset({"p1"}))
+    assert decide(an_offer(seconds=30 * 3600.0), alone).taken
+    night = datetime(2026, 11, 24, 3)  # noqa: DTZ001 - local by meaning
+    assert start_in_s("p1", 30 * 3600.0, alone, night) == 0
+    assert start_in_s("p1", 3600.0, some_rules(), night) == 5 * 3600
 
 
 @pytest.mark.parametrize(
@@ -117,9 +125,10 @@ def test_a_plate_that_was_taken_is_refused_once_its_spool_is_out():
     [
         (0, 0, 20, ""),
         (10, 8, 2, ""),
-        (10, 8, 2.1, "weekly ceiling of 20 h is reached until Monday"),
+        (10, 8, 2.001, "weekly ceiling of 20 h is reached until Monday"),
         (20, 0, 0.1, "until Monday"),
-        (0, 0, 20.5, "the weekly ceiling is 20 h"),
+        (1, 0, 20, "until Monday"),  # as long as the whole week: another week holds it
+        (0, 0, 200.5, "the plate takes 200.5 h, the weekly ceiling is 20 h"),
     ],
 )
 def test_a_week_holds_no_more_than_its_owner_gives(begun_h, before_h, hours, word):

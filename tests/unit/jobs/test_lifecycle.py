@@ -10,6 +10,7 @@ from jobs.lifecycle import (
     ENDED_UNSTARTED,
     LIVE,
     MAY_HAVE_STARTED,
+    STOPPABLE,
     TO_HARVEST,
     TRANSITIONS,
     UNGRANTED,
@@ -113,3 +114,9 @@ def test_the_sets_cover_the_states():
     assert not UNGRANTED & MAY_HAVE_STARTED
     assert LIVE - {S.OFFERED} == COMING
     assert {s for (s, e) in TRANSITIONS if e is E.HARVEST} == TO_HARVEST | {S.WRITTEN_OFF}
+
+
+def test_what_can_be_stopped_is_what_a_node_can_say_is_cancelled():
+    assert STOPPABLE == {
+        state for state, events in EXPECTED.items() if S.CANCELLED in events.values()
+    }

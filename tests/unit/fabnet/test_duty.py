@@ -190,6 +190,20 @@ def test_plates_wait_for_hours_that_are_near_and_are_not_asked_for_far_ones():
     assert to_start(some_facts(a_plate(start_in_s=1.0), claims={ref(1): held()})) == ()
 
 
+def test_what_was_granted_and_cannot_be_made_here_is_given_back_with_its_reason():
+    for changes, why in (
+        ({"refusal": "this lab is taking a pause"}, "this lab is taking a pause"),
+        ({"start_in_s": None}, "it takes longer than anybody is here by now"),
+        ({"printer": "gone"}, "its printer is not configured any more"),
+    ):
+        assert to_return(some_facts(a_plate(granted=True, **changes))) == ((ref(1), why),)
+        assert to_return(some_facts(a_plate(**changes), claims=[(ref(1), held())])) == (
+            (ref(1), why),
+        )
+        assert to_return(some_facts(a_plate(**changes))) == ()
+    assert to_return(some_facts(a_plate(granted=True))) == ()
+
+
 def test_a_printer_that_stays_broken_gives_its_grants_back():
     def returns(since_s):
         machine = Machine(free=False, works=False, broken_s=since_s)

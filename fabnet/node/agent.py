@@ -22,7 +22,8 @@ from fabnet.errors import SupersededError
 from fabnet.joining import rotate_soon
 from fabnet.link import Link
 from fabnet.node.answers import Answers
-from fabnet.node.bench import Bench, BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
+from fabnet.node.bench import Bench
+from fabnet.node.bench_talk import BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
 from fabnet.node.desk import Desk
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from fabnet import clock
 from fabnet.node import duty, heating
-from fabnet.node.bench import Bench, Found, Start, Stop
+from fabnet.node.bench import Bench
+from fabnet.node.bench_talk import Found, Start, Stop
 from fabnet.node.duty import Claim, Facts, Kept, Machine, Plate
 from fabnet.node.journal import TOLD, Journal
 from fabnet.node.lab import Lab

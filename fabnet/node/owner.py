@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from fabnet import clock
-from fabnet.node.bench import Bench, Stop
+from fabnet.node.bench import Bench
+from fabnet.node.bench_talk import Stop
 from fabnet.node.desk import Desk
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from designs.errors import DesignError
 from fabnet import clock
-from fabnet.node.bench import Bench, Ended, Start, Stop
+from fabnet.node.bench import Bench
+from fabnet.node.bench_talk import Ended, Start, Stop
 from fabnet.node.journal import Journal
 from fabnet.node.lab import Lab
 from fabnet.node.tables import trial_begins

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fabnet import wire
 from fabnet.config import NodeConfig
-from fabnet.node.bench import Ended, Start, Started
+from fabnet.node.bench_talk import Ended, Start, Started
 from fabnet.node.journal import COORDINATOR
 from fabnet.node.opening import open_node
 from fabnet.printer_config import PrinterConfig

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from fabnet import clock
-from fabnet.node.bench import Ended, Found, Start, Started, Stop, Used
+from fabnet.node.bench_talk import Ended, Found, Start, Started, Stop, Used
 from fabnet.printer_config import PrinterConfig
 from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from fabnet import clock
-from fabnet.node.bench import Start, Started
+from fabnet.node.bench_talk import Start, Started
 from fabnet.node.journal import COORDINATOR, Journal
 from jobs.ledger import streams
 from jobs.lifecycle import AttemptState

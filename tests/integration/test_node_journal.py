@@ -9,7 +9,7 @@ import pytest
 from fabnet import clock, wire
 from fabnet.errors import JournalError, SupersededError, WireError
 from fabnet.inlet import Connected, Incoming
-from fabnet.node.bench import Ended, Start
+from fabnet.node.bench_talk import Ended, Start
 from fabnet.node.home import adopt
 from fabnet.node.journal import COORDINATOR, Journal
 from jobs.ledger import streams

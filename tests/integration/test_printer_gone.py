@@ -2,7 +2,7 @@
 
 import pytest
 
-from fabnet.node.bench import Started
+from fabnet.node.bench_talk import Started
 from fabnet.printer_config import PrinterConfig
 from jobs.lifecycle import AttemptState
 from jobs.messages import Grant, Harvested, PrinterReady, Report, ReportState

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from fabnet.node.bench import Changed, Ended, Recover, Start, Started, Stop
+from fabnet.node.bench_talk import Changed, Ended, Recover, Start, Started, Stop
 from fabnet.node.files import sha256_of
 from printers.errors import OctoPrintError, OctoPrintLostError
 from printers.model import PrinterState, PrintResult

@@ -4,7 +4,8 @@ import queue
 
 import pytest
 
-from fabnet.node.bench import Bench, Changed, Ended, Found, Recover, Start, Used
+from fabnet.node.bench import Bench
+from fabnet.node.bench_talk import Changed, Ended, Found, Recover, Start, Used
 from fabnet.node.files import sha256_of
 from printers.manual_driver import ManualDriver
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult

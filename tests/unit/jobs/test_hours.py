@@ -1,5 +1,6 @@
 """Hours of a week: read as owners write them, and a plate lies inside one window as a whole."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -194,6 +195,16 @@ def test_a_plate_of_no_time_may_start_as_a_window_ends():
     assert earliest_start(week, closing, 0.0) == closing
     assert plates_from(week, closing, 0.0) == 1
     assert plates_from(week, closing - timedelta(hours=2), 1800.0) == 3
+
+
+@given(st.integers(0, 719), st.integers(1, 720), st.sampled_from([1.0, SLACK, 2.0]))
+def test_a_window_holds_as_many_plates_as_may_start_one_after_another(minute, length, slack):
+    week, seconds, here = parse("08:00-20:00"), 60.0 * length, at(1, 8) + timedelta(minutes=minute)
+    plates, free = 0, here
+    while earliest_start(week, free, seconds, slack) == free:
+        plates, free = plates + 1, free + timedelta(seconds=seconds)
+    assert plates_from(week, here, seconds, slack) == max(1, plates)
+    assert plates_from(ALWAYS, here, seconds, slack) == math.inf
 
 
 @given(

@@ -55,6 +55,7 @@ class BatchState(enum.StrEnum):
     PACKED = "packed"
     DISPATCHED = "dispatched"
     RECEIVED = "received"
+    LOST = "lost"  # nothing of it has come, as its courier or the hospital says; it may turn up
 
 
 class CourierKind(enum.StrEnum):

@@ -96,6 +96,7 @@ BATCH_STATES: Words = MappingProxyType(
         BatchState.PACKED: lazy_gettext("packed"),
         BatchState.DISPATCHED: lazy_gettext("on its way"),
         BatchState.RECEIVED: lazy_gettext("has arrived"),
+        BatchState.LOST: lazy_gettext("lost on the way"),
     }
 )
 

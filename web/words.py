@@ -52,6 +52,7 @@ _TOLD: Words = MappingProxyType(
     {
         "no word from the node for two hours": lazy_gettext("no answer for two hours"),
         "fewer are needed": lazy_gettext("fewer are needed"),
+        "it had been lost": lazy_gettext("it had been lost"),
         "left of its own accord": lazy_gettext("has left of its own accord"),
         "the lab left the network": lazy_gettext("the workshop has left the network"),
         "the node lost its journal": lazy_gettext("the workshop’s computer lost its memory"),
@@ -143,6 +144,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "handed-over": lazy_gettext("Handed over, says the courier"),
         "came-back": lazy_gettext("Came back to the hub"),
         "lost-on-the-way": lazy_gettext("Lost on the way"),
+        "turned-up": lazy_gettext("A lost parcel has turned up"),
         "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),
         "refused-at-the-door": lazy_gettext("Not taken at the door: it came back to the hub"),
         "received": lazy_gettext("Received by the requester"),
@@ -299,6 +301,7 @@ def _event_figures(found: EventView) -> str:
             | "recall-waived"
             | "passed-on"
             | "taken-over"
+            | "turned-up"
         ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":

@@ -42,8 +42,9 @@ def lot_trace(code: str, as_json: bool, config: Path) -> None:
             click.echo(f"{name.replace('_', ' ')}: {'-' if told is None else told}")
     for batch in found["batches"]:
         received = batch["received_at"]
-        words = "not received yet" if received is None else f"received {local(received)}"
-        click.echo(f"batch {batch['batch']}: {batch['state']}, {words}")
+        words = "not received yet" if received is None else f"{batch['state']} {local(received)}"
+        state = f"{batch['state']}, " if received is None else ""
+        click.echo(f"batch {batch['batch']}: {state}{words}")
         for box in batch["bought"]:
             lot = f", lot {box['supplier_lot']}" if box["supplier_lot"] else ""
             click.echo(f"  with {box['pieces']} x {box['item']}{lot}")

@@ -15,7 +15,7 @@ from jobs.hub import Kit
 from jobs.ledger import bought, parcels, recalls, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.packing import Lies, Stays, lying
-from jobs.ledger.rows import add_deficit, event, new_id
+from jobs.ledger.rows import absorb, add_deficit, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, OrderState, Reason, ReasonCode
 from jobs.notice_kinds import Kind
@@ -24,6 +24,7 @@ from jobs.notice_kinds import Kind
 MOST_THANKS = 500
 #: Characters of why pieces are refused.
 MOST_REASON = 200
+_WAS_LOST = "it had been lost"
 
 
 def pack(
@@ -156,14 +157,36 @@ def _on_its_way(db: sqlite3.Connection, batch_id: str) -> views.BatchView:
 def come_back(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:
     """The hub has a batch in its hand again that had left.
 
+    One that was lost is unpacked: others are being made instead, so that its bags go where they are needed.
+
     Raises:
         NotFoundError: there is no such batch.
-        RefusedError: it is not on its way.
+        RefusedError: it is not on its way, and was not lost.
         InvalidFieldError: without a reason.
     """
     _need("reason", reason)
     with ledger.transaction() as db:
+        was_lost = _turn_up(db, views.batch(db, batch_id), by, now)
         bring_back(db, batch_id, reason.strip(), by, now)
+        if was_lost and db.execute("select 1 from batch where id = ?", (batch_id,)).fetchone():
+            parcels.unpack(db, batch_id, _WAS_LOST, now)
+
+
+def _turn_up(db: sqlite3.Connection, batch: views.BatchView, by: str, now: datetime) -> bool:
+    """A lost batch is on its way again, and its pieces count; return whether it was lost."""
+    if batch.state is not BatchState.LOST:
+        return False
+    for lot in batch.lots:
+        if not recalls.turn_up(db, lot.lot, lot.lost):
+            absorb(db, batch.order_id, lot.part_id, lot.lost)
+    db.execute("update batch_lot set lost = 0 where batch_id = ?", (batch.id,))
+    db.execute(
+        "update batch set state = ?, received_at = null, received_by = '' where id = ?",
+        (BatchState.DISPATCHED, batch.id),
+    )
+    pieces = sum(lot.lost for lot in batch.lots)
+    event(db, batch.order_id, "turned-up", by, batch.id, now, pieces=pieces)
+    return True
 
 
 def bring_back(
@@ -200,7 +223,7 @@ def bring_back(
 
 
 def lose(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> None:
-    """A parcel will not come: who took it has lost it. All of it is made again.
+    """A parcel will not come: who took it has lost it. All of it is made again, until it turns up.
 
     Raises:
         NotFoundError: there is no such batch.
@@ -214,7 +237,7 @@ def lose(ledger: Ledger, batch_id: str, reason: str, by: str, now: datetime) -> 
         _count_in(db, batch, 0, pieces)
         db.execute(
             "update batch set state = ?, received_at = ?, received_by = ? where id = ?",
-            (BatchState.RECEIVED, now.isoformat(), by, batch_id),
+            (BatchState.LOST, now.isoformat(), by, batch_id),
         )
         event(
             db, batch.order_id, "lost-on-the-way", by, batch_id, now,
@@ -241,6 +264,8 @@ class Count:
 def receive(ledger: Ledger, batch_id: str, count: Count, by: str, now: datetime) -> None:
     """The requester has counted a batch in: damaged, refused and lost pieces are made again.
 
+    Nothing of it has come: it is lost. One that was lost has turned up with her, unless it is so still.
+
     Raises:
         NotFoundError: there is no such batch.
         RefusedError: it was not dispatched, or was received before.
@@ -256,19 +281,22 @@ def receive(ledger: Ledger, batch_id: str, count: Count, by: str, now: datetime)
         raise InvalidFieldError("reason", "say why pieces are refused")
     with ledger.transaction() as db:
         batch = views.batch(db, batch_id)
-        if batch.state is not BatchState.DISPATCHED:
+        if batch.state not in (BatchState.DISPATCHED, BatchState.LOST):
             raise RefusedError(f"Batch {batch_id} is {batch.state}: it cannot be received now.")
         sent = sum(lot.pieces for lot in batch.lots)
         bad, lost = count.not_good, count.lost
         if min(count.damaged, count.refused, lost) < 0 or bad + lost > sent:
             why = f"damaged, refused and lost together are at most {sent}"
             raise InvalidFieldError("refused", why)
+        if batch.state is BatchState.LOST and lost == sent:
+            return
+        _turn_up(db, batch, by, now)
         _count_in(db, batch, bad, lost)
         db.execute(
             "update batch set state = ?, received_at = ?, received_by = ?, thanks = ?, damaged = ?,"
             " refuse_reason = ? where id = ?",
-            (BatchState.RECEIVED, now.isoformat(), by, count.thanks.strip(), count.damaged,
-             count.reason.strip(), batch_id),
+            (BatchState.LOST if lost == sent else BatchState.RECEIVED, now.isoformat(), by,
+             count.thanks.strip(), count.damaged, count.reason.strip(), batch_id),
         )  # fmt: skip
         event(
             db, batch.order_id, "received", by, batch_id, now,

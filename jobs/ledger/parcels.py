@@ -105,6 +105,14 @@ def under_way(db: sqlite3.Connection) -> tuple[Parcel, ...]:
     return tuple(parcel(db, row[0]) for row in rows)
 
 
+def lost(db: sqlite3.Connection) -> tuple[Parcel, ...]:
+    """Return the batches that were lost and may turn up, the last one first."""
+    rows = db.execute(
+        "select id from batch where state = ? order by received_at desc, id", (BatchState.LOST,)
+    ).fetchall()
+    return tuple(parcel(db, row[0]) for row in rows)
+
+
 def lots_in(db: sqlite3.Connection, batch_id: str) -> tuple[LotFacts, ...]:
     """Return the lots of a batch by part and code."""
     rows = db.execute(

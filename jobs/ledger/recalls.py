@@ -363,6 +363,14 @@ def leave(db: sqlite3.Connection, code: str, pieces: int) -> int:
     return covered
 
 
+def turn_up(db: sqlite3.Connection, code: str, pieces: int) -> bool:
+    """Pieces of a lot that were lost are there: return whether they are called back, and count for nothing."""
+    held = db.execute(
+        "update lot set recalled = recalled + ? where code = ? and recall != ''", (pieces, code)
+    )
+    return held.rowcount > 0
+
+
 def keep(db: sqlite3.Connection, recall_id: str, order_id: str) -> int:
     """A recipient needs no others instead: what was delivered counts; return how many pieces."""
     rows = db.execute(

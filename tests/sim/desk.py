@@ -218,9 +218,14 @@ class Desk(Choices):
             "select bl.lot_code from batch_lot bl join batch b on b.id = bl.batch_id"
             " join lot l on l.code = bl.lot_code where l.order_id != b.order_id"
             " or (b.state = 'packed' and l.recall != '')"
-            " or (b.state = 'received') != (bl.received + bl.refused + bl.lost = bl.pieces)"
+            " or (b.state in ('received', 'lost')) != (bl.received + bl.refused + bl.lost = bl.pieces)"
         ).fetchall()
         assert not wrong, f"bags in a parcel that they do not belong into: {wrong}"
+        odd = self.ids(
+            "select b.id from batch b join batch_lot bl on bl.batch_id = b.id group by b.id"
+            " having (b.state = 'lost') != (sum(bl.lost) = sum(bl.pieces))"
+        )
+        assert not odd, f"{odd} are lost, and something of them is somewhere"
         left = self.ids(
             "select l.code from lot l join recall r on r.id = l.recall where r.ended_at is not null"
             " and l.recalled > 0 and not exists (select 1 from batch_lot b where b.lot_code = l.code)"

@@ -52,6 +52,7 @@ _REACHED = {
     "split-again",
     "spoilt",
     "taken-back",
+    "turned-up",
     "unpacked",
     "went-on-without",
     "written-off",

@@ -53,11 +53,13 @@ def _all(form: Form, form_of: str) -> str:
     context = here()
     db = context.ledger.reading
     found = parcels.under_way(db)
-    orders = {each.batch.order_id: views.order(db, each.batch.order_id) for each in found}
+    lost = parcels.lost(db)
+    orders = {each.batch.order_id: views.order(db, each.batch.order_id) for each in (*found, *lost)}
     return render_template(
         "deliveries.html",
         packed=[each for each in found if each.batch.state is BatchState.PACKED],
         gone=[each for each in found if each.batch.state is BatchState.DISPATCHED],
+        lost=lost,
         orders=orders,
         barriers={each.batch.id: parcels.barrier(db, each.batch.id) for each in found},
         back={each.batch.id: runs.brought_back(db, each.batch.id) for each in found},

@@ -40,6 +40,7 @@ from jobs.ledger.migrations import (
     m056_pause,
     m057_handed,
     m058_supplier_lots,
+    m059_lost_parcels,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -76,6 +77,7 @@ LEDGER = (
     m056_pause,
     m057_handed,
     m058_supplier_lots,
+    m059_lost_parcels,
 )
 
 

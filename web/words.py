@@ -53,6 +53,7 @@ _TOLD: Words = MappingProxyType(
         "no word from the node for two hours": lazy_gettext("no answer for two hours"),
         "fewer are needed": lazy_gettext("fewer are needed"),
         "it had been lost": lazy_gettext("it had been lost"),
+        "bought parts in it are called back": lazy_gettext("bought parts in it are called back"),
         "left of its own accord": lazy_gettext("has left of its own accord"),
         "the lab left the network": lazy_gettext("the workshop has left the network"),
         "the node lost its journal": lazy_gettext("the workshop’s computer lost its memory"),

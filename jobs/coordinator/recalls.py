@@ -10,13 +10,15 @@ from jobs.coordinator import telling
 from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.ledger import bought, recalls
+from jobs.ledger import bought, parcels, recalls
 from jobs.ledger.recalls import CalledLot
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
-from jobs.model import Reason, ReasonCode
+from jobs.model import BatchState, Reason, ReasonCode
 from jobs.notice_kinds import Kind
 from jobs.recall import Cause, RecallKind, need_reason
+
+_WITH_BAD = "bought parts in it are called back"
 
 
 def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> str:
@@ -47,10 +49,12 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
             event(db, order_id, "recalled", by, recall_id, now, reason=reason)
         if cause.kind is RecallKind.REVISION:
             stop(db, cause.value, Reason(code=ReasonCode.RECALLED, text=reason), now)
+        if bought_lot:  # the bags of what has not left are good, and go with other bought parts
+            here = {lot.batch for lot in called if lot.batch_state is BatchState.PACKED}
+            for batch in sorted(here):
+                parcels.unpack(db, batch, _WITH_BAD, now)
         for lot in called:
-            if bought_lot and not lot.has_left:  # it goes with other bought parts then
-                recalls.unpack(db, lot.code, now)
-            else:
+            if lot.has_left or not bought_lot:
                 recalls.hold(db, lot.code, recall_id, now)
     return recall_id
 

@@ -168,6 +168,7 @@ def test_the_pages_know_a_lost_parcel_and_take_it_back(site):
     history_of = sections(hub.get(f"/orders/{order_id}?lang=en").text)
     assert "A lost parcel has turned up (2 pieces)" in history_of
     assert "(it had been lost)" in history_of
+    assert "(il avait été perdu)" in sections(hub.get(f"/orders/{order_id}?lang=fr").text)
     path = address(world, other)
     assert "It has arrived after all…" in nurse.get(f"{path}?lang=en").text
     assert nurse.send(f"{path}/received", at=path).status_code == 303

@@ -105,6 +105,10 @@ def test_a_lot_that_is_called_back_is_packed_no_more(lab):
     recall_id = calls_back(lab, "A12")
     with pytest.raises(NotFoundError):  # it had not left: it is unpacked, and its bags are good
         views.batch(lab.ledger.reading, batch)
+    (told,) = [
+        e for e in views.order_view(lab.ledger.reading, order_id).events if e.kind == "unpacked"
+    ]
+    assert told.data["reason"] == "bought parts in it are called back"
     assert boxes(lab) == [("A12", 40, True), ("B7", 1, False)]
     assert bought.in_stock(lab.ledger.reading) == {"foil": 1}
     assert (lab.books(order_id).usable, lab.books(order_id).deficit) == (2, 0)

@@ -6,6 +6,7 @@ Pure but for the fonts it reads: facts in, a PDF out. Leaves the facts to the pa
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -223,13 +224,21 @@ def _parcel(sheet: Sheet, note: Note) -> None:
         sheet.gap(1)
         sheet.text(": ".join((_("More than was ordered, for a bag is never opened"), more)), 8.5)
     if note.bought:
-        along = "; ".join(
-            f"{pieces} × {_both(title)}" + (f" ({_('Lot')} {lot})" if lot else "")
-            for pieces, title, lot in note.bought
-        )
+        along = "; ".join(_along(note))
         sheet.gap(1)
         sheet.text(": ".join((_("Bought parts in it"), along)), 8.5)
     sheet.gap(2)
+
+
+def _along(note: Note) -> Iterator[str]:
+    """Name each bought part once, with its suppliers' lots: how many of which, where not all are of one."""
+    for title in dict.fromkeys(title for _pieces, title, _lot in note.bought):
+        mine = [(pieces, lot) for pieces, each, lot in note.bought if each == title]
+        total = sum(pieces for pieces, _lot in mine)
+        lots = ", ".join(
+            lot if pieces == total else f"{lot}: {pieces}" for pieces, lot in mine if lot
+        )
+        yield f"{total} × {_both(title)}" + (f" ({_('Lot')} {lots})" if lots else "")
 
 
 def _article(line: NoteLine) -> str:

@@ -148,6 +148,10 @@ def test_bought_parts_that_go_along_are_named_with_their_pieces():
     said = "Bought parts in it: 4 × Élastique, 40 cm / Elastic, 40 cm; 2 × Cadre de visière"
     assert said in text
     assert "Visor frame (Lot A12)" in text
+    (text,) = pages(
+        draw(note(bought=((30, elastic, "24/113"), (9, elastic, "B"), (1, elastic, ""))))
+    )
+    assert "40 × Élastique, 40 cm / Elastic, 40 cm (Lot 24/113: 30, B: 9)" in text
 
 
 def test_what_is_more_than_was_ordered_is_said_and_words_that_are_the_same_are_said_once():

@@ -117,6 +117,6 @@ def test_the_sets_cover_the_states():
 
 
 def test_what_can_be_stopped_is_what_a_node_can_say_is_cancelled():
-    assert STOPPABLE == {
+    assert {
         state for state, events in EXPECTED.items() if S.CANCELLED in events.values()
-    }
+    } == STOPPABLE

@@ -66,7 +66,9 @@ _THANKS = (
 def thanks_to(db: sqlite3.Connection, node: str) -> tuple[Thanks, ...]:
     """Return the words to a lab whose pieces were in the delivery, the newest first."""
     rows = db.execute(
-        f"{_THANKS} and not b.thanks_hidden and a.node = ? group by b.id order by b.received_at desc",
+        f"{_THANKS} and not b.thanks_hidden and a.node = ?"
+        " and b.order_id in (select id from orders where not sandbox)"
+        " group by b.id order by b.received_at desc",
         (node,),
     )
     return tuple(map(_thanks, rows))

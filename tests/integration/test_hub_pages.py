@@ -322,6 +322,10 @@ def test_what_is_bought_is_counted_and_what_is_short_is_shown(site):
     page = hub.get("/hub/stock?lang=en").text
     assert "1 here" in page
     assert f"{3 * item.per_kit - 1} are missing" in page
+    orders.mark_trial(world.ledger, placed.order_id, "steward", world.now, trial=True)
+    page = hub.get("/hub/stock?lang=en").text
+    assert "0 for what is ordered" in page
+    assert "missing" not in page
 
 
 def test_the_page_of_the_hub_marks_the_bottleneck(site, codes):

@@ -285,15 +285,18 @@ def test_a_trial_is_flagged_and_counted_nowhere(site):
     lots.inspect(world.ledger, code, 2, 0, "", "noa", world.now)
     batch = deliveries.pack(world.ledger, order_id, "noa", world.now)
     deliveries.dispatch(world.ledger, batch, "noa", world.now)
-    deliveries.receive(world.ledger, batch, deliveries.Count(), "requester", world.now)
+    said = deliveries.Count(thanks="Merci")
+    deliveries.receive(world.ledger, batch, said, "requester", world.now)
     steward = site.person("steward")
     counted = r"pieces received</dt><dd>(\d+)"
     assert re.search(counted, steward.get("/?lang=en").text)[1] == "2"
     assert given.months(world.ledger.reading, NODE) != ()
+    assert [each.pieces for each in given.thanks_to(world.ledger.reading, NODE)] == [2]
     path = f"/orders/{order_id}"
     assert steward.send(f"{path}/trial", at=path, trial="yes").status_code == 303
     assert "trial" in steward.get("/orders?lang=en").text
     assert re.search(counted, steward.get("/?lang=en").text)[1] == "0"
     assert given.months(world.ledger.reading, NODE) == ()
+    assert given.thanks_to(world.ledger.reading, NODE) == ()
     steward.send(f"{path}/trial", at=path, trial="no")
     assert re.search(counted, steward.get("/?lang=en").text)[1] == "2"

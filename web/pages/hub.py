@@ -175,7 +175,8 @@ def items() -> list[Item]:
         needed |= {item: needed.get(item, 0) for item in kits[revision.id].bought}
     for order in views.orders(db):
         kit = kits.get(order.request.revision_id)
-        if order.state is OrderState.CONFIRMED and kit is not None:
+        asked = order.state is OrderState.CONFIRMED and not order.request.sandbox
+        if asked and kit is not None:
             wanted = bought.still_wanted(db, order.id, order.request.kits, kit)
             for item, pieces in wanted.items():
                 needed[item] = needed.get(item, 0) + pieces

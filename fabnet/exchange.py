@@ -13,9 +13,11 @@ from datetime import timedelta
 from functools import partial
 
 from fabnet import clock, wire
+from fabnet.config import machine_id
 from fabnet.errors import TwinError, WireError
 from fabnet.inbox import Acks, Inbox, Message, latest_ms
 from fabnet.link import WINDOW, Link
+from fabnet.node.home import home_of
 from fabnet.pacing import Pump
 from fabnet.wire import Channel
 from jobs.coordinator import attempts, needs, nodes, offers, recalls, restoring, surplus
@@ -80,12 +82,13 @@ class Exchange:
         """Begin a run: later than all before it, also than those that a ledger put back forgets."""
         now = clock.now()
         with self._ledger.transaction() as db:
+            restoring.lives_at(db, home_of(self._ledger.path, machine_id()))
             restored = restoring.is_restored(db)
             # A forgotten run may have had any epoch: not the same, or nobody could tell them apart.
             leap = 1 + secrets.randbelow(_LEAP) if restored else 0
             epoch = _next_epoch(db, round(now.timestamp() * 1000), leap)
             if restored:
-                _log.warning("the ledger was put back from a copy: nothing is offered until the"
+                _log.warning("the ledger may be a copy: nothing is offered until the"
                              " nodes have said what they hold")  # fmt: skip
                 restoring.begin(db, now)
             self._forgetful = restoring.fence(db) > 0

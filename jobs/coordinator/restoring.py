@@ -118,6 +118,19 @@ def is_behind(db: sqlite3.Connection) -> None:
     db.execute("insert or replace into meta (key, value) values ('restored', '1')")
 
 
+def lives_at(db: sqlite3.Connection, home: str) -> None:
+    """A coordinator begins with this ledger in this place: one that comes from elsewhere may be a copy.
+
+    Nobody can say whether the other one still gives out work, perhaps at another broker. So it counts
+    as put back, and waits for the word of every node, of which each hears one of the two.
+    """
+    row = db.execute("select value from meta where key = 'home'").fetchone()
+    if row is not None and row[0] != home:
+        _log.warning("this ledger was in another place: %s, and is here now: %s", row[0], home)
+        is_behind(db)
+    db.execute("insert or replace into meta (key, value) values ('home', ?)", (home,))
+
+
 def fence(db: sqlite3.Connection) -> int:
     """Return the highest attempt number that may have been given out in a forgotten time."""
     row = db.execute("select value from meta where key = 'fence'").fetchone()

@@ -15,7 +15,7 @@ from fabnet.errors import FabnetError, TwinError
 from fabnet.exchange import Exchange
 from fabnet.link import Link
 from fabnet.service import Service
-from jobs.coordinator import restoring
+from jobs.coordinator import nodes, restoring
 from jobs.ledger.store import Ledger
 from jobs.live import Live
 from tests.doubles.waiting import until
@@ -130,3 +130,28 @@ def test_one_that_was_put_back_outruns_what_it_has_forgotten_once(ledger):
     hear(-MINUTE_MS)
     with pytest.raises(TwinError):
         hear(MINUTE_MS)
+
+
+def test_a_copy_that_begins_elsewhere_waits_for_every_lab_and_gives_out_no_number_again(tmp_path):
+    """At another broker nobody hears the other: mark and all, the copy knows it by its place."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+
+    def run_at(folder):
+        with closing(Ledger(folder / "ledger.db")) as ledger:
+            if not restoring.fence(ledger.reading):
+                nodes.enrol(ledger, "lab-a", "Lab", "", clock.now())
+            Exchange(ledger, Live(), timedelta(minutes=10), 3600.0)
+            db = ledger.reading
+            return restoring.fence(db), restoring.unheard(db)
+
+    assert run_at(here) == (0, ())
+    assert run_at(here) == (0, ())
+    shutil.copytree(here, there)
+    fence, waited_for = run_at(there)
+    assert fence > 1000
+    assert waited_for == ("lab-a",)
+    assert run_at(there) == (fence, ("lab-a",))  # once
+    assert run_at(here) == (0, ())
+    (tmp_path / "link").symlink_to(here)
+    assert run_at(tmp_path / "link") == (0, ())

@@ -37,8 +37,9 @@ _log = logging.getLogger(__name__)
 #: Topic and payload.
 Message = tuple[str, bytes]
 
-#: No clock of ours was more than a year ahead; a node that tells of later epochs than that is broken.
-_MOST_AHEAD_MS = 366 * 86_400_000
+#: A coordinator may have begun with a clock that was decades ahead (2038, 2106), and forgotten it with its
+#: ledger: its nodes obey no earlier epoch. A node that tells of later ones than that is broken.
+_MOST_AHEAD_MS = 100 * 366 * 86_400_000
 #: Messages of one transaction: a commit costs milliseconds, and pages wait while one is open.
 BATCH = 1000
 _GATHER_S = 0.02

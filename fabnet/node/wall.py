@@ -15,6 +15,8 @@ import msgspec
 KEEP_S = 300.0
 #: Clocks are set back by so much while they run, and nobody's hours are kept to the minute.
 _CLOSE = timedelta(minutes=2)
+#: No clock falls back by so much to a time in which this program was there: it was ahead when it was seen.
+_WRONG = timedelta(days=366)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,8 @@ def least(seen: Seen, now_s: float, boot: str) -> datetime:
 def is_behind(seen: Seen | None, built: datetime, now: datetime, now_s: float, boot: str) -> bool:
     """Whether the clock stands before what was seen of it, or before this program was there."""
     earliest = built if seen is None else max(built, least(seen, now_s, boot))
+    if built <= now < earliest - _WRONG:
+        return False
     return now < earliest - _CLOSE
 
 

@@ -21,6 +21,7 @@ from jobs.live import Live
 from tests.doubles.waiting import until
 
 MINUTE_MS = 60_000
+YEAR_MS = 366 * 86_400_000
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def test_what_an_earlier_run_has_left_at_the_broker_is_no_twin(ledger):
     hear(5)  # kept there since a time that this clock has not reached
     hear(0)
     hear(-5)
-    hear(400 * 86_400_000)
+    hear(101 * YEAR_MS)
     run.hear(b"{", link)
     assert run.farewell() is not None
     with pytest.raises(TwinError):
@@ -130,6 +131,24 @@ def test_one_that_was_put_back_outruns_what_it_has_forgotten_once(ledger):
     hear(-MINUTE_MS)
     with pytest.raises(TwinError):
         hear(MINUTE_MS)
+
+
+def test_one_that_was_put_back_outruns_a_time_in_which_its_clock_was_decades_ahead(ledger):
+    """Its nodes have heard of that run, and would obey no earlier one for all those years."""
+    with ledger.transaction() as db:
+        restoring.begin(db, clock.now())
+    nodes.enrol(ledger, "lab-a", "Lab", "", clock.now())
+    run, hear, link = begun(ledger)
+    told = run.epoch + 80 * YEAR_MS
+    message = wire.envelope(
+        id="x", stream="s", n=1, boot="b", kind="sync", body=b"{}", at="", floor=0, epoch=told
+    )
+    run.take([(wire.topic("lab-a", wire.Channel.EVENTS), message)], link)
+    assert run.epoch > told
+    hear(0)
+    before = run.epoch
+    hear(5 * YEAR_MS)
+    assert run.epoch > before + 5 * YEAR_MS
 
 
 def test_a_copy_that_begins_elsewhere_waits_for_every_lab_and_gives_out_no_number_again(tmp_path):

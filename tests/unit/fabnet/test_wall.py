@@ -32,6 +32,16 @@ def test_time_that_has_passed_since_it_was_seen_has_passed_at_least(hours, now_s
     assert behind(hours, now_s, boot) is said
 
 
+@pytest.mark.parametrize(
+    ("days", "said"), [(-30, True), (0, True), (2, False), (3600, False), (3990, True)]
+)
+def test_a_clock_that_was_years_ahead_when_it_was_seen_keeps_nobody_waiting_for_years(days, said):
+    """Who has typed 2037 and puts it right has hours again; what falls to before the program has not."""
+    ahead = Seen(at=NIGHT + timedelta(days=4000), at_s=5000.0, boot="one")
+    built, now = NIGHT + timedelta(days=1), NIGHT + timedelta(days=days)
+    assert is_behind(ahead, built, now, 6000.0, "one") is said
+
+
 def test_no_clock_is_before_its_program():
     assert is_behind(None, BUILT, datetime(1970, 1, 1, tzinfo=UTC), 10.0, "one")
     assert not is_behind(None, BUILT, NIGHT, 10.0, "one")

@@ -31,6 +31,9 @@ class FirmwareProfile:
     #: It compares line numbers and asks for a line that it did not get. Where it does not, a lost
     #: line cannot be told from a lost ok.
     asks_again: bool = True
+    #: When it asks for a line it writes that first, and then throws away what has come meanwhile: with many
+    #: lines in flight one of them is cut. Two are then the most, until many were not lost.
+    flushes_late: bool = False
     #: M108 ends its waiting for heat as soon as the line is read, also without an emergency parser.
     breaks_heating: bool = False
     #: It knows M118, which says words back; where it does not, M114 proves the end of a print.

@@ -1,13 +1,15 @@
 """Lines on their way to a printer: which are not acknowledged yet, and how many there may be. Pure.
 
 The window of bytes and lines is the firmware profile's. After a loss one line is in flight, then one
-more after each few oks; and the most that may be is one less than before, until a long time was
-without a loss, and twice as long after each time that this was too early. Leaves numbers and words
-to `printers.gcode_link`.
+more after each few oks; and two are the most that may be, until a long time was without a loss, and
+twice as long after each time that this was too early. For a firmware that flushes late one is the most then;
+it begins with two, and gets one more only where that makes it quicker. Leaves numbers and words to
+`printers.gcode_link`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from firmware_profiles.profile import FirmwareProfile
@@ -15,8 +17,19 @@ from printers.gcode_line import Line
 
 _GROW_AFTER = 4  # oks
 _FEWEST = 2  # lines in flight, on a line that loses many
+#: A firmware that flushes late throws away what comes until it has written which line it asks for; on an AVR
+#: that takes as long as a line. A third one is cut then, often right behind its number, and what is left of
+#: it is done. The second is only where the host was late with it.
+_FEWEST_LATE = 1
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight again
+_FIRST_TRUST_AFTER = 100  # where the firmware flushes late
+_TRIAL = (
+    75  # oks with one line more; the quickest of so many behind one another tell what it is worth
+)
+_PACE_OVER = 25
+_QUICKER = 1.04
+_NOT_SOON = 20  # times as many oks, where it was worth nothing
 
 
 class Unwritten:
@@ -52,7 +65,11 @@ class Flight:
         self._behind = 0  # bytes of those that the firmware may not have read ahead
         self._long = self._heats = 0  # lines
         self._unharmed = self._grown = 0
+        self._acknowledged = 0  # bytes, in this stretch of oks
+        self._since_s = math.inf
+        self._pace = self._pace_before = 0.0  # the quickest, in bytes a second
         self._trust_after = _TRUST_AFTER
+        self._lossy = False  # it lost one not long ago
         self._trusted = False  # more again than what lost before
         self.use(profile)
 
@@ -61,6 +78,10 @@ class Flight:
         self._room, self._ahead = profile.window_bytes, profile.reads_ahead
         self._behind = sum(len(line.raw) for line in list(self.lines)[self._ahead :])
         self._limit = self._most = self._ceiling = profile.window_lines
+        self._fewest = _FEWEST_LATE if profile.flushes_late else _FEWEST
+        if profile.flushes_late and self._ceiling > _FEWEST:
+            self._limit = self._most = _FEWEST
+            self._trust_after = _FIRST_TRUST_AFTER
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -108,7 +129,8 @@ class Flight:
         The oldest lines are out of the printer's ring, being done or in the queue, where the firmware
         reads ahead. A firmware that does not get round to that loses bytes: then all count, for a while.
         """
-        waiting = self._behind if self._limit == self._ceiling else self.bytes
+        careful = self._lossy or self._limit < self._most
+        waiting = self.bytes if careful else self._behind
         return waiting + size <= self._room or not self.lines
 
     def numbered(self, told: int) -> int | None:
@@ -148,7 +170,9 @@ class Flight:
         if len(lines) > ahead:
             self._behind -= len(lines[ahead].raw)
         line = lines.popleft()
-        self.bytes -= len(line.raw)
+        size = len(line.raw)
+        self.bytes -= size
+        self._acknowledged += size
         self._long -= line.long
         self._heats -= line.heats
         return line
@@ -156,11 +180,15 @@ class Flight:
     def flow(self, ready: deque[Line]) -> list[Line] | None:
         """Take the oldest line out, and in its place those in that have room, as a single step.
 
-        The same as `acknowledge`, and `add` as long as `closed` and `has_room` allow it. None, and nothing
-        is done, where a line is not plain, the window has still to grow, or more may go than is ready.
+        The same as `acknowledge`, `grow`, and `add` as long as `closed` and `has_room` allow it. None, and
+        nothing is done, where a line is not plain, the window has still to grow, it is time to measure, or
+        more may go than is ready.
         """
         lines, ahead, limit = self.lines, self._ahead, self._limit
-        if not lines or not lines[0].plain or self._heats or limit != self._ceiling:
+        if not lines or not lines[0].plain or self._heats or limit != self._most:
+            return None
+        grows, lossy = limit != self._ceiling, self._lossy
+        if grows and (self._unharmed + 1) % _PACE_OVER == 0:
             return None
         count, behind = len(lines) - 1, self._behind
         if count >= ahead:
@@ -171,7 +199,7 @@ class Flight:
             more = len(line.raw)
             if count >= limit or (count and behind + more > self._room):
                 break
-            if not line.plain:
+            if not line.plain or (lossy and self.bytes + size + more > self._room):
                 return None
             if count >= ahead:
                 behind += more
@@ -180,22 +208,50 @@ class Flight:
             gone.append(line)
         else:
             return None
-        self.bytes += size - len(lines.popleft().raw)
+        done = len(lines.popleft().raw)
+        self.bytes += size - done
+        if grows:
+            self._acknowledged += done
+            self._unharmed += 1
         self._behind = behind
         lines.extend(gone)
         for _ in gone:
             ready.popleft()
         return gone
 
-    def grow(self) -> None:
+    def grow(self, now_s: float) -> None:
         """An ok came."""
+        if self._limit == self._ceiling:
+            return
         self._unharmed += 1
-        if self._unharmed >= self._trust_after and self._most < self._ceiling:
-            self._most, self._unharmed, self._trusted = self._most + 1, 0, True
+        if self._unharmed % _PACE_OVER == 0:
+            self._measure(now_s)
+        needed = _TRIAL if self._pace_before else self._trust_after
+        if self._unharmed >= needed and self._most < self._ceiling:
+            self._trust(now_s)
         if self._limit < self._most:
             self._grown += 1
             if self._grown >= _GROW_AFTER:
                 self._limit, self._grown = self._limit + 1, 0
+
+    def _measure(self, now_s: float) -> None:
+        if now_s > self._since_s and self._limit == self._most:
+            self._pace = max(self._pace, self._acknowledged / (now_s - self._since_s))
+        self._acknowledged, self._since_s = 0, now_s
+
+    def _trust(self, now_s: float) -> None:
+        """Try one line more, or take back the last where that has made nothing quicker."""
+        if self._most > _FEWEST and self._pace < self._pace_before * _QUICKER:
+            self._most -= 1
+            self._limit = min(self._limit, self._most)
+            self._trust_after *= _NOT_SOON
+            self._pace_before = 0.0
+        else:
+            self._most += 1
+            self._trusted, self._lossy = True, False
+            self._pace_before = self._pace if self._most > _FEWEST else 0.0
+        self._unharmed, self._pace = 0, 0.0
+        self._acknowledged, self._since_s = 0, now_s
 
     def forget(self) -> None:
         """Nobody knows what became of them; go on with one line."""
@@ -208,12 +264,14 @@ class Flight:
         """One of them was lost, and with it all behind it."""
         self.forget()
         self._unharmed = 0
+        self._pace = self._pace_before = 0.0
+        self._lossy = True
         if self._trusted:
             # A ring that is smaller than the profile says loses each time, and what two lines leave of
             # each other passes the checksum once in 256 times: it is tried less and less often.
             self._trusted, self._trust_after = False, self._trust_after * 2
-        if self._most > _FEWEST:
-            self._most -= 1
+        self._trust_after = max(self._trust_after, _TRUST_AFTER)
+        self._most = min(self._most, self._fewest)
 
     def ran_over(self) -> None:
         """The printer says that its ring was full: from now on one line at a time."""

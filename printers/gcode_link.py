@@ -362,7 +362,7 @@ class GcodeLink(Said):
             self.acknowledged = max(self.acknowledged, line.number)
             if number is None or line.number >= number:
                 break
-        flight.grow()
+        flight.grow(now_s)
 
     def _resend(self, number: int, now_s: float) -> None:
         anew = self._recover is None or now_s > self._quiet_at

@@ -37,6 +37,7 @@ class Dialect:
     resend: bytes = b"Error:%(why)s, Last Line: %(last)d\nResend: %(next)d\nok\n"
     gap: bytes = b""  # the same for a number that is not the next, where it says something else
     flushes: bool = True  # throws away what waits in the ring when it asks for a line
+    flushes_late: bool = False  # when it has written why, an AVR of Marlin waits for that
     skips_after_resend: int = 0  # so many lines that were under way it passes with `skip n`, and ok
     ok_when_queued: bool = False  # before it is done, and before what it answers
     numbered_ok: bytes = b""  # of a numbered line
@@ -72,6 +73,7 @@ MARLIN = Dialect(
     line_bytes=96,
     repeat=Repeat.SILENT,
     late_m110=True,
+    flushes_late=True,
     echoes=True,
     breaks_heating=True,
 )

@@ -63,7 +63,7 @@ class Wire:
         self._ends_s = math.inf  # when what is executed will be done
         self._known = True
         self._says_s = math.inf  # when it will say that it is busy, or how hot it is
-        self._stalled_s = self._boots_s = -math.inf
+        self._stalled_s = self._boots_s = self._flushes_s = -math.inf
         self._reported_s = self._idle_s = 0.0
         self._out: deque[tuple[float, bytes]] = deque()
         self._out_free_s = 0.0
@@ -133,6 +133,8 @@ class Wire:
         """Let bytes come until a moment, or until a line is whole; whether one was."""
         if self.unplugged or not self._coming:
             return False
+        if self._byte_s and self._first_s < self._flushes_s:
+            self._lose(min(until_s, self._flushes_s))
         if not self._byte_s:
             come = len(self._coming)
         else:
@@ -154,6 +156,13 @@ class Wire:
             self._whole_line(max(self._first_s, self._stalled_s))
             return True
         return False
+
+    def _lose(self, until_s: float) -> None:
+        """Throw away what comes while it writes."""
+        lost = min(len(self._coming), math.ceil((until_s - self._first_s) / self._byte_s))
+        if lost > 0:
+            del self._coming[:lost]
+            self._first_s += lost * self._byte_s
 
     def _wait_in_ring(self, data: bytes, at_s: float) -> None:
         free = self._room - len(self._ring)
@@ -178,6 +187,9 @@ class Wire:
         self.say(read.says, max(at_s, self._boots_s))
         if read.flush:
             self._ring.clear()
+            if self._firmware.dialect.flushes_late:
+                why = read.says.partition(b"\n")[0]
+                self._flushes_s = at_s + self._byte_s * len(why)
         self.unplugged |= read.unplugged
         if read.stalled:
             self._stalled_s = at_s + _STALL_S

@@ -40,6 +40,13 @@ _PLAIN = re.compile(rb"^(?!(?:M104|M105|M109|M140|M190|G9[01]|M8[23])(?![0-9]))[
 _MOVE = re.compile(rb"^G0*[01](?![0-9])")
 #: Whose rest is text for people: what cannot be said of it is left out.
 _TEXT = re.compile(rb"^M(?:117|486)(?![0-9])")
+#: Where that begins: behind the word, and in M486 behind the letter of a part's name.
+_TEXT_BEGINS = re.compile(rb"^M117|^M486[^A]*A?")
+#: Marlin looks for M110 and a number anywhere in a line, others for a G; and what a full ring leaves of a line
+#: may begin with any of these. In small letters they are none.
+_LIKE_A_COMMAND = re.compile(rb"[GMTN](?=\s*[-+.]?\d)")
+#: Begins a checksum, a remark or an escape for one firmware or another, which then does not find the checksum.
+_NO_TEXT = bytes.maketrans(b"*()\\", b"    ")
 _COMMAND_WORD = re.compile(rb"^[gmt]\d")
 
 
@@ -173,7 +180,8 @@ def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
 
     Comments go, since a `;` would eat the checksum; M110 and M112 go, since the host alone may
     renumber lines or stop the printer; so do lines for a host (`@pause`). The letter of the command
-    becomes a capital, for Marlin knows no `m105`. Text for people is made ASCII, and as short as it has to be.
+    becomes a capital, for Marlin knows no `m105`. Text for people is made ASCII, as short as it has to be, and
+    such that no firmware finds a command in it.
 
     Raises:
         GcodeLineError: too long for the firmware's buffer, which would ask for it for ever; or
@@ -192,12 +200,20 @@ def clean(line: bytes, number: int, most_bytes: int) -> bytes | None:
         return None
     room = most_bytes - len(b"N1234567 *255\n")
     if _TEXT.match(line):
-        line = line.decode("utf-8", "replace").encode("ascii", "replace")[:room]
+        line = _plain_text(line.decode("utf-8", "replace").encode("ascii", "replace"))[:room]
     if len(line) > room:
         raise GcodeLineError(number, f"{len(line)} characters are more than the firmware can read")
     if not line.isascii():
         raise GcodeLineError(number, "it has characters that no firmware knows")
     return line
+
+
+def _plain_text(line: bytes) -> bytes:
+    """Return a command with a text that no firmware takes for anything else."""
+    begins = _TEXT_BEGINS.match(line)
+    at = begins.end() if begins is not None else 0
+    text = _LIKE_A_COMMAND.sub(lambda found: found.group().lower(), line[at:])
+    return line[:at] + text.translate(_NO_TEXT)
 
 
 def parse_temperatures(line: bytes) -> Temperatures | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 #: Grows with every rule that lets less through, or times it otherwise: what was checked by earlier ones
 #: is checked anew.
-EDITION = 5
+EDITION = 6
 
 #: Commands that the check has a rule for.
 FOLLOWED = frozenset(
@@ -68,6 +68,9 @@ _SECOND = re.compile(r"[GM]\s*\d")
 _FIRST_G = re.compile(r"G\s*[-+.\d]|G.*[XYZEF]|[XYZEF].*G")
 #: Prusa-Firmware looks for this word anywhere but in M117: with FR behind it all settings are lost.
 _PRUSA = "PRUSA"
+#: Marlin looks for this one anywhere in a line, and for an N behind it: the number of the line that it
+#: waits for. With a small one the host prints the beginning again, among the parts.
+_RENUMBERS = "M110"
 _REMARK = re.compile(r"\([^)]*\)")
 
 #: Firmwares reckon with seven digits: an arc that is shorter, in radians, may be a whole circle there.
@@ -138,7 +141,7 @@ def hides_command(text: str) -> bool:
         if _HIDDEN.search(each) is not None or len(each.encode()) > _MOST_BYTES:
             return True
         rest = each.lstrip()[1:]
-        if _FIRST_G.search(rest) is not None:
+        if _FIRST_G.search(rest) is not None or _RENUMBERS in rest:
             return True
         if rest.startswith("117"):
             continue

@@ -36,6 +36,7 @@ class Dialect:
     late_m110: bool = False  # the number counts from when M110 is done, not from when it is read
     resend: bytes = b"Error:%(why)s, Last Line: %(last)d\nResend: %(next)d\nok\n"
     gap: bytes = b""  # the same for a number that is not the next, where it says something else
+    finds_m110: bool = False  # anywhere in a line, in a text too
     flushes: bool = True  # throws away what waits in the ring when it asks for a line
     flushes_late: bool = False  # when it has written why, an AVR of Marlin waits for that
     skips_after_resend: int = 0  # so many lines that were under way it passes with `skip n`, and ok
@@ -73,6 +74,7 @@ MARLIN = Dialect(
     line_bytes=96,
     repeat=Repeat.SILENT,
     late_m110=True,
+    finds_m110=True,
     flushes_late=True,
     echoes=True,
     breaks_heating=True,

@@ -171,7 +171,7 @@ class Firmware:
         if not fits:
             return self._ask(b"checksum mismatch")
         command = body[numbered.end() :]
-        renumbers = _M110.match(command)
+        renumbers = _M110.search(command) if dialect.finds_m110 else _M110.match(command)
         if renumbers is not None:
             number = int(renumbers.group(1) or number)
         elif number != self._last + 1:

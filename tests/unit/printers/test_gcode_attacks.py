@@ -73,6 +73,8 @@ def test_what_the_makers_of_our_presets_write_is_let_through():
         "M117 Good luck, Zoe",
         "M117 visor G1 E5",
         "M486 APRUSA FR",  # Prusa: all settings are lost
+        "M117 M110 N3",  # Marlin: the next line is the fourth, and the host begins again there
+        'M486 A"M110 N3"',
         "M117 \x18",  # Smoothieware: halt
         "M117 a\0M104 S300",
         'M486 A"x;" G28 M104 S300',  # RepRapFirmware: the remark begins within quotation marks

@@ -110,3 +110,20 @@ def test_only_commands_are_sent(line, command):
 def test_a_line_that_the_firmware_could_not_read_is_refused_by_number(line):
     with pytest.raises(GcodeLineError, match="line 7"):
         clean(line, 7, 95)
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        (b"M117 now M110 N3", b"M117 now m110 n3"),
+        (b"M117 Layer 3 of 40", b"M117 Layer 3 of 40"),
+        (b"M117 Good: M 104 S300", b"M117 Good: m 104 S300"),
+        (b"M117 3*4 (of 9 \\o", b"M117 3 4  of 9  o"),
+        (b"M486 T6", b"M486 T6"),
+        (b'M486 A"nut M110 N3"', b'M486 A"nut m110 n3"'),
+        (b"M486 S1 A part T2", b"M486 S1 A part t2"),
+        (b"M104 T0 S200", b"M104 T0 S200"),
+    ],
+)
+def test_no_firmware_finds_a_command_in_a_text(line, sent):
+    assert clean(line, 1, 96) == sent

@@ -154,6 +154,16 @@ def test_a_ring_that_is_too_small_is_met_a_few_times_and_not_for_ever(tmp_path):
         assert least <= one.link.resends <= most
 
 
+@pytest.mark.parametrize("dialect", ["marlin", "marlin-1"])
+def test_a_text_that_renumbers_lines_prints_nothing_twice(tmp_path, dialect):
+    """Marlin looks for M110 anywhere in a line."""
+    text = [f"G1 X{i}.5 E{i}" for i in range(60)]
+    text[30:30] = ["M117 M110 N3"]
+    one = VirtualPrint(tmp_path, dialect, text)
+    assert one.run() == "done"
+    assert [line for line in one.executed if line.startswith("G1")] == text[:30] + text[31:]
+
+
 def test_a_question_that_is_the_first_line_is_answered_before_another_goes():
     """M110 counts from when it is done: one that came twice cannot make a move be done twice."""
     dialogue = Dialogue()

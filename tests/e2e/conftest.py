@@ -201,8 +201,9 @@ def open_page(chromium, site):
 
     def opened(path="/", *, width=360, signed_in=False, expect=(), **options):
         context = chromium.new_context(
-            viewport={"width": width, "height": 740}, locale="fr-FR", base_url=site.url, **options
-        )
+            viewport={"width": width, "height": 740}, base_url=site.url,
+            **{"locale": "fr-FR", **options},
+        )  # fmt: skip
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()

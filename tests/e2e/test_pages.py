@@ -7,7 +7,7 @@ import trimesh
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from jobs.coordinator import orders
+from jobs.coordinator import enrolment, orders
 from jobs.coordinator.people import add_person
 from jobs.joining import read_code
 from jobs.ledger import members, views
@@ -23,7 +23,11 @@ def test_a_nurse_asks_on_her_telephone(open_page, site):
     page = open_page("/", expect=["422"])
     page.get_by_role("link", name="Demander de l’aide").last.click()
     page.get_by_label("Combien ?").fill("400")
+    # The browser may write 12/01/2026, whatever the page speaks.
+    page.get_by_label("Pour quand ?").fill("2026-12-01")
+    expect(page.get_by_text("mardi 1er décembre 2026")).to_be_visible()
     page.get_by_label("Pour quand ?").fill("2026-11-27")
+    expect(page.get_by_text("vendredi 27 novembre 2026")).to_be_visible()
     page.get_by_label("Quel hôpital, quel service ?").fill("CHU, urgences")
     page.get_by_label("Votre nom").fill("Ada Infirmière")
     page.get_by_label("Téléphone ou e-mail").fill("non")
@@ -176,6 +180,17 @@ def test_a_tired_maker_says_when_she_is_there(open_page, site):
     page.get_by_role("button", name="Enregistrer les heures").click()
     expect(page.get_by_text("Envoyé : lun 18:00-01:00, sam 18:00-01:00.")).to_be_visible()
     assert Config(attended="Mon 18:00-01:00, Sat 18:00-01:00") in world.told()
+
+
+def test_who_reads_am_and_pm_sees_the_hours_of_the_page_too(open_page, site):
+    token = enrolment.invite(site.world.ledger, "Atelier Nord", "camille", site.world.now)
+    page = open_page(f"/join/{token}?with=phone", locale="en-US")
+    until = page.get_by_label("to", exact=True)
+    expect(until.locator("+ output")).to_have_text("20:00")
+    until.fill("22:30")
+    expect(until.locator("+ output")).to_have_text("22:30")
+    page = open_page(f"/join/{token}?with=phone")
+    expect(page.get_by_label("à", exact=True).locator("+ output")).to_be_hidden()
 
 
 def test_a_no_and_a_spool_without_javascript(open_page, site):

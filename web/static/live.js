@@ -32,6 +32,7 @@
         if (pair && value >= 0 && value <= all) pair.value = all - value;
       });
     }
+    for (const field of root.querySelectorAll("[type=date], [type=time]")) say_beside(field);
     for (const button of root.querySelectorAll("[data-copy]")) {
       const from = document.getElementById(button.dataset.copy);
       if (!navigator.clipboard) continue;
@@ -43,6 +44,26 @@
         });
       });
     }
+  }
+
+  // A browser shows days and hours in its own language, which may be another than the page's.
+  const in_words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "full", timeZone: "UTC" });
+  const shows_am_pm = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12;
+  function say_beside(field) {
+    const words = document.createElement("output");
+    words.className = "hint said";
+    words.htmlFor.add(field.id);
+    field.after(words);
+    const say = () => {
+      if (field.type === "time") words.textContent = shows_am_pm ? field.value : "";
+      else words.textContent = field.valueAsDate ? first(in_words.format(field.valueAsDate)) : "";
+    };
+    field.addEventListener("input", say);
+    field.addEventListener("change", say);
+    say();
+  }
+  function first(words) {
+    return document.documentElement.lang === "fr" ? words.replace(/\b1 (?=\p{L})/u, "1er ") : words;
   }
 
   // What a person has done to the page and must not lose: typed values, open details, the focus.
@@ -62,7 +83,9 @@
     return (after) => {
       for (const [id, value] of typed) {
         const field = document.getElementById(id);
-        if (field) field.value = value;
+        if (!field) continue;
+        field.value = value;
+        field.dispatchEvent(new Event("change"));
       }
       for (const [action, name, value, checked] of ticked) {
         const box = [...after.querySelectorAll(`[name="${name}"]`)].find(

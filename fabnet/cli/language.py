@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext as catalogues
 import re
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -38,6 +39,11 @@ def days(text: str) -> str:
     """Return hours of a week, as `jobs.hours` reads them, with the days' names of the language."""
     names = dict(zip(DAYS, gettext("Mon Tue Wed Thu Fri Sat Sun").split(), strict=True))
     return re.sub("|".join(DAYS), lambda found: names[found[0]], text)
+
+
+def day_and_hour(at: datetime) -> str:
+    """Return a moment of this week, as "Mon 08:00"."""
+    return days(f"{DAYS[at.weekday()]} {at:%H:%M}")
 
 
 def sure(words: str, *, default: bool = False, abort: bool = False) -> bool:

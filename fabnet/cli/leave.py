@@ -19,6 +19,7 @@ import click
 from fabnet import clock
 from fabnet.cli.common import ERRORS, FILE, node_file, talk
 from fabnet.cli.install import printing
+from fabnet.cli.language import gettext, sure
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError, JoinError, LeavingError
 from jobs.joining import Standing
@@ -55,20 +56,26 @@ def leave(config: Path, yes: bool, force: bool) -> None:
         _need(config)
         found = load_node(config)
         _may(found)
-        words = (
-            f"{found.lab} leaves the network for good, and {config.resolve().parent} is deleted: key,"
-            " password, journal. Go on?"
+        words = gettext(
+            "%(lab)s leaves the network for good, and %(folder)s is deleted: key, password, journal."
+            " Go on?",
+            lab=found.lab,
+            folder=config.resolve().parent,
         )
         if not yes:
-            click.confirm(words, default=False, abort=True, err=True)
+            sure(words, abort=True)
         _go(found, asks=not yes, force=force)
         _stop_service(found)
         leaving.begin(found, config)
     if config.exists():
         _stop(load_node(config))
     for folder in leaving.finish(config):
-        _say(f"fabnet: {folder} stays: something lies in it that is not fabnet's")
-    _say("fabnet: this node is gone. Thank you for all that was made here")
+        _say(
+            gettext(
+                "fabnet: %(folder)s stays: something lies in it that is not fabnet's", folder=folder
+            )
+        )
+    _say(gettext("fabnet: this node is gone. Thank you for all that was made here"))
 
 
 def _need(config: Path) -> None:
@@ -123,25 +130,33 @@ def _go(config: NodeConfig, *, asks: bool, force: bool) -> None:
         _accept(undone, asks=asks, force=force)
     try:
         if not tell(config, _REASON, clock.now()):
-            _say("fabnet: the coordinator does not count this node as one of its own (any more)")
+            _say(
+                gettext(
+                    "fabnet: the coordinator does not count this node as one of its own (any more)"
+                )
+            )
     except JoinError as error:
         words = [
             str(error),
-            f"that {config.lab} leaves was told to nobody: telephone the coordination team; they run"
-            f" `fabnet node revoke {config.id}`",
+            gettext(
+                "that %(lab)s leaves was told to nobody: telephone the coordination team; they run"
+                " `%(command)s`",
+                lab=config.lab,
+                command=f"fabnet node revoke {config.id}",
+            ),
             *_kept(config),
         ]
         _accept(words, asks=asks, force=force)
 
 
 def _accept(undone: list[str], *, asks: bool, force: bool) -> None:
-    _say("This would stay undone:")
+    _say(gettext("This would stay undone:"))
     for words in undone:
         _say(f"  - {words}")
     if force:
         return
-    if not asks or not click.confirm("Leave all the same?", default=False, err=True):
-        raise LeavingError("Nothing was deleted. Run it again later, or with --force")
+    if not asks or not sure(gettext("Leave all the same?")):
+        raise LeavingError(gettext("Nothing was deleted. Run it again later, or with --force"))
 
 
 def _hand_back(config: NodeConfig, *, asks: bool) -> list[str]:
@@ -151,35 +166,41 @@ def _hand_back(config: NodeConfig, *, asks: bool) -> list[str]:
     try:
         return _hand_over(config, asks=asks)
     except ERRORS as error:
-        return [f"its plates were not all handed back: {error}"]
+        return [gettext("its plates were not all handed back: %(why)s", why=error)]
 
 
 def _hand_over(config: NodeConfig, *, asks: bool) -> list[str]:
     with talk(config, linked=True) as ask:
         view = ask(Pause(paused=True))
-        _say(f"{view.lab} takes a pause from now on")
+        _say(gettext("%(lab)s takes a pause from now on", lab=view.lab))
         for plate in view.plates:
             if plate.returnable:
                 ask(GiveBack(attempt=plate.attempt, reason=_REASON))
-                _say(f"{plate.attempt}: given back")
+                _say(gettext("%(plate)s: given back", plate=plate.attempt))
         for plate in view.plates:
             if plate.countable and asks:
                 _count(ask, plate)
         undone = [_words(plate) for plate in ask(Look()).plates]
         unsent = _sent(ask)
     if unsent:
-        undone.append(f"{unsent} messages did not reach the coordinator: is the network there?")
+        undone.append(
+            gettext(
+                "messages that did not reach the coordinator: %(many)s. Is the network there?",
+                many=unsent,
+            )
+        )
     return undone
 
 
 def _count(ask: Ask, plate: PlateView) -> None:
     """Ask what came off a bed."""
     _say(f"{plate.attempt} on {plate.printer}: {plate.pieces} x {plate.part}, {plate.state}")
-    good = click.prompt("  Good pieces", plate.pieces, type=click.IntRange(min=0), err=True)
-    scrap = click.prompt("  Bad pieces", 0, type=click.IntRange(min=0), err=True)
+    pieces = click.IntRange(min=0)
+    good = click.prompt("  " + gettext("Good pieces"), plate.pieces, type=pieces, err=True)
+    scrap = click.prompt("  " + gettext("Bad pieces"), 0, type=pieces, err=True)
     why = ""
     if scrap or good < plate.pieces:
-        why = click.prompt("  What happened to those that are not good", err=True)
+        why = click.prompt("  " + gettext("What happened to those that are not good"), err=True)
     by = getpass.getuser()
     ask(Count(attempt=plate.attempt, good=good, scrap=scrap, reason=why, by=by))
 
@@ -226,7 +247,7 @@ def _stop_service(config: NodeConfig) -> None:
         mine = unit.unit_of(config.id, system=system)
         if mine.path.exists():
             unit.remove(mine)
-            _say(f"fabnet: {mine.path} is deleted")
+            _say(gettext("fabnet: %(file)s is deleted", file=mine.path))
 
 
 def _stop(config: NodeConfig) -> None:
@@ -243,7 +264,11 @@ def _stop(config: NodeConfig) -> None:
         if process is None:
             return
         if turn == 0:
-            _say(f"fabnet: the node that runs (process {process}) is stopped")
+            _say(
+                gettext(
+                    "fabnet: the node that runs (process %(number)s) is stopped", number=process
+                )
+            )
             os.kill(process, signal.SIGTERM)
         waited.wait(_LOOK_S)
     raise LeavingError("The node that runs does not end: stop it, then run this again")

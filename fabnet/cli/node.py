@@ -25,7 +25,7 @@ from fabnet.cli.common import (
     say,
     stop_on_signals,
 )
-from fabnet.cli.language import gettext
+from fabnet.cli.language import gettext, sure
 from fabnet.config import CoordinatorConfig, load_node, machine_id
 from jobs.errors import NotFoundError
 
@@ -271,17 +271,20 @@ def node_confirm(name: str, seen: str | None, config: Path) -> None:
     found = _member(ledger, name)
     if seen is None and found.standing is Standing.PENDING:
         click.echo(f"{found.lab}: {found.fingerprint}", err=True)
-        if not click.confirm("Does the lab's screen show exactly this?", err=True):
+        if not sure(gettext("Does the lab's screen show exactly this?")):
             say(
-                f"fabnet: {name} was not let in: another fingerprint is another machine's. If nobody"
-                " knows it, shut it out, and send the lab a new invitation:"
+                gettext(
+                    "fabnet: %(node)s was not let in: another fingerprint is another machine's. If nobody"
+                    " knows it, shut it out, and send the lab a new invitation:",
+                    node=name,
+                )
             )
             say(f'  fabnet node revoke {name} --reason "another fingerprint"')
             sys.exit(1)
     if seen is None:
         seen = found.fingerprint
     enrolment.confirm(ledger, name, seen, _who(), clock.now())
-    click.echo(f"fabnet: {name} belongs to the network now", err=True)
+    say(gettext("fabnet: %(node)s belongs to the network now", node=name))
 
 
 def _member(ledger: Ledger, name: str) -> Member:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet.cli.common import FILE, NODE_FILE, chosen_printer
+from fabnet.cli.language import day_and_hour, gettext
+from fabnet.cli.trial import state_words
 from fabnet.config import load_node
 from jobs.errors import RefusedError
 from jobs.lifecycle import AttemptState
@@ -227,24 +229,41 @@ def _show(view: NodeView, *, as_json: bool) -> None:
 
 
 def _lines(view: NodeView) -> list[str]:
-    since = f"since {view.link_since.astimezone():%H:%M}"
-    link = f"reaches the network {since}" if view.linked else f"no link to the network {since}"
-    pause = ", takes a pause" if view.paused else ""
-    waits = (
-        f", {view.unsent} message{'s wait' if view.unsent > 1 else ' waits'}" if view.unsent else ""
+    link = (
+        gettext("reaches the network since %(hour)s")
+        if view.linked
+        else gettext("no link to the network since %(hour)s")
     )
-    lines = [f"{view.lab} ({view.node}): {link}{waits}{pause}"]
+    parts = [link % {"hour": f"{view.link_since.astimezone():%H:%M}"}]
+    if view.unsent:
+        waits = (
+            gettext("1 message waits") if view.unsent == 1 else gettext("%(many)s messages wait")
+        )
+        parts.append(waits % {"many": view.unsent})
+    if view.paused:
+        parts.append(gettext("takes a pause"))
+    lab = f"{view.lab} ({view.node})"
+    lines = [gettext("%(lab)s: %(link)s", lab=lab, link=", ".join(parts))]
     if view.clock_behind:
         lines.append(
-            f"the clock is behind: it shows {view.at.astimezone():%Y-%m-%d %H:%M}; until a time server"
-            " or you have set it (date), nobody is taken to be there, and what needs hours does not begin"
+            gettext(
+                "the clock is behind: it shows %(now)s; until a time server or you have set it (date),"
+                " nobody is taken to be there, and what needs hours does not begin",
+                now=f"{view.at.astimezone():%Y-%m-%d %H:%M}",
+            )
         )
     plates = {plate.attempt: plate for plate in view.plates}
     for bed in view.beds:
         lines.append(_bed_line(bed))
         if bed.spool_fault:
-            holds = f"{bed.material}, {bed.grams:.0f} g left" if bed.material else "none"
-            lines.append(f"    spool: {holds}; {bed.spool_fault}")
+            left = gettext("%(material)s, %(grams)s g left")
+            holds = (
+                left % {"material": bed.material, "grams": f"{bed.grams:.0f}"}
+                if bed.material
+                else gettext("none")
+            )
+            spool = gettext("spool: %(holds)s; %(why)s", holds=holds, why=bed.spool_fault)
+            lines.append(f"    {spool}")
         if bed.attempt in plates:
             lines.append(f"    {_plate_line(plates.pop(bed.attempt))}")
         lines += [
@@ -256,41 +275,75 @@ def _lines(view: NodeView) -> list[str]:
 
 
 def _bed_line(bed: BedView) -> str:
-    parts = [f"{bed.printer}: {bed.state}"]
+    parts = [gettext("%(printer)s: %(state)s", printer=bed.printer, state=state_words(bed.state))]
     if bed.fraction_done is not None:
         parts.append(f"{100 * bed.fraction_done:.0f} %")
     if bed.nozzle_c is not None:
-        parts.append(f"nozzle {bed.nozzle_c:.0f} C")
+        parts.append(gettext("nozzle %(heat)s C", heat=f"{bed.nozzle_c:.0f}"))
     if bed.clear:
-        parts.append("bed clear")
+        parts.append(gettext("bed clear"))
     elif bed.attempt is not None or bed.state in _AT_WORK:
-        parts.append("bed not clear")
+        parts.append(gettext("bed not clear"))
     else:
-        parts.append(f"bed not clear; when it is empty: fabnet node ready {bed.printer}")
+        command = f"fabnet node ready {bed.printer}"
+        parts.append(gettext("bed not clear; when it is empty: %(command)s", command=command))
     if bed.waits_to_heat:
-        parts.append("waits while others heat up")
+        parts.append(gettext("waits while others heat up"))
     if bed.fault:
         parts.append(bed.fault)
     return ", ".join(parts)
 
 
 def _plate_line(plate: PlateView) -> str:
-    words = f"{plate.attempt}: {plate.pieces} x {plate.part}, {plate.material}, {plate.state}"
-    if plate.countable and plate.state not in _WHOLE:
-        words += (
-            f"; look at the bed and count it, G good and S scrap: fabnet node harvest {plate.attempt}"
-            " --good G --scrap S --reason stopped-halfway"
-        )
-    elif plate.countable:
-        words += f"; count it: fabnet node harvest {plate.attempt} --good {plate.pieces}"
-    elif plate.to_slice:
-        words += f"; slice it yourself: fabnet node plate {plate.attempt} plate.3mf"
-    elif plate.starts_until is not None:
-        words += f"; granted till {plate.starts_until.astimezone():%H:%M}, starts by itself on a clear bed"
-    elif plate.opens_until is not None:
-        until = f"{plate.opens_until.astimezone():%H:%M}"
-        words += f"; granted till {until}, begins by your word: fabnet node start {plate.attempt}"
-    elif plate.fits_from is not None:
-        at = f"{plate.fits_from.astimezone():%a %H:%M}"
-        words += f"; waits until {at}: only then it can end while somebody is there"
+    words = gettext(
+        "%(plate)s: %(pieces)s x %(part)s, %(material)s, %(state)s",
+        plate=plate.attempt, pieces=plate.pieces, part=plate.part, material=plate.material,
+        state=_plate_state(plate.state),
+    )  # fmt: skip
+    next_words = _next_of(plate)
+    words += f"; {next_words}" if next_words else ""
     return f"{words} ({plate.reason})" if plate.reason else words
+
+
+def _next_of(plate: PlateView) -> str:
+    """Return what a person does with a plate now, or what it waits for."""
+    if plate.countable and plate.state not in _WHOLE:
+        command = f"fabnet node harvest {plate.attempt} --good G --scrap S --reason stopped-halfway"
+        return gettext(
+            "look at the bed and count it, G good and S scrap: %(command)s", command=command
+        )
+    if plate.countable:
+        command = f"fabnet node harvest {plate.attempt} --good {plate.pieces}"
+        return gettext("count it: %(command)s", command=command)
+    if plate.to_slice:
+        command = f"fabnet node plate {plate.attempt} plate.3mf"
+        return gettext("slice it yourself: %(command)s", command=command)
+    if plate.starts_until is not None:
+        until = f"{plate.starts_until.astimezone():%H:%M}"
+        return gettext("granted till %(hour)s, starts by itself on a clear bed", hour=until)
+    if plate.opens_until is not None:
+        return gettext(
+            "granted till %(hour)s, begins by your word: %(command)s",
+            hour=f"{plate.opens_until.astimezone():%H:%M}",
+            command=f"fabnet node start {plate.attempt}",
+        )
+    if plate.fits_from is not None:
+        at = day_and_hour(plate.fits_from.astimezone())
+        return gettext("waits until %(at)s: only then it can end while somebody is there", at=at)
+    return ""
+
+
+def _plate_state(state: AttemptState) -> str:
+    """Return how a plate stands, in the language of the terminal."""
+    words = {
+        AttemptState.TAKEN: gettext("taken"),
+        AttemptState.PREPARING: gettext("preparing"),
+        AttemptState.READY: gettext("ready"),
+        AttemptState.GRANTED: gettext("granted"),
+        AttemptState.PRINTING: gettext("printing"),
+        AttemptState.PRINTED: gettext("printed"),
+        AttemptState.CANCELLED: gettext("cancelled"),
+        AttemptState.FAILED: gettext("failed"),
+        AttemptState.INTERRUPTED: gettext("interrupted"),
+    }
+    return words.get(state, str(state))

@@ -284,7 +284,7 @@ def _halted(ask: Ask, printer: str) -> TrialView:
 
 
 def _words(bed: BedView) -> str:
-    parts = [_states().get(bed.state, str(bed.state))]
+    parts = [state_words(bed.state)]
     if bed.nozzle_c is not None:
         parts.append(gettext("nozzle %(heat)s C", heat=f"{bed.nozzle_c:.0f}"))
     if bed.bed_c is not None:
@@ -292,14 +292,15 @@ def _words(bed: BedView) -> str:
     return ", ".join(parts)
 
 
-def _states() -> dict[PrinterState, str]:
+def state_words(state: PrinterState) -> str:
+    """Return what a printer is doing, in the language of the terminal."""
     return {
         PrinterState.OFFLINE: gettext("offline"),
         PrinterState.IDLE: gettext("idle"),
         PrinterState.PRINTING: gettext("printing"),
         PrinterState.PAUSED: gettext("paused"),
         PrinterState.FAULT: gettext("fault"),
-    }
+    }[state]
 
 
 def _trial(view: NodeView, printer: str) -> TrialView:

@@ -1,16 +1,18 @@
-"""What is said of model files and of G-code, for scripts and for people at a command line."""
+"""What is said of model files, patterns and G-code, for scripts and for people at a command line."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from designs.archive import unpack
-from designs.errors import ArchiveError
+from designs.errors import ArchiveError, PatternRefusedError
 from designs.mesh import KINDS, STEP_KINDS, check, read_canonical, refused
-from designs.model import MeshReport
+from designs.model import MeshReport, Verdict
+from designs.pattern import check_pattern
 from designs.step import installed
 from firmware_profiles.loader import load_machine
 from printers.errors import GcodeRefusedError
@@ -19,6 +21,9 @@ from printers.own_gcode import figures_in
 from printers.slicing import check_slice
 
 GCODE = (".gcode", ".gco", ".g")
+#: Patterns that say how large they are; looked at where they are named, and not in folders full of papers.
+DRAWINGS = (".svg", ".dxf", ".pdf")
+_NO_SIZE = "it says no size in millimetres, which a laser cutter needs: save it as SVG or DXF in mm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ def check_and_draw(found: Found, pictures: Path | None) -> MeshReport:
     file = found.file
     if found.refused:
         return refused(file.name, found.refused)
+    if file.suffix.lower() in DRAWINGS:
+        return _check_drawing(file)
     if pictures is None:
         return check(file)
     from designs.picture import draw  # noqa: PLC0415  # scipy, for pictures only
@@ -110,6 +117,31 @@ def check_and_draw(found: Found, pictures: Path | None) -> MeshReport:
             pictures.mkdir(parents=True, exist_ok=True)
             (pictures / f"{file.name}.png").write_bytes(png)
     return report
+
+
+def _check_drawing(file: Path) -> MeshReport:
+    """Return what the gate says of a pattern: the extents of its largest page, without a height."""
+    try:
+        drawing = check_pattern(file)
+    except PatternRefusedError as error:
+        report = refused(file.name, f"it {error.reason}")
+        return replace(report, sha256=_sha256(file)) if file.is_file() else report
+    if drawing.width_mm is None or drawing.height_mm is None:
+        return MeshReport(
+            file=file.name, verdict=Verdict.WARNED, reasons=(_NO_SIZE,), sha256=_sha256(file)
+        )
+    return MeshReport(
+        file=file.name,
+        verdict=Verdict.PASSED,
+        reasons=(),
+        sha256=_sha256(file),
+        extents_mm=(drawing.width_mm, drawing.height_mm, 0.0),
+    )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def verdict_json(report: MeshReport, path: str, seconds: float) -> str:
@@ -154,9 +186,12 @@ def verdict_line(report: MeshReport, name: str) -> str:
     why = "; ".join(report.reasons)
     if report.verdict == "refused":
         return f"REFUSED  {name}: {why}"
-    x, y, z = report.extents_mm or (0.0, 0.0, 0.0)
-    facts = f"{x:.1f} x {y:.1f} x {z:.1f} mm, {(report.volume_mm3 or 0) / 1000:.2f} cm3"
     told = f"; but {why}" if why else ""
+    x, y, z = report.extents_mm or (0.0, 0.0, 0.0)
+    if report.triangles is None:  # nothing but a pattern passes without any
+        size = f"{x:.1f} x {y:.1f} mm, " if report.extents_mm else ""
+        return f"passed   {name}: {size}a pattern, for people to cut or sew{told}"
+    facts = f"{x:.1f} x {y:.1f} x {z:.1f} mm, {(report.volume_mm3 or 0) / 1000:.2f} cm3"
     return f"passed   {name}: {facts}, {report.triangles} triangles{told}"
 
 

@@ -238,8 +238,8 @@ def design_check(
 ) -> None:
     """Say whether model files can be printed, and what to do where they cannot.
 
-    Takes STL, OBJ and 3MF files, and folders and ZIP archives, in which it looks for them. Keeps
-    nothing. Exit status 1 when a file is refused.
+    Takes STL, OBJ and 3MF files, and folders and ZIP archives, in which it looks for them; and patterns
+    (SVG, DXF, PDF), each by its name. Keeps nothing. Exit status 1 when a file is refused.
 
     Of a G-code file it says what its slicer wrote into it (PrusaSlicer, Slic3r, Cura, Griffin, Simplify3D,
     ideaMaker and others); with a preset and a material also whether fabnet would let it run there.
@@ -248,6 +248,7 @@ def design_check(
     Example: fabnet design check clip.stl
     Example: fabnet design check models/ --json
     Example: fabnet design check broken.stl --pictures gaps/
+    Example: fabnet design check foil.svg foil.dxf
     Example: fabnet design check visor.gcode --preset anet-a8 --material PLA
     """
     from rich.console import Console

@@ -129,6 +129,34 @@ def test_files_are_checked_for_people(models):
     assert json.loads(missing.stdout)["verdict"] == "refused"
 
 
+def test_patterns_are_checked_where_they_are_named(tmp_path):
+    foil = FRAME.parent.parent / "visor-foil"
+    running = tmp_path / "running.svg"
+    running.write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>x</script></svg>')
+    shapeless = tmp_path / "shapeless.svg"
+    shapeless.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>')
+    files = (foil / "foil.svg", foil / "foil.dxf", shapeless, running, tmp_path / "none.pdf")
+    answer = fabnet("design", "check", *files, "--json")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    svg, dxf, no_size, script, none = map(json.loads, answer.stdout.splitlines())
+    for each in (svg, dxf):
+        assert (each["verdict"], each["extents_mm"]) == ("passed", [297.0, 210.0, 0.0])
+        assert (each["triangles"], each["reasons"]) == (None, [])
+    assert dxf["sha256"] == hashlib.sha256((foil / "foil.dxf").read_bytes()).hexdigest()
+    assert no_size["verdict"] == "passed-with-warning"
+    assert "no size in millimetres" in no_size["reasons"][0]
+    assert (script["verdict"], script["extents_mm"]) == ("refused", None)
+    assert "it has <script>" in script["reasons"][0]
+    assert none["verdict"] == "refused"
+    told = fabnet("design", "check", foil / "foil.svg", shapeless)
+    assert told.returncode == 0
+    first, second = told.stdout.splitlines()
+    assert first == "passed   foil.svg: 297.0 x 210.0 mm, a pattern, for people to cut or sew"
+    assert second.startswith(
+        "passed   shapeless.svg: a pattern, for people to cut or sew; but it says"
+    )
+
+
 def test_gcode_that_somebody_brings_is_read_and_held_against_a_machine(tmp_path):
     from tests.unit.printers.test_gcode_figures import CURA
 

@@ -70,12 +70,13 @@ _OTHERS = {
     "a file of a CAD program": (
         "3ds", "brep", "catpart", "dae", "fbx", "max", "off", "prt", "sat", "wrl", "x_b", "x_t",
     ),
-    "a drawing": ("dxf", "dwg", "svg", "pdf"),
+    "a drawing": ("dwg", "eps", "ai", "cdr"),
     "a picture": ("bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"),
     "a text": ("htm", "html", "md", "mtl", "txt"),
 }  # fmt: skip
 _BY_ENDING = MappingProxyType({e: what for what, endings in _OTHERS.items() for e in endings})
 _GCODE = ("g", "gco", "gcode", "bgcode", "makerbot", "ufp", "x3g", "ctb", "sl1")
+_PATTERNS = ("dxf", "pdf", "svg")
 _ARCHIVES = ("7z", "bz2", "gz", "rar", "tar", "tgz", "xz")
 
 
@@ -124,6 +125,11 @@ def why_not_read(ending: str) -> str:
         return "AMF is not read, as hardly a program writes it any more: export it as 3MF or STL"
     if ending in _GCODE:
         return "G-code is for one printer only: bring the model that it was sliced from"
+    if ending in _PATTERNS:
+        return (
+            "a drawing is the pattern of a part that people cut or sew: bring it in a ZIP with a design.toml"
+            " that names it"
+        )
     if ending in _ARCHIVES:
         return "an archive of this kind is not unpacked: unpack it, or pack it as ZIP"
     what = _BY_ENDING.get(ending)

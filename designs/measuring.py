@@ -296,7 +296,9 @@ def _solid_volume(
     )
     mesh.merge()
     solid = manifold3d.Manifold(mesh)
-    if solid.status() != manifold3d.Error.NoError or volume <= 0:
+    if volume <= 0:
+        raise RefusedError("it is no solid body: repair it in the program it was drawn with")
+    if solid.status() != manifold3d.Error.NoError:
         raise RefusedError(
             f"it is no solid body ({solid.status().name}): repair it in the program it was drawn with"
         )

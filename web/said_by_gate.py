@@ -44,6 +44,10 @@ SENTENCES = (
     _("G-code is for one printer only: bring the model that it was sliced from"),
     _(" but nothing but zeros"),
     _("it is %(what)s, which is not read: export the part as STL, OBJ or 3MF"),
+    _(
+        "a drawing is the pattern of a part that people cut or sew: bring it in a ZIP with a design.toml"
+        " that names it"
+    ),
     _("a PLY file"),
     _("a glTF file"),
     _("an IGES file"),

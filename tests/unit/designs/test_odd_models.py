@@ -123,6 +123,8 @@ def test_a_text_stl_that_is_broken_is_refused(tmp_path, text, says):
         ("a.F3D", b"PK\x03\x04", "it is a Fusion 360 design"),
         ("a.igs", b"S      1\n", "it is an IGES file"),
         ("a.ply", b"ply\n", "it is a PLY file"),
+        ("a.svg", b"<svg/>", "bring it in a ZIP with a design.toml that names it"),
+        ("a.cdr", b"RIFF", "it is a drawing, which is not read"),
         ("a.rar", b"Rar!", "unpack it, or pack it as ZIP"),
         ("a.bgcode", b"GCDE", "G-code is for one printer only"),
         ("a", b"solid x", "only STL, OBJ and 3MF files can be read"),

@@ -14,6 +14,7 @@ from fabnet import wire
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.broker_attacks import ATTACKS, probe
 from fabnet.broker_probe import Login, Peer, Scene, Target
+from fabnet.errors import BrokerError
 from fabnet.inlet import Connected, Disconnected, Incoming
 from fabnet.link import Link
 from fabnet.wire import Channel
@@ -166,7 +167,7 @@ def doctor(*args):
 
 
 def test_the_probe_says_that_it_cannot_come_in():
-    with pytest.raises(Exception, match="cannot be reached"):
+    with pytest.raises(BrokerError, match="cannot be reached"):
         list(probe(a_target("mqtt://127.0.0.1:1")))
 
 

@@ -138,14 +138,6 @@ def bottleneck(found: Iterable[Station]) -> Step | None:
 
     What is still coming is held up by nobody here. None where nothing stands anywhere.
     """
-    most: Station | None = None
-    for each in found:
-        if each.step is Step.ARRIVE or each.oldest is None:
-            continue
-        if (
-            most is None
-            or most.oldest is None
-            or ((-each.pieces, each.oldest) < (-most.pieces, most.oldest))
-        ):
-            most = each
+    here = [each for each in found if each.bags and each.step is not Step.ARRIVE]
+    most = min(here, key=lambda each: (-each.pieces, each.oldest), default=None)
     return None if most is None else most.step

@@ -57,10 +57,18 @@ def test_a_bag_stands_where_something_is_to_be_done(facts, step, since):
     found = stands(bag(**facts), NOW)
     assert found is not None
     assert (found.step, found.since) == (step, since)
+    assert (found.until is not None) is (step is Step.HOLD)
 
 
 @pytest.mark.parametrize(
-    "facts", [{}, {"gate": None}, COUNTED | {"pieces": 0}, INSPECTED | {"spare": True}]
+    "facts",
+    [
+        {},
+        {"gate": None},
+        COUNTED | {"gate": None},
+        COUNTED | {"pieces": 0},
+        INSPECTED | {"spare": True},
+    ],
 )
 def test_a_bag_that_is_elsewhere_or_empty_stands_nowhere(facts):
     assert stands(bag(**facts), NOW) is None
@@ -87,6 +95,10 @@ def test_the_bottleneck_has_most_pieces_and_of_equals_waits_longest():
     count, pack = bag("A", **HERE), bag("B", **INSPECTED)
     assert bottleneck(stations([count, pack], NOW)) is Step.COUNT
     assert bottleneck(stations([count, bag("B", pieces=11, **INSPECTED)], NOW)) is Step.PACK
+    assert (
+        bottleneck(stations([count, bag("B", **INSPECTED | {"inspected_at": ago(6)})], NOW))
+        is Step.PACK
+    )
 
 
 def test_what_is_still_coming_is_no_bottleneck():

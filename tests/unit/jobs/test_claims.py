@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.claims import FROZEN, FreeBed, WaitingJob, last_ones, to_free, to_spread
+from jobs.claims import FROZEN, FreeBed, WaitingJob, last_ones, to_free, to_spread, would_be_late
 from jobs.fleet import FleetPrinter
 from jobs.hours import parse
 from jobs.lifecycle import MAY_HAVE_STARTED, UNGRANTED, AttemptState
@@ -146,3 +146,12 @@ def test_of_alike_jobs_in_a_queue_the_last_is_known_with_its_clock():
     # Two more until 18:00 (with slack the third does not end by 20:00), three from 8:00.
     assert (last.job, last.done_at) == ("w4", AT.replace(hour=14) + timedelta(days=1))
     assert last.starts_at == last.done_at - timedelta(hours=2)
+
+
+def test_late_is_what_nobody_was_offered_and_what_is_printed_on_its_day_or_after():
+    due = date(2026, 12, 1)
+    in_time = job(done_at=datetime(2026, 12, 1, tzinfo=UTC), due=due)
+    late = replace(in_time, done_at=in_time.done_at + timedelta(seconds=1))
+    assert not would_be_late([])
+    assert not would_be_late([in_time, job(due=due), replace(late, attempt=AttemptState.OFFERED)])
+    assert would_be_late([in_time, late])

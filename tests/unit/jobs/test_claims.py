@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.claims import FROZEN, FreeBed, WaitingJob, last_ones, to_free, to_spread, would_be_late
-from jobs.fleet import FleetPrinter
+from jobs.fleet import KM_S, PARCEL_S, FleetPrinter
 from jobs.hours import parse
 from jobs.lifecycle import MAY_HAVE_STARTED, UNGRANTED, AttemptState
 
@@ -106,6 +106,21 @@ def test_what_is_not_worth_it_stays(of_job, of_bed):
     assert freed([waits(**of_job)], bed(**of_bed)) == []
 
 
+@pytest.mark.parametrize(
+    ("job_km", "bed_km", "way_km"), [(0.0, 0.0, 0.0), (10.0, 30.0, 20.0), (30.0, 10.0, 0.0)]
+)
+def test_a_move_is_worth_it_where_it_is_sooner_by_its_way_a_parcel_and_a_third_more(
+    job_km, bed_km, way_km
+):
+    costs_s = 1.3 * 36_000.0 + PARCEL_S + KM_S * way_km
+    far = job(
+        seconds=36_000.0, km=job_km, starts_at=AT + FROZEN, done_at=AT + timedelta(seconds=costs_s)
+    )
+    near = bed(km=bed_km, unattended=True)
+    assert freed([far], near) == []
+    assert freed([replace(far, done_at=far.done_at + timedelta(seconds=1))], near) != []
+
+
 def test_the_hours_of_an_idle_printer_are_those_on_its_wall():
     shut = bed(attended=parse("14:00-20:00"))
     assert freed([waits()], replace(shut, utc_offset_min=120)) == [("lab-b", "a")]
@@ -146,6 +161,19 @@ def test_of_alike_jobs_in_a_queue_the_last_is_known_with_its_clock():
     # Two more until 18:00 (with slack the third does not end by 20:00), three from 8:00.
     assert (last.job, last.done_at) == ("w4", AT.replace(hour=14) + timedelta(days=1))
     assert last.starts_at == last.done_at - timedelta(hours=2)
+
+
+def test_of_two_parts_of_one_order_the_last_plates_are_both_known():
+    printer = FleetPrinter(
+        node="lab-a", printer="p1", online=True, paused=False, material="PETG", grams=500.0,
+        attended=parse("00:00-24:00"),
+    )  # fmt: skip
+    queue = [job("p1"), job("q1", part_id="q"), job("p2"), job("q2", part_id="q"), job("p3")]
+    found = last_ones(queue, printer, AT)
+    assert [(each.job, each.done_at - AT) for each in found] == [
+        ("q2", timedelta(hours=8)),
+        ("p3", timedelta(hours=10)),
+    ]
 
 
 def test_late_is_what_nobody_was_offered_and_what_is_printed_on_its_day_or_after():

@@ -14,7 +14,7 @@ DAY = date(2026, 11, 25)
 
 def packed(world, kits=4, by="inspector", **changes):
     """Order, print, count, inspect and pack; return the batch's id."""
-    asked = a_request(world.revision, kits, **changes)
+    asked = a_request(world.revision, kits, world.now, **changes)
     order_id = orders.place(world.ledger, asked, world.revision, world.now).order_id
     orders.confirm(world.ledger, order_id, "steward", world.now)
     world.plan()

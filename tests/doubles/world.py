@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from designs.library import Library
@@ -40,12 +40,13 @@ NODE, PRINTER = "lab-a", "p1"
 SILENCE = timedelta(minutes=10)
 
 
-def a_request(revision: Revision, kits: int = 6, **changes) -> Request:
+def a_request(revision: Revision, kits: int = 6, now: datetime = NOON, **changes) -> Request:
+    """Return what a ward asks for, in a week from `now`."""
     facts = {
         "request_key": secrets.token_hex(8),
         "revision_id": revision.id,
         "kits": kits,
-        "due": date(2026, 12, 1),
+        "due": (now + timedelta(days=7)).date(),
         "requester": "Ada Infirmière",
         "place": "CHU, urgences",
         "contact": "01 23 45 67 89",
@@ -107,7 +108,7 @@ class World:
             nodes.presence(db, node, "boot", "conn", self.now, online=online)
 
     def order(self, kits: int = 6, **changes) -> str:
-        request = a_request(self.revision, kits, **changes)
+        request = a_request(self.revision, kits, self.now, **changes)
         placed = orders.place(self.ledger, request, self.revision, self.now)
         orders.confirm(self.ledger, placed.order_id, "steward", self.now)
         return placed.order_id

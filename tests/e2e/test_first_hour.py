@@ -192,7 +192,7 @@ def reads_of_herself(page):
 def ordered(ledger, network, kits):
     (revision,) = Library(ledger.database, network.folder / "data" / "files").revisions()
     now = clock.now()
-    order_id = orders.place(ledger, a_request(revision, kits), revision, now).order_id
+    order_id = orders.place(ledger, a_request(revision, kits, now), revision, now).order_id
     orders.confirm(ledger, order_id, "camille", now)
     return order_id
 

@@ -48,7 +48,7 @@ def test_from_the_invitation_to_a_counted_lot_over_kill_9(coordinator, tmp_path)
     awa.send("/fleet/chez-awa/printer-1/ready", at="/waiting")
     (revision,) = Library(ledger.database, tmp_path / "data" / "files").revisions()
     now = clock.now()
-    placed = orders.place(ledger, a_request(revision, 2), revision, now)
+    placed = orders.place(ledger, a_request(revision, 2, now), revision, now)
     orders.confirm(ledger, placed.order_id, "camille", now)
 
     def printing():

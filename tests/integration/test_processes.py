@@ -228,7 +228,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
     lea.send("/fleet/chez-lea/machine-1/ready", at="/waiting")
     (revision,) = Library(ledger.database, tmp_path / "data" / "files").revisions()
     now = clock.now()
-    order_id = orders.place(ledger, a_request(revision, 3), revision, now).order_id
+    order_id = orders.place(ledger, a_request(revision, 3, now), revision, now).order_id
     orders.confirm(ledger, order_id, "camille", now)
 
     def working(node):

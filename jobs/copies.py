@@ -138,6 +138,12 @@ class Sheet:
             found.insert_plates(line, bucket, plates, last)
         return found
 
+    def shares(self) -> Floats:
+        """Return [O], 0..1: the share of its kits that each order has."""
+        found = np.ones(len(self.lines.weight))
+        np.minimum.at(found, self.lines.order, np.minimum(self.good / self.lines.pieces, 1.0))
+        return found
+
     def has_room(self) -> Bools:
         """Return [L]: whether some printer has time for one copy more of a line."""
         least = np.where(self.copies > 0, self._next, self._first)

@@ -155,7 +155,12 @@ def _cost(book: Book) -> float:
     net, lines, rows = book.net, book.lines, book.rows
     good = rows.copies(net, lines) * net.good[rows.printer]
     km = float(good @ net.km[lines.site[lines.order[rows.line]], rows.printer])
-    return km * (1.0 + _UNFAIR * max(0.0, _FAIR - _jain(book.lab_load())))
+    return km * unfair(book.lab_load())
+
+
+def unfair(load: Floats) -> float:
+    """Return how many times kilometres count where labs give such shares of their time; 1 if that is fair."""
+    return 1.0 + _UNFAIR * max(0.0, _FAIR - _jain(load))
 
 
 def _jain(load: Floats) -> float:

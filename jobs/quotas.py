@@ -18,9 +18,10 @@ from jobs.certificate import earliest_min, most_in_time
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
+from jobs.nearer import nearer
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
-from jobs.tight import all_by, more_kits
+from jobs.tight import all_by, best_of, more_kits
 
 #: Tried in this order: the share of all time that is left free for what whole plates do not fill;
 #: whether classes get what the table gives them, which costs kilometres; not tried where a plan is
@@ -125,6 +126,8 @@ def _mended(
         if share_in_time(lines, left) <= share:
             _, book, left = best
         book, left = more_kits(book, found, bound)
+        if weights.km and share_in_time(lines, left) < 1.0 - TINY:
+            book, left = nearer(book, best_of(net, found), rounds)
     return mended(book, left, regret, weights, least, rounds), book, left
 
 

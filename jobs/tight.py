@@ -5,8 +5,7 @@ another order from being made. So each lot goes where a good piece costs least, 
 what is printed beyond the need; its last copy is left out where others make more of the minutes; and a
 few orders at a time are taken out and put in again, as long as that makes more kits.
 
-Leaves kilometres and small lots to `jobs.kits`: where printers are full to the brim nobody has much
-left to choose.
+Leaves kilometres to `jobs.nearer`.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
     tries = min(_TRIES, _TRIED // (net.printers * (_ALWAYS + lines.count) + 1))
     if not tries or not book.movable:
         return None
-    sheet, draw = Sheet(book, _best(net, found)), np.random.default_rng(0)
+    sheet, draw = Sheet(book, best_of(net, found)), np.random.default_rng(0)
     shake = np.ones(net.printers)
     for n in range(tries):
         before = sheet.state()
@@ -100,7 +99,7 @@ def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
     return None
 
 
-def _best(net: Network, found: Prices) -> Floats:
+def best_of(net: Network, found: Prices) -> Floats:
     """Return [C]: what a minute of good work of a class is worth."""
     work = net.work_min()
     each = np.where(np.isfinite(work), found.price[:, None] / work, 0.0)
@@ -113,7 +112,7 @@ class _Search:
 
     def __init__(self, book: Book, found: Prices) -> None:
         net, lines = book.net, book.lines
-        best = _best(net, found)
+        best = best_of(net, found)
         self.sheet, self._lines = Sheet(book, best), lines
         self._draw = np.random.default_rng(0)  # the same for the same facts
         self._worth = net.speed * net.good * best[net.cls]  # [P], of a minute
@@ -128,22 +127,15 @@ class _Search:
         self._most = np.zeros(len(lines.weight))
         np.maximum.at(self._most, lines.order, lines.pieces)
 
-    def _shares(self) -> Floats:
-        """Return [O], 0..1: the share of its kits that each order has."""
-        found = np.ones(len(self._lines.weight))
-        share = np.minimum(self.sheet.good / self._lines.pieces, 1.0)
-        np.minimum.at(found, self._lines.order, share)
-        return found
-
     def in_time(self) -> float:
         """Return the weighted share of kits."""
         weight = self._lines.weight * self._asked
-        return float(self._shares() @ weight / weight.sum())
+        return float(self.sheet.shares() @ weight / weight.sum())
 
     def again(self) -> None:
         """Put an order that lacks some or is dear in again, with a few that make room, and others."""
         lines, draw = self._lines, self._draw
-        wanted = (1.0 - self._shares()) * lines.weight
+        wanted = (1.0 - self.sheet.shares()) * lines.weight
         if draw.random() < _DEAR and (dear := self._dear()).any():
             wanted = dear
         one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))

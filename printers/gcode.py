@@ -18,8 +18,9 @@ from math import hypot
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
 from printers.gcode_extruder import MODES, Extruder
+from printers.gcode_places import LOWEST_MM, ROUNDING_MM, in_front
 from printers.gcode_rules import SCALE, arc_corners, arc_sweep
-from printers.gcode_time import LIMITS, Speed, least_s
+from printers.gcode_time import LIMITS, TURNS, Speed, least_s, turn_s
 from printers.gcode_values import why_not
 from printers.gcode_words import PLAIN_MOVE, command_of, ended
 
@@ -37,11 +38,6 @@ _MOST_DWELL_S = 7200.0
 _LONGEST_S = 30 * 86400.0
 #: Travel may leave the bed by this much (to park, to wipe), for firmware stops at its own ends.
 _TRAVEL_MM = 30.0
-_ROUNDING_MM = 0.01
-#: A first layer is never lower than this; below, the nozzle would scratch the bed.
-_LOWEST_MM = -0.05
-#: A line that primes the nozzle in front of the bed lies no higher than this.
-_PRIME_Z_MM = 0.6
 #: What stands no higher does no harm to a nozzle that touches the bed there.
 _FLAT_MM = 1.0
 
@@ -109,6 +105,9 @@ class _Reader:
         self._extruded = self._dwelt_s = self._moved_s = 0.0
         self._speed = Speed()
         self._mm_s = self._speed.mm_s
+        # The way over the bed of the move before, a part of its length, and how fast it was.
+        self._way_x = self._way_y = self._turns = 0.0
+        self._before_mm_s = self._mm_s
         self._x_min = self._y_min = math.inf
         self._x_max = self._y_max = self._z_max = -math.inf
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
@@ -156,7 +155,7 @@ class _Reader:
         elif pushed < -_LONGEST_E_MM or not (
             -_TRAVEL_MM <= to_x <= self._x_high
             and -_TRAVEL_MM <= to_y <= self._y_high
-            and _LOWEST_MM <= to_z <= self._preset.height_mm
+            and LOWEST_MM <= to_z <= self._preset.height_mm
         ):
             return False
         if feedrate:
@@ -164,11 +163,13 @@ class _Reader:
                 return False
             self._mm_s = self._speed.told(feedrate)
         self.line += 1
-        moved = hypot(to_x - from_x, to_y - from_y)
+        way_x, way_y, mm_s = to_x - from_x, to_y - from_y, self._mm_s
+        moved = hypot(way_x, way_y)
         if moved > 0 and not z:  # most moves; as `least_s`, without a call
-            self._moved_s += moved / self._mm_s
+            self._moved_s += moved / mm_s
         else:
-            self._moved_s += least_s(moved, abs(to_z - from_z), abs(pushed), self._mm_s)
+            self._moved_s += least_s(moved, abs(to_z - from_z), abs(pushed), mm_s)
+        self._turn(way_x, way_y, moved, mm_s)
         self._x, self._y, self._z = to_x, to_y, to_z
         self._is_covered = pushed > 0
         if e:
@@ -181,7 +182,7 @@ class _Reader:
         return (
             self._x_min <= x <= self._x_max
             and self._y_min <= y <= self._y_max
-            and _LOWEST_MM <= z <= self._z_max
+            and LOWEST_MM <= z <= self._z_max
         )
 
     def read(self, line: str) -> None:
@@ -260,7 +261,17 @@ class _Reader:
             self._travel(x, y, z)
         flat = hypot(x - self._x, y - self._y)
         self._moved_s += least_s(flat, abs(z - self._z), abs(pushed), self._mm_s)
+        self._turn(x - self._x, y - self._y, flat, self._mm_s)
         self._x, self._y, self._z = x, y, z
+
+    def _turn(self, way_x: float, way_y: float, moved: float, mm_s: float) -> None:
+        """Take the way of a move over the bed, and the time of a sharp turn before it."""
+        if moved > 0:
+            if way_x * self._way_x + way_y * self._way_y < moved * self._turns:
+                before_s = turn_s(self._turns / TURNS, self._before_mm_s)
+                self._moved_s += turn_s(moved, mm_s) + before_s
+            self._way_x, self._way_y, self._turns = way_x, way_y, moved * TURNS
+            self._before_mm_s = mm_s
 
     def _extrude(self, x: float, y: float, z: float) -> None:
         if not self._is_homed or math.isnan(x + y + z):
@@ -268,10 +279,10 @@ class _Reader:
         if self._covers(x, y, z):
             return
         preset = self._preset
-        if math.isinf(self._x_min) and self._primes_in_front(x, y, z):
+        if math.isinf(self._x_min) and in_front(preset, x, y, z):
             return
         for axis, at, most in (("X", x, preset.bed_x_mm), ("Y", y, preset.bed_y_mm)):
-            if not -_ROUNDING_MM <= at <= most + _ROUNDING_MM:
+            if not -ROUNDING_MM <= at <= most + ROUNDING_MM:
                 raise self._refuse(
                     f"it prints at {axis} {at:.1f} mm, and the bed has 0 to {most:g} mm"
                 )
@@ -279,18 +290,6 @@ class _Reader:
         self._x_min, self._x_max = min(self._x_min, x), max(self._x_max, x)
         self._y_min, self._y_max = min(self._y_min, y), max(self._y_max, y)
         self._z_max = max(self._z_max, z)
-
-    def _primes_in_front(self, x: float, y: float, z: float) -> bool:
-        """Whether this is a prime line where the preset has room for one, before the first part.
-
-        Once anything lies on the bed no move may leave it: a part that hangs off its edge would.
-        """
-        preset = self._preset
-        return (
-            -preset.prime_front_mm - _ROUNDING_MM <= y < -_ROUNDING_MM
-            and -_ROUNDING_MM <= x <= preset.bed_x_mm + _ROUNDING_MM
-            and _LOWEST_MM <= z <= _PRIME_Z_MM
-        )
 
     def _travel(self, x: float, y: float, z: float) -> None:
         for axis, at, most in (("X", x, self._preset.bed_x_mm), ("Y", y, self._preset.bed_y_mm)):
@@ -300,9 +299,9 @@ class _Reader:
             self._height(z)
 
     def _height(self, z: float) -> None:
-        if z < _LOWEST_MM:
+        if z < LOWEST_MM:
             raise self._refuse(f"Z {z:.2f} mm lies below the bed")
-        if z > self._preset.height_mm + _ROUNDING_MM:
+        if z > self._preset.height_mm + ROUNDING_MM:
             raise self._refuse(
                 f"Z {z:.1f} mm is higher than the printer's {self._preset.height_mm:g} mm"
             )
@@ -324,6 +323,7 @@ class _Reader:
         visit = self._extrude if pushed > 0 else self._travel
         for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):
             visit(at_x, at_y, z)
+        self._way_x = self._way_y = self._turns = 0.0
         length = hypot(*offset) * arc_sweep(start_x, start_y, x, y, offset, sense)
         self._moved_s += least_s(length, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z

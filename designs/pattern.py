@@ -54,8 +54,9 @@ _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 _WORDS = (
     "svg g path rect circle ellipse line polyline polygon text tspan textPath title desc defs use"
     " symbol clipPath mask marker pattern linearGradient radialGradient stop style metadata switch"
-    # Words of Inkscape that no browser shows.
+    # Words of Inkscape, letters of CorelDRAW and LibreOffice: browsers pass them over.
     " flowRoot flowRegion flowPara flowSpan flowDiv flowLine"
+    " font font-face font-face-src font-face-name missing-glyph glyph hkern vkern"
 )
 _DRAWN = frozenset(_WORDS.split())
 _LENGTH = re.compile(

@@ -48,6 +48,12 @@ def test_our_own_pattern_passes():
         ("a.svg", OF_W3C.format("") + SVG.format("<path/>")),
         ("a.svg", SVG.format("""<path clip-path="url('#c')" style='fill: url( "#g" )'/>""")),
         ("a.svg", SVG.format("<switch><g/></switch><flowRoot><flowPara>a</flowPara></flowRoot>")),
+        (
+            "a.svg",
+            SVG.format(
+                '<style>@font-face{src:url("#f") format(svg)}</style><font id="f"><glyph/></font>'
+            ),
+        ),
         ("a.svg", SVG.format('<g id="a"><path/></g>' + '<use x:href="#a"/>' * 900)),
         ("A.SVG", SVG.format("<style>path { stroke: #000 }</style>")),
         ("a.png", png()),
@@ -78,6 +84,7 @@ def test_lines_shapes_and_words_pass(tmp_path, name, content):
         ("a.svg", '<!DOCTYPE svg SYSTEM "https://example.org/a.dtd">' + SVG.format(""), "<!DOCTYPE>"),
         ("a.svg", SVG.format("""<path style="mask:image-set('//example.org/a' 1x)"/>"""), "fetches"),
         ("a.svg", SVG.format("""<path fill="url('//example.org#a')"/>"""), "fetches"),
+        ("a.svg", SVG.format('<font-face-uri x:href="//example.org/a.ttf"/>'), "<font-face-uri>"),
         ("a.svg", SVG.format(SHOWN_OVER_AND_OVER), "too often"),
         ("a.svg", SVG.format('<g id="a"><use x:href="#a"/></g>'), "too often"),
         ("a.svg", '<?xml-stylesheet href="https://example.org/a.css"?>' + SVG.format(""), "elsewhere"),

@@ -48,6 +48,7 @@ _NOTES = (
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "http://creativecommons.org/ns#",
     "http://web.resource.org/cc/",
+    "http://schemas.microsoft.com/visio/2003/SVGExtensions/",
     "http://purl.org/dc/elements/1.1/",
 )
 _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
@@ -71,6 +72,8 @@ _FETCHES = re.compile(
     r"@import|expression\s*\(|javascript:|url\s*\((?!\s*['\"]?\s*#)|image-set\s*\(|\bsrc\s*\(",
     re.IGNORECASE,
 )
+#: Names and words that anything may stand in.
+_NO_STYLE = re.compile(r"id|class|aria-label|data-.*")
 #: A document type that defines nothing, as OpenSCAD and CorelDRAW write it; no browser fetches it.
 _PLAIN_TYPE = re.compile(
     r'<!DOCTYPE svg( PUBLIC "-//W3C//DTD SVG [^"]*" "https?://www\.w3\.org/[^"]*")?>'
@@ -221,14 +224,17 @@ def _element(each: lxml.etree._Element) -> str:
     if name.localname == "style" and _FETCHES.search(_plain("".join(each.itertext()))):
         return "has a style sheet that fetches something: only what is in the file is taken"
     for key, value in each.attrib.items():
-        attribute = lxml.etree.QName(key).localname.lower()
+        called = lxml.etree.QName(key)
+        attribute = called.localname.lower()
         if attribute.startswith("on"):
             return f"has a script ({attribute}=...): save it without"
         if attribute in ("href", "src") and not value.strip().startswith("#"):
             return (
                 f"names something outside the file ({attribute}=...): only what is in it is taken"
             )
-        if _FETCHES.search(_plain(value)) and name.namespace == _SVG:
+        # What a program notes for itself (where a drawing lay on a disk of Windows) is no style.
+        noted = name.namespace != _SVG or called.namespace or _NO_STYLE.fullmatch(attribute)
+        if not noted and _FETCHES.search(_plain(value)):
             return (
                 f"fetches something from elsewhere ({attribute}=...): only what is in it is taken"
             )

@@ -19,6 +19,11 @@ SHOWN_OVER_AND_OVER = "".join(
 PAGE = '<p xmlns="http://www.w3.org/1999/xhtml"/>'
 
 
+#: What Inkscape writes on Windows, and Illustrator of a layer that was called so.
+NOTED = r"""<g xmlns:i="http://www.inkscape.org/namespaces/inkscape" i:export-filename="C:\Users\ada\foil.png"
+ id="A\B" data-name="url(x)" i:label="url(x)"/>"""
+
+
 def png(width=4, height=4):
     def chunk(kind, data):
         return (
@@ -47,6 +52,7 @@ def test_our_own_pattern_passes():
         ("a.svg", SVG.format("<!-- cut here --><text>120 × 200 mm</text>")),
         ("a.svg", OF_W3C.format("") + SVG.format("<path/>")),
         ("a.svg", SVG.format("""<path clip-path="url('#c')" style='fill: url( "#g" )'/>""")),
+        ("a.svg", SVG.format(NOTED)),
         ("a.svg", SVG.format("<switch><g/></switch><flowRoot><flowPara>a</flowPara></flowRoot>")),
         (
             "a.svg",

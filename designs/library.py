@@ -1,18 +1,15 @@
-"""The designs that may be made: files by their hash on disk; revisions, nests and plates in tables.
+"""The designs that may be made: files by their hash; revisions, nests and plates in tables.
 
 The tables lie in the coordinator's SQLite file. Every statement stands alone and can be repeated, so
 that it works inside a caller's transaction and outside one, and two threads that add the same thing
-add it once. A file is on the disk before a table names it.
+add it once. A file (`designs.files`) is on the disk before a table names it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +20,10 @@ import tomlkit
 
 from designs.errors import (
     MeshRefusedError,
-    MissingFileError,
     TooManyCopiesError,
     UnknownRevisionError,
 )
+from designs.files import Files
 from designs.manifest import (
     DEFAULT_MATERIALS,
     UNKNOWN_LICENCE,
@@ -47,8 +44,6 @@ from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
 from designs.sources import inside, look_at, other_part
 from designs.tables import design_migrations
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +73,7 @@ class Library:
     def __init__(self, db: sqlite_utils.Database, folder: Path) -> None:
         self._db = db
         self._folder = folder
+        self._files = Files(folder)
 
     def migrate(self) -> None:
         """Make or update the library's tables."""
@@ -87,46 +83,11 @@ class Library:
 
     def add_file(self, path: Path) -> str:
         """Copy a file into the library; return its SHA-256. It is on the disk when this returns."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-
-        def read() -> Iterator[bytes]:
-            with path.open("rb") as source:
-                while block := source.read(1 << 20):
-                    digest.update(block)
-                    yield block
-
-        self._put(read(), lambda: self._path(digest.hexdigest()))
-        return digest.hexdigest()
-
-    def _put(self, blocks: Iterable[bytes], place: Callable[[], Path]) -> None:
-        """Write a whole file or none; its place is asked for once it is written."""
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix="new-", delete=False) as fresh:
-            try:
-                for block in blocks:
-                    fresh.write(block)
-                fresh.flush()
-                os.fsync(fresh.fileno())
-                (target := place()).parent.mkdir(exist_ok=True)
-                Path(fresh.name).replace(target)
-            except OSError:
-                Path(fresh.name).unlink(missing_ok=True)
-                raise
-        _sync_folder(target.parent)
+        return self._files.add(path)
 
     def file(self, sha256: str) -> Path | None:
         """Return where the file of this hash lies; None when it is not here, or this is no hash."""
-        path = self._path(sha256)
-        return path if _SHA256.fullmatch(sha256) and path.is_file() else None
-
-    def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256
-
-    def _need(self, sha256: str) -> Path:
-        path = self.file(sha256)
-        if path is None:
-            raise MissingFileError(sha256)
-        return path
+        return self._files.find(sha256)
 
     # -- revisions -----------------------------------------------------------------------------
 
@@ -331,7 +292,7 @@ class Library:
         query = "select wkb from footprint where mesh_sha256 = ?"
         row = self._db.execute(query, (mesh_sha256,)).fetchone()
         if row is None:
-            shadow = footprint(read_canonical(self._need(mesh_sha256)))
+            shadow = footprint(read_canonical(self._files.need(mesh_sha256)))
             self._db.execute(
                 "insert or ignore into footprint (mesh_sha256, wkb) values (?, ?)",
                 (mesh_sha256, shapely.to_wkb(shadow)),
@@ -346,10 +307,10 @@ class Library:
         Raises:
             MissingFileError: there is no such mesh.
         """
-        mesh = self._need(mesh_sha256)
+        mesh = self._files.need(mesh_sha256)
         path = mesh.with_name(f"{mesh_sha256}-{PICTURE_FORMAT}.png")
         if not path.is_file():
-            self._put([draw(read_canonical(mesh))], lambda: path)
+            self._files.put([draw(read_canonical(mesh))], lambda: path)
         return path
 
     # -- plates --------------------------------------------------------------------------------
@@ -371,7 +332,7 @@ class Library:
         ).fetchone()
         if row is not None and self.file(row[0]) is not None:
             return Plate(sha256=row[0], bytes=row[1])
-        plate = self._write_plate(self._need(mesh_sha256), layout, copies)
+        plate = self._write_plate(self._files.need(mesh_sha256), layout, copies)
         self._db.execute(
             "insert or replace into plate (mesh_sha256, layout, copies, sha256, bytes)"
             " values (?, ?, ?, ?, ?)",
@@ -389,12 +350,3 @@ class Library:
 
 def _key(bed: Bed) -> str:
     return msgspec.json.encode(bed).decode()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in a folder outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,5 +1,7 @@
 """Printers of a lab heat up one after the other: who is heating, and whether one more may."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from fabnet.node.heating import LONGEST_S, Heat, heats_up, may_heat
     [
         (Heat(since_s=0.0), True),  # told, and nothing is known yet
         (Heat(since_s=0.0, bed_c=20.0, bed_target_c=0.0), True),  # its first target is to come
+        (Heat(since_s=0.0, bed_c=20.0, bed_target_c=0.0, nozzle_c=20.0, nozzle_target_c=0.0), True),
         (Heat(since_s=0.0, bed_c=20.0, bed_target_c=60.0), True),
         (Heat(since_s=0.0, bed_c=56.9, bed_target_c=60.0), True),
         (Heat(since_s=0.0, bed_c=57.0, bed_target_c=60.0), False),
@@ -28,8 +31,10 @@ from fabnet.node.heating import LONGEST_S, Heat, heats_up, may_heat
 )
 def test_a_printer_heats_until_its_bed_is_hot(heat, heats):
     assert heats_up(heat, 10.0) is heats
+    later = replace(heat, since_s=5000.0)
+    assert heats_up(later, 5000.0 + LONGEST_S - 1) is heats
     # Broken or not: it holds up no other for ever.
-    assert not heats_up(heat, LONGEST_S)
+    assert not heats_up(later, 5000.0 + LONGEST_S)
 
 
 def test_without_a_limit_all_may():

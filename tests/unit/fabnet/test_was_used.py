@@ -22,13 +22,13 @@ def used(printed=None, begun=LONG_AGO, now=NOW, **shown):
 def test_a_cold_printer_was_not():
     assert not used()
     assert not used(begun=None)
-    assert not used(nozzle_c=45.0, bed_c=40.0)  # a shed in summer
+    assert not used(nozzle_c=60.0, bed_c=48.0)  # a shed in summer
     assert not used(nozzle_c=None, bed_c=None)
 
 
 @pytest.mark.parametrize(
     "shown",
-    [{"nozzle_target_c": 210.0}, {"bed_target_c": 60.0}, {"nozzle_c": 90.0}, {"bed_c": 55.0}],
+    [{"nozzle_target_c": 210.0}, {"bed_target_c": 60.0}, {"nozzle_c": 61.0}, {"bed_c": 49.0}],
 )
 def test_a_heated_or_warm_one_was(shown):
     assert used(**shown)
@@ -37,7 +37,10 @@ def test_a_heated_or_warm_one_was(shown):
 
 def test_the_heat_of_our_own_print_tells_nothing():
     assert not used(nozzle_c=90.0, begun=(NOW - timedelta(hours=2), 3600.0))
-    assert used(nozzle_c=90.0, begun=(NOW - timedelta(hours=4), 3600.0))
+    assert not used(nozzle_c=90.0, begun=(NOW, 3600.0))
+    # Twice its slicer's time, and an hour to cool.
+    assert not used(nozzle_c=90.0, begun=(NOW - timedelta(hours=3), 3600.0))
+    assert used(nozzle_c=90.0, begun=(NOW - timedelta(hours=3, seconds=1), 3600.0))
     assert used(nozzle_target_c=210.0, begun=(NOW - timedelta(hours=2), 3600.0))
     # A clock that has gone back tells nothing of when it began.
     assert used(nozzle_c=90.0, begun=(NOW + timedelta(hours=2), 3600.0))

@@ -4,16 +4,20 @@ import base64
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.joining import (
     JoinCode,
     JoinCodeError,
+    UsedCodeError,
     fingerprint,
     is_login,
     is_loopback,
     pin_of,
     proof_of,
     read_code,
+    rounded,
 )
 
 TOKEN, PIN = "T" * 22, "p" * 43
@@ -112,3 +116,17 @@ def test_the_proof_binds_token_key_and_login_and_shows_no_token():
 )  # fmt: skip
 def test_what_leads_to_this_machine_only(host, same):
     assert is_loopback(host) is same
+
+
+def test_who_took_a_code_is_named_with_the_minute():
+    error = UsedCodeError("2026-11-24T12:34:56+00:00", "sud")
+    assert "at 2026-11-24T12:34 UTC by a node that is called sud now" in str(error)
+    assert error.node == "sud"
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+def test_a_place_is_known_to_a_twentieth_of_a_degree_and_no_nearer(latitude, longitude):
+    for told, real in zip(rounded((latitude, longitude)), (latitude, longitude), strict=True):
+        assert told * 20 == pytest.approx(round(told * 20))
+        assert abs(told - real) <= 0.025 + 1e-9
+    assert rounded((47.2184, -1.5536)) == (47.2, -1.55)

@@ -14,6 +14,7 @@ from jobs.joining import (
     fingerprint,
     is_login,
     is_loopback,
+    may_join,
     pin_of,
     proof_of,
     read_code,
@@ -64,6 +65,22 @@ def test_a_code_that_would_weaken_the_check_is_refused(text, words):
 def test_a_code_for_this_machine_needs_no_certificate():
     assert read_code(f"http://127.0.0.1:8080/#{TOKEN}.none").pin == "none"
     assert read_code(f"https://fabnet.example/#{TOKEN}.web").pin == "web"
+
+
+@pytest.mark.parametrize(
+    ("url", "pin", "may"),
+    [
+        ("https://fabnet.example", PIN, True),
+        ("https://fabnet.example", "web", True),
+        ("http://127.0.0.1:8080", "none", True),
+        ("http://localhost:8080", "none", True),
+        ("http://fabnet.example", "none", False),
+        ("http://192.168.1.5:8080", "none", False),
+        ("http:///", "none", False),
+    ],
+)
+def test_without_a_certificate_only_this_machine_is_joined(url, pin, may):
+    assert may_join(url, pin) is may
 
 
 def test_the_pin_is_the_hash_of_the_certificate_and_nothing_around_it_matters():

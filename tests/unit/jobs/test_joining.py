@@ -121,6 +121,8 @@ def test_only_a_login_of_the_brokers_own_kind_is_taken(text, good):
 
 def test_the_proof_binds_token_key_and_login_and_shows_no_token():
     parts = ("token", "key", "login")
+    # What is signed here can be taken for nothing else that a node signs.
+    assert proof_of(*parts).startswith(b"fabnet join\n")
     assert b"token" not in proof_of(*parts).replace(b"fabnet join", b"")
     assert len({proof_of(*parts), proof_of("t2", "key", "login"), proof_of("token", "k2", "login"),
                 proof_of("token", "key", "l2")}) == 4  # fmt: skip

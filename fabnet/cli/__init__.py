@@ -30,6 +30,7 @@ from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
 from fabnet.cli.plans import plan, stock
 from fabnet.cli.reports import lot
+from fabnet.cli.said_below import in_language
 from fabnet.cli.setup import setup
 from fabnet.cli.sim import sim_printer
 from fabnet.cli.trial import test_print
@@ -51,7 +52,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except ERRORS as error:
-        say(f"fabnet: {error}")
+        say(gettext("fabnet: %(words)s", words=in_language(str(error))))
         sys.exit(1)
     except OSError as error:
         # A write that fails names no file; of a full disk a person needs to know no more.

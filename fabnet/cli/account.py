@@ -9,6 +9,7 @@ import click
 from fabnet import clock
 from fabnet.cli.common import NODE_FILE, say
 from fabnet.cli.language import gettext
+from fabnet.cli.said_below import in_language
 from fabnet.config import load_node
 from fabnet.errors import JoinError, LoginRefusedError
 from jobs.joining import LEAST_PASSWORD, NOT_LET_IN, Standing
@@ -52,7 +53,7 @@ def account(login: str | None, config: Path, password: str | None) -> None:
             if not asked:
                 raise
             # The password, typed twice unseen, is kept.
-            say(f"fabnet: {error}")
+            say(gettext("fabnet: %(words)s", words=in_language(str(error))))
             login = _asked_login()
     told = gettext(
         "fabnet: sign in as %(login)s at %(page)s, on a phone too",

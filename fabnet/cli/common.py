@@ -23,6 +23,7 @@ import click
 
 from designs.errors import DesignError
 from fabnet import clock
+from fabnet.cli.language import gettext
 from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
 from fabnet.errors import ConfigError, FabnetError, NodeAwayError, NodeSilentError, SupersededError
 from fabnet.printer_config import PrinterConfig
@@ -195,10 +196,12 @@ def chosen_printer(config: NodeConfig, path: Path, name: str | None) -> PrinterC
         why = f"no printer is in it yet: fabnet node setup{named(path)}"
         raise ConfigError(str(path), "", why)
     if name is None and len(config.printers) > 1:
-        raise click.UsageError(f"which printer? One of {known}")
+        raise click.UsageError(gettext("which printer? One of %(known)s", known=known))
     found = next((each for each in config.printers if name in (None, each.id)), None)
     if found is None:
-        raise click.UsageError(f"there is no printer {name}; one of {known}")
+        raise click.UsageError(
+            gettext("there is no printer %(name)s; one of %(known)s", name=name, known=known)
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """In which language a command speaks with a maker: her terminal's, by LANGUAGE, LC_ALL, LC_MESSAGES or LANG.
 
 French and English, as the pages; `fabnet/translations` holds the French, and `make words` compiles it.
-`--help`, JSON, logs, and what lies below the commands says of a fault, stay in English.
+`--help`, JSON and logs stay in English; of faults from below see `fabnet.cli.said_below`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def speak() -> None:
     catalogues.bindtextdomain("messages", str(Path(__file__).parents[1] / "translations"))
 
 
-def gettext(words: str, **figures: object) -> str:
+def gettext(words: str, /, **figures: object) -> str:
     """Return words in the language of the terminal, with figures put in for `%(name)s`."""
     found = catalogues.gettext(words)
     return found % figures if figures else found

@@ -11,6 +11,7 @@ import msgspec
 
 from fabnet.cli.common import say
 from fabnet.cli.language import gettext
+from fabnet.cli.said_below import in_language
 from fabnet.config import NodeConfig
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def search(
 def words_of(found: FoundPort) -> str:
     """Return who answered at a port, or why nobody did."""
     if not found.answers:
-        return found.why.removeprefix(f"{found.port.path}: ")
+        return in_language(found.why.removeprefix(f"{found.port.path}: "))
     who = ", ".join(part for part in (found.machine, found.firmware) if part) or gettext(
         "a printer"
     )

@@ -26,6 +26,7 @@ from fabnet.cli.questions import (
     ask_safety,
     hours_to_write,
 )
+from fabnet.cli.said_below import in_language
 from fabnet.cli.trial import offer
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError
@@ -216,7 +217,7 @@ def _try(work: _Work, answers: _Answers, port: str, url: str) -> None:
     try:
         _one(work, answers, port, url)
     except ERRORS as error:
-        say(f"fabnet: {error}")
+        say(gettext("fabnet: %(words)s", words=in_language(str(error))))
 
 
 def _one(work: _Work, answers: _Answers, port: str, url: str) -> None:

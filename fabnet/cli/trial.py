@@ -30,6 +30,7 @@ from fabnet.cli.common import (
     talk,
 )
 from fabnet.cli.language import decimal, gettext, sure
+from fabnet.cli.said_below import in_language
 from fabnet.config import NodeConfig, load_node
 from fabnet.errors import ConfigError, FabnetError, TrialError
 from fabnet.printer_config import PrinterConfig
@@ -153,7 +154,7 @@ def offer(path: Path, printers: Sequence[PrinterConfig]) -> None:
         try:
             run(load_node(path), path, printer.id, yes=False)
         except ERRORS as error:
-            say(f"fabnet: {error}")
+            say(gettext("fabnet: %(words)s", words=in_language(str(error))))
 
 
 def _sure_now(words: str) -> bool:

@@ -1,5 +1,6 @@
 """What a maker reads in her terminal is there in French, whole; and what she answers is understood."""
 
+import ast
 import inspect
 import json
 import re
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 import fabnet
 from fabnet.cli.language import days, decimal, gettext, speak, sure
+from fabnet.cli.said_below import SENTENCES, in_language
 
 FOLDER = Path(fabnet.__file__).parent
 FRENCH = FOLDER / "translations" / "fr" / "LC_MESSAGES"
@@ -22,7 +24,7 @@ FRENCH = FOLDER / "translations" / "fr" / "LC_MESSAGES"
 @pytest.fixture(scope="module")
 def strings():
     found = extract_from_dir(
-        FOLDER / "cli", method_map=[("**.py", "python")], keywords={"gettext": None}
+        FOLDER / "cli", method_map=[("**.py", "python")], keywords={"gettext": None, "_": None}
     )
     return {message for _, _, message, _, _ in found}
 
@@ -84,6 +86,38 @@ def test_a_terminal_that_speaks_no_french_gets_english(french, monkeypatch):
     for language in ("en", "de", "C"):
         monkeypatch.setenv("LANGUAGE", language)
         assert gettext("printed") == "printed"
+
+
+def sentences_of(*folders):
+    """Return every text of the code, with a mark where a figure stands."""
+    for file in (file for folder in folders for file in (FOLDER.parent / folder).rglob("*.py")):
+        if file.name == "said_below.py" or file.parent.name == "web":
+            continue
+        for each in ast.walk(ast.parse(file.read_text())):
+            if isinstance(each, ast.JoinedStr):
+                yield "".join(
+                    str(p.value) if isinstance(p, ast.Constant) else "\0" for p in each.values
+                )
+            elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+                yield each.value
+
+
+def test_what_is_known_of_below_is_still_said_there():
+    said = set(sentences_of("fabnet", "jobs", "printers"))
+    known = {re.sub(r"%\(\w+\)s", "\0", sentence) for sentence in SENTENCES}
+    assert known - said == set()
+
+
+def test_a_fault_from_below_is_french_with_its_figures(french, monkeypatch):
+    fault = (
+        "left/node.toml: there is no such file here; yours is fabnet-node/node.toml: name that one"
+    )
+    told = in_language(fault)
+    assert told.startswith("left/node.toml\xa0: il n’y a pas de tel fichier ici")
+    assert "fabnet-node/node.toml" in told
+    assert in_language("its own words: none of ours") == "its own words: none of ours"
+    monkeypatch.setenv("LANGUAGE", "en")
+    assert in_language(fault) == fault
 
 
 def test_figures_and_days(french):

@@ -1,0 +1,96 @@
+"""What lies below the commands says of a fault, in English; what a newcomer meets of it, in her language.
+
+A sentence is known by its words, as `web.sentences` knows it, which needs what a node does not have. What is
+not known stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fabnet.cli.language import gettext
+
+
+def _(words: str) -> str:
+    """Mark words for the catalogue."""
+    return words
+
+
+SENTENCES = (
+    # joining
+    _(
+        "This is the link of the invitation, for a browser: open it, choose the computer beside the"
+        " printer, and copy the command that stands there."
+    ),
+    _(
+        "This is not a whole code: copy all of it, from https:// to its last letter, and put it between"
+        " quotation marks."
+    ),
+    _("This code contradicts itself: ask for a new one."),
+    _("The coordinator does not know this code: copy it again, or ask for a new one."),
+    _("This code was good until %(until)s UTC: ask the coordination team for a new one."),
+    _(
+        "This code was used already, at %(at)s UTC by a node that is called %(node)s now. If that was not"
+        " you, tell the coordination team at once; ask for a new code."
+    ),
+    _(
+        "The coordinator at %(url)s does not answer: is this machine on the network, and is the address"
+        " right? Then run the same command again."
+    ),
+    _(
+        "What answers at %(url)s is not the coordinator that the code names: somebody may stand in"
+        " between, or a letter of the code is wrong. Nothing secret was sent. Try from another network, or"
+        " ask for a new code."
+    ),
+    _(
+        "This machine's clock says %(now)s UTC, and the certificate of %(url)s is not good then: set the"
+        " clock (sudo timedatectl set-ntp true) and run it again."
+    ),
+    _(
+        "The coordination team has not let this node in yet: once it has compared the fingerprint, run"
+        " the same command again."
+    ),
+    _("Too many attempts from this address: wait %(minutes)s min, then run it again."),
+    # her folder and her node
+    _("there is no such file here; yours is %(file)s: name that one"),
+    _(
+        "there is no such file here: name yours, or go into the folder in which you ran `fabnet node join`"
+    ),
+    _(
+        "The node %(node)s does not run here, or not with %(folder)s. Start it with: fabnet node run; or"
+        " for good: fabnet node install"
+    ),
+    # printers
+    _("it is not there: is it plugged in?"),
+    _("%(program)s holds it; close that first"),
+    _(
+        "you may not use it; add yourself to the group dialout (sudo adduser $USER dialout) and sign in"
+        " again"
+    ),
+    _("another program holds it (OctoPrint, a slicer?); close that first"),
+    _("nothing runs at this address; is it started, and is the address right?"),
+    _("it does not answer; is it switched on, and is the network there?"),
+)
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    pieces = re.split(r"%\((\w+)\)s", sentence)
+    return re.compile(
+        "".join(
+            f"(?P<{piece}>.+?)" if number % 2 else re.escape(piece)
+            for number, piece in enumerate(pieces)
+        )
+    )
+
+
+def in_language(text: str) -> str:
+    """Return a sentence from below in the language of the terminal, if it is known; else as it is."""
+    for sentence in SENTENCES:
+        if found := _pattern(sentence).fullmatch(text):
+            return gettext(sentence, **found.groupdict())
+    # A file, a port or an address, then what is wrong with it.
+    for colon in re.finditer(": ", text):
+        head, words = text[: colon.start()], text[colon.end() :]
+        if any(_pattern(sentence).fullmatch(words) for sentence in SENTENCES):
+            return gettext("%(what)s: %(why)s", what=head, why=in_language(words))
+    return text

@@ -78,7 +78,7 @@ _NO_STYLE = re.compile(r"id|class|aria-label|data-.*")
 _PLAIN_TYPE = re.compile(
     r'<!DOCTYPE svg( PUBLIC "-//W3C//DTD SVG [^"]*" "https?://www\.w3\.org/[^"]*")?>'
 )
-#: A drawing that shows parts of itself over and over is shown with so many elements, and so deep.
+#: A drawing that shows parts of itself over and over is shown with so many more elements, and so deep.
 _MOST_SHOWN = 500_000
 _DEEPEST_USE = 20
 
@@ -198,7 +198,7 @@ def _plain_type(tree: lxml.etree._ElementTree) -> bool:
 def _is_bounded(root: lxml.etree._Element) -> bool:
     """Return whether a browser is done with a drawing soon, whatever it shows of itself."""
     named = {name: each for each in root.iter() if (name := each.get("id"))}
-    left = _MOST_SHOWN
+    left = _MOST_SHOWN + sum(1 for _ in root.iter(lxml.etree.Element))
 
     def show(shown: lxml.etree._Element, depth: int) -> bool:
         nonlocal left

@@ -238,11 +238,12 @@ def _refill(
     asked = shares[lines.order] * left
     scarce = turn[shares[turn] < 1.0]
     for end in np.unique(lines.due_min[scarce]):
+        mine = scarce[lines.due_min[scarce] == end]
+        asked[np.isin(lines.order, mine)] = 0.0
         here = lines.due_min[lines.order] <= end
         _by_due(book, left, np.where(here, asked, 0.0), regret, weights, least)
         asked[here] = 0.0
-        # What whole plates leave of a day for which not all has room, before what is due later has it.
-        in_kits(book, left, scarce[lines.due_min[scarce] == end], regret, weights, least)
+        in_kits(book, left, mine, regret, weights, least)
     _by_due(book, left, asked, regret, weights, least)
     for order in turn:
         for line in np.flatnonzero(lines.order == order):

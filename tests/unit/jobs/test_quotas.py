@@ -324,6 +324,19 @@ def test_a_plate_that_is_worth_more_pushes_one_plate_back_not_all_of_a_row():
     assert audit_quotas(net, lines, found) == []
 
 
+def test_what_is_worth_most_comes_first_on_a_day_for_which_not_all_has_room():
+    # Of part 1, which few can make, a piece would have room as well if time could be cut: 30 min are left.
+    net = by_hand(2, busy_min=np.array([0.0, 1e5]))
+    lines = Lines(
+        order=np.arange(2), part=np.arange(2), pieces=np.array([4.0, 4.0]), due_min=np.full(2, 150.0),
+        release_min=np.zeros(2), weight=np.array([8.0, 1.0]), site=np.zeros(2, np.int64),
+    )  # fmt: skip
+    none = np.zeros(0, np.int64)
+    kept = Rows(line=none, bucket=none, printer=none, plates=none, last=none)
+    found = plan(net, lines, kept=kept)
+    assert found.in_time == pytest.approx(8 / 9)
+
+
 def test_the_minutes_of_a_week_are_those_of_its_windows():
     opened = open_minutes(parse("Mon 08:00-10:00, Sun 22:00-24:00"), 8 * 60 + 30, 7 * 96)
     assert opened[:7].tolist() == [0, 15, 30, 45, 60, 75, 90]

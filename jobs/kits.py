@@ -42,7 +42,9 @@ def in_kits(
             some = float(left[line]) - beyond
             if some > TINY:
                 left[line] = beyond + insert(book, line, some, regret, weights, least)
-            kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
+            # What is printed already lacks nothing, however little that is.
+            if left[line] > TINY:
+                kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
 
 
 def insert(

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.filling import Book, Weights
 from jobs.hours import parse
+from jobs.kits import in_kits
 from jobs.network import Lines, Network, Rows, open_minutes
 from jobs.prices import prices
 from jobs.quotas import plan, soonest
@@ -254,6 +256,13 @@ def test_who_alone_can_make_a_part_is_left_to_make_it():
     found = plan(net, lines)
     assert found.in_time == 1.0
     assert made_by(net, lines, found) == [[0, 24], [24, 0]]
+
+
+def test_a_part_that_is_printed_already_keeps_no_other_of_its_kits_from_being_made():
+    net, lines = by_hand(), asking(1e-9, 4.0)
+    book, left = Book(net, lines, lines.due_min), lines.pieces.copy()
+    in_kits(book, left, np.array([0]), np.zeros((2, 2), np.float32), Weights(), 0.0)
+    assert left.tolist() == [1e-9, 0.0]
 
 
 def test_filament_is_counted_spool_by_spool():

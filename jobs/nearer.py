@@ -64,7 +64,8 @@ class _Move:
         self._offered = _of_labs(net, net.opened(float(lines.due_min.max())))
 
     def _nearest(self, line: int) -> float:
-        return float(self._km[line, self.sheet.making[line].printer].min(initial=np.inf))
+        who = self.sheet.making[line].printer
+        return float(self._km[line, who].min()) if len(who) else 0.0
 
     def in_time(self) -> float:
         """Return the weight of the kits."""

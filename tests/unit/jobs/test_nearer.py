@@ -54,6 +54,18 @@ def test_no_kit_is_lost_and_no_lab_is_left_with_all_the_work():
     assert min(np.sum(made_by(net, lines, book), axis=0)) >= 6  # of twenty
 
 
+def test_what_nobody_can_make_keeps_nothing_from_being_made_nearer():
+    net, _ = two_towns(24, 24)
+    third = Lines(
+        order=np.arange(3), part=np.array([0, 0, 1]), pieces=np.array([24.0, 24.0, 5.0]),
+        due_min=np.full(3, 720.0), release_min=np.zeros(3), weight=np.ones(3),
+        site=np.array([0, 1, 0]), barred={2: np.ones(2, np.bool_)},
+    )  # fmt: skip
+    book, left = nearer(crosswise(net, third, 12), BEST, 200)
+    assert made_by(net, third, book)[:2] == [[24, 0], [0, 24]]
+    assert left.tolist() == [0.0, 0.0, 5.0]
+
+
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_a_plan_that_nobody_has_to_drive_for_stays_as_it_is(rounds):
     net, lines = two_towns(24, 24)

@@ -5,9 +5,13 @@ Leaves the application to `web.app`, and certificates to whoever starts the serv
 
 from __future__ import annotations
 
+import errno
 import logging
+import resource
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -28,6 +32,13 @@ _MOST_HEADER_BYTES = 64 << 10
 #: Of a body; G-code is the largest that is sent.
 MOST_BODY_BYTES = 100 << 20
 _HERE = ("127.0.0.1", "::1")
+#: A process may open so many files; so many of them, or that share, are left to all else that it does.
+_LEFT, _LEFT_SHARE = 128, 0.25
+#: Of a connection that this process or machine has no room for.
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+#: So long the next one waits then, and so seldom it is said.
+_REST_S, _SAID_EVERY_S = 0.1, 60.0
+_PAUSE = threading.Event()  # never set
 
 
 class Server(Protocol):
@@ -57,6 +68,42 @@ class _Tls(BuiltinSSLAdapter):
     def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, str]]:
         quick = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         return quick, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class _Listening(socket.socket):
+    """Lets nobody in where there is no room, and no cry about it: whoever is silent is sent away in time.
+
+    cheroot would ask again at once, write down each time that it cannot, and send nobody away meanwhile.
+    """
+
+    _said_s = -_SAID_EVERY_S
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        try:
+            found, address = super().accept()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise self._full() from error
+        if found.fileno() < _most_files():
+            return found, address
+        found.close()
+        raise self._full()
+
+    def _full(self) -> OSError:
+        if time.monotonic() - self._said_s >= _SAID_EVERY_S:
+            self._said_s = time.monotonic()
+            _log.warning(
+                "there are too many connections for this process (ulimit -n): some are turned away"
+            )
+        _PAUSE.wait(_REST_S)
+        return BlockingIOError(errno.EAGAIN, "no room")
+
+
+def _most_files() -> float:
+    """Return how many files may be open with a connection that is let in."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most - min(_LEFT, most * _LEFT_SHARE) if most > 0 else float("inf")
 
 
 class _Gateway(wsgi.Gateway_10):
@@ -134,6 +181,10 @@ class _Cheroot:
         if certificate is not None:
             self._server.ssl_adapter = _Tls(*certificate)
         self._server.prepare()
+        plain = self._server.socket
+        wait_s = plain.gettimeout()
+        self._server.socket = _Listening(fileno=plain.detach())
+        self._server.socket.settimeout(wait_s)
 
     @property
     def port(self) -> int:

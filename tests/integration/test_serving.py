@@ -1,6 +1,7 @@
 """The server: streams, silent clients, a renewed certificate, and whom it believes, plain and with TLS."""
 
 import contextlib
+import resource
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ import requests
 from flask import Flask, Response, request
 
 from fabnet.authority import own_certificate
+from web import serving
 from web.serving import make_server
 from web.streams import Streams
 
@@ -95,6 +97,37 @@ def waited_beside_silent_ones_s(served):
         begun = time.monotonic()
         assert requests.get(served.url, verify=served.ca, timeout=60).ok
         return time.monotonic() - begun
+
+
+def test_where_there_is_no_room_nobody_is_let_in_and_it_is_said_once(monkeypatch, caplog):
+    """cheroot asked again at once, and its log grew by a megabyte a second."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        serving._Listening() as listening,
+        socket.socket() as first,
+        socket.socket() as second,
+    ):
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        first.connect(listening.getsockname())
+        for _ in range(2):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            try:
+                with pytest.raises(BlockingIOError):  # which cheroot passes over
+                    listening.accept()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        found, _ = listening.accept()
+        found.close()
+        # What is left to other things is given to no connection.
+        monkeypatch.setattr(serving, "_most_files", lambda: 0)
+        second.connect(listening.getsockname())
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+        second.settimeout(10)
+        assert second.recv(1) == b""
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "too many connections" in caplog.text
 
 
 def test_plain_text_and_rubbish_at_a_tls_port_do_no_harm(secure):

@@ -23,13 +23,14 @@ _FEWEST = 2  # lines in flight, on a line that loses many
 _FEWEST_LATE = 1
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight again
-_FIRST_TRUST_AFTER = 100  # where the firmware flushes late
+_FIRST_TRUST_AFTER = 50  # where the firmware flushes late
 _TRIAL = (
     75  # oks with one line more; the quickest of so many behind one another tell what it is worth
 )
 _PACE_OVER = 25
 _QUICKER = 1.04
-_NOT_SOON = 20  # times as many oks, where it was worth nothing
+_FULL = 0.9  # of what the line can carry
+_NOT_SOON = 40  # times as many oks, where it was worth nothing
 
 
 class Unwritten:
@@ -57,10 +58,12 @@ class Flight:
     """The lines in flight, oldest first.
 
     What is asked of it for each line is kept as a figure, and not looked for among the lines.
+    `full_bytes_s` is what the line can carry; infinite where nobody knows.
     """
 
-    def __init__(self, profile: FirmwareProfile) -> None:
+    def __init__(self, profile: FirmwareProfile, full_bytes_s: float = math.inf) -> None:
         self.lines: deque[Line] = deque()
+        self._full_bytes_s = full_bytes_s
         self.bytes = 0
         self._behind = 0  # bytes of those that the firmware may not have read ahead
         self._long = self._heats = 0  # lines
@@ -241,7 +244,9 @@ class Flight:
 
     def _trust(self, now_s: float) -> None:
         """Try one line more, or take back the last where that has made nothing quicker."""
-        if self._most > _FEWEST and self._pace < self._pace_before * _QUICKER:
+        if self._most == _FEWEST and self._pace > self._full_bytes_s * _FULL:
+            self._pace_before = 0.0  # there is no room on the line for more
+        elif self._most > _FEWEST and self._pace < self._pace_before * _QUICKER:
             self._most -= 1
             self._limit = min(self._limit, self._most)
             self._trust_after *= _NOT_SOON

@@ -35,12 +35,12 @@ _COOLED = "the printer was reset, or somebody switched its heaters off there"
 class GcodeLink(Said):
     """One dialogue with one printer: `outgoing` gives bytes to write, `receive` takes what was read."""
 
-    def __init__(self, profile: FirmwareProfile, now_s: float) -> None:
+    def __init__(self, profile: FirmwareProfile, now_s: float, baudrate: int = 0) -> None:
         super().__init__()
         self._supply = Supply()
         self._lines = Numbered(_HISTORY)
         self._send = 0
-        self._flight = Flight(profile)
+        self._flight = Flight(profile, baudrate / 10 or math.inf)
         self.use(profile)
         self._recover: int | None = None
         self._quiet_at = 0.0

@@ -115,7 +115,7 @@ class SerialDriver:
     def _connect(self) -> None:
         self.baudrate = self._baudrates[0]
         self._line = SerialLine(self._port, self.baudrate)
-        self._link = GcodeLink(self._profile, time.monotonic())
+        self._link = GcodeLink(self._profile, time.monotonic(), self.baudrate)
 
     def _ask_who(self) -> GcodeLink:
         """Ask M115 at each rate; the port stays open between, since opening it resets many boards.
@@ -138,7 +138,7 @@ class SerialDriver:
         if self._line is not None:
             self.baudrate = baudrate
             self._line.change_rate(baudrate)
-            self._link = GcodeLink(self._profile, time.monotonic())
+            self._link = GcodeLink(self._profile, time.monotonic(), self.baudrate)
 
     def _converse(self, *commands: str, answer_s: float) -> GcodeLink:
         """Send commands and wait until all are acknowledged.
@@ -159,7 +159,7 @@ class SerialDriver:
                 )
             if link.broken is not None and link.broken.trouble is Trouble.RESET:
                 # Opening the port resets many boards; the greeting comes when they are up.
-                self._link = link = GcodeLink(self._profile, time.monotonic())
+                self._link = link = GcodeLink(self._profile, time.monotonic(), self.baudrate)
                 link.urgent(*commands)
             elif link.broken is not None:
                 self._refuse(link.broken)
@@ -332,7 +332,7 @@ class SerialDriver:
 
     def _begin_anew(self, *, safe: bool) -> None:
         """Let the dialogue begin anew with the heaters off; where it is not `safe` to speak, listen."""
-        self._link = GcodeLink(self._profile, time.monotonic())
+        self._link = GcodeLink(self._profile, time.monotonic(), self.baudrate)
         if safe:
             self._link.urgent(*_HEATERS_OFF)
         else:

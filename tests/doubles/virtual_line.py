@@ -47,10 +47,11 @@ class VirtualPrint:
             heating_c_s=heating_c_s, hurry=hurry, protected=bool(made.runaway), echoes=made.echoes,
         )  # fmt: skip
         self.firmware = Firmware(self.board, made, faults or Faults(), last=last)
-        self.wire = Wire(self.firmware, pace or Pace(baudrate=115200, timed=True, ok_s=0.001))
+        pace = pace or Pace(baudrate=115200, timed=True, ok_s=0.001)
+        self.wire = Wire(self.firmware, pace)
         self.now_s = 0.0
         self.longest_wait_s = 0.0
-        self.link = GcodeLink(self.profile, 0.0)
+        self.link = GcodeLink(self.profile, 0.0, pace.baudrate)
         self.link.stream(whole_print(self.path, NAME, self.profile))
         self.link.ask_temperatures()
         self.reports = True

@@ -75,7 +75,6 @@ MARLIN = Dialect(
     repeat=Repeat.SILENT,
     late_m110=True,
     finds_m110=True,
-    flushes_late=True,
     echoes=True,
     breaks_heating=True,
 )
@@ -91,7 +90,8 @@ _ALL = (
     replace(MARLIN, name="marlin-advanced", numbered_ok=b"ok N%d P15 B3"),
     replace(
         MARLIN, name="marlin-1", identity=_told("Marlin 1.1.9 (simulated)"), repeat=Repeat.ASKS,
-        banner=b"start\necho:Marlin 1.1.9 (simulated)\n", late_m110=False, echoes=False,
+        banner=b"start\necho:Marlin 1.1.9 (simulated)\n", late_m110=False, flushes_late=True,
+        echoes=False,
     ),
     Dialect(
         name="prusa-mk3", identity=_told("Prusa-Firmware 3.13.3 based on Marlin"),

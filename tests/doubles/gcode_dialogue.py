@@ -7,10 +7,8 @@ from firmware_profiles.loader import load_firmware
 from printers.gcode_line import checksum
 from printers.gcode_link import GcodeLink
 
-#: With fewer lines in flight than it takes, and all of them from the beginning, so that a dialogue is short.
-MARLIN = dataclasses.replace(
-    load_firmware("marlin"), window_lines=4, reads_ahead=1, flushes_late=False
-)
+#: With fewer lines in flight than it takes, so that a dialogue is short.
+MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
 PRUSA = load_firmware("prusa-mk3")
 KLIPPER = load_firmware("klipper")
 DUET = load_firmware("reprapfirmware")

@@ -14,11 +14,10 @@ from tests.doubles.gcode_dialogue import MARLIN, Dialogue, moves, numbers
 
 PROFILES = all_firmwares()
 MARLINS = (
-    load_firmware("marlin"), dataclasses.replace(MARLIN, window_bytes=60),
+    load_firmware("marlin"), load_firmware("marlin-1"), dataclasses.replace(MARLIN, window_bytes=60),
     dataclasses.replace(MARLIN, window_lines=9, window_bytes=90, reads_ahead=3),
     dataclasses.replace(MARLIN, window_lines=1),
 )  # fmt: skip
-EAGER = dataclasses.replace(MARLINS[0], flushes_late=False)
 PLAIN = b"ok\n"
 MOVES = [f"G1 X{'1' * size}".encode() for size in (1, 2, 9, 30, 60)]
 OTHERS = (
@@ -128,7 +127,7 @@ def test_in_one_step_the_same_is_said_as_in_many(seed, profile):
 
 
 def test_a_print_of_moves_goes_in_single_steps():
-    host = Host(EAGER, moves(500), flows=True)
+    host = Host(load_firmware("marlin"), moves(500), flows=True)
     host.speak(0.0, 10_000)
     for number in range(1, 502):
         host.hear(PLAIN, number * 0.003, 10_000)
@@ -170,7 +169,7 @@ def test_one_ok_is_heard_as_by_the_reader_of_lines(data):
 
 
 def test_a_half_written_line_is_finished_first():
-    host = Host(EAGER, moves(50), flows=True)
+    host = Host(load_firmware("marlin"), moves(50), flows=True)
     host.speak(0.0, 10_000)
     host.hear(PLAIN, 0.003, 10_000)
     host.hear(PLAIN, 0.006, 3)

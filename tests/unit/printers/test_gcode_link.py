@@ -1,7 +1,5 @@
 """The serial dialogue, line by line, with a clock of our own."""
 
-import dataclasses
-
 import pytest
 
 from firmware_profiles.loader import load_firmware
@@ -32,8 +30,7 @@ def test_the_window_of_lines_is_kept():
     assert numbers(dialogue.sent()) == [5, 6]
 
 
-#: As Marlin is where it throws nothing away late.
-EAGER = dataclasses.replace(load_firmware("marlin"), flushes_late=False)
+EAGER = load_firmware("marlin")
 
 
 def in_flight_of(profile, size):
@@ -112,18 +109,18 @@ def lines_in_flight(dialogue, oks, ok_s):
 
 def test_a_firmware_that_flushes_late_gets_two_lines_and_more_only_where_that_is_quicker():
     """An AVR on a line at its limit: a third line is no use, and would be cut when one is lost."""
-    dialogue = streaming(load_firmware("marlin"))
+    dialogue = streaming(load_firmware("marlin-1"))
     assert lines_in_flight(dialogue, 49, lambda _most: 0.003) == 2
     lines_in_flight(dialogue, 100, lambda _most: 0.003)
     assert lines_in_flight(dialogue, 1500, lambda _most: 0.003) == 2
-    dialogue = streaming(load_firmware("marlin"))
+    dialogue = streaming(load_firmware("marlin-1"))
     # Oks that take long: three lines are quicker than two, and four than three.
     lines_in_flight(dialogue, 400, lambda _most: 0.009 / len(dialogue.link._flight.lines))
     assert len(dialogue.link._flight.lines) > 3
 
 
 def test_a_firmware_that_flushes_late_gets_one_line_after_a_loss_for_long():
-    dialogue = streaming(load_firmware("marlin"))
+    dialogue = streaming(load_firmware("marlin-1"))
     lines_in_flight(dialogue, 40, lambda _most: 0.003)
     dialogue.hear(f"Resend: {dialogue.link.acknowledged + 1}", "ok")
     dialogue.wait(MARLIN.drain_s)
@@ -131,14 +128,12 @@ def test_a_firmware_that_flushes_late_gets_one_line_after_a_loss_for_long():
     assert lines_in_flight(dialogue, 200, lambda _most: 0.003) == 2
 
 
-@pytest.mark.parametrize("profile", [load_firmware("marlin"), load_firmware("marlin-1")])
 @pytest.mark.parametrize("size", range(33, 39))
-def test_what_is_left_of_a_line_that_was_thrown_away_is_never_a_move(tmp_path, size, profile):
+def test_what_is_left_of_a_line_that_was_thrown_away_is_never_a_move(tmp_path, size):
     """Marlin writes its complaint before it empties its ring, which takes an AVR as long as a line."""
     text = [f"G1 X{i % 200}.{'5' * (size - len('N100 G1 X200.*100'))}" for i in range(100, 400)]
     pace = Pace(baudrate=115200, timed=True, ok_s=0.001)
-    faults = Faults(corrupt_every=100)
-    one = VirtualPrint(tmp_path, profile.name, text, faults=faults, pace=pace, profile=profile)
+    one = VirtualPrint(tmp_path, "marlin-1", text, faults=Faults(corrupt_every=100), pace=pace)
     assert one.run() == "done"
     assert one.executed == text
 
@@ -147,7 +142,7 @@ def test_a_ring_that_is_too_small_is_met_a_few_times_and_not_for_ever(tmp_path):
     """32 bytes, in a print that keeps the printer's queue full: each loss may spoil two lines."""
     text = [f"G1 X{i % 200}.125 Y{i % 190}.375 E{i}" for i in range(8000)]
     pace = Pace(baudrate=115200, timed=True, ok_s=0.001, line_s=0.02)
-    for profile, least, most in ((EAGER, 1, 7), (load_firmware("marlin"), 0, 3)):
+    for profile, least, most in ((EAGER, 1, 7), (load_firmware("marlin-1"), 0, 3)):
         one = VirtualPrint(tmp_path, "marlin", text, pace=pace, rx_bytes=32, profile=profile)
         assert one.run() == "done"
         assert one.executed == text

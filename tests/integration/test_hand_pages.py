@@ -224,8 +224,13 @@ def test_a_maker_outside_her_hours_reads_when_they_begin(site):
     # The world's noon is 12 h in UTC, 13 h in the zone of the pages.
     site.world.add_lab(A, attended="18:00-22:00")
     text = sections(site.person("maker").get("/waiting?lang=en").text)
-    assert "Your hours begin Tuesday 24 November, 19:00: until then no plate is started." in text
+    hint = "Your hours begin Tuesday 24 November, 19:00: until then no plate is started."
+    assert hint in text
     assert "Nothing waits for you." not in text
+    # What is to be done stands above what only time ends.
+    site.world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), A)
+    text = sections(site.person("maker").get("/waiting?lang=en").text)
+    assert text.index("Do this first") < text.index(hint)
 
 
 def test_a_steward_reads_of_pieces_without_a_place_and_no_such_order_is_being_made(site):

@@ -5,7 +5,7 @@ import pytest
 from firmware_profiles.loader import load_firmware
 from printers.gcode_answer import Kind, read_answer
 from printers.gcode_line import parse_temperatures
-from printers.restart import Restart
+from printers.restart import Asked, Restart
 from printers.sim.dialect import DIALECTS
 from printers.sim.talk import Faults
 from printers.sim.wire import Pace
@@ -138,3 +138,40 @@ def test_the_first_line_may_be_asked_for_at_the_beginning_only():
     proven = Restart()
     proven.surely = 1
     assert proven.first_asked(1, 1, lines)
+
+
+def test_a_sign_of_the_first_line_counts_twice_where_the_firmware_says_that_it_has_had_none():
+    asked = Restart()
+    asked.surely = 1
+    asked.complains("Error:Line Number is not Last Line Number+1, Last Line: 0")
+    assert asked.first_asked(1, 500, 8)
+    assert asked.is_sure
+    other = Restart()
+    other.surely = 1
+    other.complains("Error:Line Number is not Last Line Number+1, Last Line: 499")
+    assert other.first_asked(1, 500, 8)
+    assert other.is_likely
+    assert not other.is_sure
+
+
+@pytest.mark.parametrize(("command", "first"), [(b"M104 S200", 1), (b"M104 T1 S200", 2)])
+def test_what_is_not_acknowledged_or_of_another_tool_was_not_set(command, first):
+    restart = Restart()
+    restart.send(1, command)
+    assert not restart.cools(report(200, 0), first)
+    assert not restart.cools(report(0, 0), first)
+
+
+def test_a_line_is_asked_for_again_once_for_all_that_were_under_way():
+    asked = Asked()
+    told = []
+    for _ in range(7):
+        asked.hear(5, 2, anew=False)
+        told.append(asked.times)
+    assert told == [1, 1, 1, 2, 3, 4, 5]
+    asked.hear(5, 2, anew=True)
+    assert asked.times == 6
+    asked.hear(5, 2, anew=False)
+    assert asked.times == 6
+    asked.hear(9, 2, anew=True)
+    assert asked.times == 1

@@ -26,6 +26,10 @@ def test_new_rows_go_at_once_and_old_ones_wait():
     assert sent(pump, [1, 2, 3], 2.5) == [1, 2, 3]
 
 
+def test_where_nothing_waits_nothing_is_due():
+    assert Pump().due("a", (), 0.0) == ()
+
+
 def test_the_pause_doubles_up_to_a_minute():
     pump, times, now_s = Pump(), [], 0.0
     while len(times) < 12:
@@ -104,3 +108,10 @@ def test_what_rests_need_not_be_read():
     assert not pump.rests("a", 1, 2, 2.5)
     pump.reset("a")
     assert not pump.rests("a", 1, 2, 0.5)
+
+
+def test_a_message_is_taken_as_soon_as_its_second_has_passed():
+    throttle = Throttle(1.0, 1.0)
+    assert [throttle.allows("a", now_s) for now_s in (0.0, 0.5, 1.0, 1.5, 2.0)] == [
+        True, False, True, False, True,
+    ]  # fmt: skip

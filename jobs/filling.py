@@ -15,18 +15,7 @@ from typing import Any
 import numpy as np
 
 from jobs.network import (
-    SLOT_MIN,
-    TINY,
-    Bools,
-    Floats,
-    Ints,
-    Lines,
-    Makers,
-    Network,
-    Rows,
-    Singles,
-    joined,
-    sums_of,
+    SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Makers, Network, Rows, Singles, joined, sums_of,
 )  # fmt: skip
 
 #: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
@@ -277,8 +266,7 @@ class Book:
     def _plates(self, made: Makers, who: Ints, room: Floats) -> Ints:
         plates: Ints = np.maximum(room / made.minutes[who] + TINY, 0.0).astype(np.int64)
         if self.bounded:
-            # A slicer may have told no grams.
-            grams = np.maximum(made.grams[who], TINY)
+            grams = np.maximum(made.grams[who], TINY)  # a slicer may have told none
             spools = np.floor(self._spool_g[:, made.printer[who]] / grams + TINY)
             plates = np.minimum(plates, spools.sum(axis=0).astype(np.int64))
         return plates

@@ -15,14 +15,24 @@ from typing import Any
 import numpy as np
 
 from jobs.network import (
-    SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Makers, Network, Rows, Singles, joined, sums_of,
-)  # fmt: skip
+    SLOT_MIN,
+    TINY,
+    Bools,
+    Floats,
+    Ints,
+    Lines,
+    Makers,
+    Network,
+    Rows,
+    Singles,
+    joined,
+    sums_of,
+)
 
 #: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
 _FINE = 1e4
 _MOST = 65_535
-#: The best of one in so many printers is looked at first, where there are more than some for a line:
-#: few of ten thousand get any.
+#: Of more printers for a line the best of one in so many are looked at first: few of 10,000 get any.
 _ONE_IN, _MANY = 16, 1024
 _NONE = joined([])
 
@@ -267,8 +277,8 @@ class Book:
         plates: Ints = np.maximum(room / made.minutes[who] + TINY, 0.0).astype(np.int64)
         if self.bounded:
             grams = np.maximum(made.grams[who], TINY)  # a slicer may have told none
-            spools = np.floor(self._spool_g[:, made.printer[who]] / grams + TINY)
-            plates = np.minimum(plates, spools.sum(axis=0).astype(np.int64))
+            spools = self._spool_g[:, made.printer[who]] / grams + TINY
+            plates = np.minimum(plates, np.floor(spools).sum(axis=0).astype(np.int64))
         return plates
 
     def _corners(self, line: int, pieces: float, bucket: int, score: Singles) -> float:

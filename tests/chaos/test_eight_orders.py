@@ -21,7 +21,8 @@ from jobs.ledger.books import audit
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE, AttemptState
 from tests.chaos.plates import SMALL_MM, write_model
-from tests.chaos.test_kill_once import LINES_PER_S, wait_for
+from tests.chaos.test_kill_once import LINES_PER_S
+from tests.doubles.waiting import until
 
 KITS = (1, 1, 2, 1, 2, 1, 1, 2)
 
@@ -72,7 +73,7 @@ def burn_in_mid_print(network, node):
     """Stop a lab's time until a print is known to be under way there, and burn it down then."""
     doomed = [p.child.pid for p in network.processes if f"{p.name}-".startswith(f"{node}-")]
     while True:
-        wait_for(lambda: printing(network, node), 240, "a print in the doomed lab")
+        until(lambda: printing(network, node), 240, "a print in the doomed lab")
         for pid in doomed:
             os.kill(pid, signal.SIGSTOP)
         time.sleep(2)  # what it has said is heard

@@ -9,7 +9,7 @@ transparent, and the colour is one that stands out on white and on black.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,15 +26,18 @@ SIZE = (320, 240)
 
 _FINER = 3  # each pixel is the mean of as many by as many
 _FILL = 0.94  # of the picture, by the part
-_ABOVE_DEG, _TURNED_DEG = 42.0, -62.0  # where the viewer stands
-_COLOUR = (0.93, 0.48, 0.17)
+_SEEN_FROM_DEG = 42.0, -62.0  # how far above, and how far round from the right, the viewer stands
+COLOUR = (0.93, 0.48, 0.17)
 _MARK = (200, 0, 40, 255)
 #: Of a mark and of the white around it, in pixels: a picture is shown at half its size on a phone.
 _MARK_WIDE, _AROUND_WIDE = 4, 8
 _COLOURS, _RIM_STEPS = 96, 8  # of a PNG's palette
 _SMOOTH_COS = 0.80  # surfaces that meet at less than 37 degrees are shaded as one
 _MOST_AROUND = 64  # triangles around a corner that are smoothed; more make a fan, which is flat
-_AT_ONCE = 200_000  # triangles; bounds the memory
+_AT_ONCE, _PIXELS_AT_ONCE = (
+    200_000,
+    4_000_000,
+)  # triangles, and pixels around them; bounds the memory
 _WORTH_DRAWING_MM = 0.15  # of a plate's outlines
 
 _Float = NDArray[np.float64]
@@ -74,23 +77,50 @@ def draw(
         size: width and height in pixels.
         marks_mm: lines, each from x y z to x y z, drawn in front of everything.
     """
-    view = _look(
-        triangles.astype(np.float64), (size[0] * _FINER, size[1] * _FINER), inside=bool(marks_mm)
-    )
+    fine = size[0] * _FINER, size[1] * _FINER
+    view = _look(triangles.astype(np.float64), fine, _SEEN_FROM_DEG, inside=bool(marks_mm))
+    colours = np.broadcast_to(COLOUR, (len(triangles), 3))
+    whole = _shaded(triangles, view, colours, _hollows(view))
+    if marks_mm:
+        _mark(whole, view.pixels(np.asarray(marks_mm, np.float64).reshape(-1, 3)))
+    return _png(whole.resize(size, Image.Resampling.BOX))
+
+
+def draw_things(
+    triangles: NDArray[np.float32],
+    colours: _Float,
+    size: tuple[int, int],
+    seen_from_deg: tuple[float, float],
+) -> Image.Image:
+    """Return the RGBA picture of several closed bodies, each in its colour; sooner drawn than by `draw`.
+
+    Args:
+        triangles: shape (n, 3, 3), in mm, n > 0.
+        colours: shape (n, 3), each from 0 to 1.
+        size: width and height in pixels.
+        seen_from_deg: how far above, and how far round from the right, the viewer stands.
+    """
+    fine = size[0] * _FINER, size[1] * _FINER
+    view = _look(triangles.astype(np.float64), fine, seen_from_deg, inside=False)
+    whole = _shaded(triangles, view, colours, np.ones(view.triangle.shape))
+    return whole.resize(size, Image.Resampling.BOX)
+
+
+def _shaded(
+    triangles: NDArray[np.float32], view: _View, colours: _Float, left: _Float
+) -> Image.Image:
+    """Return what is seen in its light; `left` is how much of that each pixel gets."""
     rows, columns = np.nonzero(view.triangle >= 0)
     seen = view.triangle[rows, columns]
     normals = _normals(triangles, view, seen, rows, columns)
-    light = _light(normals, view.axes) * _hollows(view)[rows, columns]
+    light = _light(normals, view.axes) * left[rows, columns]
     image = np.zeros((*view.triangle.shape, 4), np.uint8)
-    colour = light[:, None] * np.array(_COLOUR)
+    colour = light[:, None] * colours[seen]
     # What is brighter than the colour can be turns towards white.
     colour += np.clip(light - 1.0, 0.0, None)[:, None] * 0.7
     image[rows, columns, :3] = np.rint(np.clip(colour, 0.0, 1.0) * 255)
     image[rows, columns, 3] = 255
-    whole = Image.fromarray(image, "RGBA")
-    if marks_mm:
-        _mark(whole, view.pixels(np.asarray(marks_mm, np.float64).reshape(-1, 3)))
-    return _png(whole.resize(size, Image.Resampling.BOX))
+    return Image.fromarray(image, "RGBA")
 
 
 def _png(image: Image.Image) -> bytes:
@@ -149,8 +179,10 @@ def bed_path(layout: Layout, shadow: Shadow) -> str:
     return "".join(parts)
 
 
-def _look(corners_mm: _Float, size: tuple[int, int], *, inside: bool) -> _View:
-    above, turned = np.radians(_ABOVE_DEG), np.radians(_TURNED_DEG)
+def _look(
+    corners_mm: _Float, size: tuple[int, int], seen_from_deg: tuple[float, float], *, inside: bool
+) -> _View:
+    above, turned = np.radians(seen_from_deg)
     towards = np.array(
         [np.cos(above) * np.cos(turned), np.cos(above) * np.sin(turned), np.sin(above)]
     )
@@ -167,8 +199,8 @@ def _look(corners_mm: _Float, size: tuple[int, int], *, inside: bool) -> _View:
     corners = flat.reshape(-1, 3, 3)
     depth = np.full(width * height, np.inf)
     triangle = np.full(width * height, -1, np.int64)
-    for start in range(0, len(corners), _AT_ONCE):
-        some = corners[start : start + _AT_ONCE]
+    for start, end in _heaps(corners):
+        some = corners[start:end]
         _draw_some(some, start, size, depth, triangle)
         if inside:
             _draw_some(some[:, ::-1], start, size, depth, triangle)
@@ -181,6 +213,15 @@ def _look(corners_mm: _Float, size: tuple[int, int], *, inside: bool) -> _View:
         middle=(low + high) / 2,
         scale=float(scale),
     )
+
+
+def _heaps(corners: _Float) -> Iterator[tuple[int, int]]:
+    """Go through all triangles, so many at once as the pixels around them allow."""
+    flat = corners[:, :, :2]
+    around = np.prod(np.ceil(flat.max(axis=1) - flat.min(axis=1)) + 1, axis=1)
+    heap = np.cumsum(around + _PIXELS_AT_ONCE / _AT_ONCE) // _PIXELS_AT_ONCE
+    ends = [*(np.flatnonzero(np.diff(heap)) + 1).tolist(), len(corners)]
+    return zip([0, *ends[:-1]], ends, strict=True)
 
 
 def _draw_some(

@@ -1,4 +1,7 @@
-"""Writes a plate as one 3MF file: the mesh once, and an item for each copy. Same plate, same bytes."""
+"""Writes a plate as one 3MF file: the mesh once, an item for each copy, and pictures for screens.
+
+Same plate, same bytes.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from designs.mesh import read_canonical
 from designs.model import Layout, Placement
+from designs.plate_view import draw_plate
 
 #: The oldest time that a ZIP can tell: a plate has no date.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -24,6 +29,7 @@ _TYPES = (
     ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="model"'
     ' ContentType="application/vnd.ms-package.3dmanufacturing-3dmodel+xml"/>'
+    '<Default Extension="png" ContentType="image/png"/>'
     "</Types>\n"
 )
 _RELATIONS = (
@@ -31,30 +37,34 @@ _RELATIONS = (
     '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
     '<Relationship Id="rel0" Target="/3D/3dmodel.model"'
     ' Type="http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"/>'
+    '<Relationship Id="rel1" Target="/Metadata/thumbnail.png"'
+    ' Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/thumbnail"/>'
     "</Relationships>\n"
 )
 
 
 def write_plate(mesh_stl: Path, layout: Layout, out: Path) -> str:
     """Write the 3MF of a canonical mesh laid out on a bed; return its SHA-256 in hex."""
-    model = "".join(_model(mesh_stl, layout))
+    triangles = read_canonical(mesh_stl)
+    content: dict[str, str | bytes] = {
+        "[Content_Types].xml": _TYPES,
+        "_rels/.rels": _RELATIONS,
+        "3D/3dmodel.model": "".join(_model(triangles, layout)),
+        **draw_plate(triangles, layout),
+    }
     with out.open("wb") as file:
         with zipfile.ZipFile(file, "w") as archive:
-            for name, text in (
-                ("[Content_Types].xml", _TYPES),
-                ("_rels/.rels", _RELATIONS),
-                ("3D/3dmodel.model", model),
-            ):
+            for name, data in content.items():
                 entry = zipfile.ZipInfo(name, _NO_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, text)
+                archive.writestr(entry, data)
         file.flush()
         os.fsync(file.fileno())
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 
-def _model(mesh_stl: Path, layout: Layout) -> Iterator[str]:
-    corners = np.rint(read_canonical(mesh_stl).reshape(-1, 3).astype(np.float64) * 1000.0)
+def _model(triangles: NDArray[np.float32], layout: Layout) -> Iterator[str]:
+    corners = np.rint(triangles.reshape(-1, 3).astype(np.float64) * 1000.0)
     vertices, index = np.unique(corners.astype(np.int64), axis=0, return_inverse=True)
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

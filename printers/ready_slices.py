@@ -15,6 +15,7 @@ import msgspec
 import designs.catalogue
 from printers.errors import NoRoomError, NoSlicerError, SlicingError
 from printers.slices import WORK_PREFIX, Figures, Slice, SliceRequest, keep, kept, sha256_of
+from printers.thumbnails import illustrate
 
 
 class _Ready(msgspec.Struct, kw_only=True):
@@ -94,8 +95,9 @@ def _unpack(packed: Path, entry: _Ready, request: SliceRequest, out: Path) -> Sl
                 shutil.copyfileobj(source, target)
             if sha256_of(gcode) != entry.sha256:
                 raise SlicingError(f"{packed} is not what its index says; install fabnet again")
+            illustrate(gcode, request.plate)
             figures = Figures(
-                sha256=entry.sha256, seconds=entry.seconds, grams=entry.grams,
+                sha256=sha256_of(gcode), seconds=entry.seconds, grams=entry.grams,
                 layers=entry.layers, slicer=entry.slicer,
             )  # fmt: skip
             return keep(out, key, gcode, figures)

@@ -36,7 +36,9 @@ _OURS: Mapping[str, str] = MappingProxyType(
         "post_process": "", "gcode_substitutions": "",
         # The checks read plain text and follow straight moves.
         "binary_gcode": "0", "arc_fitting": "disabled", "gcode_comments": "0",
-        "gcode_label_objects": "0", "thumbnails": "", "output_filename_format": "plate.gcode",
+        "gcode_label_objects": "0", "output_filename_format": "plate.gcode",
+        # Without a display nothing is drawn; `printers.thumbnails` puts in those of the plate.
+        "thumbnails": "",
     }
 )  # fmt: skip
 

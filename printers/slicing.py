@@ -29,6 +29,7 @@ from printers.gcode_figures import figures_of
 from printers.ready_slices import ReadySlices
 from printers.slicer_profiles import SlicerProfile, profile_for
 from printers.slices import WORK_PREFIX, Figures, Slice, Slicer, SliceRequest, keep, kept, sha256_of
+from printers.thumbnails import illustrate
 
 _log = logging.getLogger(__name__)
 
@@ -145,6 +146,7 @@ class PrusaSlicer:
             out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=out) as folder:
                 gcode = self._slice_in(Path(folder), request, profile)
+                illustrate(gcode, request.plate)
                 return keep(out, key, gcode, _figures(gcode, f"{self._name}, {profile.title}"))
         except OSError as error:
             raise NoRoomError(f"the slice cannot be kept here: {error.strerror}") from error

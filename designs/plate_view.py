@@ -1,0 +1,109 @@
+"""Draws a plate for the screens of printers: its copies on the bed, as somebody sees it who stands before it.
+
+The same plate gives the same bytes. Leaves how bodies are drawn to `designs.picture`, and how the
+pictures are read again to `designs.thumbnails`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from designs.model import Layout
+from designs.picture import COLOUR, draw_things
+from designs.thumbnails import PICTURES
+
+#: From the front, and steeply enough that one copy hides little of the next.
+_SEEN_FROM_DEG = 52.0, -90.0
+_BED_COLOUR = (0.42, 0.45, 0.52)
+_BED_MM = 3.0  # thick
+#: A picture that is lower shows no bed: little would be left of the parts.
+_LEAST_BED_PIXELS = 64
+#: Of all copies together; more are drawn coarser.
+_MOST_TRIANGLES = 100_000
+_FINEST_MM = 0.125
+#: So many steps of brightness of each colour are enough, and make a small file.
+_STEP = 8
+
+_Float = NDArray[np.float64]
+_Triangles = NDArray[np.float32]
+
+#: The corners of a box's twelve triangles, each 0 or 1 along x, y and z, seen from outside against the clock.
+_BOX = np.array(
+    [
+        [(0, 0, 0), (0, 1, 0), (1, 1, 0)], [(0, 0, 0), (1, 1, 0), (1, 0, 0)],
+        [(0, 0, 1), (1, 0, 1), (1, 1, 1)], [(0, 0, 1), (1, 1, 1), (0, 1, 1)],
+        [(0, 0, 0), (1, 0, 0), (1, 0, 1)], [(0, 0, 0), (1, 0, 1), (0, 0, 1)],
+        [(0, 1, 0), (0, 1, 1), (1, 1, 1)], [(0, 1, 0), (1, 1, 1), (1, 1, 0)],
+        [(0, 0, 0), (0, 0, 1), (0, 1, 1)], [(0, 0, 0), (0, 1, 1), (0, 1, 0)],
+        [(1, 0, 0), (1, 1, 0), (1, 1, 1)], [(1, 0, 0), (1, 1, 1), (1, 0, 1)],
+    ],
+    np.float32,
+)  # fmt: skip
+
+
+def draw_plate(triangles: _Triangles, layout: Layout) -> Mapping[str, bytes]:
+    """Return the pictures of a part laid out on a bed, by their names in a plate file.
+
+    Takes some 0.2 s; up to 5 s where surfaces of 100 mm lie behind one another by the thousand.
+
+    Args:
+        triangles: of the part, shape (n, 3, 3), in mm, its lowest corner at 0.
+        layout: of at least one copy.
+    """
+    part = coarse(triangles, _MOST_TRIANGLES // len(layout.placements))
+    parts = np.concatenate(
+        [_moved(part, each.angle_deg, each.x_mm, each.y_mm) for each in layout.placements]
+    )
+    bed = _BOX * np.array([layout.bed.x_mm, layout.bed.y_mm, _BED_MM], np.float32)
+    bed -= np.array([0, 0, _BED_MM], np.float32)
+    drawn = {}
+    for name, size in PICTURES.items():
+        shown = [(parts, COLOUR)]
+        if size[1] >= _LEAST_BED_PIXELS:
+            shown.append((bed, _BED_COLOUR))
+        colours = np.concatenate([np.tile(colour, (len(each), 1)) for each, colour in shown])
+        things = np.concatenate([each for each, _ in shown])
+        drawn[name] = _png(draw_things(things, colours, size, _SEEN_FROM_DEG))
+    return drawn
+
+
+def coarse(triangles: _Triangles, most: int) -> _Triangles:
+    """Return at most so many triangles (a box has twelve) that look alike from afar.
+
+    Corners are moved onto a grid, and what shrinks to a line on it goes; wider ones until few are left.
+    """
+    cell_mm, left = _FINEST_MM, triangles
+    while len(left) > max(most, len(_BOX)):
+        left = (np.rint(left / cell_mm) * cell_mm).astype(np.float32)
+        a, b, c = (left[:, i] for i in range(3))
+        left = left[np.abs(np.cross(b - a, c - a)).max(axis=1) > 0]
+        cell_mm *= 2
+    if len(left):
+        return left
+    corners = triangles.reshape(-1, 3)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    box: _Triangles = low + _BOX * (high - low)
+    return box
+
+
+def _moved(triangles: _Triangles, angle_deg: float, x_mm: float, y_mm: float) -> _Triangles:
+    angle = math.radians(angle_deg)
+    sin, cos = math.sin(angle), math.cos(angle)
+    x, y, z = (triangles[..., i].astype(np.float64) for i in range(3))
+    turned = np.stack([x * cos - y * sin + x_mm, x * sin + y * cos + y_mm, z], axis=-1)
+    return turned.astype(np.float32)
+
+
+def _png(image: Image.Image) -> bytes:
+    data = np.asarray(image).copy()
+    data[..., :3] = np.minimum(data[..., :3] // _STEP * _STEP + _STEP // 2, 255)
+    data[data[..., 3] == 0] = 0
+    out = io.BytesIO()
+    Image.fromarray(data, "RGBA").save(out, "PNG", optimize=True)
+    return out.getvalue()

@@ -30,6 +30,7 @@ _TYPES = (
     '<Default Extension="model"'
     ' ContentType="application/vnd.ms-package.3dmanufacturing-3dmodel+xml"/>'
     '<Default Extension="png" ContentType="image/png"/>'
+    '<Default Extension="qoi" ContentType="image/qoi"/>'
     "</Types>\n"
 )
 _RELATIONS = (

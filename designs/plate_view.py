@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from collections.abc import Mapping
 
 import numpy as np
@@ -29,6 +30,7 @@ _MOST_TRIANGLES = 100_000
 _FINEST_MM = 0.125
 #: So many steps of brightness of each colour are enough, and make a small file.
 _STEP = 8
+_LONGEST_RUN = 62  # of equal pixels in QOI
 
 _Float = NDArray[np.float64]
 _Triangles = NDArray[np.float32]
@@ -62,15 +64,18 @@ def draw_plate(triangles: _Triangles, layout: Layout) -> Mapping[str, bytes]:
     )
     bed = _BOX * np.array([layout.bed.x_mm, layout.bed.y_mm, _BED_MM], np.float32)
     bed -= np.array([0, 0, _BED_MM], np.float32)
-    drawn = {}
-    for name, size in PICTURES.items():
+    images = {}
+    for size in dict.fromkeys(PICTURES.values()):
         shown = [(parts, COLOUR)]
         if size[1] >= _LEAST_BED_PIXELS:
             shown.append((bed, _BED_COLOUR))
         colours = np.concatenate([np.tile(colour, (len(each), 1)) for each, colour in shown])
         things = np.concatenate([each for each, _ in shown])
-        drawn[name] = _png(draw_things(things, colours, size, _SEEN_FROM_DEG))
-    return drawn
+        images[size] = _fewer_colours(draw_things(things, colours, size, _SEEN_FROM_DEG))
+    return {
+        name: _png(images[size]) if name.endswith(".png") else _qoi(images[size])
+        for name, size in PICTURES.items()
+    }
 
 
 def coarse(triangles: _Triangles, most: int) -> _Triangles:
@@ -100,10 +105,41 @@ def _moved(triangles: _Triangles, angle_deg: float, x_mm: float, y_mm: float) ->
     return turned.astype(np.float32)
 
 
-def _png(image: Image.Image) -> bytes:
+def _fewer_colours(image: Image.Image) -> Image.Image:
     data = np.asarray(image).copy()
     data[..., :3] = np.minimum(data[..., :3] // _STEP * _STEP + _STEP // 2, 255)
     data[data[..., 3] == 0] = 0
+    return Image.fromarray(data, "RGBA")
+
+
+def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(data, "RGBA").save(out, "PNG", optimize=True)
+    image.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _qoi(image: Image.Image) -> bytes:
+    """Return an RGBA picture as QOI (https://qoiformat.org); Pillow writes none before release 12."""
+    out = bytearray(b"qoif" + struct.pack(">2L2B", *image.size, 4, 0))
+    raw = image.tobytes()
+    seen, before, run = [b""] * 64, b"\x00\x00\x00\xff", 0
+    for at in range(0, len(raw), 4):
+        pixel = raw[at : at + 4]
+        if pixel == before and run < _LONGEST_RUN:
+            run += 1
+            continue
+        if run:
+            out.append(0xC0 + run - 1)
+        run = int(pixel == before)
+        if run:
+            continue
+        red, green, blue, alpha = pixel
+        place = (red * 3 + green * 5 + blue * 7 + alpha * 11) % 64
+        if seen[place] == pixel:
+            out.append(place)
+        else:
+            out += b"\xfe" + pixel[:3] if alpha == before[3] else b"\xff" + pixel
+        seen[place] = before = pixel
+    if run:
+        out.append(0xC0 + run - 1)
+    return bytes(out) + bytes(7) + b"\x01"

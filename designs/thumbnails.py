@@ -18,12 +18,18 @@ from designs.errors import DesignError
 
 #: By their names in the file, in the order in which they stand in G-code: OctoPrint's plugin shows the last
 #: one. In PrusaSlicer 2.5 the bundles of our presets ask for these sizes or none: PrusaResearch.ini for the
-#: MINI, Anycubic.ini, Elegoo.ini ("thumbnails = 16x16,220x124"). The second has the name of a 3MF's own.
+#: MINI, Anycubic.ini, Elegoo.ini ("thumbnails = 16x16,220x124"). Since its firmware 5.1 the MINI reads QOI
+#: only (Prusa-Firmware-Buddy#3688), of the same sizes. The last has the name of a 3MF's own.
 PICTURES: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"Metadata/thumbnail_16x16.png": (16, 16), "Metadata/thumbnail.png": (220, 124)}
+    {
+        "Metadata/thumbnail_16x16.qoi": (16, 16),
+        "Metadata/thumbnail_220x124.qoi": (220, 124),
+        "Metadata/thumbnail_16x16.png": (16, 16),
+        "Metadata/thumbnail.png": (220, 124),
+    }
 )
 
-#: Ours take 1 to 10 kB; no picture of these sizes needs more.
+#: Ours take up to 30 kB; no picture of these sizes needs more.
 _MOST_BYTES = 64 << 10
 #: Of a plate file's archive and its directory; ours have no more.
 _MOST_ENTRIES, _MOST_DIRECTORY_BYTES = 16, 4096
@@ -39,13 +45,18 @@ _PIXEL_BYTES = 4
 _FILTERS = 5
 _LEAST_CHUNK_BYTES = 12
 
+#: https://qoiformat.org: how it begins and ends, four channels in the colours of screens, and its codes.
+_QOI_BEGINS, _QOI_KIND, _QOI_ENDS = b"qoif", bytes((4, 0)), bytes(7) + b"\x01"
+_QOI_RGB, _QOI_RGBA, _QOI_LUMA, _QOI_RUN = 0xFE, 0xFF, 0x80, 0xC0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One picture of a plate."""
 
     size: tuple[int, int]  # width and height in pixels
-    data: bytes  # a PNG
+    data: bytes
+    kind: str  # "PNG" or "QOI"
 
 
 def pictures_in(plate: Path) -> tuple[Picture, ...]:
@@ -63,9 +74,15 @@ def pictures_in(plate: Path) -> tuple[Picture, ...]:
     except (zipfile.BadZipFile, zlib.error) as error:
         raise DesignError(f"the plate file cannot be read: {error}") from error
     for name, data in found.items():
-        if why := why_no_picture(data, PICTURES[name]):
+        if why := _CHECKS[_kind(name)](data, PICTURES[name]):
             raise DesignError(f"{name} of the plate file is no picture for a screen: {why}")
-    return tuple(Picture(size=PICTURES[name], data=data) for name, data in found.items())
+    return tuple(
+        Picture(size=PICTURES[name], data=data, kind=_kind(name)) for name, data in found.items()
+    )
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2].upper()
 
 
 def _check_directory(plate: Path) -> None:
@@ -97,7 +114,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
     return data
 
 
-def why_no_picture(data: bytes, size: tuple[int, int]) -> str:
+def why_no_png(data: bytes, size: tuple[int, int]) -> str:
     """Return why these bytes are no plain PNG of this size, "" where they are one.
 
     Nothing else may be in it: no text, no second picture, nothing behind its end, no pixel more.
@@ -157,3 +174,25 @@ def _why_no_pixels(packed: bytes, size: tuple[int, int]) -> str:
     if max(pixels[::row]) >= _FILTERS:
         return "its rows cannot be read"
     return ""
+
+
+def why_no_qoi(data: bytes, size: tuple[int, int]) -> str:
+    """Return why these bytes are no QOI of this size, "" where they are one, and nothing besides."""
+    begins = _QOI_BEGINS + struct.pack(">2L", *size) + _QOI_KIND
+    if not data.startswith(begins) or not data.endswith(_QOI_ENDS):
+        return "it is no QOI of this size"
+    at, ends, left = len(begins), len(data) - len(_QOI_ENDS), size[0] * size[1]
+    while at < ends and left > 0:
+        code = data[at]
+        pixels, length = 1, 1
+        if code in (_QOI_RGB, _QOI_RGBA):
+            length = 4 if code == _QOI_RGB else 5
+        elif code >= _QOI_RUN:
+            pixels = code - _QOI_RUN + 1
+        elif code >= _QOI_LUMA:
+            length = 2
+        at, left = at + length, left - pixels
+    return "" if at == ends and left == 0 else "it has not as many pixels as its size says"
+
+
+_CHECKS = {"PNG": why_no_png, "QOI": why_no_qoi}

@@ -56,7 +56,8 @@ def comments(pictures: Iterable[Picture]) -> str:
     for picture in pictures:
         told = base64.b64encode(picture.data).decode("ascii")
         width, height = picture.size
-        lines += ["", ";", f"; thumbnail begin {width}x{height} {len(told)}"]
+        what = "thumbnail" if picture.kind == "PNG" else f"thumbnail_{picture.kind}"
+        lines += ["", ";", f"; {what} begin {width}x{height} {len(told)}"]
         lines += [f"; {told[at : at + _SIGNS_A_LINE]}" for at in range(0, len(told), _SIGNS_A_LINE)]
-        lines += ["; thumbnail end", ";"]
+        lines += [f"; {what} end", ";"]
     return "".join(f"{line}\n" for line in lines)

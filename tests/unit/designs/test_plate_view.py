@@ -9,9 +9,9 @@ from PIL import Image
 
 from designs.model import Bed, Layout, Placement
 from designs.plate_view import coarse, draw_plate
-from designs.thumbnails import PICTURES, why_no_picture
+from designs.thumbnails import PICTURES, why_no_png, why_no_qoi
 
-ICON, SCREEN = PICTURES
+ICON, SCREEN = "Metadata/thumbnail_16x16.png", "Metadata/thumbnail.png"
 BED = Bed(x_mm=200.0, y_mm=200.0, margin_mm=2.0)
 
 
@@ -48,9 +48,18 @@ def test_they_are_plain_pictures_of_the_right_sizes_and_the_same_each_time():
     drawn = draw_plate(CUBE, layout((20, 20), (120, 90)))
     assert tuple(drawn) == tuple(PICTURES)
     for name, size in PICTURES.items():
-        assert why_no_picture(drawn[name], size) == ""
+        why_no = why_no_png if name.endswith(".png") else why_no_qoi
+        assert why_no(drawn[name], size) == ""
         assert len(drawn[name]) < 10_000
     assert draw_plate(CUBE.copy(), layout((20, 20), (120, 90))) == drawn
+
+
+def test_a_qoi_shows_what_its_png_shows():
+    drawn = draw_plate(soup(trimesh.creation.icosphere(radius=30)), layout((20, 20), (120, 90)))
+    for size in set(PICTURES.values()):
+        one, other = (pixels(drawn[name]) for name, each in PICTURES.items() if each == size)
+        assert np.array_equal(one, other)
+        assert len(np.unique(one.reshape(-1, 4), axis=0)) > 10
 
 
 @pytest.mark.parametrize(("x", "y"), [(5, 5), (165, 5), (5, 165), (165, 165)])

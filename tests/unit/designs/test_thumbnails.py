@@ -9,9 +9,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from designs.errors import DesignError
-from designs.thumbnails import PICTURES, pictures_in, why_no_picture
+from designs.thumbnails import PICTURES, pictures_in, why_no_png, why_no_qoi
 
-SMALL, LARGE = PICTURES
+SMALL, LARGE = "Metadata/thumbnail_16x16.png", "Metadata/thumbnail.png"
+SMALL_QOI = "Metadata/thumbnail_16x16.qoi"
 SIZE = PICTURES[SMALL]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -40,6 +41,10 @@ TEXT = PngImagePlugin.PngInfo()
 TEXT.add_text("Comment", "M104 S999")
 
 
+def qoi(codes=b"\xc0" * 256, size=SIZE, kind=(4, 0), end=bytes(7) + b"\x01"):
+    return b"qoif" + struct.pack(">2L2B", *size, *kind) + codes + end
+
+
 def plate(path, entries, **how):
     with zipfile.ZipFile(path, "w", **how) as archive:
         for name, data in {"3D/3dmodel.model": b"<model/>", **entries}.items():
@@ -48,11 +53,13 @@ def plate(path, entries, **how):
 
 
 def test_pictures_come_in_their_order_with_their_sizes(tmp_path):
-    both = {LARGE: png(PICTURES[LARGE]), SMALL: png()}
-    found = pictures_in(plate(tmp_path / "plate", both))
-    assert [(each.size, each.data) for each in found] == [
-        ((16, 16), both[SMALL]), ((220, 124), both[LARGE]),
-    ]  # fmt: skip
+    entries = {LARGE: png(PICTURES[LARGE]), SMALL: png(), SMALL_QOI: qoi()}
+    found = pictures_in(plate(tmp_path / "plate", entries))
+    assert [(each.kind, each.size, each.data) for each in found] == [
+        ("QOI", (16, 16), entries[SMALL_QOI]),
+        ("PNG", (16, 16), entries[SMALL]),
+        ("PNG", (220, 124), entries[LARGE]),
+    ]
 
 
 def test_an_older_plate_has_none(tmp_path):
@@ -60,10 +67,10 @@ def test_an_older_plate_has_none(tmp_path):
 
 
 def test_a_picture_by_hand_is_one():
-    assert why_no_picture(by_hand(header(), PIXELS, END), SIZE) == ""
+    assert why_no_png(by_hand(header(), PIXELS, END), SIZE) == ""
     half = zlib.compress(bytes(65 * 16))
     two = chunk(b"IDAT", half[:7]), chunk(b"IDAT", half[7:])
-    assert why_no_picture(by_hand(header(), *two, END), SIZE) == ""
+    assert why_no_png(by_hand(header(), *two, END), SIZE) == ""
 
 
 HOSTILE = {
@@ -106,18 +113,43 @@ HOSTILE = {
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_plain_picture_is_refused_with_all_others(tmp_path, data):
-    assert why_no_picture(data, SIZE)
+    assert why_no_png(data, SIZE)
     entries = {SMALL: data, LARGE: png(PICTURES[LARGE])}
     with pytest.raises(DesignError, match=r"thumbnail_16x16\.png of the plate file is no picture"):
         pictures_in(plate(tmp_path / "plate", entries))
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        b"\xc0" * 256, b"\xfd" * 4 + b"\xc7", b"\xfe\xfe\xfe\xfe" * 256, b"\xff\xff\xff\xff\xff" * 256,
+        b"\x80\x00" * 256, b"\x00" * 256, b"\x40" * 128 + b"\x3f" * 128,
+    ],
+    ids=["runs of one", "long runs", "RGB", "RGBA", "luma", "index", "differences"],
+)  # fmt: skip
+def test_of_each_code_of_qoi_its_pixels_are_counted(codes):
+    assert Image.open(io.BytesIO(qoi(codes))).size == SIZE
+    assert why_no_qoi(qoi(codes), SIZE) == ""
+    for spoilt in (
+        qoi(codes + b"\x00"), qoi(codes[:-1]), qoi(codes + b"\nM104 S999\n"), qoi(codes) + b"\n",
+        qoi(codes)[:-1], b"\n" + qoi(codes), qoi(codes, (16, 17)), qoi(codes, (2**31, 2**31)),
+        qoi(codes, kind=(3, 0)), qoi(codes, kind=(4, 1)), qoi(codes, end=b""), qoi(b""), b"", b"qoif",
+    ):  # fmt: skip
+        assert why_no_qoi(spoilt, SIZE)
+
+
+def test_a_png_in_the_place_of_a_qoi_is_none(tmp_path):
+    for entries in ({SMALL_QOI: png()}, {SMALL: qoi()}):
+        with pytest.raises(DesignError, match="is no picture for a screen"):
+            pictures_in(plate(tmp_path / "plate", entries))
 
 
 def test_each_byte_of_a_picture_counts():
     whole = png()
     for at in range(len(whole)):
         spoilt = whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :]
-        assert why_no_picture(spoilt, SIZE), at
-        assert why_no_picture(whole[:at], SIZE), at
+        assert why_no_png(spoilt, SIZE), at
+        assert why_no_png(whole[:at], SIZE), at
 
 
 def test_a_huge_picture_is_not_read_to_its_end(tmp_path):

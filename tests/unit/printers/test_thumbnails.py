@@ -4,12 +4,13 @@ import base64
 import io
 import random
 import re
+import struct
 import zipfile
 
 import pytest
 from PIL import Image
 
-from designs.thumbnails import PICTURES, Picture
+from designs.thumbnails import PICTURES, Picture, pictures_in
 from printers.gcode import check
 from printers.gcode_figures import figures_of
 from printers.gcode_line import clean
@@ -35,6 +36,14 @@ def png(size, colour=(255, 120, 0, 255)):
     return out.getvalue()
 
 
+def picture(name):
+    size = PICTURES[name]
+    if name.endswith(".png"):
+        return png(size)
+    pixels = size[0] * size[1]
+    return b"qoif" + struct.pack(">2L2B", *size, 4, 0) + b"\xc0" * pixels + bytes(7) + b"\x01"
+
+
 def plate(path, entries):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("3D/3dmodel.model", "<model/>")
@@ -45,7 +54,7 @@ def plate(path, entries):
 
 @pytest.fixture
 def good(tmp_path):
-    return plate(tmp_path / "plate", {name: png(size) for name, size in PICTURES.items()})
+    return plate(tmp_path / "plate", {name: picture(name) for name in PICTURES})
 
 
 def written(tmp_path, plate_file, text=HEAD + BODY):
@@ -57,11 +66,17 @@ def written(tmp_path, plate_file, text=HEAD + BODY):
 
 def test_pictures_stand_behind_the_first_line_as_prusaslicer_writes_them(tmp_path, good):
     text = written(tmp_path, good)
-    assert text.startswith(HEAD.splitlines()[0] + "\n\n;\n; thumbnail begin 16x16 ")
+    assert text.startswith(HEAD.splitlines()[0] + "\n\n;\n; thumbnail_QOI begin 16x16 ")
     assert text.endswith(BODY)
+    begins = [" ".join(line.split()[1:4]) for line in text.splitlines() if " begin " in line]
+    assert begins == [
+        "thumbnail_QOI begin 16x16", "thumbnail_QOI begin 220x124", "thumbnail begin 16x16",
+        "thumbnail begin 220x124",
+    ]  # fmt: skip
+    assert text.count("; thumbnail_QOI end\n;\n") == text.count("; thumbnail end\n;\n") == 2
     blocks = BLOCK.findall(text)
     assert [(int(w), int(h)) for w, h, _, _ in blocks] == [(16, 16), (220, 124)]
-    for (_, _, told, lines), size in zip(blocks, PICTURES.values(), strict=True):
+    for (_, _, told, lines), size in zip(blocks, [(16, 16), (220, 124)], strict=True):
         assert max(map(len, lines.splitlines())) <= 80
         packed = lines.replace("; ", "").replace("\n", "")
         assert len(packed) == int(told)
@@ -76,7 +91,7 @@ def test_the_same_plate_gives_the_same_text(tmp_path, good):
 def test_all_lines_are_full_but_the_last(tmp_path):
     for length in (0, 1, 57, 58, 59, 117):
         data = bytes(length)
-        lines = comments([Picture(size=(1, 1), data=data)]).splitlines()
+        lines = comments([Picture(size=(1, 1), data=data, kind="PNG")]).splitlines()
         packed = lines[3:-2]
         assert "".join(line[2:] for line in packed) == base64.b64encode(data).decode()
         assert all(len(line) == 80 for line in packed[:-1])
@@ -92,7 +107,7 @@ def test_all_lines_are_full_but_the_last(tmp_path):
 )  # fmt: skip
 def test_whatever_a_file_begins_with_nothing_of_it_is_lost(tmp_path, good, text):
     made = written(tmp_path, good, text)
-    added = comments(Picture(size=size, data=png(size)) for size in PICTURES.values())
+    added = comments(pictures_in(good))
     assert made.replace(added, "", 1) == text
     assert len(made) == len(text) + len(added)
 
@@ -107,7 +122,7 @@ def test_whatever_a_file_begins_with_nothing_of_it_is_lost(tmp_path, good, text)
     ],
 )
 def test_nothing_of_a_picture_that_is_none_reaches_the_gcode(tmp_path, caplog, data):
-    entries = {name: png(size) for name, size in PICTURES.items()}
+    entries = {name: picture(name) for name in PICTURES}
     entries["Metadata/thumbnail_16x16.png"] = data
     assert written(tmp_path, plate(tmp_path / "plate", entries)) == HEAD + BODY
     assert "the G-code has no picture of its plate" in caplog.text
@@ -123,7 +138,9 @@ def test_an_older_plate_and_one_that_is_gone_leave_it_as_it_is(tmp_path, caplog)
 def test_no_reader_of_comments_finds_anything_in_a_picture(tmp_path, good):
     """Whatever stands in one: the check, the figures, the count of pieces and the serial line pass over it."""
     some = random.Random(1)
-    pictures = [Picture(size=(220, 124), data=some.randbytes(20_000)) for _ in range(10)]
+    pictures = [
+        Picture(size=(220, 124), data=some.randbytes(20_000), kind="QOI") for _ in range(10)
+    ]
     added = comments(pictures)
     plain, lines = BODY.splitlines(), [*added.splitlines(), *BODY.splitlines()]
     limits = {"nozzle_limit_c": 250.0, "bed_limit_c": 100.0}

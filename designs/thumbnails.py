@@ -75,7 +75,7 @@ def pictures_in(plate: Path) -> tuple[Picture, ...]:
         raise DesignError(f"the plate file cannot be read: {error}") from error
     for name, data in found.items():
         if why := _CHECKS[_kind(name)](data, PICTURES[name]):
-            raise DesignError(f"{name} of the plate file is no picture for a screen: {why}")
+            raise DesignError(f"the plate file cannot be read: {name} is no picture, {why}")
     return tuple(
         Picture(size=PICTURES[name], data=data, kind=_kind(name)) for name, data in found.items()
     )

@@ -30,10 +30,11 @@ from printers.model import OWN_SLICE
 from printers.slices import WORK_PREFIX, Figures, Slice, keep, kept, named_for, sha256_of
 from printers.slices import figures_of as figures_of_slice
 from printers.slicing import check_slice
+from printers.thumbnails import without_pictures
 
 #: The largest file that is taken; a visor is 1 MB.
 MOST_BYTES = 512 << 20
-#: Slicers write their figures at the head or the end of a file, which may be large.
+#: Slicers write their figures at the head (behind pictures) or the end of a file, which may be large.
 _HEAD_LINES = 500
 _TAIL_BYTES = 100_000
 #: A layer more or less; another part, a raft or another scale is further off.
@@ -125,7 +126,7 @@ def figures_in(gcode: Path) -> GcodeFigures:
 
 def _ends(gcode: Path) -> Iterator[str]:
     with gcode.open(encoding="utf-8", errors="replace") as lines:
-        yield from itertools.islice(lines, _HEAD_LINES)
+        yield from itertools.islice(without_pictures(lines), _HEAD_LINES)
     with gcode.open("rb") as raw:
         raw.seek(max(0, gcode.stat().st_size - _TAIL_BYTES))
         yield from raw.read().decode("utf-8", "replace").splitlines()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from designs.errors import DesignError
@@ -17,6 +18,9 @@ from designs.thumbnails import Picture, pictures_in
 
 _log = logging.getLogger(__name__)
 
+#: Around a picture; Orca and Cura's scripts write the same words.
+_BEGINS = re.compile(r"; thumbnail(?:_[A-Z]+)? begin ")
+_ENDS = re.compile(r"; thumbnail(?:_[A-Z]+)? end\b")
 #: As PrusaSlicer's `GCode.cpp` writes them.
 _SIGNS_A_LINE = 78
 #: The first line of a slicer's file says its name and the time.
@@ -61,3 +65,15 @@ def comments(pictures: Iterable[Picture]) -> str:
         lines += [f"; {told[at : at + _SIGNS_A_LINE]}" for at in range(0, len(told), _SIGNS_A_LINE)]
         lines += [f"; {what} end", ";"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def without_pictures(lines: Iterable[str]) -> Iterator[str]:
+    """Go through the lines of G-code from any slicer that hold no picture."""
+    inside = False
+    for line in lines:
+        if inside:
+            inside = _ENDS.match(line) is None
+        elif _BEGINS.match(line):
+            inside = True
+        else:
+            yield line

@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 from jinja2 import BytecodeCache
 
+from designs.model import Bed
 from fabnet import clock
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from jobs.coordinator.people import add_person
@@ -49,12 +50,17 @@ auth._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 @pytest.fixture(scope="session")
 def fresh_world(tmp_path_factory):
-    """A ledger with the visor in it and its nest made: copied for each test, since both take seconds."""
+    """A ledger with the visor in it, nest and plates made: copied for each test, since they take seconds."""
     folder = tmp_path_factory.mktemp("fresh-world")
     made = World(folder)
     made.add_lab("nester")
     made.order(1)
     made.plan()
+    bed = Bed(x_mm=250.0, y_mm=210.0, margin_mm=2.0)
+    for part in made.revision.parts:
+        layout = made.library.max_layout(part.facts.mesh_sha256, bed)
+        for copies in range(1, len(layout.placements) + 1):
+            made.library.plate(part.facts.mesh_sha256, layout, copies)
     with made.ledger.transaction() as db:
         for table in (
             "job",

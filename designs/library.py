@@ -38,10 +38,11 @@ from designs.manifest import (
 from designs.mesh import check, measure, read_canonical
 from designs.model import PRINTED, Bed, Layout, Part, PartFacts, Revision, Verdict
 from designs.okh import Document, read
-from designs.packing import Shadow, centred, footprint, hull, pack
+from designs.packing import centred, footprint, hull, pack
 from designs.pattern import Drawing
 from designs.picture import PICTURE_FORMAT, draw
 from designs.plate_file import write_plate
+from designs.raster import Shadow
 from designs.sources import inside, look_at, other_part
 from designs.tables import design_migrations
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
 
 
 class ReviewState(enum.StrEnum):
@@ -158,13 +161,44 @@ class Placement:
     y_mm: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bed:
-    """A rectangular bed, inside whose margin everything must lie."""
+#: x0, y0, x1, y1 of a rectangle on a bed.
+Zone: TypeAlias = tuple[float, float, float, float]
+
+
+class Bed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A bed, inside whose margin everything must lie; a struct, for nests are kept under its JSON.
+
+    What is as on most beds is left out there: a nest of a plain bed is found by its three numbers.
+    """
 
     x_mm: float
     y_mm: float
     margin_mm: float
+    #: The largest circle in a square of `x_mm` = `y_mm`, whose corner is the origin.
+    round: bool = False
+    keep_out: tuple[Zone, ...] = ()  # from which parts stay as far away as from the edge
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a rectangle with nothing on it."""
+        return not self.round and not self.keep_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitPlacement:
+    """One copy of one part of a kit on a bed."""
+
+    part: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitLayout:
+    """Whole kits on one bed."""
+
+    bed: Bed
+    kits: int
+    placements: tuple[KitPlacement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

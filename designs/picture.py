@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from designs.model import Layout
-from designs.packing import Shadow, placed
+from designs.packing import placed
+from designs.raster import Shadow
 
 #: Grows when pictures are drawn otherwise: older ones are then drawn again.
 PICTURE_FORMAT = 1

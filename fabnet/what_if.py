@@ -19,6 +19,7 @@ from designs.library import Library
 from fabnet import clock
 from fabnet.errors import FabnetError
 from firmware_profiles.loader import load_machine
+from firmware_profiles.profile import ROUND
 from jobs.coordinator import planning
 from jobs.coordinator.whatif import Change, Difference, Outcome, compare
 from jobs.ledger import labs, views
@@ -77,6 +78,7 @@ def _printers(plus: Sequence[str], material: str) -> Iterable[PrinterFacts]:
                 id=f"{preset.name}-{number + 1}", title=preset.title, preset=preset.name,
                 bed_x_mm=preset.bed_x_mm, bed_y_mm=preset.bed_y_mm, height_mm=preset.height_mm,
                 margin_mm=preset.margin_mm, nozzle_mm=preset.nozzle_mm,
+                round_bed=preset.bed == ROUND, keep_out_mm=preset.keep_out_mm,
                 spool=Spool(id="plus", material=material, grams=_SPOOL_G, maker_lot=""),
             )  # fmt: skip
 

@@ -12,11 +12,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from firmware_profiles.errors import FirmwareProfileError, plain_words
-from firmware_profiles.profile import FirmwareProfile, MachinePreset, VendorProfiles
+from firmware_profiles.profile import (
+    CENTRE,
+    CORNER,
+    RECTANGULAR,
+    ROUND,
+    FirmwareProfile,
+    MachinePreset,
+    VendorProfiles,
+)
 
 _HERE = Path(__file__).parent
 #: With number and checksum; our own longest line, an attempt's name for the display, has room in it.
 _SHORTEST_LINE = 60
+#: Each is looked at with every move that prints.
+MOST_ZONES = 16
 _USB_ID = re.compile("[0-9a-f]{4}:[0-9a-f]{4}")
 _T = TypeVar("_T", FirmwareProfile, MachinePreset)
 
@@ -55,10 +65,32 @@ def load_machine(name: str, extra_dir: Path | None = None) -> MachinePreset:
     if found.prime_front_mm < 0:
         raise FirmwareProfileError(name, "prime_front_mm", "must be 0 or more")
     _check_patterns(name, found.match)
+    _check_bed(name, found)
     for each in found.usb:
         if not _USB_ID.fullmatch(each):
             raise FirmwareProfileError(name, "usb", f'{each!r} is no id such as "2c99:0002"')
     return found
+
+
+def _check_bed(name: str, found: MachinePreset) -> None:
+    if found.origin == CENTRE:
+        why = "a printer with X0 Y0 in the middle of its bed cannot be used yet: only a corner"
+        raise FirmwareProfileError(name, "origin", why)
+    if found.origin != CORNER:
+        raise FirmwareProfileError(name, "origin", f'must be "{CORNER}"')
+    if found.bed not in {RECTANGULAR, ROUND}:
+        raise FirmwareProfileError(name, "bed", f'must be "{RECTANGULAR}" or "{ROUND}"')
+    if found.bed == ROUND and found.bed_x_mm != found.bed_y_mm:
+        raise FirmwareProfileError(name, "bed_y_mm", "must be as bed_x_mm where the bed is round")
+    if found.bed == ROUND and found.prime_front_mm > 0:
+        raise FirmwareProfileError(name, "prime_front_mm", "must be 0 where the bed is round")
+    if len(found.keep_out_mm) > MOST_ZONES:
+        raise FirmwareProfileError(name, "keep_out_mm", f"has more than {MOST_ZONES} rectangles")
+    for x0, y0, x1, y1 in found.keep_out_mm:
+        # Not a number is below and above nothing.
+        if not (0 <= x0 < x1 <= found.bed_x_mm and 0 <= y0 < y1 <= found.bed_y_mm):
+            why = f"[{x0:g}, {y0:g}, {x1:g}, {y1:g}] is no [x0, y0, x1, y1] on the bed"
+            raise FirmwareProfileError(name, "keep_out_mm", why)
 
 
 def _check_patterns(name: str, patterns: tuple[str, ...]) -> None:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+#: Values of `MachinePreset.bed` and `MachinePreset.origin`.
+RECTANGULAR, ROUND = "rectangular", "round"
+CORNER, CENTRE = "corner", "centre"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareProfile:
@@ -52,7 +56,10 @@ class VendorProfiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePreset:
-    """What one make and model of printer can do. Origin is the front left corner of the bed."""
+    """What one make and model of printer can do.
+
+    Origin is the front left corner of the bed, of a round one that of the square around it.
+    """
 
     name: str  # file stem: "generic-250x210"
     title: str
@@ -72,3 +79,12 @@ class MachinePreset:
     prime_front_mm: float = 0.0  # the nozzle may prime so far in front of the bed, and only prime
     match: tuple[str, ...] = ()  # regular expressions on the whole M115 MACHINE_TYPE value
     usb: tuple[str, ...] = ()  # ids "vendor:product" of boards that only this machine has
+    bed: str = RECTANGULAR  # or ROUND: the largest circle in `bed_x_mm` x `bed_y_mm`
+    origin: str = CORNER  # where X0 Y0 is; no other is known
+    #: x0, y0, x1, y1 of rectangles on the bed, where nothing is ever printed: a clip, a sensor.
+    keep_out_mm: tuple[tuple[float, float, float, float], ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bed is a rectangle with nothing on it."""
+        return self.bed == RECTANGULAR and not self.keep_out_mm

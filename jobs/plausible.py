@@ -31,6 +31,7 @@ from printers.model import LEAST_RATE_PER_H, MANUAL, MOST_RATE_PER_H, PartRate, 
 MOST_PRINTERS = 500
 MOST_ATTEMPTS = 5000
 MOST_RATES = 500  # of parts, for one machine
+MOST_ZONES = 16  # that stay empty on one bed
 MOST_NUMBER = 99_999_999  # of attempts of one job: a bag's code has room for eight digits
 MOST_SECONDS = 90 * 24 * 3600.0  # of one plate
 MOST_G = 20_000.0  # more than any spool that is sold
@@ -146,6 +147,7 @@ def _prints(printer: PrinterFacts) -> None:
     for name in ("bed_x_mm", "bed_y_mm", "height_mm"):
         _number(name, getattr(printer, name), 1.0, MOST_MM)
     _number("margin_mm", printer.margin_mm, 0.0, min(printer.bed_x_mm, printer.bed_y_mm) / 2)
+    _zones(printer)
     _number("nozzle_mm", printer.nozzle_mm, 0.0, 100.0)
     _number("rate_per_h", printer.rate_per_h, 0.0, 0.0)
     _count("rates", len(printer.rates), 0)
@@ -153,6 +155,18 @@ def _prints(printer: PrinterFacts) -> None:
         for name in ("id", "material", "maker_lot"):
             _text(name, getattr(printer.spool, name), _NAME)
         _number("grams", printer.spool.grams, 0.0, MOST_G)
+
+
+def _zones(printer: PrinterFacts) -> None:
+    """What lies on a bed is drawn, and looked at with every copy that is nested."""
+    if printer.round_bed and printer.bed_x_mm != printer.bed_y_mm:
+        raise InvalidFieldError("round_bed", "a round bed is as wide as it is deep")
+    _count("keep_out_mm", len(printer.keep_out_mm), MOST_ZONES)
+    for x0, y0, x1, y1 in printer.keep_out_mm:
+        _number("keep_out_mm", x1, 0.0, printer.bed_x_mm)
+        _number("keep_out_mm", x0, 0.0, x1)
+        _number("keep_out_mm", y1, 0.0, printer.bed_y_mm)
+        _number("keep_out_mm", y0, 0.0, y1)
 
 
 def _by_rate(printer: PrinterFacts) -> None:
@@ -164,6 +178,7 @@ def _by_rate(printer: PrinterFacts) -> None:
         raise InvalidFieldError("spool", "a machine that does not print has none")
     for name in ("bed_x_mm", "bed_y_mm", "height_mm", "margin_mm", "nozzle_mm"):
         _number(name, getattr(printer, name), 0.0, 0.0)
+    _count("keep_out_mm", len(printer.keep_out_mm), 0)
 
 
 def _ready(message: Ready) -> None:

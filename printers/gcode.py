@@ -11,14 +11,15 @@ take to `printers.gcode_time`, checksums and lengths of lines to `printers.gcode
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import hypot
 
 from firmware_profiles.profile import MachinePreset
 from printers.errors import GcodeRefusedError
 from printers.gcode_extruder import MODES, Extruder
-from printers.gcode_places import LOWEST_MM, ROUNDING_MM, in_front
+from printers.gcode_places import LOWEST_MM, ROUNDING_MM, arc_way, ground_of, in_front
 from printers.gcode_rules import SCALE, arc_corners, arc_sweep
 from printers.gcode_time import LIMITS, TURNS, Speed, least_s, turn_s
 from printers.gcode_values import why_not
@@ -95,6 +96,7 @@ class _Reader:
         self._hottest = {"nozzle": 0.0, "bed": 0.0}
         self.line = 0
         self._x_high, self._y_high = preset.bed_x_mm + _TRAVEL_MM, preset.bed_y_mm + _TRAVEL_MM
+        self._ground = ground_of(preset)
         self._extruder = Extruder()
         self._relative_e = self._the_long_way = False
         self._homed: frozenset[str] = frozenset()
@@ -110,12 +112,12 @@ class _Reader:
         self._before_mm_s = self._mm_s
         self._x_min = self._y_min = math.inf
         self._x_max = self._y_max = self._z_max = -math.inf
+        nozzle, bed = (partial(self._heat, heater) for heater in ("nozzle", "bed"))
         self._rules: Mapping[str, Callable[[dict[str, float]], None]] = {
-            "G0": self._move, "G1": self._move, "G2": self._clockwise, "G3": self._anticlockwise,
-            "G4": self._dwell, "G28": self._home, "G29": self._level,
-            "G80": self._level, "G92": self._set, "M18": self._motors_off,
-            "M84": self._motors_off, "M104": self._nozzle, "M109": self._nozzle,
-            "M140": self._bed, "M190": self._bed, "M220": self._speed_factor,
+            "G0": self._move, "G1": self._move, "G2": partial(self._arc, sense=-1),
+            "G3": partial(self._arc, sense=1), "G4": self._dwell, "G28": self._home, "G29": self._level,
+            "G80": self._level, "G92": self._set, "M18": self._motors_off, "M84": self._motors_off,
+            "M104": nozzle, "M109": nozzle, "M140": bed, "M190": bed, "M220": self._speed_factor,
         }  # fmt: skip
 
     def step(
@@ -150,6 +152,7 @@ class _Reader:
                 or not self._is_homed
                 or not self._covers(to_x, to_y, to_z)
                 or not (self._is_covered or self._covers(from_x, from_y, from_z))
+                or (self._ground and self._ground.why_not([(from_x, from_y), (to_x, to_y)]))
             ):
                 return False
         elif pushed < -_LONGEST_E_MM or not (
@@ -257,6 +260,7 @@ class _Reader:
         if pushed > 0:
             self._extrude(self._x, self._y, self._z)
             self._extrude(x, y, z)
+            self._lay([(self._x, self._y), (x, y)])
         else:
             self._travel(x, y, z)
         flat = hypot(x - self._x, y - self._y)
@@ -291,6 +295,11 @@ class _Reader:
         self._y_min, self._y_max = min(self._y_min, y), max(self._y_max, y)
         self._z_max = max(self._z_max, z)
 
+    def _lay(self, way: Sequence[tuple[float, float]]) -> None:
+        """Look at all of the way where the bed is round or has something on it."""
+        if self._ground and (why := self._ground.why_not(way)):
+            raise self._refuse(why)
+
     def _travel(self, x: float, y: float, z: float) -> None:
         for axis, at, most in (("X", x, self._preset.bed_x_mm), ("Y", y, self._preset.bed_y_mm)):
             if at < -_TRAVEL_MM or at > most + _TRAVEL_MM:
@@ -306,12 +315,6 @@ class _Reader:
                 f"Z {z:.1f} mm is higher than the printer's {self._preset.height_mm:g} mm"
             )
 
-    def _clockwise(self, words: dict[str, float]) -> None:
-        self._arc(words, -1)
-
-    def _anticlockwise(self, words: dict[str, float]) -> None:
-        self._arc(words, 1)
-
     def _arc(self, words: dict[str, float], sense: int) -> None:
         if "R" in words or not ("I" in words or "J" in words):
             raise self._refuse("an arc without its centre (I, J) cannot be checked")
@@ -324,7 +327,10 @@ class _Reader:
         for at_x, at_y in arc_corners(start_x, start_y, x, y, offset, sense):
             visit(at_x, at_y, z)
         self._way_x = self._way_y = self._turns = 0.0
-        length = hypot(*offset) * arc_sweep(start_x, start_y, x, y, offset, sense)
+        sweep = arc_sweep(start_x, start_y, x, y, offset, sense)
+        if self._ground and pushed > 0:
+            self._lay([*arc_way(start_x, start_y, offset, sweep, sense), (x, y)])
+        length = hypot(*offset) * sweep
         self._moved_s += least_s(length, abs(z - self._z), abs(pushed), self._mm_s)
         self._x, self._y, self._z = x, y, z
 
@@ -367,12 +373,6 @@ class _Reader:
         self._z = 0.0  # nobody knows how high it ends
 
     # -- heat and the rest ---------------------------------------------------------------------
-
-    def _nozzle(self, words: dict[str, float]) -> None:
-        self._heat("nozzle", words)
-
-    def _bed(self, words: dict[str, float]) -> None:
-        self._heat("bed", words)
 
     def _heat(self, heater: str, words: dict[str, float]) -> None:
         if words.get("T", 0.0) != 0.0:

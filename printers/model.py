@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from designs.model import PRINTED
+from designs.model import PRINTED, Bed, Zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,16 @@ class PrinterFacts:
     process: str = PRINTED  # how it makes things: "3DP", or one of `designs.model.BY_PEOPLE`
     rate_per_h: float = 0.0  # pieces an hour, as the person who works it says; 0: it prints
     rates: tuple[PartRate, ...] = ()  # of parts for which she says another one
+    round_bed: bool = False  # the largest circle in its square bed
+    keep_out_mm: tuple[Zone, ...] = ()  # rectangles on the bed that stay empty
+
+    @property
+    def bed(self) -> Bed:
+        """Where parts may lie on it."""
+        return Bed(
+            x_mm=self.bed_x_mm, y_mm=self.bed_y_mm, margin_mm=self.margin_mm,
+            round=self.round_bed, keep_out=tuple(sorted(self.keep_out_mm)),
+        )  # fmt: skip
 
     @property
     def works_in(self) -> str | None:

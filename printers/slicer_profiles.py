@@ -18,7 +18,8 @@ from types import MappingProxyType
 
 from designs.materials import Material
 from firmware_profiles.loader import slicer_profile_path
-from firmware_profiles.profile import MachinePreset, VendorProfiles
+from firmware_profiles.profile import ROUND, MachinePreset, VendorProfiles
+from printers.prime_line import circle, prime_line
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ _DROPPED = re.compile(
 #: firmware's only for fine layers, and back at the end: without the line the firmware's stays.
 #: M115 U tells the newest firmware's version: an older printer asks for a click before it goes on.
 _TAKEN_OUT = re.compile(r"M907 E\d+|M115 U[\d.]+")
+
+
+#: How our own profile primes the nozzle; elsewhere where a bed is round or has something there.
+_PRIME_LINE = r"G1 X10 Y1 F6000\nG1 X110 E9 F1000 ; prime line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +114,8 @@ def _our_own(preset: MachinePreset, material: Material) -> SlicerProfile:
         "max_fan_speed": str(material.fan_percent[1]),
         "bridge_fan_speed": str(material.fan_percent[1]),
     }
+    if not preset.is_plain:
+        keys["start_gcode"] = keys["start_gcode"].replace(_PRIME_LINE, prime_line(preset))
     return SlicerProfile(title=f"fabnet's own {name}", keys={**keys, **_room(preset), **_OURS})
 
 
@@ -121,8 +128,11 @@ def _own_keys(name: str) -> dict[str, str]:
 
 def _room(preset: MachinePreset) -> dict[str, str]:
     x, y = f"{preset.bed_x_mm:g}", f"{preset.bed_y_mm:g}"
+    corners = f"0x0,{x}x0,{x}x{y},0x{y}"
+    if preset.bed == ROUND:
+        corners = ",".join(f"{x:g}x{y:g}" for x, y in circle(preset.bed_x_mm))
     return {
-        "bed_shape": f"0x0,{x}x0,{x}x{y},0x{y}",
+        "bed_shape": corners,
         "max_print_height": f"{preset.height_mm:g}",
     }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from designs.errors import MissingFileError
 from designs.library import Library
-from designs.model import PRINTED, Bed
+from designs.model import PRINTED
 from designs.packing import centred
 from designs.picture import bed_path
 from jobs.ledger.views import AttemptView
@@ -27,8 +27,7 @@ def outlines(library: Library, attempt: AttemptView, facts: PrinterFacts) -> str
     """
     if facts.process != PRINTED:
         return ""
-    bed = Bed(x_mm=facts.bed_x_mm, y_mm=facts.bed_y_mm, margin_mm=facts.margin_mm)
-    layout = library.nested(attempt.mesh_sha256, bed)
+    layout = library.nested(attempt.mesh_sha256, facts.bed)
     if layout is None or len(layout.placements) < attempt.pieces:
         return ""
     try:

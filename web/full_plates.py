@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from msgspec.structs import astuple
+
 from designs.errors import MissingFileError
 from designs.library import Library
 from designs.materials import material
@@ -56,17 +58,16 @@ def full_plates(revision: Revision) -> tuple[BedView, ...]:
     """Return the kinds of beds in the network, the most frequent first, with full plates on them."""
     context = here()
     kinds = Counter(
-        (each.facts.bed_x_mm, each.facts.bed_y_mm, each.facts.margin_mm, each.facts.height_mm)
+        (each.facts.bed, each.facts.height_mm)
         for node in labs.fleet(context.ledger.reading)
         for each in node.printers
         if each.facts.process == PRINTED
     )
     nester = _Nester(context.library)
     found = []
-    for (x_mm, y_mm, margin_mm, height_mm), printers in sorted(
-        kinds.items(), key=lambda kind: (-kind[1], kind[0])
+    for (bed, height_mm), printers in sorted(
+        kinds.items(), key=lambda kind: (-kind[1], astuple(kind[0][0]), kind[0][1])
     ):
-        bed = Bed(x_mm=x_mm, y_mm=y_mm, margin_mm=margin_mm)
         plates = tuple(nester.plate(part, bed, height_mm) for part in revision.parts)
         found.append(BedView(bed=bed, height_mm=height_mm, printers=printers, plates=plates))
     return tuple(found)

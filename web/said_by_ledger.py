@@ -135,6 +135,7 @@ SENTENCES = (
     _("is none of %(codes)s"),
     _("a machine that a person works is told by hand"),
     _("a machine that does not print has none"),
+    _("a round bed is as wide as it is deep"),
     _("%(many)s characters are more than %(most)s"),
     _("more than %(most)s of them"),
     _(

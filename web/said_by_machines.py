@@ -207,6 +207,11 @@ SENTENCES = (
     _("%(long)s mm of filament in one move cannot be meant"),
     _("it pushes filament before the printer is homed (G28)"),
     _("it prints at %(axis)s %(at_mm)s mm, and the bed has 0 to %(most_mm)s mm"),
+    _("it prints at X %(x_mm)s Y %(y_mm)s mm, beside the round bed"),
+    _(
+        "it prints between X %(x_mm)s Y %(y_mm)s and X %(to_x_mm)s Y %(to_y_mm)s mm, over what has to"
+        " stay empty on this bed"
+    ),
     _("it moves to %(axis)s %(at_mm)s mm, far off the bed"),
     _("Z %(at_mm)s mm lies below the bed"),
     _("Z %(at_mm)s mm is higher than the printer's %(most_mm)s mm"),

@@ -22,7 +22,7 @@ from fabnet.node.journal import Journal
 from fabnet.node.policy import Rules
 from fabnet.node.tables import pace_of
 from fabnet.printer_config import SPOOLMAN, PrinterConfig
-from firmware_profiles.profile import MachinePreset
+from firmware_profiles.profile import ROUND, MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import WEEK_H, in_week_s, parse
 from jobs.joining import rounded
@@ -265,6 +265,8 @@ class Lab:
             unattended=self._unattended(printer),
             out_of_service=out.out,
             out_until=out.until,
+            round_bed=preset.bed == ROUND,
+            keep_out_mm=preset.keep_out_mm,
         )
 
     def capabilities(self) -> Capabilities:

@@ -40,6 +40,8 @@ WORDS: Mapping[str, str] = {
     "PrinterFacts.process": "its printers",
     "PrinterFacts.rate_per_h": "its printers",
     "PrinterFacts.rates": "its printers",
+    "PrinterFacts.round_bed": "its printers",
+    "PrinterFacts.keep_out_mm": "its printers",
     "PartRate.part": "its printers",
     "PartRate.source_sha256": "its printers",
     "PartRate.per_h": "its printers",

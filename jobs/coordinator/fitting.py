@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from designs.library import Library
 from designs.materials import material as material_of
-from designs.model import Bed, OtherPart, Part, PartFacts, Revision
+from designs.model import OtherPart, Part, PartFacts, Revision
 from jobs.estimate import GENERIC_030, Coefficients, estimate
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.ledger.figures import PlateFigures, PlateKind
@@ -61,7 +61,7 @@ def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit
             key = (printer.node, printer.printer)
             about = facts.printers[key]
             kind = (
-                about.preset, bed_of(about), about.height_mm, printer.material, about.rate_per_h,
+                about.preset, about.bed, about.height_mm, printer.material, about.rate_per_h,
                 about.rates,
             )  # fmt: skip
             if kind not in known:
@@ -118,11 +118,6 @@ def _sliced(
     return tuple(found)
 
 
-def bed_of(facts: PrinterFacts) -> Bed:
-    """Return the bed of a printer."""
-    return Bed(x_mm=facts.bed_x_mm, y_mm=facts.bed_y_mm, margin_mm=facts.margin_mm)
-
-
 def _fit(
     part: Part,
     loaded: str | None,
@@ -130,9 +125,8 @@ def _fit(
     library: Library,
     profile: Coefficients,
 ) -> Fit:
-    bed = bed_of(facts)
     needed_mm, bed_mm, tall = _longest(part.facts, facts)
-    most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, bed).placements)
+    most = 0 if tall else len(library.max_layout(part.facts.mesh_sha256, facts.bed).placements)
     code = loaded if loaded in part.materials else part.materials[0]
     density = material_of(code).density_g_cm3
     one = estimate(part.facts, 1, density, profile)

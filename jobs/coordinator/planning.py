@@ -18,7 +18,7 @@ from designs.model import Bed, OtherPart, Part
 from jobs import hours, plan_audit
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
-from jobs.coordinator.fitting import Snapshot, bed_of, earlier_patterns, fits_of
+from jobs.coordinator.fitting import Snapshot, earlier_patterns, fits_of
 from jobs.fleet import FleetPrinter, Need, km_between
 from jobs.ledger import cells, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
@@ -344,7 +344,7 @@ def _plate_sha(
     part = facts.parts[run.order_id, run.part_id]
     if isinstance(part, OtherPart):
         return part.pattern_sha256
-    bed = bed_of(facts.printers[run.node, run.printer])
+    bed = facts.printers[run.node, run.printer].bed
     mesh = part.facts.mesh_sha256
     kind = (mesh, bed, run.copies)
     if kind not in known:

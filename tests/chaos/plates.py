@@ -8,7 +8,6 @@ from pathlib import Path
 from designs.library import Library
 from designs.model import Revision
 from firmware_profiles.loader import load_machine
-from jobs.coordinator.planning import bed_of
 from printers.model import PrinterFacts
 from printers.slices import SliceRequest
 from printers.slicing import PrusaSlicer, find_slicer
@@ -66,7 +65,7 @@ def slice_all(library: Library, revision: Revision, folder: Path) -> None:
         spool=None,
     )  # fmt: skip
     mesh = revision.parts[0].facts.mesh_sha256
-    layout = library.max_layout(mesh, bed_of(facts))
+    layout = library.max_layout(mesh, facts.bed)
     for copies in range(1, len(layout.placements) + 1):
         plate = library.plate(mesh, layout, copies)
         path = library.file(plate.sha256)

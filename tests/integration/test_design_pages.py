@@ -123,6 +123,22 @@ def test_plates_are_drawn_on_the_beds_of_the_network(site, kit):
     assert "Lab lab-a" not in text, "nobody reads here who has which printer"
 
 
+def test_a_round_bed_and_what_stays_empty_are_drawn(site, kit):
+    site.world.add_lab()
+    beds = (
+        replace(some_facts("delta"), bed_x_mm=260.0, bed_y_mm=260.0, round_bed=True),
+        replace(some_facts("clip"), keep_out_mm=((0.0, 180.0, 40.0, 210.0),)),
+    )
+    site.world.says(Capabilities(lab="Lab lab-a", printers=beds))
+    page(site, f"/designs/{kit.id}")
+    text = page(site, f"/designs/{kit.id}")
+    assert "260 × 260 × 210 mm, round" in text
+    assert '<circle class="bed" cx="130.0" cy="130.0" r="130.0"/>' in text
+    assert "250 × 210 × 210 mm, 1 place stays empty" in text
+    assert '<rect class="bed-zone" x="0.0" y="0.0" width="40.0" height="30.0"/>' in text
+    assert text.count('class="copies"') == 4
+
+
 def test_a_page_nests_only_a_little_at_a_time(site, kit):
     site.world.add_lab()
     beds = (replace(some_facts(f"p{n}"), bed_x_mm=200.0 + n, bed_y_mm=200.0) for n in range(3))

@@ -127,6 +127,10 @@ def facts(**changes):
         ("capabilities", facts(bed_x_mm=-1)),
         ("capabilities", facts(height_mm=0)),
         ("capabilities", facts(margin_mm=1e6)),
+        ("capabilities", facts(round_bed=True)),
+        ("capabilities", facts(keep_out_mm=[[0, 0, 1e9, 1]])),
+        ("capabilities", facts(keep_out_mm=[[9, 0, 1, 1]])),
+        ("capabilities", facts(keep_out_mm=[[0, 0, 1, 1]] * 17)),
         ("capabilities", facts(id="")),
         ("capabilities", facts(title="x" * 10_000)),
         ("capabilities", facts(spool={"id": "s", "material": "PETG", "grams": 1e12})),
@@ -135,7 +139,7 @@ def facts(**changes):
         ("capabilities", facts() | {"attended": "whenever"}),
         ("capabilities", facts() | {"printers": facts()["printers"] * 2}),
     ],
-    ids=range(24),
+    ids=range(28),
 )  # fmt: skip
 def test_a_message_that_cannot_be_is_kept_aside_with_a_reason(site, kind, body):
     before = site.last_letter()

@@ -25,6 +25,7 @@ from designs.model import Bed
 from designs.packing import centred, footprint, pack
 from designs.plate_file import write_plate
 from firmware_profiles.loader import all_machines, load_machine
+from firmware_profiles.profile import ROUND
 from jobs.estimate import estimate
 from printers.errors import GcodeRefusedError, NoSlicerError, SlicingError
 from printers.gcode import check
@@ -64,7 +65,10 @@ def request_of(tmp_path_factory, mesh_sha256):
         return folder / name, write_plate(FRAME, layout, folder / name)
 
     def make(copies=2, preset=PRESET, material="PETG"):
-        bed = Bed(x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm)
+        bed = Bed(
+            x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm,
+            round=preset.bed == ROUND, keep_out=preset.keep_out_mm,
+        )  # fmt: skip
         plate, sha256 = plate_of(f"{preset.name}-{copies}", bed, copies)
         return SliceRequest(
             plate=plate, plate_sha256=sha256, mesh_sha256=mesh_sha256, copies=copies,
@@ -77,6 +81,25 @@ def request_of(tmp_path_factory, mesh_sha256):
 def facts_of(gcode, preset=PRESET, nozzle_limit_c=260, bed_limit_c=100):
     with gcode.open(encoding="ascii", errors="replace") as lines:
         return check(lines, preset, nozzle_limit_c=nozzle_limit_c, bed_limit_c=bed_limit_c)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bed": ROUND, "bed_x_mm": 260.0, "bed_y_mm": 260.0},
+        {"keep_out_mm": ((0.0, 0.0, 40.0, 30.0),)},
+    ],
+)
+def test_a_visor_on_a_round_bed_and_beside_what_stays_empty(slicer, request_of, tmp_path, changes):
+    preset = dataclasses.replace(PRESET, name=f"mine-{len(changes)}", **changes)
+    made = slicer.slice(request_of(copies=1, preset=preset), tmp_path)
+    facts = facts_of(made.gcode, preset)
+    assert facts.extruded_mm > 1000
+    # The same file is refused where something lies in its middle.
+    x, y = (facts.x_min + facts.x_max) / 2, (facts.y_min + facts.y_max) / 2
+    taken = dataclasses.replace(preset, keep_out_mm=((x - 90, y - 40, x + 90, y + 40),))
+    with pytest.raises(GcodeRefusedError, match="stay empty"):
+        facts_of(made.gcode, taken)
 
 
 def test_two_visors_are_sliced_and_the_gcode_passes(slicer, request_of, tmp_path):

@@ -113,6 +113,38 @@ baudrates = [115200]
 """
 
 
+def test_a_round_bed_and_what_stays_empty_are_read(tmp_path):
+    more = 'bed = "round"\nkeep_out_mm = [[0, 90.5, 20, 110], [150, 0, 200, 10]]\norigin = "corner"'
+    found = load_machine("mine", write(tmp_path, GOOD + more))
+    assert not found.is_plain
+    assert found.keep_out_mm == ((0.0, 90.5, 20.0, 110.0), (150.0, 0.0, 200.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + 'origin = "centre"', ["origin", "middle of its bed cannot be used yet"]),
+        (GOOD + 'origin = "left"', ["origin", "corner"]),
+        (GOOD + 'bed = "oval"', ["bed", "rectangular", "round"]),
+        (
+            GOOD.replace("bed_y_mm = 200", "bed_y_mm = 210") + 'bed = "round"',
+            ["bed_y_mm", "bed_x_mm"],
+        ),
+        (GOOD + 'bed = "round"\nprime_front_mm = 4.0', ["prime_front_mm", "round"]),
+        (GOOD + "keep_out_mm = [[0, 0, 201, 10]]", ["keep_out_mm", "[0, 0, 201, 10]"]),
+        (GOOD + "keep_out_mm = [[10, 0, 10, 10]]", ["keep_out_mm", "on the bed"]),
+        (GOOD + "keep_out_mm = [[0, 0, nan, 10]]", ["keep_out_mm", "on the bed"]),
+        (GOOD + "keep_out_mm = [[-1, 0, 10, 10]]", ["keep_out_mm", "on the bed"]),
+        (GOOD + "keep_out_mm = [[0, 0, 10]]", ["keep_out_mm", "4 values"]),
+        (GOOD + "keep_out_mm = [" + "[0, 0, 1, 1]," * 17 + "]", ["keep_out_mm", "16"]),
+    ],
+)
+def test_a_bed_that_cannot_be_is_refused_with_its_key(tmp_path, text, words):
+    with pytest.raises(FirmwareProfileError) as refused:
+        load_machine("mine", write(tmp_path, text))
+    assert all(word in str(refused.value) for word in words)
+
+
 def test_an_owners_own_firmware_goes_before_ours(tmp_path):
     folder = write(tmp_path, FIRMWARE, "firmware")
     known = all_firmwares(folder)

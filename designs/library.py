@@ -90,6 +90,14 @@ class Library:
         """Return where the file of this hash lies; None when it is not here, or this is no hash."""
         return self._files.find(sha256)
 
+    def mesh(self, mesh_sha256: str) -> Path:
+        """Return where the canonical mesh of a part lies.
+
+        Raises:
+            MissingFileError: there is no such mesh.
+        """
+        return self._files.need(mesh_sha256)
+
     # -- revisions -----------------------------------------------------------------------------
 
     def add_design(self, folder: Path, manifest: Path | None = None) -> Revision:

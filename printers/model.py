@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass
 
 from designs.model import PRINTED, Bed, Zone
+from firmware_profiles.profile import ROUND, MachinePreset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,14 @@ class PrinterFacts:
         """
         own = {each.source_sha256: each.per_h for each in self.rates}
         return next((own[source] for source in sources if source in own), self.rate_per_h)
+
+
+def bed_of_preset(preset: MachinePreset) -> Bed:
+    """Return where parts may lie on one kind of machine."""
+    return Bed(
+        x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm,
+        round=preset.bed == ROUND, keep_out=tuple(sorted(preset.keep_out_mm)),
+    )  # fmt: skip
 
 
 class PrinterState(enum.StrEnum):

@@ -116,6 +116,54 @@ def design_export(revision: str, folder: Path, into: str | None, repo: str, conf
     click.echo(str(written))
 
 
+@design.command("plate")
+@click.argument("revision")
+@click.option("--preset", required=True, help="The machine whose bed it is, such as prusa-mini.")
+@click.option("--kits", type=click.IntRange(1, 10_000), help="So many; else as many as fit.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The 3MF file."
+)
+@COORDINATOR_FILE
+def design_plate(revision: str, preset: str, kits: int | None, out: Path, config: Path) -> None:
+    """Write a plate with whole kits of a design, all their printed parts on one bed, as a 3MF file.
+
+    REVISION is a fingerprint, or its first letters. The file is for a slicer; the network's own plates
+    have one part each.
+
+    \b
+    Example: fabnet design plate 3f2a --preset prusa-mini --out kits.3mf
+    """
+    from designs.kit_packing import pack_kits
+    from designs.plate_file import write_kits
+    from firmware_profiles.loader import load_machine
+    from printers.model import bed_of_preset
+
+    machine = load_machine(preset)
+    library = _library(config)
+    found = _revision(library, revision)
+    if not found.parts:
+        raise click.ClickException(f"{found.title} has no part that is printed")
+    for part in found.parts:
+        if part.facts.extents_mm[2] > machine.height_mm:
+            raise click.ClickException(f"{part.title} is taller than {machine.title} prints")
+    shadows = {p.id: (library.footprint(p.facts.mesh_sha256), p.per_kit) for p in found.parts}
+    layout = pack_kits(shadows, bed_of_preset(machine), limit=kits)
+    if layout is None or layout.kits < (kits or 1):
+        most = "none" if layout is None else str(layout.kits)
+        raise click.ClickException(
+            f"of {kits or 1} kits {most} can be laid on one bed of {machine.title}"
+        )
+    meshes = {part.id: library.mesh(part.facts.mesh_sha256) for part in found.parts}
+    # Beside it first: a file that was there stays whole until the new one is.
+    new = out.with_name(f"{out.name}.new")
+    try:
+        write_kits(meshes, layout, new)
+        new.replace(out)
+    except OSError as error:
+        raise click.ClickException(f"{out} cannot be written: {error.strerror}") from error
+    click.echo(f"{out}: {layout.kits} x {found.title}, {len(layout.placements)} parts on one bed")
+
+
 @design.command("accept")
 @click.argument("revision")
 @click.option("--body", required=True, help="Who accepts it: a hospital, an authority.")

@@ -48,6 +48,27 @@ def test_a_bare_file_is_added_as_a_draft(tmp_path):
     one_sentence(fabnet(*command, "--material", "PETGG"), "did you mean PETG")
 
 
+def test_whole_kits_are_written_as_a_plate(tmp_path):
+    config = coordinator_file(tmp_path)
+    kit = FRAME.parents[1] / "visor-kit"
+    revision = json.loads(fabnet("design", "add", kit, "--config", config, "--json").stdout)
+    out = tmp_path / "kits.3mf"
+    command = ["design", "plate", revision["id"][:8], "--out", out, "--config", config]
+    said = fabnet(*command, "--preset", "generic-250x210")
+    assert said.returncode == 0, said.stderr
+    assert "2 x " in said.stdout
+    assert "6 parts on one bed" in said.stdout
+    with zipfile.ZipFile(out) as archive:
+        assert archive.read("3D/3dmodel.model").count(b"<item ") == 6
+    whole = out.read_bytes()
+    refused = fabnet(*command, "--preset", "generic-180x180", "--kits", "3")
+    assert refused.returncode == 1
+    assert "of 3 kits 1 can be laid on one bed" in refused.stderr
+    one_sentence(fabnet(*command, "--preset", "prusa-minni"), "prusa-mini")
+    assert out.read_bytes() == whole
+    assert sorted(each.name for each in tmp_path.glob("kits*")) == ["kits.3mf"]
+
+
 def test_what_stands_in_a_manifest_is_not_asked_for_again(tmp_path):
     answer = fabnet("design", "add", FRAME.parent, "--title", "x")
     assert answer.returncode == 2

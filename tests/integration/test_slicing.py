@@ -21,7 +21,6 @@ import designs.catalogue
 import firmware_profiles
 from designs.materials import material as material_of
 from designs.mesh import read_canonical
-from designs.model import Bed
 from designs.packing import centred, footprint, pack
 from designs.plate_file import write_plate
 from firmware_profiles.loader import all_machines, load_machine
@@ -30,6 +29,7 @@ from jobs.estimate import estimate
 from printers.errors import GcodeRefusedError, NoSlicerError, SlicingError
 from printers.gcode import check
 from printers.gcode_pieces import Things, count
+from printers.model import bed_of_preset
 from printers.ready_slices import ReadySlices
 from printers.slices import SliceRequest
 from printers.slicing import PrusaSlicer, find_slicer
@@ -65,11 +65,7 @@ def request_of(tmp_path_factory, mesh_sha256):
         return folder / name, write_plate(FRAME, layout, folder / name)
 
     def make(copies=2, preset=PRESET, material="PETG"):
-        bed = Bed(
-            x_mm=preset.bed_x_mm, y_mm=preset.bed_y_mm, margin_mm=preset.margin_mm,
-            round=preset.bed == ROUND, keep_out=preset.keep_out_mm,
-        )  # fmt: skip
-        plate, sha256 = plate_of(f"{preset.name}-{copies}", bed, copies)
+        plate, sha256 = plate_of(f"{preset.name}-{copies}", bed_of_preset(preset), copies)
         return SliceRequest(
             plate=plate, plate_sha256=sha256, mesh_sha256=mesh_sha256, copies=copies,
             preset=preset, material=material,

@@ -11,9 +11,9 @@ import trimesh
 
 import designs.catalogue
 from designs.mesh import read_canonical
-from designs.model import Bed, Layout, Placement
+from designs.model import Bed, KitLayout, KitPlacement, Layout, Placement
 from designs.packing import footprint, placed
-from designs.plate_file import write_plate
+from designs.plate_file import write_kits, write_plate
 
 FRAME = Path(designs.catalogue.__path__[0]) / "visor-frame" / "frame.stl"
 LAYOUT = Layout(
@@ -57,3 +57,39 @@ def test_another_reader_finds_the_copies_where_the_layout_puts_them(tmp_path):
     expected = [placed(shadow, each).bounds for each in LAYOUT.placements]
     for have, want in zip(sorted(found), sorted(expected), strict=True):
         assert have == pytest.approx(want, abs=0.15)
+
+
+def test_a_kit_has_each_mesh_once_and_its_parts_where_they_lie(tmp_path):
+    clip = FRAME.parents[1] / "visor-kit" / "clip.stl"
+    places = [("clip", 30.0), ("frame", 125.0), ("clip", 60.0)]
+    layout = KitLayout(
+        bed=LAYOUT.bed,
+        kits=1,
+        placements=tuple(
+            KitPlacement(part=part, placement=Placement(angle_deg=0.0, x_mm=x, y_mm=100.0))
+            for part, x in places
+        ),
+    )
+    told = {"frame": FRAME, "clip": clip}
+    hashes = {
+        write_kits(meshes, layout, tmp_path / "kit.3mf")
+        for meshes in (told, dict(reversed(told.items())))
+    }
+    assert len(hashes) == 1
+    model = model_of(tmp_path / "kit.3mf")
+    items = model.findall(f".//{CORE}item")
+    assert [(i.get("objectid"), i.get("transform").split()[9]) for i in items] == [
+        ("1", "30"), ("2", "125"), ("1", "60"),
+    ]  # fmt: skip
+    triangles = [len(o.findall(f".//{CORE}triangle")) for o in model.findall(f".//{CORE}object")]
+    assert triangles == [len(read_canonical(clip)), len(read_canonical(FRAME))]
+
+
+def test_one_part_as_a_kit_is_the_plate_of_that_part(tmp_path):
+    kits = KitLayout(
+        bed=LAYOUT.bed,
+        kits=2,
+        placements=tuple(KitPlacement(part="x", placement=each) for each in LAYOUT.placements),
+    )
+    written = write_kits({"x": FRAME}, kits, tmp_path / "kit.3mf")
+    assert written == write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")

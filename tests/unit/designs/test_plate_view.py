@@ -28,6 +28,10 @@ def layout(*places, angle_deg=0.0):
     return Layout(bed=BED, placements=placements)
 
 
+def drawn_of(triangles, laid):
+    return draw_plate([triangles], [(0, each) for each in laid.placements], laid.bed)
+
+
 def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data))).astype(int)
 
@@ -45,17 +49,17 @@ def middle(mask):
 
 
 def test_they_are_plain_pictures_of_the_right_sizes_and_the_same_each_time():
-    drawn = draw_plate(CUBE, layout((20, 20), (120, 90)))
+    drawn = drawn_of(CUBE, layout((20, 20), (120, 90)))
     assert tuple(drawn) == tuple(PICTURES)
     for name, size in PICTURES.items():
         why_no = why_no_png if name.endswith(".png") else why_no_qoi
         assert why_no(drawn[name], size) == ""
         assert len(drawn[name]) < 10_000
-    assert draw_plate(CUBE.copy(), layout((20, 20), (120, 90))) == drawn
+    assert drawn_of(CUBE.copy(), layout((20, 20), (120, 90))) == drawn
 
 
 def test_a_qoi_shows_what_its_png_shows():
-    drawn = draw_plate(soup(trimesh.creation.icosphere(radius=30)), layout((20, 20), (120, 90)))
+    drawn = drawn_of(soup(trimesh.creation.icosphere(radius=30)), layout((20, 20), (120, 90)))
     for size in set(PICTURES.values()):
         one, other = (pixels(drawn[name]) for name, each in PICTURES.items() if each == size)
         assert np.array_equal(one, other)
@@ -64,7 +68,7 @@ def test_a_qoi_shows_what_its_png_shows():
 
 @pytest.mark.parametrize(("x", "y"), [(5, 5), (165, 5), (5, 165), (165, 165)])
 def test_a_copy_is_seen_where_it_lies_from_the_front(x, y):
-    parts, bed = seen(pixels(draw_plate(CUBE, layout((x, y)))[SCREEN]))
+    parts, bed = seen(pixels(drawn_of(CUBE, layout((x, y)))[SCREEN]))
     assert 100 < parts.sum() < bed.sum() / 10
     across, down = middle(parts)
     assert (across > 110) == (x > 100)
@@ -72,17 +76,17 @@ def test_a_copy_is_seen_where_it_lies_from_the_front(x, y):
 
 
 def test_more_copies_are_more_to_be_seen_and_turned_ones_are_turned():
-    one, _ = seen(pixels(draw_plate(CUBE, layout((20, 20)))[SCREEN]))
-    two, _ = seen(pixels(draw_plate(CUBE, layout((20, 20), (120, 120)))[SCREEN]))
+    one, _ = seen(pixels(drawn_of(CUBE, layout((20, 20)))[SCREEN]))
+    two, _ = seen(pixels(drawn_of(CUBE, layout((20, 20), (120, 120)))[SCREEN]))
     assert two.sum() == pytest.approx(2 * one.sum(), rel=0.05)
     bar = soup(trimesh.creation.box(extents=(100, 10, 10)))
-    lying, _ = seen(pixels(draw_plate(bar, layout((50, 100)))[SCREEN]))
-    standing, _ = seen(pixels(draw_plate(bar, layout((100, 50), angle_deg=90.0))[SCREEN]))
+    lying, _ = seen(pixels(drawn_of(bar, layout((50, 100)))[SCREEN]))
+    standing, _ = seen(pixels(drawn_of(bar, layout((100, 50), angle_deg=90.0))[SCREEN]))
     assert lying.any(axis=0).sum() > 4 * standing.any(axis=0).sum()
 
 
 def test_the_icon_shows_the_parts_and_no_bed():
-    parts, bed = seen(pixels(draw_plate(CUBE, layout((85, 85)))[ICON]))
+    parts, bed = seen(pixels(drawn_of(CUBE, layout((85, 85)))[ICON]))
     assert parts.sum() > 60
     assert not bed.any()
 
@@ -94,8 +98,8 @@ def test_a_part_of_many_triangles_is_drawn_from_fewer_and_looks_alike():
     # Within a grid's step, and as large as it was.
     assert few.min() >= -4
     assert np.ptp(few.reshape(-1, 3), axis=0) == pytest.approx((80, 80, 80), abs=4)
-    whole, _ = seen(pixels(draw_plate(ball, layout((60, 60)))[SCREEN]))
-    less, _ = seen(pixels(draw_plate(few, layout((60, 60)))[SCREEN]))
+    whole, _ = seen(pixels(drawn_of(ball, layout((60, 60)))[SCREEN]))
+    less, _ = seen(pixels(drawn_of(few, layout((60, 60)))[SCREEN]))
     assert (whole ^ less).sum() < 0.15 * whole.sum()
     assert coarse(ball, len(ball)) is ball
 

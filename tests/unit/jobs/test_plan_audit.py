@@ -49,7 +49,7 @@ def test_no_plan_is_over_a_weekly_ceiling(few_plates, needs, fleet, data):
 
 @pytest.mark.parametrize("few_plates", [0, 500])
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_where_not_all_fits_the_parts_of_an_order_are_whole_kits(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     plan = plan_of(needs, fleet, fits, few_plates)

@@ -43,7 +43,7 @@ def some_instance(printers, orders, seed, days, stock, ceiling_h, released):
 
 
 @given(**SOME)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_no_plan_breaks_a_rule(printers, orders, seed, days, stock, ceiling_h, least, released):
     net, lines = some_instance(printers, orders, seed, days, stock, ceiling_h, released)
     found = plan(net, lines, least=least)
@@ -52,7 +52,7 @@ def test_no_plan_breaks_a_rule(printers, orders, seed, days, stock, ceiling_h, l
 
 
 @given(**SOME)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_order_of_printers_does_not_matter(
     printers, orders, seed, days, stock, ceiling_h, least, released
 ):
@@ -95,7 +95,7 @@ def plates_of(net, lines, rows):
     printers=st.integers(2, 60), orders=st.integers(1, 6), seed=st.integers(0, 10_000),
     days=st.sampled_from([6.0, 11.0]), stock=st.sampled_from([None, 1.0]),
 )  # fmt: skip
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_a_drop_out_takes_nothing_from_those_who_stay(printers, orders, seed, days, stock):
     net, lines = an_instance(printers, orders, seed, target_days=days, stock=stock, horizon_days=40)
     rest, kept, after = after_a_drop_out(net, lines, seed)
@@ -105,7 +105,7 @@ def test_a_drop_out_takes_nothing_from_those_who_stay(printers, orders, seed, da
 
 
 @given(printers=st.integers(2, 60), seed=st.integers(0, 10_000))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_the_order_of_printers_does_not_matter_to_what_is_kept(printers, seed):
     net, lines = an_instance(printers, 5, seed, target_days=11.0, horizon_days=40)
     rest, kept, one = after_a_drop_out(net, lines, seed)
@@ -182,7 +182,7 @@ def test_what_was_printed_before_is_not_asked_for_again():
     printers=st.integers(1, 40), orders=st.integers(1, 5), seed=st.integers(0, 10_000),
     days=st.sampled_from([4.0, 9.0, 13.0]),
 )  # fmt: skip
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_certificate_solver_and_plan_are_in_this_order(printers, orders, seed, days):
     pytest.importorskip("highspy", reason="the bounds of a solver need fabnet[bounds]")
     from tests.bench import bounds

@@ -27,7 +27,7 @@ from tests.unit.jobs.test_split import (
 
 @pytest.mark.parametrize("few_plates", [0, 500])
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_plan_passes(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     assert audit(plan_of(needs, fleet, fits, few_plates), needs, fleet, fits, NOW) == []
@@ -35,7 +35,7 @@ def test_every_plan_passes(few_plates, needs, fleet, data):
 
 @pytest.mark.parametrize("few_plates", [0, 500])
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_no_plan_is_over_a_weekly_ceiling(few_plates, needs, fleet, data):
     left_s = {p.node: data.draw(st.floats(0, 60_000)) for p in fleet}
     fleet = [replace(p, weekly_h=20.0, week_left_s=left_s[p.node]) for p in fleet]

@@ -300,7 +300,7 @@ SOME_FITS = st.builds(
 
 @BOTH
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_piece_is_placed_or_short_and_no_rule_is_broken(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     plan = plan_of(needs, fleet, fits, few_plates)
@@ -326,7 +326,7 @@ def test_every_piece_is_placed_or_short_and_no_rule_is_broken(few_plates, needs,
 
 @BOTH
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_order_of_the_facts_does_not_matter(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     again = plan_of(
@@ -349,7 +349,7 @@ def test_printers_of_one_lab_share_its_weekly_hours(few_plates):
 
 @BOTH
 @given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_plan_is_done_before_its_bound(few_plates, needs, fleet, data):
     fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
     plan = plan_of(needs, fleet, fits, few_plates)

@@ -22,6 +22,16 @@ def accepts(world, code):
     lots.inspect(world.ledger, code, good, 0, "", "inspector", world.now)
 
 
+def makes_all(world):
+    """Print, count and accept all that is offered, until nothing is."""
+    while left := [a for a in world.attempts() if a.state is AttemptState.OFFERED]:
+        for each in left:
+            world.print(each.ref)
+            code = harvests.harvest(world.ledger, each.ref, each.pieces, 0, "", "maker", world.now)
+            accepts(world, code)
+        world.tick()
+
+
 def sends(world, order_id):
     batch = deliveries.pack(world.ledger, order_id, "inspector", world.now)
     deliveries.dispatch(world.ledger, batch, "inspector", world.now)

@@ -6,10 +6,17 @@ from zoneinfo import ZoneInfo
 from jobs.coordinator import deliveries, harvests, lots, orders, runs
 from jobs.ledger import links, parcels, views
 from jobs.lifecycle import AttemptState
+from tests.doubles.pages import Site
 from tests.doubles.world import a_request
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = date(2026, 11, 25)
+
+
+def hub_site(world, hashed):
+    """Return the pages of a network with a lab and a hub."""
+    world.add_lab()
+    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00", hub_address="La Halle")
 
 
 def packed(world, kits=4, by="inspector", **changes):

@@ -22,6 +22,7 @@ from tests.doubles.parcels import (
     address,
     books,
     found,
+    hub_site,
     kinds,
     order_of,
     packed,
@@ -36,8 +37,7 @@ ENGLISH = {"Accept-Language": "en"}
 
 @pytest.fixture
 def site(world, hashed):
-    world.add_lab()
-    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00", hub_address="La Halle")
+    return hub_site(world, hashed)
 
 
 @pytest.fixture

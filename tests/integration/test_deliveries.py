@@ -14,7 +14,7 @@ from jobs.hub import Rule, Scope, kit_of
 from jobs.ledger import parcels, views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState
-from tests.doubles.lots import accepts, makes_a_lot
+from tests.doubles.lots import accepts, makes_a_lot, makes_all
 from tests.doubles.pages import Site, sections
 from tests.doubles.parcels import address, order_of, packed
 from tests.doubles.world import CATALOGUE, a_request
@@ -178,12 +178,7 @@ def test_who_packs_reads_which_bought_parts_go_along_and_who_receives_which_came
     hub.count_stock(world.ledger, sheet, 1, "inspector", world.now)
     world.plan()
     world.tick()
-    while left := [a for a in world.attempts() if a.state is AttemptState.OFFERED]:
-        for each in left:
-            world.print(each.ref)
-            code = harvests.harvest(world.ledger, each.ref, each.pieces, 0, "", "maker", world.now)
-            accepts(world, code)
-        world.tick()
+    makes_all(world)
     page = sections(inspector.get(f"/orders/{order_id}?lang=en").text)
     page = page[page.index("And from the bought parts:") : page.index("It is packed")]
     assert f"1 × {sheet} 1 is missing 2 × {elastic}" in page.replace("&#39;", "'")

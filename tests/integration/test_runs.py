@@ -11,16 +11,25 @@ from jobs.ledger import links, views
 from jobs.ledger import runs as reading
 from jobs.model import BatchState, StopOutcome
 from jobs.recall import Cause, RecallKind
-from tests.doubles.pages import Site, sections
-from tests.doubles.parcels import address, books, found, kinds, order_of, packed, say, tour
+from tests.doubles.pages import sections
+from tests.doubles.parcels import (
+    address,
+    books,
+    found,
+    hub_site,
+    kinds,
+    order_of,
+    packed,
+    say,
+    tour,
+)
 
 ENGLISH = {"Accept-Language": "en"}
 
 
 @pytest.fixture
 def site(world, hashed):
-    world.add_lab()
-    return Site(world, hashed, hub_contact="Camille, 02 40 00 00 00", hub_address="La Halle")
+    return hub_site(world, hashed)
 
 
 @pytest.fixture

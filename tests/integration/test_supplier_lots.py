@@ -2,16 +2,15 @@
 
 import pytest
 
-from jobs.coordinator import deliveries, harvests, hub, orders, recalls
+from jobs.coordinator import deliveries, hub, orders, recalls
 from jobs.coordinator.deliveries import Count
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.hub import Kit
 from jobs.ledger import bought, views
 from jobs.ledger import recalls as called
-from jobs.lifecycle import AttemptState
 from jobs.model import OrderState
 from jobs.recall import Cause, RecallKind
-from tests.doubles.lots import accepts, makes_a_lot, of_order
+from tests.doubles.lots import accepts, makes_a_lot, makes_all, of_order
 from tests.doubles.pages import Site, sections
 from tests.doubles.parcels import address
 from tests.doubles.world import CATALOGUE, a_request
@@ -171,12 +170,7 @@ def kits_ready(world, kits):
     orders.confirm(world.ledger, order_id, "steward", world.now)
     world.plan()
     world.tick()
-    while left := [a for a in world.attempts() if a.state is AttemptState.OFFERED]:
-        for each in left:
-            world.print(each.ref)
-            code = harvests.harvest(world.ledger, each.ref, each.pieces, 0, "", "maker", world.now)
-            accepts(world, code)
-        world.tick()
+    makes_all(world)
     return order_id, clips
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from datetime import datetime
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from designs.model import Revision
 from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
@@ -130,17 +132,7 @@ def _page(
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
         printers=printers,
-        to_pack=(to_pack := deliveries.to_pack(db, order_id, context.now())),
-        to_add=bought.along(db, kit_of(revision), _pieces(to_pack)) if revision else {},
-        boxes=_boxes(db),
-        along={b.id: bought.boxes_in(db, b.id) for b in view.batches},
         link=_link(order_id) if me().role is Role.STEWARD else "",
-        batch_kits={b.id: bought.kits_in(db, b.id, kit_of(revision)) for b in view.batches}
-        if revision
-        else {},
-        barred={
-            b.id for b in view.batches if b.state is BatchState.PACKED and parcels.barrier(db, b.id)
-        },
         thanks=given.thanks_of(db, order_id),
         unreviewed=revision is not None
         and order.state is OrderState.ASKED
@@ -155,7 +147,26 @@ def _page(
         labels=LABELS,
         more=more or Form(said[0]),
         version=version,
+        **_packing(db, view, revision, context.now()),
     )
+
+
+def _packing(
+    db: sqlite3.Connection, view: OrderView, revision: Revision | None, now: datetime
+) -> dict[str, object]:
+    """Return what is to be packed, and what goes and has gone along in parcels, by the names of the page."""
+    to_pack = deliveries.to_pack(db, view.order.id, now)
+    kit = kit_of(revision) if revision else None
+    return {
+        "to_pack": to_pack,
+        "to_add": bought.along(db, kit, _pieces(to_pack)) if kit else {},
+        "boxes": _boxes(db),
+        "along": {b.id: bought.boxes_in(db, b.id) for b in view.batches},
+        "batch_kits": {b.id: bought.kits_in(db, b.id, kit) for b in view.batches} if kit else {},
+        "barred": {
+            b.id for b in view.batches if b.state is BatchState.PACKED and parcels.barrier(db, b.id)
+        },
+    }
 
 
 def _pieces(bags: Iterable[Lies]) -> dict[str, int]:

@@ -23,6 +23,7 @@ from designs.thumbnails import PICTURES
 _SEEN_FROM_DEG = 52.0, -90.0
 _BED_COLOUR = (0.42, 0.45, 0.52)
 _BED_MM = 3.0  # thick
+_CORNERS = 96  # of a round one
 #: A picture that is lower shows no bed: little would be left of the parts.
 _LEAST_BED_PIXELS = 64
 #: Of all copies together; more are drawn coarser.
@@ -65,8 +66,7 @@ def draw_plate(
     parts = np.concatenate(
         [_moved(shapes[n], each.angle_deg, each.x_mm, each.y_mm) for n, each in items]
     )
-    table = _BOX * np.array([bed.x_mm, bed.y_mm, _BED_MM], np.float32)
-    table -= np.array([0, 0, _BED_MM], np.float32)
+    table = _table(bed)
     images = {}
     for size in dict.fromkeys(PICTURES.values()):
         shown = [(parts, COLOUR)]
@@ -79,6 +79,25 @@ def draw_plate(
         name: _png(images[size]) if name.endswith(".png") else _qoi(images[size])
         for name, size in PICTURES.items()
     }
+
+
+def _table(bed: Bed) -> _Triangles:
+    """Return the bed as a body that ends where parts begin: a box, or a disc."""
+    size = np.array([bed.x_mm, bed.y_mm, _BED_MM], np.float32)
+    low = np.array([0, 0, _BED_MM], np.float32)
+    if not bed.round:
+        box: _Triangles = _BOX * size - low
+        return box
+    turns = np.linspace(0.0, math.tau, _CORNERS, endpoint=False)
+    rim = np.stack([0.5 + 0.5 * np.cos(turns), 0.5 + 0.5 * np.sin(turns), turns * 0], axis=-1)
+    above = np.array([0.0, 0.0, 1.0])
+    here, there, middle = rim, np.roll(rim, -1, axis=0), np.full_like(rim, (0.5, 0.5, 0.0))
+    faces = (
+        (middle + above, here + above, there + above), (middle, there, here),
+        (here, there, there + above), (here, there + above, here + above),
+    )  # fmt: skip
+    disc: _Triangles = np.concatenate([np.stack(face, axis=1) for face in faces]) * size - low
+    return disc.astype(np.float32)
 
 
 def coarse(triangles: _Triangles, most: int) -> _Triangles:

@@ -104,6 +104,19 @@ def test_a_part_of_many_triangles_is_drawn_from_fewer_and_looks_alike():
     assert coarse(ball, len(ball)) is ball
 
 
+def test_a_round_bed_is_drawn_round():
+    place = [(0, Placement(angle_deg=0.0, x_mm=85.0, y_mm=85.0))]
+    wide = {}
+    for is_round in (False, True):
+        bed = Bed(x_mm=200.0, y_mm=200.0, margin_mm=2.0, round=is_round)
+        _, shown = seen(pixels(draw_plate([CUBE], place, bed)[SCREEN]))
+        rows = np.flatnonzero(shown.any(axis=1))
+        # As seen from the front: how wide its nearest edge is, beside its widest row.
+        wide[is_round] = shown[rows[-4]].sum() / shown.sum(axis=1).max()
+    assert wide[True] < 0.6
+    assert wide[False] > 0.9
+
+
 def test_of_a_part_that_grows_no_coarser_its_box_is_left():
     noise = (np.random.default_rng(1).random((400, 3, 3)) * 100).astype(np.float32)
     box = coarse(noise, 1)

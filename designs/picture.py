@@ -35,10 +35,8 @@ _MARK_WIDE, _AROUND_WIDE = 4, 8
 _COLOURS, _RIM_STEPS = 96, 8  # of a PNG's palette
 _SMOOTH_COS = 0.80  # surfaces that meet at less than 37 degrees are shaded as one
 _MOST_AROUND = 64  # triangles around a corner that are smoothed; more make a fan, which is flat
-_AT_ONCE, _PIXELS_AT_ONCE = (
-    200_000,
-    4_000_000,
-)  # triangles, and pixels around them; bounds the memory
+#: Triangles, and pixels around them; bounds the memory.
+_AT_ONCE, _PIXELS_AT_ONCE = 200_000, 4_000_000
 _WORTH_DRAWING_MM = 0.15  # of a plate's outlines
 
 _Float = NDArray[np.float64]

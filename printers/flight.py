@@ -24,10 +24,8 @@ _FEWEST_LATE = 1
 _NUMBERS = 1 << 16  # an ok of Repetier-Firmware has no more
 _TRUST_AFTER = 1000  # oks without a loss, before one line more may be in flight again
 _FIRST_TRUST_AFTER = 50  # where the firmware flushes late
-_TRIAL = (
-    75  # oks with one line more; the quickest of so many behind one another tell what it is worth
-)
-_PACE_OVER = 25
+#: Oks with one line more; the quickest of `_PACE_OVER` behind one another tell what it is worth.
+_TRIAL, _PACE_OVER = 75, 25
 _QUICKER = 1.04
 _FULL = 0.9  # of what the line can carry
 _NOT_SOON = 40  # times as many oks, where it was worth nothing

@@ -9,6 +9,8 @@ all of them audited. Prints a row for each way, then one JSON object. All are fr
 * `makespan_gap`, `certificate_gap`: how much longer the plan that is ready first takes than HiGHS, and
   than our own certificate, say that everybody would; without `highspy` both are the certificate's.
 * `km_ratio`, `parcels_ratio`: against the heap. `jain`: 1 where all labs give the same share of their time.
+* `km_least_ratio`, `parcels_least_ratio`: the least that a solver proves of both with all in time and a fair
+  load; null where that cannot be or would take long.
 * `product_*`: the planner that the coordinator runs (`planning.make`, with exact hours, reasons and audit) on a
   real ledger of up to 1,000 printers and 20 orders; `product_heap_*`: what plate by plate gives there.
 * `survivors_moved`: what a re-split takes from those who stay; `scratch_moved`: what a new plan would.
@@ -140,6 +142,15 @@ def proofs(net, lines, found, quickest):
     return "highspy", bounds.most_in_time(net, lines), bounds.earliest_slot_min(net, pieces)
 
 
+def least_ratios(net, lines, bound_by, heap):
+    """Return the least kilometres and parcels against the heap's; None for what nobody says."""
+    km, parcels = bounds.least(net, lines) if bound_by == "highspy" else (None, None)
+    return {
+        "km_least_ratio": None if km is None else round(km / heap.km, 3),
+        "parcels_least_ratio": None if parcels is None else round(parcels / heap.parcels, 3),
+    }
+
+
 def row_of(name, seconds, measured, bound):
     row = {
         "way": name, "seconds": round(seconds, 3), "ontime": round(measured.in_time, 4),
@@ -189,6 +200,7 @@ def main(argv=None):
         **after,
         "km_ratio": round(ours.km / heap.km, 3),
         "parcels_ratio": round(ours.parcels / heap.parcels, 3),
+        **least_ratios(net, lines, bound_by, heap),
         "jain": round(ours.jain, 3),
         "rss_mb": round(rss_mb, 1),
         "audit_findings": len(audit_quotas(net, lines, found)) + after_findings,

@@ -9,6 +9,10 @@ import numpy as np
 from jobs.network import SLOT_MIN
 
 _SCALE = 1e3
+#: So many cuts at most of what is unfair, and how far a load may stay from fair.
+_CUTS, _CLOSE = 40, 1e-4
+#: The index of Jain that is asked for; and so many lines times printers take no more than seconds.
+FAIR, _PAIRS = 0.9, 20_000
 
 
 def solved(cost, low, high, rows, upper):
@@ -129,3 +133,131 @@ def _in_time(net, lines):
     upper = np.concatenate([between.ravel() / scale, np.zeros(lines.count)])
     low = np.concatenate([upper[: len(carry)], np.full(lines.count, -np.inf)])
     return solved(cost, low, high, rows, upper), group, scale
+
+
+def least(net, lines):
+    """What a plan takes at least if all is in time and load is fair: mean kilometres, and parcels.
+
+    None for each where that cannot be, or where it would take long to say.
+    """
+    if lines.count * net.printers > _PAIRS:
+        return None, None
+    return least_km(net, lines, jain=FAIR), least_parcels(net, lines)
+
+
+def least_km(net, lines, *, jain=0.0):
+    """The least mean kilometres of a piece that is asked for, with all in time; None if it cannot be.
+
+    Whole plates or not; `jain` is the least index of Jain of the labs' load (a cone, cut where the last
+    answer lies outside of it: what is left of it is still a bound).
+    """
+    return _Sparing(net, lines).km(jain)
+
+
+def least_parcels(net, lines):
+    """How many parcels, each of one lab for one order, are needed at least; None as of `least_km`.
+
+    A lab gives an order no more of a parcel than of its scarcest line, and of that no more than its
+    printers could make if they made nothing else.
+    """
+    return _Sparing(net, lines).parcels()
+
+
+class _Sparing:
+    """All lines over all printers with all in time: a share of each line [N] on each that can make it."""
+
+    def __init__(self, net, lines):
+        self._net, self._lines = net, lines
+        work = net.work_min()[lines.part][:, net.cls] / (net.speed * net.good)
+        work *= lines.pieces[:, None]
+        for line, barred in lines.barred.items():
+            work[line, barred] = np.inf
+        ends = np.unique(lines.due_min)
+        free = np.array([net.opened(float(end)) - net.busy_min for end in ends])
+        free = np.maximum(free, 0.0)
+        due = np.searchsorted(ends, lines.due_min[lines.order])
+        self._line, self._printer = np.nonzero(np.isfinite(work) & (free[due] > 0))
+        self._min = work[self._line, self._printer]
+        self._free, self._bucket = free, due[self._line]
+        order = lines.order[self._line]
+        self._km = net.km[lines.site[order], self._printer]
+        self._parcel = order * (int(net.node.max()) + 1) + net.node[self._printer]
+
+    def _rows(self):
+        """Return the rows of time and of what is asked, and their bounds."""
+        count, slots = len(self._line), len(self._free)
+        later = slots - self._bucket  # due dates at which each counts
+        time = np.repeat(np.arange(count), later)
+        first = np.repeat(np.cumsum(later) - later, later)
+        until = self._bucket[time] + np.arange(len(time)) - first
+        printer = self._printer[time]
+        each = self._min[time] / np.maximum(self._free[until, printer], 1e-9)
+        used, row = np.unique(until * self._net.printers + printer, return_inverse=True)
+        rows = [
+            (row.ravel(), time, each),
+            (len(used) + self._line, np.arange(count), np.ones(count)),
+        ]
+        low = np.concatenate([np.full(len(used), -np.inf), np.ones(self._lines.count)])
+        return rows, low, np.ones(len(low))
+
+    def km(self, jain):
+        """Return the least mean kilometres."""
+        net, lines, count = self._net, self._lines, len(self._line)
+        labs = int(net.node.max()) + 1
+        rows, low, upper = self._rows()
+        offered = np.bincount(net.node, net.opened(float(lines.due_min.max())), labs)
+        node = net.node[self._printer]
+        lab = np.arange(labs)
+        rows += [
+            (len(low) + node, np.arange(count), self._min / np.maximum(offered[node], 1.0)),
+            (len(low) + lab, count + lab, np.full(labs, -1.0)),
+        ]
+        low, upper = (np.concatenate([each, np.zeros(labs)]) for each in (low, upper))
+        share = lines.pieces[self._line] / lines.pieces.sum()
+        cost = np.concatenate([self._km * share, np.zeros(labs)])
+        high = np.full(count + labs, np.inf)
+        solver = solved(cost, low, high, rows, upper)
+        for _ in range(_CUTS):
+            if not _optimal(solver):
+                return None
+            load = np.array(solver.getSolution().col_value)[count:]
+            size = float(np.linalg.norm(load))
+            if size * np.sqrt(jain * labs) <= load.sum() * (1 + _CLOSE):
+                break
+            cut = load / size - 1 / np.sqrt(jain * labs)
+            solver.addRow(-np.inf, 0.0, labs, (count + lab).astype(np.int32), cut)
+            solver.run()
+        return solver.getObjectiveValue() if _optimal(solver) else None
+
+    def parcels(self):
+        """Return the least number of parcels."""
+        count = len(self._line)
+        rows, low, upper = self._rows()
+        parcels, which = np.unique(self._parcel, return_inverse=True)
+        lots, lot = np.unique(
+            np.vstack([which.ravel(), self._line]), axis=1, return_inverse=True
+        )  # fmt: skip
+        can = np.bincount(lot.ravel(), self._free[self._bucket, self._printer] / self._min)
+        here = np.arange(lots.shape[1])
+        rows += [
+            (len(low) + lot.ravel(), np.arange(count), np.ones(count)),
+            (len(low) + here, count + lots[0], -np.minimum(can, 1.0)),
+        ]
+        low = np.concatenate([low, np.full(len(here), -np.inf)])
+        upper = np.concatenate([upper, np.zeros(len(here))])
+        cost = np.concatenate([np.zeros(count), np.ones(len(parcels))])
+        solver = solved(cost, low, np.full(len(cost), np.inf), rows, upper)
+        if not _optimal(solver):
+            return None
+        alone = np.ones(len(self._lines.weight), np.int64)
+        for line in range(self._lines.count):
+            by = np.sort(can[lots[1] == line])[::-1].cumsum()
+            order = self._lines.order[line]
+            alone[order] = max(alone[order], int(np.searchsorted(by, 1 - 1e-9)) + 1)
+        return max(int(np.ceil(solver.getObjectiveValue() - 1e-6)), int(alone.sum()))
+
+
+def _optimal(solver):
+    import highspy
+
+    return solver.getModelStatus() == highspy.HighsModelStatus.kOptimal

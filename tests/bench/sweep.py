@@ -1,7 +1,9 @@
 """Many networks, small and large: the worst of every figure that is asked of a plan.
 
 Run with `python -m tests.bench.sweep --seeds 3`; it needs fabnet[bounds] and takes minutes. For every
-size, case and seed a row in which something is short of `ASKED`, then a table of the worst.
+size, case and seed a row in which something is short of `ASKED`, then a table of the worst. A case is what
+the bound says, not what was meant: where not all can be in time there is too much work. Kilometres, parcels
+and load are judged where all can be.
 `soonest` is the gap of the plan that is ready first, with one deadline, open day and night; `whole` what
 is left of it against the later of that bound and of when each part alone could be ready in whole plates.
 """
@@ -26,9 +28,9 @@ def short(row: dict[str, float | str]) -> list[str]:
     found = []
     if row["lost_vs_bound"] > ASKED[row["case"]]:
         found.append("lost")
-    if row["jain"] < 0.9:
-        found.append("jain")
-    found += [key for key in ("km_vs_ect", "parcels_vs_ect") if row[key] > 0.5]
+    if row["case"] == "feasible":
+        found += ["jain"] * (row["jain"] < bounds.FAIR)
+        found += [key for key in ("km_vs_ect", "parcels_vs_ect") if row[key] > 0.5]
     return found + ["findings"] * bool(row["findings"])
 
 
@@ -59,7 +61,7 @@ def main(argv=None):
                     cell[key] = max(cell.get(key, 0.0), round(gap, 5))
                 for case in bench_hard.CASES:
                     row = bench_hard.judged(case, printers, orders, seed, told=False)
-                    cell = worst[printers, orders, case]
+                    cell = worst[printers, orders, row["case"]]
                     for key in ("lost_vs_bound", "km_vs_ect", "parcels_vs_ect", "findings"):
                         cell[key] = max(cell.get(key, 0), row[key])
                     cell["jain"] = min(cell.get("jain", 1.0), row["jain"])

@@ -12,7 +12,7 @@ def test_one_json_object_with_every_figure(capsys):
     assert set(found) >= {
         "plan_s", "heap_s", "speedup_vs_heap", "makespan_gap", "certificate_gap", "ontime_lost",
         "ontime_lost_vs_bound", "resplit_s", "survivors_moved", "km_ratio", "parcels_ratio", "jain",
-        "rss_mb", "audit_findings",
+        "rss_mb", "audit_findings", "km_least_ratio", "parcels_least_ratio",
     }  # fmt: skip
     assert found["audit_findings"] == 0
     assert found["survivors_moved"] == 0

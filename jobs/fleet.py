@@ -227,7 +227,7 @@ def _rule(
         needed_h = printer.takes_s(fit.seconds(1)) * printer.slack / 3600
         return ReasonCode.HOURS, needed_h, printer.week.longest_min / 60, ""
     if fit.grams(1) > printer.grams:
-        return ReasonCode.STOCK, fit.grams(1), max(0.0, printer.grams), ""
+        return ReasonCode.STOCK, fit.grams(1), max(0.0, printer.grams), printer.material
     return _rule_for_now(need, printer, fit)
 
 

@@ -117,7 +117,8 @@ class Reason:
     #: Unit by code: mm for BED, g for STOCK, h for HOURS, LATER and CEILING.
     needed: float | None = None
     available: float | None = None
-    text: str = ""  # words of a person or a node, shown as they are; SERVICE: the day it ends
+    #: Words of a person or a node, shown as they are; SERVICE: the day it ends; STOCK: the material.
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -21,6 +21,8 @@ class LabShare:
     node: str
     km: float | None
     pieces: int
+    late: int  # of them, those still to come that are expected after the day
+    until: datetime | None  # its last piece is expected; None where all of it is counted
     printers: tuple[tuple[PlanRow, ...], ...]
 
 
@@ -30,6 +32,34 @@ class Nothing:
 
     code: ReasonCode | None
     rows: tuple[PlanRow, ...]
+
+    @property
+    def printers(self) -> int:
+        """How many printers they are; one has a row for every part."""
+        return len({(row.node, row.printer) for row in self.rows})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """Printers of which the same is to be said."""
+
+    words: str
+    parts: tuple[str, ...]  # which they do not make
+    printers: tuple[tuple[str, str], ...]  # (node, printer), in order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineShare:
+    """One part of an order; figures in pieces."""
+
+    part_id: str
+    ordered: int
+    placed: int  # have a place
+    short: int  # have none
+    late: int
+    last_at: datetime | None  # when the last one is expected; None where nothing is to come
+    #: What those without a place weigh, where filament is a reason for it; else None.
+    missing_g: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +110,58 @@ def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Share
     )
 
 
-def queues(view: OrderView, yields: Mapping[tuple[str, str], tuple[int, int]]) -> tuple[Queue, ...]:
-    """Return what printers have still to print of an order; `yields` as of `labs.yields`."""
+def lines(view: OrderView) -> tuple[LineShare, ...]:
+    """Return how each part of an order stands."""
+    to_come = view.order.state is OrderState.CONFIRMED
+    found = []
+    for line in view.lines:
+        books = line.books
+        rows = [r for r in view.plan if r.part_id == line.part_id and r.pieces and r.plates_left]
+        each_g = [r.needed for r in line.reasons if r.code is ReasonCode.STOCK and r.needed]
+        found.append(
+            LineShare(
+                part_id=line.part_id,
+                ordered=books.ordered,
+                placed=max(0, books.ordered - books.deficit),
+                short=books.deficit,
+                late=sum(late(row) for row in rows) if to_come else 0,
+                last_at=max((row.done_at for row in rows if row.done_at), default=None)
+                if to_come
+                else None,
+                missing_g=books.deficit * max(each_g) if each_g and books.deficit else None,
+            )
+        )
+    return tuple(found)
+
+
+def because(rows: Iterable[PlanRow], words: Callable[[PlanRow], str]) -> tuple[Because, ...]:
+    """Put printers together of which the same is to be said; what most have in common comes first.
+
+    Args:
+        rows: of printers that make nothing of a part.
+        words: say why.
+    """
+    by_printer: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    for row in rows:
+        by_printer.setdefault((words(row), (row.node, row.printer)), []).append(row.part_id)
+    same: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
+    for (why, printer), parts in by_printer.items():
+        same.setdefault((why, tuple(sorted(parts))), []).append(printer)
+    found = (
+        Because(words=why, parts=parts, printers=tuple(sorted(printers)))
+        for (why, parts), printers in same.items()
+    )
+    return tuple(sorted(found, key=lambda b: (-len(b.printers), b.words, b.parts)))
+
+
+def queues(
+    view: OrderView, yields: Mapping[tuple[str, str], tuple[int, int]], part: str = ""
+) -> tuple[Queue, ...]:
+    """Return what printers have still to print of an order, or of a part; `yields` as of `labs.yields`."""
     found = []
     for row in view.plan:
+        if part and row.part_id != part:
+            continue
         good, scrap = yields.get((row.node, row.printer), (0, 0))
         if row.pieces and row.plates_left and row.done_at is not None:
             found.append(
@@ -118,6 +196,11 @@ def _labs(plan: tuple[PlanRow, ...]) -> tuple[LabShare, ...]:
             node=node,
             km=each[0][0].km,
             pieces=sum(map(_pieces, each)),
+            late=sum(late(row) for rows in each for row in rows),
+            until=max(
+                (row.done_at for rows in each for row in rows if row.plates_left and row.done_at),
+                default=None,
+            ),
             printers=tuple(sorted(each, key=lambda rows: (-_pieces(rows), rows[0].printer))),
         )
         found.append(share)

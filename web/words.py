@@ -212,7 +212,7 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
         asked: codes of the materials that the part may be made of, where they are known.
     """
     if found.needed is not None and found.available is not None:
-        with_figures = _with_figures(found.code, found.needed, found.available)
+        with_figures = _with_figures(found, found.needed, found.available)
         if with_figures:
             return with_figures
     if found.code is ReasonCode.MATERIAL and found.text and asked:
@@ -230,15 +230,21 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
     return f"{words} ({text})" if text else words
 
 
-def _with_figures(code: ReasonCode, needed: float, available: float) -> str:
+def _with_figures(found: Reason, needed: float, available: float) -> str:
     figures = {"needed": _figure(needed), "available": _figure(available)}
-    match code:
+    match found.code:
         case ReasonCode.BED if needed > available:
             return _("needs %(needed)s mm, bed is %(available)s mm", **figures)
         case ReasonCode.BED:
             return _(
                 "%(needed)s mm long, but it needs room in both directions: the bed has"
                 " %(available)s mm",
+                **figures,
+            )
+        case ReasonCode.STOCK if found.text:
+            return _(
+                "needs %(needed)s g of %(material)s, %(available)s g left",
+                material=found.text,
                 **figures,
             )
         case ReasonCode.STOCK:

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import Revision
-from jobs.chances import likely
 from jobs.coordinator import deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
 from jobs.errors import InvalidFieldError
@@ -33,7 +32,7 @@ from web.forms import Form, attempt_ref, need_from
 from web.language import gettext as _
 from web.language import ngettext
 from web.order_facts import LABELS, facts_from
-from web.plans import late, queues, shares
+from web.plan_page import plan_facts
 from web.progress import steps
 from web.streaming import stream
 from web.titles import own_title
@@ -106,12 +105,6 @@ def _page(
     order = view.order
     revision = context.revision(order.request.revision_id)
     db = context.ledger.reading
-    fleet = {node.id: node for node in labs.fleet(db)}
-    printers = {
-        (node.id, printer.facts.id): (node.lab, printer.facts.title)
-        for node in fleet.values()
-        for printer in node.printers
-    }
     return render_template(
         "order.html",
         view=view,
@@ -119,10 +112,7 @@ def _page(
         revision=revision,
         parts={p.id: p for p in revision.made} if revision else {},
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
-        plan=shares(view, printers),
-        sure=likely(queues(view, labs.yields(db)), context.now()),
-        late=late,
-        labs={node.id: node.lab for node in fleet.values()},
+        **plan_facts(view, revision, labs.fleet(db), context, request.args.get("lab", "")),
         steps=()
         if order.state in _OVER
         else steps(order, _books(view), bought.packed(db, order_id)),
@@ -131,7 +121,6 @@ def _page(
         over=[a for a in view.attempts if a.state not in LIVE],
         tele={str(a.ref): _tele(context.live, a) for a in view.attempts},
         lost={a.ref for a in view.attempts if _may_write_off(db, a)},
-        printers=printers,
         link=_link(order_id) if me().role is Role.STEWARD else "",
         thanks=given.thanks_of(db, order_id),
         unreviewed=revision is not None

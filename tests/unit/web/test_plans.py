@@ -8,7 +8,8 @@ from jobs.law import Books
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.views import LineView, OrderView
 from jobs.model import Order, OrderState, Reason, ReasonCode, Request
-from web.plans import late, shares
+from web.plan_picture import picture
+from web.plans import because, late, lines, shares
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIGURES = (
@@ -106,3 +107,53 @@ def test_no_more_pieces_are_late_than_there_are():
 def test_the_order_of_the_rows_does_not_matter():
     rows = [a_row(f"lab-{n}", n % 3, ReasonCode.BED if n % 2 else None) for n in range(8)]
     assert shares(a_view(*rows, jobs=7)) == shares(a_view(*reversed(rows), jobs=7))
+
+
+def test_printers_of_which_the_same_is_to_be_said_stand_together():
+    rows = [
+        a_row("lab-c", reason=ReasonCode.BED), a_row("lab-a", reason=ReasonCode.BED),
+        a_row("lab-a", reason=ReasonCode.BED, part="strap"), a_row("lab-b", reason=ReasonCode.BED),
+        a_row("lab-b", reason=ReasonCode.STOCK, part="strap"),
+    ]  # fmt: skip
+    found = because(rows, lambda row: row.reasons[0].code)
+    assert [(each.words, each.parts, each.printers) for each in found] == [
+        ("bed", ("frame",), (("lab-b", "p1"), ("lab-c", "p1"))),
+        ("bed", ("frame", "strap"), (("lab-a", "p1"),)),
+        ("stock", ("strap",), (("lab-b", "p1"),)),
+    ]
+
+
+def test_a_line_says_what_its_missing_pieces_weigh_where_filament_is_short():
+    stock = Reason(code=ReasonCode.STOCK, needed=16.0, available=2.0)
+    (short,) = lines(a_view(a_row("lab-a", 4), why=[stock], deficit=6, jobs=4))
+    assert (short.placed, short.short, short.missing_g) == (4, 6, 96.0)
+    assert short.last_at == NOW + timedelta(hours=3)
+    (small,) = lines(
+        a_view(why=[Reason(code=ReasonCode.BED, needed=191.0, available=180.0)], deficit=6)
+    )
+    assert small.missing_g is None
+    (whole,) = lines(a_view(a_row("lab-a", 10), why=[stock], jobs=10))
+    assert whole.missing_g is None
+
+
+def test_bars_of_a_picture_end_when_their_labs_are_done():
+    until = {"lab-a": NOW + timedelta(hours=10), "lab-b": NOW + timedelta(hours=20), "lab-c": None}
+    found = picture(until, NOW, NOW + timedelta(hours=40), timedelta(hours=1))
+    assert set(found.bars) == {"lab-a", "lab-b"}
+    assert found.bars["lab-b"] == pytest.approx(2 * found.bars["lab-a"], abs=0.2)
+    assert found.due == pytest.approx(4 * found.bars["lab-a"], abs=0.3)
+    assert found.due < 100
+    assert found.by_hours
+    # Midnight and noon of a network an hour east of Greenwich.
+    assert [at.hour for _, at in found.marks] == [23, 11, 23]
+    assert found.marks[0][0] == pytest.approx(11 * found.bars["lab-a"] / 10, abs=0.3)
+
+
+def test_a_picture_of_what_is_over_and_of_many_days_stays_inside():
+    past = NOW - timedelta(hours=5)
+    found = picture({"lab-a": past, "lab-b": NOW + timedelta(days=300)}, NOW, past, timedelta())
+    assert found.due is None
+    assert 0 < found.bars["lab-a"] < 5
+    assert found.bars["lab-b"] < 100
+    assert not found.by_hours
+    assert 1 <= len(found.marks) <= 4

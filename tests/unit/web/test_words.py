@@ -78,6 +78,10 @@ def test_reasons_carry_their_figures():
         ),
         (Reason(code=ReasonCode.STOCK, needed=33.26, available=1.0), "needs 33.3 g, 1 g left"),
         (
+            Reason(code=ReasonCode.STOCK, needed=33.26, available=1.0, text="PETG"),
+            "needs 33.3 g of PETG, 1 g left",
+        ),
+        (
             Reason(code=ReasonCode.HOURS, needed=7.5, available=5.0),
             "needs 7.5 h with somebody there, the longest stretch is 5 h",
         ),

@@ -6,6 +6,7 @@ would hide itself here. Slow and plain on purpose. No plan is applied that has f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ _CLOCK_S = 0.01
 class Finding:
     """One broken rule: what was found, and the bound that it breaks."""
 
-    #: count, unknown, bed, overlap, hours, late, stock, process, material, cannot, time, ceiling
+    #: count, unknown, bed, overlap, hours, late, stock, grams, process, material, cannot, time, ceiling
     rule: str
     where: str  # order and part, or lab and printer
     found: float
@@ -81,39 +82,48 @@ def _ceilings(plan: Plan, printers: Mapping[_Key, FleetPrinter]) -> list[Finding
     spent_s: dict[str, float] = {}
     for run in plan.runs:
         spent_s[run.node] = spent_s.get(run.node, 0.0) + run.seconds * run.count
-    found = []
-    for (node, _), printer in sorted(printers.items()):
-        spent, left = spent_s.pop(node, 0.0), printer.week_left_s
-        if printer.weekly_h and spent > left + _CLOCK_S:
-            found.append(Finding(rule="ceiling", where=node, found=spent, bound=left))
-    return found
+    left_s: dict[str, float] = {}
+    for (node, _), printer in printers.items():
+        if printer.weekly_h:
+            left_s[node] = min(left_s.get(node, math.inf), printer.week_left_s)
+    return [
+        Finding(rule="ceiling", where=node, found=spent_s.get(node, 0.0), bound=left)
+        for node, left in sorted(left_s.items())
+        if spent_s.get(node, 0.0) > left + _CLOCK_S
+    ]
 
 
 def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
     """Every piece is on one plate, or has no place."""
     placed: dict[_Key, int] = {}
     short: dict[_Key, int] = {}
-    rows: dict[_Key, int] = {}
+    made: dict[tuple[str, str, str, str], int] = {}
+    rows: dict[tuple[str, str, str, str], int] = {}
     for run in plan.runs:
         line = (run.order_id, run.part_id)
         placed[line] = placed.get(line, 0) + run.count * run.copies
+        mine = (*line, run.node, run.printer)
+        made[mine] = made.get(mine, 0) + run.count * run.copies
     for one in plan.shortfalls:
         line = (one.order_id, one.part_id)
         short[line] = short.get(line, 0) + one.pieces
     for told in plan.explained:
-        line = (told.order_id, told.part_id)
-        rows[line] = rows.get(line, 0) + sum(row.pieces for row in told.made)
+        for row in told.made:
+            mine = (told.order_id, told.part_id, row.node, row.printer)
+            rows[mine] = rows.get(mine, 0) + row.pieces
     found = []
-    for line in sorted({*placed, *short, *rows, *asked}):
+
+    def compare(where: tuple[str, ...], count: int, right: int) -> None:
+        if count != right:
+            found.append(Finding(rule="count", where="/".join(where), found=count, bound=right))
+
+    for line in sorted({*placed, *short, *asked}):
         bound = asked[line].pieces if line in asked else 0
-        in_rows = rows.get(line, 0)
-        for count, right in (
-            (placed.get(line, 0) + short.get(line, 0), bound),
-            (in_rows, placed.get(line, 0)),
-            (min(0, short.get(line, 0)), 0),
-        ):
-            if count != right:
-                found.append(Finding(rule="count", where="/".join(line), found=count, bound=right))
+        compare(line, placed.get(line, 0) + short.get(line, 0), bound)
+        compare(line, min(0, short.get(line, 0)), 0)
+    # Each lab is told what it makes, and no more.
+    for which in sorted({*made, *rows}):
+        compare(which, rows.get(which, 0), made.get(which, 0))
     return found
 
 
@@ -134,7 +144,7 @@ def _queue(
     if not printer.online or printer.fault or idle:
         say("cannot", sum(run.count for run in queue), 0)
     grams = 0.0
-    free = now + timedelta(seconds=sum(printer.queue_s) * printer.pace)
+    free = _free_at(printer, now)
     for run in sorted(queue, key=lambda r: r.done_at):
         need = asked.get((run.order_id, run.part_id))
         fit = None if need is None else fits.get((need.mesh_sha256, run.node, run.printer))
@@ -150,7 +160,7 @@ def _queue(
         if early > _CLOCK_S:
             say("overlap", early, 0)
         # All lie in one window, and the last of them with its slack.
-        whole_s = length_s * (run.count - 1) + max(run.seconds * SLACK, length_s * _KNOWN_SLACK)
+        whole_s = length_s * (run.count - 1) + _with_slack_s(printer, run.seconds)
         outside = _outside_min(printer, start, whole_s)
         if outside > _CLOCK_S:
             say("hours", outside, 0)
@@ -175,18 +185,50 @@ def _plate(printer: FleetPrinter, run: Run, need: Need, fit: Fit, where: str) ->
     for told, right in ((run.seconds, seconds), (run.takes_s, seconds * printer.pace)):
         if abs(told - right) > _CLOCK_S:
             found.append(Finding(rule="time", where=where, found=told, bound=right))
+    # What a job says it weighs is what later plans leave on the spool.
+    if not abs(run.grams - fit.grams(run.copies)) <= _CLOSE:
+        grams = fit.grams(run.copies)
+        found.append(Finding(rule="grams", where=where, found=run.grams, bound=grams))
     return found
+
+
+def _with_slack_s(printer: FleetPrinter, seconds: float) -> float:
+    return max(seconds * SLACK, seconds * printer.pace * _KNOWN_SLACK)
+
+
+def _free_at(printer: FleetPrinter, now: datetime) -> datetime:
+    """Return when all that a printer has is printed, plate after plate in its hours."""
+    week = printer.attended
+    if printer.unattended or week.always or not printer.queue_s:
+        return now + timedelta(seconds=sum(printer.queue_s) * printer.pace)
+    began = at = _minute_of_week(now + timedelta(minutes=printer.utc_offset_min))
+    window = -len(week.windows)
+    for seconds in printer.queue_s:
+        whole = _with_slack_s(printer, seconds) / 60
+        # What no window holds is taken to run already.
+        while whole <= week.longest_min:
+            weeks, number = divmod(window, len(week.windows))
+            begin, end = (minute + weeks * WEEK_MIN for minute in week.windows[number])
+            if max(at, begin) + whole <= end + _CLOSE:
+                at = max(at, begin)
+                break
+            window += 1
+        at += seconds * printer.pace / 60
+    return now + timedelta(minutes=at - began)
+
+
+def _minute_of_week(local: datetime) -> float:
+    return (
+        local.weekday() * DAY_MIN + local.hour * 60 + local.minute
+        + local.second / 60 + local.microsecond / 6e7
+    )  # fmt: skip
 
 
 def _outside_min(printer: FleetPrinter, start: datetime, seconds: float) -> float:
     """Return by how many minutes what takes so long sticks out of every window."""
     if printer.unattended or printer.attended.always:
         return 0.0
-    local = start + timedelta(minutes=printer.utc_offset_min)
-    minute = (
-        local.weekday() * DAY_MIN + local.hour * 60 + local.minute
-        + local.second / 60 + local.microsecond / 6e7
-    )  # fmt: skip
+    minute = _minute_of_week(start + timedelta(minutes=printer.utc_offset_min))
     length = seconds / 60
     return min(
         (

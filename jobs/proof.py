@@ -62,8 +62,10 @@ def _by_count(net: Network, given: Arrays, line: int) -> float:
     most, speed = net.most[part, cls], net.speed[who]
     fixed, each = net.plate_min[part, cls] / speed, net.piece_min[part, cls] / speed
     full, by = fixed + each * most, net.calendar[cls]
-    grams = np.maximum(net.piece_g[part, cls], TINY)
-    filament = np.floor(net.spool_g[0, who] / grams + TINY)
+    grams = net.piece_g[part, cls]
+    # What weighs nothing, as where a slicer has told none, is printed from an empty spool too.
+    filament = np.floor(net.spool_g[0, who] / np.maximum(grams, TINY) + TINY)
+    filament[grams <= 0] = np.inf
 
     def made(opened: Floats) -> float:
         free = np.maximum(opened - net.busy_min[who], 0.0)

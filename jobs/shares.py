@@ -23,7 +23,7 @@ from jobs.lots import LEAST_LOT, Share, gathered
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
 from jobs.prices import prices
 from jobs.quotas import Quotas, plan
-from jobs.weeks import Kind, Weeks, longer_by
+from jobs.weeks import Kind, Weeks, could_hold, longer_by
 
 #: Where there is time, work is to be done after so many times what the whole network would need
 #: for it: soon, and yet without a parcel from everyone. Tried in this order for each due date, until
@@ -180,20 +180,22 @@ def _plates(
     for c, kind in enumerate(kinds):
         for q, fit in enumerate(kind):
             copies = full[c][q]
-            if fit is None or not copies:
+            if fit is None:
                 continue
-            longer = longer_by(fit.seconds(copies), weeks[c], used[c], paces[c])
+            if could_hold(fit, weeks[c], paces[c]):
+                ideal_most[q, c] = fit.most
+                ideal_plate_min[q, c], ideal_piece_min[q, c] = _affine(fit, fit.most)
+                ideal_piece_g[q, c] = min(fit.grams(k) / k for k in range(1, fit.most + 1))
+            longer = copies and longer_by(fit.seconds(copies), weeks[c], used[c], paces[c])
             if not longer:
                 continue
-            most[q, c], ideal_most[q, c] = copies, fit.most
+            most[q, c] = copies
             minutes = fit.seconds(copies) / 60
             fixed, _ = _affine(fit, copies)
             # What a full plate takes is exact.
             plate_min[q, c] = longer * fixed
             piece_min[q, c] = longer * (minutes - fixed) / copies
             piece_g[q, c] = max(fit.grams(k) / k for k in range(1, copies + 1))
-            ideal_plate_min[q, c], ideal_piece_min[q, c] = _affine(fit, fit.most)
-            ideal_piece_g[q, c] = min(fit.grams(k) / k for k in range(1, fit.most + 1))
     return _Plates(
         most=most, plate_min=plate_min, piece_min=piece_min, piece_g=piece_g,
         ideal_most=ideal_most, ideal_plate_min=ideal_plate_min, ideal_piece_min=ideal_piece_min,

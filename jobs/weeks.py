@@ -25,6 +25,8 @@ HORIZON_DAYS = 60
 _FAR_MORE = 1.15
 #: Printers whose paces are as near as this are of one class where windows cut their plates.
 _PACES = 0.2
+#: Rounding of a plate's time, in seconds.
+_CLOSE_S = 0.01
 
 Kind = tuple[Fit | None, ...]  # how each part fits a printer
 
@@ -123,6 +125,16 @@ def _filled(kind: Kind, week: Week, pace: float) -> tuple[tuple[int, ...], tuple
         round(plates_in(end - start, mean_s, slack(pace)) * mean_s / 60 / (end - start), 2)
         for start, end in week.windows
     )
+
+
+def could_hold(fit: Fit, week: Week, pace: float) -> bool:
+    """Return whether any printer of a class could make a plate within a window; for proofs.
+
+    `pace` is that of the class: the quickest of its printers may be half a step quicker.
+    """
+    quick = pace if week.always else pace - _PACES / 2
+    least_s = min((fit.seconds(copies) for copies in range(1, fit.most + 1)), default=math.inf)
+    return fit.most > 0 and fits(week, least_s * quick - _CLOSE_S, slack(quick))
 
 
 def longer_by(seconds: float, week: Week, used: Sequence[float], pace: float) -> float:

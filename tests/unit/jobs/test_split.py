@@ -425,3 +425,22 @@ def test_a_bound_knows_the_hours():
     fleet = [a_printer(attended=parse("18:00-20:30"))]
     (bound,) = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit())).bounds
     assert bound.not_before > datetime(2026, 11, 24, 20, tzinfo=UTC)
+
+
+def test_a_bound_counts_who_is_just_quick_enough_for_its_hours():
+    # Windows put paces of 1.3 and 1.5 into one class; at 1.4 the plate would be too long for any.
+    fleet = [
+        a_printer(attended=parse("08:00-10:00"), pace=1.31), a_printer("lab-b", queue_s=(1e6,)),
+    ]  # fmt: skip
+    plan = plan_of([a_need(pieces=1)], fleet, fits_for(fleet, a_fit(most=1, seconds_first=5200.0)))
+    (run,) = plan.runs
+    assert run.node == "lab-a"
+    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at
+
+
+def test_a_bound_knows_that_what_weighs_nothing_needs_no_filament():
+    fleet = [a_printer(grams=0.0), a_printer("lab-b", queue_s=(1e6,))]
+    plan = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit(grams_each=0.0)))
+    (run,) = plan.runs
+    assert run.node == "lab-a"
+    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at

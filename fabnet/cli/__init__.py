@@ -23,6 +23,7 @@ from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
 from fabnet.cli.designs import design
 from fabnet.cli.estimates import estimate
+from fabnet.cli.help_words import speak_help
 from fabnet.cli.install import install, uninstall
 from fabnet.cli.language import gettext, speak
 from fabnet.cli.leave import leave
@@ -41,6 +42,7 @@ def main() -> None:
     # A password that comes through a pipe is a script's: it knows that nothing is hidden there.
     warnings.simplefilter("ignore", getpass.GetPassWarning)
     speak()
+    speak_help(fabnet)
     try:
         fabnet(standalone_mode=False)
     except click.exceptions.Abort as error:

@@ -1,7 +1,8 @@
 """In which language a command speaks with a maker: her terminal's, by LANGUAGE, LC_ALL, LC_MESSAGES or LANG.
 
 French and English, as the pages; `fabnet/translations` holds the French, and `make words` compiles it.
-`--help`, JSON and logs stay in English; of faults from below see `fabnet.cli.said_below`.
+JSON and logs stay in English; of `--help` see `fabnet.cli.help_words`, of faults from below
+`fabnet.cli.said_below`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -109,19 +109,28 @@ NODE_FILE_NAMED = click.argument("config", type=FILE, default=node_file, callbac
 
 
 def say(words: str) -> None:
-    """Tell a person something on stderr; on a terminal no word is broken at its edge.
+    """Tell a person something on stderr; on a terminal no word is broken at its edge."""
+    click.echo(fitted(words, sys.stderr), err=True)
 
-    A line that begins with spaces is a command to copy, and stays in one piece.
+
+def fitted(words: str, stream: TextIO) -> str:
+    """Return words as they go to a stream: on a terminal no word is broken at its edge.
+
+    A line that begins with spaces is a command to copy, and stays in one piece; what belongs to a hyphen
+    stands to its right.
     """
-    if sys.stderr.isatty():
-        width = min(_LINE, shutil.get_terminal_size().columns)
-        words = "\n".join(
-            line
-            if line.startswith(" ")
-            else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-            for line in words.splitlines()
-        )
-    click.echo(words, err=True)
+    if not stream.isatty():
+        return words
+    fill = textwrap.TextWrapper(
+        width=min(_LINE, shutil.get_terminal_size().columns),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    told = []
+    for line in words.splitlines():
+        fill.subsequent_indent = "  " if line.startswith("- ") else ""
+        told.append(line if line.startswith(" ") else fill.fill(line))
+    return "\n".join(told)
 
 
 def file_words(error: OSError) -> str:

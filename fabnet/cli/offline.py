@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fabnet.cli.common import FILE, NODE_FILE, chosen_printer
+from fabnet.cli.common import FILE, NODE_FILE, chosen_printer, fitted
 from fabnet.cli.language import day_and_hour, gettext
 from fabnet.cli.trial import state_words
 from fabnet.config import load_node
@@ -55,9 +56,9 @@ def status(config: Path, told: bool, as_json: bool) -> None:
              fabnet node status --told
     """
     if told:
-        from fabnet.node.told import lines
+        from fabnet.cli.told import lines
 
-        click.echo("\n".join(lines(load_node(config))))
+        click.echo(fitted("\n".join(lines(load_node(config))), sys.stdout))
         return
     _ask(config, Look(), as_json=as_json)
 

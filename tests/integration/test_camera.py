@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from fabnet import clock
+from fabnet.cli.told import lines
 from fabnet.config import NodeConfig
 from fabnet.errors import ConfigError
 from fabnet.node.cameras import Cameras
-from fabnet.node.told import lines
 from fabnet.printer_config import PrinterConfig
 from jobs.errors import NotFoundError, RefusedError
 from jobs.owner import BedView, NodeView

@@ -1,10 +1,13 @@
 """What a node says that the network learns: all that it sends, and with this lab's own values."""
 
+import io
 from dataclasses import fields, replace
 from typing import get_args
 
+from fabnet.cli.common import fitted
+from fabnet.cli.language import speak
+from fabnet.cli.told import WORDS, lines
 from fabnet.config import NodeConfig
-from fabnet.node.told import WORDS, lines
 from fabnet.printer_config import PrinterConfig
 from jobs.messages import Capabilities, PrinterTele, Telemetry, Up
 from printers.model import PartRate, PrinterFacts, Spool
@@ -52,3 +55,40 @@ def test_a_spool_of_spoolman_is_said_to_be_told_on():
     left = replace(CONFIG.printers[0], material="", spool_lot="", spoolman_spool=12)
     text = "\n".join(lines(replace(CONFIG, printers=(left,))))
     assert "its spools: material, grams left and lot of spool 12, as Spoolman has them" in text
+
+
+def test_a_french_terminal_reads_it_in_french_with_the_same_values(monkeypatch):
+    english = lines(CONFIG)
+    monkeypatch.setenv("LANGUAGE", "fr")
+    speak()
+    french = lines(CONFIG)
+    assert len(french) == len(english)
+    assert not set(french) & set(english)
+    text = "\n".join(french)
+    for value in (
+        "https://c.example",
+        "Atelier Nord",
+        "lun-ven 18:00-22:00",
+        "L-77",
+        "700 g",
+        "20 h",
+    ):
+        assert value in text
+
+
+def test_on_a_terminal_no_word_is_broken_at_its_edge(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "60")
+    words = "\n".join(lines(CONFIG))
+    told = fitted(words, Terminal())
+    assert max(map(len, told.splitlines())) <= 60
+    assert told.split() == words.split()
+    # What belongs to a hyphen stands to its right.
+    assert "\n- its hours" in told
+    assert (
+        "\n  " in told[told.index("\n- its printers: left") : told.index("\n- its printers: right")]
+    )
+    assert fitted(words, io.StringIO()) == words

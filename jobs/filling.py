@@ -346,11 +346,11 @@ class Book:
         """Return which labs make some of a line."""
         return self._knows.setdefault(line, np.zeros(self._nodes, dtype=np.bool_))
 
-    def score(self, line: int, regret: Singles, weights: Weights) -> Singles:
-        """Return [P]: who should make a line first. `regret` is [Q, P]."""
-        part, order = int(self.lines.part[line]), int(self.lines.order[line])
+    def score(self, line: int, loss: Singles, weights: Weights) -> Singles:
+        """Return [P]: who should make a line first. `loss` is [P], what is lost by it."""
+        order = int(self.lines.order[line])
         found: Singles = weights.km * self._km[int(self.lines.site[order])]
-        found += regret[part]
+        found += loss
         found += weights.load * self._load
         # Where nobody knows it, it is new to all.
         if weights.new and (know := self._knows.get(line)) is not None:

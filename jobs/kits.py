@@ -1,14 +1,10 @@
-"""Puts orders into the book in whole kits, and in another turn where that makes a better plan. Pure.
+"""Puts orders into the book in whole kits, and says what of a plan is fair. Pure.
 
-Half a kit is none: of no part is more put in than makes kits with the others. In a small network it
-counts who came first to the near printers. So where all are in time a few lines are taken out and put in
-again in another turn, on other printers, as long as it saves kilometres and leaves the load as fair.
-Leaves what to do where not all are to `jobs.tight`.
+Half a kit is none: of no part is more put in than makes kits with the others. Leaves who is near to
+`jobs.fewer_km`, and what to do where not all are in time to `jobs.tight`.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
@@ -18,14 +14,8 @@ from jobs.network import TINY, Floats, Ints, Lines, Singles
 #: So many times at most, and so many lines times printers looked at in all; each time costs as
 #: much as some lines.
 ROUNDS, _WORK, _ALWAYS = 1200, 2_000_000, 10
-#: With fewer it is not worth to begin, and after so many that were of no use not to go on.
-_FEWEST, _STALE = 10, 50
-#: Of use is what makes kilometres fewer by such a share.
-_SAVED = 0.001
-#: Fewer lines are taken out at once.
-_OUT_LINES = 9
-#: How much more kilometres count then, and how much more than all labs one may give at first.
-_NEARER, _LEVEL = 3.0, 1.1
+#: With fewer it is not worth to begin.
+_FEWEST = 10
 #: Below that index of Jain every hundredth counts as much as so many hundredths of the kilometres.
 _FAIR, _UNFAIR = 0.92, 5.0
 
@@ -53,7 +43,7 @@ def insert(
     """Put in so many pieces by their due date; return how many have no room."""
     if pieces <= TINY:
         return 0.0
-    score = book.score(line, regret, weights)
+    score = book.score(line, regret[book.lines.part[line]], weights)
     return book.insert(line, pieces, book.bucket(line), score, least=least)
 
 
@@ -67,7 +57,7 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
     lines, lab, pieces = book.lots()
     small, node = pieces < least, book.net.node
     for line in np.intersect1d(lines[small], lines[~small]).tolist():
-        score, bucket = book.score(line, regret, weights), book.bucket(line)
+        score, bucket = book.score(line, regret[book.lines.part[line]], weights), book.bucket(line)
         moved = book.take_out(line, np.isin(node, lab[small & (lines == line)]))
         left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
         if left > TINY:
@@ -96,68 +86,6 @@ def rounds_for(book: Book) -> int:
     rounds = _WORK // (book.net.printers * (_ALWAYS + book.lines.count) + 1)
     some = rounds >= _FEWEST and book.movable and book.lines.count and book.net.printers
     return min(rounds, ROUNDS) if some else 0
-
-
-def mended(
-    book: Book, left: Floats, regret: Singles, weights: Weights, least: float, rounds: int
-) -> float:
-    """Put lines in again in other turns, and keep what is nearer; return the share in time.
-
-    Args:
-        book: of a plan of which nothing was kept; changed where all is in time.
-        left: [L], pieces without room; changed.
-        regret: [Q, P].
-        weights: as of the plan.
-        least: as of the plan.
-        rounds: how often.
-    """
-    draw = np.random.default_rng(0)  # the same for the same facts
-    best, cost, stale = share_in_time(book.lines, left), _cost(book), 0
-    for _ in range(rounds if weights.km and best >= 1.0 - TINY else 0):
-        if stale >= _STALE or not cost:
-            break
-        before, had = book.state(), left.copy()
-        _fewer_km(book, left, regret, weights, least, draw)
-        spent = _cost(book)
-        stale = 0 if spent < cost * (1.0 - _SAVED) else stale + 1
-        if share_in_time(book.lines, left) >= best and spent <= cost:
-            cost = spent
-        else:
-            book.restore(before)
-            left[:] = had
-    return best
-
-
-def _fewer_km(
-    book: Book, left: Floats, regret: Singles, weights: Weights, least: float,
-    draw: np.random.Generator,
-) -> None:  # fmt: skip
-    """Put a few lines in again, by due date or as it comes.
-
-    Where load is not fair, half the time nobody at first gets much more than all labs do.
-    """
-    lines, load = book.lines, book.lab_load()
-    most = _LEVEL * float(load.mean())
-    even = _jain(load) < _FAIR and bool(draw.integers(2))
-    out = draw.permutation(lines.count)[: int(draw.integers(1, _OUT_LINES))]
-    for line in out.tolist():
-        book.take_out(line)
-        left[line] = lines.pieces[line]
-    if draw.integers(2):
-        out = out[np.argsort(lines.due_min[lines.order[out]], kind="stable")]
-    nearer = replace(weights, km=_NEARER * weights.km)
-    for level in (most, np.inf) if even else (np.inf,):
-        book.level = level
-        for line in out.tolist():
-            left[line] = insert(book, line, float(left[line]), regret, nearer, least)
-
-
-def _cost(book: Book) -> float:
-    """Return the kilometres of all pieces, more where some labs give much more of their time."""
-    net, lines, rows = book.net, book.lines, book.rows
-    good = rows.copies(net, lines) * net.good[rows.printer]
-    km = float(good @ net.km[lines.site[lines.order[rows.line]], rows.printer])
-    return km * unfair(book.lab_load())
 
 
 def unfair(load: Floats) -> float:

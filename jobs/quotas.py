@@ -15,9 +15,10 @@ import numpy as np
 
 from jobs.capacity import by_value, by_work, free_min, shares_in_time
 from jobs.certificate import earliest_min, most_in_time
+from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
-from jobs.kits import gather, in_kits, insert, mended, rounds_for, share_in_time
+from jobs.kits import gather, in_kits, insert, rounds_for, share_in_time
 from jobs.nearer import nearer
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
@@ -126,9 +127,11 @@ def _mended(
         if share_in_time(lines, left) <= share:
             _, book, left = best
         book, left = more_kits(book, found, bound)
-        if weights.km and share_in_time(lines, left) < 1.0 - TINY:
-            book, left = nearer(book, best_of(net, found), rounds)
-    return mended(book, left, regret, weights, least, rounds), book, left
+    if weights.km and share_in_time(lines, left) < 1.0 - TINY:
+        book, left = nearer(book, best_of(net, found), rounds)
+    elif weights.km:
+        book, left = fewer_km(book, left, regret, weights, least, rounds)
+    return share_in_time(lines, left), book, left
 
 
 def _of_printers(net: Network, found: Prices) -> Singles:
@@ -167,7 +170,7 @@ def _fill(
     asked = shares[lines.order] * left
     level = max(HALF, FAIR * _level(net, lines, made, book))
     for line in _due_first(book) if in_classes else ():
-        some = _within(book, line, made[line], book.score(line, regret, weights))
+        some = _within(book, line, made[line], book.score(line, regret[lines.part[line]], weights))
         left[line] -= some
         asked[line] -= some
     if not in_classes:

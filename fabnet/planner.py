@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
 from designs.library import Library
 from fabnet import clock
@@ -26,6 +27,50 @@ _SPREAD_S = 15.0
 _RESPLIT_S = 12 * 3600.0
 
 
+class Planner:
+    """What is planned at each turn, and how often all else is looked after. For one thread.
+
+    Args:
+        hub_place: where lots are gathered (latitude, longitude); None leaves distances out.
+        now_s: of a clock that is never set back; when it begins.
+        now: tells the time on the wall, aware UTC.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        hub_place: tuple[float, float] | None,
+        now_s: float,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._ledger, self._hub_place, self._now = ledger, hub_place, now
+        self._told = Throttle(1 / _RESPLIT_S, 1.0)
+        self._done: fitting.Snapshot | None = None
+        self._done_s = self._spread_s = self._resplit_s = now_s
+
+    def turn(self, library: Library, now_s: float) -> None:
+        """Plan what has no place, where that or the network is not as it was at the last plan.
+
+        Raises:
+            UnsoundPlanError: the plan breaks a rule; it is not applied.
+        """
+        if now_s - self._spread_s >= _SPREAD_S:
+            self._spread_s = now_s
+            claims.spread(self._ledger, self._now(), self._hub_place)
+        if now_s - self._resplit_s >= _RESPLIT_S:
+            self._resplit_s = now_s
+            claims.resplit(self._ledger, self._now())
+        facts = planning.snapshot(self._ledger, library, self._now(), self._hub_place)
+        for lost in facts.lost:
+            if self._told.allows(lost, now_s):
+                _log.error("revision %s, or a file of it, is lost: nothing is made of it", lost)
+        if not facts.needs or (facts == self._done and now_s - self._done_s < _RESPLIT_S):
+            return
+        plan = planning.make(facts, library, self._now())
+        planning.apply(self._ledger, library, facts, plan, self._now())
+        self._done, self._done_s = facts, now_s
+
+
 def plan_for_ever(
     ledger: Ledger,
     open_library: Callable[[], Library],
@@ -33,27 +78,10 @@ def plan_for_ever(
     stop: threading.Event,
 ) -> None:
     """Plan what is asked until told to stop; `open_library` is called on this thread."""
-    done: fitting.Snapshot | None = None
-    told = Throttle(1 / _RESPLIT_S, 1.0)
-    done_s = spread_s = resplit_s = clock.boottime_s()
+    planner = Planner(ledger, hub_place, clock.boottime_s())
     while not stop.wait(_TICK_S):
         try:
-            library, now_s = open_library(), clock.boottime_s()
-            if now_s - spread_s >= _SPREAD_S:
-                spread_s = now_s
-                claims.spread(ledger, clock.now(), hub_place)
-            if now_s - resplit_s >= _RESPLIT_S:
-                resplit_s = now_s
-                claims.resplit(ledger, clock.now())
-            facts = planning.snapshot(ledger, library, clock.now(), hub_place)
-            for lost in facts.lost:
-                if told.allows(lost, now_s):
-                    _log.error("revision %s, or a file of it, is lost: nothing is made of it", lost)
-            if not facts.needs or (facts == done and now_s - done_s < _RESPLIT_S):
-                continue
-            plan = planning.make(facts, library, clock.now())
-            planning.apply(ledger, library, facts, plan, clock.now())
-            done, done_s = facts, now_s
+            planner.turn(open_library(), clock.boottime_s())
         except Exception:  # noqa: BLE001
             # A plan that fails must not end planning for all other orders to come.
             _log.exception("planning failed; trying again")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.coordinator import claims, harvests
+from jobs.coordinator import claims, harvests, planning
 from jobs.errors import NotFoundError
 from jobs.ledger import views
 from jobs.ledger.books import books
@@ -184,6 +184,24 @@ def test_what_a_lab_was_offered_is_moved_only_where_it_would_not_begin_it_soon(w
     world.ready(withdrawn[0])
     assert [type(m) for m in world.told("lab-b")] == [Withdraw]
     assert not set(moved) & {ref.job for ref in kept}
+
+
+def test_what_was_granted_after_it_was_chosen_stays(world):
+    world.add_lab("lab-b")
+    world.order(2)
+    world.plan()
+    world.tick()
+    (plate,) = world.attempts()
+    world.take(plate.ref)
+    world.add_lab(NODE)
+    db = world.ledger.reading
+    fleet = {(each.node, each.printer): each for each in planning.printers_of(db, None, world.now)}
+    (chosen,) = claims._waiting(db, fleet, world.now)
+    bed = claims._bed(db, fleet[NODE, PRINTER], world.now)
+    world.ready(plate.ref)
+    with world.ledger.transaction() as writing:
+        assert not claims._free_for(writing, bed, chosen, world.now)
+    assert world.state(plate.ref) is AttemptState.GRANTED
 
 
 @pytest.mark.parametrize("change", [{"paused": True}, {"material": "PLA"}, {"asks": True}])

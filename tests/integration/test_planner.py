@@ -3,7 +3,8 @@
 import pytest
 
 from fabnet.planner import Planner
-from jobs.coordinator import reviews
+from jobs.assign import LOOK_AHEAD_S
+from jobs.coordinator import harvests, reviews
 from jobs.ledger import views
 from jobs.lifecycle import AttemptState
 from tests.doubles.world import CATALOGUE, NODE
@@ -147,3 +148,18 @@ def test_what_would_be_late_is_given_out_anew_every_twelve_hours_and_no_sooner(w
     assert told(world, order, "split-again") == 1
     assert jobs(world, A)
     assert world.books(order).deficit == 0
+
+
+def test_offers_reach_eight_hours_ahead_and_further_only_once_something_is_made(world, turns):
+    world.add_lab(A)
+    world.order(40)
+    turns.after()
+    first = world.attempts()
+    (seconds,) = world.ledger.reading.execute("select distinct seconds from job").fetchone()
+    assert len(first) == LOOK_AHEAD_S // seconds
+    turns.after()
+    assert len(world.attempts()) == len(first)
+    world.print(first[0].ref)
+    harvests.harvest(world.ledger, first[0].ref, 2, 0, "", "maker", world.now)
+    turns.after()
+    assert len(world.attempts()) == len(first) + 1

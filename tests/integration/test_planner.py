@@ -1,5 +1,7 @@
 """What the planner does by itself, turn by turn: at once, every quarter of a minute, every twelve hours."""
 
+from datetime import timedelta
+
 import pytest
 
 from fabnet.planner import Planner
@@ -163,3 +165,20 @@ def test_offers_reach_eight_hours_ahead_and_further_only_once_something_is_made(
     harvests.harvest(world.ledger, first[0].ref, 2, 0, "", "maker", world.now)
     turns.after()
     assert len(world.attempts()) == len(first) + 1
+
+
+def test_a_new_order_that_is_due_sooner_goes_before_what_nobody_was_offered_yet(world, turns):
+    world.add_lab(A)
+    first = world.order(40)
+    turns.after()
+    held, waits = world.attempts(), jobs(world, A)
+    urgent = world.order(2, due=(world.now + timedelta(days=2)).date())
+    turns.after()
+    assert world.attempts() == held  # nothing is taken from what was offered
+    assert jobs(world, A) > waits
+    world.print(held[0].ref)
+    harvests.harvest(world.ledger, held[0].ref, 2, 0, "", "maker", world.now)
+    turns.after()
+    (new,) = {a.ref for a in world.attempts()} - {a.ref for a in held}
+    assert {a.ref for a in views.attempts_of(world.ledger.reading, urgent)} == {new}
+    assert told(world, first, "split-again") == 0

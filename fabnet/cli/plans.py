@@ -16,7 +16,7 @@ from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
 @click.command()
 @click.argument("order")
 @click.option("--explain", is_flag=True, help="Say of every printer why it got nothing.")
-@click.option("--without", multiple=True, metavar="NODE", help="What if this lab were gone?")
+@click.option("--without", multiple=True, metavar="LAB", help="What if this lab were gone?")
 @click.option(
     "--plus",
     multiple=True,
@@ -43,7 +43,7 @@ def plan(
 
     \b
     Example: fabnet plan 4k2m9x1vnt --explain
-    Example: fabnet plan 4k2m9x1vnt --without lab-b --plus 3xprusa-mini
+    Example: fabnet plan 4k2m9x1vnt --without "Fablab Rezé" --plus 3xprusa-mini
     """
     from fabnet.reports import plan_lines, plan_report
 
@@ -59,13 +59,19 @@ def plan(
 def _what_if(
     config: Path, order: str, without: tuple[str, ...], plus: tuple[str, ...], due: date | None
 ) -> tuple[dict[str, Any], list[str]]:
-    from fabnet.what_if import difference, lines_of, report_of
+    from fabnet import clock
+    from fabnet.what_if import lines_of, report_of
+    from jobs.coordinator.whatif import difference
+    from jobs.ledger import labs
 
     with closing(open_ledger(config)) as ledger:
         settings = coordinator(config)
         files = Path(settings.data_dir) / "files"
-        found = difference(ledger, files, order, without, plus, due, settings.hub_place)
-    return report_of(found), list(lines_of(found))
+        found = difference(
+            ledger, files, order, without, plus, due, clock.now(), settings.hub_place
+        )
+        names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
+    return report_of(found), list(lines_of(found, names))
 
 
 @click.command()

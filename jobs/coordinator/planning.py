@@ -214,6 +214,16 @@ def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
     return db.execute(f"{_BOUND} order by rank, at, 8").fetchall()
 
 
+def held(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the plates that labs hold to print, with their orders: each printer's in its turn."""
+    return db.execute(
+        "select j.id, j.order_id, j.part_id, j.pieces, o.due, a.node, a.printer,"
+        " coalesce(a.seconds, j.seconds) as seconds, coalesce(a.grams, j.grams) as grams"
+        " from attempt a join job j on j.id = a.job_id join orders o on o.id = j.order_id"
+        f" where a.state in ({cells.quoted(_RESERVING)}) order by a.created_at, j.id"
+    ).fetchall()
+
+
 def shortages(ledger: Ledger, now: datetime) -> tuple[RunsOut, ...]:
     """Return where spools do not hold what is planned, the first to run out first.
 

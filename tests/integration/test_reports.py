@@ -195,7 +195,7 @@ def waiting(world):
 
 
 def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
-    yesterday = str(world.now.date() - timedelta(days=1))
+    today = str(world.now.date())
     words = ["plan", waiting, "--config", fabnet.config]
 
     def as_it_is():  # but for what is reckoned from the minute, which goes on
@@ -210,7 +210,7 @@ def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
     assert found["now"]["placed"] == found["then"]["placed"] == 40
     assert B in found["labs_touched"]
     assert "plus-1" in found["labs_touched"]
-    alone = fabnet(*words, "--without", B, "--due", yesterday).stdout
+    alone = fabnet(*words, "--without", B, "--due", today).stdout
     assert re.search(r"pieces late +0 +[1-9]", alone)
     assert "Nothing was changed." in alone
     assert as_it_is() == before
@@ -220,7 +220,8 @@ def test_what_if_shows_both_plans_and_changes_nothing(fabnet, world, waiting):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--without", "lab-x"], "lab-x"),
+        (["--without", "lab-x"], "There is no lab 'lab-x' here; there is: "),
+        (["--due", "2020-02-29"], "2020-02-29 is over; name a day from "),
         (["--plus", "2xnobodys-machine"], "nobodys-machine"),
         (["--plus", "0xprusa-mini"], "write 3xprusa-mini"),
     ],
@@ -231,9 +232,32 @@ def test_what_if_of_what_there_is_not_is_refused(fabnet, waiting, words, why):
     assert "Traceback" not in done.stderr
 
 
-def test_what_if_needs_pieces_that_are_in_no_hands(fabnet, planned):
+def test_what_a_lost_lab_holds_is_made_again(fabnet, world, planned):
+    held = world.attempts()
+    assert {attempt.node for attempt in held} == {A}
+    words = ["plan", planned, "--config", fabnet.config]
+    # A person knows the lab by its name, and may type it as she likes.
+    found = json.loads(fabnet(*words, "--without", "lab  LAB-A", "--json").stdout)
+    assert (found["now"]["held"], found["now"]["placed"]) == (4, 0)
+    assert found["now"]["pieces_of"] == {A: 4}
+    # The other one has too little filament.
+    assert (found["then"]["held"], found["then"]["without_place"]) == (0, 4)
+    world.can(B, grams=900.0)
+    found = json.loads(fabnet(*words, "--without", A, "--json").stdout)
+    assert found["then"]["pieces_of"] == {B: 4}
+    assert found["then"]["grams"] == pytest.approx(found["now"]["grams"], abs=0.3)
+    told = fabnet(*words, "--without", A).stdout
+    assert "  Lab lab-a: 0 instead of 4\n  Lab lab-b: 4 instead of 0\n" in told
+    assert re.search(r"pieces in labs' hands +4 +0", told)
+    assert world.attempts() == held
+
+
+def test_nothing_is_asked_of_an_order_that_is_printed(fabnet, world, planned):
+    for attempt in world.attempts():
+        world.print(attempt.ref)
+        harvests.harvest(world.ledger, attempt.ref, 2, 0, "", "maker", world.now)
     done = fabnet("plan", planned, "--config", fabnet.config, "--without", B, status=1)
-    assert "no lab's hands" in done.stderr
+    assert f"Nothing of order {planned} is left to be printed" in done.stderr
 
 
 def test_stock_says_what_plans_take_and_where_it_is_missing(fabnet, world, waiting):

@@ -110,8 +110,8 @@ def _merged(found: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
             joined.append([start, end])
     if sum(min(end, WEEK_MIN) - start for start, end in joined) >= WEEK_MIN:
         return ALWAYS.windows
-    if len(joined) > 1 and joined[-1][1] - WEEK_MIN >= joined[0][0]:
-        # Sunday night runs into Monday: one window, written where it begins.
+    while len(joined) > 1 and joined[-1][1] - WEEK_MIN >= joined[0][0]:
+        # Sunday night runs into Monday: one window with all that it meets there, written where it begins.
         joined[-1][1] = max(joined[-1][1], joined[0][1] + WEEK_MIN)
         del joined[0]
     return tuple((start, end) for start, end in joined)

@@ -23,6 +23,7 @@ class Share:
     printer: str
     plates: tuple[tuple[int, int], ...]  # (copies, how many plates), one after another
     in_time: bool  # there is time for all that is asked: a plate that comes late here need not
+    full: int  # copies on a full plate
 
     @property
     def pieces(self) -> int:
@@ -30,10 +31,9 @@ class Share:
         return sum(copies * times for copies, times in self.plates)
 
     def with_more(self, pieces: int) -> Share:
-        """Return it with so many pieces more, on plates as full as they are."""
-        full = self.plates[0][0]
-        plates, last = divmod(self.pieces + pieces, full)
-        runs = ((full, plates), (last, 1))
+        """Return it with so many pieces more, on full plates and at most one that is not."""
+        plates, last = divmod(self.pieces + pieces, self.full)
+        runs = ((self.full, plates), (last, 1))
         return replace(self, plates=tuple(run for run in runs if all(run)))
 
 

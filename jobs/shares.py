@@ -351,7 +351,7 @@ def _read(
             Share(
                 order_id=need.order_id, part_id=need.part_id, node=printer.node,
                 printer=printer.printer, plates=tuple(run for run in runs if all(run)),
-                in_time=in_time,
+                in_time=in_time, full=full,
             )
         )  # fmt: skip
     return found

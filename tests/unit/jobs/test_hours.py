@@ -69,6 +69,11 @@ def test_nights_that_meet_days_are_one_window():
     assert earliest_start(week, at(0, 2), 3600) == at(0, 2)
 
 
+def test_hours_that_a_night_over_the_week_holds_already_are_no_windows_of_their_own():
+    assert parse("22:00-06:00, 01:00-02:00, 03:00-04:00") == parse("22:00-06:00")
+    assert parse("Sun 20:00-06:00, Mon 01:00-02:00, Mon 05:00-08:00") == parse("Sun 20:00-08:00")
+
+
 def test_friday_to_monday_goes_over_the_weekend():
     assert len(parse("Fri-Mon 10:00-12:00").windows) == 4
 

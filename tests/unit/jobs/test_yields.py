@@ -119,6 +119,17 @@ def test_small_lots_are_put_together_and_not_all_on_one_lab():
     assert max(lots.values()) < 3 * LEAST_LOT
 
 
+def test_small_lots_that_are_put_together_fill_plates():
+    fleet = [a_printer(f"lab-{n:02}") for n in range(40)]
+    fits_all = {("frame", p.node, p.printer): replace(FIT, most=4) for p in fleet}
+    plan = split([a_need(120, date(2027, 2, 1))], fleet, fits_all, NOW, 0)
+    lots = given_to(plan)
+    assert len(lots) < len(fleet)  # three pieces each, at first
+    for node, pieces in lots.items():
+        plates = sum(run.count for run in plan.runs if run.node == node)
+        assert plates == -(-pieces // 4)
+
+
 def test_who_has_made_little_is_taken_to_be_as_all_others():
     mean = mean_good([(0, 0), (90, 10)])
     assert 0.89 < mean < 0.91

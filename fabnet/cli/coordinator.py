@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fabnet import clock
-from fabnet.cli.common import COORDINATOR_FILE, FILE, coordinator, open_ledger, say, stop_on_signals
+from fabnet.cli.common import (
+    COORDINATOR_FILE,
+    FILE,
+    coordinator,
+    node_file,
+    open_ledger,
+    say,
+    stop_on_signals,
+)
 from fabnet.config import is_node_file, load_node
+
+if TYPE_CHECKING:
+    from fabnet.doctor import Finding
 
 
 @click.command()
@@ -181,10 +196,11 @@ def doctor(
     Example: fabnet doctor --record /dev/ttyUSB0 > board.txt
     Example: fabnet doctor --broker mqtts://broker.example:8883 --logins probe.logins
     """
-    from dataclasses import asdict
-
     from fabnet.doctor import attack_broker, look
 
+    if not click.get_current_context().find_root().params["verbose"]:
+        # What a broker logs that is started to be looked at is no finding.
+        logging.getLogger("fabnet").setLevel(logging.WARNING)
     if record:
         _record(record)
         return
@@ -198,6 +214,14 @@ def doctor(
         found = look(load_node(config))
     else:
         found = look(coordinator(config, "fabnet doctor FILE"))
+    well = _show(found, as_json)
+    if config is None and not broker and not as_json:
+        _say_whom_else_to_look_at()
+    sys.exit(0 if well else 1)
+
+
+def _show(found: Iterable[Finding], as_json: bool) -> bool:
+    """Print each finding as soon as it is there, or all of them as JSON; return whether all is well."""
     findings = []
     for finding in found:
         findings.append(finding)
@@ -205,7 +229,16 @@ def doctor(
             click.echo(f"{'ok ' if finding.ok else 'NO '} {finding.check}: {finding.words}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+    return all(finding.ok for finding in findings)
+
+
+def _say_whom_else_to_look_at() -> None:
+    """Say which files lie here, of which a look at the machine alone says nothing."""
+    for path in (Path("coordinator.toml"), node_file()):
+        if path.exists():
+            say(
+                f"next, this machine with its {path.name}:\n  fabnet doctor {shlex.quote(str(path))}"
+            )
 
 
 def _record(port: str) -> None:

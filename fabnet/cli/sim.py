@@ -61,12 +61,13 @@ def sim_printer(port: Path, firmware: str, hurry: float, unprotected: bool) -> N
         protected=bool(dialect.runaway) and not unprotected, echoes=dialect.echoes,
     )  # fmt: skip
     pace = Pace(baudrate=_BAUDRATE, timed=dialect.rx_bytes > 0, ok_s=0.001)
-    for line in _next_steps(port.absolute(), record, firmware):
+    for line in _next_steps(port.absolute(), record, firmware, hurry):
         click.echo(line)
     serve(Firmware(board, dialect, Faults()), port.absolute(), pace, stop_on_signals())
 
 
-def _next_steps(port: Path, record: Path, firmware: str) -> list[str]:
+def _next_steps(port: Path, record: Path, firmware: str, hurry: float) -> list[str]:
+    faster = f"{hurry:g} times as fast as a real one" if hurry else "as fast as it can"
     return [
         str(port),
         "",
@@ -74,5 +75,5 @@ def _next_steps(port: Path, record: Path, firmware: str) -> list[str]:
         f"  fabnet node setup --port {shlex.quote(str(port))}",
         "adds it to the lab that has joined from there, as if it stood beside it. Then:",
         "  fabnet node run",
-        f"What it does is in {record}, a line for each print that begins or ends.",
+        f"It moves {faster} (--hurry). What it does is in {record}, a line for each print that begins or ends.",
     ]

@@ -200,6 +200,26 @@ def test_a_machine_that_nobody_knows_is_said_with_file_printer_and_the_nearest(t
     )  # fmt: skip
 
 
+def test_a_look_at_the_machine_alone_names_the_files_that_lie_there(tmp_path):
+    folder = tmp_path / "fabnet-node"
+    fabnet(
+        "node",
+        "create",
+        "lab-a",
+        "--lab",
+        "A",
+        "--out",
+        folder,
+        "--config",
+        coordinator_file(tmp_path),
+    )
+    looked = fabnet("doctor", cwd=tmp_path)
+    assert "  fabnet doctor coordinator.toml\n" in looked.stderr
+    assert "  fabnet doctor fabnet-node/node.toml\n" in looked.stderr
+    assert " INFO " not in looked.stderr  # of a broker that is started to be looked at
+    assert fabnet("doctor", "--json", cwd=tmp_path).stderr == ""
+
+
 def test_a_node_file_without_printers_is_not_well(tmp_path):
     config = coordinator_file(tmp_path)
     fabnet("node", "create", "lab-a", "--lab", "A", "--out", tmp_path / "a", "--config", config)

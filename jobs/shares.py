@@ -270,6 +270,14 @@ def shares(given: Arrays, needs: Sequence[Need] | None = None) -> list[Share]:
     return _read(given, needs, lines, rows, in_time=False)
 
 
+def no_reserve(given: Arrays) -> bool:
+    """Return whether a due date leaves the whole network less time than it is to have: `AHEAD`."""
+    if not given.needs or not given.printers:
+        return False
+    ends = np.unique(given.lines.due_min)
+    return bool((AHEAD[0] * _soonest_min(given.net, given.lines, ends) > ends).any())
+
+
 def _short(net: Network, lines: Lines) -> bool:
     """Return whether it is proved that not all can be in time."""
     pieces = lines.of_parts(net.most.shape[0])

@@ -30,12 +30,14 @@ from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, Need
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Explained, Plan, PrinterRow, Run, Shortfall, Stand
 from jobs.proof import bounds
-from jobs.shares import Fits, arrays, shares
+from jobs.shares import Arrays, Fits, arrays, no_reserve, shares
 
 #: Up to so many plates are weighed one by one against each other.
 FEW_PLATES = 500
 #: And up to so many where each printer gets more than some: all labs have a parcel of every order then.
 STILL_FEW, MANY_EACH = 5000, 20
+#: Or on so many printers where no time is to spare: each at the soonest leaves the most for what goes wrong.
+NARROW = 250
 #: So often are shares of orders that come out uneven made smaller.
 _ROUNDS = 4
 
@@ -60,7 +62,8 @@ def split(
             gets nothing of that part.
         now: aware UTC.
         few_plates: with more than that, printers get shares of all orders together first; None: with
-            more than `FEW_PLATES`, or `STILL_FEW` where printers get more than `MANY_EACH` each.
+            more than `FEW_PLATES`, or `STILL_FEW` where printers get more than `MANY_EACH` each, or
+            where there are few and their time is short.
         told: whether to say why too: rows of all printers, and what nobody could beat.
     """
     fleet = tuple(fleet)
@@ -69,11 +72,11 @@ def split(
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
     plates = _plates_at_least(ordered, fits)
-    if few_plates is None:
-        few_plates = STILL_FEW if plates > MANY_EACH * len(fleet) else FEW_PLATES
-    many = plates > few_plates
+    many = plates > (FEW_PLATES if few_plates is None else few_plates)
     able = fleet if printed and (many or told) else ()
     given = arrays(printed, able, fits, now, clocks.free)
+    if many and few_plates is None:
+        many = not _still_few(plates, given, len(fleet))
     before, lacking = clocks.state(), _lacked_by_people(clocks, ordered) if many else {}
     for _ in range(_ROUNDS):
         clocks.restore(before)
@@ -91,6 +94,13 @@ def split(
         explained=tuple(_explained(clocks, ordered, runs)) if told else (),
         bounds=bounds(given) if told else (),
     )
+
+
+def _still_few(plates: float, given: Arrays, printers: int) -> bool:
+    """Return whether more than `FEW_PLATES` are weighed one by one all the same."""
+    if plates > STILL_FEW:
+        return False
+    return plates > MANY_EACH * printers or (printers <= NARROW and no_reserve(given))
 
 
 def _orders(needs: Iterable[Need]) -> Iterator[tuple[str, tuple[Need, ...]]]:

@@ -46,6 +46,7 @@ class Machine:
     sums: tuple[Job | None, tuple[float, ...], float] | None = None  # as of `bound`
     looked_at: bool = False  # since its jobs have changed
     finished: list[Finished] = field(default_factory=list)  # plates, as its node has told of them
+    counted: tuple[int, int] = (0, 0)  # good pieces and scrap
 
     def queue(self):
         """Return its jobs in the order in which it makes them."""

@@ -6,8 +6,10 @@ table of means and one JSON object; `--svg FILE` draws the kits that are ready a
 The ways: `even` gives each printer the same number of pieces, `static` is the product's plan made
 once, `rolling` is made again every twelve hours and otherwise left alone, `pull` gives the next
 plate to whoever is idle. `hybrid` is the product: `jobs.split`, what cannot be made goes to
-others (`jobs.assign.to_take_back`) and is planned again within the hour, offers reach eight hours
-ahead (`jobs.assign.next_offers`), and an idle printer claims (`jobs.claims.to_free`).
+others (`jobs.assign.to_take_back`) and is planned again in the next step, offers reach eight hours
+ahead (`jobs.assign.next_offers`), idle printers are looked after (`jobs.claims.to_spread`), and what
+nobody was offered is given out anew every twelve hours where some would be late. Yields and paces are
+counted as the product counts them.
 
 Nobody knows beforehand how fast a printer really is, which plates fail, how long a person takes to
 clear a bed, who leaves for good (3 % a day), who is away for a day (4 %), who says so (half), who

@@ -17,6 +17,7 @@ from jobs.assign import (
     next_offers,
     to_take_back,
 )
+from jobs.chances import good_share, mean_good
 from jobs.claims import FreeBed, WaitingJob, last_ones, to_spread, would_be_late
 from jobs.coordinator.claims import SPREAD_REST
 from jobs.fleet import Need
@@ -38,7 +39,8 @@ class Network:
     def __init__(self, way, machines, fits, orders, seed):
         self.way, self.fits, self.orders = way, fits, orders
         self.machines = [
-            replace(m, jobs={}, job=None, refills=list(m.refills), finished=[]) for m in machines
+            replace(m, jobs={}, job=None, refills=list(m.refills), finished=[], counted=(0, 0))
+            for m in machines
         ]
         self.by_key = {m.key: m for m in self.machines}
         self.luck = np.random.default_rng(seed + 10_000)
@@ -54,6 +56,7 @@ class Network:
     def facts(self, now):
         """What the coordinator knows: who is silent is offline, who said so is paused."""
         found = []
+        mean = mean_good(m.counted for m in self.machines)
         for m in self.machines:
             gone = m.gone_since(now)
             if now < m.joins:
@@ -66,6 +69,7 @@ class Network:
                 replace(
                     m.facts, online=gone is None or m.says_so, paused=gone is not None and m.says_so,
                     grams=max(0.0, m.spool_g - grams), queue_s=seconds,
+                    good=round(good_share(*m.counted, mean), 3),
                 )
             )  # fmt: skip
         return found
@@ -270,9 +274,12 @@ class Network:
         m.facts = replace(m.facts, pace=pace(m.finished, now))
 
     def finish(self, m, job):
+        good, scrap = m.counted
         if self.luck.random() < m.fails:
+            m.counted = good, scrap + job.copies
             self.fail(job)
             return
+        m.counted = good + job.copies, scrap
         m.remove(job)
         line = (job.order, job.part)
         self.good[line] += job.copies

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
 from jobs.hours import parse
 from jobs.model import ReasonCode
-from jobs.split import FEW_PLATES, split
+from jobs.split import FEW_PLATES, NARROW, split
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 MESHES = ("frame", "clip")
@@ -390,11 +390,19 @@ def test_who_would_only_be_later_can_be_left_out():
     assert [row.node for row in told.rows(other_than=ReasonCode.LATER)] == ["lab-a", "lab-c"]
 
 
-@pytest.mark.parametrize(("printers", "weighed"), [(20, True), (40, False)])
-def test_in_a_small_network_more_plates_are_weighed_one_by_one(printers, weighed):
-    fleet = [a_printer(f"lab-{n:02}", grams=9e9, km=10.0 * n) for n in range(printers)]
+@pytest.mark.parametrize(
+    ("printers", "due", "weighed"),
+    [
+        (20, date(2026, 12, 24), True),
+        (40, date(2026, 12, 24), False),
+        (40, date(2026, 11, 25), True),  # no time to spare
+        (NARROW + 1, date(2026, 11, 24), False),
+    ],
+)
+def test_in_a_small_network_more_plates_are_weighed_one_by_one(printers, due, weighed):
+    fleet = [a_printer(f"lab-{n:03}", grams=9e9, km=10.0 * n) for n in range(printers)]
     fits = fits_for(fleet, a_fit())
-    needs = [a_need(pieces=1200, due=date(2026, 12, 24))]  # 600 plates
+    needs = [a_need(pieces=1200, due=due)]  # 600 plates
     plan = split(needs, fleet, fits, NOW)
     assert plan == split(needs, fleet, fits, NOW, 600 if weighed else 500)
     assert plan != split(needs, fleet, fits, NOW, 500 if weighed else 600)

@@ -90,13 +90,14 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--printers", type=int, default=900)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--days", type=float, default=6.0, help="work of the whole network")
     parser.add_argument("--horizon", type=int, default=14, help="days that are looked at")
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=WAYS)
     parser.add_argument("--svg", help="draw the kits that are ready against the days")
     args = parser.parse_args(argv)
     found, curves = defaultdict(list), defaultdict(list)
-    for seed in range(1, args.seeds + 1):
+    for seed in range(args.first, args.first + args.seeds):
         world = a_world(args.printers, seed, args.days, args.horizon)
         for way in args.ways:
             began = time.perf_counter()
@@ -123,6 +124,7 @@ def main(argv=None):
     result = {
         "printers": args.printers,
         "seeds": args.seeds,
+        "first": args.first,
         "days_of_work": args.days,
         "ways": table,
     }

@@ -76,6 +76,11 @@ class Library:
         self._folder = folder
         self._files = Files(folder)
 
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self._folder
+
     def migrate(self) -> None:
         """Make or update the library's tables."""
         design_migrations.apply(self._db)

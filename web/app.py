@@ -52,6 +52,7 @@ from web.pages import (
     stops,
     telling,
     upkeep,
+    what_if,
 )
 from web.serving import Server, make_server
 from web.streams import Streams
@@ -85,6 +86,7 @@ _PAGES = (
     newcomers,
     designs,
     estimates,
+    what_if,
     telling,
     api,
     joining,

@@ -97,6 +97,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.index": _HUB,
         "orders.show": _HUB,
         "orders.live": _HUB,
+        "what_if.ask": _STEWARD,
         "lists.show": _STEWARD,
         "lists.read": _STEWARD,
         "lists.template": _STEWARD,

@@ -211,4 +211,10 @@ SENTENCES = (
     _("at most %(most)s days ahead"),
     _("names what the rule is for"),
     _("Lot %(lot)s is called back: its photos stay until that is over."),
+    _(
+        "Nothing of order %(order)s is left to be printed, or it is not confirmed yet: no plan can"
+        " change it."
+    ),
+    _("%(day)s is over; name a day from %(until)s on"),
+    _("%(what)s cannot be read; write 3xprusa-mini"),
 )

@@ -151,6 +151,58 @@ def test_the_requester_reads_how_many_labs_and_when(site):
     assert "lab-b" not in page
 
 
+# --- what if
+
+
+def test_a_steward_asks_what_if_and_changes_nothing(site):
+    world = site.world
+    world.add_lab(A)
+    world.add_lab(B)
+    order_id = world.order(40)
+    world.plan()
+    world.tick()
+    before = list(world.ledger.reading.execute("select * from job order by id"))
+    steward, path = site.person("steward"), f"/orders/{order_id}/what-if"
+    assert f'href="{path}"' in steward.get(f"/orders/{order_id}?lang=en").text
+    text = sections(steward.get(f"{path}?lang=en").text)
+    assert re.search(r"These workshops are gone .* Lab lab-a · \d+ Lab lab-b · \d+ ", text)
+    assert "As it is" not in text
+    page = steward.get(f"{path}?lang=en&without={A}&many=2&preset=prusa-mini&due=2026-11-24").text
+    text = sections(page)
+    assert re.search(r"workshops 2 3 ", text)
+    mine = re.search(r"Lab lab-a: 0 instead of (\d+)", text)
+    assert int(mine[1]) > 0
+    assert re.search(r"plus-1: [1-9]\d* instead of 0", text)
+    assert re.search(r"pieces too late 0 [1-9]\d* ", text)
+    assert "Nothing was changed." in text
+    assert f'value="{A}" checked' in page
+    assert list(world.ledger.reading.execute("select * from job order by id")) == before
+    assert "Rien n’a été changé." in steward.get(f"{path}?lang=fr&without={B}&many=").text
+
+
+def test_what_cannot_be_supposed_is_said_beside_its_field(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    steward, path = site.person("steward"), f"/orders/{order_id}/what-if?lang=en"
+    for query, words in (
+        ("&many=-3", 'id="many-error"'),
+        ("&many=2&preset=nobodys-machine", 'id="preset-error"'),
+        ("&due=2020-02-29", 'id="due-error"'),
+    ):
+        answer = steward.get(path + query)
+        assert (answer.status_code, words in answer.text) == (422, True), query
+    assert "Say first what would be otherwise." in steward.get(f"{path}&many=").text
+    assert "There is no workshop lab-x here any more." in steward.get(f"{path}&without=lab-x").text
+    assert steward.get("/orders/nothing/what-if").status_code == 404
+    world.tick()
+    for attempt in world.attempts():
+        world.print(attempt.ref)
+    assert "Nothing of it is left to be printed" in steward.get(f"{path}&without={A}").text
+    assert site.person("inspector").get(path).status_code == 403
+
+
 # --- the beds
 
 

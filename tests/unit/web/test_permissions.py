@@ -36,6 +36,7 @@ from web.pages import (
     stops,
     telling,
     upkeep,
+    what_if,
 )
 
 MODULES = (
@@ -65,6 +66,7 @@ MODULES = (
     newcomers,
     designs,
     estimates,
+    what_if,
     telling,
     api,
     joining,
@@ -165,6 +167,7 @@ def test_every_endpoint_has_a_line(app):
         ("orders.index", {HUB, STEWARD}),
         ("orders.show", {HUB, STEWARD}),
         ("orders.live", {HUB, STEWARD}),
+        ("what_if.ask", {STEWARD}),
         ("lists.show", {STEWARD}),
         ("lists.read", {STEWARD}),
         ("lists.template", {STEWARD}),

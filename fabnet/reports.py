@@ -5,8 +5,10 @@ Reads only, so it works beside a running coordinator. The same views as the page
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
-from jobs.model import Reason
+from jobs.model import Reason, ReasonCode
 from jobs.pace import is_told
-from web.plans import Shares, queues, shares
+from web.plans import Shares, lines, queues, shares
 from web.words import order_state
 from web.words import reason as reason_words
+
+_WIDTH = 100
 
 
 def open_ledger(folder: Path) -> Ledger:
@@ -46,6 +50,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
     """
     view = views.order_view(ledger.reading, order_id)
     titles, pace = _titles(ledger), paces.known(ledger.reading, clock.now())
+    shares_of, print_by = {each.part_id: each for each in lines(view)}, _print_by(view)
     return {
         "order": order_id,
         "state": view.order.state,
@@ -62,7 +67,11 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
                 "planned": line.books.jobs,
                 "in_work": line.books.coming,
                 "usable": line.books.usable,
-                "done_at": _last(view, line.part_id),
+                "done_at": _at(shares_of[line.part_id].last_at, "minutes"),
+                "late": shares_of[line.part_id].late,
+                "missing_g": shares_of[line.part_id].missing_g,
+                "missing_by": print_by,
+                **_chances(ledger, view, line.part_id),
                 "reasons": [_reason(reason, titles) for reason in line.reasons],
             }
             for line in view.lines
@@ -84,9 +93,14 @@ def _proof(told: Shares) -> dict[str, Any]:
     }
 
 
-def _chances(ledger: Ledger, view: OrderView) -> dict[str, Any]:
-    """By when half of all cases, and nine of ten, are printed."""
-    found = likely(queues(view, labs.yields(ledger.reading)), clock.now())
+def _print_by(view: OrderView) -> str:
+    """The last day on which a piece should be printed."""
+    return (view.order.request.due - timedelta(days=1)).isoformat()
+
+
+def _chances(ledger: Ledger, view: OrderView, part: str = "") -> dict[str, Any]:
+    """By when half of all cases, and nine of ten, are printed; of an order, or of a part of it."""
+    found = likely(queues(view, labs.yields(ledger.reading), part), clock.now())
     due = shares(view).last_at
     return {
         "p50_at": None if found is None or due is None else _at(found.p50, "minutes"),
@@ -102,18 +116,6 @@ def _titles(ledger: Ledger) -> dict[tuple[str, str], str]:
     }
 
 
-def _last(view: OrderView, part: str) -> str | None:
-    last = max(
-        (
-            row.done_at
-            for row in view.plan
-            if row.part_id == part and row.done_at and row.plates_left
-        ),
-        default=None,
-    )
-    return _at(last, "minutes")
-
-
 def _at(moment: datetime | None, to: str = "seconds") -> str | None:
     """A time for scripts: ISO 8601 with the offset of the network's zone."""
     return None if moment is None else moment.astimezone().isoformat(timespec=to)
@@ -122,6 +124,7 @@ def _at(moment: datetime | None, to: str = "seconds") -> str | None:
 def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
     return {
         "code": reason.code,
+        "material": reason.text if reason.code is ReasonCode.STOCK else "",
         "printer": titles.get((reason.node, reason.printer), ""),
         "needed": reason.needed,
         "available": reason.available,
@@ -172,6 +175,7 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
             f" {line['in_work']} in work, {line['planned']} planned,"
             f" {line['without_place']} without a place"
         )
+        yield from _line_lines(line, alone=len(report["lines"]) == 1)
         rows = [row for row in report["printers"] if row["part"] == line["part"]]
         for row in rows:
             if row["pieces"]:
@@ -180,10 +184,41 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
                     yield from _pace_lines(row)
                     yield f"    no more, because: {_why(row, line)}"
         if explain:
-            for row in rows:
-                if not row["pieces"]:
-                    yield f"  {row['title']}: nothing: {_why(row, line)}"
-                    yield from _pace_lines(row)
+            yield from _nothing_lines([row for row in rows if not row["pieces"]], line)
+
+
+def _line_lines(line: dict[str, Any], *, alone: bool) -> Iterable[str]:
+    """What is to be said of one part: how sure, and what is missing."""
+    if not alone and line["p90_at"] is not None:
+        yield (
+            f"  all printed as likely as not by {local(line['p50_at'])}, nine times of ten by"
+            f" {local(line['p90_at'])}"
+        )
+    if line["late"]:
+        yield f"  {_count(line['late'], 'piece')} expected too late"
+    if line["missing_g"] is not None:
+        known = {r["material"] for r in line["reasons"] if r["code"] == ReasonCode.STOCK}
+        material = " or ".join(sorted(known - {""})) or "filament"
+        yield f"  {material}: {math.ceil(line['missing_g'])} g short by {line['missing_by']}"
+
+
+def _nothing_lines(rows: Iterable[dict[str, Any]], line: dict[str, Any]) -> Iterable[str]:
+    """Say why printers got nothing: once for all of whom the same is to be said, most of them first."""
+    same: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for row in rows:
+        slow = row["pace"] if is_told(row["pace"]) else 1.0
+        same.setdefault((_why(row, line), slow), []).append(row)
+    for (why, _pace), group in sorted(same.items(), key=lambda item: (-len(item[1]), item[0])):
+        if len(group) == 1:
+            yield f"  {group[0]['title']}: nothing: {why}"
+        else:
+            yield f"  {len(group)} printers: nothing: {why}"
+            titles = "; ".join(row["title"] for row in group)
+            yield textwrap.fill(
+                titles, _WIDTH, initial_indent="    ", subsequent_indent="    ",
+                break_long_words=False,
+            )  # fmt: skip
+        yield from _pace_lines(group[0])
 
 
 def _pace_lines(row: dict[str, Any]) -> Iterable[str]:

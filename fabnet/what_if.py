@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from designs.materials import materials
 from fabnet import clock
+from fabnet.errors import FabnetError
 from jobs.coordinator import planning
 from jobs.coordinator.whatif import Difference, Outcome
 from jobs.ledger import labs
 from jobs.ledger.store import Ledger
+from jobs.stock import transfers
 
 
 def report_of(found: Difference) -> dict[str, Any]:
@@ -58,8 +62,27 @@ def _time(outcome: Outcome) -> str:
     return "-" if outcome.done_at is None else clock.local(outcome.done_at)
 
 
-def stock_report(ledger: Ledger) -> dict[str, Any]:
-    """Return what plans use of the spools, as JSON can tell it."""
+def depot_of(words: Iterable[str]) -> dict[str, float]:
+    """Read what a depot has, in grams: "PETG=12000", one for each material.
+
+    Raises:
+        FabnetError: one cannot be read.
+    """
+    found: dict[str, float] = {}
+    for text in words:
+        match = re.fullmatch(r"\s*([A-Za-z][\w+-]*)\s*=\s*(\d{1,7}(?:[.,]\d+)?)\s*g?\s*", text)
+        code = match[1].upper() if match else ""
+        if match is None or code not in materials():
+            known = ", ".join(sorted(materials()))
+            raise FabnetError(
+                f"--depot {text!r} cannot be read; write PETG=12000, in grams, with one of {known}"
+            )
+        found[code] = found.get(code, 0.0) + float(match[2].replace(",", "."))
+    return found
+
+
+def stock_report(ledger: Ledger, depot: Mapping[str, float]) -> dict[str, Any]:
+    """Return what plans use of the spools, and what a depot should send whom, as JSON can tell it."""
     found = planning.stock(ledger, clock.now())
     names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
     return {
@@ -74,6 +97,14 @@ def stock_report(ledger: Ledger) -> dict[str, Any]:
                 "missing_g": round(each.missing_g, 1),
             }
             for each in found.shortages
+        ],
+        "transfers": [
+            {
+                "day": each.day.isoformat(), "node": each.node, "lab": names[each.node],
+                "material": each.material, "grams": round(each.grams, 1),
+                "missing_g": round(each.missing_g, 1),
+            }
+            for each in (transfers(found.shortages, depot) if depot else ())
         ],
         "days": [
             {
@@ -97,6 +128,13 @@ def stock_lines(report: dict[str, Any]) -> Iterable[str]:
         yield (
             f"  {each['day']} {each['lab']}, {each['printer']}: {each['missing_g']:.0f} g of"
             f" {each['material']} missing"
+        )
+    if report["transfers"]:
+        yield "From the depot:"
+    for each in report["transfers"]:
+        rest = f"; {each['missing_g']:.0f} g more are nowhere" if each["missing_g"] else ""
+        yield (
+            f"  by {each['day']} to {each['lab']}: {each['grams']:.0f} g of {each['material']}{rest}"
         )
     for each in report["days"]:
         yield (

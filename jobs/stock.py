@@ -6,7 +6,7 @@ no place at all, and why, to the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -66,6 +66,40 @@ class Forecast:
             (material, used.get(material, 0.0), missing.get(material, 0.0))
             for material in sorted({*used, *missing})
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Filament that a lab should have from the depot."""
+
+    day: date  # by which it runs out there
+    node: str
+    material: str
+    grams: float  # of what it lacks, as much as the depot has
+    missing_g: float  # of what it lacks, what the depot has not
+
+
+def transfers(shortages: Iterable[RunsOut], depot: Mapping[str, float]) -> tuple[Transfer, ...]:
+    """Give out what a depot has to labs that run out: one parcel a lab and material, who lacks first first.
+
+    Args:
+        shortages: as of a forecast.
+        depot: grams by material.
+    """
+    lacks: dict[tuple[str, str], tuple[date, float]] = {}
+    for short in shortages:
+        day, grams = lacks.get((short.node, short.material), (short.day, 0.0))
+        lacks[short.node, short.material] = (min(day, short.day), grams + short.missing_g)
+    left, found = dict(depot), []
+    for (node, material), (day, grams) in sorted(
+        lacks.items(), key=lambda each: (each[1][0], each[0])
+    ):
+        given = min(grams, max(0.0, left.get(material, 0.0)))
+        left[material] = left.get(material, 0.0) - given
+        found.append(
+            Transfer(day=day, node=node, material=material, grams=given, missing_g=grams - given)
+        )
+    return tuple(found)
 
 
 def forecast(printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]], now: datetime) -> Forecast:

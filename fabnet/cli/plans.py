@@ -75,18 +75,24 @@ def _what_if(
 
 
 @click.command()
+@click.option(
+    "--depot", multiple=True, metavar="MATERIAL=GRAMS", help="What lies in store: PETG=12000"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @COORDINATOR_FILE
-def stock(as_json: bool, config: Path) -> None:
+def stock(depot: tuple[str, ...], as_json: bool, config: Path) -> None:
     """Show the filament that all plans use, by day and lab, and which spools do not reach.
 
-    \b
-    Example: fabnet stock --json
-    """
-    from fabnet.what_if import stock_lines, stock_report
+    With --depot, also say what of it should go to which lab by which day.
 
+    \b
+    Example: fabnet stock --depot PETG=12000 --depot PLA=3000
+    """
+    from fabnet.what_if import depot_of, stock_lines, stock_report
+
+    in_store = depot_of(depot)
     with closing(open_ledger(config)) as ledger:
-        report = stock_report(ledger)
+        report = stock_report(ledger, in_store)
     click.echo(
         json.dumps(report, ensure_ascii=False) if as_json else "\n".join(stock_lines(report))
     )

@@ -1,6 +1,7 @@
 """The commands that explain a plan, trace a lot and look at the machine: for people and for scripts."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -70,6 +71,30 @@ def test_a_plan_says_who_makes_what_and_why_not(fabnet, planned):
     assert "Lab lab-b, Printer: nothing: needs" in explained
     assert "    no more, because: every piece has a place" in explained
     assert short.startswith(f"Order {planned} (being made): 4 kits by")
+
+
+def test_the_same_reason_is_said_once_for_all_printers(fabnet, world):
+    world.add_lab(A, grams=20.0)
+    for number in range(3):
+        world.add_lab(f"lab-s{number}", material="ABS")
+    world.add_lab("lab-t", grams=5.0)
+    order_id = world.order(4)
+    world.plan()
+    words = ["plan", order_id, "--config", fabnet.config]
+    told = fabnet(*words, "--explain").stdout
+    assert (
+        "  3 printers: nothing: another material is loaded (ABS)\n    Lab lab-s0, Printer; Lab"
+        in told
+    )
+    assert re.search(r"  Lab lab-t, Printer: nothing: needs [\d.]+ g of PETG, 5 g left", told)
+    (line,) = json.loads(fabnet(*words, "--json").stdout)["lines"]
+    # Three have no place, and some spools do not hold them.
+    assert (line["ordered"], line["without_place"]) == (4, 3)
+    assert 3 * 15 < line["missing_g"] < 3 * 18
+    short = re.search(r"  PETG: (\d+) g short by (\S+)", told)
+    assert int(short[1]) == math.ceil(line["missing_g"])
+    assert short[2] == line["missing_by"] == str((world.now + timedelta(days=6)).date())
+    assert line["p50_at"] <= line["p90_at"]
 
 
 def test_figures_of_one_are_of_one_and_what_is_counted_is_not_due(fabnet, world):
@@ -271,3 +296,14 @@ def test_stock_says_what_plans_take_and_where_it_is_missing(fabnet, world, waiti
     told = fabnet(*words).stdout
     assert re.search(r"PETG: \d+ g to be printed; [1-9]\d* g are missing", told)
     assert re.search(r"  \d{4}-\d\d-\d\d Lab lab-a, p1: [1-9]\d* g of PETG missing", told)
+    assert "From the depot" not in told
+    missing = int(re.search(r"; ([1-9]\d*) g are missing", told)[1])
+    found = json.loads(fabnet(*words, "--depot", "petg=30", "--json").stdout)
+    (sent,) = found["transfers"]
+    assert (sent["node"], sent["material"], sent["grams"]) == (A, "PETG", 30)
+    assert sent["missing_g"] == pytest.approx(missing - 30, abs=1)
+    assert sent["day"] == found["shortages"][0]["day"]
+    told = fabnet(*words, "--depot", "PETG=90000").stdout
+    assert re.search(rf"From the depot:\n  by \S+ to Lab lab-a: {missing} g of PETG\n", told)
+    for wrong in ("PETG", "PETG=-5", "gold=3"):
+        assert "write PETG=12000" in fabnet(*words, "--depot", wrong, status=1).stderr

@@ -19,8 +19,9 @@ from web.plans import shares
 
 pages = Blueprint("what_if", __name__)
 
-#: So many workshops can be ticked, those with most pieces first; so many are told of at once.
-_MOST_LABS, _AT_ONCE = 60, 12
+#: So many workshops are seen and so many can be ticked, those with most pieces first; so many are told of
+#: at once.
+_FEW_LABS, _MOST_LABS, _AT_ONCE = 6, 60, 12
 _MOST_PRINTERS = 100
 #: Two plans of everything take seconds: one question at a time.
 _asking = threading.Lock()
@@ -51,6 +52,7 @@ def ask(order_id: str) -> str | tuple[str, int]:
         trouble=trouble,
         touched=_touched(found, names),
         at_once=_AT_ONCE,
+        few=_FEW_LABS,
         today=context.today(),
     )
     return (page, 422) if form.errors else page

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from jobs.hours import parse
-from jobs.stock import Weight, forecast
+from jobs.stock import RunsOut, Weight, forecast, transfers
 from tests.unit.jobs.test_split import NOW, a_printer
 
 TUESDAY, WEDNESDAY = date(2026, 11, 24), date(2026, 11, 25)
@@ -53,3 +53,23 @@ def test_printers_of_a_lab_are_one_stock_in_whatever_order_they_come():
     found = forecast(pair, NOW)
     assert [(d.grams, d.left_g) for d in found.days] == [(80.0, 80.0)]
     assert forecast(pair[::-1], NOW) == found
+
+
+def a_shortage(node, day, grams, printer="p1", material="PETG"):
+    return RunsOut(day=day, node=node, printer=printer, material=material, missing_g=grams)
+
+
+def test_a_depot_sends_first_to_who_runs_out_first_and_one_parcel_a_lab():
+    found = transfers(
+        [
+            a_shortage("lab-b", WEDNESDAY, 300.0), a_shortage("lab-a", WEDNESDAY, 100.0, "p2"),
+            a_shortage("lab-a", TUESDAY, 200.0), a_shortage("lab-c", TUESDAY, 50.0, material="PLA"),
+        ],
+        {"PETG": 400.0},
+    )  # fmt: skip
+    assert [(t.day, t.node, t.material, t.grams, t.missing_g) for t in found] == [
+        (TUESDAY, "lab-a", "PETG", 300.0, 0.0),
+        (TUESDAY, "lab-c", "PLA", 0.0, 50.0),
+        (WEDNESDAY, "lab-b", "PETG", 100.0, 200.0),
+    ]
+    assert transfers([], {"PETG": 400.0}) == ()

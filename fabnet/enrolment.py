@@ -6,7 +6,7 @@ Leaves what the ledger keeps to `jobs.coordinator.enrolment`, and the lab's side
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -72,6 +72,10 @@ def invite(config: CoordinatorConfig, lab: str, by: str, hours: int, now: dateti
     return JoinCode(url=how.url, token=token, pin=how.pin)
 
 
+#: What a machine is called that nobody has named.
+_MACHINES = {"LAS": "Laser cutter", "SEW": "Sewing machine", "ASM": "Assembling by hand"}
+
+
 def create_node(
     name: str,
     lab: str,
@@ -79,18 +83,20 @@ def create_node(
     out: Path,
     now: datetime,
     by_hand: tuple[str, ...] = (),
+    called: Mapping[str, str] = _MACHINES,
 ) -> Path:
     """Enrol a node by hand and write its folder with node.toml and secrets; return node.toml's path.
 
     `by_hand` are machine presets of printers that its maker feeds by hand, from an SD card; the
-    coordinator slices for them. "SEW=12" is a machine that she works, with its pieces an hour.
+    coordinator slices for them. "SEW=12" is a machine that she works, with its pieces an hour; `called`
+    is the name of such a machine by its process, as its maker speaks.
 
     Raises:
         ConfigError: the name is none, the folder is there already, or a rate is no number.
         FirmwareProfileError: a preset is unknown.
         RefusedError: the name is not to be had.
     """
-    machines = [_machine(told) for told in by_hand]
+    machines = [_machine(told, called) for told in by_hand]
     if not is_node_id(name):
         raise ConfigError(str(out), "name", "1 to 32 of a-z, 0-9 and inner hyphens")
     if out.exists():
@@ -118,11 +124,7 @@ def create_node(
     return out / "node.toml"
 
 
-#: What a machine is called that its maker has not named: her language is not known here.
-_MACHINES = {"LAS": "Laser", "SEW": "Couture", "ASM": "Assemblage"}
-
-
-def _machine(told: str) -> HandPrinter:
+def _machine(told: str, called: Mapping[str, str]) -> HandPrinter:
     process, _, rate = told.partition("=")
     if process not in BY_PEOPLE:
         return HandPrinter(preset=load_machine(told).name, material="", grams=0)
@@ -133,7 +135,10 @@ def _machine(told: str) -> HandPrinter:
     if not LEAST_RATE_PER_H <= rate_per_h <= MOST_RATE_PER_H:
         why = f'{told!r}: write it as "{process}=12", from {LEAST_RATE_PER_H:g} to {MOST_RATE_PER_H:g}'
         raise ConfigError("--hosted", process, f"{why} pieces an hour")
-    return HandPrinter(preset="", material="", grams=0, process=process, rate_per_h=rate_per_h)
+    title = called[process]
+    return HandPrinter(
+        preset="", material="", grams=0, process=process, rate_per_h=rate_per_h, title=title
+    )
 
 
 def make_hosted(ledger: Ledger, found: HostedNode, how: Reach, folder: Path) -> None:

@@ -131,7 +131,7 @@ def node_create(
         raise click.UsageError("give either --out FOLDER or --hosted PRESET")
     found = coordinator(config)
     folder = out or hosted_folder(found, name)
-    create_node(name, lab, found, folder, clock.now(), presets)
+    create_node(name, lab, found, folder, clock.now(), presets, _machines())
     if presets:
         told = (
             f"{name} is hosted here; make its maker's account: fabnet person add LOGIN --role maker"
@@ -141,6 +141,15 @@ def node_create(
         _warn_only_here(found, reach(found, clock.now()))
         told = f"{folder}/node.toml is ready; write the lab's printers into it"
         click.echo(f"fabnet: {told}", err=True)
+
+
+def _machines() -> dict[str, str]:
+    """Return what a machine that somebody works is called, by its process; as the join form does."""
+    return {
+        "SEW": gettext("Sewing machine"),
+        "LAS": gettext("Laser cutter"),
+        "ASM": gettext("Assembling by hand"),
+    }
 
 
 def _warn_only_here(config: CoordinatorConfig, how: Reach) -> None:

@@ -187,6 +187,22 @@ def test_an_account_needs_a_good_password_and_a_maker_a_node_that_is_there(tmp_p
     assert add("--role", "steward", *good).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "called"), [("fr", "Machine à coudre"), ("en", "Sewing machine")]
+)
+def test_a_hosted_machine_is_called_in_the_language_of_the_command(
+    language, called, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LANGUAGE", language)
+    config = coordinator_file(tmp_path, data_dir='"data"')
+    made = fabnet(
+        "node", "create", "chez-lea", "--lab", "L", "--hosted", "SEW=12", "--config", config
+    )
+    assert made.returncode == 0, made.stderr
+    (printer,) = load_node(tmp_path / "data" / "hosted" / "chez-lea" / "node.toml").printers
+    assert (printer.title, printer.process, printer.rate_per_h) == (called, "SEW", 12.0)
+
+
 def test_a_machine_that_nobody_knows_is_said_with_file_printer_and_the_nearest(tmp_path):
     config = coordinator_file(tmp_path)
     folder = tmp_path / "a"

@@ -224,7 +224,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
     until(lambda: len([n for n in labs.fleet(ledger.reading) if n.printers and n.online]) == 2)
     awa, lea = coordinator.person("chez-awa"), coordinator.person("chez-lea")
     awa.send("/fleet/chez-awa/printer-1/ready", at="/waiting")
-    assert "Couture: are you ready?" in lea.get("/waiting").text
+    assert "Sewing machine: are you ready?" in lea.get("/waiting").text
     lea.send("/fleet/chez-lea/machine-1/ready", at="/waiting")
     (revision,) = Library(ledger.database, tmp_path / "data" / "files").revisions()
     now = clock.now()
@@ -238,7 +238,7 @@ def test_a_hosted_sewer_and_a_hosted_printer_make_a_kit(coordinator, tmp_path):
     sewn = until(lambda: working("chez-lea"))
     assert (sewn.part_id, sewn.pieces, sewn.seconds) == ("pouch", 3, 2700.0)
     page = lea.get(f"/harvest/{sewn.ref}").text
-    assert "To be made: Couture" in page
+    assert "To be made: Sewing machine" in page
     assert "Print" not in re.sub(r"<[^>]*>", "", page.partition("<main")[2].partition("</main")[0])
     pattern = lea.get(f"/attempts/{sewn.ref}/gcode")
     assert pattern.content == (POUCH / "pouch.svg").read_bytes()

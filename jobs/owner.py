@@ -175,6 +175,8 @@ class NodeView:
     trials: tuple[TrialView, ...] = ()
     #: Its clock shows less than it must be: what needs hours begins only by a person's word.
     clock_behind: bool = False
+    #: "full" or "fails" where it cannot write: what prints goes on, and nothing else.
+    disk: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

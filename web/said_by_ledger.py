@@ -91,6 +91,11 @@ SENTENCES = (
     _("%(ref)s is %(attempt_state)s: only what has not begun can be given back."),
     _("The node did not answer. Please try again."),
     _("The node failed; its log says why."),
+    _("The disk of this machine is full: nothing was kept. Make room, and do it again."),
+    _(
+        "The disk of this machine cannot be written: nothing was kept. Restart the machine; if that does"
+        " not help, replace its disk or memory card."
+    ),
     _("%(printer)s is fed by a person: print the test part from its card."),
     _("%(printer)s prints a test part already."),
     _("%(ref)s is on %(printer)s: its print ends and is counted first."),

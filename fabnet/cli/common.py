@@ -44,12 +44,16 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 JOINED = "fabnet-node"
 _LINE = 100
 _WHOSE = "run the command as the user whose folder it is, as with sudo -u; nothing was changed"
+_WORN = (
+    "look at the machine's log, then restart the machine; if that does not help, replace the disk or memory"
+    " card"
+)
 #: What SQLite says, by the begin of its name, where the machine is at fault.
 _BOOKS = {
     "SQLITE_READONLY": f"This user may not write the database: {_WHOSE}",
     "SQLITE_CANTOPEN": f"This user cannot open the database: {_WHOSE}",
     "SQLITE_FULL": "The disk is full: make room, and run the command again",
-    "SQLITE_IOERR": "The disk fails (the database cannot be read or written): look at the machine's log",
+    "SQLITE_IOERR": f"The disk fails, or can only be read: {_WORN}",
     "SQLITE_BUSY": "Another program holds the database for long: run the command again, or stop that program",
 }
 
@@ -144,6 +148,8 @@ def file_words(error: OSError) -> str:
         return "it is not there, or its folder is not: is the name right?"
     if is_full(error):
         return "the disk is full: make room, and run the command again"
+    if error.errno == errno.EROFS:
+        return f"the disk is read-only: {_WORN}"
     return f"the system says: {error.strerror}"
 
 

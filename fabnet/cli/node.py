@@ -52,6 +52,7 @@ def node_run(config: Path) -> None:
     \b
     Example: fabnet node run node.toml
     """
+    from fabnet.node.cooling import cooled_if_disk_fails
     from fabnet.node.door import Door
     from fabnet.node.leaving import refuse_to_start
     from fabnet.node.opening import open_node
@@ -67,17 +68,20 @@ def node_run(config: Path) -> None:
             )
         )
         say(f"  fabnet node setup{named(config)}")
-    agent = open_node(found, machine_id())
-    door = Door(found, agent.desk)
-    door.open()
-    say(
-        gettext("fabnet: %(lab)s runs until Ctrl-C. How it is, in another terminal:", lab=found.lab)
-    )
-    say(f"  fabnet node status{named(config, '--config')}")
-    try:
-        agent.run(stop)
-    finally:
-        door.close()
+    with cooled_if_disk_fails(found):
+        agent = open_node(found, machine_id())
+        door = Door(found, agent.desk)
+        door.open()
+        say(
+            gettext(
+                "fabnet: %(lab)s runs until Ctrl-C. How it is, in another terminal:", lab=found.lab
+            )
+        )
+        say(f"  fabnet node status{named(config, '--config')}")
+        try:
+            agent.run(stop)
+        finally:
+            door.close()
 
 
 @node.command("adopt")

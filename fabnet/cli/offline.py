@@ -229,6 +229,18 @@ def _show(view: NodeView, *, as_json: bool) -> None:
         click.echo(line)
 
 
+def _disk_line(trouble: str) -> str:
+    if trouble == "full":
+        return gettext(
+            "the disk of this machine is full: what prints goes on, and nothing new begins; make room, and"
+            " it goes on by itself"
+        )
+    return gettext(
+        "the disk of this machine cannot be written: what prints goes on, and nothing new begins; let the"
+        " prints end, then restart the machine; if that does not help, replace its disk or memory card"
+    )
+
+
 def _lines(view: NodeView) -> list[str]:
     link = (
         gettext("reaches the network since %(hour)s")
@@ -245,6 +257,8 @@ def _lines(view: NodeView) -> list[str]:
         parts.append(gettext("takes a pause"))
     lab = f"{view.lab} ({view.node})"
     lines = [gettext("%(lab)s: %(link)s", lab=lab, link=", ".join(parts))]
+    if view.disk:
+        lines.append(_disk_line(view.disk))
     if view.clock_behind:
         lines.append(
             gettext(

@@ -60,6 +60,11 @@ SENTENCES = (
         "The node %(node)s does not run here, or not with %(folder)s. Start it with: fabnet node run; or"
         " for good: fabnet node install"
     ),
+    _("The disk of this machine is full: nothing was kept. Make room, and do it again."),
+    _(
+        "The disk of this machine cannot be written: nothing was kept. Restart the machine; if that does not"
+        " help, replace its disk or memory card."
+    ),
     # printers
     _("it is not there: is it plugged in?"),
     _("%(program)s holds it; close that first"),

@@ -25,6 +25,7 @@ from fabnet.node.answers import Answers
 from fabnet.node.bench import Bench
 from fabnet.node.bench_talk import BenchEvent, Changed, Ended, Found, Recover, Started, Stop, Used
 from fabnet.node.desk import Desk
+from fabnet.node.disk import Disk
 from fabnet.node.files import FileStore
 from fabnet.node.grants import Grants
 from fabnet.node.journal import TOLD, Journal
@@ -105,6 +106,7 @@ class Agent:
         self._preparer = Preparer(presets, journal, store, slicer, Path(config.data_dir))
         self._lab = Lab(config, presets, journal)
         self._answers = Answers(journal, self._lab)
+        self._disk = Disk(config.id, journal, Path(config.data_dir))
         self._stock = Stock(config, journal, self._lab)
         self._grants = Grants(journal, self._lab, self._benches, self._say_printer, self._give_back)
         self._uplink = Uplink(
@@ -117,7 +119,8 @@ class Agent:
         self.desk = Desk()
         self._owner = Owner(
             config.id, journal, self._lab, self._grants, self._benches, self._uplink,
-            self._trials, self._stock, self._preparer, self._on_harvested, self._on_printer_ready,
+            self._trials, self._stock, self._preparer, self._disk, self._on_harvested,
+            self._on_printer_ready,
         )  # fmt: skip
 
     def run(self, stop: threading.Event, *, linked: bool = True) -> None:
@@ -141,9 +144,10 @@ class Agent:
                     self._round()
                 except SupersededError:
                     raise
-                except Exception:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001
                     # The loop is the node: it goes on, and the fault is in the log.
-                    _log.exception("node %s: a round failed", self._config.id)
+                    if not self._disk.failed(error):
+                        _log.exception("node %s: a round failed", self._config.id)
                     stop.wait(1.0)
         finally:
             self._shut_down()
@@ -169,7 +173,7 @@ class Agent:
             partial(self._uplink.take, wait_s), self._take_bench_events,
             self._preparer.take_done, self._preparer.start_next, self._grants.work,
             self._stock.work, self._lab.watch_clock, partial(self._owner.serve, self.desk),
-            partial(self._uplink.send, self._telemetry),
+            partial(self._uplink.send, self._telemetry), self._disk.look,
         ))  # fmt: skip
 
     # --- after a restart ---------------------------------------------------------------------

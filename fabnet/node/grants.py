@@ -288,3 +288,24 @@ class Grants:
             return False
         self._claims[entry.ref] = duty.reopened(self._claims.get(entry.ref), left_s, now_s)
         return True
+
+    def begin_by_word(self, entry: Entry) -> bool:
+        """Begin what a person wants to be printed now; return whether its grant may be re-opened.
+
+        Raises:
+            sqlite3.Error: nothing can be written. Her word does not stand then: what she was refused
+                does not begin by itself hours later.
+        """
+        before = self._claims.get(entry.ref)
+        if not self.reopen(entry):
+            return False
+        try:
+            self.work()
+        except sqlite3.Error:
+            now = self._journal.entry(entry.ref)
+            if now is None or not now.intent:
+                self.drop(entry.ref)
+                if before is not None:
+                    self._claims[entry.ref] = before
+                raise
+        return True

@@ -68,7 +68,7 @@ def open_node(config: NodeConfig, machine: str) -> Agent:
             folder / "files", config.coordinator, config.id, key, config.coordinator_ca_file
         ),
         slicer=slicer_for(config, key),
-        drivers={p.id: partial(connect, _connection(p, own)) for p in config.printers},
+        drivers={p.id: partial(connect, connection_of(p, own)) for p in config.printers},
         boot=boot,
     )
 
@@ -82,7 +82,16 @@ def _preset(printer: PrinterConfig, own: Path) -> MachinePreset:
     return load_machine(printer.preset, own)
 
 
-def _connection(printer: PrinterConfig, own: Path) -> Connection:
+def connection_of(printer: PrinterConfig, own: Path) -> Connection:
+    """Return the way to a printer of node.toml.
+
+    Args:
+        printer: as it stands there.
+        own: folder of the owner's own profiles.
+
+    Raises:
+        ConfigError: the key of its OctoPrint cannot be read.
+    """
     return Connection(
         port=printer.port,
         baudrate=printer.baudrate,

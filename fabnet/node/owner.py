@@ -14,6 +14,7 @@ from fabnet import clock
 from fabnet.node.bench import Bench
 from fabnet.node.bench_talk import Stop
 from fabnet.node.desk import Desk
+from fabnet.node.disk import Disk
 from fabnet.node.grants import Grants
 from fabnet.node.journal import COORDINATOR, Journal
 from fabnet.node.lab import Lab
@@ -80,6 +81,7 @@ class Owner:
         trials: Trials,
         stock: Stock,
         preparer: Preparer,
+        disk: Disk,
         counted: Callable[[sqlite3.Connection, Harvested, datetime], After],
         cleared: Callable[[sqlite3.Connection, PrinterReady, datetime], None],
     ) -> None:
@@ -92,6 +94,7 @@ class Owner:
         self._trials = trials
         self._stock = stock
         self._preparer = preparer
+        self._disk = disk
         self._counted = counted
         self._cleared = cleared
         self._resting = lab.resting
@@ -109,6 +112,10 @@ class Owner:
                 future.set_result(self.view())
             except (RefusedError, InvalidFieldError, NotFoundError) as error:
                 future.set_exception(error)
+            except sqlite3.Error as error:
+                if (refusal := self._disk.refusal(error)) is not None:
+                    future.set_exception(refusal)
+                raise
             finally:
                 if not future.done():
                     future.set_exception(RefusedError("The node failed; its log says why."))
@@ -230,12 +237,11 @@ class Owner:
         entry = self._entry(ref)
         if entry.state is not AttemptState.READY or entry.intent:
             raise RefusedError(f"{ref} is {entry.state}: it cannot be started from here.")
-        if not self._grants.reopen(entry):
+        if not self._grants.begin_by_word(entry):
             raise RefusedError(
                 f"The time in which {ref} may be started is over; it is asked for anew as soon as"
                 " the network is within reach."
             )
-        self._grants.work()
 
     def _give_back(self, ref: AttemptRef, reason: str) -> None:
         entry = self._entry(ref)
@@ -286,6 +292,7 @@ class Owner:
             plates=tuple(self._plate(entry) for entry in self._journal.entries(_SHOWN)),
             trials=self._trials.views(),
             clock_behind=self._lab.clock_behind,
+            disk=self._disk.trouble,
         )
 
     def _bed(self, name: str) -> BedView:

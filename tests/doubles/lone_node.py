@@ -42,6 +42,8 @@ class LoneNode:
             f'[[printers]]\nid = "p1"\npreset = "generic-250x210"\n{link}\n'
             'title = "Printer"\nmaterial = "PETG"\ngrams = 500.0\n'
         )
+        #: Before each command: where it sees another file system than the test.
+        self.inside: tuple[str, ...] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     def grant(
@@ -74,15 +76,24 @@ class LoneNode:
             journal.keep_grant(db, ref, kept)
         journal.close()
 
-    def start(self) -> None:
+    def begin(self) -> None:
+        """Start it, and do not wait."""
         with (self.folder / "log").open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "fabnet", "node", "run", str(self.file)], stderr=log
+                [*self.inside, sys.executable, "-m", "fabnet", "node", "run", str(self.file)],
+                stderr=log,
             )
+
+    def start(self) -> None:
+        self.begin()
         until = time.monotonic() + 100
         while self.ask("status").returncode != 0:
             assert time.monotonic() < until, (self.folder / "log").read_text()
             time.sleep(0.1)
+
+    def ended(self) -> int | None:
+        """Return its exit status, None while it runs."""
+        return self._child.poll()
 
     def kill(self) -> None:
         """Pull the plug."""
@@ -95,7 +106,13 @@ class LoneNode:
             self._child.wait(100)
 
     def ask(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return fabnet("node", command, *arguments, "--config", self.file)
+        words = ["node", command, *map(str, arguments), "--config", str(self.file)]
+        if not self.inside:
+            return fabnet(*words)
+        return subprocess.run(
+            [*self.inside, sys.executable, "-m", "fabnet", *words], capture_output=True, text=True,
+            check=False, timeout=120,
+        )  # fmt: skip
 
     def do(self, command: str, *arguments: object) -> dict:
         answer = self.ask(command, *arguments, "--json")

@@ -1,0 +1,32 @@
+"""What an error of SQLite tells of the disk: that it is full, or cannot be written."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sqlite3
+from pathlib import Path
+
+_LEAST_FREE_BYTES = 1 << 20
+_FAULTS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+
+
+class DiskTrouble(enum.StrEnum):
+    """What keeps a ledger or a journal from being written."""
+
+    NONE = ""
+    FULL = "full"
+    FAILS = "fails"  # it is read-only, or broken
+
+
+def trouble_of(error: Exception, folder: Path) -> DiskTrouble:
+    """Return what an error of SQLite tells of the disk on which a folder lies."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        return DiskTrouble.FULL
+    if not isinstance(error, sqlite3.Error) or primary not in _FAULTS:
+        return DiskTrouble.NONE
+    # A log that cannot be made longer is told as a fault of the disk, too.
+    told = os.statvfs(folder)
+    full = told.f_bavail * told.f_frsize < _LEAST_FREE_BYTES
+    return DiskTrouble.FULL if full and not told.f_flag & os.ST_RDONLY else DiskTrouble.FAILS

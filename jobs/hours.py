@@ -283,9 +283,12 @@ def monday_of(local: datetime) -> datetime:
 def in_week_s(start: datetime, seconds: float, local: datetime) -> float:
     """Return how much of a plate lies in the calendar week of `local`, in seconds.
 
-    `start` is when it began and `seconds` how long it takes, >= 0; both times are of one clock.
+    `start` is when it began and `seconds` how long it takes, >= 0; both times are aware. Where the zone of
+    `local` knows when clocks are set, a week in which they are has an hour more or less.
     """
     monday = monday_of(local)
-    begin = max(start, monday)
-    end = min(start + timedelta(seconds=seconds), monday + timedelta(days=7))
-    return max(0.0, (end - begin).total_seconds())
+    # Two times of one zone differ by what its clock shows, and not by what passes.
+    first, last = (at.astimezone(UTC) for at in (monday, monday + timedelta(days=7)))
+    begun = start.astimezone(UTC)
+    end = min(begun + timedelta(seconds=seconds), last)
+    return max(0.0, (end - max(begun, first)).total_seconds())

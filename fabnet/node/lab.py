@@ -269,9 +269,14 @@ class Lab:
             keep_out_mm=preset.keep_out_mm,
         )
 
+    @property
+    def utc_offset_min(self) -> int:
+        """How far the clock on the lab's wall is before UTC; another one in summer than in winter."""
+        offset = clock.now().astimezone().utcoffset()
+        return 0 if offset is None else round(offset.total_seconds() / 60)
+
     def capabilities(self) -> Capabilities:
         """Return all that the network may plan on."""
-        offset = clock.now().astimezone().utcoffset()
         place = self._config.place
         return Capabilities(
             lab=self._config.lab,
@@ -279,7 +284,7 @@ class Lab:
             paused=self.paused,
             place=None if place is None else rounded(place),
             attended=self.attended,
-            utc_offset_min=0 if offset is None else round(offset.total_seconds() / 60),
+            utc_offset_min=self.utc_offset_min,
             asks=self.asks,
             paused_until=self.paused_until if self.paused else "",
             weekly_h=self.weekly_h,
@@ -314,7 +319,7 @@ class Lab:
         reserved: dict[str, float] = {}
         for entry in live:
             reserved[entry.printer] = reserved.get(entry.printer, 0.0) + entry.grams
-        local = clock.now().astimezone()
+        local = clock.here()
         begun = self._journal.begun() if self.weekly_h else ()
         return Rules(
             paused=self.paused,
@@ -323,7 +328,7 @@ class Lab:
             printers={p.id: self.facts(p) for p in self._config.printers},
             reserved_g=reserved,
             weekly_h=self.weekly_h,
-            begun_s=sum(in_week_s(at.astimezone(), seconds, local) for at, seconds in begun),
+            begun_s=sum(in_week_s(at, seconds, local) for at, seconds in begun),
             taken_s=sum(entry.seconds for entry in live if not entry.intent),
             paces={p: pace_of(self._journal.reading, p, clock.now()) for p in self._presets},
             clock_behind=self.clock_behind,

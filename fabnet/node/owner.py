@@ -97,7 +97,7 @@ class Owner:
         self._disk = disk
         self._counted = counted
         self._cleared = cleared
-        self._resting = lab.resting
+        self._said = lab.resting, lab.utc_offset_min  # what changes by itself, with the day
         self._linked = False
         self._link_since = clock.now()
 
@@ -119,10 +119,10 @@ class Owner:
             finally:
                 if not future.done():
                     future.set_exception(RefusedError("The node failed; its log says why."))
-        if (resting := self._lab.resting) != self._resting:
+        if (by_now := (self._lab.resting, self._lab.utc_offset_min)) != self._said:
             with self._journal.transaction() as db:
                 self._journal.say(db, self._lab.capabilities(), clock.now())
-            self._resting = resting
+            self._said = by_now
 
     def do(self, wish: Wish) -> None:
         """Do what is wished; who only looks wishes nothing.

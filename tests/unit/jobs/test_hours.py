@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,8 @@ from jobs.hours import (
     plates_from,
     write,
 )
+
+PARIS = ZoneInfo("Europe/Paris")
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -192,6 +195,24 @@ def test_what_is_written_is_read_as_the_same_week(days):
 )
 def test_a_plate_counts_in_the_week_in_which_it_lies(start, seconds, expected):
     assert in_week_s(start, seconds, datetime(2026, 11, 25, 12, tzinfo=UTC)) == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "first_utc", "last_utc"),
+    [
+        # Clocks are put forward on 2027-03-28, and back on 2026-10-25.
+        ("2027-03-28", "2027-03-21T23", "2027-03-28T22"),
+        ("2026-10-25", "2026-10-18T22", "2026-10-25T23"),
+        # The week of New Year's day begins in the old year.
+        ("2027-01-01", "2026-12-27T23", "2027-01-03T23"),
+    ],
+)
+def test_a_week_in_which_clocks_are_set_ends_at_its_own_midnight(day, first_utc, last_utc):
+    first, last = (datetime.fromisoformat(f"{at}:00+00:00") for at in (first_utc, last_utc))
+    noon, hour = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=PARIS), timedelta(hours=1)
+    assert in_week_s(first - hour, 2 * 3600, noon) == 3600
+    assert in_week_s(last - hour, 2 * 3600, noon) == 3600
+    assert in_week_s(first, 30 * 86400, noon) == (last - first).total_seconds()
 
 
 def test_a_plate_of_no_time_may_start_as_a_window_ends():

@@ -53,6 +53,7 @@ class Dialect:
     stopped: bytes = b"Error:Printer halted. kill() called!\n"  # it is halted, and deaf
     emergency: bytes = b"echo:M112 Shutdown\n"  # said to M112, before it says that it is halted
     full: bytes = b""  # said when the ring ran over, which is emptied then
+    needs_number: bool = False  # refuses a checksum without a line number, and asks for the line
     echoes: bool = False  # knows M118
     breaks_heating: bool = False  # M108 ends a wait for heat when it is read
     report: bytes = b"T:%(n).2f /%(nt).2f B:%(b).2f /%(bt).2f @:0 B@:0"
@@ -96,7 +97,7 @@ _ALL = (
     Dialect(
         name="prusa-mk3", identity=_told("Prusa-Firmware 3.13.3 based on Marlin"),
         banner=b"\0start\necho: 3.13.3 (simulated)\n", rx_bytes=128, queue_lines=4, line_bytes=96,
-        full=b"Full RX Buffer\n", echoes=True,
+        full=b"Full RX Buffer\n", needs_number=True, echoes=True,
         report=b"T:%(n).1f /%(nt).1f B:%(b).1f /%(bt).1f T0:%(n).1f /%(nt).1f @:0 B@:0 P:0.0 A:28.7",
     ),
     Dialect(

@@ -159,8 +159,7 @@ class Firmware:
         body, star, check = line.rpartition(b"*")
         fits = star != b"" and check.isdigit() and int(check) == checksum(body)
         if numbered is None:
-            spoilt = star != b"" and not fits and dialect.drops_spoilt
-            return _NOTHING if spoilt else self._queued(line, None)
+            return self._headless(line, starred=star != b"", fits=fits)
         number = int(numbered.group(1))
         if not dialect.numbers:
             if not fits and dialect.drops_spoilt:
@@ -179,6 +178,12 @@ class Firmware:
         self._last = number
         self._skips = 0
         return self._queued(command, number)
+
+    def _headless(self, line: bytes, *, starred: bool, fits: bool) -> Read:
+        if starred and self.dialect.needs_number:
+            return self._ask(b"No Line Number with checksum")
+        spoilt = starred and not fits and self.dialect.drops_spoilt
+        return _NOTHING if spoilt else self._queued(line, None)
 
     def _unexpected(self, number: int) -> Read:
         dialect = self.dialect

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from firmware_profiles.profile import FirmwareProfile
 from printers.errors import PortError
-from printers.gcode_line import clean
+from printers.gcode_line import Temperatures, clean
 
 #: The state in which the check of a file begins: millimetres, absolute positions, and E too.
 BEGINS = ("G21", "G90", "M82", "G92 E0")
@@ -38,6 +38,10 @@ def whole_print(gcode: Path, name: str, profile: FirmwareProfile) -> Iterator[by
     yield f"M118 {name} done".encode("ascii") if profile.echoes else b"M114"
 
 
+#: Why a print ends whose printer has refused filament.
+COLD = "the printer refused to push filament: it was cold"
+
+
 def count(gcode: Path, profile: FirmwareProfile) -> int:
     """Return the number of commands in a file.
 
@@ -61,6 +65,18 @@ def end_is_proven(heard: Iterable[str], name: str, *, streaming: bool) -> bool:
         line.strip() == done or (not streaming and _POSITION.match(line) is not None)
         for line in heard
     )
+
+
+def refused_filament(heard: Iterable[str], told: Temperatures | None) -> bool:
+    """Return whether the printer would not push filament since its nozzle was cold: it moves on with nothing.
+
+    Args:
+        heard: what it said of late.
+        told: its last report; where the print itself has switched the nozzle off, it is at its end.
+    """
+    if told is not None and told.nozzle_target_c == 0:
+        return False
+    return any("cold extrusion prevented" in line.lower() for line in heard)
 
 
 def _commands(gcode: Path, most_bytes: int) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ from printers.errors import (
     PortError,
     PrinterError,
 )
-from printers.feeding import count, end_is_proven, whole_print
+from printers.feeding import COLD, count, end_is_proven, refused_filament, whole_print
 from printers.gcode_link import GcodeLink
 from printers.model import PrinterState, PrinterStatus, PrintOutcome, PrintResult
 from printers.serial_line import SerialLine
@@ -48,6 +48,7 @@ class _Print:
     name: str
     total: int
     cancelled: bool = False
+    ending: tuple[PrintResult, str] = (PrintResult.CANCELLED, "cancelled")  # where it is
     asked_end_s: float = 0.0
 
 
@@ -79,8 +80,7 @@ class SerialDriver:
         self._last: PrintOutcome | None = None
         self._fault: str | None = None
         self._halted = False
-        self._reopen_s = 0.0
-        self._asked_s = 0.0
+        self._reopen_s = self._asked_s = 0.0
 
     # --- opening ----------------------------------------------------------------------------------
 
@@ -292,12 +292,11 @@ class SerialDriver:
             if link.idle and link.unheard:
                 link.urgent(*_HEATERS_OFF)  # until one of them is answered, or the line is given up
             elif link.idle:
-                self._end(PrintResult.CANCELLED, "cancelled")
+                self._end(*job.ending)
             return
-        if link.stop_asked:
-            self._stop_asked(job, link.stop_asked)
-            return
-        if end_is_proven(link.heard, job.name, streaming=link.streaming):
+        if link.stop_asked or refused_filament(link.heard, link.temperatures):
+            self._stop_asked(job, link)
+        elif end_is_proven(link.heard, job.name, streaming=link.streaming):
             self._end(PrintResult.DONE, "")
         elif link.idle and time.monotonic() > job.asked_end_s + _ASK_END_S:
             # All is acknowledged, but what proves the end was lost on the way, or this firmware has
@@ -306,19 +305,19 @@ class SerialDriver:
             link.urgent("M400", "M114")
         link.heard.clear()
 
-    def _stop_asked(self, job: _Print, word: str) -> None:
-        """The printer asks the host to stop: a person pressed a button there, or a sensor did."""
-        if self._link is not None:
-            self._link.stop_asked = ""
-        if word == "cancel":
-            self.cancel()
-        else:
+    def _stop_asked(self, job: _Print, link: GcodeLink) -> None:
+        """The printer asks the host to stop: a person pressed a button, a sensor did, or it is too cold."""
+        word, link.stop_asked = link.stop_asked, ""
+        if word not in {"", "cancel"}:
             self._lose(f"the printer asked to be left alone ({word}) during {job.name}")
+            return
+        self.cancel()
+        if not word:
+            job.ending = PrintResult.FAILED, COLD
 
     def _judge_broken(self, broken: Broken) -> None:
         if broken.trouble is Trouble.FATAL:
-            self._halted = True
-            self._fault = f"the printer has stopped: {broken.text}"
+            self._halted, self._fault = True, f"the printer has stopped: {broken.text}"
             self._end(PrintResult.FAILED, self._fault)
         elif broken.trouble is Trouble.STALLED:
             self._lose(broken.text)

@@ -79,6 +79,7 @@ SENTENCES = (
     _("the other end has gone"),
     _("the printer asked to be left alone (%(word)s) during %(name)s"),
     _("the printer does not answer any more"),
+    _("the printer refused to push filament: it was cold"),
     _("a line or its answer was lost on the way"),
     _("the printer was reset or lost its power"),
     _("the printer asks for the first line: it was reset"),

@@ -35,6 +35,7 @@ class Faults:
     deaf_at: int = 0  # answers nothing any more
     unplug_at: int = 0  # the cable is pulled, and put back in after a second: the board starts anew
     stall_at: int = 0  # looks at nothing for a second, as a board that draws its display
+    cold_at: int = 0  # from there on its nozzle counts as cold: it pushes no filament, and says so
     sensor_off_at: int = 0  # the nozzle's sensor falls out of its block
     seed: int = 0  # "every nth" is by chance then, one in n; 0: exactly every nth
 
@@ -250,6 +251,9 @@ class Firmware:
                 return self.dialect.position % self.board.position + b"\n"
             case b"M115":
                 return self._identity
+            case b"G1 X" if self._faults.cold_at and b" E" in command:
+                if self.tally.received >= self._faults.cold_at:
+                    return b"echo: cold extrusion prevented\n"
             case b"M118" if self.dialect.echoes:
                 return command[5:].strip().removeprefix(b"A1 ") + b"\n"
             case b"M118":

@@ -46,6 +46,21 @@ def test_a_bad_line_changes_nothing_of_what_is_executed(tmp_path, options):
     assert sim.executed() == as_sent(Rig(sim, hot_c=215, says=()), path)
 
 
+def test_a_printer_that_refuses_filament_fails_its_print_and_goes_cold(tmp_path):
+    sim, driver = faulty(tmp_path, "--cold-at", "300")
+    driver.start(a_file(tmp_path), NAME)
+    status = until(driver, ended)
+    assert status.last.result is PrintResult.FAILED
+    assert status.last.reason == "the printer refused to push filament: it was cold"
+    assert status.state is PrinterState.IDLE
+    driver.close()
+    sim.kill()
+    executed = sim.executed()
+    assert len(executed) < 1000
+    assert {"M104 S0", "M140 S0"} <= set(executed[-8:])
+    assert not any(event.event == "end" for event in sim.events())
+
+
 def test_a_reset_in_mid_print_is_an_interruption(tmp_path):
     sim, driver = faulty(tmp_path, "--reset-at", "500")
     driver.start(a_file(tmp_path), NAME)

@@ -38,6 +38,7 @@ from fabnet.wire import Channel
 from jobs.coordinator import retention
 from jobs.coordinator.files import needed_slices
 from jobs.ledger import log_file, members
+from jobs.ledger.disk import DiskTrouble, trouble_of
 from jobs.ledger.store import Ledger
 from jobs.live import Live
 from jobs.retention import limits
@@ -63,6 +64,12 @@ _NODE_BURST = 2000.0
 _RENEW_S = 300.0
 #: How often it is looked what of people is old enough to be erased.
 _FORGET_S = 3600.0
+#: What the log says of the disk, when it begins.
+_DISK = {
+    DiskTrouble.FULL: "The disk is full: nothing is taken any more. Make room; it goes on by itself then.",
+    DiskTrouble.FAILS: "The disk cannot be written: nothing is taken any more. Look at the machine's log, mend"
+    " or replace the disk, then start the coordinator again.",
+}
 
 
 class Service:
@@ -112,6 +119,8 @@ class Service:
             self.ledger, self._folder / "hosted", machine_id(), lambda: self._reach
         )
         self._logins_seen = ""
+        self._disk = DiskTrouble.NONE
+        self.ledger.listen(self._wrote)
         self._stop = threading.Event()
 
     def _own_password(self) -> str:
@@ -255,15 +264,25 @@ class Service:
             if not well:
                 self._stop.wait(1.0)
 
+    def _wrote(self) -> None:
+        if self._disk:
+            self._disk = DiskTrouble.NONE
+            _log.info("the disk can be written again")
+
     def _survives(self, deed: Callable[[], object]) -> bool:
         """Do one part of a round; return whether it went well."""
         try:
             deed()
         except TwinError:
             raise
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
             # The loop is the coordinator: it goes on with all else, and the fault is in the log.
-            _log.exception("a part of a round of the coordinator failed")
+            trouble = trouble_of(error, self._folder)
+            if not trouble:
+                _log.exception("a part of a round of the coordinator failed")
+            elif trouble is not self._disk:
+                _log.error("%s Nothing that was accepted is lost (%s)", _DISK[trouble], error)
+            self._disk = trouble or self._disk
             return False
         return True
 

@@ -157,7 +157,7 @@ def create_app(
     protect.exempt(joining.pages)  # nodes have no session that another site could use
     protect.exempt(telling.stop)  # mail programs have none either, and the link is the secret
     limiter = Limiter(get_remote_address, app=app)
-    errors.register(app, lambda: _retry_after_s(limiter))
+    errors.register(app, lambda: _retry_after_s(limiter), ledger.path.parent)
     _register_pages(app, limiter, settings)
     _register_frame(app)
     return app

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
@@ -21,12 +22,15 @@ from jobs.errors import (
     NotFoundError,
     RefusedError,
 )
+from jobs.ledger.disk import DiskTrouble, trouble_of
 from web.language import gettext as _
 
 _log = logging.getLogger(__name__)
 
 _CONFLICT = 409
 _SERVER_ERROR = 500
+_UNAVAILABLE = 503
+_AGAIN_S = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +132,27 @@ def _broken() -> Trouble:
     )
 
 
-def register(app: Flask, retry_after_s: Callable[[], int]) -> None:
+def _unwritten(trouble: DiskTrouble) -> Trouble:
+    g.setdefault("person", None)
+    full = trouble is DiskTrouble.FULL
+    return Trouble(
+        status=_UNAVAILABLE,
+        title=_("The server's disk is full") if full else _("The server's disk cannot be written"),
+        advice=_(
+            "Nothing was kept of what you sent, and nothing is lost of what was accepted before. Tell the"
+            " coordination team, then send it again."
+        ),
+        retry_after_s=_AGAIN_S,
+    )
+
+
+def register(app: Flask, retry_after_s: Callable[[], int], folder: Path) -> None:
     """Give every error its page.
 
     Args:
         app: the application.
         retry_after_s: how long the limit that was just hit holds.
+        folder: in which the ledger lies.
     """
 
     @app.errorhandler(NotFoundError)
@@ -173,5 +192,7 @@ def register(app: Flask, retry_after_s: Callable[[], int]) -> None:
             return Response(error.get_body(), status, error.get_headers())
         if status >= _SERVER_ERROR:
             # Flask has logged the exception behind it.
-            return answer(_broken())
+            behind = getattr(error, "original_exception", None)
+            trouble = DiskTrouble.NONE if behind is None else trouble_of(behind, folder)
+            return answer(_unwritten(trouble) if trouble else _broken())
         return answer(_by_status(status))

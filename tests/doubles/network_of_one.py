@@ -33,6 +33,8 @@ class Coordinator:
             f'data_dir = "data"\nport = {self.port}\nbroker_port = {free_port()}\n'
             'timezone = "Europe/Paris"\n'
         )
+        #: Before its command: where it sees another file system than the test.
+        self.inside: tuple[str, ...] = ()
         self._child: subprocess.Popen[bytes] | None = None
         self.fabnet("person", "add", "camille", "--role", "steward", "--password", PASSWORD)
 
@@ -44,7 +46,7 @@ class Coordinator:
     def start(self) -> None:
         with (self.folder / "serve.log").open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "fabnet", "serve", str(self.file)],
+                [*self.inside, sys.executable, "-m", "fabnet", "serve", str(self.file)],
                 cwd=ROOT, stdout=log, stderr=log,
             )  # fmt: skip
         until(self._answers)

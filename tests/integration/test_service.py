@@ -68,3 +68,19 @@ def test_what_fails_of_a_tick_holds_up_nothing_else(service, caplog):
     assert not service._tick()
     assert "a part of a round" in caplog.text
     assert service._forget_at_s > 0  # the last of all
+
+
+def test_a_disk_that_cannot_be_written_is_said_once_and_again_when_it_can(service, caplog):
+    caplog.set_level("INFO")
+    nodes.enrol(service.ledger, NODE, "Lab", "", clock.now())
+    service._link.events.offer(Connected(conn="new"))
+    service.ledger.reading.execute("pragma query_only = on")
+    assert [service._survives(service._take_batch) for _ in range(3)] == [False] * 3
+    (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert "The disk cannot be written: nothing is taken any more" in told.getMessage()
+    assert told.exc_info is None
+    service.ledger.reading.execute("pragma query_only = off")
+    assert service._survives(service._take_batch)
+    with service.ledger.transaction() as db:
+        nodes.presence(db, NODE, "boot", "conn", clock.now(), online=True)
+    assert [each.getMessage() for each in caplog.records][-1] == "the disk can be written again"

@@ -6,8 +6,8 @@ linear programme's bound, kilometres and parcels against earliest completion (`p
 index, findings of the audit; where all can be in time and the network is small, also the least kilometres
 and parcels that a programme proves; what cannot all be in time is called overloaded. With `--whole`, in
 small networks, also what is lost against the bound that counts whole plates and copies
-(`tests.bench.whole`). Then `--audits` small random instances with ceilings, spools, release times, barred
-and busy printers, each audited. One JSON object at the end.
+(`tests.bench.whole`), and how much of it those take at least. Then `--audits` small random instances with
+ceilings, spools, release times, barred and busy printers, each audited. One JSON object at the end.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def judged(case, printers, orders, seed, *, told=True, whole=False):
 
         possible, _ = most_in_whole(net, lines)
         row["whole_bound"] = round(possible, 4)
+        row["lost_by_whole"] = round(1 - possible / most, 5) + 0.0
         row["lost_vs_whole"] = round(1 - ours.in_time / possible, 5) + 0.0
     if told:
         print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)

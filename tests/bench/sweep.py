@@ -6,6 +6,8 @@ the bound says, not what was meant: where not all can be in time there is too mu
 and load are judged where all can be.
 `soonest` is the gap of the plan that is ready first, with one deadline, open day and night; `whole` what
 is left of it against the later of that bound and of when each part alone could be ready in whole plates.
+With `--whole` a row of a small network also says how much of what is lost whole plates take at least
+(`lost_by_whole`), and what the plan loses at most beyond that (`lost_vs_whole`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from tests.bench.instances import an_instance
 
 PRINTERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 ORDERS = (1, 3, 10, 30, 100)
+#: What is worst where it is most; the last two are only there with `--whole`.
+WORST = (
+    "lost_vs_bound", "km_vs_ect", "parcels_vs_ect", "findings", "lost_by_whole", "lost_vs_whole",
+)  # fmt: skip
 #: Most of what may be lost, by case.
 ASKED = {"feasible": 0.0005, "overloaded": 0.01, "scarce": 0.025}
 
@@ -32,6 +38,11 @@ def short(row: dict[str, float | str]) -> list[str]:
         found += ["jain"] * (row["jain"] < bounds.FAIR)
         found += [key for key in ("km_vs_ect", "parcels_vs_ect") if row[key] > 0.5]
     return found + ["findings"] * bool(row["findings"])
+
+
+def _told(row):
+    """The values of a row; with `--whole` those that are added are named."""
+    return [f"{key}={value}" if "whole" in key else value for key, value in row.items()]
 
 
 def makespan(printers, orders, seed):
@@ -48,6 +59,7 @@ def main(argv=None):
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--printers", type=int, nargs="*", default=PRINTERS)
     parser.add_argument("--orders", type=int, nargs="*", default=ORDERS)
+    parser.add_argument("--whole", action="store_true", help="also what whole plates take")
     args = parser.parse_args(argv)
     seeds = range(args.first, args.first + args.seeds)
     worst = defaultdict(dict)
@@ -60,13 +72,15 @@ def main(argv=None):
                 ):
                     cell[key] = max(cell.get(key, 0.0), round(gap, 5))
                 for case in bench_hard.CASES:
-                    row = bench_hard.judged(case, printers, orders, seed, told=False)
+                    row = bench_hard.judged(
+                        case, printers, orders, seed, told=False, whole=args.whole
+                    )
                     cell = worst[printers, orders, row["case"]]
-                    for key in ("lost_vs_bound", "km_vs_ect", "parcels_vs_ect", "findings"):
+                    for key in WORST[: None if args.whole else -2]:
                         cell[key] = max(cell.get(key, 0), row[key])
                     cell["jain"] = min(cell.get("jain", 1.0), row["jain"])
                     if why := short(row):
-                        print(printers, orders, *row.values(), *why, flush=True)
+                        print(printers, orders, *_told(row), *why, flush=True)
     for (printers, orders, case), cell in worst.items():
         print(printers, orders, case, *(f"{k}={v}" for k, v in cell.items()), flush=True)
 

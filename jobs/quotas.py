@@ -127,9 +127,9 @@ def _mended(
         if share_in_time(lines, left) <= share:
             _, book, left = best
         book, left = more_kits(book, found, bound)
-    if weights.km and share_in_time(lines, left) < 1.0 - TINY:
-        book, left = nearer(book, best_of(net, found), rounds)
-    elif weights.km:
+        if weights.km:
+            book, left = nearer(book, best_of(net, found), rounds)
+    if weights.km and share_in_time(lines, left) >= 1.0 - TINY:
         book, left = fewer_km(book, left, regret, weights, least, rounds)
     return share_in_time(lines, left), book, left
 

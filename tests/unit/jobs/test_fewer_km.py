@@ -7,6 +7,7 @@ import pytest
 
 from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
+from jobs.kits import unfair
 from jobs.network import Lines
 from jobs.quotas import plan
 from jobs.worth_km import worth_km
@@ -95,11 +96,38 @@ def test_a_plan_that_nobody_has_to_drive_for_stays_as_it_is(weights):
 
 
 @pytest.mark.parametrize(
+    ("printers", "orders", "seed"), [(10, 3, 903), (10, 10, 904), (30, 3, 901)]
+)
+def test_no_kit_is_late_and_no_lab_much_worse_for_it(printers, orders, seed):
+    net, lines = an_instance_of("feasible", printers, orders, seed)
+    rows = plan(net, lines, weights=Weights(km=0.0)).rows
+    book = Book(net, lines, np.unique(lines.due_min))
+    for line in range(lines.count):
+        mine = rows.only(rows.line == line)
+        made = book.makers(line)
+        plates, last = np.zeros((2, len(made.printer)), np.int64)
+        where = np.searchsorted(made.printer, mine.printer)
+        np.add.at(plates, where, mine.plates)
+        np.add.at(last, where, mine.last)
+        book.insert_plates(line, book.bucket(line), plates, last)
+    worse = max(unfair(book.lab_load()), 1.1)
+    before = peers.measure(net, lines, book.rows)
+    found, left = fewer_km(
+        book, np.zeros(lines.count), np.zeros((8, net.printers), np.float32), Weights(), 10.0, 200
+    )
+    after = peers.measure(net, lines, found.rows)
+    assert before.in_time == after.in_time == pytest.approx(1.0)
+    assert not left.any()
+    assert unfair(found.lab_load()) <= worse
+    assert after.km < before.km
+
+
+@pytest.mark.parametrize(
     ("printers", "orders", "seed", "km", "parcels"),
     [
         (10, 30, 903, 0.5, 0.42),  # 0.43 is the least
         (30, 10, 901, 0.5, 0.25),  # 0.47
-        (30, 30, 902, 0.5, 0.3),  # 0.40
+        (30, 30, 902, 0.43, 0.3),  # 0.40, and not all in time at first
         (300, 10, 902, 0.4, 0.4),  # 0.30
         (1000, 3, 904, 0.76, 0.4),  # 0.70
     ],

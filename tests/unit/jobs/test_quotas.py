@@ -202,7 +202,7 @@ def test_certificate_solver_and_plan_are_in_this_order(printers, orders, seed, d
     assert not [
         rule
         for rule in audit_quotas(net, quickest.lines, quickest_as_plan(quickest, net))
-        if rule.rule != "late"  # it has no due date
+        if rule.rule not in ("late", "promise")  # it has no due date
     ]
 
 
@@ -385,4 +385,43 @@ def test_the_audit_misses_no_piece_and_no_gram():
     less = replace(net, spool_g=np.array([[399.0]]))
     assert {one.rule for one in audit_quotas(less, lines, found)} == {"stock"}
     fewer = replace(found, rows=found.rows.only(np.array([False])))
-    assert {one.rule for one in audit_quotas(net, lines, fewer)} == {"count"}
+    assert {one.rule for one in audit_quotas(net, lines, fewer)} == {"count", "promise"}
+
+
+def test_the_audit_misses_no_piece_more_and_no_promise():
+    net, lines = by_hand(2), asking(20)
+    found = plan(net, lines)
+    rules = lambda **wrong: {  # noqa: E731
+        one.rule for one in audit_quotas(net, lines, replace(found, **wrong))
+    }
+    assert rules() == set()
+    rows = found.rows
+    assert rules(rows=replace(rows, plates=rows.plates + 1)) == {"more"}
+    assert rules(missing=found.missing + 3.0) == {"more"}
+    assert rules(missing=found.missing - 1.0) == {"count"}
+    assert rules(missing=found.missing * np.nan) == {"count"}
+    assert rules(rows=replace(rows, bucket=rows.bucket * 0 - 1)) == {"unknown"}
+    assert rules(rows=replace(rows, printer=rows.printer + 2)) == {"unknown"}
+    late = replace(rows, bucket=np.full_like(rows.bucket, len(found.ends_min)))
+    assert rules(rows=late) == {"promise"}
+    assert rules(most_in_time=0.9) == {"promise"}
+    assert rules(in_time=np.nan) == {"promise"}
+
+
+def test_the_audit_reckons_two_spools_apart_and_calendars_with_their_holes():
+    net, lines = by_hand(1, spool_g=np.array([[100.0], [300.0]])), asking(20, due_h=11)
+    found = plan(net, lines)
+    assert audit_quotas(net, lines, found) == []
+    # As much in all, but no spool holds the last plate.
+    apart = replace(net, spool_g=np.array([[190.0], [210.0]]))
+    assert {one.rule for one in audit_quotas(apart, lines, found)} == {"stock"}
+    short = net.open_min.copy()
+    short[4:] -= 75.0
+    assert {one.rule for one in audit_quotas(replace(net, open_min=short), lines, found)} == {
+        "late"
+    }
+    assert {
+        one.rule for one in audit_quotas(net, replace(lines, barred={0: np.array([True])}), found)
+    } == {"cannot", "count", "promise"}
+    later = replace(lines, release_min=np.array([75.0]))
+    assert "late" in {one.rule for one in audit_quotas(net, later, found)}

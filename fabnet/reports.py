@@ -14,7 +14,7 @@ from typing import Any
 
 from designs.library import Library
 from fabnet import clock
-from jobs.chances import likely
+from jobs.chances import Likely
 from jobs.errors import NotFoundError
 from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
@@ -22,7 +22,7 @@ from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
 from jobs.model import Reason, ReasonCode
 from jobs.pace import is_told
-from web.plans import Shares, lines, queues, shares
+from web.plans import Shares, how_sure, lines, shares
 from web.words import order_state
 from web.words import reason as reason_words
 
@@ -50,6 +50,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
     """
     view = views.order_view(ledger.reading, order_id)
     titles, pace = _titles(ledger), paces.known(ledger.reading, clock.now())
+    sure, sure_of = how_sure(view, labs.yields(ledger.reading), clock.now())
     shares_of, print_by = {each.part_id: each for each in lines(view)}, _print_by(view)
     return {
         "order": order_id,
@@ -58,7 +59,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "kits": view.order.request.kits,
         "due": view.order.request.due.isoformat(),
         **_proof(shares(view)),
-        **_chances(ledger, view),
+        **_chances(sure if shares(view).last_at else None),
         "lines": [
             {
                 "part": line.part_id,
@@ -71,7 +72,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
                 "late": shares_of[line.part_id].late,
                 "missing_g": shares_of[line.part_id].missing_g,
                 "missing_by": print_by,
-                **_chances(ledger, view, line.part_id),
+                **_chances(sure_of[line.part_id] if shares_of[line.part_id].last_at else None),
                 "reasons": [_reason(reason, titles) for reason in line.reasons],
             }
             for line in view.lines
@@ -98,13 +99,11 @@ def _print_by(view: OrderView) -> str:
     return (view.order.request.due - timedelta(days=1)).isoformat()
 
 
-def _chances(ledger: Ledger, view: OrderView, part: str = "") -> dict[str, Any]:
-    """By when half of all cases, and nine of ten, are printed; of an order, or of a part of it."""
-    found = likely(queues(view, labs.yields(ledger.reading), part), clock.now())
-    due = shares(view).last_at
+def _chances(found: Likely | None) -> dict[str, Any]:
+    """By when half of all cases, and nine of ten, are printed."""
     return {
-        "p50_at": None if found is None or due is None else _at(found.p50, "minutes"),
-        "p90_at": None if found is None or due is None else _at(found.p90, "minutes"),
+        "p50_at": None if found is None else _at(found.p50, "minutes"),
+        "p90_at": None if found is None else _at(found.p90, "minutes"),
     }
 
 

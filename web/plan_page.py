@@ -12,7 +12,6 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from designs.model import Revision
-from jobs.chances import likely
 from jobs.fleet import print_by
 from jobs.ledger import labs
 from jobs.ledger.labs import NodeView
@@ -20,7 +19,7 @@ from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.views import OrderView
 from web.context import Context
 from web.plan_picture import picture
-from web.plans import Because, Nothing, because, late, lines, queues, shares
+from web.plans import Because, Nothing, because, how_sure, late, lines, shares
 from web.words import PLAIN_REASONS
 from web.words import reason as reason_words
 
@@ -51,7 +50,7 @@ def plan_facts(
     if asked:
         listed = shares(replace(view, plan=_of_labs(view.plan, names, asked)))
         plan = replace(plan, labs=listed.labs, nothing=listed.nothing)
-    yields = labs.yields(context.ledger.reading)
+    sure, sure_of = how_sure(view, labs.yields(context.ledger.reading), now)
     materials = {p.id: p.materials for p in revision.made} if revision else {}
     shift = now.astimezone(ZoneInfo(context.settings.timezone)).utcoffset() or timedelta()
     return {
@@ -68,10 +67,8 @@ def plan_facts(
         "most_kinds": MOST_KINDS,
         "most_named": MOST_NAMED,
         "print_by": order.request.due - timedelta(days=1),
-        "sure": likely(queues(view, yields), now),
-        "sure_of": {
-            line.part_id: likely(queues(view, yields, line.part_id), now) for line in view.lines
-        },
+        "sure": sure,
+        "sure_of": sure_of,
         "late": late,
         "labs": names,
         "printers": printers,

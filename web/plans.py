@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from jobs.chances import Queue
+from jobs.chances import Likely, Queue, likely
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.views import OrderView
 from jobs.model import OrderState, ReasonCode
@@ -171,6 +171,23 @@ def queues(
                 )
             )  # fmt: skip
     return tuple(found)
+
+
+def how_sure(
+    view: OrderView, yields: Mapping[tuple[str, str], tuple[int, int]], now: datetime
+) -> tuple[Likely | None, dict[str, Likely | None]]:
+    """Return by when an order is probably printed, and each of its parts.
+
+    An order is done with the last of its parts: none of them is later than the whole.
+    """
+    whole = likely(queues(view, yields), now)
+    parts: dict[str, Likely | None] = {}
+    for line in view.lines:
+        its = likely(queues(view, yields, line.part_id), now)
+        if its is not None and whole is not None:
+            its = Likely(p50=min(its.p50, whole.p50), p90=min(its.p90, whole.p90))
+        parts[line.part_id] = its
+    return whole, parts
 
 
 def late(row: PlanRow) -> int:

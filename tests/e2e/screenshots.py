@@ -117,6 +117,7 @@ def live_through(site: Site) -> dict[str, str]:
     return ALWAYS | {
         "sewer:make": f"/harvest/{sewn}", "run": run, "steward:pickup": f"/pickups/{pickup}",
         "inspector:hub-lot-held": f"/l/{_at_hub(site)}", "maker:pickup": f"/pickups/{pickup}",
+        "steward:what-if": f"/orders/{order}/what-if?many=2&preset=prusa-mini",
         "design": f"/designs/{world.revision.id}", "follow": "/o/" + orders.link_of(world.ledger, order),
         "follow-asked": "/o/" + asked.link,
         "follow-received": "/o/" + orders.link_of(world.ledger, received),

@@ -45,3 +45,36 @@ def test_a_steward_finds_and_erases_who_asked(open_page, site):
     expect(page.get_by_role("alert")).to_be_visible()  # it is still being made
     assert Axe().run(page, options=WCAG).response["violations"] == []
     assert order_id in page.get_by_role("alert").inner_html()
+
+
+def fits_and_is_accessible(page):
+    assert Axe().run(page, options=WCAG).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_a_steward_unfolds_a_plan_and_asks_what_if(open_page, site):
+    world = site.world
+    for number in range(16):
+        world.add_lab(f"lab-{number:02}", grams=900.0 if number % 2 else 4.0)
+    order_id = world.order(60)
+    world.plan()
+    page = open_page(f"/orders/{order_id}", signed_in=True)
+    fits_and_is_accessible(page)
+    why = page.get_by_text("Lab lab-00, Printer")
+    expect(why).to_be_hidden()
+    page.get_by_text("8 imprimantes – trop peu de filament").click()
+    expect(why).to_be_visible()
+    plates = page.locator("#share-lab-01 .share-printer")
+    expect(plates).to_be_hidden()
+    page.locator("#share-lab-01 summary").click()
+    expect(plates).to_be_visible()
+    bar = page.locator("#share-lab-01 .rail-work").bounding_box()
+    whole = page.locator("#share-lab-01 .rail-ground").bounding_box()
+    assert 0 < bar["width"] < whole["width"] <= 360
+    fits_and_is_accessible(page)
+    page.get_by_role("link", name="Et si des ateliers partaient").click()
+    page.get_by_label("Lab lab-01").check()
+    page.get_by_role("button", name="Comparer").click()
+    expect(page.get_by_text("Lab lab-01 : 0 au lieu de")).to_be_visible()
+    expect(page.get_by_label("Lab lab-01")).to_be_checked()
+    fits_and_is_accessible(page)

@@ -1,15 +1,17 @@
 """The plan of an order, put in the order in which a steward reads it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from jobs.chances import likely
 from jobs.law import Books
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.views import LineView, OrderView
 from jobs.model import Order, OrderState, Reason, ReasonCode, Request
 from web.plan_picture import picture
-from web.plans import because, late, lines, shares
+from web.plans import because, how_sure, late, lines, queues, shares
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIGURES = (
@@ -157,3 +159,17 @@ def test_a_picture_of_what_is_over_and_of_many_days_stays_inside():
     assert found.bars["lab-b"] < 100
     assert not found.by_hours
     assert 1 <= len(found.marks) <= 4
+
+
+def test_no_part_is_surely_later_than_its_order():
+    rows = [a_row("lab-a", 2, hours=30), a_row("lab-b", 40, part="strap", hours=20)]
+    view = a_view(*rows, jobs=42)
+    strap = replace(view.lines[0], part_id="strap")
+    view = replace(view, lines=(view.lines[0], strap))
+    whole, parts = how_sure(view, {}, NOW)
+    # By itself a part of one long plate would be made again for as long.
+    assert likely(queues(view, {}, "frame"), NOW).p90 > whole.p90
+    assert {each.p90 <= whole.p90 for each in parts.values()} == {True}
+    assert {each.p50 <= whole.p50 for each in parts.values()} == {True}
+    assert parts["strap"].p50 < parts["frame"].p50
+    assert how_sure(a_view(), {}, NOW) == (None, {"frame": None})

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
+from fabnet.errors import FabnetError
+from jobs.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from jobs.ledger.store import Ledger
 
 
 @click.command()
@@ -47,6 +53,8 @@ def plan(
     """
     from fabnet.reports import plan_lines, plan_report
 
+    with closing(open_ledger(config)) as ledger:
+        _known(ledger, order)
     if without or plus or due:
         report, lines = _what_if(config, order, without, plus, None if due is None else due.date())
     else:
@@ -54,6 +62,27 @@ def plan(
             report = plan_report(ledger, order)
         lines = list(plan_lines(report, explain=explain))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def _known(ledger: Ledger, order: str) -> None:
+    """Look whether there is such an order.
+
+    Raises:
+        NotFoundError: there is none; names those that may have been meant.
+        FabnetError: there is none like it; says where its number stands.
+    """
+    from jobs.ledger import views
+
+    known = [each.id for each in views.orders(ledger.reading)]
+    if order in known:
+        return
+    near = difflib.get_close_matches(order, known, n=3)
+    if near:
+        raise NotFoundError("order", order, near)
+    raise FabnetError(
+        f"There is no order {order!r} here. Its number is the end of its page's address:"
+        " /orders/NUMBER."
+    )
 
 
 def _what_if(

@@ -139,12 +139,19 @@ def test_a_lot_traces_to_revision_printer_and_recipient(fabnet, world, planned):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plan", "nothing"], "There is no order 'nothing' here."),
+        (["plan", "nothing"], "There is no order 'nothing' here. Its number is the end of"),
         (["lot", "trace", "nothing"], "There is no lot 'nothing' here."),
     ],
 )
 def test_what_is_not_there_is_one_sentence(fabnet, words, said):
     assert said in fabnet(*words, "--config", fabnet.config, status=1).stderr
+
+
+def test_an_order_that_was_mistyped_is_found(fabnet, planned):
+    wrong = planned[:-1] + ("x" if planned[-1] != "x" else "y")
+    for more in ([], ["--without", A]):
+        done = fabnet("plan", wrong, "--config", fabnet.config, *more, status=1)
+        assert f"There is no order '{wrong}' here; there is: {planned}." in done.stderr
 
 
 def test_a_folder_without_a_ledger_is_left_as_it_is(fabnet, tmp_path):

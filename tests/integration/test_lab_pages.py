@@ -212,7 +212,10 @@ def test_a_printer_out_of_service_is_a_rule_of_the_plan(site):
     assert len(world.attempts()) == 1
     text = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
     assert "Got nothing, because" in text
-    assert "out of service Lab A, Printer – out of service until Wednesday 9 December" in text
+    assert (
+        "1 printer – out of service out of service until Wednesday 9 December Lab A, Printer"
+        in text
+    )
     for page in (f"/labs/{A}", "/fleet"):
         assert "out of service until Wednesday 9 December" in maker.get(f"{page}?lang=en").text
     assert "Printer is out of service" in maker.get("/waiting?lang=en").text

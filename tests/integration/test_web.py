@@ -165,7 +165,7 @@ def test_the_stewards_page_says_why_and_how_far(site):
     order_id = world.order(2)
     world.plan()
     page = site.person("steward").get(f"/orders/{order_id}?lang=en").text
-    assert re.search(r"needs [\d.]+ g, 1 g left", page)
+    assert re.search(r"needs [\d.]+ g of PETG, 1 g left", page)
     assert "2 pieces have no place yet:" in page
 
 

@@ -75,7 +75,9 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
             manifest = _write(data_dir, bench, now)
             (bench / _ARCHIVE).rename(out)
     except (OSError, sqlite3.Error) as error:
-        why = f"there is no folder {out.parent}" if not out.parent.is_dir() else error
+        why = getattr(error, "strerror", None) or str(error)
+        if not out.parent.is_dir():
+            why = f"there is no folder {out.parent}"
         raise BackupError(f"The backup {out} cannot be written: {why}") from error
     return manifest
 
@@ -296,7 +298,9 @@ def _unpack(archive: Path, stage: Path) -> Manifest:
     except (OSError, tarfile.TarError, msgspec.DecodeError) as error:
         if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
             raise
-        raise BackupError(f"{archive} is no backup of fabnet: {error}") from error
+        cut = isinstance(error, tarfile.ReadError)
+        why = "it is no tar archive, or was cut off" if cut else error
+        raise BackupError(f"{archive} is no backup of fabnet: {why}") from error
     if manifest.format != _FORMAT:
         raise BackupError(f"{archive} was made by a later fabnet; this one reads format {_FORMAT}.")
     (stage / _MANIFEST).unlink()

@@ -6,6 +6,7 @@ Leaves what the keys are, and which values make sense, to `fabnet.config`.
 from __future__ import annotations
 
 import difflib
+import getpass
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -28,10 +29,20 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        why = (
+            f"cannot be read: this user ({getpass.getuser()}) may not; run the command as the user whose"
+            " it is, as with sudo -u"
+        )
+        raise ConfigError(str(path), "", why) from error
     except OSError as error:
         raise ConfigError(str(path), "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), "", f"is no TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), "", "is no text (UTF-8): is it the right file?") from error
+    except tomllib.TOMLDecodeError as error:
+        text, _, where = str(error).rpartition(" (at ")
+        why = f'is no TOML at {where.removesuffix(")")}: {text}. A line is: key = "words", or key = 12'
+        raise ConfigError(str(path), "", why) from error
 
 
 def load(

@@ -9,10 +9,11 @@ import click
 from fabnet import clock
 from fabnet.cli.common import NODE_FILE, say
 from fabnet.cli.language import gettext
+from fabnet.cli.questions import new_password
 from fabnet.cli.said_below import in_language
 from fabnet.config import load_node
 from fabnet.errors import JoinError, LoginRefusedError
-from jobs.joining import LEAST_PASSWORD, NOT_LET_IN, Standing
+from jobs.joining import NOT_LET_IN, Standing
 
 
 @click.command("account")
@@ -37,14 +38,7 @@ def account(login: str | None, config: Path, password: str | None) -> None:
     asked = login is None
     login = login or _asked_login()
     if password is None:
-        words = gettext(
-            "Choose a password: ten characters or more, four or five words are easy to keep\n"
-            "It is not shown"
-        )
-        password = click.prompt(
-            words, hide_input=True, err=True,
-            confirmation_prompt=gettext("Once more"), value_proc=_long_enough,
-        )  # fmt: skip
+        password = new_password()
     while True:
         try:
             found = open_account(node, login.strip().lower(), password, clock.now())
@@ -66,11 +60,3 @@ def account(login: str | None, config: Path, password: str | None) -> None:
 def _asked_login() -> str:
     words = gettext("Choose a login: small letters and digits, as awa.d")
     return str(click.prompt(words, err=True))
-
-
-def _long_enough(password: str) -> str:
-    if len(password) < LEAST_PASSWORD:
-        # click keeps what is wrong with a hidden answer to itself.
-        say(gettext("That has %(many)s characters", many=len(password)))
-        raise click.BadParameter(gettext("at least %(many)s are needed", many=LEAST_PASSWORD))
-    return password

@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 ERRORS = (FabnetError, JobError, DesignError, PrinterError, FirmwareProfileError)
 #: Asks a node, and returns how it is afterwards.
 Ask = Callable[[Wish], NodeView]
-FILE = click.Path(dir_okay=False, path_type=Path)
+#: Whether it can be read is seen where it is opened, and said with what to do.
+FILE = click.Path(dir_okay=False, readable=False, path_type=Path)
 #: The folder that `fabnet node join` makes, unless it is told of another.
 JOINED = "fabnet-node"
 _LINE = 100
@@ -66,6 +68,26 @@ COORDINATOR_FILE = click.option(
     show_default=True,
     help="The coordinator's file.",
 )
+
+
+class Day(click.DateTime):
+    """The type of an option that takes a day."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return midnight of the day that somebody wrote.
+
+        Raises:
+            BadParameter: it is no day.
+        """
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(gettext("%(told)s is no day: write it as 2027-01-31", told=value), param, ctx)
 
 
 def node_file() -> Path:
@@ -109,7 +131,9 @@ NODE_FILE = click.option(
     help=f"The node's file; node.toml here, else in {JOINED} here or at home.",
 )  # fmt: skip
 #: The same as an argument.
-NODE_FILE_NAMED = click.argument("config", type=FILE, default=node_file, callback=_need_node_file)
+NODE_FILE_NAMED = click.argument(
+    "config", metavar="[FILE]", type=FILE, default=node_file, callback=_need_node_file
+)
 
 
 def say(words: str) -> None:

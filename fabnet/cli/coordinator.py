@@ -23,6 +23,7 @@ from fabnet.cli.common import (
     say,
     stop_on_signals,
 )
+from fabnet.cli.questions import new_password
 from fabnet.config import is_node_file, load_node
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", type=FILE, default="coordinator.toml")
+@click.argument("config", metavar="[FILE]", type=FILE, default="coordinator.toml")
 def serve(config: Path) -> None:
     """Run the coordinator: broker, planner, web pages.
 
@@ -106,8 +107,10 @@ def person() -> None:
 )
 @click.option("--node", "node_id", default="", help="A maker's own node.")
 @COORDINATOR_FILE
-@click.password_option(help="Asked for when it is not given.")
-def person_add(login: str, name: str, role: str, node_id: str, config: Path, password: str) -> None:
+@click.option("--password", help="Asked for when it is not given; at least ten characters.")
+def person_add(
+    login: str, name: str, role: str, node_id: str, config: Path, password: str | None
+) -> None:
     """Make an account, or give it a new password.
 
     \b
@@ -117,18 +120,20 @@ def person_add(login: str, name: str, role: str, node_id: str, config: Path, pas
     from jobs.coordinator.nodes import is_enrolled
     from jobs.coordinator.people import add_person, has_person
     from jobs.errors import InvalidFieldError, NotFoundError
+    from jobs.ledger import labs
     from jobs.model import Role
     from web.auth import LOGIN, hash_password, need_good_password
 
     if role == Role.MAKER and not node_id:
         raise click.UsageError("a maker prints at a lab: name its node with --node NAME")
-    need_good_password(password)
+    if password is not None:
+        need_good_password(password)
     ledger = open_or_make(coordinator(config))
     if node_id and not is_enrolled(ledger.reading, node_id):
-        raise NotFoundError("node", node_id)
+        raise NotFoundError("node", node_id, labs.node_ids(ledger.reading))
     if not LOGIN.fullmatch(login) and not has_person(ledger, login):
         raise InvalidFieldError("login", "2 to 32 of a to z, 0 to 9, dots and hyphens")
-    hashed = hash_password(password)
+    hashed = hash_password(new_password() if password is None else password)
     add_person(ledger, login, name or login, Role(role), hashed, node_id, clock.now())
     click.echo(f"fabnet: {login} can sign in as {role}", err=True)
 
@@ -167,7 +172,7 @@ def mail_test(address: str, config: Path) -> None:
 
 
 @click.command()
-@click.argument("config", type=FILE, required=False)
+@click.argument("config", metavar="[FILE]", type=FILE, required=False)
 @click.option(
     "--broker", default="", help="Attack this broker instead: mqtt(s)://, ws(s)://host:port."
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fabnet import clock
-from fabnet.cli.common import COORDINATOR_FILE, coordinator, say
+from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, say
 
 if TYPE_CHECKING:
     from designs.library import Library
@@ -174,7 +174,7 @@ def design_plate(revision: str, preset: str, kits: int | None, out: Path, config
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="In which it says so; kept.",
 )
-@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Its last day.")
+@click.option("--until", required=True, type=Day(), metavar="YYYY-MM-DD", help="Its last day.")
 @click.option("--by", required=True, help="Who records it.")
 @COORDINATOR_FILE
 def design_accept(

@@ -59,7 +59,7 @@ def _called(parameter: click.Parameter) -> str:
         return parameter.metavar
     if isinstance(parameter, click.Argument):
         return (parameter.name or "").upper()
-    return "" if isinstance(parameter.type, click.Choice | click.DateTime) else parameter.type.name
+    return "" if isinstance(parameter.type, click.Choice) else parameter.type.name
 
 
 def _speak_parameter(parameter: click.Parameter) -> None:

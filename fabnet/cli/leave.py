@@ -36,7 +36,7 @@ _LOOK_S = 0.5
 
 
 @click.command("leave")
-@click.argument("config", type=FILE, default="node.toml")
+@click.argument("config", metavar="[FILE]", type=FILE, default="node.toml")
 @click.option("--yes", is_flag=True, help="Ask nothing; refuse where something would stay undone.")
 @click.option("--force", is_flag=True,
               help="Also with parts that nobody has counted, or where the network cannot be told.")  # fmt: skip

@@ -85,7 +85,7 @@ def node_run(config: Path) -> None:
 
 
 @node.command("adopt")
-@click.argument("config", type=FILE, default="node.toml")
+@click.argument("config", metavar="[FILE]", type=FILE, default="node.toml")
 def node_adopt(config: Path) -> None:
     """Let the journal that was moved here run on this machine.
 

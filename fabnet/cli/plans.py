@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fabnet.cli.common import COORDINATOR_FILE, coordinator, open_ledger
+from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, open_ledger
 from fabnet.errors import FabnetError
 from jobs.errors import NotFoundError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="What if there were printers more? 3xprusa-mini",
 )
 @click.option(
-    "--due", type=click.DateTime(["%Y-%m-%d"]), help="What if it were needed by another day?"
+    "--due", type=Day(), metavar="YYYY-MM-DD", help="What if it were needed by another day?"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @COORDINATOR_FILE

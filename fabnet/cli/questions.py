@@ -1,4 +1,4 @@
-"""What `fabnet node setup` asks a person, and how her answers are understood. Answers are never guessed."""
+"""What commands ask a person, and how her answers are understood. Answers are never guessed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from firmware_profiles.loader import all_machines
 from firmware_profiles.profile import MachinePreset
 from jobs.errors import InvalidFieldError
 from jobs.hours import DAYS, parse
+from jobs.joining import LEAST_PASSWORD
 
 if TYPE_CHECKING:
     from fabnet.node.setup import Safety
@@ -287,3 +288,24 @@ def hours_to_write(attended: str, given: str | None, *, yes: bool) -> str:
         except InvalidFieldError as error:
             raise click.UsageError(f"--attended: {error.why}") from error
     return "" if told == attended else told
+
+
+def new_password() -> str:
+    """Ask twice for a password that is long enough, unseen."""
+    words = gettext(
+        "Choose a password: ten characters or more, four or five words are easy to keep\n"
+        "It is not shown"
+    )
+    told: str = click.prompt(
+        words, hide_input=True, err=True,
+        confirmation_prompt=gettext("Once more"), value_proc=_long_enough,
+    )  # fmt: skip
+    return told
+
+
+def _long_enough(password: str) -> str:
+    if len(password) < LEAST_PASSWORD:
+        # click keeps what is wrong with a hidden answer to itself.
+        say(gettext("That has %(many)s characters", many=len(password)))
+        raise click.BadParameter(gettext("at least %(many)s are needed", many=LEAST_PASSWORD))
+    return password

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from fabnet.broker import free_port
 from fabnet.cli import fabnet as commands
 from fabnet.cli.common import answers_here
-from fabnet.config import load_node
-from fabnet.errors import NodeSilentError
+from fabnet.config import load_coordinator, load_node
+from fabnet.errors import ConfigError, NodeSilentError
 from fabnet.node import door
 from jobs.owner import Look
 from tests.doubles.commands import coordinator_file, fabnet, one_sentence
@@ -177,6 +177,10 @@ def test_an_account_needs_a_good_password_and_a_maker_a_node_that_is_there(tmp_p
     assert nowhere.returncode == 2
     assert "--node NAME" in nowhere.stderr
     one_sentence(add("--role", "maker", "--node", "lab-z", *good), "no node 'lab-z'")
+    # Said before anything is asked.
+    nobody = add("--role", "maker", "--node", "lab-z")
+    one_sentence(nobody, "no node 'lab-z'")
+    assert "Choose a password" not in nobody.stderr
     odd = fabnet("person", "add", "Ada L", "--role", "steward", *good, "--config", config)
     one_sentence(odd, "login", "a to z")
     made = fabnet(
@@ -185,6 +189,39 @@ def test_an_account_needs_a_good_password_and_a_maker_a_node_that_is_there(tmp_p
     assert made.returncode == 0, made.stderr
     assert add("--role", "maker", "--node", "lab-a", *good).returncode == 0
     assert add("--role", "steward", *good).returncode == 0
+    one_sentence(add("--role", "maker", "--node", "lab-z", *good), "there is: lab-a")
+    # One that is too short is asked for again, not the whole command.
+    typed = "short\nquatre mots faciles\nquatre mots faciles\n"
+    asked = fabnet("person", "add", "bo", "--role", "steward", "--config", config, said=typed)
+    assert asked.returncode == 0, asked.stderr
+    assert "That has 5 characters" in asked.stderr
+
+
+def test_what_cannot_be_read_says_what_to_do(tmp_path):
+    config = tmp_path / "coordinator.toml"
+    config.write_bytes(b"\xff\xfe\x00")
+    one_sentence(fabnet("stock", cwd=tmp_path), "is no text (UTF-8): is it the right file?")
+    config.write_text('data_dir = "data\nport = 80\n')
+    one_sentence(fabnet("stock", cwd=tmp_path), "no TOML at line 1, column 17", 'key = "words"')
+    config.write_text('data_dir = "data"\n')
+    day = fabnet("plan", "x", "--due", "morgen", cwd=tmp_path)
+    assert day.returncode == 2
+    assert "morgen is no day: write it as 2027-01-31" in day.stderr
+    broken = tmp_path / "broken.tar"
+    broken.write_bytes(bytes(range(256)) * 40)
+    one_sentence(fabnet("restore", broken, cwd=tmp_path), "it is no tar archive, or was cut off")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_users_file_names_the_user_to_be(tmp_path):
+    config = coordinator_file(tmp_path)
+    config.chmod(0o600)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=r"this user \(.+\) may not; .* as with sudo -u"):
+            load_coordinator(config)
+    finally:
+        os.seteuid(0)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ import click
 from designs.errors import DesignError
 from fabnet import clock
 from fabnet.cli.language import gettext
-from fabnet.config import CoordinatorConfig, NodeConfig, load_coordinator, machine_id
+from fabnet.config import (
+    CoordinatorConfig,
+    NodeConfig,
+    is_node_file,
+    load_coordinator,
+    machine_id,
+)
 from fabnet.errors import ConfigError, FabnetError, NodeAwayError, NodeSilentError, SupersededError
 from fabnet.printer_config import PrinterConfig
 from firmware_profiles.errors import FirmwareProfileError
@@ -210,6 +216,9 @@ def coordinator(path: Path, named_by: str = "--config FILE") -> CoordinatorConfi
             "cannot be read: there is no such file here. On the coordinator's machine, name it with"
             f' {named_by}; or, for a new network, make one: the line data_dir = "data" is enough'
         )
+        raise ConfigError(str(path), "", why)
+    if is_node_file(path):
+        why = "is a node's file; this command takes the coordinator's, which is mostly coordinator.toml"
         raise ConfigError(str(path), "", why)
     config = load_coordinator(path)
     clock.use_zone(config.timezone or clock.zone())

@@ -204,6 +204,10 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path):
     config.write_text('data_dir = "data\nport = 80\n')
     one_sentence(fabnet("stock", cwd=tmp_path), "no TOML at line 1, column 17", 'key = "words"')
     config.write_text('data_dir = "data"\n')
+    (tmp_path / "node.toml").write_text('id = "a"\ncoordinator = "https://c"\n')
+    one_sentence(
+        fabnet("serve", "node.toml", cwd=tmp_path), "node.toml: is a node's file; this command"
+    )
     day = fabnet("plan", "x", "--due", "morgen", cwd=tmp_path)
     assert day.returncode == 2
     assert "morgen is no day: write it as 2027-01-31" in day.stderr

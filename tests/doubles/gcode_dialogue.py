@@ -8,7 +8,9 @@ from printers.gcode_line import checksum
 from printers.gcode_link import GcodeLink
 
 #: With fewer lines in flight than it takes, so that a dialogue is short.
-MARLIN = dataclasses.replace(load_firmware("marlin"), window_lines=4, reads_ahead=1)
+MARLIN = dataclasses.replace(
+    load_firmware("marlin"), window_lines=4, reads_ahead=1, flushes_late=False
+)
 PRUSA = load_firmware("prusa-mk3")
 KLIPPER = load_firmware("klipper")
 DUET = load_firmware("reprapfirmware")

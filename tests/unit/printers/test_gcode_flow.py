@@ -13,8 +13,10 @@ from printers.gcode_link import GcodeLink
 from tests.doubles.gcode_dialogue import MARLIN, Dialogue, moves, numbers
 
 PROFILES = all_firmwares()
+#: All lines that its window holds go from the first ok on.
+EAGER = dataclasses.replace(load_firmware("marlin"), flushes_late=False)
 MARLINS = (
-    load_firmware("marlin"), load_firmware("marlin-1"), dataclasses.replace(MARLIN, window_bytes=60),
+    EAGER, load_firmware("marlin"), load_firmware("marlin-1"), dataclasses.replace(MARLIN, window_bytes=60),
     dataclasses.replace(MARLIN, window_lines=9, window_bytes=90, reads_ahead=3),
     dataclasses.replace(MARLIN, window_lines=1),
 )  # fmt: skip
@@ -127,7 +129,7 @@ def test_in_one_step_the_same_is_said_as_in_many(seed, profile):
 
 
 def test_a_print_of_moves_goes_in_single_steps():
-    host = Host(load_firmware("marlin"), moves(500), flows=True)
+    host = Host(EAGER, moves(500), flows=True)
     host.speak(0.0, 10_000)
     for number in range(1, 502):
         host.hear(PLAIN, number * 0.003, 10_000)
@@ -152,7 +154,7 @@ def test_what_is_urgent_goes_before_lines_that_wait_for_room():
 
 
 def test_an_ok_with_a_carriage_return_is_as_good():
-    host = Host(load_firmware("marlin"), moves(50), flows=True)
+    host = Host(EAGER, moves(50), flows=True)
     host.speak(0.0, 10_000)
     for number in range(1, 20):
         host.hear(b"ok\r\n", number * 0.003, 10_000)
@@ -169,7 +171,7 @@ def test_one_ok_is_heard_as_by_the_reader_of_lines(data):
 
 
 def test_a_half_written_line_is_finished_first():
-    host = Host(load_firmware("marlin"), moves(50), flows=True)
+    host = Host(EAGER, moves(50), flows=True)
     host.speak(0.0, 10_000)
     host.hear(PLAIN, 0.003, 10_000)
     host.hear(PLAIN, 0.006, 3)

@@ -1,5 +1,7 @@
 """The serial dialogue, line by line, with a clock of our own."""
 
+import dataclasses
+
 import pytest
 
 from firmware_profiles.loader import load_firmware
@@ -30,7 +32,7 @@ def test_the_window_of_lines_is_kept():
     assert numbers(dialogue.sent()) == [5, 6]
 
 
-EAGER = load_firmware("marlin")
+EAGER = dataclasses.replace(load_firmware("marlin"), flushes_late=False)
 
 
 def in_flight_of(profile, size):

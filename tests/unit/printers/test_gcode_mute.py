@@ -100,3 +100,17 @@ def test_nothing_is_done_twice_where_a_line_without_its_head_is_refused(tmp_path
     )  # fmt: skip
     assert played.run() == "done"
     assert played.executed == text
+
+
+@pytest.mark.parametrize("name", ["marlin", "marlin-advanced", "marlin-1"])
+def test_what_is_left_of_a_line_that_was_thrown_away_is_no_second_move(tmp_path, name):
+    """Marlin empties its ring behind the number of a line, and does the rest of that line as it comes."""
+    pace = Pace(baudrate=115200, timed=True, ok_s=0.0005, line_s=0.004)
+    text = ["G90", "M83"] + [
+        f"G1 X{i}.5 Y{7 * i % 190}.25 E0.{100 + 37 * i % 900}" for i in range(60)
+    ]
+    for seed in range(1, 61):
+        faults = Faults(corrupt_every=20, seed=seed)
+        played = VirtualPrint(tmp_path, name, text, faults=faults, pace=pace)
+        assert played.run() == "done"
+        assert played.executed == text, seed

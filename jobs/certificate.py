@@ -81,3 +81,17 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
         left[bucket:] -= share * size[order]
         value += share * float(lines.weight[order])
     return float(value / lines.weight[asked].sum())
+
+
+def fullest_min(net: Network, lines: Lines, found: Prices) -> float:
+    """Return the due date, in minutes from now, until which the largest share of all time is needed.
+
+    `lines` are not empty.
+    """
+    ends = np.unique(lines.due_min[lines.order])
+    due, needs = lines.due_min[lines.order], np.zeros(len(ends))
+    for n, end in enumerate(ends.tolist()):
+        asked = np.where(due <= end, lines.pieces, 0.0)
+        pieces = np.bincount(lines.part, asked, len(net.most)).astype(np.float64)
+        needs[n] = earliest_min(net, pieces, found) / max(end, TINY)
+    return float(ends[needs.argmax()])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.capacity import by_value, by_work, free_min, shares_in_time
-from jobs.certificate import earliest_min, most_in_time
+from jobs.certificate import earliest_min, fullest_min, most_in_time
 from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
@@ -24,13 +24,14 @@ from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Sin
 from jobs.prices import Prices, prices
 from jobs.tight import all_by, best_of, more_kits
 
-#: Tried in this order: the share of all time that is left free for what whole plates do not fill;
-#: whether classes get what the table gives them, which costs kilometres; not tried where a plan is
-#: nearer than that to what is possible.
+#: Lines go in by scores; until the fullest due date by what printers lose alone; or as the table has it. Tried
+#: with a share of all time left free for what whole plates do not fill, unless a plan is that near to the best.
+SCORED, PLAIN, IN_CLASSES = range(3)
 WAYS = (
-    (0.0, False, 0.0), (0.02, False, 0.003), (0.05, False, 0.003), (0.0, True, 0.007),
-    (0.02, True, 0.007),
+    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 0.003), (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003),
+    (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
 )  # fmt: skip
+_NOTHING = Weights(km=0.0, load=0.0, new=0.0)
 #: At first no printer is asked for more than half of its time, or so many times what all need to give.
 HALF, FAIR = 0.5, 1.12
 _ROUNDS = 12
@@ -84,12 +85,12 @@ def plan(
     bound = most_in_time(net, lines, found)
     weights = weights or Weights()
     best: tuple[float, Book, Floats] | None = None
-    for loss, in_classes, enough in WAYS if kept is None else WAYS[:1]:
-        if best is not None and best[0] >= bound * (1.0 - enough):
+    for way, loss, enough in WAYS if kept is None else WAYS[:1]:
+        if best is not None and best[0] >= bound * (1.0 - enough * (bound < 1.0 - TINY)):
             break
         book = Book(net, lines, ends)
         if kept is None:
-            filled = _fill(book, found, weights, least, loss, in_classes=in_classes)
+            filled = _fill(book, found, weights, least, loss, way)
         else:
             filled = _refill(book, found, weights, least, kept)
         if best is None or filled[0] > best[0] + TINY:
@@ -123,7 +124,7 @@ def _mended(
     regret, turn = _of_printers(net, found), by_value(lines, found)
     if share < 1.0 - TINY:
         book, left = Book(net, lines, book.ends_min), lines.pieces.copy()
-        in_kits(book, left, turn, regret, Weights(km=0.0, load=0.0, new=0.0), 0.0)
+        in_kits(book, left, turn, regret, _NOTHING, 0.0)
         if share_in_time(lines, left) <= share:
             _, book, left = best
         book, left = more_kits(book, found, bound)
@@ -157,23 +158,26 @@ def _renumbered(rows: Rows, to: Ints) -> Rows:
 
 
 def _fill(
-    book: Book, found: Prices, weights: Weights, least: float, loss: float, *, in_classes: bool
+    book: Book, found: Prices, weights: Weights, least: float, loss: float, way: int
 ) -> tuple[float, Book, Floats]:
-    """Put in what can be in time; return its share, the book and what is left of each line.
-
-    `in_classes` gives each class no more of a line than the table does, as long as it lasts.
-    """
+    """Put in what can be in time; return its share, the book and what is left of each line."""
     net, lines = book.net, book.lines
     regret = _of_printers(net, found)
     left = lines.pieces.copy()
     turn, shares, made = _best_turn(net, lines, found, free_min(net, book.room_min[:-1]), loss)
     asked = shares[lines.order] * left
     level = max(HALF, FAIR * _level(net, lines, made, book))
-    for line in _due_first(book) if in_classes else ():
+    if way == PLAIN:
+        first = lines.due_min <= fullest_min(net, lines, found)
+        early = np.where(first[lines.order], asked, 0.0)
+        asked -= early
+        _by_due(book, left, early, regret, _NOTHING, 0.0)
+        in_kits(book, left, turn[first[turn]], regret, _NOTHING, 0.0)
+    for line in _due_first(book) if way == IN_CLASSES else ():
         some = _within(book, line, made[line], book.score(line, regret[lines.part[line]], weights))
         left[line] -= some
         asked[line] -= some
-    if not in_classes:
+    if way != IN_CLASSES:
         before = left.copy()
         book.level = level
         _by_due(book, left, asked, regret, weights, least)

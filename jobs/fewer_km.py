@@ -33,6 +33,9 @@ _BY_LOSS, _NEARER = 0.25, 3.0
 _LEVEL = 1.1
 #: How unfair load may be at last, and after each time; 1.1 is where Jain's index is 0.9.
 _FAIR, _FAIRLY = 1.1, 1.05
+#: The index of Jain at which prices aim, since whole plates leave less of it; and where the first plan is not
+#: fair, as where many labs have nothing that they could make.
+_AIM, _LOWER_AIM = 0.94, 0.902
 #: More than any piece costs: it cannot be made there, or not in time.
 _DEAREST = 6.0
 
@@ -96,15 +99,37 @@ class _Search:
     def other(self) -> tuple[Book, Floats] | None:
         """Weigh kilometres and minutes; return a plan by that if it costs less than the first."""
         first, lines = self.book, self.book.lines
-        worth = worth_km(first.net, lines, first.ends_min)
+        aim = _LOWER_AIM if unfair(first.lab_load()) > _FAIR else _AIM
+        worth, shares = worth_km(first.net, lines, first.ends_min, aim)
         least = worth.min(axis=1, keepdims=True)
         worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
         self._near = np.minimum(worth, _DEAREST).astype(np.float32)
+        best, least_cost = None, self._costs(first)[0]
+        for given in (shares, None):
+            book, left = self._by_worth(given)
+            cost = self._costs(book)[0]
+            if share_in_time(lines, left) >= self._share and cost < least_cost:
+                best, least_cost = (book, left), cost
+        return best
+
+    def _by_worth(self, shares: Floats | None) -> tuple[Book, Floats]:
+        """Put all lines into an empty book where they cost least, those of shares [L, P] first."""
+        first, lines = self.book, self.book.lines
         book, left = Book(first.net, lines, first.ends_min), lines.pieces.copy()
         for line in np.lexsort((book.able[lines.part], lines.due_min[lines.order])).tolist():
+            if shares is not None:
+                left[line] -= self._in_shares(book, line, shares[line])
             self._insert(book, left, line, by_loss=False)
-        in_time = share_in_time(lines, left) >= self._share
-        return (book, left) if in_time and self._costs(book)[0] < self._costs(first)[0] else None
+        return book, left
+
+    def _in_shares(self, book: Book, line: int, shares: Floats) -> float:
+        """Put in full plates of a line, of each printer no more than its share; return the pieces."""
+        made, pieces = book.makers(line), float(book.lines.pieces[line])
+        own = shares[made.printer] * pieces
+        plates = np.minimum(own / made.pieces + 0.5, book.possible(line, book.bucket(line)))
+        plates = np.where(own < self._least, 0.0, plates).astype(np.int64)
+        plates[np.cumsum(plates * made.pieces) > pieces] = 0
+        return book.insert_plates(line, book.bucket(line), plates)
 
     def mend(self, rounds: int) -> None:
         """Put lines in again so often at most."""

@@ -16,14 +16,14 @@ from jobs.network import TINY, Floats, Ints, Lines, Network
 _STEPS, _WORK = 1000, 60_000_000
 #: How much longer a step of the prices is than one of the shares.
 _STRIDE = 10.0
-#: The index of Jain of the load at which prices aim: whole plates leave less of it.
-_FAIR = 0.94
 
 
-def worth_km(net: Network, lines: Lines, ends_min: Floats) -> Floats:
-    """Return [L, P]: kilometres of a good piece, and those that its minutes would save elsewhere.
+def worth_km(net: Network, lines: Lines, ends_min: Floats, fair: float) -> tuple[Floats, Floats]:
+    """Return [L, P] twice: kilometres of a good piece with those that its minutes would save elsewhere; shares.
 
-    inf where it cannot be made in time. Due dates `ends_min` are sorted.
+    inf where it cannot be made in time. Shares of a line, about 1 together, are what a plan with the fewest
+    kilometres would have, whole plates or not; 0 where it cannot. Due dates `ends_min` are sorted; `fair` is
+    the index of Jain of the labs' load at which prices aim.
     """
     by = np.argsort(lines.due_min[lines.order], kind="stable")
     bucket = np.searchsorted(ends_min, lines.due_min[lines.order[by]])
@@ -38,16 +38,17 @@ def worth_km(net: Network, lines: Lines, ends_min: Floats) -> Floats:
     unit = max(float((km * pieces)[can].mean()), TINY) if can.any() else 1.0
     cost = np.where(can, km * pieces / unit, np.inf)
     part = offered / np.bincount(net.node, offered)[net.node]
-    price = _prices(cost, takes, bucket, free / offered, net.node, part)
-    found = np.full((lines.count, net.printers), np.inf)
+    price, made = _prices(cost, takes, bucket, free / offered, net.node, part, fair)
+    found, shares = np.full((2, *can.shape), np.inf)
     found[by] = np.where(can, km + price * takes * unit / pieces, np.inf)
-    return found
+    shares[by] = made
+    return found, shares
 
 
 def _prices(
-    cost: Floats, takes: Floats, bucket: Ints, free: Floats, node: Ints, part: Floats
-) -> Floats:
-    """Return [L, P]: what all time of a printer is worth to a line.
+    cost: Floats, takes: Floats, bucket: Ints, free: Floats, node: Ints, part: Floats, fair: float
+) -> tuple[Floats, Floats]:
+    """Return [L, P] twice: what all time of a printer is worth to a line, and how much of the line it makes.
 
     Args:
         cost: [L, P], of all of a line; inf where it cannot be made.
@@ -56,6 +57,7 @@ def _prices(
         free: [E, P], in such shares.
         node: [P].
         part: [P], of its lab's time.
+        fair: the index of Jain of the load that is fair.
     """
     can, first = np.isfinite(cost), np.searchsorted(bucket, np.arange(len(free)))
     cost = np.where(can, cost, 0.0)
@@ -73,11 +75,10 @@ def _prices(
         more, made = 2.0 * new - made, new
         used = _until(takes * more, first)
         minute = np.maximum(minute + step_min * (used - free), 0.0)
-        lab = _unfair(lab + step_lab * np.bincount(node, used[-1] * part))
+        lab = _unfair(lab + step_lab * np.bincount(node, used[-1] * part), fair)
         price = minute[::-1].cumsum(axis=0)[::-1] + lab[node] * part
         worth = worth + _STRIDE / makers * (1.0 - more.sum(axis=1))
-    found: Floats = price[bucket]
-    return found
+    return price[bucket], made
 
 
 def _until(minutes: Floats, first: Ints) -> Floats:
@@ -86,9 +87,9 @@ def _until(minutes: Floats, first: Ints) -> Floats:
     return found
 
 
-def _unfair(load: Floats) -> Floats:
-    """Return what is left of a load [labs] without the nearest that is fair."""
-    mean, tan = float(load.mean()), float(np.sqrt(1.0 / _FAIR - 1.0))
+def _unfair(load: Floats, fair: float) -> Floats:
+    """Return what is left of a load [labs] without the nearest that is as fair."""
+    mean, tan = float(load.mean()), float(np.sqrt(1.0 / fair - 1.0))
     away = load - mean
     far = float(np.sqrt((away * away).mean()))
     if far <= mean * tan:

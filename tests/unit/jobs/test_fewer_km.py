@@ -29,21 +29,27 @@ def one_near_both():
 
 def test_a_near_printer_is_left_to_whom_it_saves_most():
     net, lines = one_near_both()
-    worth = worth_km(net, lines, np.array([720.0]))
+    worth, _ = worth_km(net, lines, np.array([720.0]), 0.94)
     assert worth[0, 0] < worth[0, 1] - 50
     assert worth[1, 1] < worth[1, 0] - 50
     assert (worth >= net.km - 1e-6).all()  # time of who has none left is worth something
 
 
+def test_shares_are_what_drives_least():
+    net, lines = one_near_both()
+    _, shares = worth_km(net, lines, np.array([720.0]), 0.94)
+    assert shares == pytest.approx(np.eye(2), abs=0.02)
+
+
 def test_time_that_nobody_lacks_is_worth_nothing():
     net, lines = two_towns(12, 12)
-    assert worth_km(net, lines, np.array([720.0])) == pytest.approx(net.km, abs=0.5)
+    assert worth_km(net, lines, np.array([720.0]), 0.94)[0] == pytest.approx(net.km, abs=0.5)
 
 
 def test_time_of_who_would_have_to_give_more_than_others_is_worth_more():
     net, lines = two_towns(12, 12)
     net.km[:] = [[5.0, 30.0], [5.0, 30.0]]
-    worth = worth_km(net, lines, np.array([720.0]))
+    worth, _ = worth_km(net, lines, np.array([720.0]), 0.94)
     assert worth[0, 0] > 5.5
     assert worth[0, 0] == pytest.approx(worth[0, 1], abs=1.0)
 
@@ -52,7 +58,7 @@ def test_what_cannot_be_made_there_or_by_then_is_not():
     net, lines = one_near_both()
     lines = replace(lines, barred={0: np.array([True, False])}, due_min=np.array([720.0, 1440.0]))
     net = replace(net, busy_min=np.array([0.0, 720.0]))
-    worth = worth_km(net, lines, np.array([720.0, 1440.0]))
+    worth, _ = worth_km(net, lines, np.array([720.0, 1440.0]), 0.94)
     assert np.isinf(worth).tolist() == [[True, True], [False, False]]
 
 
@@ -129,6 +135,8 @@ def test_no_kit_is_late_and_no_lab_much_worse_for_it(printers, orders, seed):
         (30, 10, 901, 0.5, 0.25),  # 0.47
         (30, 30, 902, 0.43, 0.3),  # 0.40, and not all in time at first
         (300, 10, 902, 0.4, 0.4),  # 0.30
+        (300, 3, 912, 0.5, 0.5),  # 0.45; by prices alone 0.56 and 0.63
+        (1000, 1, 901, 0.9, 1.0),  # 0.86; many labs can make none of it
         (1000, 3, 904, 0.76, 0.4),  # 0.70
     ],
 )

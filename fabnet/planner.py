@@ -14,17 +14,22 @@ from datetime import datetime
 from designs.library import Library
 from fabnet import clock
 from fabnet.pacing import Throttle
-from jobs.coordinator import claims, fitting, planning
+from jobs.coordinator import applying, claims, fitting, planning
 from jobs.ledger.store import Ledger
+from jobs.plan_audit import Sound
 
 _log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
+#: So many broken rules are in a line of the log.
+_MOST_TOLD = 5
 #: How often idle printers are looked after.
 _SPREAD_S = 15.0
 #: What nobody was offered is given out anew after so long, if some would be late; and what has no
 #: place is planned again, also where nothing has changed but the clock.
 _RESPLIT_S = 12 * 3600.0
+#: Orders that were left out since their plans broke a rule are tried again after so long, or with new facts.
+_LEFT_OUT_S = 15 * 60.0
 
 
 class Planner:
@@ -47,13 +52,10 @@ class Planner:
         self._told = Throttle(1 / _RESPLIT_S, 1.0)
         self._done: fitting.Snapshot | None = None
         self._done_s = self._spread_s = self._resplit_s = now_s
+        self._rest_s = _RESPLIT_S
 
     def turn(self, library: Library, now_s: float) -> None:
-        """Plan what has no place, where that or the network is not as it was at the last plan.
-
-        Raises:
-            UnsoundPlanError: the plan breaks a rule; it is not applied.
-        """
+        """Plan what has no place, where that or the network is not as it was at the last plan."""
         if now_s - self._spread_s >= _SPREAD_S:
             self._spread_s = now_s
             claims.spread(self._ledger, self._now(), self._hub_place)
@@ -64,11 +66,31 @@ class Planner:
         for lost in facts.lost:
             if self._told.allows(lost, now_s):
                 _log.error("revision %s, or a file of it, is lost: nothing is made of it", lost)
-        if not facts.needs or (facts == self._done and now_s - self._done_s < _RESPLIT_S):
+        if not facts.needs or (facts == self._done and now_s - self._done_s < self._rest_s):
             return
-        plan = planning.make(facts, library, self._now())
-        planning.apply(self._ledger, library, facts, plan, self._now())
+        sound = planning.make(facts, library, self._now())
+        applying.apply(self._ledger, library, facts, sound, self._now())
         self._done, self._done_s = facts, now_s
+        self._rest_s = _LEFT_OUT_S if sound.left_out else _RESPLIT_S
+        self._tell_unsound(sound, now_s)
+
+    def _tell_unsound(self, sound: Sound, now_s: float) -> None:
+        """Say once of each order that it was left out; and where none was, that plans were thrown away."""
+        broken = "; ".join(sound.thrown[:_MOST_TOLD])
+        new = [o for o in sound.left_out if self._told.allows(f"left out {o}", now_s)]
+        if new:
+            _log.error(
+                "no plan for order %s: every one broke a rule and was thrown away (%s). This is a fault of"
+                " fabnet: please report it with this line and the output of `fabnet doctor`. All other"
+                " orders go on; these are tried again every quarter of an hour",
+                ", ".join(new), broken,
+            )  # fmt: skip
+        elif broken and not sound.left_out and self._told.allows("thrown away", now_s):
+            _log.warning(
+                "a plan broke a rule and was thrown away (%s); all is planned in another way. This is a"
+                " fault of fabnet: please report it with this line and the output of `fabnet doctor`",
+                broken,
+            )
 
 
 def plan_for_ever(

@@ -195,6 +195,12 @@ def _line_lines(line: dict[str, Any], *, alone: bool) -> Iterable[str]:
         )
     if line["late"]:
         yield f"  {_count(line['late'], 'piece')} expected too late"
+    for reason in line["reasons"]:
+        if reason["code"] == ReasonCode.UNSOUND:
+            yield (
+                f"  {reason['words']}. All other orders go on; this one is tried again every quarter of"
+                " an hour. The log says more: please report it with the output of `fabnet doctor`"
+            )
     if line["missing_g"] is not None:
         known = {r["material"] for r in line["reasons"] if r["code"] == ReasonCode.STOCK}
         material = " or ".join(sorted(known - {""})) or "filament"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class JobError(Exception):
@@ -61,14 +61,20 @@ class LawBrokenError(JobError):
 
 
 class UnsoundPlanError(JobError):
-    """A plan breaks a rule; nothing of it was applied, and nothing is wrong with what is printing."""
+    """A plan breaks a rule; nothing of it was applied, and nothing is wrong with what is printing.
 
-    def __init__(self, findings: tuple[str, ...]) -> None:
+    Args:
+        findings: at least one, each in words of the log.
+        rules: by order that findings name, the first rule that its plates break.
+    """
+
+    def __init__(self, findings: tuple[str, ...], rules: Mapping[str, str]) -> None:
         super().__init__(
             f"The plan was not applied: {len(findings)} broken rules, the first: {findings[0]}."
             " This is a fault of the planner; please report it with the output of `fabnet doctor`."
         )
         self.findings = findings
+        self.rules = rules
 
 
 class LedgerError(JobError):

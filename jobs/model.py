@@ -94,6 +94,7 @@ class ReasonCode(enum.StrEnum):
     SERVICE = "service"
     LATER = "later"
     KIT = "kit"
+    UNSOUND = "unsound"  # every plan of it broke a rule of fabnet's own
     DECLINED = "declined"
     SCRAP = "scrap"
     REJECTED = "rejected"
@@ -117,7 +118,8 @@ class Reason:
     #: Unit by code: mm for BED, g for STOCK, h for HOURS, LATER and CEILING.
     needed: float | None = None
     available: float | None = None
-    #: Words of a person or a node, shown as they are; SERVICE: the day it ends; STOCK: the material.
+    #: Words of a person or a node, shown as they are; SERVICE: the day it ends; STOCK: the material;
+    #: UNSOUND: the rule, as of `jobs.plan_audit.Finding`.
     text: str = ""
 
 

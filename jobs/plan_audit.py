@@ -1,7 +1,7 @@
 """Judges a plan by itself: rebuilds every printer's queue from its plates and looks for broken rules.
 
 Pure. Shares no code with those that make plans (`jobs.split`, `jobs.quotas`), since a fault there
-would hide itself here. Slow and plain on purpose. No plan is applied that has findings.
+would hide itself here. Slow and plain on purpose. Only what `check` has passed is `Sound`, and can be applied.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
+from jobs.model import ReasonCode
 from jobs.planned import Plan, Run
 
 _Key = tuple[str, str]
@@ -28,14 +29,32 @@ _CLOCK_S = 0.01
 class Finding:
     """One broken rule: what was found, and the bound that it breaks."""
 
-    #: count, unknown, bed, overlap, hours, late, stock, grams, process, material, cannot, time, ceiling
+    #: count, unknown, bed, overlap, hours, stock, grams, process, material, cannot, time, ceiling
     rule: str
     where: str  # order and part, or lab and printer
     found: float
     bound: float
+    orders: frozenset[str] = frozenset()  # whose plates break it, some of them perhaps innocently
 
     def __str__(self) -> str:
         return f"{self.rule} at {self.where}: {self.found:g}, bound {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A plan that breaks no rule: only `check` makes one, and only such a plan is applied."""
+
+    plan: Plan
+    thrown: tuple[str, ...] = ()  # rules that other plans broke, which were thrown away before
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The orders that were left out, since every plan with them broke a rule."""
+        short = self.plan.shortfalls
+        unsound = {
+            s.order_id for s in short if any(w.code is ReasonCode.UNSOUND for w in s.reasons)
+        }
+        return tuple(sorted(unsound))
 
 
 def check(
@@ -44,15 +63,17 @@ def check(
     fleet: Iterable[FleetPrinter],
     fits: Mapping[tuple[str, str, str], Fit],
     now: datetime,
-) -> None:
-    """Refuse a plan that breaks a rule.
+) -> Sound:
+    """Return a plan as one that may be applied, or refuse it; arguments as of `audit`.
 
     Raises:
         UnsoundPlanError: has all findings.
     """
     found = audit(plan, needs, fleet, fits, now)
     if found:
-        raise UnsoundPlanError(tuple(str(one) for one in found))
+        rules = {order: one.rule for one in reversed(found) for order in one.orders}
+        raise UnsoundPlanError(tuple(str(one) for one in found), rules)
+    return Sound(plan=plan)
 
 
 def audit(
@@ -71,10 +92,18 @@ def audit(
     printers = {(printer.node, printer.printer): printer for printer in fleet}
     for key, queue in sorted(queues.items()):
         if key not in printers:
-            found.append(Finding(rule="unknown", where="/".join(key), found=1, bound=0))
+            found.append(
+                Finding(
+                    rule="unknown", where="/".join(key), found=1, bound=0, orders=_orders(queue)
+                )
+            )
             continue
         found += _queue(printers[key], queue, asked, fits, now)
     return found + _ceilings(plan, printers)
+
+
+def _orders(runs: Iterable[Run]) -> frozenset[str]:
+    return frozenset(run.order_id for run in runs)
 
 
 def _ceilings(plan: Plan, printers: Mapping[_Key, FleetPrinter]) -> list[Finding]:
@@ -87,10 +116,13 @@ def _ceilings(plan: Plan, printers: Mapping[_Key, FleetPrinter]) -> list[Finding
         if printer.weekly_h:
             left_s[node] = min(left_s.get(node, math.inf), printer.week_left_s)
     return [
-        Finding(rule="ceiling", where=node, found=spent_s.get(node, 0.0), bound=left)
+        Finding(
+            rule="ceiling", where=node, found=spent_s.get(node, 0.0), bound=left,
+            orders=_orders(run for run in plan.runs if run.node == node),
+        )
         for node, left in sorted(left_s.items())
         if spent_s.get(node, 0.0) > left + _CLOCK_S
-    ]
+    ]  # fmt: skip
 
 
 def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
@@ -115,7 +147,10 @@ def _counts(plan: Plan, asked: Mapping[_Key, Need]) -> list[Finding]:
 
     def compare(where: tuple[str, ...], count: int, right: int) -> None:
         if count != right:
-            found.append(Finding(rule="count", where="/".join(where), found=count, bound=right))
+            mine = frozenset(where[:1])
+            found.append(
+                Finding(rule="count", where="/".join(where), found=count, bound=right, orders=mine)
+            )
 
     for line in sorted({*placed, *short, *asked}):
         bound = asked[line].pieces if line in asked else 0
@@ -137,58 +172,63 @@ def _queue(
     found: list[Finding] = []
     where = f"{printer.node}/{printer.printer}"
 
-    def say(rule: str, value: float, bound: float) -> None:
-        found.append(Finding(rule=rule, where=where, found=value, bound=bound))
+    def say(rule: str, value: float, bound: float, *runs: Run) -> None:
+        orders = _orders(runs)
+        found.append(Finding(rule=rule, where=where, found=value, bound=bound, orders=orders))
 
     idle = printer.paused or printer.out_of_service or printer.material is None
     if not printer.online or printer.fault or idle:
-        say("cannot", sum(run.count for run in queue), 0)
+        say("cannot", sum(run.count for run in queue), 0, *queue)
     grams = 0.0
-    free = _free_at(printer, now)
+    free, before = _free_at(printer, now), None
     for run in sorted(queue, key=lambda r: r.done_at):
         need = asked.get((run.order_id, run.part_id))
         fit = None if need is None else fits.get((need.mesh_sha256, run.node, run.printer))
         if need is None or fit is None:
-            say("unknown", 1, 0)
+            say("unknown", 1, 0, run)
             continue
         found += _plate(printer, run, need, fit, where)
         if run.count < 1:
-            say("count", run.count, 1)
+            say("count", run.count, 1, run)
         length_s = run.seconds * printer.pace
         start = run.done_at - timedelta(seconds=length_s)
         early = (free - start).total_seconds()
         if early > _CLOCK_S:
-            say("overlap", early, 0)
+            say("overlap", early, 0, run, *([before] if before else ()))
         # All lie in one window, and the last of them with its slack.
         whole_s = length_s * (run.count - 1) + _with_slack_s(printer, run.seconds)
         outside = _outside_min(printer, start, whole_s)
         if outside > _CLOCK_S:
-            say("hours", outside, 0)
-        free = start + timedelta(seconds=length_s * run.count)
+            say("hours", outside, 0, run)
+        free, before = start + timedelta(seconds=length_s * run.count), run
         grams += fit.grams(run.copies) * run.count
     if grams > printer.grams + _CLOSE:
-        say("stock", grams, printer.grams)
+        say("stock", grams, printer.grams, *queue)
     return found
 
 
 def _plate(printer: FleetPrinter, run: Run, need: Need, fit: Fit, where: str) -> list[Finding]:
     found: list[Finding] = []
+
+    def say(rule: str, value: float, bound: float) -> None:
+        orders = _orders([run])
+        found.append(Finding(rule=rule, where=where, found=value, bound=bound, orders=orders))
+
     if not 1 <= run.copies <= fit.most:
-        found.append(Finding(rule="bed", where=where, found=run.copies, bound=fit.most))
+        say("bed", run.copies, fit.most)
     if printer.process != need.process:
-        found.append(Finding(rule="process", where=where, found=1, bound=0))
+        say("process", 1, 0)
     if run.material != printer.material or run.material not in need.materials:
-        found.append(Finding(rule="material", where=where, found=1, bound=0))
+        say("material", 1, 0)
     if printer.node in dict(need.declined):
-        found.append(Finding(rule="cannot", where=where, found=run.copies, bound=0))
+        say("cannot", run.copies, 0)
     seconds = fit.seconds(run.copies)
     for told, right in ((run.seconds, seconds), (run.takes_s, seconds * printer.pace)):
         if abs(told - right) > _CLOCK_S:
-            found.append(Finding(rule="time", where=where, found=told, bound=right))
+            say("time", told, right)
     # What a job says it weighs is what later plans leave on the spool.
     if not abs(run.grams - fit.grams(run.copies)) <= _CLOSE:
-        grams = fit.grams(run.copies)
-        found.append(Finding(rule="grams", where=where, found=run.grams, bound=grams))
+        say("grams", run.grams, fit.grams(run.copies))
     return found
 
 

@@ -168,6 +168,7 @@ class Plan:
     shortfalls: tuple[Shortfall, ...]
     explained: tuple[Explained, ...]  # for every need
     bounds: tuple[Bound, ...] = ()  # of the orders that can be printed at all
+    shares_first: bool = False  # whether printers got shares first; else plate by plate
 
     @cached_property
     def plates(self) -> tuple[Run, ...]:

@@ -93,6 +93,7 @@ def split(
         shortfalls=tuple(shortfalls),
         explained=tuple(_explained(clocks, ordered, runs)) if told else (),
         bounds=bounds(given) if told else (),
+        shares_first=many,
     )
 
 

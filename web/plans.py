@@ -70,6 +70,8 @@ class Shares:
     placed: int  # have a place: made, being made, or planned
     short: int  # have none
     why_short: tuple[tuple[ReasonCode, int], ...]  # with the number of printers, most first
+    #: Rules that every plan of it broke, by a fault of fabnet, see `web.states.RULES`.
+    broken_rules: tuple[str, ...]
     late: int  # of those that are still to come
     last_at: datetime | None  # when the last one is expected; None where nothing is to come
     #: No plan could have had the last one before; None where pieces have no place, or it is not known.
@@ -88,9 +90,8 @@ def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Share
     books = [line.books for line in view.lines]
     to_come = view.order.state is OrderState.CONFIRMED and any(b.coming + b.jobs for b in books)
     short = sum(b.deficit for b in books)
-    why = Counter(
-        reason.code for line in view.lines if line.books.deficit for reason in line.reasons
-    )
+    reasons = {r for line in view.lines if line.books.deficit for r in line.reasons}
+    why = Counter(code for code, _, _ in {(r.code, r.node, r.printer) for r in reasons})
     making = [row for row in view.plan if row.pieces]
     ends = [row.done_at for row in making if row.plates_left and row.done_at is not None]
     labs, nothing = _labs(view.plan), _nothing(view.plan)
@@ -99,6 +100,7 @@ def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Share
         placed=sum(max(0, b.ordered - b.deficit) for b in books),
         short=short,
         why_short=tuple(sorted(why.items(), key=lambda item: (-item[1], item[0]))),
+        broken_rules=tuple(sorted({r.text for r in reasons if r.code is ReasonCode.UNSOUND})),
         late=sum(late(row) for row in making) if to_come else 0,
         last_at=max(ends, default=None) if to_come else None,
         not_before=view.not_before if to_come and ends and not short else None,

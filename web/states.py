@@ -26,6 +26,24 @@ ORDER_STATES: Words = MappingProxyType(
     }
 )
 
+#: The rules of a plan that fabnet itself may break by a fault, as of `jobs.plan_audit.Finding`.
+RULES: Words = MappingProxyType(
+    {
+        "count": lazy_gettext("pieces were planned twice, or forgotten"),
+        "unknown": lazy_gettext("a plate is for a printer or an order that is not there"),
+        "bed": lazy_gettext("more pieces on a plate than its bed holds"),
+        "overlap": lazy_gettext("two plates on a printer at one time"),
+        "hours": lazy_gettext("a plate while nobody is there"),
+        "stock": lazy_gettext("more filament than is on the spool"),
+        "grams": lazy_gettext("a wrong weight of a plate"),
+        "process": lazy_gettext("a part for a machine that works in another way"),
+        "material": lazy_gettext("a part in another material than is asked for or loaded"),
+        "cannot": lazy_gettext("work for a printer that can make nothing now, or that said no"),
+        "time": lazy_gettext("a wrong printing time of a plate"),
+        "ceiling": lazy_gettext("more hours than a workshop gives in a week"),
+    }
+)
+
 ATTEMPT_STATES: Words = MappingProxyType(
     {
         AttemptState.OFFERED: lazy_gettext("offered"),

@@ -39,6 +39,7 @@ from web.states import (
     PROCESSES,
     REVIEW_STATES,
     ROLES,
+    RULES,
     STEPS,
     STOP_OUTCOMES,
     attempt_words,
@@ -79,6 +80,9 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.FAULT: lazy_gettext("out of order"),
         ReasonCode.SERVICE: lazy_gettext("out of service"),
         ReasonCode.KIT: lazy_gettext("it would make no whole kit: other parts have no place"),
+        ReasonCode.UNSOUND: lazy_gettext(
+            "fabnet made a plan that breaks one of its own rules, and threw it away: a fault of fabnet"
+        ),
         ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
         ReasonCode.DECLINED: lazy_gettext("its maker said no"),
         ReasonCode.SCRAP: lazy_gettext("pieces did not come out well; they are made again"),
@@ -112,6 +116,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "passed-on": lazy_gettext("Spare bag given to the next order"),
         "taken-over": lazy_gettext("Bag taken over that another order had to spare"),
         "planned": lazy_gettext("Planned"),
+        "left-out": lazy_gettext("Left out of the plan, which broke a rule of fabnet’s own"),
         "cancel-asked": lazy_gettext("Stop asked for"),
         "harvested": lazy_gettext("Counted"),
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
@@ -223,6 +228,8 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
         )
     if found.code is ReasonCode.PROCESS and found.text in PROCESSES:
         return f"{PLAIN_REASONS[found.code]}: {PROCESSES[found.text]}"
+    if found.code is ReasonCode.UNSOUND and found.text in RULES:
+        return f"{PLAIN_REASONS[found.code]} ({RULES[found.text]})"
     if found.code is ReasonCode.SERVICE and found.text:
         return _("out of service until %(day)s", day=day_words(found.text))
     words = str(PLAIN_REASONS[found.code])
@@ -355,6 +362,7 @@ def register(app: Flask) -> None:
         processes=PROCESSES,
         review_states=REVIEW_STATES,
         role_words=ROLES,
+        rule_words=RULES,
         scrap_words=SCRAP,
         step_words=STEPS,
         stop_words=STOP_WORDS,

@@ -176,7 +176,7 @@ def compare(
             f"Nothing of order {order_id} is left to be printed, or it is not confirmed yet: no plan"
             " can change it."
         )
-    before = _outcome(planning.make(facts, library, now), facts, held, order_id)
+    before = _outcome(planning.make(facts, library, now).plan, facts, held, order_id)
     _lose(copy, change.without)
     other = _changed(planning.snapshot(copy, library, now, hub), order_id, change)
     kept = [each for each in held if each.node not in change.without]
@@ -184,7 +184,7 @@ def compare(
         kept = [
             replace(h, print_by=print_by(change.due)) if h.order_id == order_id else h for h in kept
         ]
-    after = _outcome(planning.make(other, library, now), other, kept, order_id)
+    after = _outcome(planning.make(other, library, now).plan, other, kept, order_id)
     return Difference(now=before, then=after)
 
 

@@ -191,7 +191,7 @@ def product(printers, order_count, seed, days, rounds=3, *, heap=True):
             seconds = []
             for _ in range(rounds):
                 began = time.perf_counter()
-                plan = planning.make(facts, library, NOW)
+                plan = planning.make(facts, library, NOW).plan
                 seconds.append(time.perf_counter() - began)
             ours = worth(plan, facts)
             found = {

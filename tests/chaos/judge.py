@@ -16,8 +16,8 @@ from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState, ReasonCode
 from printers.sim.record import RecordEvent
 
-#: Reasons by which a piece that nobody makes waits for a person or for the fleet.
-_NO_REASON = frozenset({"", ReasonCode.NOT_PLANNED})
+#: With these, a piece that nobody makes waits for no person and not for the fleet: something is wrong.
+_NO_REASON = frozenset({"", ReasonCode.NOT_PLANNED, ReasonCode.UNSOUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from designs.library import Library
 from designs.model import Revision
 from jobs.assign import LOOK_AHEAD_S
-from jobs.coordinator import attempts, nodes, offers, orders, planning
+from jobs.coordinator import applying, attempts, nodes, offers, orders, planning
 from jobs.ledger import views
 from jobs.ledger.books import audit
 from jobs.ledger.rows import has_run
@@ -115,8 +115,9 @@ class World:
 
     def plan(self) -> int:
         facts = planning.snapshot(self.ledger, self.library, self.now)
-        plan = planning.make(facts, self.library, self.now)
-        return planning.apply(self.ledger, self.library, facts, plan, self.now)
+        sound = planning.make(facts, self.library, self.now)
+        assert not sound.thrown, sound.thrown
+        return applying.apply(self.ledger, self.library, facts, sound, self.now)
 
     def tick(self) -> None:
         with self.ledger.transaction() as db:

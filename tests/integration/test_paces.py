@@ -117,14 +117,14 @@ def test_the_plan_gives_less_to_it_and_promises_what_it_keeps(world, slow):
     facts = planning.snapshot(world.ledger, world.library, world.now)
     by_node = {p.node: p for p in facts.fleet}
     assert by_node[NODE].pace == pace(world)
-    plan = planning.make(facts, world.library, world.now)
+    plan = planning.make(facts, world.library, world.now).plan
     mine = [run for run in plan.runs if run.node == NODE]
     for run in mine:
         assert run.takes_s == pytest.approx(run.seconds * pace(world))
     at_its_word = planning.make(
         replace(facts, fleet=tuple(replace(p, pace=1.0) for p in facts.fleet)),
         world.library, world.now,
-    )  # fmt: skip
+    ).plan  # fmt: skip
     assert pieces(plan) < pieces(at_its_word)
 
 

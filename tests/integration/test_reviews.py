@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from designs.model import ReviewState
-from jobs.coordinator import deliveries, harvests, lots, orders, planning, reviews
+from jobs.coordinator import applying, deliveries, harvests, lots, orders, planning, reviews
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import reviews as reading
 from jobs.ledger import views
@@ -104,7 +104,7 @@ def test_a_plan_that_was_made_before_is_not_applied_after(world):
     facts = planning.snapshot(world.ledger, world.library, world.now)
     plan = planning.make(facts, world.library, world.now)
     withdraw(world)
-    assert planning.apply(world.ledger, world.library, facts, plan, world.now) == 0
+    assert applying.apply(world.ledger, world.library, facts, plan, world.now) == 0
     assert world.books(order_id).jobs == 0
 
 

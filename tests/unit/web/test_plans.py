@@ -79,7 +79,9 @@ def test_a_printer_that_makes_one_part_keeps_the_rule_for_the_other():
 
 
 def test_the_figures_of_the_summary():
-    why = [Reason(code=code) for code in (ReasonCode.BED, ReasonCode.STOCK, ReasonCode.BED)]
+    codes = (ReasonCode.BED, ReasonCode.STOCK, ReasonCode.BED)
+    why = [Reason(code=code, node=f"lab-{n}", printer="p1") for n, code in enumerate(codes)]
+    why.append(replace(why[0], needed=9.0))  # of a printer, for two parts
     view = a_view(
         a_row("lab-a", 4, hours=5, late=9), a_row("lab-b", 2, hours=7, late=1),
         a_row("lab-c", 0, hours=99), jobs=4, coming=2, deficit=4, why=why,

@@ -12,6 +12,7 @@ from flask import Flask
 import designs.catalogue
 import jobs.coordinator
 from designs.model import ReviewState
+from jobs import plan_audit
 from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode, Role, StopOutcome
@@ -46,6 +47,17 @@ def in_language(code):
 )
 def test_every_state_has_words(table, keys):
     assert set(table) == set(keys)
+
+
+def test_every_rule_of_a_plan_has_words():
+    tree = ast.parse(Path(plan_audit.__file__).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    of = {"say": lambda c: c.args[0], "Finding": lambda c: c.keywords[0].value}
+    told = [of[c.func.id](c) for c in calls if getattr(c.func, "id", "") in of]
+    assert {each.value for each in told if isinstance(each, ast.Constant)} == set(states.RULES)
+    with in_language("fr"):
+        said = words.reason(Reason(code=ReasonCode.UNSOUND, text="overlap"))
+    assert said.endswith("(deux plateaux en même temps sur une imprimante)")
 
 
 @pytest.mark.parametrize("code", list(ReasonCode))

@@ -11,11 +11,12 @@ import sqlite3
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import requests
 
@@ -39,7 +40,8 @@ from fabnet.wire import is_node_id
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import load_firmware, load_machine
 from jobs.joining import is_loopback
-from jobs.ledger.notices import NoticeView, unsent
+from jobs.ledger import unplanned
+from jobs.ledger.notices import unsent
 from printers.errors import PrinterError
 from printers.slicing import find_slicer
 
@@ -49,6 +51,8 @@ _LEAST_FREE_BYTES = 500 << 20
 _TIMEOUT_S = 3
 _OLDEST_MOSQUITTO = 2
 _LATELY = timedelta(days=7)
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,7 @@ def attack_broker(url: str, logins: Path, ca_file: str) -> Iterator[Finding]:
 def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
     yield _folder(Path(config.data_dir))
     yield _mail(config)
+    yield from _plans(config)
     scheme = "http" if is_loopback(config.host) or config.behind_proxy else "https"
     own = Path(config.data_dir) / "tls" / "ca.crt"
     trust = ""
@@ -244,7 +249,7 @@ def _mail(config: CoordinatorConfig) -> Finding:
             pass
     except MailError as error:
         return Finding(check="mail", ok=False, words=str(error))
-    failed = _unsent(Path(config.data_dir) / "ledger.db")
+    failed = _asked(config, lambda db: unsent(db, clock.now() - _LATELY)) or ()
     if failed:
         last = failed[0]
         words = (
@@ -255,16 +260,29 @@ def _mail(config: CoordinatorConfig) -> Finding:
     return Finding(check="mail", ok=True, words=f"{where} lets us in; try fabnet mail-test ADDRESS")
 
 
-def _unsent(ledger: Path) -> tuple[NoticeView, ...]:
-    """Return what could not be sent in the last days; nothing where there is no ledger of this version."""
+def _plans(config: CoordinatorConfig) -> Iterator[Finding]:
+    """Say which orders have no plan by a fault of fabnet; nothing where there are none."""
+    if orders := _asked(config, unplanned.orders):
+        words = (
+            f"fabnet broke a rule of its own in every plan of order {', '.join(orders)}, which waits;"
+            " all others go on. The coordinator's log names what broke: please report it with this"
+        )
+        yield Finding(check="plans", ok=False, words=words)
+
+
+def _asked(
+    config: CoordinatorConfig, ask: Callable[[sqlite3.Connection], _Answer]
+) -> _Answer | None:
+    """Ask the ledger, which is only read; None where there is none of this version."""
+    ledger = Path(config.data_dir) / "ledger.db"
     if not ledger.exists():
-        return ()
+        return None
     try:
         with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
-            return unsent(db, clock.now() - _LATELY)
+            return ask(db)
     except sqlite3.Error:
-        return ()
+        return None
 
 
 def _folder(folder: Path) -> Finding:

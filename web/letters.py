@@ -239,7 +239,10 @@ def _words(
                 "1 request waits for you: %(name)s", "%(num)s requests wait for you",
                 count, name=name,
             )  # fmt: skip
-            text = _("Somebody asks for help, or a workshop wants to join. Answer here:")
+            text = _(
+                "Somebody asks for help, a workshop wants to join, or an order has no plan by a fault"
+                " of fabnet. See which here:"
+            )
         case Kind.DIGEST:
             return _digest(speech, facts)
         case _:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from jobs.addresses import is_address, mail_in
 from jobs.coordinator.people import person
 from jobs.errors import InvalidFieldError
-from jobs.ledger import complaints, labs, notices
+from jobs.ledger import complaints, labs, notices, unplanned
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
@@ -206,6 +206,11 @@ def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
             since=each.since,
         )
         for each in waiting(db, Role.STEWARD, now=now)
+    ]
+    # No answer ends a fault of fabnet's own; but a person may report it.
+    found += [
+        Thing(kind="left-out", key=f"left-out:{order}@{since}", name=place, since=since)
+        for order, (place, since) in unplanned.orders(db).items()
     ]
     # Advice waits for nobody: it is told once, to whose lab it is, while it is new.
     return found + [

@@ -5,12 +5,17 @@ import logging
 
 import pytest
 
+from fabnet import doctor
+from fabnet.config import load_coordinator
 from fabnet.planner import Planner
-from jobs.coordinator import applying, planning
+from jobs.coordinator import applying, planning, telling
+from jobs.coordinator.people import add_person
 from jobs.ledger import views
-from jobs.model import OrderState, ReasonCode
+from jobs.model import OrderState, ReasonCode, Role
+from jobs.notice_kinds import Kind
 from jobs.planned import Plan
 from tests.doubles import commands
+from tests.doubles import telling as telling_doubles
 from tests.doubles.faulty_split import FaultySplit
 from tests.doubles.pages import sections
 from tests.doubles.world import NODE
@@ -139,6 +144,36 @@ def test_the_page_and_the_command_say_it(site, turns, monkeypatch, tmp_path):
     assert f"{ENGLISH} (a wrong printing time of a plate). All other orders go on" in told
     (line,) = json.loads(commands.fabnet(*words, "--json").stdout)["lines"]
     assert [reason["code"] for reason in line["reasons"]] == ["unsound"]
+
+
+def test_stewards_get_one_letter_and_the_doctor_names_it(world, turns, monkeypatch, tmp_path):
+    add_person(world.ledger, "camille", "Camille", Role.STEWARD, "x", "", world.now)
+    telling_doubles.chosen(
+        world, "camille", address=telling_doubles.CAMILLE, kinds=frozenset({Kind.TEAM})
+    )
+    world.order(4)
+    bad = world.order(6)
+    path = tmp_path / "coordinator.toml"
+    path.write_text(f'data_dir = "{world.ledger.path.parent}"\n', encoding="utf-8")
+    config = load_coordinator(path)
+
+    def letters():
+        turns.after()
+        world.pass_time(minutes=3)
+        telling.tell(world.ledger, world.now, telling_doubles.PARIS)
+        rows = world.ledger.reading.execute("select kind, keys from notice where kind = 'team'")
+        return [bad in row["keys"] for row in rows]
+
+    faulty = FaultySplit(bad).put_in(monkeypatch)
+    assert letters() == [True]
+    turns.after(QUARTER_S)
+    assert letters() == [True]
+    (found,) = [each for each in doctor.look(config) if each.check == "plans"]
+    assert not found.ok
+    assert f"order {bad}, which waits" in found.words
+    faulty.faulty.clear()
+    turns.after(QUARTER_S)
+    assert [each for each in doctor.look(config) if each.check == "plans"] == []
 
 
 def test_a_plan_that_the_audit_has_not_passed_cannot_be_applied(world):

@@ -21,6 +21,8 @@ from jobs.split import split
 
 #: So many sets of orders are tried; what is in none that is sound by then is left out.
 MOST_TRIES = 64
+#: So many plates go one by one in seconds; of more, that is tried once, with all orders.
+MOST_WEIGHED = 100_000
 #: More plates than anybody has: all go one by one.
 _EVERY_PLATE = 10**9
 #: So many broken rules are kept for the log.
@@ -80,6 +82,9 @@ class _Search:
                 new = [each for each in error.findings if each not in self.thrown]
                 self.thrown += new[: _MOST_TOLD - len(self.thrown)]
             way = _EVERY_PLATE if plan.shares_first else 0
+            many = plan.shares_first and sum(run.count for run in plan.runs) > MOST_WEIGHED
+            if many and self._tries > 1:
+                break
         return None
 
     def without_faulty(self, orders: tuple[str, ...]) -> Sound:

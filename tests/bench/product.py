@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from designs.library import Library
+from jobs import plan_audit
 from jobs.coordinator import fitting, nodes, orders, planning
 from jobs.ledger.store import Ledger
 from jobs.messages import Capabilities, PrinterChange
@@ -193,16 +194,21 @@ def product(printers, order_count, seed, days, rounds=3, *, heap=True):
                 began = time.perf_counter()
                 plan = planning.make(facts, library, NOW).plan
                 seconds.append(time.perf_counter() - began)
+            fits = fitting.fits_of(facts, library)
+            began = time.process_time()
+            findings = plan_audit.audit(plan, facts.needs, facts.fleet, fits, NOW)
+            audit_s = time.process_time() - began
             ours = worth(plan, facts)
             found = {
                 "product_printers": printers, "product_orders": order_count,
                 "product_snapshot_s": round(snapshot_s, 3),
                 "product_plan_s": round(float(np.median(seconds)), 3),
+                "product_audit_s": round(audit_s, 3),  # of the processor
+                "product_findings": len(findings),
                 **{f"product_{key}": value for key, value in ours.items()},
                 "product_ontime_with_scrap": with_scrap(plan, facts),
             }  # fmt: skip
             if heap:
-                fits = fitting.fits_of(facts, library)
                 began = time.perf_counter()
                 before = split(facts.needs, facts.fleet, fits, NOW, 10**9)
                 found["product_heap_s"] = round(time.perf_counter() - began, 3)

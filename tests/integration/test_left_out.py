@@ -166,7 +166,7 @@ def test_stewards_get_one_letter_and_the_doctor_names_it(world, turns, monkeypat
 
     faulty = FaultySplit(bad).put_in(monkeypatch)
     assert letters() == [True]
-    turns.after(QUARTER_S)
+    turns.after(2 * 3600.0)  # after which there would be a letter of anything new
     assert letters() == [True]
     (found,) = [each for each in doctor.look(config) if each.check == "plans"]
     assert not found.ok

@@ -122,7 +122,9 @@ def test_every_check_of_the_doctor_says_what_to_do(tmp_path):
     )
     for config in (coordinator, node, with_printer, distrusts):
         found |= {finding.check.removeprefix("p: ") for finding in look(config)}
-    assert {row[0] for row in table("## When the doctor says NO")} == found | {"coordinator"}
+    # One that runs, and a fault of fabnet's own (tests/integration/test_left_out.py), are looked for elsewhere.
+    apart = {"coordinator", "plans"}
+    assert {row[0] for row in table("## When the doctor says NO")} == found | apart
 
 
 def test_links_lead_somewhere():

@@ -89,6 +89,15 @@ def test_of_many_orders_one_that_is_faulty_is_found_with_few_plans(monkeypatch):
     assert faulty.made == 2 + 1 + 2  # all, all others, and with it: by both ways where it fails
 
 
+def test_where_plates_are_very_many_they_are_weighed_one_by_one_once_only(monkeypatch):
+    monkeypatch.setattr(made, "MOST_WEIGHED", 0)
+    monkeypatch.setattr("jobs.split.FEW_PLATES", 0)
+    monkeypatch.setattr("jobs.split.STILL_FEW", 0)
+    faulty = FaultySplit("o3").put_in(monkeypatch)
+    assert planned().left_out == ("o3",)
+    assert faulty.made == 2 + 1 + 1
+
+
 def test_where_findings_name_nobody_the_faulty_order_is_still_found(monkeypatch):
     needs = [a_need(pieces=2, order=f"o{number:03}") for number in range(200)]
     faulty = FaultySplit("o123").put_in(monkeypatch)

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
 from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, plates_from
-from jobs.model import Reason, ReasonCode
+from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import slack
 
 _EARTH_KM = 6371.0
@@ -48,6 +48,7 @@ class Need:
     mesh_sha256: str  # of what it is made from: its mesh, or its pattern
     declined: tuple[tuple[str, str], ...] = ()  # (node, its words): not asked again for now
     process: str = PRINTED  # by which it is made
+    priority: Priority = Priority.NORMAL  # of its order
 
     @property
     def print_by(self) -> datetime:

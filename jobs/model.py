@@ -34,6 +34,28 @@ class OrderState(enum.StrEnum):
     CANCELLED = "cancelled"  # its requester needs nothing of it any more, and nothing had left
 
 
+class Priority(enum.StrEnum):
+    """What a steward says of an order among others; a requester neither says nor reads it."""
+
+    CAN_WAIT = "can-wait"
+    NORMAL = "normal"
+    URGENT = "urgent"
+    VITAL = "vital"  # somebody's life depends on it
+
+    @property
+    def weight(self) -> float:
+        """What a kit of it in time is worth, where not all can be."""
+        return _WEIGHTS[self]
+
+
+_WEIGHTS: Final = {
+    Priority.CAN_WAIT: 0.5,
+    Priority.NORMAL: 1.0,
+    Priority.URGENT: 2.0,
+    Priority.VITAL: 4.0,
+}
+
+
 class JobState(enum.StrEnum):
     """A plate still needed, or why it is not any more."""
 
@@ -148,6 +170,7 @@ class Order:
     created_at: datetime
     request: Request
     closed_reason: str = ""
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class Run:
     done_at: datetime  # when the first of them is expected to be printed
     count: int = 1  # plates
     pace: float = 1.0  # of its printer: how many times `seconds` each takes there
+    #: It comes after what is worth more, though that may be due later; see jobs.turns.
+    behind: bool = False
 
     @property
     def takes_s(self) -> float:

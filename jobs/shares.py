@@ -226,10 +226,11 @@ def _lines(
     order = np.array([orders[n.order_id] for n in needs], np.int64)
     part = np.array([number[n.mesh_sha256, n.materials] for n in needs], np.int64)
     pieces = np.array([n.pieces for n in needs], np.float64)
-    due, kits = np.zeros(len(orders)), np.zeros(len(orders))
+    due, weight = np.zeros(len(orders)), np.zeros(len(orders))
     for n, need in enumerate(needs):
         due[order[n]] = max(0.0, (need.print_by - now).total_seconds() / 60)
-        kits[order[n]] = max(kits[order[n]], math.ceil(need.pieces / need.per_kit))
+        worth = need.priority.weight * max(1, math.ceil(need.pieces / need.per_kit))
+        weight[order[n]] = max(weight[order[n]], worth)
     barred = {}
     for n, need in enumerate(needs):
         if need.declined:
@@ -237,7 +238,7 @@ def _lines(
             barred[n] = np.array([p.node in no for p in able], np.bool_)
     return Lines(
         order=order, part=part, pieces=pieces, due_min=due,
-        release_min=np.zeros(len(orders)), weight=np.maximum(kits, 1.0),
+        release_min=np.zeros(len(orders)), weight=weight,
         site=np.zeros(len(orders), np.int64), barred=barred,
     )  # fmt: skip
 

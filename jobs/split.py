@@ -6,7 +6,8 @@ be printed, what comes out bad there, and what the way and a parcel more are wor
 still be in time goes before any that cannot. Within an order the part that is furthest behind comes
 next, full plates before part plates. Where there are many for a wide network, each printer first gets
 its share of all orders together (`jobs.shares`), laid out by its own clock (`jobs.clocks`), and only
-what is left is placed plate by plate. Where not all fits, only what makes whole kits is placed. What
+what is left is placed plate by plate. Where not all fits, only what makes whole kits is placed, and
+what is worth more goes before what is due sooner where that makes more of it (`jobs.turns`). What
 cannot be placed comes back as a shortfall with the reasons, and every printer gets a row that says what
 it got, or why nothing.
 
@@ -16,21 +17,22 @@ Leaves whether a printer can make a part at all to `jobs.fleet`, the moment to o
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
 from designs.model import PRINTED
 from jobs.clocks import Clocks, Key, Line, part_of
-from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, Need
+from jobs.fleet import FleetPrinter, Need
+from jobs.heap import Heap, pieces_of
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Explained, Plan, PrinterRow, Run, Shortfall, Stand
 from jobs.proof import bounds
 from jobs.shares import Arrays, Fits, arrays, no_reserve, shares
+from jobs.turns import Runs, ahead, by_worth, is_better, kits_of, made_of
 
 #: Up to so many plates are weighed one by one against each other.
 FEW_PLATES = 500
@@ -40,8 +42,8 @@ STILL_FEW, MANY_EACH = 5000, 20
 NARROW = 250
 #: So often are shares of orders that come out uneven made smaller.
 _ROUNDS = 4
-
-_Queue = list[tuple[bool, float, str, str]]  # a heap of (late, cost in s, node, printer)
+#: So many shares are tried of what is set back for what is worth more.
+_HALVES = 6
 
 
 def split(
@@ -77,16 +79,9 @@ def split(
     given = arrays(printed, able, fits, now, clocks.free)
     if many and few_plates is None:
         many = not _still_few(plates, given, len(fleet))
-    before, lacking = clocks.state(), _lacked_by_people(clocks, ordered) if many else {}
-    for _ in range(_ROUNDS):
-        clocks.restore(before)
-        laid = clocks.lay_out(printed, shares(given, _without(printed, lacking))) if many else {}
-        runs, shortfalls = _with_rest(clocks, ordered, laid)
-        # What the clock cuts from shares, and parts that people make, may leave an order uneven.
-        uneven = _uneven(ordered, runs) if many else {}
-        if not uneven:
-            break
-        lacking |= {order: math.inf if order in lacking else kits for order, kits in uneven.items()}
+    runs, shortfalls = (
+        _shares_first(clocks, ordered, given) if many else _plate_by_plate(clocks, ordered)
+    )
     all_runs = [run for found in runs.values() for run in found]
     return Plan(
         runs=tuple(sorted(all_runs, key=lambda r: (r.done_at, r.node, r.printer))),
@@ -104,23 +99,82 @@ def _still_few(plates: float, given: Arrays, printers: int) -> bool:
     return plates > MANY_EACH * printers or (printers <= NARROW and no_reserve(given))
 
 
+def _shares_first(
+    clocks: Clocks, needs: Sequence[Need], given: Arrays
+) -> tuple[Runs, list[Shortfall]]:
+    """Lay out the shares of all printers, and place the rest, what is worth more first."""
+    before, lacking = clocks.state(), _lacked_by_people(clocks, needs)
+    for _ in range(_ROUNDS):
+        clocks.restore(before)
+        laid = clocks.lay_out(given.needs, shares(given, _without(given.needs, lacking)))
+        runs, shortfalls = _with_rest(clocks, by_worth(needs), laid)
+        # What the clock cuts from shares, and parts that people make, may leave an order uneven.
+        uneven = _uneven(needs, runs)
+        if not uneven:
+            break
+        lacking |= {order: math.inf if order in lacking else kits for order, kits in uneven.items()}
+    most = max(need.priority.weight for need in needs)
+    for need in needs:
+        if need.priority.weight < most:
+            line = (need.order_id, need.part_id)
+            runs[line] = [replace(r, behind=r.done_at > need.print_by) for r in runs[line]]
+    return runs, shortfalls
+
+
+def _plate_by_plate(clocks: Clocks, needs: Sequence[Need]) -> tuple[Runs, list[Shortfall]]:
+    """Place all by due date; where not all is in time so, set back as much of what is worth less as helps."""
+    before = clocks.state()
+    best = _with_rest(clocks, needs, {})
+    made, after = made_of(needs, best[0]), clocks.state()
+    for first in ahead(needs, made):
+        served, low, high, share = 0, 0.0, 1.0, 0.0
+        for _ in range(_HALVES):
+            clocks.restore(before)
+            found = _set_back(clocks, needs, first, share)
+            new = made_of(needs, found[0])
+            if is_better(new, made, first):
+                best, made, after = found, new, clocks.state()
+            # Of kits, not of what they are worth: so who is worth more is offered the same plans.
+            mine = sum(new[order].in_time for order in first)
+            low, high = (share, high) if mine >= served else (low, share)
+            served, share = max(served, mine), (low + high) / 2
+    clocks.restore(after)
+    return best
+
+
+def _set_back(
+    clocks: Clocks, needs: Sequence[Need], first: Collection[str], share: float
+) -> tuple[Runs, list[Shortfall]]:
+    """Place `first` and a share of the kits of all others by due date, and then what is left of those."""
+    fewer = {order: kits - math.floor(kits * share) for order, kits in kits_of(needs).items()}
+    lacking = {order: float(kits) for order, kits in fewer.items() if order not in first}
+    runs, _ = _with_rest(clocks, _without(needs, lacking), {})
+    had = {line: len(placed) for line, placed in runs.items()}
+    runs, shortfalls = _with_rest(clocks, needs, runs)
+    for line, placed in runs.items():
+        if line[0] not in first:
+            at = had.get(line, 0)
+            runs[line] = placed[:at] + [replace(run, behind=True) for run in placed[at:]]
+    return runs, shortfalls
+
+
 def _orders(needs: Iterable[Need]) -> Iterator[tuple[str, tuple[Need, ...]]]:
-    """Yield the lines of each order; `needs` are sorted by due date and order."""
+    """Yield the lines of each order; those of one stand together in `needs`."""
     for (_, order_id), group in groupby(needs, key=lambda n: (n.due, n.order_id)):
         yield order_id, tuple(group)
 
 
 def _with_rest(
     clocks: Clocks, needs: Sequence[Need], laid: Mapping[Line, list[Run]]
-) -> tuple[dict[Line, list[Run]], list[Shortfall]]:
+) -> tuple[Runs, list[Shortfall]]:
     """Place plate by plate what is not laid out; return all runs, and what has no place."""
-    heap, shortfalls = _Heap(clocks), []
+    heap, shortfalls = Heap(clocks), []
     runs = {line: laid.get(line, []) for line in ((n.order_id, n.part_id) for n in needs)}
     for order_id, lines in _orders(needs):
         for plate in heap.place(lines, {n.part_id: runs[order_id, n.part_id] for n in lines}):
             runs[order_id, plate.part_id].append(plate)
         for need in lines:
-            if left := need.pieces - _pieces(runs[order_id, need.part_id]):
+            if left := need.pieces - pieces_of(runs[order_id, need.part_id]):
                 shortfalls.append(_shortfall(clocks, need, left))
     return runs, shortfalls
 
@@ -130,7 +184,7 @@ def _lacked_by_people(clocks: Clocks, needs: Sequence[Need]) -> dict[str, float]
 
     Only orders that are printed too; time is taken of the clocks.
     """
-    heap, found = _Heap(clocks), {}
+    heap, found = Heap(clocks), {}
     for order_id, lines in _orders(needs):
         by_hand = [need for need in lines if need.process != PRINTED]
         if 0 < len(by_hand) < len(lines):
@@ -158,7 +212,7 @@ def _uneven(needs: Iterable[Need], runs: Mapping[Line, Sequence[Run]]) -> dict[s
     """Return the kits that are not made of orders of which a part is made that others lack."""
     found = {}
     for order_id, lines in _orders(needs):
-        left = {n: n.pieces - _pieces(runs[order_id, n.part_id]) for n in lines}
+        left = {n: n.pieces - pieces_of(runs[order_id, n.part_id]) for n in lines}
         lacks = max(math.ceil(left[n] / n.per_kit) for n in lines)
         even = (max(0, n.pieces - lacks * n.per_kit) for n in lines)
         if any(
@@ -174,127 +228,6 @@ def _plates_at_least(needs: Sequence[Need], fits: Fits) -> float:
     for (mesh, _, _), fit in fits.items():
         most[mesh] = max(most.get(mesh, 0), fit.most)
     return sum(need.pieces / max(1, most.get(need.mesh_sha256, 0)) for need in needs)
-
-
-def _pieces(runs: Iterable[Run]) -> int:
-    return sum(run.pieces for run in runs)
-
-
-class _Heap:
-    """Places plate by plate, each on the printer where it costs least."""
-
-    def __init__(self, clocks: Clocks) -> None:
-        self._clocks = clocks
-        self._km = {key: clocks.printer(key).km or 0.0 for key in clocks.keys}
-        self._queues: dict[object, _Queue] = {}
-
-    def place(self, lines: Sequence[Need], laid: Mapping[str, Sequence[Run]]) -> list[Run]:
-        """Place what is left of the parts of one order, plate by plate.
-
-        Where not all fits, as many as make the most whole kits. `laid` has the plates, by part,
-        that the order has already.
-        """
-        lines = [
-            replace(need, pieces=left)
-            for need in lines
-            if (left := need.pieces - _pieces(laid[need.part_id]))
-        ]
-        if not lines:
-            return []
-        has = {plate.node for plates in laid.values() for plate in plates}
-        most = max(math.ceil(need.pieces / need.per_kit) for need in lines)
-        before = self._clocks.state()
-
-        def fill(kits: int) -> tuple[list[Run], bool]:
-            self._clocks.restore(before)
-            left = {n.part_id: n.pieces - (most - kits) * n.per_kit for n in lines}
-            left = {part: pieces for part, pieces in left.items() if pieces > 0}
-            placed = self._fill(lines, dict(left), set(has))
-            return placed, sum(p.copies for p in placed) == sum(left.values())
-
-        placed, whole = fill(most)
-        if whole or len(lines) == 1:
-            return placed
-        low, high = 0, most - 1
-        while low < high:
-            kits = (low + high + 1) // 2
-            low, high = (kits, high) if fill(kits)[1] else (low, kits - 1)
-        return fill(low)[0]
-
-    def _fill(self, lines: Sequence[Need], left: dict[str, int], labs: set[str]) -> list[Run]:
-        """Place so many pieces of each part, always of the one that is furthest behind in kits.
-
-        `labs` make something of the order already.
-        """
-        by_part = {need.part_id: need for need in lines}
-        queues = {need.part_id: self._queue(need) for need in lines}
-        placed: list[Run] = []
-        while left:
-            # Kits that still lack this part; the most come first.
-            part = max(left, key=lambda p: (left[p] / by_part[p].per_kit, p))
-            plate = self._next(by_part[part], left[part], queues[part], labs)
-            if plate is None:
-                del left[part]
-                continue
-            placed.append(plate)
-            if plate.node not in labs:
-                labs.add(plate.node)
-                for need in lines:
-                    self._cheaper(plate.node, queues[need.part_id])
-            left[part] -= plate.copies
-            if not left[part]:
-                del left[part]
-        return placed
-
-    def _cheaper(self, node: str, queue: _Queue) -> None:
-        """A lab that has got some costs no parcel more: what the queues remember is too high."""
-        for key in self._clocks.of_lab[node]:
-            heapq.heappush(queue, (False, self._least_cost(key), *key))
-
-    def _least_cost(self, key: Key) -> float:
-        free_s = (self._clocks.free[key] - self._clocks.now).total_seconds()
-        return free_s + KM_S * self._km[key]
-
-    def _queue(self, need: Need) -> _Queue:
-        """Return who can make a need; those whose costs are known to be too low come out first.
-
-        Costs only grow, so what was found for one need is not too high for the next of the part.
-        """
-        part = part_of(need)
-        if part not in self._queues:
-            self._queues[part] = [
-                # It cannot be done sooner than it begins, nor lie nearer.
-                (False, self._least_cost(key), *key)
-                for key in self._clocks.keys
-                if self._clocks.fit(need, key) and self._clocks.excluded(need, key) is None
-            ]
-            heapq.heapify(self._queues[part])
-        return self._queues[part].copy()
-
-    def _next(self, need: Need, left: int, queue: _Queue, labs: set[str]) -> Run | None:
-        """Take the cheapest printer; what the queue remembers of one may be too low by now."""
-        while queue:
-            late, cost, node, name = heapq.heappop(queue)
-            plate = self._clocks.plate(need, (node, name), left)
-            if plate is None:
-                continue
-            true = self._cost(need, plate, labs)
-            if true > (late, cost) and queue and (*true, node, name) > queue[0]:
-                heapq.heappush(queue, (*true, node, name))
-                continue
-            self._clocks.spend(plate)
-            heapq.heappush(queue, (*true, node, name))
-            return plate
-        return None
-
-    def _cost(self, need: Need, plate: Run, labs: set[str]) -> tuple[bool, float]:
-        key = (plate.node, plate.printer)
-        km, good = self._km[key], self._clocks.printer(key).good
-        again_s = plate.takes_s * (1 / good - 1)  # what comes out bad is made again
-        cost = again_s + (plate.done_at - self._clocks.now).total_seconds() + KM_S * km
-        if plate.node not in labs:
-            cost += PARCEL_S
-        return plate.done_at > need.print_by, cost
 
 
 # --- why ------------------------------------------------------------------------------------------
@@ -333,7 +266,7 @@ def _explained(
         last = max((run.last_at for run in mine), default=None)
         told = Explained(
             order_id=need.order_id, part_id=need.part_id, made=(), stands=known[what],
-            left=need.pieces - _pieces(mine),
+            left=need.pieces - pieces_of(mine),
             last_h=None if last is None else (last - clocks.now).total_seconds() / 3600,
         )  # fmt: skip
         yield replace(told, made=_made(told, need, mine))
@@ -350,7 +283,7 @@ def _made(told: Explained, need: Need, runs: Iterable[Run]) -> tuple[PrinterRow,
             node=stand.node,
             printer=stand.printer,
             plates=sum(run.count for run in mine),
-            pieces=_pieces(mine),
+            pieces=pieces_of(mine),
             late=sum(run.late(need.print_by) for run in mine),
             grams=sum(run.grams * run.count for run in mine),
             km=stand.km,

@@ -20,7 +20,7 @@ from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
-from jobs.model import Reason, ReasonCode
+from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import is_told
 from web.plans import Shares, how_sure, lines, shares
 from web.words import order_state
@@ -58,6 +58,8 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "state_words": order_state(view.order.state, (line.books for line in view.lines)),
         "kits": view.order.request.kits,
         "due": view.order.request.due.isoformat(),
+        "priority": view.order.priority,
+        "pieces_set_back": views.pieces_set_back(ledger.reading, order_id),
         **_proof(shares(view)),
         **_chances(sure if shares(view).last_at else None),
         "lines": [
@@ -158,6 +160,10 @@ def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
     """Yield the report as lines for a person; with `explain`, those who got nothing too."""
     kits = _count(report["kits"], "kit")
     yield f"Order {report['order']} ({report['state_words']}): {kits} by {report['due']}"
+    if report["priority"] != Priority.NORMAL:
+        yield f"Priority: {report['priority']}"
+    if report["pieces_set_back"]:
+        yield f"{_count(report['pieces_set_back'], 'piece')} made after what is more urgent"
     if report["not_before"] is not None:
         yield (
             f"No plan could be done before {local(report['not_before'])};"

@@ -26,6 +26,7 @@ class OpenJob:
     created_at: datetime
     #: The share of its part of the order that nobody has begun or made, 0..1.
     left: float = 1.0
+    set_back: bool = False  # its plan has it after what is worth more
 
     @property
     def tail(self) -> bool:
@@ -117,15 +118,15 @@ def next_offers(
 ) -> tuple[OpenJob, ...]:
     """Return the jobs to offer now, each to the printer that its plan names.
 
-    A printer gets at least one attempt and then more while the look-ahead is not full; by due
-    date, then the part that is further behind, then age and id. Of the tail
-    of an order it gets one plate, when it has no other: who is done first takes the next.
+    A printer gets at least one attempt and then more while the look-ahead is not full; first what
+    no plan has set behind others; by due date, then the part that is further behind, then age and id.
+    Of the tail of an order it gets one plate, when it has no other: who is done first takes the next.
     """
     known = tuple(loads)
     ahead = {(load.node, load.printer): load.live_s for load in known}
     week_s = {load.node: load.week_left_s for load in known}
     chosen = []
-    for job in sorted(jobs, key=lambda j: (j.due, -j.left, j.created_at, j.job)):
+    for job in sorted(jobs, key=lambda j: (j.set_back, j.due, -j.left, j.created_at, j.job)):
         key = (job.node, job.printer)
         if key not in ahead:
             continue

@@ -42,6 +42,7 @@ class WaitingJob:
     done_at: datetime | None = None
     attempt: AttemptState | None = None  # the live one; None: nobody was offered it
     km: float = 0.0  # from its lab to the hub
+    set_back: bool = False  # its plan has it after what is worth more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +66,19 @@ class FreeBed:
 def to_free(jobs: Iterable[WaitingJob], bed: FreeBed) -> WaitingJob | None:
     """Return the job to be planned again for this bed, None where none would suit it.
 
-    Of the order that is due first the job that would come last: it has waited for the least time,
-    and waits the longest still.
+    Of what no plan has set behind others, of the order that is due first, the job that would come
+    last: it has waited for the least time, and waits the longest still.
     """
     suits = [job for job in jobs if _suits(job, bed)]
     if not suits:
         return None
-    first = min((job.due, job.order_id, job.part_id) for job in suits)
-    same = [job for job in suits if (job.due, job.order_id, job.part_id) == first]
+    first = min(map(_turn, suits))
+    same = [job for job in suits if _turn(job) == first]
     return max(same, key=lambda job: (job.created_at, job.job))
+
+
+def _turn(job: WaitingJob) -> tuple[bool, date, str, str]:
+    return job.set_back, job.due, job.order_id, job.part_id
 
 
 def to_spread(
@@ -86,7 +91,13 @@ def to_spread(
     """
     waiting = sorted(
         (job for job in jobs if _may_move(job, now)),
-        key=lambda j: (j.attempt is not None, j.due, -(j.done_at or now).timestamp(), j.job),
+        key=lambda j: (
+            j.attempt is not None,
+            j.set_back,
+            j.due,
+            -(j.done_at or now).timestamp(),
+            j.job,
+        ),
     )
     found = []
     for bed in sorted(beds, key=lambda b: (b.node, b.printer)):
@@ -106,7 +117,10 @@ def last_ones(
     `queue` is all that the printer has, in the order in which it makes it. Only what could move is
     looked at, and of alike jobs only the last would.
     """
-    last = {(job.order_id, job.part_id, job.seconds, job.attempt): n for n, job in enumerate(queue)}
+    last = {
+        (job.order_id, job.part_id, job.seconds, job.attempt, job.set_back): n
+        for n, job in enumerate(queue)
+    }
     ends_min = printer.ends_min(now, [job.seconds for job in queue])
     found = []
     for n in sorted(last.values()):

@@ -26,7 +26,7 @@ class Run:
     count: int = 1  # plates
     pace: float = 1.0  # of its printer: how many times `seconds` each takes there
     #: It comes after what is worth more, though that may be due later; see jobs.turns.
-    behind: bool = False
+    set_back: bool = False
 
     @property
     def takes_s(self) -> float:

@@ -117,7 +117,7 @@ def _shares_first(
     for need in needs:
         if need.priority.weight < most:
             line = (need.order_id, need.part_id)
-            runs[line] = [replace(r, behind=r.done_at > need.print_by) for r in runs[line]]
+            runs[line] = [replace(r, set_back=r.done_at > need.print_by) for r in runs[line]]
     return runs, shortfalls
 
 
@@ -154,7 +154,7 @@ def _set_back(
     for line, placed in runs.items():
         if line[0] not in first:
             at = had.get(line, 0)
-            runs[line] = placed[:at] + [replace(run, behind=True) for run in placed[at:]]
+            runs[line] = placed[:at] + [replace(run, set_back=True) for run in placed[at:]]
     return runs, shortfalls
 
 

@@ -63,6 +63,7 @@ def order(order_id: str) -> Response:
             "state": view.order.state,
             "kits": view.order.request.kits,
             "due": view.order.request.due,
+            "priority": view.order.priority,
             "revision": view.order.request.revision_id,
             "books": {line.part_id: line.books for line in view.lines},
             "planned_at": max((row.at for row in view.plan), default=None),

@@ -108,6 +108,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.refuse": _STEWARD,
         "orders.need": _STEWARD,
         "orders.trial": _STEWARD,
+        "orders.prioritise": _STEWARD,
         "orders.complete": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only
         "stops.live": _BEDS,

@@ -36,6 +36,7 @@ from web.states import (
     ORDER_STATES,
     PICKUP_STATES,
     PRINTER_STATES,
+    PRIORITIES,
     PROCESSES,
     REVIEW_STATES,
     ROLES,
@@ -111,6 +112,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "cancelled": lazy_gettext("Cancelled"),
         "requester-erased": lazy_gettext("Who asked was erased"),
         "completed": lazy_gettext("Completed by what the hospital said"),
+        "prioritised": lazy_gettext("Priority"),
         "trial": lazy_gettext("Said to be a trial"),
         "no-trial": lazy_gettext("Said to be no trial"),
         "passed-on": lazy_gettext("Spare bag given to the next order"),
@@ -285,6 +287,12 @@ def _event_figures(found: EventView) -> str:
     match found.kind:
         case "asked" | "lowered":
             return ngettext("%(num)s kit", "%(num)s kits", int(data["kits"]))
+        case "prioritised":
+            return _(
+                "%(then)s, was %(before)s",
+                then=PRIORITIES[str(data["to"])],
+                before=PRIORITIES[str(data["before"])],
+            )
         case "planned":
             if data["short"]:
                 return ngettext(
@@ -345,6 +353,7 @@ def register(app: Flask) -> None:
         attempt_states=ATTEMPT_STATES,
         attempt_words=attempt_words,
         batch_states=BATCH_STATES,
+        priorities=PRIORITIES,
         stop_outcomes=STOP_OUTCOMES,
         counted_words=counted,
         inspected_words=inspected,

@@ -14,6 +14,7 @@ import click
 from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, open_ledger
 from fabnet.errors import FabnetError
 from jobs.errors import NotFoundError
+from jobs.model import Priority
 
 if TYPE_CHECKING:
     from jobs.ledger.store import Ledger
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 @click.option(
     "--due", type=Day(), metavar="YYYY-MM-DD", help="What if it were needed by another day?"
 )
+@click.option(
+    "--priority",
+    type=click.Choice([str(each) for each in Priority]),
+    help="What if it had this one?",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @COORDINATOR_FILE
 def plan(
@@ -40,12 +46,13 @@ def plan(
     without: tuple[str, ...],
     plus: tuple[str, ...],
     due: datetime | None,
+    priority: str | None,
     as_json: bool,
     config: Path,
 ) -> None:
     """Show who makes what of an order, by when, and why.
 
-    With --without, --plus or --due, show what would be otherwise; nothing is changed by asking.
+    With --without, --plus, --due or --priority, show what would be otherwise; nothing is changed by asking.
 
     \b
     Example: fabnet plan 4k2m9x1vnt --explain
@@ -55,8 +62,10 @@ def plan(
 
     with closing(open_ledger(config)) as ledger:
         _known(ledger, order)
-    if without or plus or due:
-        report, lines = _what_if(config, order, without, plus, None if due is None else due.date())
+    if without or plus or due or priority:
+        day = None if due is None else due.date()
+        other = None if priority is None else Priority(priority)
+        report, lines = _what_if(config, order, without, plus, day, other)
     else:
         with closing(open_ledger(config)) as ledger:
             report = plan_report(ledger, order)
@@ -86,7 +95,12 @@ def _known(ledger: Ledger, order: str) -> None:
 
 
 def _what_if(
-    config: Path, order: str, without: tuple[str, ...], plus: tuple[str, ...], due: date | None
+    config: Path,
+    order: str,
+    without: tuple[str, ...],
+    plus: tuple[str, ...],
+    due: date | None,
+    priority: Priority | None,
 ) -> tuple[dict[str, Any], list[str]]:
     from fabnet import clock
     from fabnet.what_if import lines_of, report_of
@@ -97,7 +111,7 @@ def _what_if(
         settings = coordinator(config)
         files = Path(settings.data_dir) / "files"
         found = difference(
-            ledger, files, order, without, plus, due, clock.now(), settings.hub_place
+            ledger, files, order, without, plus, due, clock.now(), settings.hub_place, priority
         )
         names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
     return report_of(found), list(lines_of(found, names))

@@ -138,12 +138,13 @@ def _add_jobs(
         placed.add(line)
         rest = (
             *line, run.copies, run.material, facts.parts[line].source_sha256, sha256, run.node,
-            run.printer, run.seconds, run.grams, JobState.OPEN, now.isoformat(),
+            run.printer, run.seconds, run.grams, JobState.OPEN, now.isoformat(), int(run.set_back),
         )  # fmt: skip
         jobs += [(new_id(), *rest) for _ in range(count)]
     db.executemany(
         "insert into job (id, order_id, part_id, pieces, material, mesh_sha256, plate_sha256, node,"
-        " printer, seconds, grams, state, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " printer, seconds, grams, state, created_at, set_back)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         jobs,
     )
     db.executemany(

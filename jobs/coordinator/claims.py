@@ -23,7 +23,7 @@ from jobs.ledger.rows import add_deficit, event, live_attempt, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Withdraw
-from jobs.model import AttemptRef, JobState, OrderState, Reason, ReasonCode
+from jobs.model import AttemptRef, JobState, OrderState, Priority, Reason, ReasonCode
 from printers.model import PrinterState
 
 #: After a plate was freed for a printer, no other one is for so long: the plan has to answer first.
@@ -95,17 +95,18 @@ def spread(ledger: Ledger, now: datetime, hub: tuple[float, float] | None = None
         return sum(_free_for(writing, bed, job, now) for bed, job in chosen)
 
 
-def resplit(ledger: Ledger, now: datetime) -> int:
+def resplit(ledger: Ledger, now: datetime, order_id: str = "") -> int:
     """Let the next plan give out anew what nobody was offered, where some would come late; return how many.
 
     Who was offered something keeps it. A plan puts what is new behind what printers have; who is
-    slower than was thought, or has lost others' plates to make, is only relieved so.
+    slower than was thought, or has lost others' plates to make, is only relieved so. So is an order,
+    `order_id`, that has no place yet and is worth more than one that has.
     """
     db = ledger.reading
     if restoring.unheard(db):
         return 0
     fleet = {(each.node, each.printer): each for each in planning.printers_of(db, None, now)}
-    if not would_be_late(_waiting(db, fleet, now)):
+    if not would_be_late(_waiting(db, fleet, now)) and not _worth_more(db, order_id):
         return 0
     with ledger.transaction() as writing:
         found = writing.execute(
@@ -116,13 +117,26 @@ def resplit(ledger: Ledger, now: datetime) -> int:
             f"update job set state = ? where id in (select j.id from job j {_UNOFFERED})",
             (JobState.DISSOLVED,),
         )
-        for order_id, part_id, _, pieces in found:
+        for each, part_id, _, pieces in found:
             why = Reason(code=ReasonCode.RESPLIT)
-            add_deficit(writing, order_id, part_id, pieces, why)
+            add_deficit(writing, each, part_id, pieces, why)
             event(
-                writing, order_id, "split-again", "fabnet", part_id, now, pieces=pieces,
+                writing, each, "split-again", "fabnet", part_id, now, pieces=pieces,
             )  # fmt: skip
     return sum(row[2] for row in found)
+
+
+def _worth_more(db: sqlite3.Connection, order_id: str) -> bool:
+    """Return whether an order that has no place yet is worth more than one that nobody was offered."""
+    mine = db.execute(
+        "select o.priority from orders o join line l on l.order_id = o.id"
+        " where o.id = ? and o.state = ? and l.deficit > 0",
+        (order_id, OrderState.CONFIRMED),
+    ).fetchone()
+    if mine is None:
+        return False
+    theirs = db.execute(f"select distinct o.priority from job j {_UNOFFERED}").fetchall()
+    return any(Priority(mine[0]).weight > Priority(each[0]).weight for each in theirs)
 
 
 def _waiting(
@@ -220,7 +234,7 @@ select j.*, o.due, a.state as attempt,
 from job j join orders o on o.id = j.order_id join node n on n.id = j.node
 left join attempt a on a.job_id = j.id and a.state in ({_LIVE})
 where j.state = '{JobState.OPEN}'
-order by a.state is null, o.due, j.created_at, j.id
+order by a.state is null, j.set_back and a.state is null, o.due, j.created_at, j.id
 """
 
 _UNOFFERED = f"""
@@ -252,6 +266,7 @@ def _job(row: sqlite3.Row) -> WaitingJob:
         due=cells.day(row["due"]),
         created_at=cells.moment(row["created_at"]),
         pieces=row["pieces"],
+        set_back=bool(row["set_back"]),
         attempt=None if row["attempt"] is None else AttemptState(row["attempt"]),
     )
 

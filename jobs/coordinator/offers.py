@@ -87,6 +87,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             due=cells.day(row["due"]),
             created_at=cells.moment(row["created_at"]),
             left=left[row["order_id"], row["part_id"]],
+            set_back=bool(row["set_back"]),
         )
         for row in rows.values()
     ]

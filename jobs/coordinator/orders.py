@@ -17,7 +17,7 @@ from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import reviews, views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
-from jobs.model import MOST_KITS, Order, OrderState, Reason, ReasonCode, Request
+from jobs.model import MOST_KITS, Order, OrderState, Priority, Reason, ReasonCode, Request
 from jobs.notice_kinds import Kind
 from jobs.order_facts import MOST_NOTE, facts_in, note_with
 
@@ -195,6 +195,28 @@ def mark_trial(ledger: Ledger, order_id: str, by: str, now: datetime, *, trial: 
             return
         db.execute("update orders set sandbox = ? where id = ?", (int(trial), order_id))
         event(db, order_id, "trial" if trial else "no-trial", by, order_id, now)
+
+
+def set_priority(ledger: Ledger, order_id: str, priority: Priority, by: str, now: datetime) -> bool:
+    """A steward says what an order is worth among others; return whether that is new.
+
+    Plans to come go by it. Whether what is planned already is given out anew is `claims.resplit`'s.
+
+    Raises:
+        NotFoundError: there is no such order.
+        RefusedError: it is over.
+    """
+    with ledger.transaction() as db:
+        order = views.order(db, order_id)
+        if order.priority is priority:
+            return False
+        if order.state not in (OrderState.ASKED, OrderState.CONFIRMED):
+            raise RefusedError(f"Order {order_id} is {order.state}; nothing was changed.")
+        db.execute("update orders set priority = ? where id = ?", (priority, order_id))
+        event(
+            db, order_id, "prioritised", by, order_id, now, to=priority, before=order.priority
+        )  # fmt: skip
+        return True
 
 
 def complete(

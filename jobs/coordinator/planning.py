@@ -25,7 +25,7 @@ from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import live_attempt
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
-from jobs.model import JobState, OrderState
+from jobs.model import JobState, OrderState, Priority
 from jobs.plan_audit import Sound
 from jobs.sound_plan import sound_plan
 from jobs.stock import Forecast, RunsOut, Weight, forecast
@@ -63,10 +63,9 @@ def snapshot(
     """
     db = ledger.reading
     rows = db.execute(
-        "select l.order_id, l.part_id, l.deficit, o.due, o.revision_id from line l"
+        "select l.*, o.due, o.revision_id, o.priority from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
-        f" and {NOT_STOPPED}"
-        " order by l.order_id, l.part_id",
+        f" and {NOT_STOPPED} order by l.order_id, l.part_id",
         (OrderState.CONFIRMED,),
     ).fetchall()
     declined = _declined(db, now) if rows else {}
@@ -88,6 +87,7 @@ def snapshot(
                 materials=part.materials,
                 mesh_sha256=part.source_sha256,
                 process=part.process,
+                priority=Priority(row["priority"]),
             )
         )
     # Who could make it is asked only where there is something to make.

@@ -332,6 +332,7 @@ def export(found: Known) -> bytes:
                 "note": o.request.note,
                 "language": o.request.language,
                 "closed_reason": o.closed_reason,
+                "priority": o.priority,
             }
             for o in found.orders
         ],

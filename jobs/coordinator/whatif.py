@@ -1,4 +1,4 @@
-"""What would be if a lab left, printers came or a day moved: two plans of all orders, side by side.
+"""What would be if a lab left, printers came, a day or a priority moved: two plans of all orders, side by side.
 
 Both are made from everything that is in no lab's hands yet; what labs hold is printed where it is,
 but for labs that are gone: theirs is made again. Works on a copy of the ledger, which is thrown away:
@@ -28,7 +28,7 @@ from jobs.fleet import FleetPrinter, print_by
 from jobs.ledger import labs, views
 from jobs.ledger.rows import live_attempt
 from jobs.ledger.store import Ledger
-from jobs.model import JobState, OrderState, Reason, ReasonCode
+from jobs.model import JobState, OrderState, Priority, Reason, ReasonCode
 from jobs.planned import Plan
 from printers.model import PrinterFacts, Spool
 
@@ -39,11 +39,12 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is asked: labs that are gone, printers more (each a lab of its own), another day."""
+    """What is asked: labs that are gone, printers more (each a lab of its own), another day or priority."""
 
     without: tuple[str, ...] = ()
     plus: tuple[PrinterFacts, ...] = ()
     due: date | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ def difference(
     due: date | None,
     now: datetime,
     hub: tuple[float, float] | None,
+    priority: Priority | None = None,
 ) -> Difference:
     """Plan as things are and as they would be; the ledger itself is only read.
 
@@ -100,6 +102,7 @@ def difference(
         due: another day for the order; None: its own.
         now: aware UTC.
         hub: its place; None leaves distances out.
+        priority: another one for the order; None: its own.
 
     Raises:
         NotFoundError: there is no such order or lab.
@@ -120,7 +123,9 @@ def difference(
             library = Library(copy.database, files)
             revision = library.revision(order.request.revision_id)
             material = next((part.materials[0] for part in revision.parts), "PETG")
-            change = Change(without=gone, plus=tuple(_printers(plus, material)), due=due)
+            change = Change(
+                without=gone, plus=tuple(_printers(plus, material)), due=due, priority=priority
+            )
             return compare(copy, library, order_id, change, now, hub)
         finally:
             copy.close()
@@ -260,7 +265,9 @@ def _changed(facts: Snapshot, order_id: str, change: Change) -> Snapshot:
             )
         )  # fmt: skip
     needs = tuple(
-        replace(need, due=change.due or need.due) if need.order_id == order_id else need
+        need
+        if need.order_id != order_id
+        else replace(need, due=change.due or need.due, priority=change.priority or need.priority)
         for need in facts.needs
     )
     return replace(facts, needs=needs, fleet=tuple(fleet), printers=printers)

@@ -15,13 +15,16 @@ from jobs.ledger.books import books
 from jobs.ledger.cells import day, moment, reasons_of, when
 from jobs.ledger.history import EventView, events_of
 from jobs.ledger.plan_rows import PlanRow, plan_rows
+from jobs.ledger.rows import live_attempt
 from jobs.lifecycle import AttemptState
 from jobs.model import (
     AttemptRef,
     BatchState,
+    JobState,
     LotState,
     Order,
     OrderState,
+    Priority,
     Reason,
     Request,
 )
@@ -143,6 +146,7 @@ def order_of(row: sqlite3.Row) -> Order:
         state=OrderState(row["state"]),
         created_at=moment(row["created_at"]),
         closed_reason=row["closed_reason"],
+        priority=Priority(row["priority"]),
         request=Request(
             request_key=row["request_key"],
             revision_id=row["revision_id"],
@@ -175,6 +179,16 @@ def order(db: sqlite3.Connection, order_id: str) -> Order:
     if row is None:
         raise NotFoundError("order", order_id)
     return order_of(row)
+
+
+def pieces_set_back(db: sqlite3.Connection, order_id: str) -> int:
+    """Return the pieces of an order, not offered to anybody, that a plan has set behind what is worth more."""
+    row = db.execute(
+        "select coalesce(sum(j.pieces), 0) from job j where j.order_id = ? and j.state = ? and j.set_back"
+        f" and not exists ({live_attempt('j.id')})",
+        (order_id, JobState.OPEN),
+    ).fetchone()
+    return int(row[0])
 
 
 ATTEMPTS = """

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from jobs.coordinator import (
+    claims,
     complaints,
     deliveries,
     enrolment,
@@ -27,6 +28,7 @@ from jobs.errors import JobError
 from jobs.joining import Enrol, Hosted, Newcomer, fingerprint
 from jobs.lifecycle import AttemptState
 from jobs.messages import Alone, Capabilities, Config, Loaded, OutOfService, PrinterChange, Rates
+from jobs.model import Priority
 from jobs.notice_kinds import CHOICES
 from printers.model import MANUAL, PrinterFacts, PrinterState, Spool
 from tests.doubles.world import a_request, some_facts
@@ -62,6 +64,11 @@ class Choices(Labs):
     def note_on(self, order_id: str, *, trial: bool) -> None:
         orders.complete(self.ledger, order_id, {"finess": "010000024"}, "steward", self.now)
         orders.mark_trial(self.ledger, order_id, "steward", self.now, trial=trial)
+        priority = Priority.URGENT if trial else Priority.CAN_WAIT
+        self.tries(
+            lambda: orders.set_priority(self.ledger, order_id, priority, "steward", self.now)
+        )
+        claims.resplit(self.ledger, self.now, order_id)
 
     def hide_thanks(self, batch: str, *, hidden: bool) -> None:
         deliveries.hide_thanks(self.ledger, batch, "steward", self.now, hidden=hidden)

@@ -63,6 +63,7 @@ DRAWN = MappingProxyType(
         "orders.hide_thanks": "hide_thanks",
         "orders.need": "need",
         "orders.pack": "pack",
+        "orders.prioritise": "note_on",
         "orders.refuse": "decide_on",
         "orders.trial": "note_on",
         "orders.write_off": "write_off",

@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs.model import Revision
-from jobs.coordinator import deliveries, harvests, needs, orders
+from jobs.coordinator import claims, deliveries, harvests, needs, orders
 from jobs.doubles import Double, doubles
 from jobs.errors import InvalidFieldError
 from jobs.hub import kit_of
@@ -23,7 +23,7 @@ from jobs.ledger.views import AttemptView, OrderView
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, STOPPABLE, UNGRANTED, AttemptState
 from jobs.live import Live
 from jobs.messages import PrinterTele
-from jobs.model import AttemptRef, BatchState, Order, OrderState, Role
+from jobs.model import AttemptRef, BatchState, Order, OrderState, Priority, Role
 from jobs.order_facts import facts_in
 from web.auth import me, safe_next
 from web.context import here
@@ -135,6 +135,8 @@ def _page(
         words=said[1],
         labels=LABELS,
         more=more or Form(said[0]),
+        ranked=Form({"priority": order.priority}),
+        set_back=views.pieces_set_back(db, order_id),
         version=version,
         **_packing(db, view, revision, context.now()),
     )
@@ -220,12 +222,37 @@ def _back(order_id: str) -> AnyResponse:
     return redirect(safe_next(target) if target else url_for(".show", order_id=order_id), 303)
 
 
+def _prioritised(order_id: str) -> bool:
+    """Keep the priority that was chosen, if one was; return whether it is new."""
+    context = here()
+    chosen = Form(request.form)["priority"]
+    if not chosen:
+        return False
+    if chosen not in set(Priority):
+        abort(422)
+    return orders.set_priority(
+        context.ledger, order_id, Priority(chosen), me().login, context.now()
+    )
+
+
+@pages.post("/orders/<order_id>/priority")
+def prioritise(order_id: str) -> AnyResponse:
+    """The steward says what it is worth among others; what nobody was offered is planned anew if that helps."""
+    context = here()
+    if _prioritised(order_id):
+        claims.resplit(context.ledger, context.now(), order_id)
+    return _back(order_id)
+
+
 @pages.post("/orders/<order_id>/confirm")
 def confirm(order_id: str) -> AnyResponse:
     """The requester is who she says: make it."""
     context = here()
+    _prioritised(order_id)
     revision = context.revision(views.order(context.ledger.reading, order_id).request.revision_id)
     orders.confirm(context.ledger, order_id, me().login, context.now(), revision=revision)
+    if views.order(context.ledger.reading, order_id).priority is not Priority.NORMAL:
+        claims.resplit(context.ledger, context.now(), order_id)
     return _back(order_id)
 
 

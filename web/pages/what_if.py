@@ -1,4 +1,4 @@
-"""What would be of an order if workshops left, printers came or its day moved; nothing is changed by asking."""
+"""What would be of an order if workshops, printers, its day or its priority were others; nothing is changed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from firmware_profiles.loader import all_machines
 from jobs.coordinator.whatif import Difference, difference
 from jobs.errors import NotFoundError, RefusedError
 from jobs.ledger import labs, views
-from jobs.model import OrderState
+from jobs.model import OrderState, Priority
 from web.context import Context, here
 from web.forms import Form
 from web.language import gettext as _
 from web.plans import shares
+from web.states import PRIORITIES
 
 pages = Blueprint("what_if", __name__)
 
@@ -36,7 +37,7 @@ def ask(order_id: str) -> str | tuple[str, int]:
     names = {node.id: node.lab for node in labs.fleet(db)}
     form, without = Form(request.args), request.args.getlist("without")
     found, trouble = None, ""
-    if request.args.keys() & {"without", "many", "due"}:
+    if request.args.keys() & {"without", "many", "due", "priority"}:
         found, trouble = _answer(context, order_id, form, without)
     makers = [lab for lab in shares(view).labs if lab.until][:_MOST_LABS]
     page = render_template(
@@ -44,6 +45,10 @@ def ask(order_id: str) -> str | tuple[str, int]:
         order=view.order,
         can_ask=view.order.state is OrderState.CONFIRMED,
         form=form,
+        priorities=[
+            ("", _("as it is")),
+            *((str(each), words) for each, words in PRIORITIES.items()),
+        ],
         without=without,
         makers=makers,
         machines=[(each.name, each.title) for each in all_machines()],
@@ -67,16 +72,18 @@ def _answer(
     if many:
         plus = [f"{many}x{form.choice('preset', {each.name for each in all_machines()})}"]
     due: date | None = form.day("due", context.today()) if form["due"].strip() else None
+    other = form.choice("priority", set(Priority)) if form["priority"] else ""
     if not form.good:
         return None, ""
-    if not (without or plus or due):
+    priority = Priority(other) if other else None
+    if not (without or plus or due or priority):
         return None, _("Say first what would be otherwise.")
     if not _asking.acquire(blocking=False):
         return None, _("Somebody else is asking just now; ask again in a moment.")
     try:
         return difference(
             context.ledger, context.library.folder, order_id, without, plus, due, context.now(),
-            context.settings.hub_place,
+            context.settings.hub_place, priority,
         ), ""  # fmt: skip
     except NotFoundError as error:
         if error.kind != "lab":

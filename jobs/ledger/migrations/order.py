@@ -41,6 +41,7 @@ from jobs.ledger.migrations import (
     m057_handed,
     m058_supplier_lots,
     m059_lost_parcels,
+    m060_priority,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -78,6 +79,7 @@ LEDGER = (
     m057_handed,
     m058_supplier_lots,
     m059_lost_parcels,
+    m060_priority,
 )
 
 

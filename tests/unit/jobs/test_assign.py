@@ -56,6 +56,11 @@ def test_what_is_due_first_goes_first_in_any_order():
     assert chosen(jobs, [a_load()]) == chosen(jobs[::-1], [a_load()]) == ["a", "b"]
 
 
+def test_what_a_plan_has_set_back_is_offered_after_what_is_worth_more_though_that_is_due_later():
+    back, urgent = replace(a_job("back"), set_back=True), a_job("urgent", due=date(2026, 12, 9))
+    assert chosen([back, urgent], [a_load()]) == ["urgent", "back"]
+
+
 def test_nothing_is_offered_to_a_printer_that_is_not_there():
     assert chosen([a_job("j", node="gone")], [a_load()]) == []
 

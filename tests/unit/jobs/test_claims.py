@@ -42,6 +42,13 @@ def test_the_last_plate_of_the_first_order_is_freed():
     assert to_free([], bed()) is None
 
 
+def test_what_a_plan_has_set_back_is_freed_last():
+    jobs = [job("back", set_back=True), job("urgent", order_id="u", due=date(2026, 12, 9))]
+    assert to_free(jobs, bed()).job == "urgent"
+    jobs = [waits("back", set_back=True), waits("urgent", order_id="u", due=date(2026, 12, 9))]
+    assert freed(jobs, bed(), bed(node="lab-c"))[0] == ("lab-b", "urgent")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

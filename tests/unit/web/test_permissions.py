@@ -178,6 +178,7 @@ def test_every_endpoint_has_a_line(app):
         ("orders.refuse", {STEWARD}),
         ("orders.need", {STEWARD}),
         ("orders.trial", {STEWARD}),
+        ("orders.prioritise", {STEWARD}),
         ("orders.complete", {STEWARD}),
         ("recalls.index", {HUB, STEWARD}),
         ("recalls.ask", {HUB, STEWARD}),

@@ -44,6 +44,7 @@ _REACHED = {
     "node-revoked",
     "passed-on",
     "pickup-cancelled",
+    "prioritised",
     "recall-ended",
     "recall-waived",
     "received",

@@ -24,11 +24,11 @@ from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Sin
 from jobs.prices import Prices, prices
 from jobs.tight import all_by, best_of, more_kits
 
-#: Lines go in by scores; until the fullest due date by what printers lose alone; or as the table has it. Tried
-#: with a share of all time left free for what whole plates do not fill, unless a plan is that near to the best.
+#: Lines go in by scores; until the fullest due date by what printers lose alone; or as the table has it. Some
+#: time is left free. Not tried where a plan is that near to the best, but until all that can be is in time.
 SCORED, PLAIN, IN_CLASSES = range(3)
 WAYS = (
-    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 0.003), (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003),
+    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 1.0), (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003),
     (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
 )  # fmt: skip
 _NOTHING = Weights(km=0.0, load=0.0, new=0.0)
@@ -87,7 +87,7 @@ def plan(
     best: tuple[float, Book, Floats] | None = None
     for way, loss, enough in WAYS if kept is None else WAYS[:1]:
         if best is not None and best[0] >= bound * (1.0 - enough * (bound < 1.0 - TINY)):
-            break
+            continue
         book = Book(net, lines, ends)
         if kept is None:
             filled = _fill(book, found, weights, least, loss, way)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import resource
 import sqlite3
 import threading
@@ -19,10 +17,10 @@ from tests.chaos.naive import NaiveNetwork
 from tests.chaos.nemesis import Fault
 from tests.chaos.network import Network, Node
 from tests.chaos.proxy import Wire
+from tests.doubles.small_disk import fill_up
 
 _COPY_EVERY_S = 1.0
 _COPIES_KEPT = 12
-_BLOCK = 1 << 16
 #: After a young death a process is spared until it has been connected for so long.
 _AT_WORK_S = {"coordinator": 8.0, "node": 2.0}
 
@@ -171,7 +169,7 @@ class Deeds:
     def _fill_disk(self, node: Node, for_s: float) -> None:
         """Leave a node no byte to write."""
         if node.has_disk:
-            _fill_up(node.data / "filler")
+            fill_up(node.data / "filler")
         elif node.member.pid is None:
             return
         else:
@@ -266,21 +264,6 @@ def _hurt(wire: Wire, fault: Fault) -> None:
         case _:
             # The longest are left by whoever notices: a keep-alive, or a sync that nobody answers.
             wire.half_open(int(fault.value), 3 * fault.for_s)
-
-
-def _fill_up(path: Path) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        for size in (_BLOCK, 512, 1):
-            while True:
-                try:
-                    os.write(handle, bytes(size))
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    break
-    finally:
-        os.close(handle)
 
 
 def _free(node: Node) -> None:

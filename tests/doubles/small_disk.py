@@ -56,7 +56,7 @@ class SmallDisk:
     def breaks(self) -> None:
         """From now on nothing can be written."""
         if self._kind == "full":
-            _fill(self.folder / "filler")
+            fill_up(self.folder / "filler")
             return
         device = self._run("findmnt", "--noheadings", "--output=SOURCE", str(self._folder)).strip()
         Path(f"/sys/fs/ext4/{device.rpartition('/')[2]}/trigger_fs_error").write_text("1")
@@ -96,7 +96,8 @@ def why_not(kind: str) -> str:
     return f"nothing may be mounted here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
-def _fill(path: Path) -> None:
+def fill_up(path: Path) -> None:
+    """Write to a file until its disk has not a byte left."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         for size in (1 << 16, 512, 1):

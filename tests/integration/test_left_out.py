@@ -7,7 +7,6 @@ import pytest
 
 from fabnet import doctor
 from fabnet.config import load_coordinator
-from fabnet.planner import Planner
 from jobs.coordinator import applying, planning, telling
 from jobs.coordinator.people import add_person
 from jobs.ledger import views
@@ -18,6 +17,7 @@ from tests.doubles import commands
 from tests.doubles import telling as telling_doubles
 from tests.doubles.faulty_split import FaultySplit
 from tests.doubles.pages import sections
+from tests.doubles.planner_turns import Turns
 from tests.doubles.world import NODE
 
 QUARTER_S = 15 * 60.0
@@ -25,19 +25,6 @@ ENGLISH = (
     "fabnet made a plan that breaks one of its own rules, and threw it away: a fault of fabnet"
 )
 FRENCH = "fabnet a fait un plan qui enfreint une de ses propres règles"
-
-
-class Turns:
-    """The planner over a world, turn by turn."""
-
-    def __init__(self, world):
-        self.world, self.s = world, 0.0
-        self.planner = Planner(world.ledger, None, self.s, lambda: world.now)
-
-    def after(self, seconds=0.5):
-        self.s += seconds
-        self.world.pass_time(seconds=seconds)
-        self.planner.turn(self.world.library, self.s)
 
 
 @pytest.fixture

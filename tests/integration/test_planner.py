@@ -4,35 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from fabnet.planner import Planner
 from jobs.assign import LOOK_AHEAD_S
 from jobs.coordinator import harvests, reviews
 from jobs.ledger import views
 from jobs.lifecycle import AttemptState
+from tests.doubles.planner_turns import Turns
 from tests.doubles.world import CATALOGUE, NODE
 
 A, B = NODE, "lab-b"
 HOUR_S = 3600.0
 
 
-class Turns:
-    """The planner with the clock of a world: all that it is told is how much time has passed."""
-
-    def __init__(self, world):
-        self.world, self.s = world, 0.0
-        self.planner = Planner(world.ledger, None, self.s, lambda: world.now)
-
-    def after(self, seconds=0.5):
-        """A turn, so much later; then offers go out, as in every half second."""
-        self.s += seconds
-        self.world.pass_time(seconds=seconds)
-        self.planner.turn(self.world.library, self.s)
-        self.world.tick()
-
-
 @pytest.fixture
 def turns(world):
-    return Turns(world)
+    return Turns(world, offers=True)
 
 
 def jobs(world, node):

@@ -57,9 +57,10 @@ from web.pages import (
 from web.serving import Server, make_server
 from web.streams import Streams
 
-__all__ = ["Server", "WebSettings", "create_app", "make_server"]
+__all__ = ["PAGES", "Server", "WebSettings", "create_app", "make_server"]
 
-_PAGES = (
+#: What is on the site, module by module.
+PAGES = (
     requesters,
     people,
     orders,
@@ -185,7 +186,7 @@ def _flask_settings(settings: WebSettings) -> dict[str, object]:
 
 def _register_pages(app: Flask, limiter: Limiter, settings: WebSettings) -> None:
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
-    for module in _PAGES:
+    for module in PAGES:
         app.register_blueprint(module.pages)
     # Only orders that were placed count, and addresses that are written to, and only sign-ins
     # that failed: who mistypes a form or shares an address with a whole hospital is not locked out.

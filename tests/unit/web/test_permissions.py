@@ -6,71 +6,10 @@ from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 
 from jobs.model import Role
-from web import api, auth, joining
+from web import auth
+from web.app import PAGES
 from web.auth import PERMISSIONS, PUBLIC, safe_next
-from web.pages import (
-    claims,
-    complaints,
-    deliveries,
-    designs,
-    estimates,
-    fleet,
-    given,
-    harvests,
-    hub,
-    labs,
-    leaving,
-    lists,
-    lot_photos,
-    lots,
-    members,
-    newcomers,
-    offers,
-    orders,
-    people,
-    personal,
-    pickups,
-    rates,
-    recalls,
-    requesters,
-    stops,
-    telling,
-    upkeep,
-    what_if,
-)
 
-MODULES = (
-    requesters,
-    people,
-    orders,
-    deliveries,
-    complaints,
-    offers,
-    stops,
-    harvests,
-    claims,
-    lots,
-    lot_photos,
-    pickups,
-    hub,
-    rates,
-    recalls,
-    lists,
-    personal,
-    fleet,
-    labs,
-    upkeep,
-    given,
-    leaving,
-    members,
-    newcomers,
-    designs,
-    estimates,
-    what_if,
-    telling,
-    api,
-    joining,
-)
 MAKER, HUB, STEWARD = Role.MAKER, Role.INSPECTOR, Role.STEWARD
 SIGNED_IN = {MAKER, HUB, STEWARD}
 EVERYBODY = {None} | SIGNED_IN
@@ -79,7 +18,7 @@ EVERYBODY = {None} | SIGNED_IN
 @pytest.fixture(scope="module")
 def app():
     found = Flask("web")
-    for module in MODULES:
+    for module in PAGES:
         found.register_blueprint(module.pages)
     return found
 

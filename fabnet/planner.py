@@ -28,7 +28,7 @@ _SPREAD_S = 15.0
 #: What nobody was offered is given out anew after so long, if some would be late; and what has no
 #: place is planned again, also where nothing has changed but the clock.
 _RESPLIT_S = 12 * 3600.0
-#: Orders that were left out since their plans broke a rule are tried again after so long, or with new facts.
+#: Orders that no sound plan has are tried again after so long, or with new facts.
 _LEFT_OUT_S = 15 * 60.0
 
 
@@ -53,6 +53,7 @@ class Planner:
         self._done: fitting.Snapshot | None = None
         self._done_s = self._spread_s = self._resplit_s = now_s
         self._rest_s = _RESPLIT_S
+        self._left_out: tuple[str, ...] = ()
 
     def turn(self, library: Library, now_s: float) -> None:
         """Plan what has no place, where that or the network is not as it was at the last plan."""
@@ -68,29 +69,33 @@ class Planner:
                 _log.error("revision %s, or a file of it, is lost: nothing is made of it", lost)
         if not facts.needs or (facts == self._done and now_s - self._done_s < self._rest_s):
             return
-        sound = planning.make(facts, library, self._now())
+        sound = planning.make(facts, library, self._now(), self._left_out)
         applying.apply(self._ledger, library, facts, sound, self._now())
-        self._done, self._done_s = facts, now_s
+        self._done, self._done_s, self._left_out = facts, now_s, sound.left_out
         self._rest_s = _LEFT_OUT_S if sound.left_out else _RESPLIT_S
         self._tell_unsound(sound, now_s)
 
     def _tell_unsound(self, sound: Sound, now_s: float) -> None:
-        """Say once of each order that it was left out; and where none was, that plans were thrown away."""
+        """Say once of each order that it was left out; and where none was, that plans were thrown away.
+
+        Where planning was stopped by what it met, with where.
+        """
         broken = "; ".join(sound.thrown[:_MOST_TOLD])
         new = [o for o in sound.left_out if self._told.allows(f"left out {o}", now_s)]
         if new:
             _log.error(
-                "no plan for order %s: every one broke a rule and was thrown away (%s). This is a fault of"
-                " fabnet: please report it with this line and the output of `fabnet doctor`. All other"
-                " orders go on; these are tried again every quarter of an hour",
-                ", ".join(new), broken,
+                "no plan for order %s: every one broke a rule, or could not be finished, and was thrown away"
+                " (%s). This is a fault of fabnet: please report it with this line and the output of"
+                " `fabnet doctor`. All other orders go on; these are tried again every quarter of an hour",
+                ", ".join(new), broken, exc_info=sound.raised,
             )  # fmt: skip
         elif broken and not sound.left_out and self._told.allows("thrown away", now_s):
             _log.warning(
-                "a plan broke a rule and was thrown away (%s); all is planned in another way. This is a"
-                " fault of fabnet: please report it with this line and the output of `fabnet doctor`",
-                broken,
-            )
+                "a plan broke a rule, or could not be finished, and was thrown away (%s); all is planned in"
+                " another way. This is a fault of fabnet: please report it with this line and the output"
+                " of `fabnet doctor`",
+                broken, exc_info=sound.raised,
+            )  # fmt: skip
 
 
 def plan_for_ever(

@@ -116,7 +116,7 @@ class ReasonCode(enum.StrEnum):
     SERVICE = "service"
     LATER = "later"
     KIT = "kit"
-    UNSOUND = "unsound"  # every plan of it broke a rule of fabnet's own
+    UNSOUND = "unsound"  # every plan of it broke a rule of fabnet's own, or could not be finished
     DECLINED = "declined"
     SCRAP = "scrap"
     REJECTED = "rejected"
@@ -130,6 +130,10 @@ class ReasonCode(enum.StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+#: What stands for the broken rule where planning an order met what it could not reckon with.
+UNFINISHED = "unfinished"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One reason with its figures, so that a page can say it in the reader's language."""
@@ -141,7 +145,7 @@ class Reason:
     needed: float | None = None
     available: float | None = None
     #: Words of a person or a node, shown as they are; SERVICE: the day it ends; STOCK: the material;
-    #: UNSOUND: the rule, as of `jobs.plan_audit.Finding`.
+    #: UNSOUND: the rule, as of `jobs.plan_audit.Finding`, or `UNFINISHED`.
     text: str = ""
 
 

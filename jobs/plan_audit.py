@@ -46,6 +46,7 @@ class Sound:
 
     plan: Plan
     thrown: tuple[str, ...] = ()  # rules that other plans broke, which were thrown away before
+    raised: Exception | None = None  # what stopped one of them first, for the log
 
     @property
     def left_out(self) -> tuple[str, ...]:

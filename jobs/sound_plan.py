@@ -1,55 +1,77 @@
 """Makes a plan that breaks no rule: by the other way, or without the orders that no sound plan has.
 
-Pure. A plan that breaks a rule is a fault of fabnet, not of anybody's order, and is thrown away. One
-order that meets such a fault must not keep all others from being planned.
+Pure. A plan that breaks a rule, or that meets figures which planning cannot reckon with, is a fault of
+fabnet, not of anybody's order, and is thrown away. One order that meets such a fault must not keep all
+others from being planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
+from types import MappingProxyType
 
 from jobs import plan_audit
 from jobs.errors import UnsoundPlanError
 from jobs.fleet import FleetPrinter, Need
-from jobs.model import Reason, ReasonCode
+from jobs.model import UNFINISHED, Reason, ReasonCode
 from jobs.plan_audit import Sound
 from jobs.planned import Plan, Shortfall
 from jobs.shares import Fits
-from jobs.split import split
+from jobs.split import plates_at_least, split
 
-#: So many sets of orders are tried; what is in none that is sound by then is left out.
-MOST_TRIES = 64
-#: So many plates go one by one in seconds; of more, that is tried once, with all orders.
+#: What reckoning raises that meets figures which nobody had foreseen: nothing divided, a date after all
+#: calendars, a count that no memory holds, None where a number is.
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+#: So many sets of orders are tried by themselves, most of them small; what is in none by then waits.
+MOST_ALONE = 256
+#: So many sets are tried with what is kept, where none is faulty by itself.
+MOST_TOGETHER = 64
+#: So many plates go one by one in seconds; of more, that is tried once.
 MOST_WEIGHED = 100_000
-#: More plates than anybody has: all go one by one.
-_EVERY_PLATE = 10**9
+#: By which ways all is planned, as `split` takes them: shares first, or all plates one by one.
+_SHARES, _ONE_BY_ONE = 0, 10**9
 #: So many broken rules are kept for the log.
 _MOST_TOLD = 20
 
 
 def sound_plan(
-    needs: Iterable[Need], fleet: Iterable[FleetPrinter], fits: Fits, now: datetime
+    needs: Iterable[Need],
+    fleet: Iterable[FleetPrinter],
+    fits: Fits,
+    now: datetime,
+    suspects: Collection[str] = (),
+    failed: Mapping[str, Exception] = MappingProxyType({}),
 ) -> Sound:
-    """Plan all needs by a plan that breaks no rule; arguments as of `jobs.split.split`.
+    """Plan all needs by a plan that breaks no rule.
 
     Orders that no sound plan has are left out: all their pieces have no place, for that reason.
+
+    Args:
+        needs: as of `jobs.split.split`, and so are the next three.
+        fleet: all printers.
+        fits: how parts lie on them.
+        now: aware UTC.
+        suspects: orders that the last plan left out: these are tried by themselves first.
+        failed: orders that cannot be planned, each with what was raised where its parts were measured.
 
     Raises:
         UnsoundPlanError: even a plan of nothing breaks a rule.
     """
     needs = tuple(needs)
     search = _Search(needs, tuple(fleet), fits, now)
-    orders = tuple(dict.fromkeys(n.order_id for n in sorted(needs, key=lambda n: n.due)))
-    found = search.tried(orders)
-    if found is not None:
-        return replace(found, thrown=tuple(search.thrown))
-    return search.without_faulty(orders)
+    for order, error in failed.items():
+        search.note(error, (order,))
+    orders = dict.fromkeys(n.order_id for n in sorted(needs, key=lambda n: n.due))
+    search.run([order for order in orders if order not in failed], suspects)
+    return search.found()
 
 
 class _Search:
-    """Looks for the orders that can be planned together, with as few plans as may be."""
+    """Looks for the orders that can be planned together, with as few and as small plans as may be."""
 
     def __init__(
         self,
@@ -59,46 +81,39 @@ class _Search:
         now: datetime,
     ) -> None:
         self._needs, self._fleet, self._fits, self._now = needs, fleet, fits, now
-        self._tries = 0
+        self._alone = self._together = 0
+        self._weighed = False
         self._kept: tuple[str, ...] = ()
-        self._plan = Plan(runs=(), shortfalls=(), explained=())  # of those that are kept
+        self._sound: Sound | None = None  # of those that are kept
         self._rules: dict[str, str] = {}  # by order, the last rule that its plates broke
-        self.thrown: list[str] = []
+        self._thrown: list[str] = []
+        self._raised: Exception | None = None
 
-    def tried(self, orders: Iterable[str]) -> Sound | None:
-        """Return a sound plan of these orders alone, by one way or the other; None: there is none."""
-        chosen = set(orders)
-        needs = [need for need in self._needs if need.order_id in chosen]
-        self._tries += 1
-        if self._tries > MOST_TRIES:
-            return None
-        way: int | None = None
-        for _ in range(2):
-            plan = split(needs, self._fleet, self._fits, self._now, way)
-            try:
-                return plan_audit.check(plan, needs, self._fleet, self._fits, self._now)
-            except UnsoundPlanError as error:
-                self._rules |= error.rules
-                new = [each for each in error.findings if each not in self.thrown]
-                self.thrown += new[: _MOST_TOLD - len(self.thrown)]
-            way = _EVERY_PLATE if plan.shares_first else 0
-            many = plan.shares_first and sum(run.count for run in plan.runs) > MOST_WEIGHED
-            if many and self._tries > 1:
+    def run(self, orders: Sequence[str], suspects: Collection[str]) -> None:
+        """Keep as many of these orders as there is a sound plan for.
+
+        Most plans are small so: who is faulty is mostly so without all others too.
+        """
+        out = self._faulty([order for order in orders if order in suspects])
+        while left := tuple(order for order in orders if order not in out):
+            found = self._tried(left)
+            if found is not None:
+                self._kept, self._sound = left, found
+                return
+            if self._alone >= MOST_ALONE:
                 break
-        return None
+            named = tuple(order for order in left if order in self._rules)
+            more = self._faulty(named or left, known=left)
+            if not more:
+                break
+            out |= more
+        # Only together do some of them meet the fault: first those of whom nothing bad is known.
+        doubted = {*suspects, *self._rules}
+        self._add(tuple(order for order in left if order not in doubted))
+        self._add(tuple(order for order in left if order in doubted))
 
-    def without_faulty(self, orders: tuple[str, ...]) -> Sound:
-        """Plan what can be planned together, first those of which nothing bad was found."""
-        rest = tuple(order for order in orders if order not in self._rules)
-        named = tuple(order for order in orders if order in self._rules)
-        if rest and named:
-            self._add(rest)
-            self._add(named)
-        else:  # all together were tried
-            self._add_halves(orders)
-        return self._with_left_out()
-
-    def _with_left_out(self) -> Sound:
+    def found(self) -> Sound:
+        """Return the plan of what is kept; of the rest is said that it is left out."""
         left_out = tuple(
             Shortfall(
                 order_id=need.order_id,
@@ -109,20 +124,85 @@ class _Search:
             for need in self._needs
             if need.order_id not in self._kept
         )
-        plan = replace(self._plan, shortfalls=(*self._plan.shortfalls, *left_out))
-        sound = plan_audit.check(plan, self._needs, self._fleet, self._fits, self._now)
-        return replace(sound, thrown=tuple(self.thrown))
+        sound = self._sound
+        if sound is None or left_out:
+            plan = Plan(runs=(), shortfalls=(), explained=()) if sound is None else sound.plan
+            plan = replace(plan, shortfalls=(*plan.shortfalls, *left_out))
+            sound = plan_audit.check(plan, self._needs, self._fleet, self._fits, self._now)
+        return replace(sound, thrown=tuple(self._thrown), raised=self._raised)
+
+    def note(self, error: Exception, orders: Collection[str]) -> None:
+        """Keep what was raised where these were planned; of one by itself it is known to be its own."""
+        self._raised = self._raised or error
+        self._tell(f"{type(error).__name__}: {error}")
+        if len(orders) == 1:
+            self._rules.update(dict.fromkeys(orders, UNFINISHED))
+
+    def _tell(self, *words: str) -> None:
+        new = [each for each in words if each not in self._thrown]
+        self._thrown += new[: _MOST_TOLD - len(self._thrown)]
+
+    def _tried(self, orders: Collection[str]) -> Sound | None:
+        """Return a sound plan of these orders alone, by one way or the other; None: there is none."""
+        chosen = set(orders)
+        needs = [need for need in self._needs if need.order_id in chosen]
+        found, tried = self._made(needs, chosen, None)
+        for way in (_SHARES, _ONE_BY_ONE):
+            if found is not None or way == tried or (way == _ONE_BY_ONE and self._too_many(needs)):
+                continue
+            found, _ = self._made(needs, chosen, way)
+        return found
+
+    def _made(
+        self, needs: Sequence[Need], orders: Collection[str], way: int | None
+    ) -> tuple[Sound | None, int | None]:
+        """Plan one way; return the plan where it is sound, and the way where it is known."""
+        try:
+            plan = split(needs, self._fleet, self._fits, self._now, way)
+            way = _SHARES if plan.shares_first else _ONE_BY_ONE
+            return plan_audit.check(plan, needs, self._fleet, self._fits, self._now), way
+        except UnsoundPlanError as error:
+            self._rules |= error.rules
+            self._tell(*error.findings)
+        except FAULTS as error:
+            self.note(error, orders)
+        return None, way
+
+    def _too_many(self, needs: Sequence[Need]) -> bool:
+        """Return whether these were too many to weigh each plate, once one such plan was made."""
+        if plates_at_least(needs, self._fits) <= MOST_WEIGHED:
+            return False
+        before, self._weighed = self._weighed, True
+        return before
+
+    def _faulty(self, orders: Sequence[str], known: Sequence[str] = ()) -> set[str]:
+        """Return which of some orders are faulty by themselves, and those that there were no tries left for.
+
+        The larger sets first, so that many are known to be good when tries end. `known` together are bad.
+        """
+        faulty: set[str] = set()
+        sets = deque([tuple(orders)] if orders else [])
+        while sets and self._alone < MOST_ALONE:
+            some = sets.popleft()
+            self._alone += 1
+            if some != known and self._tried(some) is not None:
+                continue
+            if len(some) == 1:
+                faulty.update(some)
+            else:
+                half = len(some) // 2
+                sets += (some[:half], some[half:])
+        return faulty.union(chain.from_iterable(sets))
 
     def _add(self, more: tuple[str, ...]) -> None:
         """Keep these orders too, or as many of them as a sound plan has with those that are kept."""
-        found = self.tried((*self._kept, *more))
-        if found is None:
-            self._add_halves(more)
-        else:
-            self._kept, self._plan = (*self._kept, *more), found.plan
-
-    def _add_halves(self, more: tuple[str, ...]) -> None:
-        if len(more) > 1:
+        if not more or self._together >= MOST_TOGETHER:
+            return
+        self._together += 1
+        found = self._tried((*self._kept, *more))
+        if found is not None:
+            self._kept, self._sound = (*self._kept, *more), found
+        elif len(more) > 1:
             half = len(more) // 2
             self._add(more[:half])
             self._add(more[half:])

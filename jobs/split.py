@@ -73,7 +73,7 @@ def split(
     clocks = Clocks(fleet, fits, now)
     # What people make is placed batch by batch: shares and proofs speak of printers.
     printed = [need for need in ordered if need.process == PRINTED]
-    plates = _plates_at_least(ordered, fits)
+    plates = plates_at_least(ordered, fits)
     many = plates > (FEW_PLATES if few_plates is None else few_plates)
     able = fleet if printed and (many or told) else ()
     given = arrays(printed, able, fits, now, clocks.free)
@@ -222,7 +222,7 @@ def _uneven(needs: Iterable[Need], runs: Mapping[Line, Sequence[Run]]) -> dict[s
     return found
 
 
-def _plates_at_least(needs: Sequence[Need], fits: Fits) -> float:
+def plates_at_least(needs: Sequence[Need], fits: Fits) -> float:
     """Return how many plates there are if all are as full as the largest bed allows."""
     most: dict[str, int] = {}
     for (mesh, _, _), fit in fits.items():

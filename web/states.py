@@ -9,7 +9,15 @@ from designs.model import BY_PEOPLE, ReviewState
 from jobs.first_mile import PickupState
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import AttemptState
-from jobs.model import BatchState, LotState, OrderState, Priority, Role, StopOutcome
+from jobs.model import (
+    UNFINISHED,
+    BatchState,
+    LotState,
+    OrderState,
+    Priority,
+    Role,
+    StopOutcome,
+)
 from jobs.stations import Step
 from printers.model import MANUAL, PrinterState
 from web.language import Lazy, lazy_gettext
@@ -41,6 +49,7 @@ RULES: Words = MappingProxyType(
         "cannot": lazy_gettext("work for a printer that can make nothing now, or that said no"),
         "time": lazy_gettext("a wrong printing time of a plate"),
         "ceiling": lazy_gettext("more hours than a workshop gives in a week"),
+        UNFINISHED: lazy_gettext("a figure that it cannot reckon with"),
     }
 )
 

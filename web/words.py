@@ -82,7 +82,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.SERVICE: lazy_gettext("out of service"),
         ReasonCode.KIT: lazy_gettext("it would make no whole kit: other parts have no place"),
         ReasonCode.UNSOUND: lazy_gettext(
-            "fabnet made a plan that breaks one of its own rules, and threw it away: a fault of fabnet"
+            "fabnet could make no plan of it that keeps its own rules: a fault of fabnet"
         ),
         ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
         ReasonCode.DECLINED: lazy_gettext("its maker said no"),
@@ -118,7 +118,9 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "passed-on": lazy_gettext("Spare bag given to the next order"),
         "taken-over": lazy_gettext("Bag taken over that another order had to spare"),
         "planned": lazy_gettext("Planned"),
-        "left-out": lazy_gettext("Left out of the plan, which broke a rule of fabnet’s own"),
+        "left-out": lazy_gettext(
+            "Left out of the plan: fabnet could make none of it that keeps its own rules"
+        ),
         "cancel-asked": lazy_gettext("Stop asked for"),
         "harvested": lazy_gettext("Counted"),
         "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),

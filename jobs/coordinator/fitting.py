@@ -14,6 +14,7 @@ from designs.model import OtherPart, Part, PartFacts, Revision
 from jobs.estimate import GENERIC_030, Coefficients, estimate
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.ledger.figures import PlateFigures, PlateKind
+from jobs.sound_plan import FAULTS
 from printers.model import PrinterFacts
 
 
@@ -48,25 +49,40 @@ def earlier_patterns(revisions: Iterable[Revision]) -> dict[str, tuple[str, ...]
     return found
 
 
-def fits_of(facts: Snapshot, library: Library) -> dict[tuple[str, str, str], Fit]:
+def fits_of(
+    facts: Snapshot, library: Library
+) -> tuple[dict[tuple[str, str, str], Fit], dict[str, Exception]]:
     """Return how every part lies on every printer, by (mesh_sha256, node, printer).
 
-    Printers of one make with the same material share one value.
+    Printers of one make with the same material share one value. By order is returned besides what a
+    part of it raised that nobody can reckon with: no such order can be planned, and all others can.
     """
     found: dict[tuple[str, str, str], Fit] = {}
+    failed: dict[str, Exception] = {}
     parts = {n.mesh_sha256: facts.parts[n.order_id, n.part_id] for n in reversed(facts.needs)}
     for mesh, part in parts.items():
-        known: dict[tuple[object, ...], Fit] = {}
-        for printer in facts.fleet:
-            key = (printer.node, printer.printer)
-            about = facts.printers[key]
-            kind = (
-                about.preset, about.bed, about.height_mm, printer.material, about.rate_per_h,
-                about.rates,
-            )  # fmt: skip
-            if kind not in known:
-                known[kind] = _fit_of(part, printer.material, about, library, facts)
-            found[mesh, *key] = known[kind]
+        try:
+            found |= _on_printers(mesh, part, facts, library)
+        except FAULTS as error:
+            failed |= {need.order_id: error for need in facts.needs if need.mesh_sha256 == mesh}
+    return found, failed
+
+
+def _on_printers(
+    mesh: str, part: Part | OtherPart, facts: Snapshot, library: Library
+) -> dict[tuple[str, str, str], Fit]:
+    found: dict[tuple[str, str, str], Fit] = {}
+    known: dict[tuple[object, ...], Fit] = {}
+    for printer in facts.fleet:
+        key = (printer.node, printer.printer)
+        about = facts.printers[key]
+        kind = (
+            about.preset, about.bed, about.height_mm, printer.material, about.rate_per_h,
+            about.rates,
+        )  # fmt: skip
+        if kind not in known:
+            known[kind] = _fit_of(part, printer.material, about, library, facts)
+        found[mesh, *key] = known[kind]
     return found
 
 

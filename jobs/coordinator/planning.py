@@ -268,6 +268,10 @@ def stock(
     )
 
 
-def make(facts: Snapshot, library: Library, now: datetime) -> Sound:
-    """Make a plan from a snapshot; slow where a part meets a bed for the first time."""
-    return sound_plan(facts.needs, facts.fleet, fits_of(facts, library), now)
+def make(facts: Snapshot, library: Library, now: datetime, suspects: Collection[str] = ()) -> Sound:
+    """Make a plan from a snapshot; slow where a part meets a bed for the first time.
+
+    `suspects` are orders that the last plan left out.
+    """
+    fits, failed = fits_of(facts, library)
+    return sound_plan(facts.needs, facts.fleet, fits, now, suspects, failed)

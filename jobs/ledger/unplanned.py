@@ -1,4 +1,4 @@
-"""Which orders have pieces without a place since every plan of them broke a rule of fabnet's own."""
+"""Which orders have pieces without a place since there is no sound plan of them, by a fault of fabnet's own."""
 
 from __future__ import annotations
 

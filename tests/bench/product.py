@@ -104,7 +104,8 @@ def _scale(ledger, library, kits, chosen, size, due, days):
     for kit, n in first.items():
         _order(ledger, kits[kit], 1, due[n], 1_000_000 + n)
     facts = planning.snapshot(ledger, library, NOW, HUB)
-    given = arrays(facts.needs, facts.fleet, fitting.fits_of(facts, library), NOW)
+    fits, _ = fitting.fits_of(facts, library)
+    given = arrays(facts.needs, facts.fleet, fits, NOW)
     with ledger.transaction() as db:
         db.execute("update orders set state = 'refused'")
     per = {
@@ -194,7 +195,7 @@ def product(printers, order_count, seed, days, rounds=3, *, heap=True):
                 began = time.perf_counter()
                 plan = planning.make(facts, library, NOW).plan
                 seconds.append(time.perf_counter() - began)
-            fits = fitting.fits_of(facts, library)
+            fits, _ = fitting.fits_of(facts, library)
             began = time.process_time()
             findings = plan_audit.audit(plan, facts.needs, facts.fleet, fits, NOW)
             audit_s = time.process_time() - began

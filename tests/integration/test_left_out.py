@@ -21,10 +21,8 @@ from tests.doubles.planner_turns import Turns
 from tests.doubles.world import NODE
 
 QUARTER_S = 15 * 60.0
-ENGLISH = (
-    "fabnet made a plan that breaks one of its own rules, and threw it away: a fault of fabnet"
-)
-FRENCH = "fabnet a fait un plan qui enfreint une de ses propres règles"
+ENGLISH = "fabnet could make no plan of it that keeps its own rules: a fault of fabnet"
+FRENCH = "fabnet n’a pu en faire aucun plan qui respecte ses propres règles"
 
 
 @pytest.fixture
@@ -115,7 +113,7 @@ def test_the_page_and_the_command_say_it(site, turns, monkeypatch, tmp_path):
     person = site.person("steward")
     text = sections(person.get(f"/orders/{bad}?lang=en").text)
     assert (
-        f"6 pieces have no place yet: {ENGLISH}. The rule: a wrong printing time of a plate."
+        f"6 pieces have no place yet: {ENGLISH}. What was wrong: a wrong printing time of a plate."
         in text
     )
     assert "Nothing of the order is lost, and all other orders go on" in text

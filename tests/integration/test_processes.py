@@ -141,7 +141,7 @@ def test_the_audit_finds_a_part_on_a_machine_of_another_process(world):
     orders.confirm(world.ledger, order_id, "steward", world.now)
     facts = planning.snapshot(world.ledger, world.library, world.now)
     plan = planning.make(facts, world.library, world.now).plan
-    fits = fitting.fits_of(facts, world.library)
+    fits, _ = fitting.fits_of(facts, world.library)
     assert plan_audit.audit(plan, facts.needs, facts.fleet, fits, world.now) == []
     wrong = [
         replace(each, process="LAS") if each.process == "SEW" else each for each in facts.fleet

@@ -17,11 +17,13 @@ from fabnet import clock
 from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from jobs.coordinator.people import add_person
 from jobs.model import Role
+from printers.slicing import PrusaSlicer, find_slicer
 from tests.doubles.idle_node import Node
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import PASSWORD, Site
 from tests.doubles.served import Served
 from tests.doubles.telling import AWA, CAMILLE, chosen
+from tests.doubles.visor_slices import Visors
 from tests.doubles.world import NODE, World
 from web import auth
 
@@ -90,6 +92,21 @@ def world(fresh_world, tmp_path):
 def hashed():
     """What is kept of everybody's password."""
     return auth.hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def slicer():
+    """PrusaSlicer; without it a test is skipped."""
+    found = find_slicer()
+    if not isinstance(found, PrusaSlicer):
+        pytest.skip("prusa-slicer is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def request_of(tmp_path_factory):
+    """Requests for a number of visors to be sliced."""
+    return Visors(tmp_path_factory.mktemp("plates"))
 
 
 @pytest.fixture

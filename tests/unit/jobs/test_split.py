@@ -3,10 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
+from jobs.fleet import Fit, FleetPrinter, Need, exclusion
 from jobs.hours import parse
 from jobs.model import ReasonCode
 from jobs.split import FEW_PLATES, NARROW, split
@@ -267,74 +265,6 @@ def test_what_was_sliced_is_believed_before_the_estimate():
     assert fit.grams(1) == 25.0
 
 
-PRINTERS = st.builds(
-    a_printer,
-    node=st.sampled_from(["lab-a", "lab-b", "lab-c", "lab-d"]),
-    printer=st.sampled_from(["p1", "p2"]),
-    online=st.booleans(),
-    paused=st.booleans(),
-    material=st.sampled_from([*MATERIALS, None]),
-    grams=st.floats(0, 400),
-    queue_s=st.lists(st.floats(0, 50_000), max_size=3).map(tuple),
-    attended=st.sampled_from(["00:00-24:00", "18:00-20:00", "Mon-Fri 08:00-17:00"]).map(parse),
-    km=st.one_of(st.none(), st.floats(0, 500)),
-)
-FLEETS = st.lists(PRINTERS, max_size=8, unique_by=lambda p: (p.node, p.printer))
-NEEDS = st.lists(
-    st.builds(
-        a_need,
-        pieces=st.integers(1, 30),
-        order=st.sampled_from(["o1", "o2", "o3"]),
-        part=st.sampled_from(MESHES),
-        per_kit=st.integers(1, 3),
-        due=st.dates(date(2026, 11, 25), date(2026, 12, 9)),
-        materials=st.sampled_from([("PETG",), ("PLA", "PETG")]),
-    ),
-    max_size=5,
-    unique_by=lambda n: (n.order_id, n.part_id),
-)
-SOME_FITS = st.builds(
-    a_fit, most=st.integers(0, 5), seconds_first=st.floats(60, 9000), grams_each=st.floats(1, 60)
-)
-
-
-@BOTH
-@given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=20, deadline=None)
-def test_every_piece_is_placed_or_short_and_no_rule_is_broken(few_plates, needs, fleet, data):
-    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
-    plan = plan_of(needs, fleet, fits, few_plates)
-    printers = {(p.node, p.printer): p for p in fleet}
-    for need in needs:
-        ours = [p for p in plan.plates if (p.order_id, p.part_id) == (need.order_id, need.part_id)]
-        short = sum(
-            s.pieces
-            for s in plan.shortfalls
-            if (s.order_id, s.part_id) == (need.order_id, need.part_id)
-        )
-        assert sum(p.copies for p in ours) + short == need.pieces
-        for plate in ours:
-            key = (plate.node, plate.printer)
-            printer, fit = printers[key], fits[need.mesh_sha256, *key]
-            assert plate.copies <= copies_for(need, printer, fit, need.pieces)
-            assert plate.material in need.materials
-    for key, printer in printers.items():
-        mine = [p for p in plan.plates if (p.node, p.printer) == key]
-        assert sum(p.grams for p in mine) <= printer.grams + 1e-6
-        assert [p.done_at for p in mine] == sorted(p.done_at for p in mine)
-
-
-@BOTH
-@given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=20, deadline=None)
-def test_the_order_of_the_facts_does_not_matter(few_plates, needs, fleet, data):
-    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
-    again = plan_of(
-        data.draw(st.permutations(needs)), data.draw(st.permutations(fleet)), dict(fits), few_plates
-    )
-    assert again == plan_of(needs, fleet, fits, few_plates)
-
-
 @BOTH
 def test_printers_of_one_lab_share_its_weekly_hours(few_plates):
     week = {"weekly_h": 20.0, "week_left_s": 2.5 * 5800}
@@ -345,32 +275,6 @@ def test_printers_of_one_lab_share_its_weekly_hours(few_plates):
     more = [*fleet, a_printer("lab-b")]
     plan = plan_of([a_need(pieces=20)], more, fits_for(more, a_fit()), few_plates)
     assert plan.shortfalls == ()
-
-
-@BOTH
-@given(needs=NEEDS, fleet=FLEETS, data=st.data())
-@settings(max_examples=20, deadline=None)
-def test_no_plan_is_done_before_its_bound(few_plates, needs, fleet, data):
-    fits = {(mesh, p.node, p.printer): data.draw(SOME_FITS) for mesh in MESHES for p in fleet}
-    plan = plan_of(needs, fleet, fits, few_plates)
-    short = {one.order_id for one in plan.shortfalls}
-    for bound in plan.bounds:
-        if bound.order_id not in short:
-            last = max(p.done_at for p in plan.plates if p.order_id == bound.order_id)
-            assert bound.not_before <= last
-
-
-def test_a_bound_counts_plates_and_those_of_several_parts_together():
-    fleet = [a_printer(), a_printer("lab-b")]
-    (bound,) = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit())).bounds
-    # Three plates of two on two printers: one of them makes two, or a full one and a single piece.
-    assert NOW + timedelta(seconds=8600) <= bound.not_before <= NOW + timedelta(seconds=11_600)
-    needs = [a_need(pieces=8), a_need(pieces=8, part="clip")]
-    one = [a_printer()]
-    plan = plan_of(needs, one, fits_for(one, a_fit(), MESHES))
-    last = max(plate.done_at for plate in plan.plates)
-    assert last == NOW + timedelta(seconds=8 * 5800)
-    assert last - timedelta(minutes=6) <= plan.bounds[0].not_before <= last
 
 
 def test_equal_plates_of_one_window_are_one_run_by_shares():
@@ -427,28 +331,3 @@ def test_shares_and_plate_by_plate_meet_where_one_takes_over(attended):
     assert more_labs <= labs  # no parcel more
     assert more_km <= km * 1.05
     assert 0.9 * last <= more_last <= 1.25 * last  # `shares.AHEAD`
-
-
-def test_a_bound_knows_the_hours():
-    fleet = [a_printer(attended=parse("18:00-20:30"))]
-    (bound,) = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit())).bounds
-    assert bound.not_before > datetime(2026, 11, 24, 20, tzinfo=UTC)
-
-
-def test_a_bound_counts_who_is_just_quick_enough_for_its_hours():
-    # Windows put paces of 1.3 and 1.5 into one class; at 1.4 the plate would be too long for any.
-    fleet = [
-        a_printer(attended=parse("08:00-10:00"), pace=1.31), a_printer("lab-b", queue_s=(1e6,)),
-    ]  # fmt: skip
-    plan = plan_of([a_need(pieces=1)], fleet, fits_for(fleet, a_fit(most=1, seconds_first=5200.0)))
-    (run,) = plan.runs
-    assert run.node == "lab-a"
-    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at
-
-
-def test_a_bound_knows_that_what_weighs_nothing_needs_no_filament():
-    fleet = [a_printer(grams=0.0), a_printer("lab-b", queue_s=(1e6,))]
-    plan = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit(grams_each=0.0)))
-    (run,) = plan.runs
-    assert run.node == "lab-a"
-    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at

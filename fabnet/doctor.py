@@ -264,7 +264,7 @@ def _plans(config: CoordinatorConfig) -> Iterator[Finding]:
     """Say which orders have no plan by a fault of fabnet; nothing where there are none."""
     if orders := _asked(config, unplanned.orders):
         words = (
-            f"fabnet broke a rule of its own in every plan of order {', '.join(orders)}, which waits;"
+            f"fabnet could make no plan of order {', '.join(orders)} that keeps its own rules: it waits, and"
             " all others go on. The coordinator's log names what broke: please report it with this"
         )
         yield Finding(check="plans", ok=False, words=words)

@@ -1,13 +1,11 @@
 """What scripts and people at a command line read from the ledger: a plan with its reasons, a lot's trace.
 
-Reads only, so it works beside a running coordinator. The same views as the pages show, in English.
+Reads only, so it works beside a running coordinator. The same views as the pages show; what has words has
+them in the language of `web.language.speaking`, else in English. Leaves lines for people to `fabnet.cli.ahead`.
 """
 
 from __future__ import annotations
 
-import math
-import textwrap
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,10 @@ from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
-from jobs.model import Priority, Reason, ReasonCode
-from jobs.pace import is_told
+from jobs.model import Reason, ReasonCode
 from web.plans import Shares, how_sure, lines, shares
 from web.words import order_state
 from web.words import reason as reason_words
-
-_WIDTH = 100
 
 
 def open_ledger(folder: Path) -> Ledger:
@@ -154,111 +149,6 @@ def _row(row: PlanRow, titles: dict[tuple[str, str], str], pace: float) -> dict[
 def local(told: str) -> str:
     """Return a time of a report for a person, in the zone of the network, with its name."""
     return clock.local(datetime.fromisoformat(told))
-
-
-def plan_lines(report: dict[str, Any], *, explain: bool) -> Iterable[str]:
-    """Yield the report as lines for a person; with `explain`, those who got nothing too."""
-    kits = _count(report["kits"], "kit")
-    yield f"Order {report['order']} ({report['state_words']}): {kits} by {report['due']}"
-    if report["priority"] != Priority.NORMAL:
-        yield f"Priority: {report['priority']}"
-    if report["pieces_set_back"]:
-        yield f"{_count(report['pieces_set_back'], 'piece')} made after what is more urgent"
-    if report["not_before"] is not None:
-        yield (
-            f"No plan could be done before {local(report['not_before'])};"
-            f" this one is done {local(report['done_at'])}"
-        )
-    if report["p50_at"] is not None:
-        yield (
-            f"With what fails and how far estimates are off: as likely as not by"
-            f" {local(report['p50_at'])}, nine times of ten by {local(report['p90_at'])}"
-        )
-    for line in report["lines"]:
-        yield (
-            f"{line['part']}: {line['ordered']} ordered, {line['usable']} usable,"
-            f" {line['in_work']} in work, {line['planned']} planned,"
-            f" {line['without_place']} without a place"
-        )
-        yield from _line_lines(line, alone=len(report["lines"]) == 1)
-        rows = [row for row in report["printers"] if row["part"] == line["part"]]
-        for row in rows:
-            if row["pieces"]:
-                yield _share_line(row)
-                if explain:
-                    yield from _pace_lines(row)
-                    yield f"    no more, because: {_why(row, line)}"
-        if explain:
-            yield from _nothing_lines([row for row in rows if not row["pieces"]], line)
-
-
-def _line_lines(line: dict[str, Any], *, alone: bool) -> Iterable[str]:
-    """What is to be said of one part: how sure, and what is missing."""
-    if not alone and line["p90_at"] is not None:
-        yield (
-            f"  all printed as likely as not by {local(line['p50_at'])}, nine times of ten by"
-            f" {local(line['p90_at'])}"
-        )
-    if line["late"]:
-        yield f"  {_count(line['late'], 'piece')} expected too late"
-    for reason in line["reasons"]:
-        if reason["code"] == ReasonCode.UNSOUND:
-            yield (
-                f"  {reason['words']}. All other orders go on; this one is tried again every quarter of"
-                " an hour. The log says more: please report it with the output of `fabnet doctor`"
-            )
-    if line["missing_g"] is not None:
-        known = {r["material"] for r in line["reasons"] if r["code"] == ReasonCode.STOCK}
-        material = " or ".join(sorted(known - {""})) or "filament"
-        yield f"  {material}: {math.ceil(line['missing_g'])} g short by {line['missing_by']}"
-
-
-def _nothing_lines(rows: Iterable[dict[str, Any]], line: dict[str, Any]) -> Iterable[str]:
-    """Say why printers got nothing: once for all of whom the same is to be said, most of them first."""
-    same: dict[tuple[str, float], list[dict[str, Any]]] = {}
-    for row in rows:
-        slow = row["pace"] if is_told(row["pace"]) else 1.0
-        same.setdefault((_why(row, line), slow), []).append(row)
-    for (why, _pace), group in sorted(same.items(), key=lambda item: (-len(item[1]), item[0])):
-        if len(group) == 1:
-            yield f"  {group[0]['title']}: nothing: {why}"
-        else:
-            yield f"  {len(group)} printers: nothing: {why}"
-            titles = "; ".join(row["title"] for row in group)
-            yield textwrap.fill(
-                titles, _WIDTH, initial_indent="    ", subsequent_indent="    ",
-                break_long_words=False,
-            )  # fmt: skip
-        yield from _pace_lines(group[0])
-
-
-def _pace_lines(row: dict[str, Any]) -> Iterable[str]:
-    if is_told(row["pace"]):
-        yield f"    takes {row['pace']:.1f} times as long as the slicer says"
-
-
-def _share_line(row: dict[str, Any]) -> str:
-    late = f", {row['late']} of them late" if row["late"] else ""
-    km = "" if row["km"] is None else f", {row['km']:.0f} km"
-    done = "" if row["done_at"] is None else f", done {local(row['done_at'])}"
-    if not row["plates_left"]:
-        done, late = ", all of it counted", ""
-    pieces, plates = _count(row["pieces"], "piece"), _count(row["plates"], "plate")
-    return f"  {row['title']}: {pieces} on {plates} ({row['grams']:.0f} g{km}{done}{late})"
-
-
-def _why(row: dict[str, Any], line: dict[str, Any]) -> str:
-    """Why a printer got nothing or no more of a part."""
-    told = "; ".join(reason["words"] for reason in row["reasons"])
-    if told:
-        return told
-    if row["pieces"] and not line["without_place"]:
-        return "every piece has a place"
-    return "the next plan says why" if row["pieces"] else "not measured yet"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Looks ahead, in words and as JSON: a plan if things were otherwise, and the filament that plans take."""
+"""Looks ahead, as JSON tells it: a plan if things were otherwise, and the filament that plans take."""
 
 from __future__ import annotations
 
@@ -32,34 +32,6 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     told["done_at"] = None if done is None else done.astimezone().isoformat(timespec="minutes")
     told["pieces_of"] = dict(outcome.pieces_of)
     return told | {"km": round(outcome.km, 1), "grams": round(outcome.grams, 1)}
-
-
-def lines_of(found: Difference, names: Mapping[str, str]) -> Iterable[str]:
-    """Yield the difference as lines for a person: as it is, and as it would be; `names` are of labs."""
-    now, then = found.now, found.then
-    yield f"{'':<24}{'now':>24}{'then':>24}"
-    for words, one, two in (
-        ("done", _time(now), _time(then)),
-        ("pieces in labs' hands", now.held, then.held),
-        ("pieces planned", now.placed, then.placed),
-        ("pieces late", now.late, then.late),
-        ("pieces without a place", now.without_place, then.without_place),
-        ("km, all pieces", round(now.km), round(then.km)),
-        ("grams", round(now.grams), round(then.grams)),
-        ("labs", len(now.pieces_of), len(then.pieces_of)),
-        ("other orders, late", now.others_late, then.others_late),
-        ("other orders, no place", now.others_without_place, then.others_without_place),
-    ):
-        yield f"{words:<24}{one:>24}{two:>24}"
-    before, after = dict(now.pieces_of), dict(then.pieces_of)
-    yield f"Labs that would make more or fewer pieces: {len(found.touched) or 'none'}"
-    for lab in found.touched:
-        yield f"  {names.get(lab, lab)}: {after.get(lab, 0)} instead of {before.get(lab, 0)}"
-    yield "Nothing was changed."
-
-
-def _time(outcome: Outcome) -> str:
-    return "-" if outcome.done_at is None else clock.local(outcome.done_at)
 
 
 def depot_of(words: Iterable[str]) -> dict[str, float]:
@@ -115,29 +87,3 @@ def stock_report(ledger: Ledger, depot: Mapping[str, float]) -> dict[str, Any]:
             for each in found.days
         ],
     }  # fmt: skip
-
-
-def stock_lines(report: dict[str, Any]) -> Iterable[str]:
-    """Yield the report as lines for a person."""
-    if not report["materials"]:
-        yield "Nothing is planned that takes filament."
-    for each in report["materials"]:
-        missing = f"; {each['missing_g']:.0f} g are missing" if each["missing_g"] else ""
-        yield f"{each['material']}: {each['grams']:.0f} g to be printed{missing}"
-    for each in report["shortages"]:
-        yield (
-            f"  {each['day']} {each['lab']}, {each['printer']}: {each['missing_g']:.0f} g of"
-            f" {each['material']} missing"
-        )
-    if report["transfers"]:
-        yield "From the depot:"
-    for each in report["transfers"]:
-        rest = f"; {each['missing_g']:.0f} g more are nowhere" if each["missing_g"] else ""
-        yield (
-            f"  by {each['day']} to {each['lab']}: {each['grams']:.0f} g of {each['material']}{rest}"
-        )
-    for each in report["days"]:
-        yield (
-            f"{each['day']} {each['lab']}: {each['grams']:.0f} g of {each['material']},"
-            f" {each['left_g']:.0f} g left"
-        )

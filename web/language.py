@@ -7,7 +7,8 @@ The one module that knows flask-babel, which has no types. Strings are in Englis
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -147,6 +148,15 @@ def _choose() -> str:
         if named in LANGUAGES:
             return named
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Let all that is said meanwhile be said in a language, where no page is asked for."""
+    app = Flask(__name__)
+    Babel(app, default_locale=code)
+    with app.app_context():
+        yield
 
 
 def register(app: Flask, timezone: str) -> None:

@@ -23,7 +23,9 @@ from fabnet.cli.common import (
     say,
     stop_on_signals,
 )
+from fabnet.cli.language import gettext
 from fabnet.cli.questions import new_password
+from fabnet.cli.said_below import in_language
 from fabnet.config import is_node_file, load_node
 
 if TYPE_CHECKING:
@@ -231,7 +233,8 @@ def _show(found: Iterable[Finding], as_json: bool) -> bool:
     for finding in found:
         findings.append(finding)
         if not as_json:
-            click.echo(f"{'ok ' if finding.ok else 'NO '} {finding.check}: {finding.words}")
+            how = "ok " if finding.ok else gettext("NO ")
+            click.echo(f"{how} {finding.check}: {in_language(finding.words)}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     return all(finding.ok for finding in findings)
@@ -241,9 +244,8 @@ def _say_whom_else_to_look_at() -> None:
     """Say which files lie here, of which a look at the machine alone says nothing."""
     for path in (Path("coordinator.toml"), node_file()):
         if path.exists():
-            say(
-                f"next, this machine with its {path.name}:\n  fabnet doctor {shlex.quote(str(path))}"
-            )
+            next_one = gettext("next, this machine with its %(file)s:", file=path.name)
+            say(f"{next_one}\n  fabnet doctor {shlex.quote(str(path))}")
 
 
 def _record(port: str) -> None:

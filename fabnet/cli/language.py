@@ -16,19 +16,30 @@ import click
 
 from jobs.hours import DAYS
 
+_CATALOGUES = str(Path(__file__).parents[1] / "translations")
 #: Understood in either language: who has set her machine to English may still think in French.
 _ANSWERS = {"y": True, "yes": True, "o": True, "oui": True, "n": False, "no": False, "non": False}
 
 
 def speak() -> None:
     """Let words of ours, and click's own between them, be looked up in the catalogue."""
-    catalogues.bindtextdomain("messages", str(Path(__file__).parents[1] / "translations"))
+    catalogues.bindtextdomain("messages", _CATALOGUES)
 
 
 def gettext(words: str, /, **figures: object) -> str:
     """Return words in the language of the terminal, with figures put in for `%(name)s`."""
     found = catalogues.gettext(words)
     return found % figures if figures else found
+
+
+def ngettext(one: str, many: str, num: int) -> str:
+    """Return the words for one thing or for many, with `num` put in for `%(num)s`."""
+    return catalogues.ngettext(one, many, num) % {"num": num}
+
+
+def language() -> str:
+    """Return the code of the terminal's language, as pages know it."""
+    return "fr" if catalogues.find("messages", _CATALOGUES) else "en"
 
 
 def decimal(value: float, places: int) -> str:

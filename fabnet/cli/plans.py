@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, open_ledger
+from fabnet.cli.language import language
 from fabnet.errors import FabnetError
 from jobs.errors import NotFoundError
 from jobs.model import Priority
@@ -58,7 +59,9 @@ def plan(
     Example: fabnet plan 4k2m9x1vnt --explain
     Example: fabnet plan 4k2m9x1vnt --without "Fablab Rezé" --plus 3xprusa-mini
     """
-    from fabnet.reports import plan_lines, plan_report
+    from fabnet.cli.ahead import plan_lines
+    from fabnet.reports import plan_report
+    from web.language import speaking
 
     with closing(open_ledger(config)) as ledger:
         _known(ledger, order)
@@ -67,7 +70,7 @@ def plan(
         other = None if priority is None else Priority(priority)
         report, lines = _what_if(config, order, without, plus, day, other)
     else:
-        with closing(open_ledger(config)) as ledger:
+        with closing(open_ledger(config)) as ledger, speaking("en" if as_json else language()):
             report = plan_report(ledger, order)
         lines = list(plan_lines(report, explain=explain))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else "\n".join(lines))
@@ -103,7 +106,8 @@ def _what_if(
     priority: Priority | None,
 ) -> tuple[dict[str, Any], list[str]]:
     from fabnet import clock
-    from fabnet.what_if import lines_of, report_of
+    from fabnet.cli.ahead import difference_lines
+    from fabnet.what_if import report_of
     from jobs.coordinator.whatif import difference
     from jobs.ledger import labs
 
@@ -114,7 +118,7 @@ def _what_if(
             ledger, files, order, without, plus, due, clock.now(), settings.hub_place, priority
         )
         names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
-    return report_of(found), list(lines_of(found, names))
+    return report_of(found), list(difference_lines(found, names))
 
 
 @click.command()
@@ -131,7 +135,8 @@ def stock(depot: tuple[str, ...], as_json: bool, config: Path) -> None:
     \b
     Example: fabnet stock --depot PETG=12000 --depot PLA=3000
     """
-    from fabnet.what_if import depot_of, stock_lines, stock_report
+    from fabnet.cli.ahead import stock_lines
+    from fabnet.what_if import depot_of, stock_report
 
     in_store = depot_of(depot)
     with closing(open_ledger(config)) as ledger:

@@ -75,6 +75,72 @@ SENTENCES = (
     _("another program holds it (OctoPrint, a slicer?); close that first"),
     _("nothing runs at this address; is it started, and is the address right?"),
     _("it does not answer; is it switched on, and is the network there?"),
+    # what the doctor finds
+    _("%(version)s: 3.11 is needed"),
+    _(
+        "%(name)s is not fabnet's own but %(found)s: install fabnet in an environment of its own"
+        " (pipx, venv)"
+    ),
+    _("%(version)s: 3.37 or newer is needed"),
+    _("the coordinator slices for this node"),
+    _("its owner brings G-code for every plate"),
+    _(
+        "there is no slicer on this machine, %(why)s; install it with: sudo apt-get install"
+        " prusa-slicer"
+    ),
+    _("mosquitto is not on this machine: %(hint)s"),
+    _("install it with: sudo apt-get install mosquitto"),
+    _("%(program)s, version %(version)s"),
+    _("%(what)s: %(version)s.0 is needed"),
+    _("a message went both ways; listeners for nodes: %(listeners)s"),
+    _("no message came through: is the machine very busy?"),
+    _("%(path)s of the MQTT broker's TLS cannot be read"),
+    _("The MQTT broker did not start; it said: %(words)s"),
+    _("The broker %(host)s:%(port)s cannot be reached: %(why)s"),
+    _(
+        "look as the user that runs the coordinator; if it is that user's, put the folder tls back"
+        " from a backup: without it every node has to join again"
+    ),
+    _("it runs: its pages answer at %(host)s:%(port)s"),
+    _("%(path)s holds no certificate: %(advice)s"),
+    _("%(path)s cannot be read (%(why)s): %(advice)s"),
+    _("no [mail] in the configuration: nobody is told anything"),
+    _(
+        "%(where)s lets us in, but %(many)s of the last letters did not go out; the newest, for"
+        " %(whom)s: %(why)s"
+    ),
+    _("it was too late"),
+    _("%(where)s lets us in; try fabnet mail-test ADDRESS"),
+    _(
+        "The mail server wants a password for %(user)s: name a file with mail.password_file, or set"
+        " %(variable)s."
+    ),
+    _("The mail server %(host)s:%(port)s"),
+    _("%(where)s does not know user and password: %(why)s"),
+    _("%(where)s cannot be used: %(why)s"),
+    _(
+        "fabnet could make no plan of order %(orders)s that keeps its own rules: it waits, and all"
+        " others go on. The coordinator's log names what broke: please report it with this"
+    ),
+    _("%(folder)s may not be written by this user"),
+    _("%(folder)s, %(free)s MiB free"),
+    _("%(what)s: make room"),
+    _(
+        "%(host)s:%(port)s: %(why)s; stop the program that holds it, or choose another port in the"
+        " configuration"
+    ),
+    _("%(host)s:%(port)s is free"),
+    _("%(path)s cannot be read: copy the whole folder of the node"),
+    _("copy the whole folder of the node, or ask the coordination team for the network's ca.crt"),
+    _("none is named: `fabnet node setup` finds them, and writes them into the file"),
+    _("%(process)s, %(rate)s pieces an hour"),
+    _("%(url)s cannot be reached (%(why)s): does it run, is the address right?"),
+    _("%(url)s answered %(status)s"),
+    _("%(why)s: a firewall, a wrong address or certificate, or it does not run"),
+    _("%(url)s answers"),
+    _("%(url)s: what listens there is no MQTT broker"),
+    _("%(port)s is not there: is the printer plugged in and switched on?"),
+    _("%(port)s may not be used by this user: sudo usermod -aG dialout $USER, then sign in again"),
 )
 
 
@@ -92,7 +158,8 @@ def in_language(text: str) -> str:
     """Return a sentence from below in the language of the terminal, if it is known; else as it is."""
     for sentence in SENTENCES:
         if found := _pattern(sentence).fullmatch(text):
-            return gettext(sentence, **found.groupdict())
+            told = {name: in_language(part) for name, part in found.groupdict().items()}
+            return gettext(sentence, **told)
     # A file, a port or an address, then what is wrong with it.
     for colon in re.finditer(": ", text):
         head, words = text[: colon.start()], text[colon.end() :]

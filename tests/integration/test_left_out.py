@@ -155,7 +155,7 @@ def test_stewards_get_one_letter_and_the_doctor_names_it(world, turns, monkeypat
     assert letters() == [True]
     (found,) = [each for each in doctor.look(config) if each.check == "plans"]
     assert not found.ok
-    assert f"order {bad}, which waits" in found.words
+    assert f"order {bad} that keeps its own rules: it waits" in found.words
     faulty.faulty.clear()
     turns.after(QUARTER_S)
     assert [each for each in doctor.look(config) if each.check == "plans"] == []

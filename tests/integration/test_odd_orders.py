@@ -118,7 +118,7 @@ def test_the_page_the_command_and_the_doctor_say_it(site, turns, tmp_path):
     assert [reason["code"] for reason in line["reasons"]] == ["unsound"]
     (found,) = [each for each in doctor.look(load_coordinator(config)) if each.check == "plans"]
     assert not found.ok
-    assert f"order {bad}, which waits" in found.words
+    assert f"order {bad} that keeps its own rules: it waits" in found.words
 
 
 # --- the search, on many orders

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from fabnet.reports import plan_lines, plan_report
+from fabnet.cli.ahead import plan_lines
+from fabnet.reports import plan_report
 from jobs.coordinator import claims, harvests, planning
 from jobs.errors import IllegalTransitionError, InvalidFieldError
 from jobs.ledger import figures, paces

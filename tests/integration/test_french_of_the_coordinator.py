@@ -1,0 +1,92 @@
+"""What the coordinator's commands say of plans, filament and the machine is French where the terminal is."""
+
+import json
+import re
+
+import pytest
+
+from tests.doubles import commands
+
+A, B = "lab-a", "lab-b"
+
+
+@pytest.fixture
+def french(world, tmp_path):
+    config = tmp_path / "coordinator.toml"
+    config.write_text(f'data_dir = "{world.ledger.path.parent}"\n', encoding="utf-8")
+
+    def run(*words, status=0):
+        done = commands.fabnet(*words, "--config", config, LANGUAGE="fr")
+        assert done.returncode == status, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def order_id(world):
+    world.add_lab(A, grams=60.0)
+    world.add_lab(B, material="ABS")
+    found = world.order(6)
+    world.plan()
+    return found
+
+
+def test_a_plan(french, order_id):
+    told = french("plan", order_id, "--explain")
+    assert told.startswith(f"Commande {order_id} (")
+    assert re.search(
+        r"frame\xa0: 6 demandées, 0 utilisables, 0 en cours, \d prévues, \d sans place", told
+    )
+    assert re.search(r"Lab lab-a, Printer\xa0: 3 pièces en 2 tirages \(\d+ g, fini le ", told)
+    assert "    pas plus, car\xa0: " in told
+    assert "Lab lab-b, Printer\xa0: rien\xa0: une autre matière est chargée (ABS)" in told
+    assert re.search(r"  PETG\xa0: il manque \d+ g d’ici le ", told)
+    for english in ("Order", "piece", "plate", "nothing", "because", "likely", "done", " by "):
+        assert english not in told
+
+
+def test_scripts_read_english_everywhere(french, order_id):
+    report = json.loads(french("plan", order_id, "--json"))
+    words = [reason["words"] for row in report["printers"] for reason in row["reasons"]]
+    assert "another material is loaded (ABS)" in words
+    assert json.loads(french("stock", "--json"))["materials"]
+
+
+def test_what_would_be(french, order_id):
+    told = french("plan", order_id, "--plus", "3xprusa-mini")
+    assert re.search(r"^ +maintenant +alors\nfini le +\d", told)
+    assert re.search(r"\npièces sans place +\d +0\n", told)
+    assert told.endswith("Rien n’a été changé.\n")
+    # Both figures stand below their heads, however long the words are.
+    assert len({len(line) for line in told.splitlines()[:11]}) == 1
+
+
+def test_filament(french, world, order_id):
+    world.can(A, grams=20.0)
+    told = french("stock", "--depot", "PETG=1000")
+    assert re.search(
+        r"^PETG\xa0: \d+ g à imprimer ; il manque \d+ g\n", told.replace("\u202f", " ")
+    )
+    assert re.search(r"\n  \d{4}-\d\d-\d\d Lab lab-a, p1\xa0: il manque \d+ g de PETG\n", told)
+    assert re.search(r"\nDu dépôt\xa0:\n  d’ici le \S+ à Lab lab-a\xa0: \d+ g de PETG\n", told)
+    assert re.search(r" g de PETG, il en reste \d+ g\n", told)
+
+
+def test_what_the_doctor_finds(tmp_path):
+    config = tmp_path / "coordinator.toml"
+    config.write_text(
+        'data_dir = "data"\n[mail]\nhost = "127.0.0.1"\nport = 9\nsender = "a@b.fr"\n'
+    )
+    looked = commands.fabnet("doctor", config, cwd=tmp_path, LANGUAGE="fr")
+    assert looked.returncode == 1
+    assert re.search(
+        r"\nNON mail\xa0?: Le serveur de courriel 127\.0\.0\.1:9 ne peut pas servir\xa0: ",
+        looked.stdout,
+    )
+    assert re.search(r"\nok  data: .+, \d+ Mio libres\n", looked.stdout)
+    assert re.search(r"\nok  page port: .+ est libre\n", looked.stdout)
+    plain = json.loads(
+        commands.fabnet("doctor", config, "--json", cwd=tmp_path, LANGUAGE="fr").stdout
+    )
+    assert any("MiB free" in each["words"] for each in plain)

@@ -54,6 +54,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "kits": view.order.request.kits,
         "due": view.order.request.due.isoformat(),
         "priority": view.order.priority,
+        "release": None if (day := view.order.release) is None else day.isoformat(),
         "pieces_set_back": views.pieces_set_back(ledger.reading, order_id),
         **_proof(shares(view)),
         **_chances(sure if shares(view).last_at else None),

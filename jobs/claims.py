@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, print_by
+from jobs.fleet import KM_S, PARCEL_S, FleetPrinter, begins_at, print_by
 from jobs.hours import Week, earliest_start, fits
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.pace import slack
@@ -43,6 +43,7 @@ class WaitingJob:
     attempt: AttemptState | None = None  # the live one; None: nobody was offered it
     km: float = 0.0  # from its lab to the hub
     set_back: bool = False  # its plan has it after what is worth more
+    release: date | None = None  # a day that is still to come, before which it may not start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def to_free(jobs: Iterable[WaitingJob], bed: FreeBed) -> WaitingJob | None:
     Of what no plan has set behind others, of the order that is due first, the job that would come
     last: it has waited for the least time, and waits the longest still.
     """
-    suits = [job for job in jobs if _suits(job, bed)]
+    suits = [job for job in jobs if job.release is None and _suits(job, bed)]
     if not suits:
         return None
     first = min(map(_turn, suits))
@@ -121,13 +122,32 @@ def last_ones(
         (job.order_id, job.part_id, job.seconds, job.attempt, job.set_back): n
         for n, job in enumerate(queue)
     }
-    ends_min = printer.ends_min(now, [job.seconds for job in queue])
+    ends = _ends(queue, printer, now)
     found = []
     for n in sorted(last.values()):
-        done = now + timedelta(minutes=ends_min[n])
+        done = ends[n]
         starts = done - timedelta(seconds=printer.takes_s(queue[n].seconds))
         found.append(replace(queue[n], starts_at=starts, done_at=done))
     return found
+
+
+def _ends(queue: Sequence[WaitingJob], printer: FleetPrinter, now: datetime) -> Sequence[datetime]:
+    """Return when each job of a queue is done; one that has to wait for its day lets the others go first."""
+    if all(job.release is None for job in queue):
+        lengths_s = [job.seconds for job in queue]
+        return [now + timedelta(minutes=end) for end in printer.ends_min(now, lengths_s)]
+    begins = [
+        now if job.release is None else begins_at(job.release, printer.utc_offset_min)
+        for job in queue
+    ]
+    ends, left, free = [now] * len(queue), list(range(len(queue))), now
+    while left:
+        free = max(free, min(begins[n] for n in left))
+        n = next(n for n in left if begins[n] <= free)
+        takes = timedelta(seconds=printer.takes_s(queue[n].seconds))
+        ends[n] = free = printer.finish(free, queue[n].seconds) or free + takes
+        left.remove(n)
+    return ends
 
 
 def would_be_late(jobs: Iterable[WaitingJob]) -> bool:
@@ -139,9 +159,9 @@ def would_be_late(jobs: Iterable[WaitingJob]) -> bool:
 
 
 def _may_move(job: WaitingJob, now: datetime) -> bool:
-    """Whether nobody has a grant for it, and its printer would not begin it soon."""
+    """Whether nobody has a grant for it, and its printer would not begin it soon though it may."""
     return (job.attempt is None or job.attempt in UNGRANTED) and (
-        job.starts_at is not None and job.starts_at >= now + FROZEN
+        job.release is None and job.starts_at is not None and job.starts_at >= now + FROZEN
     )
 
 

@@ -6,11 +6,11 @@ gets what to `jobs.shares` and `jobs.split`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.fleet import Fit, FleetPrinter, Need, copies_for, exclusion
+from jobs.fleet import Fit, FleetPrinter, Need, Span, begins_at, copies_for, exclusion
 from jobs.lots import Share
 from jobs.model import Reason, ReasonCode
 from jobs.planned import Run, Stand, plates_by
@@ -21,7 +21,9 @@ Line = tuple[str, str]  # order, part
 #: Who has work for so long is given no more: it would be a plan for nobody.
 YEAR = timedelta(days=366)
 
-State = tuple[dict[Key, FleetPrinter], dict[Key, datetime], dict[str, float]]
+State = tuple[
+    dict[Key, FleetPrinter], dict[Key, datetime], dict[Key, tuple[Span, ...]], dict[str, float]
+]
 
 
 class Clocks:
@@ -30,7 +32,14 @@ class Clocks:
     def __init__(self, fleet: Iterable[FleetPrinter], fits: Fits, now: datetime) -> None:
         self._printers = {(p.node, p.printer): p for p in fleet}
         self.keys = sorted(self._printers)
-        self.free = {key: p.free_at(now) for key, p in self._printers.items()}
+        #: When all that each has would be printed if nothing waited for its day.
+        self.loaded = {key: p.free_at(now) for key, p in self._printers.items()}
+        self.free = self.loaded.copy()
+        #: When a printer has nothing before what waits for its day; of those that have such times.
+        self._gaps: dict[Key, tuple[Span, ...]] = {}
+        for key, printer in self._printers.items():
+            if printer.later:
+                self._gaps[key], self.free[key] = printer.openings(now)
         self._week_left_s = {p.node: p.week_left_s for p in self._printers.values()}
         self.of_lab: dict[str, list[Key]] = {}
         for key in self.keys:
@@ -42,13 +51,15 @@ class Clocks:
 
     def state(self) -> State:
         """Return what `restore` brings back."""
-        return self._printers.copy(), self.free.copy(), self._week_left_s.copy()
+        return (
+            self._printers.copy(), self.free.copy(), self._gaps.copy(), self._week_left_s.copy()
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Undo what was spent since then."""
-        printers, free, week_left_s = state
+        printers, free, gaps, week_left_s = state
         self._printers, self.free = printers.copy(), free.copy()
-        self._week_left_s = week_left_s.copy()
+        self._gaps, self._week_left_s = gaps.copy(), week_left_s.copy()
 
     def printer(self, key: Key) -> FleetPrinter:
         """Return a printer as it stands now: another object once it was given something."""
@@ -78,8 +89,30 @@ class Clocks:
             known = of_part[key] = (printer, why)
         return known[1]
 
+    def soonest(self, key: Key) -> datetime:
+        """Return when a printer could begin something at the earliest."""
+        gaps = self._gaps.get(key)
+        return gaps[0][0] if gaps else self.free[key]
+
     def _is_full(self, key: Key) -> bool:
-        return self.free[key] - self.now > YEAR
+        return self.soonest(key) - self.now > YEAR
+
+    def _begin(self, need: Need, key: Key) -> datetime:
+        """Return when a need may be begun on a printer."""
+        if need.release is None:
+            return self.now
+        return max(self.now, begins_at(need.release, self._printers[key].utc_offset_min))
+
+    def _finish(self, need: Need, key: Key, seconds: float) -> datetime | None:
+        """Return when a printer could have made one more plate of a need; None if never."""
+        printer, begin = self.printer(key), self._begin(need, key)
+        for start, end in self._gaps.get(key, ()):
+            done = printer.finish(max(start, begin), seconds)
+            if done is not None and done <= end:
+                return done
+        if self.free[key] - self.now > YEAR:
+            return None
+        return printer.finish(max(self.free[key], begin), seconds)
 
     def stands(self, need: Need) -> tuple[Stand, ...]:
         """Return how every printer stands to more of a need."""
@@ -90,7 +123,7 @@ class Clocks:
                 why = self.excluded(need, key)
                 if why is None:
                     seconds = fit.seconds(copies_for(need, printer, fit, fit.most))
-                    done = printer.finish(self.free[key], seconds)
+                    done = self._finish(need, key, seconds)
                     done_h = None if done is None else (done - self.now).total_seconds() / 3600
             found.append(Stand(node=key[0], printer=key[1], km=printer.km, why=why, done_h=done_h))
         return tuple(found)
@@ -117,20 +150,33 @@ class Clocks:
         copies = copies_for(need, printer, fit, left)
         if not copies or self._is_full(key):
             return None
-        done = printer.finish(self.free[key], fit.seconds(copies))
+        done = self._finish(need, key, fit.seconds(copies))
         return None if done is None else _run(need, printer, fit, copies, 1, done)
 
-    def spend(self, run: Run) -> None:
-        """Take a run from spool, week and clock of its printer."""
-        key = (run.node, run.printer)
-        self._spend(key, run.grams * run.count, run.seconds * run.count, run.last_at)
-
-    def _spend(self, key: Key, grams: float, seconds: float, free: datetime) -> None:
+    def spend(self, need: Need, runs: Sequence[Run]) -> None:
+        """Take equal plates of a need, made one after another, from spool, week and clock of their printer."""
+        key, count = (runs[0].node, runs[0].printer), sum(run.count for run in runs)
         printer = self.printer(key)
-        self._printers[key] = replace(printer, grams=printer.grams - grams)
+        self._printers[key] = replace(printer, grams=printer.grams - runs[0].grams * count)
         if printer.weekly_h:
-            self._week_left_s[key[0]] = max(0.0, printer.week_left_s - seconds)
-        self.free[key] = free
+            left_s = printer.week_left_s - runs[0].seconds * count
+            self._week_left_s[key[0]] = max(0.0, left_s)
+        start = runs[0].done_at - timedelta(seconds=runs[0].takes_s)
+        self._take(key, (start, runs[-1].last_at), waits=self._begin(need, key) > self.free[key])
+
+    def _take(self, key: Key, span: Span, *, waits: bool) -> None:
+        """Take a time of a printer; one that lies behind all others leaves the time before it if it waits."""
+        (start, end), free, gaps = span, self.free[key], self._gaps.get(key, ())
+        if start >= free:
+            self.free[key] = end
+            if waits:
+                self._gaps[key] = (*gaps, (free, start))
+            return
+        left: list[Span] = []
+        for begin, until in gaps:
+            inside = begin <= start and end <= until
+            left += [(begin, start), (end, until)] if inside else [(begin, until)]
+        self._gaps[key] = tuple((begin, until) for begin, until in left if begin < until)
 
     def lay_out(self, needs: Iterable[Need], found: Iterable[Share]) -> dict[Line, list[Run]]:
         """Put shares on the clock, in their order.
@@ -164,23 +210,28 @@ class Clocks:
             count = min(count, int(printer.week_left_s / seconds))
         if count < 1 or not 1 <= copies <= fit.most:
             return []
-        runs: list[Run] = []
-        for done_at, times in printer.finishes(self.free[key], seconds, count):
-            run = _run(need, printer, fit, copies, times, done_at)
-            in_time = plates_by(run, need.print_by) if share.in_time else times
-            if in_time:
-                runs.append(replace(run, count=in_time) if in_time < times else run)
-            if in_time < times:
-                break
-        if runs:
-            made = sum(run.count for run in runs)
-            self._spend(key, grams * made, seconds * made, runs[-1].last_at)
-        return runs
+        until = need.print_by if share.in_time else None
+        begin, found = self._begin(need, key), list[Run]()
+        for start, end in (*self._gaps.get(key, ()), (self.free[key], None)):
+            by = end if until is None else until if end is None else min(end, until)
+            runs: list[Run] = []
+            for done_at, times in printer.finishes(max(start, begin), seconds, count):
+                run = _run(need, printer, fit, copies, times, done_at)
+                here = times if by is None else plates_by(run, by)
+                if here:
+                    runs.append(replace(run, count=here) if here < times else run)
+                if here < times:
+                    break
+            if runs:
+                self.spend(need, runs)
+                count -= sum(run.count for run in runs)
+                found += runs
+        return found
 
 
 def part_of(need: Need) -> object:
     """Return what needs have in common for which the same holds on every printer."""
-    return need.mesh_sha256, need.materials, need.process, need.declined
+    return need.mesh_sha256, need.materials, need.process, need.declined, need.release
 
 
 def _run(

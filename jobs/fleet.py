@@ -16,6 +16,8 @@ from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, p
 from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import slack
 
+Span = tuple[datetime, datetime]  # from, until
+
 _EARTH_KM = 6371.0
 #: What a kilometre between lab and hub is worth, in seconds of waiting: 100 km are an hour.
 KM_S = 36.0
@@ -35,6 +37,11 @@ def print_by(due: date) -> datetime:
     return datetime.combine(due, time(), UTC)
 
 
+def begins_at(day: date, utc_offset_min: int) -> datetime:
+    """Return when a day begins by the clock on a lab's wall."""
+    return datetime.combine(day, time(), UTC) - timedelta(minutes=utc_offset_min)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """Pieces of one part of one order that are in no job."""
@@ -49,6 +56,7 @@ class Need:
     declined: tuple[tuple[str, str], ...] = ()  # (node, its words): not asked again for now
     process: str = PRINTED  # by which it is made
     priority: Priority = Priority.NORMAL  # of its order
+    release: date | None = None  # no plate of it starts before this day, by the lab's clock
 
     @property
     def print_by(self) -> datetime:
@@ -67,6 +75,8 @@ class FleetPrinter:
     material: str | None  # loaded; None without a spool; the process of a machine that has none
     grams: float  # on the spool, less what live attempts and planned jobs will use
     queue_s: tuple[float, ...] = ()  # plates that it has, in slicers' seconds, one after another
+    #: Plates that it has and may not start before a day of its own calendar, by day: (day, seconds).
+    later: tuple[tuple[date, float], ...] = ()
     fault: str = ""  # the printer's own words when it cannot print
     out_of_service: bool = False  # its owner has taken it out
     out_until: str = ""  # the day on which that ends by itself
@@ -136,8 +146,23 @@ class FleetPrinter:
         return [end - minute for end in ends]
 
     def free_at(self, now: datetime) -> datetime:
-        """Return when what it already has is printed."""
-        ends = self.ends_min(now, self.queue_s)
+        """Return when all that it already has would be printed if nothing had to wait for its day."""
+        return self._done_at(now, (*self.queue_s, *(seconds for _, seconds in self.later)))
+
+    def openings(self, now: datetime) -> tuple[tuple[Span, ...], datetime]:
+        """Return when it has nothing to print before what has to wait for its day, and when all is printed."""
+        free, gaps = self._done_at(now, self.queue_s), []
+        for day, seconds in self.later:
+            begin = max(free, begins_at(day, self.utc_offset_min))
+            takes = timedelta(seconds=self.takes_s(seconds))
+            done = self.finish(begin, seconds) or begin + takes
+            if begin > free:
+                gaps.append((free, done - takes))
+            free = done
+        return tuple(gaps), free
+
+    def _done_at(self, now: datetime, lengths_s: Iterable[float]) -> datetime:
+        ends = self.ends_min(now, lengths_s)
         return now + timedelta(minutes=ends[-1]) if ends else now
 
 

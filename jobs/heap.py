@@ -94,7 +94,7 @@ class Heap:
             heapq.heappush(queue, (False, self._least_cost(key), *key))
 
     def _least_cost(self, key: Key) -> float:
-        free_s = (self._clocks.free[key] - self._clocks.now).total_seconds()
+        free_s = (self._clocks.soonest(key) - self._clocks.now).total_seconds()
         return free_s + KM_S * self._km[key]
 
     def _queue(self, need: Need) -> _Queue:
@@ -124,7 +124,7 @@ class Heap:
             if true > (late, cost) and queue and (*true, node, name) > queue[0]:
                 heapq.heappush(queue, (*true, node, name))
                 continue
-            self._clocks.spend(plate)
+            self._clocks.spend(need, (plate,))
             heapq.heappush(queue, (*true, node, name))
             return plate
         return None

@@ -115,6 +115,7 @@ class ReasonCode(enum.StrEnum):
     FAULT = "fault"
     SERVICE = "service"
     LATER = "later"
+    RELEASE = "release"  # its order is not to be made before a day
     KIT = "kit"
     UNSOUND = "unsound"  # every plan of it broke a rule of fabnet's own, or could not be finished
     DECLINED = "declined"
@@ -145,7 +146,7 @@ class Reason:
     needed: float | None = None
     available: float | None = None
     #: Words of a person or a node, shown as they are; SERVICE: the day it ends; STOCK: the material;
-    #: UNSOUND: the rule, as of `jobs.plan_audit.Finding`, or `UNFINISHED`.
+    #: RELEASE: the day; UNSOUND: the rule, as of `jobs.plan_audit.Finding`, or `UNFINISHED`.
     text: str = ""
 
 
@@ -175,6 +176,7 @@ class Order:
     request: Request
     closed_reason: str = ""
     priority: Priority = Priority.NORMAL
+    release: date | None = None  # nothing of it is started before this day; None: at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

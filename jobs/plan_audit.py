@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
@@ -29,7 +29,7 @@ _CLOCK_S = 0.01
 class Finding:
     """One broken rule: what was found, and the bound that it breaks."""
 
-    #: count, unknown, bed, overlap, hours, stock, grams, process, material, cannot, time, ceiling
+    #: count, unknown, bed, overlap, release, hours, stock, grams, process, material, cannot, time, ceiling
     rule: str
     where: str  # order and part, or lab and printer
     found: float
@@ -181,7 +181,7 @@ def _queue(
     if not printer.online or printer.fault or idle:
         say("cannot", sum(run.count for run in queue), 0, *queue)
     grams = 0.0
-    free, before = _free_at(printer, now), None
+    (free, later), before = _taken(printer, now), None
     for run in sorted(queue, key=lambda r: r.done_at):
         need = asked.get((run.order_id, run.part_id))
         fit = None if need is None else fits.get((need.mesh_sha256, run.node, run.printer))
@@ -193,19 +193,36 @@ def _queue(
             say("count", run.count, 1, run)
         length_s = run.seconds * printer.pace
         start = run.done_at - timedelta(seconds=length_s)
-        early = (free - start).total_seconds()
+        end = start + timedelta(seconds=length_s * run.count)
+        early = max((free - start).total_seconds(), _over_s(start, end, later))
         if early > _CLOCK_S:
             say("overlap", early, 0, run, *([before] if before else ()))
+        sooner = _sooner_s(printer, need, start)
+        if sooner > _CLOCK_S:
+            say("release", sooner, 0, run)
         # All lie in one window, and the last of them with its slack.
         whole_s = length_s * (run.count - 1) + _with_slack_s(printer, run.seconds)
         outside = _outside_min(printer, start, whole_s)
         if outside > _CLOCK_S:
             say("hours", outside, 0, run)
-        free, before = start + timedelta(seconds=length_s * run.count), run
+        free, before = end, run
         grams += fit.grams(run.copies) * run.count
     if grams > printer.grams + _CLOSE:
         say("stock", grams, printer.grams, *queue)
     return found
+
+
+def _over_s(start: datetime, end: datetime, later: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return how long plates lie over one that waits for its day."""
+    both = (min(end, until) - max(start, begins) for begins, until in later)
+    return max((each.total_seconds() for each in both), default=0.0)
+
+
+def _sooner_s(printer: FleetPrinter, need: Need, start: datetime) -> float:
+    """Return how long before the day of their order plates start; 0 or less: they do not."""
+    if need.release is None:
+        return 0.0
+    return (_midnight(printer, need.release) - start).total_seconds()
 
 
 def _plate(printer: FleetPrinter, run: Run, need: Need, fit: Fit, where: str) -> list[Finding]:
@@ -237,25 +254,45 @@ def _with_slack_s(printer: FleetPrinter, seconds: float) -> float:
     return max(seconds * SLACK, seconds * printer.pace * _KNOWN_SLACK)
 
 
-def _free_at(printer: FleetPrinter, now: datetime) -> datetime:
-    """Return when all that a printer has is printed, plate after plate in its hours."""
-    week = printer.attended
-    if printer.unattended or week.always or not printer.queue_s:
-        return now + timedelta(seconds=sum(printer.queue_s) * printer.pace)
-    began = at = _minute_of_week(now + timedelta(minutes=printer.utc_offset_min))
+def _midnight(printer: FleetPrinter, day: date) -> datetime:
+    """Return when a day begins where a printer stands."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(
+        minutes=printer.utc_offset_min
+    )
+
+
+def _taken(
+    printer: FleetPrinter, now: datetime
+) -> tuple[datetime, list[tuple[datetime, datetime]]]:
+    """Return when what a printer has and may print now is printed, and when it prints what has to wait.
+
+    Plate after plate in its hours.
+    """
+    week, later = printer.attended, list[tuple[datetime, datetime]]()
+    always = printer.unattended or week.always
+    began = at = free = _minute_of_week(now + timedelta(minutes=printer.utc_offset_min))
     window = -len(week.windows)
-    for seconds in printer.queue_s:
+    waiting: list[tuple[date | None, float]] = [(None, seconds) for seconds in printer.queue_s]
+    for day, seconds in [*waiting, *printer.later]:
+        if day is not None:
+            at = max(at, began + (_midnight(printer, day) - now).total_seconds() / 60)
         whole = _with_slack_s(printer, seconds) / 60
         # What no window holds is taken to run already.
-        while whole <= week.longest_min:
+        while not always and whole <= week.longest_min:
             weeks, number = divmod(window, len(week.windows))
             begin, end = (minute + weeks * WEEK_MIN for minute in week.windows[number])
             if max(at, begin) + whole <= end + _CLOSE:
                 at = max(at, begin)
                 break
             window += 1
-        at += seconds * printer.pace / 60
-    return now + timedelta(minutes=at - began)
+        start, at = at, at + seconds * printer.pace / 60
+        if day is None:
+            free = at
+        else:
+            later.append(
+                (now + timedelta(minutes=start - began), now + timedelta(minutes=at - began))
+            )
+    return now + timedelta(minutes=free - began), later
 
 
 def _minute_of_week(local: datetime) -> float:

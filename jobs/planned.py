@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from jobs.model import Reason, ReasonCode
@@ -110,6 +110,7 @@ class Explained:
     stands: tuple[Stand, ...]  # of every printer, by node and printer; one object for many needs
     left: int  # pieces without a place
     last_h: float | None  # in so many hours all are printed; None where none is placed
+    release: date | None = None  # none of it may start before this day
 
     def rows(self, other_than: ReasonCode | None = None) -> Iterator[PrinterRow]:
         """Yield a row for every printer, by node and printer.
@@ -146,12 +147,17 @@ class Explained:
             return (Reason(code=ReasonCode.KIT, node=stand.node, printer=stand.printer),)
         if got or self.last_h is None:
             return ()
-        return (
-            Reason(
-                code=ReasonCode.LATER, node=stand.node, printer=stand.printer,
-                needed=stand.done_h, available=self.last_h,
-            ),
+        later = Reason(
+            code=ReasonCode.LATER, node=stand.node, printer=stand.printer,
+            needed=stand.done_h, available=self.last_h,
         )  # fmt: skip
+        if self.release is None:
+            return (later,)
+        waits = Reason(
+            code=ReasonCode.RELEASE, node=stand.node, printer=stand.printer,
+            text=self.release.isoformat(),
+        )  # fmt: skip
+        return (waits, later)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import timedelta
 import numpy as np
 
 from jobs.certificate import earliest_min
+from jobs.fleet import begins_at
 from jobs.network import SLOT_MIN, TINY, Floats, Network
 from jobs.planned import Bound
 from jobs.prices import prices
@@ -34,6 +35,9 @@ def bounds(given: Arrays) -> tuple[Bound, ...]:
         minutes = _earliest(given, mine.tolist())
         if minutes < given.ideal.horizon_min:
             at = given.now + timedelta(minutes=max(0.0, minutes - _MINUTE))
+            release = given.needs[mine[0]].release
+            if release is not None:
+                at = max(at, begins_at(release, max(p.utc_offset_min for p in given.printers)))
             found.append(Bound(order_id=given.needs[mine[0]].order_id, not_before=at))
     return tuple(found)
 

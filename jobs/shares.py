@@ -17,7 +17,7 @@ import numpy as np
 
 from designs.model import PRINTED
 from jobs.certificate import earliest_min, most_in_time
-from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.fleet import Fit, FleetPrinter, Need, begins_at
 from jobs.hours import Week
 from jobs.lots import LEAST_LOT, Share, gathered
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows
@@ -226,9 +226,13 @@ def _lines(
     order = np.array([orders[n.order_id] for n in needs], np.int64)
     part = np.array([number[n.mesh_sha256, n.materials] for n in needs], np.int64)
     pieces = np.array([n.pieces for n in needs], np.float64)
-    due, weight = np.zeros(len(orders)), np.zeros(len(orders))
+    due, release, weight = (np.zeros(len(orders)) for _ in range(3))
+    last = min((p.utc_offset_min for p in able), default=0)  # whose day begins last
     for n, need in enumerate(needs):
         due[order[n]] = max(0.0, (need.print_by - now).total_seconds() / 60)
+        if need.release is not None:
+            begins = (begins_at(need.release, last) - now).total_seconds() / 60
+            release[order[n]] = max(0.0, begins)
         worth = need.priority.weight * max(1, math.ceil(need.pieces / need.per_kit))
         weight[order[n]] = max(weight[order[n]], worth)
     barred = {}
@@ -238,7 +242,7 @@ def _lines(
             barred[n] = np.array([p.node in no for p in able], np.bool_)
     return Lines(
         order=order, part=part, pieces=pieces, due_min=due,
-        release_min=np.zeros(len(orders)), weight=weight,
+        release_min=release, weight=weight,
         site=np.zeros(len(orders), np.int64), barred=barred,
     )  # fmt: skip
 

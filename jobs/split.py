@@ -76,7 +76,7 @@ def split(
     plates = plates_at_least(ordered, fits)
     many = plates > (FEW_PLATES if few_plates is None else few_plates)
     able = fleet if printed and (many or told) else ()
-    given = arrays(printed, able, fits, now, clocks.free)
+    given = arrays(printed, able, fits, now, clocks.loaded)
     if many and few_plates is None:
         many = not _still_few(plates, given, len(fleet))
     runs, shortfalls = (
@@ -268,6 +268,7 @@ def _explained(
             order_id=need.order_id, part_id=need.part_id, made=(), stands=known[what],
             left=need.pieces - pieces_of(mine),
             last_h=None if last is None else (last - clocks.now).total_seconds() / 3600,
+            release=need.release,
         )  # fmt: skip
         yield replace(told, made=_made(told, need, mine))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from jobs.fleet import FleetPrinter
+from jobs.fleet import FleetPrinter, begins_at
 
 _CLOSE_G = 1e-6
 
@@ -22,6 +22,7 @@ class Weight:
     material: str
     seconds: float
     grams: float
+    release: date | None = None  # it may not start before this day, by the lab's clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,12 @@ def forecast(printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]], now: dat
     return Forecast(days=tuple(days), shortages=tuple(shortages))
 
 
+def _begins(plate: Weight, printer: FleetPrinter, now: datetime) -> datetime:
+    if plate.release is None:
+        return now
+    return max(now, begins_at(plate.release, printer.utc_offset_min))
+
+
 def _print(
     printer: FleetPrinter, plates: Sequence[Weight], now: datetime, shortages: list[RunsOut]
 ) -> dict[tuple[date, str], float]:
@@ -141,7 +148,9 @@ def _print(
     free, spool_g = now, printer.grams
     used: dict[tuple[date, str], float] = {}
     missing: dict[str, tuple[date, float]] = {}
-    for plate in plates:
+    # What waits for its day comes after what does not.
+    for plate in sorted(plates, key=lambda each: _begins(each, printer, now)):
+        free = max(free, _begins(plate, printer, now))
         done = printer.finish(free, plate.seconds)
         day = ((done or free) + shift).date()
         if plate.material != printer.material or plate.grams > spool_g + _CLOSE_G:

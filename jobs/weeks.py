@@ -85,11 +85,13 @@ class Weeks:
             minute = minute_of(now + timedelta(minutes=offset))
             self.bare[n] = self._column((week, offset), week, minute, None)
             self.calendar[n] = self._column((week, offset, used), week, minute, used)
-            if printer.queue_s:
+            if printer.queue_s or printer.later:
                 slot = (free[printer.node, printer.printer] - now).total_seconds() / 60 / SLOT_MIN
                 before, after = (min(int(r), self._slots) for r in (slot, math.ceil(slot)))
                 self.busy_min[n] = self._columns[self.calendar[n]][after]
-                self.least_busy_min[n] = self._columns[self.bare[n]][before]
+                # What waits for its day leaves the time before it: it bounds nobody.
+                if not printer.later:
+                    self.least_busy_min[n] = self._columns[self.bare[n]][before]
             if printer.weekly_h:
                 # A ceiling is a calendar that ends: the lab's printers share what is left of it.
                 share_min = printer.week_left_s / 60 / of_lab[printer.node]

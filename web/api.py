@@ -64,6 +64,7 @@ def order(order_id: str) -> Response:
             "kits": view.order.request.kits,
             "due": view.order.request.due,
             "priority": view.order.priority,
+            "release": view.order.release,
             "revision": view.order.request.revision_id,
             "books": {line.part_id: line.books for line in view.lines},
             "planned_at": max((row.at for row in view.plan), default=None),

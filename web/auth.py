@@ -109,6 +109,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "orders.need": _STEWARD,
         "orders.trial": _STEWARD,
         "orders.prioritise": _STEWARD,
+        "orders.hold": _STEWARD,
         "orders.complete": _STEWARD,
         "stops.ask": _BEDS,  # a maker at her own node only
         "stops.live": _BEDS,

@@ -122,6 +122,8 @@ SENTENCES = (
     _("%(material)s is not in the vocabulary"),
     _("is no day"),
     _("this day has passed"),
+    _("%(day)s has passed"),
+    _("%(day)s is after %(until)s, when the order is due"),
     _("is no address of mail"),
     _("write it as https://ntfy.example/topic"),
     _("is not told to this role"),

@@ -30,6 +30,7 @@ FIELDS: Mapping[str, Lazy] = MappingProxyType(
         "pieces": lazy_gettext("pieces"),
         "hours": lazy_gettext("hours"),
         "until": lazy_gettext("day"),
+        "release": lazy_gettext("day"),
         "note": lazy_gettext("note"),
         "material": lazy_gettext("material"),
         "grams": lazy_gettext("grams"),

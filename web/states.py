@@ -42,6 +42,7 @@ RULES: Words = MappingProxyType(
         "bed": lazy_gettext("more pieces on a plate than its bed holds"),
         "overlap": lazy_gettext("two plates on a printer at one time"),
         "hours": lazy_gettext("a plate while nobody is there"),
+        "release": lazy_gettext("a plate before the day of its order"),
         "stock": lazy_gettext("more filament than is on the spool"),
         "grams": lazy_gettext("a wrong weight of a plate"),
         "process": lazy_gettext("a part for a machine that works in another way"),

@@ -84,6 +84,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.UNSOUND: lazy_gettext(
             "fabnet could make no plan of it that keeps its own rules: a fault of fabnet"
         ),
+        ReasonCode.RELEASE: lazy_gettext("its order is not to be begun yet"),
         ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
         ReasonCode.DECLINED: lazy_gettext("its maker said no"),
         ReasonCode.SCRAP: lazy_gettext("pieces did not come out well; they are made again"),
@@ -113,6 +114,7 @@ _PLAIN_EVENTS: Words = MappingProxyType(
         "requester-erased": lazy_gettext("Who asked was erased"),
         "completed": lazy_gettext("Completed by what the hospital said"),
         "prioritised": lazy_gettext("Priority"),
+        "not-before": lazy_gettext("Not to be begun before"),
         "trial": lazy_gettext("Said to be a trial"),
         "no-trial": lazy_gettext("Said to be no trial"),
         "passed-on": lazy_gettext("Spare bag given to the next order"),
@@ -236,6 +238,8 @@ def reason(found: Reason, asked: tuple[str, ...] = ()) -> str:
         return f"{PLAIN_REASONS[found.code]} ({RULES[found.text]})"
     if found.code is ReasonCode.SERVICE and found.text:
         return _("out of service until %(day)s", day=day_words(found.text))
+    if found.code is ReasonCode.RELEASE and found.text:
+        return _("not before %(day)s", day=day_words(found.text))
     words = str(PLAIN_REASONS[found.code])
     text = told(found.text)
     return f"{words} ({text})" if text else words
@@ -295,6 +299,8 @@ def _event_figures(found: EventView) -> str:
                 then=PRIORITIES[str(data["to"])],
                 before=PRIORITIES[str(data["before"])],
             )
+        case "not-before":
+            return day_words(str(data["to"])) if data["to"] else _("no day any more")
         case "planned":
             if data["short"]:
                 return ngettext(
@@ -329,10 +335,8 @@ def _event_figures(found: EventView) -> str:
         ):
             return ngettext("%(num)s piece", "%(num)s pieces", int(data["pieces"]))
         case "received":
-            figures = (
-                int(data.get(name, 0)) for name in ("received", "refused", "lost", "damaged")
-            )
-            return received(*figures)
+            names = ("received", "refused", "lost", "damaged")
+            return received(*(int(data.get(name, 0)) for name in names))
     return ""
 
 

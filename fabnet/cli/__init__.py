@@ -29,7 +29,7 @@ from fabnet.cli.language import gettext, speak
 from fabnet.cli.leave import leave
 from fabnet.cli.node import node
 from fabnet.cli.offline import OWNER_COMMANDS
-from fabnet.cli.plans import plan, stock
+from fabnet.cli.plans import begin, plan, stock
 from fabnet.cli.reports import lot
 from fabnet.cli.said_below import in_language
 from fabnet.cli.setup import setup
@@ -97,6 +97,7 @@ for _command in (
     design,
     estimate,
     plan,
+    begin,
     stock,
     lot,
     doctor,

@@ -28,14 +28,7 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
         order=report["order"], state=report["state_words"], kits=_kits(report["kits"]),
         day=report["due"],
     )  # fmt: skip
-    if report["priority"] != Priority.NORMAL:
-        yield gettext("Priority: %(priority)s", priority=_priority(report["priority"]))
-    if report["pieces_set_back"]:
-        yield ngettext(
-            "%(num)s piece made after what is more urgent",
-            "%(num)s pieces made after what is more urgent",
-            report["pieces_set_back"],
-        )
+    yield from _turn_lines(report)
     if report["not_before"] is not None:
         yield gettext(
             "No plan could be done before %(least)s; this one is done %(done)s",
@@ -64,6 +57,20 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
                     yield "    " + gettext("no more, because: %(why)s", why=_why(row, line))
         if explain:
             yield from _nothing_lines([row for row in rows if not row["pieces"]], line)
+
+
+def _turn_lines(report: Mapping[str, Any]) -> Iterable[str]:
+    """What a steward has said of when an order comes."""
+    if report["priority"] != Priority.NORMAL:
+        yield gettext("Priority: %(priority)s", priority=_priority(report["priority"]))
+    if report["release"] is not None:
+        yield gettext("Not to be begun before %(day)s", day=report["release"])
+    if report["pieces_set_back"]:
+        yield ngettext(
+            "%(num)s piece made after what is more urgent",
+            "%(num)s pieces made after what is more urgent",
+            report["pieces_set_back"],
+        )
 
 
 def _priority(priority: str) -> str:

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     "--due", type=Day(), metavar="YYYY-MM-DD", help="What if it were needed by another day?"
 )
 @click.option(
+    "--not-before",
+    type=Day(),
+    metavar="YYYY-MM-DD",
+    help="What if nothing of it were begun before this day?",
+)
+@click.option(
     "--priority",
     type=click.Choice([str(each) for each in Priority]),
     help="What if it had this one?",
@@ -47,13 +53,15 @@ def plan(
     without: tuple[str, ...],
     plus: tuple[str, ...],
     due: datetime | None,
+    not_before: datetime | None,
     priority: str | None,
     as_json: bool,
     config: Path,
 ) -> None:
     """Show who makes what of an order, by when, and why.
 
-    With --without, --plus, --due or --priority, show what would be otherwise; nothing is changed by asking.
+    With --without, --plus, --due, --not-before or --priority, show what would be otherwise; nothing is
+    changed by asking.
 
     \b
     Example: fabnet plan 4k2m9x1vnt --explain
@@ -65,10 +73,10 @@ def plan(
 
     with closing(open_ledger(config)) as ledger:
         _known(ledger, order)
-    if without or plus or due or priority:
-        day = None if due is None else due.date()
+    if without or plus or due or not_before or priority:
+        day, first = (None if each is None else each.date() for each in (due, not_before))
         other = None if priority is None else Priority(priority)
-        report, lines = _what_if(config, order, without, plus, day, other)
+        report, lines = _what_if(config, order, without, plus, day, other, first)
     else:
         with closing(open_ledger(config)) as ledger, speaking("en" if as_json else language()):
             report = plan_report(ledger, order)
@@ -104,6 +112,7 @@ def _what_if(
     plus: tuple[str, ...],
     due: date | None,
     priority: Priority | None,
+    first: date | None,
 ) -> tuple[dict[str, Any], list[str]]:
     from fabnet import clock
     from fabnet.cli.ahead import difference_lines
@@ -115,10 +124,55 @@ def _what_if(
         settings = coordinator(config)
         files = Path(settings.data_dir) / "files"
         found = difference(
-            ledger, files, order, without, plus, due, clock.now(), settings.hub_place, priority
+            ledger,
+            files,
+            order,
+            without,
+            plus,
+            due,
+            clock.now(),
+            settings.hub_place,
+            priority,
+            first,
         )
         names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
     return report_of(found), list(difference_lines(found, names))
+
+
+@click.command()
+@click.argument("order")
+@click.option(
+    "--not-before", type=Day(), metavar="YYYY-MM-DD", help="The first day on which it may be begun."
+)
+@click.option("--at-once", is_flag=True, help="It waits for no day any more.")
+@click.option("--reason", default="", help="For the history of the order.")
+@click.option("--by", required=True, help="Who decides it.")
+@COORDINATOR_FILE
+def begin(
+    order: str, not_before: datetime | None, at_once: bool, reason: str, by: str, config: Path
+) -> None:
+    """Say before which day nothing of an order is begun.
+
+    Nothing of it is offered to a workshop before. What a workshop has been offered stays with it.
+
+    \b
+    Example: fabnet begin 4k2m9x1vnt --not-before 2026-12-03 --by "A. Martin"
+    """
+    from fabnet import clock
+    from jobs.coordinator import claims, orders
+
+    if at_once == (not_before is not None):
+        raise click.UsageError("Name either a day with --not-before, or --at-once.")
+    day = None if not_before is None else not_before.date()
+    with closing(open_ledger(config)) as ledger:
+        _known(ledger, order)
+        if orders.set_release(ledger, order, day, by, clock.now(), reason):
+            claims.plan_anew(ledger, clock.now(), order)
+    click.echo(
+        f"order {order} waits for no day"
+        if day is None
+        else f"order {order} is not begun before {day}"
+    )
 
 
 @click.command()

@@ -19,7 +19,7 @@ from jobs.ledger import cells, labs, paces, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import add_deficit, event, live_attempt, tell
+from jobs.ledger.rows import WAITS, add_deficit, event, live_attempt, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Withdraw
@@ -63,7 +63,8 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
             not_for_it=_not_for(db, node, printer, now),
             pace=paces.known(db, now, node).get((node, printer), 1.0),
         )
-        job = to_free(map(_job, db.execute(_WAITING).fetchall()), bed)
+        waiting = db.execute(_WAITING, {"now": now.isoformat()}).fetchall()
+        job = to_free(map(_job, waiting), bed)
         if job is None:
             return False
         _dissolve_for(db, bed, job, by, now)
@@ -108,14 +109,24 @@ def resplit(ledger: Ledger, now: datetime, order_id: str = "") -> int:
     fleet = {(each.node, each.printer): each for each in planning.printers_of(db, None, now)}
     if not would_be_late(_waiting(db, fleet, now)) and not _worth_more(db, order_id):
         return 0
+    return plan_anew(ledger, now)
+
+
+def plan_anew(ledger: Ledger, now: datetime, order_id: str = "") -> int:
+    """Let the next plan give out anew what nobody was offered, of one order or all; return how many plates."""
+    of = {"order_id": order_id, "dissolved": JobState.DISSOLVED}
     with ledger.transaction() as writing:
+        if restoring.unheard(writing):
+            return 0
         found = writing.execute(
             f"select j.order_id, j.part_id, count(*), sum(j.pieces) from job j {_UNOFFERED}"
-            " group by j.order_id, j.part_id"
+            " and :order_id in ('', o.id) group by j.order_id, j.part_id",
+            of,
         ).fetchall()
         writing.execute(
-            f"update job set state = ? where id in (select j.id from job j {_UNOFFERED})",
-            (JobState.DISSOLVED,),
+            f"update job set state = :dissolved where id in (select j.id from job j {_UNOFFERED}"
+            " and :order_id in ('', o.id))",
+            of,
         )
         for each, part_id, _, pieces in found:
             why = Reason(code=ReasonCode.RESPLIT)
@@ -145,7 +156,7 @@ def _waiting(
     """Return the last of all alike jobs that printers have, with its clock; none that has to stay."""
     queues: dict[tuple[str, str], list[WaitingJob]] = {}
     stays = set()
-    for row in db.execute(_QUEUES):
+    for row in db.execute(_QUEUES, {"now": now.isoformat()}):
         job = _job(row)
         queues.setdefault((job.node, job.printer), []).append(job)
         if row["stays"]:
@@ -215,7 +226,8 @@ where n.online and not n.paused and not n.asks and n.standing = '{Standing.CONFI
  and p.clear and p.state = '{PrinterState.IDLE}'
  and coalesce(json_extract(p.facts, '$.spool'), '') != ''
  and not coalesce(json_extract(p.facts, '$.out_of_service'), 0) and not {CALLED_BACK}
- and (p.node, p.id) not in (select node, printer from job where state = '{JobState.OPEN}')
+ and not exists (select 1 from job j join orders o on o.id = j.order_id
+  where j.node = p.node and j.printer = p.id and j.state = '{JobState.OPEN}' and not {WAITS})
  and not exists (select 1 from attempt a where a.node = p.node and a.printer = p.id
   and a.state in ({_LIVE}))
  and not exists (select 1 from event e where e.kind = 'plate-claimed'
@@ -229,6 +241,7 @@ order by random()
 #: stopped, of a lab that is out of reach, or what a person was asked for.
 _QUEUES = f"""
 select j.*, o.due, a.state as attempt,
+ case when a.state is null and {WAITS} then o.release end as release,
  o.state != '{OrderState.CONFIRMED}' or not ({NOT_STOPPED})
  or (a.state is not null and (n.asks or not n.online)) as stays
 from job j join orders o on o.id = j.order_id join node n on n.id = j.node
@@ -245,7 +258,8 @@ where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}' and {NO
 
 #: Jobs that were not offered, behind others on a printer that has work.
 _WAITING = f"""
-select j.*, o.due, null as attempt from job j join orders o on o.id = j.order_id
+select j.*, o.due, null as attempt, case when {WAITS} then o.release end as release
+from job j join orders o on o.id = j.order_id join node n on n.id = j.node
 where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}'
  and not exists ({live_attempt("j.id")})
  and exists (select 1 from attempt b where b.node = j.node and b.printer = j.printer
@@ -267,6 +281,7 @@ def _job(row: sqlite3.Row) -> WaitingJob:
         created_at=cells.moment(row["created_at"]),
         pieces=row["pieces"],
         set_back=bool(row["set_back"]),
+        release=None if row["release"] is None else cells.day(row["release"]),
         attempt=None if row["attempt"] is None else AttemptState(row["attempt"]),
     )
 
@@ -276,8 +291,9 @@ def _busy(db: sqlite3.Connection, lab: NodeView, printer: PrinterView, now: date
     if not lab.online or lab.paused or printer.attempt is not None:
         return True
     mine = db.execute(
-        "select 1 from job where node = ? and printer = ? and state = ?",
-        (lab.id, printer.facts.id, JobState.OPEN),
+        "select 1 from job j join orders o on o.id = j.order_id join node n on n.id = j.node"
+        f" where j.node = :node and j.printer = :printer and j.state = '{JobState.OPEN}' and not {WAITS}",
+        {"node": lab.id, "printer": printer.facts.id, "now": now.isoformat()},
     ).fetchone()
     asked = db.execute(
         "select 1 from event where kind = 'plate-claimed' and subject = ? and at > ? and at <= ?",

@@ -26,7 +26,7 @@ from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import event, live_attempt, newest_attempt, tell
+from jobs.ledger.rows import WAITS, event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason, ReasonCode
@@ -59,9 +59,9 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
 
 
 _OPEN = f"""
-select j.*, o.due,
+select j.*, o.due, {WAITS} as waits,
  (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
-from job j join orders o on o.id = j.order_id
+from job j join orders o on o.id = j.order_id join node n on n.id = j.node
 where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}) and {NOT_STOPPED}
 """
 
@@ -71,12 +71,13 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
 
     `look_ahead_s` is how much work one printer may have ahead of it.
     None while a ledger that was put back waits for nodes: they may have made any of them.
-    What an order does not need any more is not offered either: such jobs end here.
+    What an order does not need any more is not offered either: such jobs end here. Nor is what has to
+    wait for its day where its printer stands.
     """
     if restoring.unheard(db):
         return 0
     _end_spare(db, now)
-    rows = {row["id"]: row for row in db.execute(_OPEN).fetchall()}
+    rows = {row["id"]: row for row in db.execute(_OPEN, {"now": now.isoformat()}).fetchall()}
     left = _left(db, rows.values())
     jobs = [
         OpenJob(
@@ -90,6 +91,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             set_back=bool(row["set_back"]),
         )
         for row in rows.values()
+        if not row["waits"]
     ]
     fence = restoring.fence(db)
     by_node: dict[str, list[OfferedAttempt]] = {}

@@ -219,6 +219,42 @@ def set_priority(ledger: Ledger, order_id: str, priority: Priority, by: str, now
         return True
 
 
+def set_release(
+    ledger: Ledger, order_id: str, release: date | None, by: str, now: datetime, reason: str = ""
+) -> bool:
+    """A steward says before which day nothing of an order is started; return whether that is new.
+
+    None: it waits for none.
+
+    Nothing is offered before; what was offered stays. Whether what is planned already is given out anew
+    is `claims.plan_anew`'s. `reason` is for the order's history.
+
+    Raises:
+        NotFoundError: there is no such order.
+        RefusedError: it is over.
+        InvalidFieldError: the day has passed, or lies after the one on which it is needed.
+    """
+    with ledger.transaction() as db:
+        order = views.order(db, order_id)
+        if order.release == release:
+            return False
+        if order.state not in (OrderState.ASKED, OrderState.CONFIRMED):
+            raise RefusedError(f"Order {order_id} is {order.state}; nothing was changed.")
+        if release is not None and release < now.date():
+            raise InvalidFieldError("release", f"{release} has passed")
+        if release is not None and release > order.request.due:
+            raise InvalidFieldError(
+                "release", f"{release} is after {order.request.due}, when the order is due"
+            )
+        to, before = ("" if day is None else day.isoformat() for day in (release, order.release))
+        db.execute("update orders set release = ? where id = ?", (to or None, order_id))
+        event(
+            db, order_id, "not-before", by, order_id, now, to=to, before=before,
+            reason=reason.strip(),
+        )  # fmt: skip
+        return True
+
+
 def complete(
     ledger: Ledger, order_id: str, facts: Mapping[str, str], by: str, now: datetime
 ) -> None:

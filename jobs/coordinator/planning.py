@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from operator import itemgetter
 
 from designs.errors import UnknownRevisionError
 from designs.library import Library
@@ -17,7 +18,7 @@ from jobs import hours
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, earlier_patterns, fits_of
-from jobs.fleet import FleetPrinter, Need, km_between
+from jobs.fleet import FleetPrinter, Need, begins_at, km_between
 from jobs.ledger import cells, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
@@ -41,14 +42,19 @@ _RESERVING = (
     AttemptState.PRINTING,
 )
 
-#: The plates that printers are bound to.
+#: Where a day begins last.
+_LAST_OFFSET_MIN = -12 * 60
+
+#: The plates that printers are bound to; what was offered waits for no day.
 _BOUND = f"""
 select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
- coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id
+ coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id,
+ null as release
 from attempt a join job j on j.id = a.job_id
 where a.state in ({cells.quoted(_RESERVING)})
 union all
-select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id from job j
+select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id, o.release
+from job j join orders o on o.id = j.order_id
 where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
 """
 
@@ -63,7 +69,7 @@ def snapshot(
     """
     db = ledger.reading
     rows = db.execute(
-        "select l.*, o.due, o.revision_id, o.priority from line l"
+        "select l.*, o.due, o.revision_id, o.priority, o.release from line l"
         " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
         f" and {NOT_STOPPED} order by l.order_id, l.part_id",
         (OrderState.CONFIRMED,),
@@ -88,6 +94,7 @@ def snapshot(
                 mesh_sha256=part.source_sha256,
                 process=part.process,
                 priority=Priority(row["priority"]),
+                release=_ahead(row["release"], now),
             )
         )
     # Who could make it is asked only where there is something to make.
@@ -113,6 +120,12 @@ def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart 
         return None
     part = next((each for each in made if each.id == part_id), None)
     return None if part is None or library.file(part.source_sha256) is None else part
+
+
+def _ahead(release: str | None, now: datetime) -> date | None:
+    """Return the day before which an order waits; None once it has begun everywhere on Earth."""
+    day = None if release is None else cells.day(release)
+    return day if day is not None and begins_at(day, _LAST_OFFSET_MIN) > now else None
 
 
 def _declined(db: sqlite3.Connection, now: datetime) -> dict[tuple[str, str], dict[str, str]]:
@@ -149,7 +162,8 @@ def _fleet(
             key = (node.id, printer.facts.id)
             facts[key] = printer.facts
             spool = printer.facts.spool
-            queue_s, grams = load.get(key, ((), 0.0))
+            plates, grams = load.get(key, ((), 0.0))
+            queue_s, later = _by_day(plates, node.utc_offset_min, now)
             broken = printer.state in (PrinterState.FAULT, PrinterState.OFFLINE)
             fleet.append(
                 FleetPrinter(
@@ -163,6 +177,7 @@ def _fleet(
                     material=printer.facts.works_in,
                     grams=0.0 if spool is None else max(0.0, spool.grams - grams),
                     queue_s=queue_s,
+                    later=later,
                     attended=hours.parse(node.attended),
                     unattended=printer.facts.unattended,
                     utc_offset_min=node.utc_offset_min,
@@ -194,14 +209,36 @@ def _open_s(db: sqlite3.Connection, node: str) -> float:
     return float(row[0])
 
 
-def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[tuple[float, ...], float]]:
-    """Return the plates (in seconds) and the grams that each printer is already bound to."""
-    found: dict[tuple[str, str], tuple[tuple[float, ...], float]] = {}
+_Plates = tuple[tuple[float, date | None], ...]  # seconds, and the day before which they wait
+
+
+def _by_day(
+    plates: _Plates, utc_offset_min: int, now: datetime
+) -> tuple[tuple[float, ...], tuple[tuple[date, float], ...]]:
+    """Return the seconds of the plates that may be printed now, and of those that wait: by day, with it."""
+    queue_s: list[float] = []
+    later: list[tuple[date, float]] = []
+    for seconds, day in plates:
+        if day is None or begins_at(day, utc_offset_min) <= now:
+            queue_s.append(seconds)
+        else:
+            later.append((day, seconds))
+    return tuple(queue_s), tuple(sorted(later, key=itemgetter(0)))
+
+
+def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[_Plates, float]]:
+    """Return the plates and the grams that each printer is already bound to."""
+    found: dict[tuple[str, str], tuple[_Plates, float]] = {}
     for row in _bound(db):
         key = (row["node"], row["printer"])
-        queue_s, used_g = found.get(key, ((), 0.0))
-        found[key] = ((*queue_s, float(row["seconds"])), used_g + float(row["grams"]))
+        plates, used_g = found.get(key, ((), 0.0))
+        plate = (float(row["seconds"]), _day(row))
+        found[key] = ((*plates, plate), used_g + float(row["grams"]))
     return found
+
+
+def _day(row: sqlite3.Row) -> date | None:
+    return None if row["release"] is None else cells.day(row["release"])
 
 
 def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
@@ -251,15 +288,16 @@ def stock(
         if only is not None and (row["node"], row["printer"]) not in only:
             continue
         weight = Weight(
-            material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"])
-        )
+            material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"]),
+            release=_day(row),
+        )  # fmt: skip
         plates.setdefault((row["node"], row["printer"]), []).append(weight)
     fleet, facts = _fleet(db, None, now)
     spools = {
         key: 0.0 if about.spool is None else about.spool.grams for key, about in facts.items()
     }
     whole = [
-        replace(printer, grams=spools[printer.node, printer.printer], queue_s=())
+        replace(printer, grams=spools[printer.node, printer.printer], queue_s=(), later=())
         for printer in fleet
         if only is None or (printer.node, printer.printer) in only
     ]

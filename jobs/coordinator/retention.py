@@ -34,7 +34,7 @@ _CALLED_BACK = (
 )
 #: What people wrote into an order's history.
 _WORDED = (
-    "('refused', 'lowered', 'cancelled', 'received', 'came-back', 'lost-on-the-way',"
+    "('refused', 'lowered', 'cancelled', 'received', 'came-back', 'lost-on-the-way', 'not-before',"
     f" '{StopOutcome.NOBODY}', '{StopOutcome.REFUSED}')"
 )
 
@@ -333,6 +333,7 @@ def export(found: Known) -> bytes:
                 "language": o.request.language,
                 "closed_reason": o.closed_reason,
                 "priority": o.priority,
+                "release": o.release,
             }
             for o in found.orders
         ],

@@ -39,12 +39,13 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is asked: labs that are gone, printers more (each a lab of its own), another day or priority."""
+    """What is asked: labs that are gone, printers more (each a lab of its own), other days or priority."""
 
     without: tuple[str, ...] = ()
     plus: tuple[PrinterFacts, ...] = ()
     due: date | None = None
     priority: Priority | None = None
+    release: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def difference(
     now: datetime,
     hub: tuple[float, float] | None,
     priority: Priority | None = None,
+    release: date | None = None,
 ) -> Difference:
     """Plan as things are and as they would be; the ledger itself is only read.
 
@@ -103,6 +105,7 @@ def difference(
         now: aware UTC.
         hub: its place; None leaves distances out.
         priority: another one for the order; None: its own.
+        release: another day before which nothing of it is started; None: its own.
 
     Raises:
         NotFoundError: there is no such order or lab.
@@ -124,8 +127,9 @@ def difference(
             revision = library.revision(order.request.revision_id)
             material = next((part.materials[0] for part in revision.parts), "PETG")
             change = Change(
-                without=gone, plus=tuple(_printers(plus, material)), due=due, priority=priority
-            )
+                without=gone, plus=tuple(_printers(plus, material)), due=due, priority=priority,
+                release=release,
+            )  # fmt: skip
             return compare(copy, library, order_id, change, now, hub)
         finally:
             copy.close()
@@ -267,7 +271,12 @@ def _changed(facts: Snapshot, order_id: str, change: Change) -> Snapshot:
     needs = tuple(
         need
         if need.order_id != order_id
-        else replace(need, due=change.due or need.due, priority=change.priority or need.priority)
+        else replace(
+            need,
+            due=change.due or need.due,
+            priority=change.priority or need.priority,
+            release=change.release or need.release,
+        )
         for need in facts.needs
     )
     return replace(facts, needs=needs, fleet=tuple(fleet), printers=printers)

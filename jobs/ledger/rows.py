@@ -114,6 +114,10 @@ def live_attempt(job: str) -> str:
     return f"select 1 from attempt a where a.job_id = {job} and a.state in ({states})"
 
 
+#: SQL of an order `o` of which the lab of a node `n` may start nothing yet; `:now` as ISO 8601 of UTC.
+WAITS = "coalesce(o.release > date(:now, n.utc_offset_min || ' minutes'), 0)"
+
+
 def newest_attempt(job: str) -> str:
     """Return SQL for the number of a job's live attempt, and where it has none of its last one.
 

@@ -147,6 +147,7 @@ def order_of(row: sqlite3.Row) -> Order:
         created_at=moment(row["created_at"]),
         closed_reason=row["closed_reason"],
         priority=Priority(row["priority"]),
+        release=None if row["release"] is None else day(row["release"]),
         request=Request(
             request_key=row["request_key"],
             revision_id=row["revision_id"],

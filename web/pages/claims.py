@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,12 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from designs.model import PRINTED
 from jobs.coordinator import claims, nodes
 from jobs.errors import NotFoundError
+from jobs.fleet import begins_at
 from jobs.ledger import labs, paces, views
 from jobs.ledger.books import books
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
-from jobs.model import OrderState
+from jobs.model import Order, OrderState, Reason, ReasonCode
 from printers.model import MANUAL
 from web.auth import me, only_at
 from web.context import here
@@ -121,6 +123,13 @@ def _words(hint: Hint) -> str:
             return _("Your hours begin %(at)s: until then no plate is started.", at=at)
 
 
+def _waits(order: Order, lab: NodeView, now: datetime) -> tuple[Reason, ...]:
+    """Return that a lab may not begin an order yet, where that is so."""
+    if order.release is None or begins_at(order.release, lab.utc_offset_min) <= now:
+        return ()
+    return (Reason(code=ReasonCode.RELEASE, text=order.release.isoformat()),)
+
+
 def _of_orders(lab: NodeView, found: PrinterView) -> Iterator[str]:
     context = here()
     db = context.ledger.reading
@@ -140,10 +149,12 @@ def _of_orders(lab: NodeView, found: PrinterView) -> Iterator[str]:
         )
     said = False
     for order in open_orders:
+        waits = _waits(order, lab, context.now())
         for row in views.order_view(db, order.id).plan:
-            if (row.node, row.printer) == (lab.id, found.facts.id) and row.reasons:
+            why = row.reasons or waits
+            if (row.node, row.printer) == (lab.id, found.facts.id) and why:
                 part = context.part_title(order.request.revision_id, row.part_id)
-                yield f"{part}: " + ", ".join(map(reason_words, row.reasons))
+                yield f"{part}: " + ", ".join(map(reason_words, why))
                 said = True
     if open_orders and not said:
         yield (

@@ -96,7 +96,11 @@ def _link(order_id: str) -> str:
 
 
 def _page(
-    order_id: str, refusal: Form, need_form: Form | None = None, more: Form | None = None
+    order_id: str,
+    refusal: Form,
+    need_form: Form | None = None,
+    more: Form | None = None,
+    hold_form: Form | None = None,
 ) -> str:
     context = here()
     views.order(context.ledger.reading, order_id)
@@ -137,6 +141,9 @@ def _page(
         more=more or Form(said[0]),
         ranked=Form({"priority": order.priority}),
         set_back=views.pieces_set_back(db, order_id),
+        held=hold_form or Form({"release": order.release.isoformat()} if order.release else {}),
+        waits=order.release is not None and order.release > context.today(),
+        today=context.today(),
         version=version,
         **_packing(db, view, revision, context.now()),
     )
@@ -241,6 +248,28 @@ def prioritise(order_id: str) -> AnyResponse:
     context = here()
     if _prioritised(order_id):
         claims.resplit(context.ledger, context.now(), order_id)
+    return _back(order_id)
+
+
+@pages.route("/orders/<order_id>/not-before", methods=["GET", "POST"])
+def hold(order_id: str) -> AnyResponse | tuple[str, int]:
+    """The steward says before which day nothing of it is begun; what nobody was offered is planned anew."""
+    if request.method == "GET":  # a page with an error on it is loaded again
+        return redirect(url_for(".show", order_id=order_id), 303)
+    context = here()
+    form = Form(request.form)
+    day = form.day("release", context.today()) if form["release"].strip() else None
+    why = form.text("hold_reason", needed=False)
+    if form.good:
+        try:
+            if orders.set_release(
+                context.ledger, order_id, day, me().login, context.now(), reason=why
+            ):
+                claims.plan_anew(context.ledger, context.now(), order_id)
+        except InvalidFieldError as error:
+            form.refused(error)
+    if not form.good:
+        return _page(order_id, Form(), hold_form=form), 422
     return _back(order_id)
 
 

@@ -140,6 +140,7 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
+        waits=order.release is not None and order.release > context.today(),
         steps=()
         if order.state in _OVER
         else steps(order, all_books, inside, sum(each.held for each in all_counts)),

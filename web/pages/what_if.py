@@ -37,7 +37,7 @@ def ask(order_id: str) -> str | tuple[str, int]:
     names = {node.id: node.lab for node in labs.fleet(db)}
     form, without = Form(request.args), request.args.getlist("without")
     found, trouble = None, ""
-    if request.args.keys() & {"without", "many", "due", "priority"}:
+    if request.args.keys() & {"without", "many", "due", "release", "priority"}:
         found, trouble = _answer(context, order_id, form, without)
     makers = [lab for lab in shares(view).labs if lab.until][:_MOST_LABS]
     page = render_template(
@@ -72,18 +72,19 @@ def _answer(
     if many:
         plus = [f"{many}x{form.choice('preset', {each.name for each in all_machines()})}"]
     due: date | None = form.day("due", context.today()) if form["due"].strip() else None
+    release = form.day("release", context.today()) if form["release"].strip() else None
     other = form.choice("priority", set(Priority)) if form["priority"] else ""
     if not form.good:
         return None, ""
     priority = Priority(other) if other else None
-    if not (without or plus or due or priority):
+    if not (without or plus or due or priority or release):
         return None, _("Say first what would be otherwise.")
     if not _asking.acquire(blocking=False):
         return None, _("Somebody else is asking just now; ask again in a moment.")
     try:
         return difference(
             context.ledger, context.library.folder, order_id, without, plus, due, context.now(),
-            context.settings.hub_place, priority,
+            context.settings.hub_place, priority, release,
         ), ""  # fmt: skip
     except NotFoundError as error:
         if error.kind != "lab":

@@ -42,6 +42,7 @@ from jobs.ledger.migrations import (
     m058_supplier_lots,
     m059_lost_parcels,
     m060_priority,
+    m061_release,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -80,6 +81,7 @@ LEDGER = (
     m058_supplier_lots,
     m059_lost_parcels,
     m060_priority,
+    m061_release,
 )
 
 

@@ -118,6 +118,7 @@ def test_every_endpoint_has_a_line(app):
         ("orders.need", {STEWARD}),
         ("orders.trial", {STEWARD}),
         ("orders.prioritise", {STEWARD}),
+        ("orders.hold", {STEWARD}),
         ("orders.complete", {STEWARD}),
         ("recalls.index", {HUB, STEWARD}),
         ("recalls.ask", {HUB, STEWARD}),

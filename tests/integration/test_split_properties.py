@@ -1,4 +1,4 @@
-"""Of any orders and printers: every piece is placed or short, no rule is broken, and the order of facts does nothing."""
+"""Of any orders and printers: all pieces are placed or short and no rule is broken, in any order of facts."""
 
 from dataclasses import replace
 from datetime import date

@@ -139,17 +139,6 @@ def test_a_dxf_that_holds_more_than_a_drawing_is_refused(tmp_path, more, says):
         _look_at_dxf(drawn(tmp_path, more=more))
 
 
-def test_a_child_refuses_a_dxf_that_shows_another_file_or_of_a_strange_size_or_none(tmp_path):
-    with pytest.raises(PatternRefusedError, match="XREF"):
-        check_pattern(drawn(tmp_path, more=another_file))
-    with pytest.raises(PatternRefusedError, match="between 5 and 3000"):
-        check_pattern(drawn(tmp_path, 6, 297.0))
-    path = tmp_path / "no.dxf"
-    path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(999))
-    with pytest.raises(PatternRefusedError, match="no DXF"):
-        check_pattern(path)
-
-
 def printed(folder, change=None, **page):
     writer = pypdf.PdfWriter()
     writer.add_blank_page(**({"width": 595.276, "height": 841.89} | page))

@@ -318,19 +318,6 @@ def test_a_3mf_that_python_cannot_unpack_is_refused_in_words(tmp_path):
         read(path, "3mf")
 
 
-def test_a_step_file_is_measured_in_mm_and_closed(tmp_path):
-    pytest.importorskip("cascadio")
-    path = tmp_path / "block.step"
-    path.write_text(step_of_block((4, 3, 2), "CENTI"))
-    report = check(path)
-    assert report.verdict is Verdict.PASSED, report.reasons
-    assert report.watertight
-    assert report.extents_mm == pytest.approx((40.0, 30.0, 20.0))
-    assert report.volume_mm3 == pytest.approx(24_000.0)
-    path.write_text(step_of_block((4, 3, 2))[:2000])
-    assert check(path).verdict is Verdict.REFUSED
-
-
 @pytest.mark.parametrize(
     ("schema", "unit", "unit_mm"),
     [(AP203, "INCH", 25.4), (AP214, "", 1000.0), (AP242, "MILLI", 1.0)],

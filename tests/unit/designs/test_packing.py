@@ -6,8 +6,6 @@ import math
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
 from designs.catalogue import visor_frame
@@ -61,12 +59,6 @@ def test_a_limit_is_kept(visor):
     assert pack(visor, BED, limit=0).placements == ()
 
 
-def test_squares_fill_the_bed():
-    layout = pack(box(0, 0, 40, 40), BED)
-    assert len(layout.placements) >= 5 * 4  # 246 // 42 x 206 // 42
-    assert not broken_rules(box(0, 0, 40, 40), layout)
-
-
 def test_boxes_lie_exactly_side_by_side():
     """Six parts of 40 mm and five gaps of 2 mm are 250 mm; nothing of it is lost to rounding."""
     flat = np.array([[0, 0, 1], [40, 0, 1], [40, 40, 1], [0, 40, 1]], dtype=np.float32)
@@ -100,19 +92,6 @@ def test_a_part_is_put_into_the_hole_of_another():
     layout = pack(horseshoe, Bed(x_mm=130.0, y_mm=160.0, margin_mm=2.0))
     assert len(layout.placements) == 2  # 100 + 100 in a row do not fit into 156
     assert not broken_rules(horseshoe, layout)
-
-
-@settings(max_examples=12, deadline=None)
-@given(
-    points=st.lists(st.tuples(st.floats(-90, 90), st.floats(-90, 90)), min_size=3, max_size=7),
-    bed=st.tuples(st.integers(60, 200), st.integers(60, 200)),
-    margin=st.sampled_from([0.0, 2.0, 5.0]),
-)
-def test_whatever_is_packed_keeps_the_rules(points, bed, margin):
-    shadow = shapely.MultiPoint(points).convex_hull.buffer(3.0)
-    bed = Bed(x_mm=float(bed[0]), y_mm=float(bed[1]), margin_mm=margin)
-    layout = pack(shadow, bed, limit=12)
-    assert not broken_rules(shadow, layout)
 
 
 def test_fewer_copies_are_moved_to_the_middle(visor):

@@ -90,15 +90,6 @@ def test_a_sliver_and_a_fan_are_drawn_too():
     assert shown.sum() > 0.2 * SIZE[0] * SIZE[1]
 
 
-def test_very_many_triangles_are_drawn():
-    ball = soup(trimesh.creation.icosphere(subdivisions=5, radius=10))
-    balls = np.concatenate(
-        [ball + np.float32([25 * x, 25 * y, 0]) for x in range(4) for y in range(4)]
-    )
-    assert len(balls) == 327_680
-    assert draw(balls).startswith(b"\x89PNG")  # within the time that every test has: some 1 s
-
-
 def rings_of(path, bed):
     rings = []
     for ring in re.findall(r"M([^Z]*)Z", path):

@@ -7,10 +7,6 @@ from jobs.filling import Book
 from jobs.kits import share_in_time
 from jobs.nearer import nearer
 from jobs.network import Lines
-from jobs.quotas import plan
-from tests.bench import peers
-from tests.bench.bench_hard import an_instance_of
-from tests.bench.quota_audit import audit_quotas
 from tests.unit.jobs.test_quotas import by_hand, made_by
 
 BEST = np.ones(2)  # what a minute of each class is worth
@@ -73,14 +69,3 @@ def test_a_plan_that_nobody_has_to_drive_for_stays_as_it_is(rounds):
     before = crosswise(net, lines, 12)
     book, _ = nearer(before, BEST, rounds)
     assert made_by(net, lines, book) == made_by(net, lines, before)
-
-
-def test_a_network_that_is_not_in_time_drives_less_than_by_earliest_completion():
-    net, lines = an_instance_of("feasible", 10, 30, 301)
-    found = plan(net, lines, least=10.0)
-    assert audit_quotas(net, lines, found) == []
-    measured = peers.measure(net, lines, found.rows)
-    assert 0.99 < measured.in_time < 1.0
-    assert measured.in_time == pytest.approx(found.in_time, abs=1e-4)
-    assert measured.km <= 0.8 * peers.measure(net, lines, peers.ect(net, lines)).km
-    assert measured.jain >= 0.9

@@ -5,8 +5,6 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from jobs.errors import LedgerError
@@ -181,36 +179,6 @@ def test_what_was_not_acknowledged_begins_the_new_stream():
         assert [take(receiver, row) for row in rows] == [Arrival.APPLY] * 3
 
 
-MESSAGES = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b"]), st.sampled_from(["", "s", "t"]), st.integers(1, 4),
-        st.integers(0, 3), st.booleans(),
-    ),
-    max_size=30,
-)  # fmt: skip
-
-
-@given(MESSAGES, MESSAGES)
-def test_what_is_read_together_ends_as_what_is_read_one_by_one(before, batch):
-    with a_side() as alone, a_side() as together:
-        for db in (alone, together):
-            for peer, stream, n, floor, may_begin in before:
-                streams.arrive(db, peer, stream, n, f"b{n}", floor, may_begin=may_begin)
-        reading = Reading(together, ["a", "b"])
-        for peer, stream, n, floor, may_begin in batch:
-            args = (peer, stream, n, f"i{n}", floor)
-            found = reading.arrive(*args, may_begin=may_begin)
-            assert found is streams.arrive(alone, *args, may_begin=may_begin)
-            assert reading.at(peer) == streams.cursor_of(alone, peer)
-        reading.write()
-        for table in ("stream_in", "stream_retired"):
-            kept = [
-                sorted(tuple(row) for row in db.execute(f"select * from {table}"))
-                for db in (alone, together)
-            ]
-            assert kept[0] == kept[1]
-
-
 def test_a_stream_that_somebody_ends_meanwhile_is_not_written_over(db):
     streams.arrive(db, "a", "s", 1)
     reading = Reading(db, ["a", "stranger"])
@@ -230,29 +198,3 @@ def test_a_stream_that_was_ended_between_two_looks_is_stale(db):
     assert reading.arrive("a", "s", 3) is Arrival.STALE
     reading.write()
     assert streams.cursor_of(db, "a").n == 0
-
-
-@given(st.data())
-def test_a_hostile_network_changes_nothing(data):
-    """Loss, doubles and reordering: what is applied is what was sent, and it all arrives."""
-    with a_side() as sender, a_side() as receiver:
-        sent, applied, in_flight = 0, [], []
-        for _ in range(data.draw(st.integers(0, 60))):
-            step = data.draw(st.sampled_from(["send", "pump", "deliver", "double", "drop", "ack"]))
-            if step == "send":
-                sent = streams.send(sender, "r", "x", b"{}", NOW)
-            elif step == "pump":
-                in_flight += streams.unacknowledged(sender, "r", 3)
-            elif step == "ack":
-                acknowledge(sender, receiver)
-            elif in_flight:
-                at = data.draw(st.integers(0, len(in_flight) - 1))
-                row = in_flight[at] if step == "double" else in_flight.pop(at)
-                if step == "deliver" and take(receiver, row) is Arrival.APPLY:
-                    applied.append(row.n)
-        while mail := streams.unacknowledged(sender, "r", 3):
-            for row in mail:
-                if take(receiver, row) is Arrival.APPLY:
-                    applied.append(row.n)
-            acknowledge(sender, receiver)
-        assert applied == list(range(1, sent + 1))

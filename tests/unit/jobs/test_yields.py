@@ -12,7 +12,6 @@ from jobs import plan_audit
 from jobs.chances import good_share, mean_good
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.lots import LEAST_LOT
-from jobs.shares import arrays, shares
 from jobs.split import split
 from tests.bench import product
 
@@ -88,26 +87,6 @@ def test_what_nobody_could_beat_does_not_count_scrap():
     (bound,) = split([a_need(20)], fleet, fits(fleet), NOW).bounds
     (same,) = split([a_need(20)], [a_printer("lab-a")], fits(fleet), NOW).bounds
     assert bound == same
-
-
-@settings(max_examples=30, deadline=None)
-@given(some_yields, st.lists(st.integers(30, 300), min_size=1, max_size=3))
-def test_shares_give_no_lab_a_small_lot_where_all_is_in_time(goods, pieces):
-    fleet = [
-        a_printer(f"lab-{n}", good=good, km=50.0 * n, queue_s=(3600.0 * 7 * n,))
-        for n, good in enumerate(goods)
-    ]
-    needs = [a_need(each, date(2027, 2, 1), f"o{n}") for n, each in enumerate(pieces)]
-    lots = {}
-    for share in shares(arrays(needs, fleet, fits(fleet), NOW)):
-        assert share.in_time
-        key = (share.order_id, share.node)
-        lots[key] = lots.get(key, 0) + sum(copies * times for copies, times in share.plates)
-    assert min(lots.values()) >= LEAST_LOT
-    found = {}
-    for run in split(needs, fleet, fits(fleet), NOW, 0).runs:
-        found[run.order_id, run.node] = found.get((run.order_id, run.node), 0) + run.pieces
-    assert min(found.values()) >= LEAST_LOT
 
 
 def test_small_lots_are_put_together_and_not_all_on_one_lab():

@@ -1,7 +1,6 @@
 """What may run on a printer, and the words in which the rest is refused."""
 
 import dataclasses
-import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
@@ -341,17 +340,3 @@ def test_a_plain_move_is_judged_as_any_other(lines, begun):
     start = [*START, *PRINT] if begun else START[:3]
     told = answer([*start, *lines, *END])
     assert answer([" " + line for line in [*start, *lines, *END]]) == told
-
-
-def test_a_file_of_any_length_takes_no_memory():
-    def endless():
-        yield from [*START, *PRINT]
-        for number in range(60_000):
-            yield f"G1 X{20 + number % 70}.{number % 10} Y{30 + number % 50} E.02\n"
-        yield from END
-
-    tracemalloc.start()
-    check(endless(), PRESET, nozzle_limit_c=250.0, bed_limit_c=100.0)
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert most < 200_000

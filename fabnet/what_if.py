@@ -12,7 +12,7 @@ from fabnet import clock
 from fabnet.errors import FabnetError
 from jobs.coordinator import planning
 from jobs.coordinator.whatif import Difference, Outcome
-from jobs.ledger import labs
+from jobs.ledger import depot, labs
 from jobs.ledger.store import Ledger
 from jobs.stock import transfers
 
@@ -53,14 +53,32 @@ def depot_of(words: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def stock_report(ledger: Ledger, depot: Mapping[str, float]) -> dict[str, Any]:
-    """Return what plans use of the spools, and what a depot should send whom, as JSON can tell it."""
-    found = planning.stock(ledger, clock.now())
-    names = {node.id: node.lab for node in labs.fleet(ledger.reading)}
+def stock_report(ledger: Ledger, in_store: Mapping[str, float]) -> dict[str, Any]:
+    """Return what plans use of the spools, and what the depot should send whom, as JSON can tell it.
+
+    `in_store` is what it would have, in grams by material; none: what was counted there.
+    """
+    db = ledger.reading
+    found, bound = planning.stock(ledger, clock.now()), planning.bound_g(db)
+    names = {node.id: node.lab for node in labs.fleet(db)}
+    stored = dict(in_store or depot.in_store(db))
     return {
         "materials": [
-            {"material": material, "grams": round(grams, 1), "missing_g": round(missing, 1)}
+            {
+                "material": material, "grams": round(grams, 1),
+                "missing_g": round(missing, 1),
+                "reserved_g": round(bound.get(material, (0.0, 0.0))[1], 1),
+            }
             for material, grams, missing in found.materials
+        ],
+        "depot": stored,
+        "on_way": [
+            {
+                "sending": each.id, "day": each.arrives.isoformat(), "node": each.node,
+                "lab": each.lab, "material": each.material, "grams": each.grams,
+                "lots": list(each.lots),
+            }
+            for each in depot.on_way(db)
         ],
         "shortages": [
             {
@@ -76,7 +94,7 @@ def stock_report(ledger: Ledger, depot: Mapping[str, float]) -> dict[str, Any]:
                 "material": each.material, "grams": round(each.grams, 1),
                 "missing_g": round(each.missing_g, 1),
             }
-            for each in (transfers(found.shortages, depot) if depot else ())
+            for each in (transfers(found.shortages, stored) if stored else ())
         ],
         "days": [
             {

@@ -26,6 +26,16 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """Filament that is on its way to a lab."""
+
+    node: str
+    material: str
+    day: date  # on which it should arrive
+    grams: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayUse:
     """What one lab prints of one material on one day of its own calendar."""
 
@@ -33,7 +43,8 @@ class DayUse:
     node: str
     material: str
     grams: float
-    left_g: float  # on the spools of this material in its printers, by the end of the day
+    #: On the spools of this material in its printers, and of what has come by then, by the end of the day.
+    left_g: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +114,28 @@ def transfers(shortages: Iterable[RunsOut], depot: Mapping[str, float]) -> tuple
     return tuple(found)
 
 
-def forecast(printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]], now: datetime) -> Forecast:
+_Pool = dict[
+    tuple[str, str], list[tuple[date, float]]
+]  # by lab and material, the first to arrive first
+
+
+def forecast(
+    printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]],
+    now: datetime,
+    coming: Iterable[Coming] = (),
+) -> Forecast:
     """Print everything on the clock and on the scales.
 
     Args:
         printers: with `grams` of what is on the spool now, and their plates in order. A plate that
             is in no hours of its lab counts on the day on which the one before it ends.
         now: aware UTC.
+        coming: a plate that a spool does not hold waits for it; nothing of that is missing.
     """
+    pool: _Pool = {}
+    for each in sorted(coming, key=lambda each: each.day):
+        pool.setdefault((each.node, each.material), []).append((each.day, each.grams))
+    came = {where: tuple(parcels) for where, parcels in pool.items()}
     used: dict[tuple[date, str, str], float] = {}
     left: dict[tuple[str, str], float] = {}
     shortages: list[RunsOut] = []
@@ -118,20 +143,37 @@ def forecast(printers: Iterable[tuple[FleetPrinter, Sequence[Weight]]], now: dat
         if printer.material is not None:
             where = (printer.node, printer.material)
             left[where] = left.get(where, 0.0) + printer.grams
-        for (day, material), grams in _print(printer, plates, now, shortages).items():
+        for (day, material), grams in _print(printer, plates, now, pool, shortages).items():
             key = (day, printer.node, material)
             used[key] = used.get(key, 0.0) + grams
     days = []
     for (day, node, material), grams in sorted(used.items()):
         left[node, material] = left.get((node, material), 0.0) - grams
+        there = sum(more for at, more in came.get((node, material), ()) if at <= day)
         days.append(
             DayUse(
                 day=day, node=node, material=material, grams=grams,
-                left_g=max(0.0, left[node, material]),
+                left_g=max(0.0, left[node, material] + there),
             )
         )  # fmt: skip
     shortages.sort(key=lambda each: (each.day, each.node, each.printer, each.material))
     return Forecast(days=tuple(days), shortages=tuple(shortages))
+
+
+def _taken(pool: _Pool, where: tuple[str, str], grams: float) -> date | None:
+    """Take so much of what comes to a lab; return on which day all of it is there, None if never."""
+    parcels = pool.get(where, [])
+    if not parcels or sum(rest for _, rest in parcels) + _CLOSE_G < grams:
+        return None
+    arrives = date.min
+    while parcels and grams > _CLOSE_G:
+        arrives, rest = parcels[0]
+        some = min(rest, grams)
+        grams -= some
+        parcels[0] = (arrives, rest - some)
+        if rest - some <= _CLOSE_G:
+            del parcels[0]
+    return arrives
 
 
 def _begins(plate: Weight, printer: FleetPrinter, now: datetime) -> datetime:
@@ -141,9 +183,16 @@ def _begins(plate: Weight, printer: FleetPrinter, now: datetime) -> datetime:
 
 
 def _print(
-    printer: FleetPrinter, plates: Sequence[Weight], now: datetime, shortages: list[RunsOut]
+    printer: FleetPrinter,
+    plates: Sequence[Weight],
+    now: datetime,
+    pool: _Pool,
+    shortages: list[RunsOut],
 ) -> dict[tuple[date, str], float]:
-    """Print one printer's plates; return the grams by day and material, and add what is missing."""
+    """Print one printer's plates; return the grams by day and material, and add what is missing.
+
+    What they take of the pool is taken out of it.
+    """
     shift = timedelta(minutes=printer.utc_offset_min)
     free, spool_g = now, printer.grams
     used: dict[tuple[date, str], float] = {}
@@ -154,15 +203,26 @@ def _print(
         done = printer.finish(free, plate.seconds)
         day = ((done or free) + shift).date()
         if plate.material != printer.material or plate.grams > spool_g + _CLOSE_G:
-            # What is left on the spool holds none of this plate: it cannot be begun.
-            first, grams = missing.get(plate.material, (day, 0.0))
-            missing[plate.material] = (first, grams + plate.grams)
-            continue
-        free, spool_g = done or free, spool_g - plate.grams
+            # What is left on the spool holds none of this plate: it waits for what is on its way.
+            arrives = _taken(pool, (printer.node, plate.material), plate.grams)
+            if arrives is None:
+                first, grams = missing.get(plate.material, (day, 0.0))
+                missing[plate.material] = (first, grams + plate.grams)
+                continue
+            free = max(free, begins_at(arrives, printer.utc_offset_min))
+            done = printer.finish(free, plate.seconds)
+            day = ((done or free) + shift).date()
+        else:
+            spool_g -= plate.grams
+        free = done or free
         key = (day, plate.material)
         used[key] = used.get(key, 0.0) + plate.grams
     for material, (day, grams) in missing.items():
         spare = spool_g if material == printer.material else 0.0
+        # What comes and holds no whole plate makes less to be sent.
+        spare += sum(rest for _, rest in pool.pop((printer.node, material), ()))
+        if grams - spare <= _CLOSE_G:
+            continue
         shortages.append(
             RunsOut(
                 day=day, node=printer.node, printer=printer.printer, material=material,

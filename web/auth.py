@@ -86,6 +86,10 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "hub.live": _HUB,
         "hub.at_step": _HUB,
         "hub.rules": _STEWARD,
+        "depot.index": _STEWARD,
+        "depot.count": _STEWARD,
+        "depot.send": _STEWARD,
+        "depot.end": _BEDS,  # a maker of what came to her own node only
         "newcomers.join": PUBLIC,  # whoever holds an invitation
         "newcomers.own_code": PUBLIC,  # free software, offered to whoever uses it
         "newcomers.welcome": _MAKER,

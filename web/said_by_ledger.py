@@ -123,6 +123,7 @@ SENTENCES = (
     _("is no day"),
     _("this day has passed"),
     _("%(day)s has passed"),
+    _("%(left_g)s g of %(material)s lie in the depot"),
     _("%(day)s is after %(until)s, when the order is due"),
     _("is no address of mail"),
     _("write it as https://ntfy.example/topic"),

@@ -30,6 +30,7 @@ from web.sentences import said, said_here
 from web.states import (
     ATTEMPT_STATES,
     BATCH_STATES,
+    EVENTS,
     HUB_STEPS,
     LINKS,
     LOT_STATES,
@@ -97,92 +98,6 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
         ReasonCode.RESPLIT: lazy_gettext("given out anew: some would have come late"),
         ReasonCode.CLAIMED: lazy_gettext("another printer had nothing to do"),
-    }
-)
-
-_PLAIN_EVENTS: Words = MappingProxyType(
-    {
-        "account-opened": lazy_gettext("Account of a maker made or given a new password"),
-        "asked": lazy_gettext("Asked for"),
-        "own-gcode": lazy_gettext("Its maker prints it from G-code of her own"),
-        "confirmed": lazy_gettext("Confirmed"),
-        "refused": lazy_gettext("Turned down"),
-        "need-asked": lazy_gettext("Asked whether it is still needed"),
-        "need-confirmed": lazy_gettext("All of it is still needed"),
-        "lowered": lazy_gettext("Fewer are needed"),
-        "cancelled": lazy_gettext("Cancelled"),
-        "requester-erased": lazy_gettext("Who asked was erased"),
-        "completed": lazy_gettext("Completed by what the hospital said"),
-        "prioritised": lazy_gettext("Priority"),
-        "not-before": lazy_gettext("Not to be begun before"),
-        "trial": lazy_gettext("Said to be a trial"),
-        "no-trial": lazy_gettext("Said to be no trial"),
-        "passed-on": lazy_gettext("Spare bag given to the next order"),
-        "taken-over": lazy_gettext("Bag taken over that another order had to spare"),
-        "planned": lazy_gettext("Planned"),
-        "left-out": lazy_gettext(
-            "Left out of the plan: fabnet could make none of it that keeps its own rules"
-        ),
-        "cancel-asked": lazy_gettext("Stop asked for"),
-        "harvested": lazy_gettext("Counted"),
-        "counted-besides": lazy_gettext("Counted at the workshop too, and not added"),
-        "not-booked": lazy_gettext("Said by a workshop after a backup was put back, and not added"),
-        "written-off": lazy_gettext("Written off"),
-        "photos-added": lazy_gettext("Photos of the pieces kept"),
-        "photo-removed": lazy_gettext("Photo of the pieces removed"),
-        "bag-announced": lazy_gettext("Bag announced to the hub"),
-        "run-given": lazy_gettext("A driver has the run"),
-        "pickup-cancelled": lazy_gettext("Run called off"),
-        "bag-taken": lazy_gettext("Bag taken by the driver"),
-        "bag-arrived": lazy_gettext("Bag arrived at the hub"),
-        "hub-rule": lazy_gettext("What the hub asks of lots was changed"),
-        "rework": lazy_gettext("Bag put aside, pieces are put right"),
-        "reworked": lazy_gettext("Pieces are put right"),
-        "spoilt": lazy_gettext("Spoilt at the hub; made again"),
-        "stock-counted": lazy_gettext("Bought parts counted"),
-        "lot-signed": lazy_gettext("Bag released by a second person"),
-        "bag-counted": lazy_gettext("Bag counted at the hub"),
-        "inspected": lazy_gettext("Inspected"),
-        "recalled": lazy_gettext("Called back"),
-        "called-back": lazy_gettext("Bag held"),
-        "unpacked": lazy_gettext("Parcel unpacked: what is in it is packed anew"),
-        "recall-read": lazy_gettext("Recall read by the requester, pieces put aside"),
-        "recall-waived": lazy_gettext("No others are needed instead"),
-        "recall-ended": lazy_gettext("Recall ended"),
-        "design-withdrawn": lazy_gettext("Its design was withdrawn"),
-        "lot-released": lazy_gettext("Bag of a withdrawn design released"),
-        "packed": lazy_gettext("Packed"),
-        "dispatched": lazy_gettext("Dispatched"),
-        "handed-over": lazy_gettext("Handed over, says the courier"),
-        "came-back": lazy_gettext("Came back to the hub"),
-        "lost-on-the-way": lazy_gettext("Lost on the way"),
-        "turned-up": lazy_gettext("A lost parcel has turned up"),
-        "nobody-there": lazy_gettext("Nobody was there: it came back to the hub"),
-        "refused-at-the-door": lazy_gettext("Not taken at the door: it came back to the hub"),
-        "received": lazy_gettext("Received by the requester"),
-        "complained": lazy_gettext("The requester complains"),
-        "complaint-read": lazy_gettext("Complaint read"),
-        "thanks-hidden": lazy_gettext("A word of thanks is kept from the workshops"),
-        "thanks-shown": lazy_gettext("A word of thanks is shown to the workshops again"),
-        "delivered": lazy_gettext("Everything that was ordered has been received"),
-        "bed-cleared": lazy_gettext("Bed cleared"),
-        "taken-back": lazy_gettext("Taken back, to be planned again"),
-        "split-again": lazy_gettext("Given out anew, since some would have come late"),
-        "plate-claimed": lazy_gettext("Taken back for a printer that had nothing to do"),
-        "offer-taken": lazy_gettext("Offer taken by its maker"),
-        "offer-declined": lazy_gettext("Offer declined by its maker"),
-        "node-configured": lazy_gettext("Hours or stock changed"),
-        "node-listed": lazy_gettext("Workshop may be in open lists"),
-        "node-unlisted": lazy_gettext("Workshop is in no open list any more"),
-        "printer-noted": lazy_gettext("Note on a printer"),
-        "lab-invited": lazy_gettext("Workshop invited"),
-        "invitation-withdrawn": lazy_gettext("Invitation withdrawn"),
-        "node-joined": lazy_gettext("Workshop has joined, waits"),
-        "node-confirmed": lazy_gettext("Workshop let in"),
-        "maker-left": lazy_gettext("A maker has left"),
-        "node-revoked": lazy_gettext("Workshop shut out"),
-        "rotation-asked": lazy_gettext("New password asked for"),
-        "login-changed": lazy_gettext("Password changed"),
     }
 )
 
@@ -346,7 +261,7 @@ def event(found: EventView) -> str:
     if state != found.kind:
         words = _("Plate %(ref)s: %(state)s", ref=found.subject, state=ATTEMPT_STATES[state])
     else:
-        words = str(_PLAIN_EVENTS.get(found.kind, found.kind))
+        words = str(EVENTS.get(found.kind, found.kind))
     why = str(found.data.get("reason", ""))
     why = str(PLAIN_REASONS.get(why, why)) if found.kind == "taken-back" else told(why)
     details = ", ".join(part for part in (_event_figures(found), why) if part)

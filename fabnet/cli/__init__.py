@@ -21,6 +21,7 @@ from fabnet.cli.backup import backup, restore
 from fabnet.cli.common import ERRORS, book_words, file_words, is_full, say
 from fabnet.cli.coordinator import doctor, export_okw, mail_test, person, serve
 from fabnet.cli.demo import demo
+from fabnet.cli.depot import depot
 from fabnet.cli.designs import design
 from fabnet.cli.estimates import estimate
 from fabnet.cli.help_words import speak_help
@@ -99,6 +100,7 @@ for _command in (
     plan,
     begin,
     stock,
+    depot,
     lot,
     doctor,
     mail_test,

@@ -210,16 +210,7 @@ def stock_lines(report: Mapping[str, Any]) -> Iterable[str]:
     """Yield the report of filament."""
     if not report["materials"]:
         yield gettext("Nothing is planned that takes filament.")
-    for each in report["materials"]:
-        figures = {"material": each["material"], "grams": f"{each['grams']:.0f}"}
-        yield (
-            gettext(
-                "%(material)s: %(grams)s g to be printed; %(missing)s g are missing",
-                **figures, missing=f"{each['missing_g']:.0f}",
-            )
-            if each["missing_g"]
-            else gettext("%(material)s: %(grams)s g to be printed", **figures)
-        )  # fmt: skip
+    yield from _material_lines(report)
     for each in report["shortages"]:
         yield "  " + gettext(
             "%(day)s %(lab)s, %(printer)s: %(missing)s g of %(material)s missing",
@@ -245,3 +236,33 @@ def stock_lines(report: Mapping[str, Any]) -> Iterable[str]:
             day=each["day"], lab=each["lab"], grams=f"{each['grams']:.0f}",
             material=each["material"], left=f"{each['left_g']:.0f}",
         )  # fmt: skip
+
+
+def _material_lines(report: Mapping[str, Any]) -> Iterable[str]:
+    """Say what is to be printed of each material, and what of it lies in the depot or is on its way."""
+    for each in report["materials"]:
+        told = [
+            gettext(
+                "%(material)s: %(grams)s g to be printed",
+                material=each["material"], grams=f"{each['grams']:.0f}",
+            )
+        ]  # fmt: skip
+        if each["missing_g"]:
+            told.append(gettext("%(grams)s g are missing", grams=f"{each['missing_g']:.0f}"))
+        if each["reserved_g"]:
+            told.append(
+                gettext(
+                    "%(grams)s g reserved by plates in labs' hands",
+                    grams=f"{each['reserved_g']:.0f}",
+                )
+            )
+        yield "; ".join(told)
+    for material, grams in report["depot"].items():
+        yield gettext(
+            "%(material)s: %(grams)s g in the depot", material=material, grams=f"{grams:.0f}"
+        )
+    for each in report["on_way"]:
+        yield "  " + gettext(
+            "%(sending)s to %(lab)s: %(grams)s g of %(material)s, expected %(day)s",
+            **{name: each[name] for name in ("sending", "lab", "grams", "material", "day")},
+        )

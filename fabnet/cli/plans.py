@@ -177,14 +177,14 @@ def begin(
 
 @click.command()
 @click.option(
-    "--depot", multiple=True, metavar="MATERIAL=GRAMS", help="What lies in store: PETG=12000"
+    "--depot", multiple=True, metavar="MATERIAL=GRAMS", help="What if this lay in store: PETG=12000"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @COORDINATOR_FILE
 def stock(depot: tuple[str, ...], as_json: bool, config: Path) -> None:
     """Show the filament that all plans use, by day and lab, and which spools do not reach.
 
-    With --depot, also say what of it should go to which lab by which day.
+    Also what of the depot should go to which lab by which day; with --depot, of what would be there.
 
     \b
     Example: fabnet stock --depot PETG=12000 --depot PLA=3000

@@ -42,6 +42,7 @@ _WHO = {
     "handover": "by_person",
     "lot_signature": "by_person",
     "rework": "by_person",
+    "sending": "ended_by",
 }
 
 

@@ -19,7 +19,7 @@ from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, earlier_patterns, fits_of
 from jobs.fleet import FleetPrinter, Need, begins_at, km_between
-from jobs.ledger import cells, labs, paces, recalls
+from jobs.ledger import cells, depot, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
 from jobs.ledger.reviews import NOT_STOPPED
@@ -29,7 +29,7 @@ from jobs.lifecycle import AttemptState
 from jobs.model import JobState, OrderState, Priority
 from jobs.plan_audit import Sound
 from jobs.sound_plan import sound_plan
-from jobs.stock import Forecast, RunsOut, Weight, forecast
+from jobs.stock import Coming, Forecast, RunsOut, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
@@ -301,9 +301,27 @@ def stock(
         for printer in fleet
         if only is None or (printer.node, printer.printer) in only
     ]
+    coming = [
+        Coming(node=each.node, material=each.material, day=each.arrives, grams=each.grams)
+        for each in depot.on_way(db)
+    ]
     return forecast(
-        [(printer, plates.get((printer.node, printer.printer), ())) for printer in whole], now
+        [(printer, plates.get((printer.node, printer.printer), ())) for printer in whole],
+        now,
+        coming,
     )
+
+
+def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
+    """Return the grams of all plates that printers are bound to, and of those in labs' hands, by material.
+
+    What a lab was offered, was granted or prints reserves its filament.
+    """
+    rows = db.execute(
+        "select material, sum(grams), coalesce(sum(grams) filter (where rank = 0), 0)"
+        f" from ({_BOUND}) group by material order by material"
+    )
+    return {row[0]: (float(row[1]), float(row[2])) for row in rows}
 
 
 def make(facts: Snapshot, library: Library, now: datetime, suspects: Collection[str] = ()) -> Sound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from jobs.law import Books, check
+from jobs.ledger import depot
 from jobs.ledger.cells import quoted
 from jobs.lifecycle import COMING
 from jobs.model import BatchState, JobState, LotState
@@ -83,10 +84,11 @@ def _books(row: sqlite3.Row) -> Books:
 
 
 def audit(db: sqlite3.Connection) -> None:
-    """Check both laws on all orders.
+    """Check both laws on all orders, and the book of the depot.
 
     Raises:
         LawBrokenError: one does not hold.
     """
     for each in books(db):
         check(each)
+    depot.audit(db)

@@ -61,6 +61,7 @@ ALWAYS = {
     "sewer:upkeep": f"/labs/{SEWS}/printers/p1/upkeep",
     "sewer:rate": f"/labs/{SEWS}/printers/p1/rate", "inspector:hub": "/hub",
     "steward:hub-rules": "/hub/rules", "inspector:hub-stock": "/hub/stock",
+    "steward:depot": "/depot",
     "maker:pickups": f"/labs/{NODE}/pickups", "home": "/", "ask": "/ask", "sign-in": "/sign-in",
     "designs": "/designs", "nothing": "/nothing-here", "steward:waiting": "/waiting",
     "steward:orders": "/orders", "steward:fleet": "/fleet", "steward:lab": f"/labs/{NODE}",

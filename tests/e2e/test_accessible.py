@@ -74,6 +74,7 @@ SIGNED_IN = [
     "/hub/steps/count",
     "/hub/rules",
     "/hub/stock",
+    "/depot",
     "/labs/lab-bag/pickups",
     "{pickup}",
 ]

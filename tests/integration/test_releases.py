@@ -285,6 +285,17 @@ def test_a_steward_sets_it_and_takes_it_away(site):
     assert "Rien n’en est commencé" not in page
 
 
+def test_who_asked_is_not_told_that_nothing_is_begun_where_something_is(site):
+    world = site.world
+    world.add_lab(A, grams=5000)
+    order_id = world.order(40)
+    turn(world)
+    hold(world, order_id, 3)
+    page = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
+    assert "Nothing more of it is begun before Friday 27 November; what workshops" in page
+    assert "and not before" not in site.person().get(f"{link_of(site, order_id)}?lang=en").text
+
+
 def test_who_has_nothing_of_it_reads_the_day(site):
     world = site.world
     world.add_lab(A, link="manual")

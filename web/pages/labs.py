@@ -29,7 +29,7 @@ from jobs.coordinator import nodes
 from jobs.errors import InvalidFieldError, NotFoundError
 from jobs.fleet import km_between
 from jobs.hours import WEEK_H
-from jobs.ledger import first_mile, history, labs, lot_photos, members, paces, upkeep, views
+from jobs.ledger import depot, first_mile, history, labs, lot_photos, members, paces, upkeep, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import MAY_HAVE_STARTED, TO_HARVEST
@@ -140,6 +140,7 @@ def _page(
         alone_forms=alone or {},
         to_count=TO_HARVEST,
         materials=_materials(found),
+        on_way=depot.on_way(db, node),
         km=km_between(found.place, hub) if found.place and hub else None,
         version=version,
     )

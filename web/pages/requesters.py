@@ -20,6 +20,7 @@ from jobs.ledger.links import key_of
 from jobs.ledger.parcels import parcel
 from jobs.ledger.recalls import told_to
 from jobs.ledger.views import LotView, OrderView
+from jobs.lifecycle import LIVE
 from jobs.model import BatchState, LotState, Order, OrderState
 from web.auth import can
 from web.context import here
@@ -140,7 +141,10 @@ def _page(link: str, receipt: Form, receipt_of: str) -> str:
         titles={p.id: own_title(p.title) for p in revision.made} if revision else {},
         link=link,
         url=context.settings.public_url + url_for(".follow", link=link),
-        waits=order.release is not None and order.release > context.today(),
+        waits=order.release is not None
+        and order.release > context.today()
+        and not view.lots
+        and all(each.state not in LIVE for each in view.attempts),
         steps=()
         if order.state in _OVER
         else steps(order, all_books, inside, sum(each.held for each in all_counts)),

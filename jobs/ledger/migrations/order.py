@@ -43,6 +43,7 @@ from jobs.ledger.migrations import (
     m059_lost_parcels,
     m060_priority,
     m061_release,
+    m062_depot,
 )
 
 #: Reliable streams: the same tables in the ledger and in a node's journal.
@@ -82,6 +83,7 @@ LEDGER = (
     m059_lost_parcels,
     m060_priority,
     m061_release,
+    m062_depot,
 )
 
 

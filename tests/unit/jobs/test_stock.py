@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from jobs.hours import parse
-from jobs.stock import RunsOut, Weight, forecast, transfers
+from jobs.stock import Coming, RunsOut, Weight, forecast, transfers
 from tests.unit.jobs.test_split import NOW, a_printer
 
 TUESDAY, WEDNESDAY = date(2026, 11, 24), date(2026, 11, 25)
@@ -73,3 +73,42 @@ def test_a_depot_sends_first_to_who_runs_out_first_and_one_parcel_a_lab():
         (WEDNESDAY, "lab-b", "PETG", 100.0, 200.0),
     ]
     assert transfers([], {"PETG": 400.0}) == ()
+
+
+def coming(grams, day, material="PETG", node="lab-a"):
+    return Coming(node=node, material=material, day=day, grams=grams)
+
+
+def test_a_plate_waits_for_what_is_on_its_way():
+    printer, friday = a_printer(grams=50.0), date(2026, 11, 27)
+    plates = [a_plate(), a_plate(), a_plate()]
+    found = forecast([(printer, plates)], NOW, [coming(80.0, friday)])
+    assert found.shortages == ()
+    assert [(d.day, d.grams, d.left_g) for d in found.days] == [
+        (TUESDAY, 40.0, 10.0), (friday, 80.0, 10.0),
+    ]  # fmt: skip
+
+
+def test_what_is_due_is_there_and_plates_take_the_first_to_arrive():
+    printer, friday = a_printer(grams=0.0), date(2026, 11, 27)
+    parcels = [coming(40.0, friday), coming(40.0, TUESDAY)]
+    found = forecast([(printer, [a_plate(), a_plate()])], NOW, parcels)
+    assert [(d.day, d.left_g) for d in found.days] == [(TUESDAY, 0.0), (friday, 0.0)]
+
+
+def test_what_comes_and_is_too_little_makes_less_to_be_sent():
+    found = forecast([(a_printer(grams=0.0), [a_plate(), a_plate()])], NOW, [coming(60.0, TUESDAY)])
+    (short,) = found.shortages
+    assert short.missing_g == 20.0
+
+
+@pytest.mark.parametrize("other", [{"node": "lab-b"}, {"material": "PLA"}])
+def test_what_comes_to_others_or_of_another_material_is_of_no_use(other):
+    found = forecast([(a_printer(grams=0.0), [a_plate()])], NOW, [coming(60.0, TUESDAY, **other)])
+    assert [short.missing_g for short in found.shortages] == [40.0]
+
+
+def test_printers_of_a_lab_share_what_comes():
+    printers = [(a_printer("lab-a", name, grams=0.0), [a_plate()]) for name in ("p1", "p2")]
+    found = forecast(printers, NOW, [coming(40.0, TUESDAY)])
+    assert [(short.printer, short.missing_g) for short in found.shortages] == [("p2", 40.0)]

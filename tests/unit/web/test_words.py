@@ -281,7 +281,7 @@ def test_every_event_of_an_order_has_words():
     kinds = kinds_in_histories()
     assert {"asked", "harvested", "thanks-hidden"} <= kinds
     with in_language("fr"):
-        assert [kind for kind in sorted(kinds) if kind not in words._PLAIN_EVENTS] == []
+        assert [kind for kind in sorted(kinds) if kind not in states.EVENTS] == []
 
 
 @pytest.mark.parametrize(

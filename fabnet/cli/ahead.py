@@ -256,7 +256,7 @@ def _material_lines(report: Mapping[str, Any]) -> Iterable[str]:
                     grams=f"{each['reserved_g']:.0f}",
                 )
             )
-        yield "; ".join(told)
+        yield gettext("; ").join(told)
     for material, grams in report["depot"].items():
         yield gettext(
             "%(material)s: %(grams)s g in the depot", material=material, grams=f"{grams:.0f}"

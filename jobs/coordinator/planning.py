@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from designs.errors import UnknownRevisionError
 from designs.library import Library
+from designs.materials import materials
 from designs.model import OtherPart, Part
 from jobs import hours
 from jobs.assign import DECLINE_REST
@@ -287,6 +288,8 @@ def stock(
     for row in _bound(db):
         if only is not None and (row["node"], row["printer"]) not in only:
             continue
+        if row["material"] not in materials():  # what people cut and sew takes none
+            continue
         weight = Weight(
             material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"]),
             release=_day(row),
@@ -313,7 +316,7 @@ def stock(
 
 
 def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
-    """Return the grams of all plates that printers are bound to, and of those in labs' hands, by material.
+    """Return the grams of all plates that printers are bound to, and of those in labs' hands, by filament.
 
     What a lab was offered, was granted or prints reserves its filament.
     """
@@ -321,7 +324,7 @@ def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
         "select material, sum(grams), coalesce(sum(grams) filter (where rank = 0), 0)"
         f" from ({_BOUND}) group by material order by material"
     )
-    return {row[0]: (float(row[1]), float(row[2])) for row in rows}
+    return {row[0]: (float(row[1]), float(row[2])) for row in rows if row[0] in materials()}
 
 
 def make(facts: Snapshot, library: Library, now: datetime, suspects: Collection[str] = ()) -> Sound:

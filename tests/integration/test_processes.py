@@ -66,6 +66,9 @@ def test_each_part_goes_to_who_makes_it_and_all_is_delivered(world):
     why = {(row.part_id, row.node): row.reasons[0] for row in view.plan if not row.pieces}
     assert [(why["hook", SEWS].code, why["hook", SEWS].text)] == [("process", "SEW")]
     assert [(why["pouch", PRINTS].code, why["pouch", PRINTS].text)] == [("process", "3DP")]
+    # What is sewn takes no filament.
+    assert [use[0] for use in planning.stock(world.ledger, world.now).materials] == ["PETG"]
+    assert list(planning.bound_g(world.ledger.reading)) == ["PETG"]
     world.tick()
     offers = [told for told in world.told(SEWS) if isinstance(told, Offer)]
     revision = world.library.revision(view.order.request.revision_id)

@@ -29,6 +29,7 @@ from fabnet.node.files import sha256_of
 from fabnet.node.home import adopt
 from jobs.errors import LedgerError
 from jobs.ledger import log_file
+from jobs.ledger.disk import DiskTrouble, trouble_of
 from jobs.ledger.store import Ledger
 
 _FORMAT = 1
@@ -38,7 +39,8 @@ _LEDGER, _LOCK = "ledger.db", "ledger.lock"
 #: Made anew at every start.
 _LEFT_OUT = frozenset({"slices", "broker"})
 #: Of the disk that is written to, and not of what is read.
-_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FAULTS = _FULL | {errno.EROFS}
 #: In its folder, and not of it.
 _NOT_ITS_DATA = frozenset({_LOCK, "restoring", "lost+found"})
 _LEFT_OUT_ENDS = (".db-wal", ".db-shm", ".mark", ".lock", ".new", ".part")
@@ -75,11 +77,21 @@ def make(data_dir: Path, out: Path, now: datetime) -> Manifest:
             manifest = _write(data_dir, bench, now)
             (bench / _ARCHIVE).rename(out)
     except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = _why(error, data_dir, out.resolve().parent)
         if not out.parent.is_dir():
             why = f"there is no folder {out.parent}"
         raise BackupError(f"The backup {out} cannot be written: {why}") from error
     return manifest
+
+
+def _why(error: OSError | sqlite3.Error, data_dir: Path, target: Path) -> str:
+    """Say in words why nothing more can be written: to a target, or beside the ledger, where it is read."""
+    number = getattr(error, "errno", None)
+    if number in _FULL or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+        return f"the disk of {target} is full: make room there, and run the command again"
+    if trouble_of(error, data_dir) is DiskTrouble.FULL:
+        return f"the disk of {data_dir} is full: make room there, and run the command again"
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager
@@ -220,7 +232,8 @@ def put_back(
                 )
             return _put_back(archive, data_dir, machine, now)
     except OSError as error:
-        raise BackupError(f"{data_dir} cannot be written: {error}") from error
+        why = _why(error, data_dir, data_dir)
+        raise BackupError(f"{data_dir} cannot be written: {why}") from error
 
 
 def _put_back(archive: Path, data_dir: Path, machine: str, now: datetime) -> Manifest:

@@ -75,6 +75,11 @@ SENTENCES = (
     _("another program holds it (OctoPrint, a slicer?); close that first"),
     _("nothing runs at this address; is it started, and is the address right?"),
     _("it does not answer; is it switched on, and is the network there?"),
+    # a backup
+    _("The backup %(file)s cannot be written: %(why)s"),
+    _("the disk of %(folder)s is full: make room there, and run the command again"),
+    _("there is no folder %(folder)s"),
+    _("%(folder)s cannot be written: %(why)s"),
     # what the doctor finds
     _("%(version)s: 3.11 is needed"),
     _(

@@ -26,6 +26,13 @@ def sections(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
+def answered(person, path):
+    """Return a page that is reckoned for a while: it is fetched again as long as it says so."""
+    while "Refresh" in (page := person.get(path)).headers:
+        assert page.status_code == 200
+    return page
+
+
 def hears(world, node=NODE):
     """The node acknowledges all that it was sent."""
     with world.ledger.transaction() as db:

@@ -17,7 +17,7 @@ from jobs.messages import (
 from jobs.model import Role
 from printers.model import PrinterState
 from tests.doubles.many_labs import add_many_labs, add_orders
-from tests.doubles.pages import Site, offered, sections
+from tests.doubles.pages import Site, answered, offered, sections
 from tests.doubles.world import NODE, PRINTER, a_request, some_facts
 from web.beds import outlines
 
@@ -169,7 +169,8 @@ def test_a_steward_asks_what_if_and_changes_nothing(site):
         r"These workshops are gone .* Lab lab-[ab] · \d+ pieces Lab lab-[ab] · \d+ ", text
     )
     assert "As it is" not in text
-    page = steward.get(f"{path}?lang=en&without={A}&many=2&preset=prusa-mini&due=2026-11-24").text
+    query = f"lang=en&without={A}&many=2&preset=prusa-mini&due=2026-11-24"
+    page = answered(steward, f"{path}?{query}").text
     text = sections(page)
     assert re.search(r"workshops 2 3 ", text)
     mine = re.search(r"Lab lab-a: 0 instead of (\d+)", text)
@@ -179,7 +180,7 @@ def test_a_steward_asks_what_if_and_changes_nothing(site):
     assert "Nothing was changed." in text
     assert f'value="{A}" checked' in page
     assert list(world.ledger.reading.execute("select * from job order by id")) == before
-    assert "Rien n’a été changé." in steward.get(f"{path}?lang=fr&without={B}&many=").text
+    assert "Rien n’a été changé." in answered(steward, f"{path}?lang=fr&without={B}&many=").text
 
 
 def test_what_cannot_be_supposed_is_said_beside_its_field(site):
@@ -196,12 +197,13 @@ def test_what_cannot_be_supposed_is_said_beside_its_field(site):
         answer = steward.get(path + query)
         assert (answer.status_code, words in answer.text) == (422, True), query
     assert "Say first what would be otherwise." in steward.get(f"{path}&many=").text
-    assert "There is no workshop lab-x here any more." in steward.get(f"{path}&without=lab-x").text
+    gone = answered(steward, f"{path}&without=lab-x").text
+    assert "There is no workshop lab-x here any more." in gone
     assert steward.get("/orders/nothing/what-if").status_code == 404
     world.tick()
     for attempt in world.attempts():
         world.print(attempt.ref)
-    assert "Nothing of it is left to be printed" in steward.get(f"{path}&without={A}").text
+    assert "Nothing of it is left to be printed" in answered(steward, f"{path}&without={A}").text
     assert site.person("inspector").get(path).status_code == 403
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from firmware_profiles.loader import all_machines
 from jobs.coordinator.whatif import Difference, difference
@@ -24,21 +27,60 @@ pages = Blueprint("what_if", __name__)
 #: at once.
 _FEW_LABS, _MOST_LABS, _AT_ONCE = 6, 60, 12
 _MOST_PRINTERS = 100
-#: Two plans of everything take seconds: one question at a time.
-_asking = threading.Lock()
+#: So long a page waits for its answer; and so long after it asks again, if there was none.
+_WAIT_S, _AGAIN_S = 2.0, 3
+
+
+class _Desk:
+    """Where one question is answered at a time, on a thread of its own: no page waits long for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, "what-if")
+        self._question: object = None  # in hand, or answered and not yet shown
+        self._answer = Future[Difference]()
+        self._begun_s = 0.0
+
+    def ask(self, question: object, reckon: Callable[[], Difference]) -> Future[Difference] | None:
+        """Return the answer to come, to whoever asked the same first; None: another question is in hand."""
+        with self._lock:
+            if question != self._question:
+                if self._question is not None and not self._answer.done():
+                    return None
+                self._question, self._answer = question, self._worker.submit(reckon)
+                self._begun_s = time.monotonic()
+            return self._answer
+
+    def shown(self, answer: Future[Difference]) -> None:
+        """Forget an answer: who asks the same again is answered by what is known then."""
+        with self._lock:
+            if answer is self._answer:
+                self._question = None
+
+    @property
+    def since_s(self) -> int:
+        """For how long the question in hand has been reckoned."""
+        return int(time.monotonic() - self._begun_s)
+
+
+#: Two plans of everything take seconds, and of a large network many.
+_desk = _Desk()
 
 
 @pages.get("/orders/<order_id>/what-if")
-def ask(order_id: str) -> str | tuple[str, int]:
+def ask(order_id: str) -> Response:
     """A form, and under it the plan as it is and as it would be."""
     context = here()
     db = context.ledger.reading
     view = views.order_view(db, order_id)
     names = {node.id: node.lab for node in labs.fleet(db)}
     form, without = Form(request.args), request.args.getlist("without")
-    found, trouble = None, ""
+    found, trouble, since_s = None, "", None
     if request.args.keys() & {"without", "many", "due", "release", "priority"}:
-        found, trouble = _answer(context, order_id, form, without)
+        try:
+            found, trouble = _answer(context, order_id, form, without)
+        except TimeoutError:
+            since_s = _desk.since_s
     makers = [lab for lab in shares(view).labs if lab.until][:_MOST_LABS]
     page = render_template(
         "what_if.html",
@@ -55,18 +97,26 @@ def ask(order_id: str) -> str | tuple[str, int]:
         labs=names,
         found=found,
         trouble=trouble,
+        since_s=since_s,
         touched=_touched(found, names),
         at_once=_AT_ONCE,
         few=_FEW_LABS,
         today=context.today(),
     )
-    return (page, 422) if form.errors else page
+    answer = make_response(page, 422 if form.errors else 200)
+    if since_s is not None:
+        answer.headers["Refresh"] = str(_AGAIN_S)
+    return answer
 
 
 def _answer(
     context: Context, order_id: str, form: Form, without: list[str]
 ) -> tuple[Difference | None, str]:
-    """Return the two plans; else, where nothing typed is wrong, what is the matter."""
+    """Return the two plans; else, where nothing typed is wrong, what is the matter.
+
+    Raises:
+        TimeoutError: they are still being made.
+    """
     many = form.whole("many", 0, _MOST_PRINTERS) if form["many"].strip() else 0
     plus = []
     if many:
@@ -79,21 +129,29 @@ def _answer(
     priority = Priority(other) if other else None
     if not (without or plus or due or priority or release):
         return None, _("Say first what would be otherwise.")
-    if not _asking.acquire(blocking=False):
-        return None, _("Somebody else is asking just now; ask again in a moment.")
-    try:
+    ledger, files, now = context.ledger, context.library.folder, context.now()
+
+    def reckon() -> Difference:
         return difference(
-            context.ledger, context.library.folder, order_id, without, plus, due, context.now(),
-            context.settings.hub_place, priority, release,
-        ), ""  # fmt: skip
+            ledger, files, order_id, without, plus, due, now, context.settings.hub_place, priority,
+            release,
+        )  # fmt: skip
+
+    question = (ledger.path, order_id, tuple(without), tuple(plus), due, priority, release)
+    answer = _desk.ask(question, reckon)
+    if answer is None:
+        return None, _("Somebody else is asking just now; ask again in a moment.")
+    if not wait((answer,), _WAIT_S).done:
+        raise TimeoutError
+    _desk.shown(answer)
+    try:
+        return answer.result(), ""
     except NotFoundError as error:
         if error.kind != "lab":
             raise
         return None, _("There is no workshop %(lab)s here any more.", lab=error.key)
     except RefusedError:
         return None, _("Nothing of it is left to be printed: no plan can change it.")
-    finally:
-        _asking.release()
 
 
 def _touched(found: Difference | None, names: dict[str, str]) -> list[tuple[str, int, int]]:

@@ -69,3 +69,15 @@ def test_one_question_is_reckoned_at_a_time_and_an_answer_that_nobody_fetches_st
         what="the other question",
     )
     assert len(held.begun) == 2
+
+
+def test_an_answer_that_nobody_fetched_is_not_given_for_long(site, path, held, monkeypatch):
+    steward = site.person("steward")
+    assert "Refresh" in steward.get(f"{path}&priority=vital").headers
+    held.set()
+    until(what_if._desk._answer.done, what="the answer")
+    monkeypatch.setattr(what_if, "_STALE_S", 0.0)
+    steward.get(f"{path}&priority=vital")
+    monkeypatch.setattr(what_if, "_STALE_S", 100.0)
+    answered(steward, f"{path}&priority=vital")
+    assert len(held.begun) == 2

@@ -29,6 +29,8 @@ _FEW_LABS, _MOST_LABS, _AT_ONCE = 6, 60, 12
 _MOST_PRINTERS = 100
 #: So long a page waits for its answer; and so long after it asks again, if there was none.
 _WAIT_S, _AGAIN_S = 2.0, 3
+#: An answer that nobody has fetched so long after the question says nothing of what is now.
+_STALE_S = 120.0
 
 
 class _Desk:
@@ -44,7 +46,8 @@ class _Desk:
     def ask(self, question: object, reckon: Callable[[], Difference]) -> Future[Difference] | None:
         """Return the answer to come, to whoever asked the same first; None: another question is in hand."""
         with self._lock:
-            if question != self._question:
+            stale = self._answer.done() and self.since_s >= _STALE_S
+            if question != self._question or stale:
                 if self._question is not None and not self._answer.done():
                     return None
                 self._question, self._answer = question, self._worker.submit(reckon)

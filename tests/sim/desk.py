@@ -12,6 +12,7 @@ from datetime import UTC, time
 from jobs.coordinator import (
     complaints,
     deliveries,
+    depot,
     first_mile,
     hub,
     lots,
@@ -25,11 +26,12 @@ from jobs.coordinator import (
 from jobs.coordinator.couriers import Carrier, HandPickUp
 from jobs.first_mile import Goods, PickupState
 from jobs.hub import Rule, Scope
+from jobs.ledger import depot as book
 from jobs.ledger import first_mile as mile
 from jobs.ledger import views
 from jobs.ledger.books import books
 from jobs.ledger.cells import quoted
-from jobs.ledger.rows import live_attempt
+from jobs.ledger.rows import live_attempt, new_id
 from jobs.lifecycle import UNGRANTED, AttemptState
 from jobs.model import BatchState, JobState, LotState, OrderState, StopOutcome
 from jobs.recall import Cause, RecallKind
@@ -104,6 +106,19 @@ class Desk(Choices):
 
     def count_stock(self, pieces: int, lot: str = "") -> None:
         hub.count_stock(self.ledger, ITEM, pieces, "inspector", self.now, lot)
+        self._count_filament(pieces, lot)
+
+    def _count_filament(self, kilos: int, lot: str) -> None:
+        """What was sent comes or is back, what lies in the depot is counted, and some goes to each lab."""
+        depot.count(self.ledger, "PETG", 1000 * kilos, "steward", self.now, lot)
+        for n, each in enumerate(book.on_way(self.db)):
+            depot.end(self.ledger, each.id, "steward", self.now, came=(n + kilos) % 2 == 0)
+        for n, node in enumerate(self.ids("select id from node order by id"), 1):
+            self.tries(functools.partial(self._sends_filament, node, 300 * n))
+
+    def _sends_filament(self, node: str, grams: int) -> None:
+        day = self.now.date()
+        depot.send(self.ledger, new_id(), node, "PETG", grams, day, "steward", self.now)
 
     # --- parcels
 

@@ -69,6 +69,13 @@ class Choices(Labs):
             lambda: orders.set_priority(self.ledger, order_id, priority, "steward", self.now)
         )
         claims.resplit(self.ledger, self.now, order_id)
+        tomorrow = self.now.date() + timedelta(days=1)
+        self.begins(order_id, tomorrow if trial else None)
+
+    def begins(self, order_id: str, day: date | None) -> None:
+        """Nothing of an order is begun before a day; None: at once."""
+        self.tries(lambda: orders.set_release(self.ledger, order_id, day, "steward", self.now))
+        claims.plan_anew(self.ledger, self.now, order_id)
 
     def hide_thanks(self, batch: str, *, hidden: bool) -> None:
         deliveries.hide_thanks(self.ledger, batch, "steward", self.now, hidden=hidden)

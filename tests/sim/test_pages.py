@@ -34,6 +34,9 @@ _REACHED = {
     "complained",
     "counted-besides",
     "delivered",
+    "filament-back",
+    "filament-came",
+    "filament-sent",
     "ledger-restored",
     "lot-released",
     "lot-signed",
@@ -42,6 +45,7 @@ _REACHED = {
     "need-asked",
     "node-knows-more",
     "node-revoked",
+    "not-before",
     "passed-on",
     "pickup-cancelled",
     "prioritised",
@@ -126,6 +130,8 @@ def _states(desk: Desk) -> list[str]:
 def _end(desk: Desk, day: Day, *, by_page: bool) -> None:
     """Everybody does what she has to: on the pages what waits, else until all orders are delivered."""
     day.told.append("pages" if by_page else "settle")
+    for order_id in desk.ids("select id from orders where release is not null"):
+        desk.begins(order_id, None)
     if not by_page:
         desk.settle()
         return

@@ -212,7 +212,8 @@ class Clocks:
             return []
         until = need.print_by if share.in_time else None
         begin, found = self._begin(need, key), list[Run]()
-        for start, end in (*self._gaps.get(key, ()), (self.free[key], None)):
+        tail = () if self.free[key] - self.now > YEAR else ((self.free[key], None),)
+        for start, end in (*self._gaps.get(key, ()), *tail):
             by = end if until is None else until if end is None else min(end, until)
             runs: list[Run] = []
             for done_at, times in printer.finishes(max(start, begin), seconds, count):

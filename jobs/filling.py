@@ -8,12 +8,12 @@ and whether its lab makes this already. A score is an order only; it forbids not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from jobs.lowest import in_sets, lowest_first
 from jobs.network import (
     SLOT_MIN,
     TINY,
@@ -29,11 +29,6 @@ from jobs.network import (
     sums_of,
 )
 
-#: The steps of a score. Scores of 0..6.5 are told apart by a ten-thousandth.
-_FINE = 1e4
-_MOST = 65_535
-#: Of more printers for a line the best of one in so many are looked at first: few of 10,000 get any.
-_ONE_IN, _MANY = 16, 1024
 _NONE = joined([])
 
 
@@ -44,13 +39,6 @@ class Weights:
     km: float = 0.001  # 100 km are worth 10 % of a printer's best use
     load: float = 0.2  # of a printer whose time is all taken, against one that is free
     new: float = 0.02  # of a lab that does not make this line yet: a parcel and a slice more
-
-
-def _lowest_first(score: Singles, some: Bools) -> Ints:
-    """Return where some of the scores are, the lowest first, then as they stand."""
-    where = some.nonzero()[0]
-    by = (score[where] * _FINE).clip(0, _MOST).astype(np.uint16)
-    return where[by.argsort(kind="stable")]
 
 
 class Book:
@@ -65,7 +53,7 @@ class Book:
         at = [*ends_min.tolist(), net.horizon_min]
         self._free = np.array([net.opened(end) for end in at]).reshape(len(at), -1) - net.busy_min
         self._taken = np.zeros(self._free.shape)  # by what is due then
-        self.room_min = np.minimum.accumulate(self._free[::-1])[::-1]
+        self.room_min = self._until(self._free)
         # Against what is due last, or the horizon: late work has no other measure.
         self._offered = np.maximum(self._free[max(0, len(ends_min) - 1)], TINY)
         self._load = np.zeros(net.printers)  # the share of it that each printer prints
@@ -118,22 +106,25 @@ class Book:
 
     # --- putting in ---------------------------------------------------------------------------
 
-    def keep(self, rows: Rows) -> None:
-        """Take time and filament for what is planned already, as it is; not yet `put`."""
-        minutes = rows.minutes(self.net, self.lines)
-        for line in np.unique(rows.line):
-            self.knows(int(line))[self.net.node[rows.printer[rows.line == line]]] = True
-        for bucket in np.unique(rows.bucket):
-            mine = rows.bucket == bucket
-            self._spend_all(int(bucket), rows.printer[mine], minutes[mine])
+    def keep(self, rows: Rows, minutes: Floats) -> None:
+        """Take time and filament for rows that are planned already, as they are; not yet `put`."""
+        makes = np.zeros((self.lines.count, self._nodes), np.bool_)
+        makes[rows.line, self.net.node[rows.printer]] = True
+        for line in np.unique(rows.line).tolist():
+            self.knows(line)[:] |= makes[line]
+        where = rows.bucket * self.net.printers + rows.printer
+        taken = np.bincount(where, minutes, self._taken.size).reshape(self._taken.shape)
+        self._taken += taken
+        self._load += taken.sum(axis=0) / self._offered
+        self.room_min = self._until(self.slack_min(slice(None)))
         if self.bounded:
             for turn in rows.turns():
                 turn.draw(self.net, self.lines, self._spool_g)
 
     def spend(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Take minutes of printers, each named once, from what is left by a due date."""
-        self._taken[bucket, printer] += minutes
-        room = self.room_min[:, printer]
+        self._taken[bucket][printer] += minutes
+        room = self.room_min.take(printer, axis=1)
         room[bucket:] -= minutes
         np.minimum(room[:bucket], room[bucket], out=room[:bucket])
         self.room_min[:, printer] = room
@@ -141,18 +132,17 @@ class Book:
     def give_back(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Undo `spend`."""
         self._taken[bucket, printer] -= minutes
-        self.room_min[:, printer] = np.minimum.accumulate(self.slack_min(printer)[::-1])[::-1]
+        self.room_min[:, printer] = self._until(self.slack_min(printer))
+
+    @staticmethod
+    def _until(slack_min: Floats) -> Floats:
+        """Return the least slack from each due date on, row after row: faster to take printers of."""
+        return np.ascontiguousarray(np.minimum.accumulate(slack_min[::-1])[::-1])
 
     def slack_min(self, printer: Ints | slice) -> Floats:
         """Return [E + 1, P]: what some printers have left by each due date."""
         found: Floats = self._free[:, printer] - self._taken[:, printer].cumsum(axis=0)
         return found
-
-    def _spend_all(self, bucket: int, printer: Ints, minutes: Floats) -> None:
-        """Take minutes of printers that may be named twice."""
-        which, taken = sums_of(printer, minutes)
-        self.spend(bucket, which, taken)
-        self._load[which] += taken / self._offered[which]
 
     def insert(
         self, line: int, pieces: float, bucket: int, score: Singles, *, least: float = 0.0
@@ -170,31 +160,29 @@ class Book:
         best = score[made.printer]
         # Where it would cost a due date, a printer gets fewer than the least.
         for enough in sorted({max(min(least, pieces), TINY), TINY}, reverse=True):
-            for who in self._in_turn(bucket, made, best):
-                pieces = self._some(line, pieces, bucket, made, who, enough)
+            for who in in_sets(best):
+                pieces = self._some(line, pieces, bucket, made, who, best[who], enough)
                 if pieces <= TINY:
                     return 0.0
         return self._corners(line, pieces, bucket, score)
 
-    def _in_turn(self, bucket: int, made: Makers, score: Singles) -> Iterator[Ints]:
-        """Return makers in the order of their score: of many the best few before all others."""
-        others = np.ones(len(score), np.bool_)
-        if len(score) > _MANY:
-            few = np.sort(score[::_ONE_IN])[len(score) // _ONE_IN**2]
-            yield _lowest_first(score, score <= few)
-            others = score > few
-        others &= self.room_min[bucket][made.printer] >= made.minutes
-        yield _lowest_first(score, others)
-
     def _some(
-        self, line: int, pieces: float, bucket: int, made: Makers, who: Ints, enough: float
+        self,
+        line: int,
+        pieces: float,
+        bucket: int,
+        made: Makers,
+        who: Ints,
+        score: Singles,
+        enough: float,
     ) -> float:
-        """Put pieces on these makers, one after another, if it holds enough; return what is left."""
+        """Put pieces on these makers by their score, on each if it holds enough; return what is left."""
         plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
         capacity = plates * made.pieces[who]
         some = (capacity >= enough).nonzero()[0]
         if not len(some):
             return pieces
+        some = some[lowest_first(score[some])]
         sums = capacity[some].cumsum()
         if sums[-1] < pieces - TINY:
             self._add(line, bucket, made, who[some], plates[some], np.zeros(len(some), np.int64))
@@ -284,14 +272,16 @@ class Book:
     def _corners(self, line: int, pieces: float, bucket: int, score: Singles) -> float:
         """Put part plates where a full one has no room any more; return what has none either."""
         net, made = self.net, self.makers(line)
-        printer = made.printer
-        room = self._room(line, bucket, printer)
-        copies = np.floor((room - made.plate_min) / np.maximum(made.piece_min, TINY) + TINY)
+        room = self._room(line, bucket, made.printer)
+        who = (room >= made.copy_min - TINY).nonzero()[0]
+        printer = made.printer[who]
+        each = np.maximum(made.piece_min[who], TINY)
+        copies = np.floor((room[who] - made.plate_min[who]) / each + TINY)
         if self.bounded:
             part, cls = int(self.lines.part[line]), net.cls[printer]
             spare = self._spool_g[:, printer].max(axis=0) - net.plate_g[part, cls]
             copies = np.minimum(copies, np.floor(spare / np.maximum(net.piece_g[part, cls], TINY)))
-        copies = np.clip(copies, 0, made.copies - 1).astype(np.int64)
+        copies = np.clip(copies, 0, made.copies[who] - 1).astype(np.int64)
         some = np.flatnonzero(copies > 0)
         if not len(some):
             return pieces
@@ -304,7 +294,7 @@ class Book:
             before = float(sums[count - 2]) if count > 1 else 0.0
             good = float(net.good[printer[some[-1]]])
             chosen[-1] = min(chosen[-1], int(np.ceil((pieces - before) / good - TINY)))
-        self._add(line, bucket, made, some, np.zeros(len(some), np.int64), chosen)
+        self._add(line, bucket, made, who[some], np.zeros(len(some), np.int64), chosen)
         return max(0.0, pieces - float((chosen * net.good[printer[some]]).sum()))
 
     def _add(
@@ -315,8 +305,10 @@ class Book:
             line=np.full(len(who), line), bucket=np.full(len(who), bucket), printer=printer,
             plates=plates, last=last,
         )  # fmt: skip
-        minutes = plates * made.minutes[who] + last * made.piece_min[who]
-        minutes += (last > 0) * made.plate_min[who]
+        minutes = plates * made.minutes[who]
+        some = last.nonzero()[0]
+        minutes[some] += last[some] * made.piece_min[who[some]]
+        minutes[some] += made.plate_min[who[some]]
         if (release := self._release(line)) > 0:
             minutes += self._gap(bucket, printer, release)
         self.spend(bucket, printer, minutes)
@@ -326,6 +318,11 @@ class Book:
             rows.draw(self.net, self.lines, self._spool_g)
         self._where.setdefault((line, bucket), []).append(len(self.put))
         self.put.append(rows)
+
+    def has_room(self, line: int, bucket: int) -> bool:
+        """Return whether any maker of a line has time for a copy by a due date."""
+        made = self.makers(line)
+        return bool((self._room(line, bucket, made.printer) >= made.copy_min - TINY).any())
 
     def possible(self, line: int, bucket: int) -> Ints:
         """Return how many full plates of a line each of its makers could print by a due date."""
@@ -354,7 +351,7 @@ class Book:
         found += weights.load * self._load
         # Where nobody knows it, it is new to all.
         if weights.new and (know := self._knows.get(line)) is not None:
-            found[know[self.net.node]] -= weights.new
+            found -= (know * np.float32(weights.new))[self.net.node]
         return found
 
     # --- as soon as can be --------------------------------------------------------------------

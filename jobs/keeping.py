@@ -41,14 +41,12 @@ class Kept:
         good = rows.copies(book.net, lines) * book.net.good[rows.printer]
         worth = lines.weight[lines.order[rows.line]] / lines.pieces[rows.line]
         self._worth = worth * good / np.maximum(self._all_min, TINY)  # of a minute
-        book.keep(replace(rows, bucket=np.where(in_time, rows.bucket, self._last)))
+        book.keep(replace(rows, bucket=np.where(in_time, rows.bucket, self._last)), self._all_min)
         # Several spools are counted in the order in which they are used up, and what is released
         # later waits for it.
         several = book.bounded and len(book.net.spool_g) > 1
         self._movable = bool(self._last) and not several and not lines.release_min.any()
-        by = np.argsort(rows.line, kind="stable")
-        cuts = np.searchsorted(rows.line[by], np.arange(lines.count + 1))
-        self._of_line = [by[cuts[n] : cuts[n + 1]] for n in range(lines.count)]
+        self._late = np.flatnonzero(~in_time)  # rows of which some may be late
 
     def put(self) -> Rows:
         """Put all of it in the book; return what is late."""
@@ -64,7 +62,8 @@ class Kept:
 
     def hasten(self, line: int) -> None:
         """Print what is late of a line by its due date, where there is room."""
-        mine, rows = self._of_line[line], self._rows
+        rows = self._rows
+        mine = self._late[rows.line[self._late] == line]
         late = (self._plates[mine] < rows.plates[mine]) | (self._rest[mine] < rows.last[mine])
         mine = mine[late] if self._movable else mine[:0]
         while len(mine):
@@ -89,24 +88,25 @@ class Kept:
             return
         book, net, lines, rows = self._book, self._book.net, self._book.lines, self._rows
         made = book.makers(line)
-        rate = np.zeros(net.printers)  # good pieces a minute
-        rate[made.printer] = made.pieces / made.minutes
         bucket = book.bucket(line)
         # What is worth as much already makes no room.
         gain = lines.weight[lines.order[line]] / lines.pieces[line] * (1.0 - TINY)
         # Who has no time for a copy even without all that it has can be given none.
         most = (net.opened(float(book.ends_min[bucket])) - net.busy_min)[made.printer]
-        rate[made.printer[most < made.plate_min + made.piece_min - TINY]] = 0.0
-        some = np.flatnonzero((self._plates > 0) | (self._rest > 0))
-        some = some[self._worth[some] < gain * rate[rows.printer[some]]]
+        of_printer = np.zeros(net.printers)  # good pieces a minute
+        of_printer[made.printer] = np.where(
+            most < made.copy_min - TINY, 0.0, made.pieces / made.minutes
+        )
+        rate = of_printer[rows.printer]
+        some = np.flatnonzero((self._worth < gain * rate) & ((self._plates > 0) | (self._rest > 0)))
         # A piece that gets room costs at least so much.
-        least = self._worth[some] / rate[rows.printer[some]]
+        least = self._worth[some] / rate[some]
         for count in (_FEW, len(some)):
             few = some
             if count < len(some):
                 few = some[least <= np.partition(least, count)[count]]
             minutes, plates, rest = self._needed(few, bucket)
-            gives = minutes * rate[rows.printer[few]]
+            gives = minutes * rate[few]
             cost = self._worth[few] * self._minutes(few, plates, rest) / np.maximum(gives, TINY)
             by = np.flatnonzero((gives > TINY) & (cost < gain))
             if float(gives[by].sum()) > pieces or count >= len(some):
@@ -116,17 +116,18 @@ class Kept:
         few, plates, rest = few[by], plates[by], rest[by]
         self._plates[few] -= plates
         self._rest[few] -= rest
+        self._late = np.union1d(self._late, few)
         self._move(few, self._minutes(few, plates, rest), later=True)
 
     def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:
         """Return how many minutes rows can give to what is due then, and by which of their plates."""
         rows, book = self._rows, self._book
-        printer, due = rows.printer[some], rows.bucket[some]
         minutes = self._minutes(some, self._plates[some], self._rest[some])
         # What is due later makes room as far as there is time before it.
-        before = np.minimum.accumulate(book.slack_min(printer)[bucket:], axis=0)
-        most = before[np.maximum(due - bucket - 1, 0), np.arange(len(some))]
-        minutes = np.where(due > bucket, np.minimum(minutes, most), minutes)
+        later = np.flatnonzero(rows.bucket[some] > bucket)
+        before = np.minimum.accumulate(book.slack_min(rows.printer[some[later]])[bucket:], axis=0)
+        most = before[rows.bucket[some[later]] - bucket - 1, np.arange(len(later))]
+        minutes[later] = np.minimum(minutes[later], most)
         plates = np.ceil(minutes / self._full_min[some] - TINY)
         whole = plates > self._plates[some]
         plates = np.clip(plates, 0, self._plates[some]).astype(np.int64)

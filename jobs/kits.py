@@ -43,8 +43,12 @@ def insert(
     """Put in so many pieces by their due date; return how many have no room."""
     if pieces <= TINY:
         return 0.0
+    bucket = book.bucket(line)
+    # Where printers get no more than a share of their time there is room, mostly.
+    if book.level == np.inf and not book.has_room(line, bucket):
+        return pieces
     score = book.score(line, regret[book.lines.part[line]], weights)
-    return book.insert(line, pieces, book.bucket(line), score, least=least)
+    return book.insert(line, pieces, bucket, score, least=least)
 
 
 def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
@@ -58,7 +62,9 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
     small, node = pieces < least, book.net.node
     for line in np.intersect1d(lines[small], lines[~small]).tolist():
         score, bucket = book.score(line, regret[book.lines.part[line]], weights), book.bucket(line)
-        moved = book.take_out(line, np.isin(node, lab[small & (lines == line)]))
+        few = np.zeros(len(book.knows(line)), np.bool_)
+        few[lab[small & (lines == line)]] = True
+        moved = book.take_out(line, few[node])
         left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
         if left > TINY:
             book.insert(line, left, bucket, score)

@@ -62,21 +62,22 @@ def prices(net: Network, pieces: Floats, minutes: Floats) -> Prices:
     cost = np.where(can, work[np.ix_(asked, used)], 1.0)
     speed = np.where(can, -np.log(cost), -np.inf)
     makes = np.where(can, minutes[used] / cost, 0.0)
-    log_price = np.log(pieces[asked] / makes.sum(axis=1))
+    wanted = pieces[asked]
+    log_price = np.log(wanted / makes.sum(axis=1))
     log_price -= log_price.mean()
     sharp = _FIRST
     for _ in range(_ROUNDS):
         logit = sharp * (log_price[:, None] + speed)
         split = np.exp(logit - logit.max(axis=0))
         split /= split.sum(axis=0)
-        late = np.log(pieces[asked] / np.maximum((makes * split).sum(axis=1), 1e-300))
-        late -= late.mean()
+        late = np.log(wanted / np.maximum((makes * split).sum(axis=1), 1e-300))
+        late -= late.sum() / len(late)
         worst = float(np.abs(late).max())
         if worst < _ROUGH and sharp < _COLDEST:
             sharp = min(sharp * _COOLING, _COLDEST)
         elif worst < _CLOSE:
             break
-        log_price = (log_price + late / sharp).clip(-_DEAREST, _DEAREST)
+        log_price = np.minimum(np.maximum(log_price + late / sharp, -_DEAREST), _DEAREST)
     price[asked] = np.exp(log_price)
     share[np.ix_(asked, used)] = split
     return Prices(price=price, share=share)

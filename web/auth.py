@@ -142,6 +142,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | Literal["public"]] = MappingProxyTyp
         "recalls.index": _HUB,
         "recalls.ask": _HUB,
         "recalls.ask_bought": _HUB,
+        "recalls.ask_filament": _HUB,
         "recalls.show": _HUB,
         "recalls.end": _STEWARD,
         "recalls.waive": _STEWARD,

@@ -10,7 +10,7 @@ from jobs.coordinator import telling
 from jobs.coordinator.deliveries import close_if_complete
 from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.ledger import bought, parcels, recalls
+from jobs.ledger import bought, depot, parcels, recalls
 from jobs.ledger.recalls import CalledLot
 from jobs.ledger.rows import event, new_id
 from jobs.ledger.store import Ledger
@@ -37,7 +37,7 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
             return same.id
         called = recalls.lots_of(db, cause)
         bought_lot = cause.kind is RecallKind.BOUGHT
-        if not called and not (bought_lot and bought.boxes_of(db, cause.value)):
+        if not called and not _came(db, cause):
             raise NotFoundError("lot", cause.value)
         recall_id = new_id(8)
         db.execute(
@@ -57,6 +57,13 @@ def begin(ledger: Ledger, cause: Cause, reason: str, by: str, now: datetime) -> 
             if lot.has_left or not bought_lot:
                 recalls.hold(db, lot.code, recall_id, now)
     return recall_id
+
+
+def _came(db: sqlite3.Connection, cause: Cause) -> bool:
+    """Return whether a box of a cause came to the hub or the depot."""
+    if cause.kind is RecallKind.BOUGHT:
+        return bool(bought.boxes_of(db, cause.value))
+    return cause.kind is RecallKind.MATERIAL and depot.box_of(db, cause.value) is not None
 
 
 def _tell(

@@ -24,6 +24,11 @@ class Box:
     grams: int
     called: bool = False  # an open recall names it: nothing of it is sent
 
+    @property
+    def cause(self) -> str:
+        """What a recall of it names."""
+        return f"{self.material}/{self.lot}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
@@ -53,6 +58,11 @@ def boxes(db: sqlite3.Connection) -> tuple[Box, ...]:
         Box(material=r["material"], lot=r["maker_lot"], grams=r["grams"], called=bool(r["called"]))
         for r in db.execute(_BOXES)
     )
+
+
+def box_of(db: sqlite3.Connection, cause: str) -> Box | None:
+    """Return the box that a recall of "<material>/<lot>" names, an empty one too."""
+    return next((b for b in boxes(db) if b.lot and _bare(b.cause) == _bare(cause)), None)
 
 
 def in_store(db: sqlite3.Connection) -> Mapping[str, float]:

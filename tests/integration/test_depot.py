@@ -273,6 +273,21 @@ def test_a_steward_counts_sends_what_is_proposed_and_takes_it_back(site):
     assert steward.send("/depot/send", "/depot", **(fields | {"sending": "x"})).status_code == 422
 
 
+def test_a_lot_of_which_nothing_was_printed_is_called_back_from_the_depot(site):
+    counts(site.world, 1000, "L42")
+    steward = site.person("steward")
+    page = steward.get("/depot?lang=en")
+    assert "Is this lot bad?" in page.text
+    asked = steward.get("/recalls/filament?of=PETG/l42&lang=en")
+    assert "What of it lies in the depot is sent to nobody" in asked.text
+    here = "/recalls/filament?of=PETG/l42"
+    sent = steward.send(here, here, cause="material:PETG/L42", reason="it is wet")
+    assert sent.status_code == 303
+    assert depot.in_store(site.world.ledger.reading) == {}
+    assert "called back" in steward.get("/depot?lang=en").text
+    assert steward.get("/recalls/filament?of=PETG/L43").status_code == 404
+
+
 def test_a_maker_says_that_it_has_come_to_her_own_lab_only(site):
     world = site.world
     world.add_lab()

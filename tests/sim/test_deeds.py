@@ -81,6 +81,7 @@ DRAWN = MappingProxyType(
         "rates.machine": "configures",
         "recalls.ask": "recall",
         "recalls.ask_bought": "recall",
+        "recalls.ask_filament": "recall",
         "recalls.end": "end_recall",
         "recalls.waive": "waive",
         "requesters.ask": "place",

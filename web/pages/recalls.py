@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from jobs.coordinator import recalls as deeds
 from jobs.coordinator.people import name_of
 from jobs.errors import InvalidFieldError, NotFoundError
-from jobs.ledger import bought, labs, recalls, views
+from jobs.ledger import bought, depot, labs, recalls, views
 from jobs.ledger.recalls import CalledLot
 from jobs.recall import Cause, Recall, RecallKind, causes
 from web.auth import me
@@ -124,6 +124,16 @@ def ask_bought() -> str | AnyResponse | tuple[str, int]:
     if box is None:
         raise NotFoundError("lot", key)
     return _ask((Cause(kind=RecallKind.BOUGHT, value=box.cause),), None)
+
+
+@pages.route("/recalls/filament", methods=["GET", "POST"])
+def ask_filament() -> str | AnyResponse | tuple[str, int]:
+    """What is wrong with a lot of filament in the depot, and what was printed from it."""
+    key = request.args.get("of", "")
+    box = depot.box_of(here().ledger.reading, key)
+    if box is None:
+        raise NotFoundError("lot", key)
+    return _ask((Cause(kind=RecallKind.MATERIAL, value=box.cause),), None)
 
 
 def _ask(

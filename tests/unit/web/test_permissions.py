@@ -127,6 +127,7 @@ def test_every_endpoint_has_a_line(app):
         ("recalls.index", {HUB, STEWARD}),
         ("recalls.ask", {HUB, STEWARD}),
         ("recalls.ask_bought", {HUB, STEWARD}),
+        ("recalls.ask_filament", {HUB, STEWARD}),
         ("recalls.show", {HUB, STEWARD}),
         ("recalls.end", {STEWARD}),
         ("recalls.waive", {STEWARD}),

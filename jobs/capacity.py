@@ -110,15 +110,19 @@ class _Table:
             self._free = before.copy()
             return min(self._line(line, share) for line in mine)
 
-        high = most(1.0)
-        if high >= 1.0 - TINY:
-            return high
+        def fits(share: float) -> bool:
+            self._free = before.copy()
+            return all(self._line(line, share) >= share - TINY for line in mine)
+
+        at_once = most(1.0)
+        if at_once >= 1.0 - TINY:
+            return at_once
         # With all of one part there is the less room for the others: more of both may fit.
         low, high = 0.0, 1.0
         for _ in range(_HALVES if len(mine) > 1 else 0):
             middle = (low + high) / 2
-            low, high = (middle, high) if most(middle) >= middle - TINY else (low, middle)
-        return most(max(low, most(1.0)))
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return most(max(low, at_once))
 
     def _line(self, line: int, share: float) -> float:
         order, part = self._lines.order[line], self._lines.part[line]

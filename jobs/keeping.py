@@ -97,19 +97,21 @@ class Kept:
         of_printer[made.printer] = np.where(
             most < made.copy_min - TINY, 0.0, made.pieces / made.minutes
         )
-        rate = of_printer[rows.printer]
-        some = np.flatnonzero((self._worth < gain * rate) & ((self._plates > 0) | (self._rest > 0)))
+        if not of_printer.any():
+            return
         # A piece that gets room costs at least so much.
-        least = self._worth[some] / rate[some]
-        for count in (_FEW, len(some)):
-            few = some
-            if count < len(some):
-                few = some[least <= np.partition(least, count)[count]]
+        with np.errstate(divide="ignore"):
+            least = self._worth / of_printer[rows.printer]
+        least[(self._plates <= 0) & (self._rest <= 0)] = np.inf
+        some = int(np.count_nonzero(least < gain))
+        for count in (_FEW, some):
+            most_cost = np.partition(least, count)[count] if count < some else gain
+            few = np.flatnonzero((least <= most_cost) & (least < gain))
             minutes, plates, rest = self._needed(few, bucket)
-            gives = minutes * rate[few]
+            gives = minutes * of_printer[rows.printer[few]]
             cost = self._worth[few] * self._minutes(few, plates, rest) / np.maximum(gives, TINY)
             by = np.flatnonzero((gives > TINY) & (cost < gain))
-            if float(gives[by].sum()) > pieces or count >= len(some):
+            if float(gives[by].sum()) > pieces or count >= some:
                 break
         by = by[np.argsort(cost[by], kind="stable")]
         by = by[: int(np.searchsorted(np.cumsum(gives[by]), pieces)) + 1]

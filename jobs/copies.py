@@ -1,85 +1,75 @@
 """How many copies of each line each printer of a small network makes, and where more cost least. Pure.
 
-Each plate counts with its own minutes and grams, and only the pieces that are asked for. All is in lists:
-to call NumPy takes longer than to look at the few printers that have room. What a change needs to be undone
-is kept, not the whole sheet. Leaves which orders come first to `jobs.tight`.
+Each plate counts with its own minutes and grams, and only the pieces that are asked for. Leaves which
+orders come first to `jobs.tight`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, inf
 
 import numpy as np
 
 from jobs.filling import Book
-from jobs.network import TINY, Floats
+from jobs.network import TINY, Bools, Floats, Ints
 
 #: How a line is put in: all on one printer where one has room; first into time that is of no use for
 #: what is due before, full plates only; or as it comes.
 WHOLE, LATE, PLAIN = range(3)
 #: More than anybody has: counts with it stay finite.
 _ENDLESS_G = 1e12
-#: What has that much less room than it needs still has it: floating point.
-_ROUNDED = 1.0 - TINY
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plates:
-    """What plates of a printer take of something, minutes or grams."""
+    """What plates [M] take of something, minutes or grams."""
 
-    most: int  # copies on a full one
-    full: float
-    fixed: float
-    each: float
+    most: Ints  # copies on a full one
+    full: Floats
+    fixed: Floats
+    each: Floats
 
-    def of(self, copies: int) -> float:
+    def of(self, copies: Ints) -> Floats:
         """Return what so many copies take."""
-        if 0 < copies < self.most:
-            return self.fixed + copies * self.each
-        plates, rest = divmod(copies, self.most)
-        return plates * self.full + (self.fixed + rest * self.each if rest else 0.0)
+        plates = copies // self.most
+        rest = copies - plates * self.most
+        found: Floats = plates * self.full + (rest > 0) * self.fixed + rest * self.each
+        return found
 
-    def within(self, room: float) -> tuple[int, int]:
+    def within(self, room: Floats) -> tuple[Floats, Floats]:
         """Return how many copies have room: on full plates, and with a part plate."""
-        plates = int(room / self.full + TINY)
-        rest = int((room - plates * self.full - self.fixed) / self.each + TINY)
-        whole = plates * self.most
-        if rest <= 0:
-            return whole, whole
-        return whole, whole + (rest if rest < self.most else self.most - 1)
+        plates = np.floor(room / self.full + TINY)
+        rest = np.floor((room - plates * self.full - self.fixed) / self.each + TINY)
+        whole: Floats = plates * self.most
+        return whole, whole + np.clip(rest, 0, self.most - 1)
+
+    def only(self, some: Ints) -> Plates:
+        """Return those of some makers."""
+        return Plates(
+            most=self.most[some], full=self.full[some], fixed=self.fixed[some], each=self.each[some]
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Maker:
-    """How a printer makes a line."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Making:
+    """How a line is made by each printer [M] that may; and what all of it on that one would take."""
 
-    printer: int
-    good: float
-    worth: float  # what a minute is worth elsewhere
+    printer: Ints
+    good: Floats
+    worth: Floats  # what a minute is worth elsewhere
     minutes: Plates
     grams: Plates
-    first_min: float  # with less than that there is no room for a first copy, or for one more
-    next_min: float
+    copies: Ints
+    lot_min: Floats
+    lot_g: Floats
+    cost: Floats  # of a good piece
+    last_good: Floats  # what of the last copy is asked for
+    last_cost: Floats
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lot:
-    """All of a line on one printer."""
-
-    cost: float  # of a good piece
-    maker: Maker
-    copies: int
-    minutes: float
-    grams: float
-    last_good: float  # what of the last copy is asked for
-    last_cost: float
-
-
-def _makers(book: Book, line: int, best: Floats) -> list[Maker]:
-    """Read who may make a line; `best` [C] is what a minute of good work of a class is worth."""
-    net, part = book.net, int(book.lines.part[line])
+def _making(book: Book, line: int, best: Floats) -> Making:
+    """Read a line; `best` [C] is what a minute of good work of a class is worth."""
+    net, part, pieces = book.net, int(book.lines.part[line]), float(book.lines.pieces[line])
     can = net.most[part][net.cls] > 0
     if (barred := book.lines.barred.get(line)) is not None:
         can = can & ~barred
@@ -89,28 +79,16 @@ def _makers(book: Book, line: int, best: Floats) -> list[Maker]:
     fixed = net.plate_min[part, cls] / speed
     each = np.maximum(net.piece_min[part, cls] / speed, TINY)
     fixed_g, each_g = net.plate_g[part, cls], np.maximum(net.piece_g[part, cls], TINY)
+    minutes = Plates(most=most, full=fixed + each * most, fixed=fixed, each=each)
+    grams = Plates(most=most, full=fixed_g + each_g * most, fixed=fixed_g, each=each_g)
+    copies = np.ceil(pieces / good - TINY).astype(np.int64)
+    lot_min = minutes.of(copies)
     worth = speed * good * np.maximum(best[cls], TINY)
-    minutes = _plates(most.tolist(), fixed + each * most, fixed, each)
-    grams = _plates(most.tolist(), fixed_g + each_g * most, fixed_g, each_g)
-    columns = printer, good, worth, minutes, grams, (fixed + each) * _ROUNDED, each * _ROUNDED
-    return [Maker(*row) for row in zip(*map(_listed, columns), strict=True)]
-
-
-def _plates(most: list[int], *columns: Floats) -> list[Plates]:
-    return [Plates(*row) for row in zip(most, *map(_listed, columns), strict=True)]
-
-
-def _listed(column: Floats | list[Plates]) -> list[float] | list[Plates]:
-    return column if isinstance(column, list) else column.tolist()
-
-
-def _lot(maker: Maker, pieces: float) -> Lot:
-    copies = ceil(pieces / maker.good - TINY)
-    minutes = maker.minutes.of(copies)
-    return Lot(
-        cost=minutes * maker.worth / pieces, maker=maker, copies=copies, minutes=minutes,
-        grams=maker.grams.of(copies), last_good=pieces - (copies - 1) * maker.good,
-        last_cost=maker.worth * (minutes - maker.minutes.of(copies - 1)),
+    return Making(
+        printer=printer, good=good, worth=worth, minutes=minutes, grams=grams, copies=copies,
+        lot_min=lot_min, lot_g=grams.of(copies), cost=lot_min * worth / pieces,
+        last_good=pieces - (copies - 1) * good,
+        last_cost=worth * (lot_min - minutes.of(copies - 1)),
     )  # fmt: skip
 
 
@@ -120,232 +98,161 @@ class Sheet:
     def __init__(self, book: Book, best: Floats) -> None:
         """Take over what is in time of a book."""
         net, lines = book.net, book.lines
-        self._bucket = [book.bucket(line) for line in range(lines.count)]
-        self.pieces: list[float] = lines.pieces.tolist()
-        self._bounded = book.bounded
-        self.makers = [_makers(book, line, best) for line in range(lines.count)]
-        #: Of each line, what costs least first.
-        self.lots = [
-            sorted((_lot(maker, asked) for maker in makers), key=lambda lot: lot.cost)
-            for makers, asked in zip(self.makers, self.pieces, strict=True)
-        ]
-        #: Of each line, by printer.
-        self.copies: list[dict[int, int]] = [{} for _ in self.makers]
-        self.minutes: list[dict[int, float]] = [{} for _ in self.makers]
-        self.good = [0.0] * lines.count
-        self.looked = 0  # how often at a maker of a line, to tell how long it has taken
+        self._bucket = np.array([book.bucket(line) for line in range(lines.count)], np.int64)
+        self.lines, self._bounded = lines, book.bounded
+        self.making = [_making(book, line, best) for line in range(lines.count)]
+        shape = lines.count, net.printers
+        self.copies, self.minutes = np.zeros(shape, np.int64), np.zeros(shape)
+        self.good = np.zeros(lines.count)
         empty = Book(net, lines, book.ends_min)
-        self._slack: list[list[float]] = empty.slack_min(np.arange(net.printers))[:-1].T.tolist()
-        self._room: list[list[float]] = empty.room_min[:-1].T.tolist()
-        self._free = [slack[-1] for slack in self._slack]
-        self._spool_g: list[float] = np.minimum(net.spool_g[0], _ENDLESS_G).tolist()
-        self._lines_before: dict[int, tuple[dict[int, int], dict[int, float], float]] = {}
-        self._printers_before: dict[int, tuple[list[float], list[float], float]] = {}
-        rows, had = book.rows, self.state()
-        copies = rows.copies(net, lines).tolist()
-        for n, (line, printer) in enumerate(
-            zip(rows.line.tolist(), rows.printer.tolist(), strict=True)
-        ):
-            if rows.bucket[n] == self._bucket[line]:
-                had[line][printer] = had[line].get(printer, 0) + copies[n]
-        self.restore(had)
+        self._slack = empty.slack_min(np.arange(net.printers))[:-1]
+        self.room = empty.room_min[:-1].copy()
+        self._spool_g = np.minimum(net.spool_g[0], _ENDLESS_G)
+        self._first, self._next = np.full(shape, np.inf), np.full(shape, np.inf)
+        for line, make in enumerate(self.making):
+            self._first[line, make.printer] = make.minutes.fixed + make.minutes.each
+            self._next[line, make.printer] = make.minutes.each
+        rows = book.rows
+        rows = rows.only(rows.bucket == self._bucket[rows.line])
+        np.add.at(self.copies, (rows.line, rows.printer), rows.copies(net, lines))
+        for line, make in enumerate(self.making):
+            had = self.copies[line, make.printer]
+            self.copies[line] = 0
+            self._make(line, np.flatnonzero(had), had[had > 0])
 
-    def state(self) -> list[dict[int, int]]:
-        """Return what `restore` needs: of each line, how many copies each printer makes."""
-        return [copies.copy() for copies in self.copies]
+    def state(self) -> tuple[Ints, tuple[Floats, ...]]:
+        """Return what `restore` needs; it serves once."""
+        rest = self.minutes, self.good, self._slack, self.room, self._spool_g
+        return self.copies.copy(), tuple(each.copy() for each in rest)
 
-    def restore(self, state: list[dict[int, int]]) -> None:
-        """Let printers make just that."""
-        for line in range(len(self.makers)):
-            self.take_out(line)
-        for line, copies in enumerate(state):
-            for maker in self.makers[line]:
-                if maker.printer in copies:
-                    self._make(line, maker, copies[maker.printer])
-
-    def mark(self) -> None:
-        """Let `undo` come back to this."""
-        self._lines_before.clear()
-        self._printers_before.clear()
-
-    def undo(self) -> None:
-        """Set everything as it was at the last `mark`."""
-        for line, (copies, minutes, good) in self._lines_before.items():
-            self.copies[line], self.minutes[line], self.good[line] = copies, minutes, good
-        for printer, (slack, room, grams) in self._printers_before.items():
-            self._slack[printer], self._room[printer] = slack, room
-            self._spool_g[printer] = grams
-        self.mark()
-
-    def changed(self) -> list[int]:
-        """Return the lines that were put in or taken out since the last `mark`."""
-        return list(self._lines_before)
+    def restore(self, state: tuple[Ints, tuple[Floats, ...]]) -> None:
+        """Set everything as it was."""
+        self.copies, (self.minutes, self.good, self._slack, self.room, self._spool_g) = state
 
     def book(self, book: Book) -> Book:
         """Return a new book in which just this is put."""
         found = Book(book.net, book.lines, book.ends_min)
-        for line, bucket in enumerate(self._bucket):
-            made, mine = found.makers(line), self.copies[line]
-            copies = np.array([mine.get(p, 0) for p in made.printer.tolist()], np.int64)
-            plates, last = np.divmod(copies, made.copies)
+        for line, bucket in enumerate(self._bucket.tolist()):
+            made = found.makers(line)
+            plates, last = np.divmod(self.copies[line, made.printer], made.copies)
             found.insert_plates(line, bucket, plates, last)
         return found
 
-    def used_min(self) -> Floats:
-        """Return [P]: how long each printer prints."""
-        found: Floats = np.array(self._free) - np.array([slack[-1] for slack in self._slack])
+    def shares(self) -> Floats:
+        """Return [O], 0..1: the share of its kits that each order has."""
+        found = np.ones(len(self.lines.weight))
+        np.minimum.at(found, self.lines.order, np.minimum(self.good / self.lines.pieces, 1.0))
         return found
 
-    def with_room(self, line: int) -> list[Maker]:
-        """Return who has time for one copy more of a line."""
-        bucket, mine, rooms = self._bucket[line], self.copies[line], self._room
-        return [
-            maker
-            for maker in self.makers[line]
-            if (room := rooms[maker.printer][bucket]) >= maker.next_min
-            and (room >= maker.first_min or maker.printer in mine)
-        ]
+    def has_room(self) -> Bools:
+        """Return [L]: whether some printer has time for one copy more of a line."""
+        least = np.where(self.copies > 0, self._next, self._first)
+        found: Bools = (self.room[self._bucket] - least).max(axis=1) >= 0.0
+        return found
 
     def take_out(self, line: int) -> None:
         """Make nothing of a line."""
-        if self.copies[line]:
-            self._remember(line)
-            for maker in self.makers[line]:
-                if maker.printer in self.copies[line]:
-                    self._make(line, maker, 0)
+        make = self.making[line]
+        who = np.flatnonzero(self.copies[line, make.printer])
+        self._make(line, who, np.zeros(len(who), np.int64))
         self.good[line] = 0.0
 
-    def put_in(
-        self, line: int, goal: float, shake: Callable[[int], float], least: float, way: int
-    ) -> None:
+    def put_in(self, line: int, goal: float, shake: Floats, least: float, way: int) -> None:
         """Make good pieces of a line until there are so many, where they cost least.
 
         Args:
             line: which.
             goal: good pieces of it in all.
-            shake: of a printer: costs count so many times, at least once.
+            shake: [P], costs count so many times.
             least: what of the last copy is asked for has to be so much for what it costs.
             way: `WHOLE`, `LATE` or `PLAIN`.
         """
-        able = self.with_room(line)
-        if not able:
+        bucket = self._bucket[line]
+        begun = self.copies[line] > 0
+        if not (self.room[bucket] >= np.where(begun, self._next[line], self._first[line])).any():
             return
-        alone = way == WHOLE and self.good[line] <= TINY and goal >= self.pieces[line] - TINY
+        alone = way == WHOLE and self.good[line] <= TINY and goal >= self.lines.pieces[line] - TINY
         if alone and self._on_one(line, shake, least):
             return
-        for before in (*(range(self._bucket[line] - 1, -1, -1) if way == LATE else ()), None):
-            who = able
-            while who and (need := goal - self.good[line]) > TINY:
+        every = np.arange(len(self.making[line].printer))
+        for before in (*(range(bucket - 1, -1, -1) if way == LATE else ()), None):
+            who = every
+            while len(who) and (need := goal - float(self.good[line])) > TINY:
                 who = self._some(line, who, need, shake, least, before)
 
-    def _remember(self, line: int) -> None:
-        if line not in self._lines_before:
-            copies, minutes = self.copies[line].copy(), self.minutes[line].copy()
-            self._lines_before[line] = copies, minutes, self.good[line]
-
-    def _make(self, line: int, maker: Maker, copies: int) -> None:
-        """Let a maker make so many copies of a line."""
-        self._remember(line)
-        self.looked += 1
-        printer, mine, spent = maker.printer, self.copies[line], self.minutes[line]
-        slack, room = self._slack[printer], self._room[printer]
-        if printer not in self._printers_before:
-            self._printers_before[printer] = slack.copy(), room.copy(), self._spool_g[printer]
-        had, minutes = mine.get(printer, 0), maker.minutes.of(copies)
-        more, bucket, least = minutes - spent.get(printer, 0.0), self._bucket[line], inf
-        for end in range(len(slack) - 1, -1, -1):
-            if end >= bucket:
-                slack[end] -= more
-            least = slack[end] if slack[end] < least else least
-            if end < bucket and room[end] == least:
-                break  # nor does it change for what is due before
-            room[end] = least
+    def _make(self, line: int, who: Ints, copies: Ints) -> None:
+        """Let makers, each named once, make so many copies of a line."""
+        if not len(who):
+            return
+        make, bucket = self.making[line], self._bucket[line]
+        printer = make.printer[who]
+        minutes, before = make.minutes.only(who).of(copies), self.copies[line, printer]
+        self._slack[bucket:, printer] -= minutes - self.minutes[line, printer]
+        self.room[:, printer] = np.minimum.accumulate(self._slack[::-1, printer])[::-1]
         if self._bounded:
-            self._spool_g[printer] += maker.grams.of(had) - maker.grams.of(copies)
-        self.good[line] += (copies - had) * maker.good
-        if copies:
-            mine[printer], spent[printer] = copies, minutes
-        else:
-            del mine[printer], spent[printer]
+            grams = make.grams.only(who)
+            self._spool_g[printer] += grams.of(before) - grams.of(copies)
+        self.good[line] += float((copies - before) @ make.good[who])
+        self.copies[line, printer] = copies
+        self.minutes[line, printer] = minutes
 
-    def _on_one(self, line: int, shake: Callable[[int], float], least: float) -> bool:
+    def _on_one(self, line: int, shake: Floats, least: float) -> bool:
         """Put all of a line on one printer; return whether one has room."""
-        bucket, best, cheapest = self._bucket[line], None, inf
-        for lot in self.lots[line]:
-            if lot.cost >= cheapest:
-                break  # nobody who comes now costs less
-            printer = lot.maker.printer
-            if lot.minutes <= self._room[printer][bucket] + TINY and (
-                not self._bounded or lot.grams <= self._spool_g[printer] + TINY
-            ):
-                cost = lot.cost * shake(printer)
-                if cost < cheapest:
-                    best, cheapest = lot, cost
-        if best is None:
+        make = self.making[line]
+        fits = make.lot_min <= self.room[self._bucket[line], make.printer] + TINY
+        if self._bounded:
+            fits = fits & (make.lot_g <= self._spool_g[make.printer] + TINY)
+        one = int(np.where(fits, make.cost * shake[make.printer], np.inf).argmin())
+        if not fits[one]:
             return False
-        spared = best.copies > 1 and best.last_good < least * best.last_cost
-        self._make(line, best.maker, best.copies - spared)
+        copies = make.copies[one : one + 1]
+        if copies[0] > 1 and make.last_good[one] < least * make.last_cost[one]:
+            copies = copies - 1
+        self._make(line, np.array([one]), copies)
         return True
 
     def _some(
-        self, line: int, who: list[Maker], need: float, shake: Callable[[int], float],
-        least: float, before: int | None,
-    ) -> list[Maker]:  # fmt: skip
+        self, line: int, who: Ints, need: float, shake: Floats, least: float, before: int | None
+    ) -> Ints:
         """Put pieces on the cheapest makers; return who may get more, none if it is done.
 
         Part plates only where no full one has room, or for the last of the need. Only full ones, in
         time that is of no use by the due date `before`, if one is given.
         """
-        mine, spent = self.copies[line], self.minutes[line]
-        self.looked += len(who)
-        offers: list[tuple[float, int, Maker, int, bool, bool, float]] = []
-        for maker in who:
-            printer = maker.printer
-            had, used = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
-            full, most = self._within(line, maker, had, used, before)
-            if most <= had:
-                continue
-            want = had + ceil(need / maker.good - TINY)
-            copies = want if want <= most else full if full > had else most
-            pieces = (copies - had) * maker.good
-            pieces = need if pieces > need else pieces
-            cost = (maker.minutes.of(copies) - used) * maker.worth / pieces * shake(printer)
-            offers.append((cost, len(offers), maker, copies, want <= most, copies < most, pieces))
-        if not offers:
-            return []
-        _, _, maker, copies, enough, _, _ = min(offers)
-        if enough:
-            had = mine.get(maker.printer, 0)
-            last = need - (copies - had - 1) * maker.good
-            copies -= last < least * maker.minutes.each * maker.worth
-            if copies > had:
-                self._make(line, maker, copies)
-            return []
-        others = []
-        for n, (_, turn, maker, copies, _, more, pieces) in enumerate(sorted(offers)):
-            fits = n == 0 or pieces <= need + TINY
-            need = need - pieces if fits else 0.0  # nor is anything made that costs more
-            if fits:
-                self._make(line, maker, copies)
-            if more or not fits:
-                others.append((turn, maker))
-        return [maker for _, maker in sorted(others)]
-
-    def _within(
-        self, line: int, maker: Maker, had: int, used: float, before: int | None
-    ) -> tuple[int, int]:
-        """Return how many copies, on full plates and on all, a maker has room for with what it makes."""
-        rooms = self._room[maker.printer]
-        room = rooms[self._bucket[line]]
-        if before is not None and rooms[before] > 0.0:
-            room -= rooms[before]
-        if room < maker.next_min:
-            return 0, 0
-        full, most = maker.minutes.within(room + used)
+        make, bucket = self.making[line], self._bucket[line]
+        printer = make.printer[who]
+        had, spent = self.copies[line, printer], self.minutes[line, printer]
+        room = self.room[bucket, printer]
+        if before is not None:
+            room = room - np.maximum(self.room[before, printer], 0.0)
+        full, most = make.minutes.only(who).within(room + spent)
         if before is not None:
             most = full
         if self._bounded:
-            grams = self._spool_g[maker.printer] + maker.grams.of(had)
-            full_g, most_g = maker.grams.within(grams)
-            full, most = min(full, full_g), min(most, most_g)
-        return full, most
+            grams = make.grams.only(who)
+            full_g, most_g = grams.within(self._spool_g[printer] + grams.of(had))
+            full, most = np.minimum(full, full_g), np.minimum(most, most_g)
+        some = np.flatnonzero(most > had)
+        if not len(some):
+            return some
+        who, printer, had, spent = who[some], printer[some], had[some], spent[some]
+        full, most, good = full[some], most[some], make.good[who]
+        want = had + np.ceil(need / good - TINY)
+        copies = np.where(want <= most, want, np.where(full > had, full, most)).astype(np.int64)
+        pieces = np.minimum((copies - had) * good, need)
+        spends = (make.minutes.only(who).of(copies) - spent) * make.worth[who]
+        cost = spends / pieces * shake[printer]
+        one = int(cost.argmin())
+        if copies[one] >= want[one]:
+            last = need - (copies[one] - had[one] - 1) * good[one]
+            if last < least * make.minutes.each[who[one]] * make.worth[who[one]]:
+                copies[one] -= 1
+            if copies[one] > had[one]:
+                self._make(line, who[one : one + 1], copies[one : one + 1])
+            return who[:0]
+        by = np.argsort(cost, kind="stable")
+        count = max(1, int(np.searchsorted(np.cumsum(pieces[by]), need + TINY)))
+        by = by[:count]
+        by = by[copies[by] < want[by]]
+        self._make(line, who[by], copies[by])
+        return who

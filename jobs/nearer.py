@@ -35,19 +35,20 @@ def nearer(book: Book, best: Floats, rounds: int) -> tuple[Book, Floats]:
         rounds: how often at most.
     """
     move, lines = _Move(book, best), book.lines
-    km, unfair, stale = move.km(), move.unfair(), 0
+    in_time, km, unfair, stale = move.in_time(), move.km(), move.unfair(), 0
     for _ in range(min(rounds, _ROUNDS)):
         if stale >= _STALE or km <= TINY:
             break
+        before = move.sheet.state()
         whole = move.again()
-        driven, worse = move.km(), move.unfair()
-        good = whole and driven <= km and worse <= unfair
+        share, driven, worse = move.in_time(), move.km(), move.unfair()
+        good = whole and share >= in_time and driven <= km and worse <= unfair
         stale = 0 if good and driven < km * (1.0 - _SAVED) else stale + 1
         if good:
-            km, unfair = driven, worse
+            in_time, km, unfair = share, driven, worse
         else:
-            move.undo()
-    return move.sheet.book(book), np.maximum(lines.pieces - np.array(move.sheet.good), 0.0)
+            move.sheet.restore(before)
+    return move.sheet.book(book), np.maximum(lines.pieces - move.sheet.good, 0.0)
 
 
 class _Move:
@@ -59,40 +60,36 @@ class _Move:
         self._draw = np.random.default_rng(0)  # the same for the same facts
         self._km: Floats = net.km[lines.site[lines.order]]  # [L, P]
         self._away = self._km / max(float(self._km.mean()), TINY)
-        self._driven = np.array([self._km_of(line) for line in range(lines.count)])
         self._near = np.array([self._nearest(line) for line in range(lines.count)])
         self._offered = _of_labs(net, net.opened(float(lines.due_min.max())))
 
     def _nearest(self, line: int) -> float:
-        who = [maker.printer for maker in self.sheet.makers[line]]
-        return float(self._km[line, who].min()) if who else 0.0
+        who = self.sheet.making[line].printer
+        return float(self._km[line, who].min()) if len(who) else 0.0
+
+    def in_time(self) -> float:
+        """Return the weight of the kits."""
+        return float(self.sheet.shares() @ self._lines.weight)
 
     def unfair(self) -> float:
         """Return how far the load is from fair; 1 if it is."""
-        load = _of_labs(self._net, self.sheet.used_min())
+        load = _of_labs(self._net, self.sheet.minutes.sum(axis=0))
         return unfair(load / np.maximum(self._offered, TINY))
 
     def km(self) -> float:
         """Return the kilometres of all copies."""
-        return float(self._driven.sum())
+        return float(self._driven().sum())
 
-    def _km_of(self, line: int) -> float:
-        """Return the kilometres of all good copies of a line."""
-        made, km, good = self.sheet.copies[line], self._km[line], self._net.good
-        return float(sum(made[p] * km[p] * good[p] for p in sorted(made)))
-
-    def undo(self) -> None:
-        """Set everything as it was before the last `again`."""
-        out = self.sheet.changed()
-        self.sheet.undo()
-        self._driven[out] = [self._km_of(line) for line in out]
+    def _driven(self) -> Floats:
+        """Return [L]: the kilometres of all good copies."""
+        found: Floats = (self.sheet.copies * self._km) @ self._net.good
+        return found
 
     def again(self) -> bool:
         """Put a few lines in again, by due date or as it comes; return whether they have what they had."""
         draw, sheet, lines = self._draw, self.sheet, self._lines
-        sheet.mark()
+        had = np.minimum(sheet.good, lines.pieces)
         out = self._some()
-        had = {line: min(sheet.good[line], sheet.pieces[line]) for line in out.tolist()}
         for line in out.tolist():
             sheet.take_out(line)
         if draw.integers(2):
@@ -100,16 +97,13 @@ class _Move:
         dearer, way = float(draw.choice(_DEARER)), int(draw.choice(_WAYS, p=_WITH))
         for line in out.tolist():
             shake = 1.0 + _SHAKEN * draw.random() * draw.random(self._net.printers)
-            costs = (shake + dearer * self._away[line]).tolist()
-            sheet.put_in(line, had[line], costs.__getitem__, 0.0, way)
-            self._driven[line] = self._km_of(line)
-        return all(sheet.good[line] >= some - TINY for line, some in had.items())
+            sheet.put_in(line, float(had[line]), shake + dearer * self._away[line], 0.0, way)
+        return bool((sheet.good[out] >= had[out] - TINY).all())
 
     def _some(self) -> Ints:
         """Draw a few lines that are made of, the more likely the more kilometres they could save."""
-        good = np.array(self.sheet.good)
-        made = np.flatnonzero(good > TINY)
-        saves = np.maximum(self._driven - self._near * good, 0.0)[made]
+        made = np.flatnonzero(self.sheet.good > TINY)
+        saves = np.maximum(self._driven() - self._near * self.sheet.good, 0.0)[made]
         odds = saves / max(float(saves.max(initial=0.0)), TINY) + _CHANCE
         by = np.log(self._draw.random(len(made))) / odds
         count = int(self._draw.integers(1, _OUT))

@@ -10,25 +10,24 @@ Leaves kilometres to `jobs.nearer`.
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Callable, Iterator
-from itertools import accumulate
-
 import numpy as np
 
 from jobs.copies import PLAIN, WHOLE, Sheet
 from jobs.filling import Book
 from jobs.network import TINY, Floats, Ints, Network
 from jobs.prices import Prices
+from jobs.refill import refilled
 
-#: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
-_EACH, _ALWAYS, _WORK = 80, 10, 700_000
+#: So many times at most, and so many lines times printers looked at in all.
+_ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
+#: After so many that were of no use, and so many more for each order, no more are tried.
+_STALE, _STALE_EACH = 50, 2
+#: So few printers are better looked at one by one.
+_FEW = 30
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
 _ENOUGH = 0.0002
-#: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
-_WORSE = 0.015
-#: Fewer orders are taken out beside the first.
-_OUT = 4
+#: Fewer orders are taken out at once.
+_OUT = 7
 #: How often they are due together, took more than they need, or are worth alike for their size.
 _NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
 #: How much sooner one is taken out that costs as much more than at best as all do on average.
@@ -37,14 +36,13 @@ _WASTE = 5.0
 _DEAR = 0.5
 #: How often the last copy of a lot has to be worth something, and up to how much more than others.
 _SPARING, _CUT = 0.7, 1.5
-#: How often lines are put in which way or in one before it, and by how much costs are shaken: so two can
-#: change places, which they would not where a printer becomes dearer for both.
-_WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
+#: How often lines are put in which way, and by how much costs of each on each printer are shaken: so
+#: two can change places, which they would not where a printer becomes dearer for both.
+_WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.15
 #: By how much costs of a printer are shaken to have all ready by a time.
 _TRIED_SHAKEN = 0.3
-#: How often orders come by what they are worth for their size, not by due date, and how far its logarithm
-#: is shaken.
-_BY_WORTH, _TURNED = 0.5, 1.7
+#: How far the turn is shaken in which orders come.
+_TURNED = 0.5
 _HALVES = 6
 #: To have all ready by a time is tried so often at most, and with so many lines times printers.
 _TRIES, _TRIED = 16, 100_000
@@ -58,22 +56,25 @@ def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
         found: prices of the parts.
         most: 0..1, no plan has more in time.
     """
-    search = _Search(book, found)
-    sheet, rounds = search.sheet, _EACH * (_ALWAYS + book.lines.count)
-    work = sheet.looked + _WORK
-    worse = _WORSE / len(book.lines.weight)
+    if book.net.printers <= _FEW:
+        return refilled(book, best_of(book.net, found), most)
+    search, lines = _Search(book, found), book.lines
+    rounds = min(_ROUNDS, _WORK // (book.net.printers * (_ALWAYS + lines.count) + 1))
+    enough_of = _STALE + _STALE_EACH * len(lines.weight)
+    best, stale = search.in_time(), 0
     enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
-    best, best_sheet = search.in_time, sheet.state()
-    for n in range(rounds):
-        left = min(1.0 - n / rounds, (work - sheet.looked) / _WORK)
-        if left <= 0.0 or best >= enough:
+    for _ in range(rounds):
+        if stale >= enough_of or best >= enough:
             break
-        search.again(search.in_time - worse * left)
-        if search.in_time > best + TINY:
-            best, best_sheet = search.in_time, sheet.state()
-    sheet.restore(best_sheet)
-    lacks = np.maximum(book.lines.pieces - np.array(sheet.good), 0.0)
-    return sheet.book(book), lacks
+        before = search.sheet.state()
+        search.again()
+        now = search.in_time()
+        stale = 0 if now > best + TINY else stale + 1
+        if now >= best:
+            best = now
+        else:
+            search.sheet.restore(before)
+    return search.sheet.book(book), np.maximum(lines.pieces - search.sheet.good, 0.0)
 
 
 def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
@@ -88,12 +89,12 @@ def all_by(book: Book, found: Prices, turn: Ints) -> Book | None:
     sheet, draw = Sheet(book, best_of(net, found)), np.random.default_rng(0)
     shake = np.ones(net.printers)
     for n in range(tries):
-        sheet.mark()
+        before = sheet.state()
         for line in turn.tolist():
-            sheet.put_in(line, sheet.pieces[line], shake.tolist().__getitem__, 0.0, PLAIN)
+            sheet.put_in(line, float(lines.pieces[line]), shake, 0.0, PLAIN)
         if bool((sheet.good >= lines.pieces - TINY).all()):
             return sheet.book(book)
-        sheet.undo()
+        sheet.restore(before)
         turn = draw.permutation(turn) if n % 2 else turn
         shake = 1.0 + _TRIED_SHAKEN * draw.random() * draw.random(net.printers)
     return None
@@ -107,136 +108,88 @@ def best_of(net: Network, found: Prices) -> Floats:
     return best
 
 
-def _draws() -> Iterator[float]:
-    """Yield numbers in 0..1, the same ones for the same facts."""
-    draw = np.random.default_rng(0)
-    while True:
-        yield from draw.random(1000).tolist()
-
-
 class _Search:
     """Takes orders out of a sheet and puts them in again, drawn from one seed."""
 
     def __init__(self, book: Book, found: Prices) -> None:
         net, lines = book.net, book.lines
         best = best_of(net, found)
-        self.sheet, count = Sheet(book, best), len(lines.weight)
-        self._draw = _draws().__next__
-        self._worth: list[float] = (net.speed * net.good * best[net.cls]).tolist()  # of a minute
-        self._order: list[int] = lines.order.tolist()
-        self._mine: list[list[int]] = [[] for _ in range(count)]
+        self.sheet, self._lines = Sheet(book, best), lines
+        self._draw = np.random.default_rng(0)  # the same for the same facts
+        self._worth = net.speed * net.good * best[net.cls]  # [P], of a minute
+        self._mine: list[list[int]] = [[] for _ in lines.weight]
         for line in np.argsort(book.able[lines.part], kind="stable").tolist():
-            self._mine[self._order[line]].append(line)
+            self._mine[lines.order[line]].append(line)
+        self._asked = np.array([len(mine) > 0 for mine in self._mine])
         #: What a good piece costs where all of its line on one printer costs least.
-        self._least = [lots[0].cost if lots else 1e99 for lots in self.sheet.lots]
-        size = np.bincount(lines.order, lines.pieces * self._least, count)
-        density = lines.weight / np.maximum(size, 1e-99)
-        self._density: list[float] = density.tolist()
-        self._log: list[float] = np.log(density).tolist()
-        self._rank: list[int] = np.argsort(np.argsort(-density, kind="stable")).tolist()
-        most = np.zeros(count)
-        np.maximum.at(most, lines.order, lines.pieces)
-        self._most: list[float] = most.tolist()
-        weight = lines.weight * (most > 0)
-        self._weight: list[float] = (weight / weight.sum()).tolist()
-        self._due_min: list[float] = lines.due_min.tolist()
-        told = [self._told(order) for order in range(count)]
-        self._share, self._dear = [share for share, _ in told], [dear for _, dear in told]
-        self.in_time = sum(map(float.__mul__, self._share, self._weight))
-        self._sum_up()
+        self._least = np.array([m.cost.min(initial=1e99) for m in self.sheet.making])
+        size = np.bincount(lines.order, lines.pieces * self._least, len(lines.weight))
+        self._density = lines.weight / np.maximum(size, 1e-99)
+        self._most = np.zeros(len(lines.weight))
+        np.maximum.at(self._most, lines.order, lines.pieces)
 
-    def _told(self, order: int) -> tuple[float, float]:
-        """Return which share of its kits an order has, and how much more it costs than at best."""
-        sheet, share, dear = self.sheet, 1.0, 0.0
-        for line in self._mine[order]:
-            asked = self.sheet.pieces[line]
-            good = min(sheet.good[line], asked)
-            share = min(share, good / asked)
-            costs = sum(min_ * self._worth[p] for p, min_ in sheet.minutes[line].items())
-            dear += max(costs - good * self._least[line], 0.0)
-        return share, dear
+    def in_time(self) -> float:
+        """Return the weighted share of kits."""
+        weight = self._lines.weight * self._asked
+        return float(self.sheet.shares() @ weight / weight.sum())
 
-    def _sum_up(self) -> None:
-        """Reckon anew what is drawn from."""
-        lacks = (
-            (1.0 - share) * weight for share, weight in zip(self._share, self._weight, strict=True)
-        )
-        self._lacks, self._dears = list(accumulate(lacks)), list(accumulate(self._dear))
-        self._lacking = [order for order, share in enumerate(self._share) if share < 1.0]
-
-    def again(self, least: float) -> None:
-        """Put some orders in again; undo it if that makes fewer kits than so many, weighed."""
-        self.sheet.mark()
-        self._change()
-        told = {
-            order: self._told(order) for order in {self._order[n] for n in self.sheet.changed()}
-        }
-        more = sum((new[0] - self._share[o]) * self._weight[o] for o, new in told.items())
-        if self.in_time + more < least:
-            self.sheet.undo()
-            return
-        for order, (share, dear) in told.items():
-            self._share[order], self._dear[order] = share, dear
-        self.in_time += more
-        self._sum_up()
-
-    def _change(self) -> None:
+    def again(self) -> None:
         """Put an order that lacks some or is dear in again, with a few that make room, and others."""
-        draw = self._draw
-        odds = self._dears if draw() < _DEAR and self._dears[-1] > 0.0 else self._lacks
-        one = min(bisect(odds, draw() * odds[-1]), len(odds) - 1)
-        out = self._some(one)
-        for order in out:
+        lines, draw = self._lines, self._draw
+        wanted = (1.0 - self.sheet.shares()) * lines.weight
+        if draw.random() < _DEAR and (dear := self._dear()).any():
+            wanted = dear
+        one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))
+        out = np.unique(np.append(self._some(one), one))
+        for order in out.tolist():
             for line in self._mine[order]:
                 self.sheet.take_out(line)
-        cut = _CUT * draw() * self._density[one] * (draw() < _SPARING)
-        far = _SHAKEN * draw()
-
-        def shake(_: int) -> float:
-            return 1.0 + far * draw()
-
-        by = self._due_min
-        if draw() < _BY_WORTH:
-            by = [-log + _TURNED * draw() if o in out else 0.0 for o, log in enumerate(self._log)]
-        turn = sorted(out, key=by.__getitem__)
-        way = bisect(_WAYS, draw())
-        for order in turn:
+        cut = _CUT * draw.random() * self._density[one] * (draw.random() < _SPARING)
+        shake = 1.0 + _SHAKEN * draw.random() * draw.random((lines.count, len(self._worth)))
+        first = lines.due_min[out]
+        if draw.integers(2):  # what is worth most for its size, about
+            first = -self._density[out] * np.exp(draw.normal(0.0, _TURNED, len(out)))
+        way = int(draw.choice(3, p=_WAYS))
+        for order in out[np.argsort(first, kind="stable")].tolist():
             self._put_in(order, shake, cut, way)
         # A piece that lacks because of scrap is worth no plate of its own.
-        rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
-        self._rest(rest, 1.0, shake, cut)
+        self._rest(1.0, shake, cut)
         if cut:
-            self._rest(rest, TINY, shake, 0.0)
+            self._rest(TINY, shake, 0.0)
 
-    def _some(self, one: int) -> list[int]:
-        """Draw a few orders beside one."""
+    def _some(self, one: int) -> Ints:
+        """Draw a few orders."""
         draw = self._draw
-        by = [draw() for _ in self._weight]
-        if draw() < _NEAR:
-            due = self._due_min[one]
-            away = [abs(other - due) for other in self._due_min]
-            last = max(*away, TINY)
-            by = [n + far / last for n, far in zip(by, away, strict=True)]
-        if draw() < _WASTED:
-            waste = _WASTE * len(by) / max(self._dears[-1], 1e-99)
-            by = [n / (1.0 + waste * dear) for n, dear in zip(by, self._dear, strict=True)]
-        if draw() < _ALIKE:
-            log = self._log[one]
-            by = [n * (1.0 + (other - log) ** 2) for n, other in zip(by, self._log, strict=True)]
-        by[one] = -1.0
-        return sorted(range(len(by)), key=by.__getitem__)[: 2 + int(draw() * (_OUT - 1))]
+        by = draw.random(len(self._density))
+        if draw.random() < _NEAR:
+            away = np.abs(self._lines.due_min - self._lines.due_min[one])
+            by = by + away / max(float(away.max()), TINY)
+        if draw.random() < _WASTED:
+            dear = self._dear()
+            by = by / (1.0 + _WASTE * dear / max(float(dear.mean()), 1e-99))
+        if draw.random() < _ALIKE:
+            by = by * (1.0 + np.log(self._density / self._density[one]) ** 2)
+        return np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
 
-    def _rest(
-        self, orders: list[int], least: float, shake: Callable[[int], float], cut: float
-    ) -> None:
-        """Put in more of those of some orders that lack more than so many pieces."""
-        sheet = self.sheet
-        for order in orders:
-            lacks = [n for n in self._mine[order] if sheet.pieces[n] - sheet.good[n] > least]
-            if lacks and all(map(sheet.with_room, lacks)):
-                self._put_in(order, shake, cut, WHOLE)
+    def _dear(self) -> Floats:
+        """Return [O]: how much more each order costs than its pieces would on the best printers."""
+        sheet, orders = self.sheet, len(self._density)
+        least = np.minimum(sheet.good, self._lines.pieces) * self._least
+        more = np.maximum(sheet.minutes @ self._worth - least, 0.0)
+        return np.bincount(self._lines.order, more, orders).astype(np.float64)
 
-    def _put_in(self, order: int, shake: Callable[[int], float], cut: float, way: int) -> None:
+    def _rest(self, least: float, shake: Floats, cut: float) -> None:
+        """Put in more of orders that lack more than so many pieces."""
+        lines, orders = self._lines, len(self._density)
+        lacks = lines.pieces - self.sheet.good > least
+        room = self.sheet.has_room()
+        more, none = np.zeros((2, orders), np.bool_)
+        more[lines.order[lacks]], none[lines.order[lacks & ~room]] = True, True
+        who = np.flatnonzero(more & ~none)
+        for order in who[np.argsort(-self._density[who], kind="stable")].tolist():
+            self._put_in(order, shake, cut, WHOLE)
+
+    def _put_in(self, order: int, shake: Floats, cut: float, way: int) -> None:
         """Put in an order: of its parts as much as makes kits, found by halves."""
         low, high = self._up_to(order, 1.0, shake, cut, way)
         if (high - low) * self._most[order] <= 1.0:
@@ -249,22 +202,22 @@ class _Search:
             low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
         self._anew(order, low, shake, way)
 
-    def _anew(self, order: int, kits: float, shake: Callable[[int], float], way: int) -> float:
+    def _anew(self, order: int, kits: float, shake: Floats, way: int) -> float:
         for line in self._mine[order]:
             self.sheet.take_out(line)
         return self._up_to(order, kits, shake, 0.0, way)[0]
 
     def _up_to(
-        self, order: int, kits: float, shake: Callable[[int], float], cut: float, way: int
+        self, order: int, kits: float, shake: Floats, cut: float, way: int
     ) -> tuple[float, float]:
         """Put in up to a share of all kits; return the least and the most that a part has of them."""
         sheet, most = self.sheet, 0.0
         for line in self._mine[order]:
-            asked = sheet.pieces[line]
+            asked = float(self._lines.pieces[line])
             if sheet.good[line] < kits * asked - TINY:
                 # What the order is worth, by what its parts cost at best.
-                least = cut / max(self._density[order] * self._least[line], 1e-99)
-                sheet.put_in(line, kits * asked, shake, least, way)
-            got = sheet.good[line] / asked
+                least = cut / max(float(self._density[order] * self._least[line]), 1e-99)
+                sheet.put_in(line, kits * asked, shake[line], least, way)
+            got = float(sheet.good[line]) / asked
             kits, most = min(kits, got), max(most, min(got, 1.0))
         return kits, most

@@ -208,3 +208,12 @@ def quickest_as_plan(quickest, net):
         rows=quickest.rows, ends_min=np.array([quickest.ready_min]), in_time=1.0,
         missing=np.zeros(quickest.lines.count), most_in_time=1.0, regret=np.zeros(net.most.shape),
     )  # fmt: skip
+
+
+def test_a_small_network_with_too_much_work_loses_little_to_whole_plates():
+    bounds = pytest.importorskip("tests.bench.bounds")
+    pytest.importorskip("highspy")
+    net, lines = bench_hard.an_instance_of("overloaded", 10, 100, 301)
+    found = plan(net, lines, least=10.0)
+    assert audit_quotas(net, lines, found) == []
+    assert 1.0 - found.in_time / bounds.most_in_time(net, lines) <= 0.0105

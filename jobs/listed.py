@@ -1,0 +1,343 @@
+"""The copies that each of a few printers makes of each line, in lists. Pure.
+
+As `jobs.copies` has them in arrays: with up to some thirty printers to call NumPy takes longer than to look at
+those that have room. What a change needs to be undone is kept, not the whole sheet. Leaves which orders come
+first to `jobs.refill`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, inf
+
+import numpy as np
+
+from jobs.copies import LATE, WHOLE
+from jobs.filling import Book
+from jobs.network import TINY, Floats
+
+#: More than anybody has: counts with it stay finite.
+_ENDLESS_G = 1e12
+#: What has that much less room than it needs still has it: floating point.
+_ROUNDED = 1.0 - TINY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plates:
+    """What plates of a printer take of something, minutes or grams."""
+
+    most: int  # copies on a full one
+    full: float
+    fixed: float
+    each: float
+
+    def of(self, copies: int) -> float:
+        """Return what so many copies take."""
+        if 0 < copies < self.most:
+            return self.fixed + copies * self.each
+        plates, rest = divmod(copies, self.most)
+        return plates * self.full + (self.fixed + rest * self.each if rest else 0.0)
+
+    def within(self, room: float) -> tuple[int, int]:
+        """Return how many copies have room: on full plates, and with a part plate."""
+        plates = int(room / self.full + TINY)
+        rest = int((room - plates * self.full - self.fixed) / self.each + TINY)
+        whole = plates * self.most
+        if rest <= 0:
+            return whole, whole
+        return whole, whole + (rest if rest < self.most else self.most - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maker:
+    """How a printer makes a line."""
+
+    printer: int
+    good: float
+    worth: float  # what a minute is worth elsewhere
+    minutes: Plates
+    grams: Plates
+    first_min: float  # with less than that there is no room for a first copy, or for one more
+    next_min: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lot:
+    """All of a line on one printer."""
+
+    cost: float  # of a good piece
+    maker: Maker
+    copies: int
+    minutes: float
+    grams: float
+    last_good: float  # what of the last copy is asked for
+    last_cost: float
+
+
+def _makers(book: Book, line: int, best: Floats) -> list[Maker]:
+    """Read who may make a line; `best` [C] is what a minute of good work of a class is worth."""
+    net, part = book.net, int(book.lines.part[line])
+    can = net.most[part][net.cls] > 0
+    if (barred := book.lines.barred.get(line)) is not None:
+        can = can & ~barred
+    printer = np.flatnonzero(can)
+    cls, speed, good = net.cls[printer], net.speed[printer], net.good[printer]
+    most = net.most[part, cls]
+    fixed = net.plate_min[part, cls] / speed
+    each = np.maximum(net.piece_min[part, cls] / speed, TINY)
+    fixed_g, each_g = net.plate_g[part, cls], np.maximum(net.piece_g[part, cls], TINY)
+    worth = speed * good * np.maximum(best[cls], TINY)
+    minutes = _plates(most.tolist(), fixed + each * most, fixed, each)
+    grams = _plates(most.tolist(), fixed_g + each_g * most, fixed_g, each_g)
+    columns = printer, good, worth, minutes, grams, (fixed + each) * _ROUNDED, each * _ROUNDED
+    return [Maker(*row) for row in zip(*map(_listed, columns), strict=True)]
+
+
+def _plates(most: list[int], *columns: Floats) -> list[Plates]:
+    return [Plates(*row) for row in zip(most, *map(_listed, columns), strict=True)]
+
+
+def _listed(column: Floats | list[Plates]) -> list[float] | list[Plates]:
+    return column if isinstance(column, list) else column.tolist()
+
+
+def _lot(maker: Maker, pieces: float) -> Lot:
+    copies = ceil(pieces / maker.good - TINY)
+    minutes = maker.minutes.of(copies)
+    return Lot(
+        cost=minutes * maker.worth / pieces, maker=maker, copies=copies, minutes=minutes,
+        grams=maker.grams.of(copies), last_good=pieces - (copies - 1) * maker.good,
+        last_cost=maker.worth * (minutes - maker.minutes.of(copies - 1)),
+    )  # fmt: skip
+
+
+class Sheet:
+    """How many copies of each line each printer makes, and what it has left by each due date."""
+
+    def __init__(self, book: Book, best: Floats) -> None:
+        """Take over what is in time of a book."""
+        net, lines = book.net, book.lines
+        self._bucket = [book.bucket(line) for line in range(lines.count)]
+        self.pieces: list[float] = lines.pieces.tolist()
+        self._bounded = book.bounded
+        self.makers = [_makers(book, line, best) for line in range(lines.count)]
+        #: Of each line, what costs least first.
+        self.lots = [
+            sorted((_lot(maker, asked) for maker in makers), key=lambda lot: lot.cost)
+            for makers, asked in zip(self.makers, self.pieces, strict=True)
+        ]
+        #: Of each line, by printer.
+        self.copies: list[dict[int, int]] = [{} for _ in self.makers]
+        self.minutes: list[dict[int, float]] = [{} for _ in self.makers]
+        self.good = [0.0] * lines.count
+        self.looked = 0  # how often at a maker of a line, to tell how long it has taken
+        empty = Book(net, lines, book.ends_min)
+        self._slack: list[list[float]] = empty.slack_min(np.arange(net.printers))[:-1].T.tolist()
+        self._room: list[list[float]] = empty.room_min[:-1].T.tolist()
+        self._spool_g: list[float] = np.minimum(net.spool_g[0], _ENDLESS_G).tolist()
+        self._lines_before: dict[int, tuple[dict[int, int], dict[int, float], float]] = {}
+        self._printers_before: dict[int, tuple[list[float], list[float], float]] = {}
+        rows, had = book.rows, self.state()
+        copies = rows.copies(net, lines).tolist()
+        for n, (line, printer) in enumerate(
+            zip(rows.line.tolist(), rows.printer.tolist(), strict=True)
+        ):
+            if rows.bucket[n] == self._bucket[line]:
+                had[line][printer] = had[line].get(printer, 0) + copies[n]
+        self.restore(had)
+
+    def state(self) -> list[dict[int, int]]:
+        """Return what `restore` needs: of each line, how many copies each printer makes."""
+        return [copies.copy() for copies in self.copies]
+
+    def restore(self, state: list[dict[int, int]]) -> None:
+        """Let printers make just that."""
+        for line in range(len(self.makers)):
+            self.take_out(line)
+        for line, copies in enumerate(state):
+            for maker in self.makers[line]:
+                if maker.printer in copies:
+                    self._make(line, maker, copies[maker.printer])
+
+    def mark(self) -> None:
+        """Let `undo` come back to this."""
+        self._lines_before.clear()
+        self._printers_before.clear()
+
+    def undo(self) -> None:
+        """Set everything as it was at the last `mark`."""
+        for line, (copies, minutes, good) in self._lines_before.items():
+            self.copies[line], self.minutes[line], self.good[line] = copies, minutes, good
+        for printer, (slack, room, grams) in self._printers_before.items():
+            self._slack[printer], self._room[printer] = slack, room
+            self._spool_g[printer] = grams
+        self.mark()
+
+    def changed(self) -> list[int]:
+        """Return the lines that were put in or taken out since the last `mark`."""
+        return list(self._lines_before)
+
+    def book(self, book: Book) -> Book:
+        """Return a new book in which just this is put."""
+        found = Book(book.net, book.lines, book.ends_min)
+        for line, bucket in enumerate(self._bucket):
+            made, mine = found.makers(line), self.copies[line]
+            copies = np.array([mine.get(p, 0) for p in made.printer.tolist()], np.int64)
+            plates, last = np.divmod(copies, made.copies)
+            found.insert_plates(line, bucket, plates, last)
+        return found
+
+    def with_room(self, line: int) -> list[Maker]:
+        """Return who has time for one copy more of a line."""
+        bucket, mine, rooms = self._bucket[line], self.copies[line], self._room
+        return [
+            maker
+            for maker in self.makers[line]
+            if (room := rooms[maker.printer][bucket]) >= maker.next_min
+            and (room >= maker.first_min or maker.printer in mine)
+        ]
+
+    def take_out(self, line: int) -> None:
+        """Make nothing of a line."""
+        if self.copies[line]:
+            self._remember(line)
+            for maker in self.makers[line]:
+                if maker.printer in self.copies[line]:
+                    self._make(line, maker, 0)
+        self.good[line] = 0.0
+
+    def put_in(
+        self, line: int, goal: float, shake: Callable[[int], float], least: float, way: int
+    ) -> None:
+        """Make good pieces of a line until there are so many, where they cost least.
+
+        Args:
+            line: which.
+            goal: good pieces of it in all.
+            shake: of a printer: costs count so many times, at least once.
+            least: what of the last copy is asked for has to be so much for what it costs.
+            way: as of `jobs.copies`.
+        """
+        able = self.with_room(line)
+        if not able:
+            return
+        alone = way == WHOLE and self.good[line] <= TINY and goal >= self.pieces[line] - TINY
+        if alone and self._on_one(line, shake, least):
+            return
+        for before in (*(range(self._bucket[line] - 1, -1, -1) if way == LATE else ()), None):
+            who = able
+            while who and (need := goal - self.good[line]) > TINY:
+                who = self._some(line, who, need, shake, least, before)
+
+    def _remember(self, line: int) -> None:
+        if line not in self._lines_before:
+            copies, minutes = self.copies[line].copy(), self.minutes[line].copy()
+            self._lines_before[line] = copies, minutes, self.good[line]
+
+    def _make(self, line: int, maker: Maker, copies: int) -> None:
+        """Let a maker make so many copies of a line."""
+        self._remember(line)
+        self.looked += 1
+        printer, mine, spent = maker.printer, self.copies[line], self.minutes[line]
+        slack, room = self._slack[printer], self._room[printer]
+        if printer not in self._printers_before:
+            self._printers_before[printer] = slack.copy(), room.copy(), self._spool_g[printer]
+        had, minutes = mine.get(printer, 0), maker.minutes.of(copies)
+        more, bucket, least = minutes - spent.get(printer, 0.0), self._bucket[line], inf
+        for end in range(len(slack) - 1, -1, -1):
+            if end >= bucket:
+                slack[end] -= more
+            least = slack[end] if slack[end] < least else least
+            if end < bucket and room[end] == least:
+                break  # nor does it change for what is due before
+            room[end] = least
+        if self._bounded:
+            self._spool_g[printer] += maker.grams.of(had) - maker.grams.of(copies)
+        self.good[line] += (copies - had) * maker.good
+        if copies:
+            mine[printer], spent[printer] = copies, minutes
+        else:
+            del mine[printer], spent[printer]
+
+    def _on_one(self, line: int, shake: Callable[[int], float], least: float) -> bool:
+        """Put all of a line on one printer; return whether one has room."""
+        bucket, best, cheapest = self._bucket[line], None, inf
+        for lot in self.lots[line]:
+            if lot.cost >= cheapest:
+                break  # nobody who comes now costs less
+            printer = lot.maker.printer
+            if lot.minutes <= self._room[printer][bucket] + TINY and (
+                not self._bounded or lot.grams <= self._spool_g[printer] + TINY
+            ):
+                cost = lot.cost * shake(printer)
+                if cost < cheapest:
+                    best, cheapest = lot, cost
+        if best is None:
+            return False
+        spared = best.copies > 1 and best.last_good < least * best.last_cost
+        self._make(line, best.maker, best.copies - spared)
+        return True
+
+    def _some(
+        self, line: int, who: list[Maker], need: float, shake: Callable[[int], float],
+        least: float, before: int | None,
+    ) -> list[Maker]:  # fmt: skip
+        """Put pieces on the cheapest makers; return who may get more, none if it is done.
+
+        Part plates only where no full one has room, or for the last of the need. Only full ones, in
+        time that is of no use by the due date `before`, if one is given.
+        """
+        mine, spent = self.copies[line], self.minutes[line]
+        self.looked += len(who)
+        offers: list[tuple[float, int, Maker, int, bool, bool, float]] = []
+        for maker in who:
+            printer = maker.printer
+            had, used = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
+            full, most = self._within(line, maker, had, used, before)
+            if most <= had:
+                continue
+            want = had + ceil(need / maker.good - TINY)
+            copies = want if want <= most else full if full > had else most
+            pieces = (copies - had) * maker.good
+            pieces = need if pieces > need else pieces
+            cost = (maker.minutes.of(copies) - used) * maker.worth / pieces * shake(printer)
+            offers.append((cost, len(offers), maker, copies, want <= most, copies < most, pieces))
+        if not offers:
+            return []
+        _, _, maker, copies, enough, _, _ = min(offers)
+        if enough:
+            had = mine.get(maker.printer, 0)
+            last = need - (copies - had - 1) * maker.good
+            copies -= last < least * maker.minutes.each * maker.worth
+            if copies > had:
+                self._make(line, maker, copies)
+            return []
+        others = []
+        for n, (_, turn, maker, copies, _, more, pieces) in enumerate(sorted(offers)):
+            fits = n == 0 or pieces <= need + TINY
+            need = need - pieces if fits else 0.0  # nor is anything made that costs more
+            if fits:
+                self._make(line, maker, copies)
+            if more or not fits:
+                others.append((turn, maker))
+        return [maker for _, maker in sorted(others)]
+
+    def _within(
+        self, line: int, maker: Maker, had: int, used: float, before: int | None
+    ) -> tuple[int, int]:
+        """Return how many copies, on full plates and on all, a maker has room for with what it makes."""
+        rooms = self._room[maker.printer]
+        room = rooms[self._bucket[line]]
+        if before is not None and rooms[before] > 0.0:
+            room -= rooms[before]
+        if room < maker.next_min:
+            return 0, 0
+        full, most = maker.minutes.within(room + used)
+        if before is not None:
+            most = full
+        if self._bounded:
+            grams = self._spool_g[maker.printer] + maker.grams.of(had)
+            full_g, most_g = maker.grams.within(grams)
+            full, most = min(full, full_g), min(most, most_g)
+        return full, most

@@ -1,0 +1,230 @@
+"""Where not all can be in time with a few printers: orders taken out and put in again, very often. Pure.
+
+As `jobs.tight` does it for more printers, but on lists (`jobs.listed`), going on from plans that are a little
+worse too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+import numpy as np
+
+from jobs.copies import WHOLE
+from jobs.filling import Book
+from jobs.listed import Sheet
+from jobs.network import TINY, Floats
+
+#: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
+_EACH, _ALWAYS, _WORK = 80, 10, 700_000
+#: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
+_ENOUGH = 0.0002
+#: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
+_WORSE = 0.015
+#: Fewer orders are taken out beside the first.
+_OUT = 4
+#: How often they are due together, took more than they need, or are worth alike for their size.
+_NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
+#: How much sooner one is taken out that costs as much more than at best as all do on average.
+_WASTE = 5.0
+#: How often orders are put in again for being dear, not for lacking kits.
+_DEAR = 0.5
+#: How often the last copy of a lot has to be worth something, and up to how much more than others.
+_SPARING, _CUT = 0.7, 1.5
+#: How often lines are put in which way or in one before it, and by how much costs are shaken: so two can
+#: change places, which they would not where a printer becomes dearer for both.
+_WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
+#: How often orders come by what they are worth for their size, not by due date, and how far its logarithm
+#: is shaken.
+_BY_WORTH, _TURNED = 0.5, 1.7
+_HALVES = 6
+
+
+def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
+    """Put orders in again, and keep what is better; return the new book and what is left [L].
+
+    Args:
+        book: of a plan of which nothing was kept, `movable`.
+        best: [C], what a minute of good work of a class is worth.
+        most: 0..1, no plan has more in time.
+    """
+    search = _Search(book, best)
+    sheet, rounds = search.sheet, _EACH * (_ALWAYS + book.lines.count)
+    work = sheet.looked + _WORK
+    worse = _WORSE / len(book.lines.weight)
+    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
+    top, top_sheet = search.in_time, sheet.state()
+    for n in range(rounds):
+        left = min(1.0 - n / rounds, (work - sheet.looked) / _WORK)
+        if left <= 0.0 or top >= enough:
+            break
+        search.again(search.in_time - worse * left)
+        if search.in_time > top + TINY:
+            top, top_sheet = search.in_time, sheet.state()
+    sheet.restore(top_sheet)
+    lacks = np.maximum(book.lines.pieces - np.array(sheet.good), 0.0)
+    return sheet.book(book), lacks
+
+
+def _draws() -> Iterator[float]:
+    """Yield numbers in 0..1, the same ones for the same facts."""
+    draw = np.random.default_rng(0)
+    while True:
+        yield from draw.random(1000).tolist()
+
+
+class _Search:
+    """Takes orders out of a sheet and puts them in again, drawn from one seed."""
+
+    def __init__(self, book: Book, best: Floats) -> None:
+        net, lines = book.net, book.lines
+        self.sheet, count = Sheet(book, best), len(lines.weight)
+        self._draw = _draws().__next__
+        self._worth: list[float] = (net.speed * net.good * best[net.cls]).tolist()  # of a minute
+        self._order: list[int] = lines.order.tolist()
+        self._mine: list[list[int]] = [[] for _ in range(count)]
+        for line in np.argsort(book.able[lines.part], kind="stable").tolist():
+            self._mine[self._order[line]].append(line)
+        #: What a good piece costs where all of its line on one printer costs least.
+        self._least = [lots[0].cost if lots else 1e99 for lots in self.sheet.lots]
+        size = np.bincount(lines.order, lines.pieces * self._least, count)
+        density = lines.weight / np.maximum(size, 1e-99)
+        self._density: list[float] = density.tolist()
+        self._log: list[float] = np.log(density).tolist()
+        self._rank: list[int] = np.argsort(np.argsort(-density, kind="stable")).tolist()
+        most = np.zeros(count)
+        np.maximum.at(most, lines.order, lines.pieces)
+        self._most: list[float] = most.tolist()
+        weight = lines.weight * (most > 0)
+        self._weight: list[float] = (weight / weight.sum()).tolist()
+        self._due_min: list[float] = lines.due_min.tolist()
+        told = [self._told(order) for order in range(count)]
+        self._share, self._dear = [share for share, _ in told], [dear for _, dear in told]
+        self.in_time = sum(map(float.__mul__, self._share, self._weight))
+        self._sum_up()
+
+    def _told(self, order: int) -> tuple[float, float]:
+        """Return which share of its kits an order has, and how much more it costs than at best."""
+        sheet, share, dear = self.sheet, 1.0, 0.0
+        for line in self._mine[order]:
+            asked = self.sheet.pieces[line]
+            good = min(sheet.good[line], asked)
+            share = min(share, good / asked)
+            costs = sum(min_ * self._worth[p] for p, min_ in sheet.minutes[line].items())
+            dear += max(costs - good * self._least[line], 0.0)
+        return share, dear
+
+    def _sum_up(self) -> None:
+        """Reckon anew what is drawn from."""
+        lacks = (
+            (1.0 - share) * weight for share, weight in zip(self._share, self._weight, strict=True)
+        )
+        self._lacks, self._dears = list(accumulate(lacks)), list(accumulate(self._dear))
+        self._lacking = [order for order, share in enumerate(self._share) if share < 1.0]
+
+    def again(self, least: float) -> None:
+        """Put some orders in again; undo it if that makes fewer kits than so many, weighed."""
+        self.sheet.mark()
+        self._change()
+        told = {
+            order: self._told(order) for order in {self._order[n] for n in self.sheet.changed()}
+        }
+        more = sum((new[0] - self._share[o]) * self._weight[o] for o, new in told.items())
+        if self.in_time + more < least:
+            self.sheet.undo()
+            return
+        for order, (share, dear) in told.items():
+            self._share[order], self._dear[order] = share, dear
+        self.in_time += more
+        self._sum_up()
+
+    def _change(self) -> None:
+        """Put an order that lacks some or is dear in again, with a few that make room, and others."""
+        draw = self._draw
+        odds = self._dears if draw() < _DEAR and self._dears[-1] > 0.0 else self._lacks
+        one = min(bisect(odds, draw() * odds[-1]), len(odds) - 1)
+        out = self._some(one)
+        for order in out:
+            for line in self._mine[order]:
+                self.sheet.take_out(line)
+        cut = _CUT * draw() * self._density[one] * (draw() < _SPARING)
+        far = _SHAKEN * draw()
+
+        def shake(_: int) -> float:
+            return 1.0 + far * draw()
+
+        by = self._due_min
+        if draw() < _BY_WORTH:
+            by = [-log + _TURNED * draw() if o in out else 0.0 for o, log in enumerate(self._log)]
+        turn = sorted(out, key=by.__getitem__)
+        way = bisect(_WAYS, draw())
+        for order in turn:
+            self._put_in(order, shake, cut, way)
+        # A piece that lacks because of scrap is worth no plate of its own.
+        rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
+        self._rest(rest, 1.0, shake, cut)
+        if cut:
+            self._rest(rest, TINY, shake, 0.0)
+
+    def _some(self, one: int) -> list[int]:
+        """Draw a few orders beside one."""
+        draw = self._draw
+        by = [draw() for _ in self._weight]
+        if draw() < _NEAR:
+            due = self._due_min[one]
+            away = [abs(other - due) for other in self._due_min]
+            last = max(*away, TINY)
+            by = [n + far / last for n, far in zip(by, away, strict=True)]
+        if draw() < _WASTED:
+            waste = _WASTE * len(by) / max(self._dears[-1], 1e-99)
+            by = [n / (1.0 + waste * dear) for n, dear in zip(by, self._dear, strict=True)]
+        if draw() < _ALIKE:
+            log = self._log[one]
+            by = [n * (1.0 + (other - log) ** 2) for n, other in zip(by, self._log, strict=True)]
+        by[one] = -1.0
+        return sorted(range(len(by)), key=by.__getitem__)[: 2 + int(draw() * (_OUT - 1))]
+
+    def _rest(
+        self, orders: list[int], least: float, shake: Callable[[int], float], cut: float
+    ) -> None:
+        """Put in more of those of some orders that lack more than so many pieces."""
+        sheet = self.sheet
+        for order in orders:
+            lacks = [n for n in self._mine[order] if sheet.pieces[n] - sheet.good[n] > least]
+            if lacks and all(map(sheet.with_room, lacks)):
+                self._put_in(order, shake, cut, WHOLE)
+
+    def _put_in(self, order: int, shake: Callable[[int], float], cut: float, way: int) -> None:
+        """Put in an order: of its parts as much as makes kits, found by halves."""
+        low, high = self._up_to(order, 1.0, shake, cut, way)
+        if (high - low) * self._most[order] <= 1.0:
+            return
+        for _ in range(_HALVES):
+            if (high - low) * self._most[order] <= 1.0:
+                break
+            middle = (low + high) / 2
+            got = self._anew(order, middle, shake, way)
+            low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
+        self._anew(order, low, shake, way)
+
+    def _anew(self, order: int, kits: float, shake: Callable[[int], float], way: int) -> float:
+        for line in self._mine[order]:
+            self.sheet.take_out(line)
+        return self._up_to(order, kits, shake, 0.0, way)[0]
+
+    def _up_to(
+        self, order: int, kits: float, shake: Callable[[int], float], cut: float, way: int
+    ) -> tuple[float, float]:
+        """Put in up to a share of all kits; return the least and the most that a part has of them."""
+        sheet, most = self.sheet, 0.0
+        for line in self._mine[order]:
+            asked = sheet.pieces[line]
+            if sheet.good[line] < kits * asked - TINY:
+                # What the order is worth, by what its parts cost at best.
+                least = cut / max(self._density[order] * self._least[line], 1e-99)
+                sheet.put_in(line, kits * asked, shake, least, way)
+            got = sheet.good[line] / asked
+            kits, most = min(kits, got), max(most, min(got, 1.0))
+        return kits, most

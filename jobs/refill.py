@@ -14,6 +14,7 @@ import numpy as np
 
 from jobs.copies import WHOLE
 from jobs.filling import Book
+from jobs.halves import Orders
 from jobs.listed import Sheet
 from jobs.network import TINY, Floats
 
@@ -39,7 +40,8 @@ _WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
 #: How often orders come by what they are worth for their size, not by due date, and how far its logarithm
 #: is shaken.
 _BY_WORTH, _TURNED = 0.5, 1.7
-_HALVES = 6
+#: How often dearer a printer is than it is.
+_Shake = Callable[[int], float]
 
 
 def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
@@ -84,20 +86,13 @@ class _Search:
         self._draw = _draws().__next__
         self._worth: list[float] = (net.speed * net.good * best[net.cls]).tolist()  # of a minute
         self._order: list[int] = lines.order.tolist()
-        self._mine: list[list[int]] = [[] for _ in range(count)]
-        for line in np.argsort(book.able[lines.part], kind="stable").tolist():
-            self._mine[self._order[line]].append(line)
         #: What a good piece costs where all of its line on one printer costs least.
         self._least = [lots[0].cost if lots else 1e99 for lots in self.sheet.lots]
-        size = np.bincount(lines.order, lines.pieces * self._least, count)
-        density = lines.weight / np.maximum(size, 1e-99)
-        self._density: list[float] = density.tolist()
+        self._orders = Orders(book, self.sheet, self._least)
+        density = self._orders.density
         self._log: list[float] = np.log(density).tolist()
         self._rank: list[int] = np.argsort(np.argsort(-density, kind="stable")).tolist()
-        most = np.zeros(count)
-        np.maximum.at(most, lines.order, lines.pieces)
-        self._most: list[float] = most.tolist()
-        weight = lines.weight * (most > 0)
+        weight = lines.weight * np.array([len(mine) > 0 for mine in self._orders.lines])
         self._weight: list[float] = (weight / weight.sum()).tolist()
         self._due_min: list[float] = lines.due_min.tolist()
         told = [self._told(order) for order in range(count)]
@@ -108,7 +103,7 @@ class _Search:
     def _told(self, order: int) -> tuple[float, float]:
         """Return which share of its kits an order has, and how much more it costs than at best."""
         sheet, share, dear = self.sheet, 1.0, 0.0
-        for line in self._mine[order]:
+        for line in self._orders.lines[order]:
             asked = self.sheet.pieces[line]
             good = min(sheet.good[line], asked)
             share = min(share, good / asked)
@@ -147,13 +142,15 @@ class _Search:
         one = min(bisect(odds, draw() * odds[-1]), len(odds) - 1)
         out = self._some(one)
         for order in out:
-            for line in self._mine[order]:
-                self.sheet.take_out(line)
-        cut = _CUT * draw() * self._density[one] * (draw() < _SPARING)
+            self._orders.take_out(order)
+        cut = _CUT * draw() * float(self._orders.density[one]) * (draw() < _SPARING)
         far = _SHAKEN * draw()
 
-        def shake(_: int) -> float:
+        def shaken(_: int) -> float:
             return 1.0 + far * draw()
+
+        def shake(_: int) -> _Shake:
+            return shaken
 
         by = self._due_min
         if draw() < _BY_WORTH:
@@ -161,7 +158,7 @@ class _Search:
         turn = sorted(out, key=by.__getitem__)
         way = bisect(_WAYS, draw())
         for order in turn:
-            self._put_in(order, shake, cut, way)
+            self._orders.put_in(order, shake, cut, way)
         # A piece that lacks because of scrap is worth no plate of its own.
         rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
         self._rest(rest, 1.0, shake, cut)
@@ -187,44 +184,13 @@ class _Search:
         return sorted(range(len(by)), key=by.__getitem__)[: 2 + int(draw() * (_OUT - 1))]
 
     def _rest(
-        self, orders: list[int], least: float, shake: Callable[[int], float], cut: float
+        self, orders: list[int], least: float, shake: Callable[[int], _Shake], cut: float
     ) -> None:
         """Put in more of those of some orders that lack more than so many pieces."""
         sheet = self.sheet
         for order in orders:
-            lacks = [n for n in self._mine[order] if sheet.pieces[n] - sheet.good[n] > least]
+            lacks = [
+                n for n in self._orders.lines[order] if sheet.pieces[n] - sheet.good[n] > least
+            ]
             if lacks and all(map(sheet.with_room, lacks)):
-                self._put_in(order, shake, cut, WHOLE)
-
-    def _put_in(self, order: int, shake: Callable[[int], float], cut: float, way: int) -> None:
-        """Put in an order: of its parts as much as makes kits, found by halves."""
-        low, high = self._up_to(order, 1.0, shake, cut, way)
-        if (high - low) * self._most[order] <= 1.0:
-            return
-        for _ in range(_HALVES):
-            if (high - low) * self._most[order] <= 1.0:
-                break
-            middle = (low + high) / 2
-            got = self._anew(order, middle, shake, way)
-            low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
-        self._anew(order, low, shake, way)
-
-    def _anew(self, order: int, kits: float, shake: Callable[[int], float], way: int) -> float:
-        for line in self._mine[order]:
-            self.sheet.take_out(line)
-        return self._up_to(order, kits, shake, 0.0, way)[0]
-
-    def _up_to(
-        self, order: int, kits: float, shake: Callable[[int], float], cut: float, way: int
-    ) -> tuple[float, float]:
-        """Put in up to a share of all kits; return the least and the most that a part has of them."""
-        sheet, most = self.sheet, 0.0
-        for line in self._mine[order]:
-            asked = sheet.pieces[line]
-            if sheet.good[line] < kits * asked - TINY:
-                # What the order is worth, by what its parts cost at best.
-                least = cut / max(self._density[order] * self._least[line], 1e-99)
-                sheet.put_in(line, kits * asked, shake, least, way)
-            got = sheet.good[line] / asked
-            kits, most = min(kits, got), max(most, min(got, 1.0))
-        return kits, most
+                self._orders.put_in(order, shake, cut, WHOLE)

@@ -14,6 +14,7 @@ import numpy as np
 
 from jobs.copies import PLAIN, WHOLE, Sheet
 from jobs.filling import Book
+from jobs.halves import Orders
 from jobs.network import TINY, Floats, Ints, Network
 from jobs.prices import Prices
 from jobs.refill import refilled
@@ -43,7 +44,6 @@ _WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.15
 _TRIED_SHAKEN = 0.3
 #: How far the turn is shaken in which orders come.
 _TURNED = 0.5
-_HALVES = 6
 #: To have all ready by a time is tried so often at most, and with so many lines times printers.
 _TRIES, _TRIED = 16, 100_000
 
@@ -117,16 +117,11 @@ class _Search:
         self.sheet, self._lines = Sheet(book, best), lines
         self._draw = np.random.default_rng(0)  # the same for the same facts
         self._worth = net.speed * net.good * best[net.cls]  # [P], of a minute
-        self._mine: list[list[int]] = [[] for _ in lines.weight]
-        for line in np.argsort(book.able[lines.part], kind="stable").tolist():
-            self._mine[lines.order[line]].append(line)
-        self._asked = np.array([len(mine) > 0 for mine in self._mine])
         #: What a good piece costs where all of its line on one printer costs least.
         self._least = np.array([m.cost.min(initial=1e99) for m in self.sheet.making])
-        size = np.bincount(lines.order, lines.pieces * self._least, len(lines.weight))
-        self._density = lines.weight / np.maximum(size, 1e-99)
-        self._most = np.zeros(len(lines.weight))
-        np.maximum.at(self._most, lines.order, lines.pieces)
+        self._orders = Orders(book, self.sheet, self._least.tolist())
+        self._density = self._orders.density
+        self._asked = np.array([len(mine) > 0 for mine in self._orders.lines])
 
     def in_time(self) -> float:
         """Return the weighted share of kits."""
@@ -142,8 +137,7 @@ class _Search:
         one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))
         out = np.unique(np.append(self._some(one), one))
         for order in out.tolist():
-            for line in self._mine[order]:
-                self.sheet.take_out(line)
+            self._orders.take_out(order)
         cut = _CUT * draw.random() * self._density[one] * (draw.random() < _SPARING)
         shake = 1.0 + _SHAKEN * draw.random() * draw.random((lines.count, len(self._worth)))
         first = lines.due_min[out]
@@ -151,7 +145,7 @@ class _Search:
             first = -self._density[out] * np.exp(draw.normal(0.0, _TURNED, len(out)))
         way = int(draw.choice(3, p=_WAYS))
         for order in out[np.argsort(first, kind="stable")].tolist():
-            self._put_in(order, shake, cut, way)
+            self._orders.put_in(order, shake.__getitem__, cut, way)
         # A piece that lacks because of scrap is worth no plate of its own.
         self._rest(1.0, shake, cut)
         if cut:
@@ -187,37 +181,4 @@ class _Search:
         more[lines.order[lacks]], none[lines.order[lacks & ~room]] = True, True
         who = np.flatnonzero(more & ~none)
         for order in who[np.argsort(-self._density[who], kind="stable")].tolist():
-            self._put_in(order, shake, cut, WHOLE)
-
-    def _put_in(self, order: int, shake: Floats, cut: float, way: int) -> None:
-        """Put in an order: of its parts as much as makes kits, found by halves."""
-        low, high = self._up_to(order, 1.0, shake, cut, way)
-        if (high - low) * self._most[order] <= 1.0:
-            return
-        for _ in range(_HALVES):
-            if (high - low) * self._most[order] <= 1.0:
-                break
-            middle = (low + high) / 2
-            got = self._anew(order, middle, shake, way)
-            low, high = (middle, high) if got >= middle - TINY else (max(low, got), middle)
-        self._anew(order, low, shake, way)
-
-    def _anew(self, order: int, kits: float, shake: Floats, way: int) -> float:
-        for line in self._mine[order]:
-            self.sheet.take_out(line)
-        return self._up_to(order, kits, shake, 0.0, way)[0]
-
-    def _up_to(
-        self, order: int, kits: float, shake: Floats, cut: float, way: int
-    ) -> tuple[float, float]:
-        """Put in up to a share of all kits; return the least and the most that a part has of them."""
-        sheet, most = self.sheet, 0.0
-        for line in self._mine[order]:
-            asked = float(self._lines.pieces[line])
-            if sheet.good[line] < kits * asked - TINY:
-                # What the order is worth, by what its parts cost at best.
-                least = cut / max(float(self._density[order] * self._least[line]), 1e-99)
-                sheet.put_in(line, kits * asked, shake[line], least, way)
-            got = float(sheet.good[line]) / asked
-            kits, most = min(kits, got), max(most, min(got, 1.0))
-        return kits, most
+            self._orders.put_in(order, shake.__getitem__, cut, WHOLE)

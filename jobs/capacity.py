@@ -77,6 +77,21 @@ def shares_in_time(
     return shares, table.made
 
 
+def best_turn(
+    net: Network, lines: Lines, found: Prices, free: Floats, loss: float
+) -> tuple[Ints, Floats, Floats]:
+    """Return in which turn orders get time, the better of two, and what `shares_in_time` says then."""
+    turn = by_value(lines, found)
+    shares, made = shares_in_time(net, lines, found, turn, free, lines.pieces, loss=loss)
+    other = by_work(net, lines)
+    if bool((shares >= 1.0 - TINY).all()) or np.array_equal(turn, other):
+        return turn, shares, made
+    shares_2, made_2 = shares_in_time(net, lines, found, other, free, lines.pieces, loss=loss)
+    if float(shares_2 @ lines.weight) > float(shares @ lines.weight) + TINY:
+        return other, shares_2, made_2
+    return turn, shares, made
+
+
 class _Table:
     """Free minutes of good work, by due date from the last to the first and by class."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.capacity import by_value, by_work, free_min, shares_in_time
+from jobs.capacity import best_turn, by_value, free_min, shares_in_time
 from jobs.certificate import earliest_min, fullest_min, most_in_time
 from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
@@ -23,13 +23,15 @@ from jobs.nearer import nearer
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
 from jobs.tight import all_by, best_of, more_kits
+from jobs.together import few_enough, together
 
-#: Lines go in by scores; until the fullest due date by what printers lose alone; or as the table has it. Some
-#: time is left free. Not tried where a plan is that near to the best, but until all that can be is in time.
-SCORED, PLAIN, IN_CLASSES = range(3)
+#: Lines go in by scores; until the fullest due date by what printers lose alone; by scores, with shares of all
+#: orders found together; or as the table has it. Some time is left free. Not tried where a plan is that near to
+#: the best, but until all that can be is in time.
+SCORED, PLAIN, TOGETHER, IN_CLASSES = range(4)
 WAYS = (
-    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 1.0), (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003),
-    (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
+    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 1.0), (TOGETHER, 0.0, 0.002), (TOGETHER, 0.02, 0.003), (SCORED, 0.02, 0.003),
+    (SCORED, 0.05, 0.003), (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
 )  # fmt: skip
 _NOTHING = Weights(km=0.0, load=0.0, new=0.0)
 #: At first no printer is asked for more than half of its time, or so many times what all need to give.
@@ -87,6 +89,8 @@ def plan(
     best: tuple[float, Book, Floats] | None = None
     for way, loss, enough in WAYS if kept is None else WAYS[:1]:
         if best is not None and best[0] >= bound * (1.0 - enough * (bound < 1.0 - TINY)):
+            continue
+        if way == TOGETHER and not few_enough(net, lines):
             continue
         book = Book(net, lines, ends)
         if kept is None:
@@ -164,7 +168,10 @@ def _fill(
     net, lines = book.net, book.lines
     regret = _of_printers(net, found)
     left = lines.pieces.copy()
-    turn, shares, made = _best_turn(net, lines, found, free_min(net, book.room_min[:-1]), loss)
+    free = free_min(net, book.room_min[:-1])
+    turn, shares, made = best_turn(net, lines, found, free, loss)
+    if way == TOGETHER:
+        shares, made = together(net, lines, free * (1.0 - loss))
     asked = shares[lines.order] * left
     level = max(HALF, FAIR * _level(net, lines, made, book))
     if way == PLAIN:
@@ -173,11 +180,11 @@ def _fill(
         asked -= early
         _by_due(book, left, early, regret, _NOTHING, 0.0)
         in_kits(book, left, turn[first[turn]], regret, _NOTHING, 0.0)
-    for line in _due_first(book) if way == IN_CLASSES else ():
+    for line in _due_first(book) if way in (TOGETHER, IN_CLASSES) else ():
         some = _within(book, line, made[line], book.score(line, regret[lines.part[line]], weights))
         left[line] -= some
         asked[line] -= some
-    if way != IN_CLASSES:
+    if way not in (TOGETHER, IN_CLASSES):
         before = left.copy()
         book.level = level
         _by_due(book, left, asked, regret, weights, least)
@@ -188,21 +195,6 @@ def _fill(
     if least > 0:
         gather(book, least, regret, weights)
     return share_in_time(lines, left), book, left
-
-
-def _best_turn(
-    net: Network, lines: Lines, found: Prices, free: Floats, loss: float
-) -> tuple[Ints, Floats, Floats]:
-    """Return in which turn orders get time, the share of each, and who would make what."""
-    turn = by_value(lines, found)
-    shares, made = shares_in_time(net, lines, found, turn, free, lines.pieces, loss=loss)
-    other = by_work(net, lines)
-    if bool((shares >= 1.0 - TINY).all()) or np.array_equal(turn, other):
-        return turn, shares, made
-    shares_2, made_2 = shares_in_time(net, lines, found, other, free, lines.pieces, loss=loss)
-    if float(shares_2 @ lines.weight) > float(shares @ lines.weight) + TINY:
-        return other, shares_2, made_2
-    return turn, shares, made
 
 
 def _level(net: Network, lines: Lines, made: Floats, book: Book) -> float:

@@ -311,8 +311,9 @@ class Broker:
             if self._child is None or self._child.poll() is not None:
                 break
             try:
-                with socket.create_connection(waiting[-1], 0.2):
-                    waiting.pop()
+                with socket.create_connection(waiting[-1], 0.2) as probe:
+                    if not is_to_itself(probe):
+                        waiting.pop()
             except OSError:
                 pause.wait(0.05)
             if not waiting:
@@ -348,6 +349,15 @@ def _family(host: str) -> socket.AddressFamily:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def is_to_itself(connection: socket.socket) -> bool:
+    """Return whether both ends of a connection are one.
+
+    Who connects to a port that nobody listens on may be given just that port to connect from: TCP lets
+    two that call each other at once meet, and one that calls itself too.
+    """
+    return connection.getsockname() == connection.getpeername()
 
 
 def free_port() -> int:

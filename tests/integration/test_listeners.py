@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fabnet import wire
-from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, is_to_itself, password_line
 from fabnet.errors import BrokerError
 from fabnet.inlet import Connected, Incoming
 from fabnet.link import Link
@@ -94,6 +94,16 @@ def test_no_listener_in_the_clear_or_for_every_address_is_open_by_mistake(broker
         # Another address of this machine: a listener on every address would take it.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), 1).close()
+
+
+def test_a_connection_to_itself_is_no_broker(broker):
+    port = free_port()
+    with socket.socket() as alone:
+        alone.bind(("127.0.0.1", port))
+        alone.connect(("127.0.0.1", port))  # nobody listens there
+        assert is_to_itself(alone)
+    with socket.create_connection(("127.0.0.1", broker.port), 10) as far:
+        assert not is_to_itself(far)
 
 
 def test_with_tls_the_way_in_in_the_clear_is_on_loopback_and_not_the_nodes_port(tmp_path):

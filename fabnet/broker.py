@@ -357,7 +357,7 @@ def is_to_itself(connection: socket.socket) -> bool:
     Who connects to a port that nobody listens on may be given just that port to connect from: TCP lets
     two that call each other at once meet, and one that calls itself too.
     """
-    return connection.getsockname() == connection.getpeername()
+    return bool(connection.getsockname() == connection.getpeername())
 
 
 def free_port() -> int:

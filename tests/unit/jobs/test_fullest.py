@@ -32,5 +32,7 @@ def test_what_is_due_by_the_fullest_day_goes_where_printers_lose_least(monkeypat
     net, lines = an_instance_of("feasible", 300, 30, 102)  # 98 % of all time until one of the days
     assert plan(net, lines, search=False).in_time > 0.9999
     # Nor are orders weighed together, which makes up for it here.
-    monkeypatch.setattr(quotas, "WAYS", tuple(way for way in WAYS if way[0] not in (PLAIN, TOGETHER)))
+    monkeypatch.setattr(
+        quotas, "WAYS", tuple(way for way in WAYS if way[0] not in (PLAIN, TOGETHER))
+    )
     assert plan(net, lines, search=False).in_time < 0.9995

@@ -30,8 +30,8 @@ from jobs.together import few_enough, together
 #: the best, but until all that can be is in time.
 SCORED, PLAIN, TOGETHER, IN_CLASSES = range(4)
 WAYS = (
-    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 1.0), (TOGETHER, 0.0, 0.002), (TOGETHER, 0.02, 0.003),
-    (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003), (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
+    (SCORED, 0.0, 0.0), (PLAIN, 0.0, 1.0), (SCORED, 0.02, 0.003), (SCORED, 0.05, 0.003),
+    (TOGETHER, 0.0, 0.007), (TOGETHER, 0.02, 0.007), (IN_CLASSES, 0.0, 0.007), (IN_CLASSES, 0.02, 0.007),
 )  # fmt: skip
 _NOTHING = Weights(km=0.0, load=0.0, new=0.0)
 #: At first no printer is asked for more than half of its time, or so many times what all need to give.

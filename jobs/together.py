@@ -47,8 +47,9 @@ def together(net: Network, lines: Lines, free: Floats) -> tuple[Floats, Floats]:
     # An average is a little beyond what there is at times.
     used = due @ (takes * made)
     made *= np.minimum(free / offered / np.maximum(used, TINY), 1.0).min(axis=0)
-    shares = np.ones(len(weight))
-    np.minimum.at(shares, lines.order, made.sum(axis=1))
+    shares, sums = np.ones(len(weight)), made.sum(axis=1)
+    np.minimum.at(shares, lines.order, sums)
+    made *= (shares[lines.order] / np.maximum(sums, TINY))[:, None]  # no more than makes kits
     return shares, made * pieces
 
 

@@ -9,6 +9,7 @@ from jobs.quotas import plan
 from jobs.together import few_enough, together
 from tests.bench import bench_hard, bounds, peers
 from tests.bench.instances import an_instance
+from tests.bench.quota_audit import audit_quotas
 
 
 def room_of(net, lines):
@@ -29,7 +30,7 @@ def test_it_is_nearly_the_best_and_takes_no_more_than_there_is(printers, orders,
     for end, has in zip(np.unique(lines.due_min), free, strict=True):
         assert (minutes[due_min <= end].sum(axis=0) <= has * (1 + 1e-9) + 1e-6).all()
     got = made.sum(axis=1) / lines.pieces
-    assert (got >= shares[lines.order] - 1e-9).all()
+    assert got == pytest.approx(shares[lines.order])
     most = bounds.most_in_time(net, lines)
     share = float(shares @ lines.weight / lines.weight.sum())
     assert 0.99 * most <= share <= most * (1 + 1e-6)
@@ -55,6 +56,13 @@ def test_an_order_of_nothing_and_a_part_that_nobody_makes_are_no_trouble():
     shares, made = together(net, lines, shut)
     assert not made.any()
     assert not shares[np.unique(lines.order)].any()
+
+
+def test_no_part_is_made_beyond_its_kits():
+    net, lines = an_instance(
+        11, 8, 118, target_days=14.0, stock=1.0, ceiling_h=30.0, horizon_days=40
+    )  # fmt: skip
+    assert audit_quotas(net, lines, plan(net, lines)) == []
 
 
 def test_so_many_lines_and_classes_would_take_too_long():

@@ -17,7 +17,7 @@ from jobs.network import TINY, Bools, Floats, Ints
 #: what is due before, full plates only; or as it comes.
 WHOLE, LATE, PLAIN = range(3)
 #: More than anybody has: counts with it stay finite.
-_ENDLESS_G = 1e12
+ENDLESS_G = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +107,7 @@ class Sheet:
         empty = Book(net, lines, book.ends_min)
         self._slack = empty.slack_min(np.arange(net.printers))[:-1]
         self.room = empty.room_min[:-1].copy()
-        self._spool_g = np.minimum(net.spool_g[0], _ENDLESS_G)
+        self._spool_g = np.minimum(net.spool_g[0], ENDLESS_G)
         self._first, self._next = np.full(shape, np.inf), np.full(shape, np.inf)
         for line, make in enumerate(self.making):
             self._first[line, make.printer] = make.minutes.fixed + make.minutes.each

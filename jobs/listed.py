@@ -13,12 +13,10 @@ from math import ceil, inf
 
 import numpy as np
 
-from jobs.copies import LATE, WHOLE
+from jobs.copies import ENDLESS_G, LATE, WHOLE
 from jobs.filling import Book
 from jobs.network import TINY, Floats
 
-#: More than anybody has: counts with it stay finite.
-_ENDLESS_G = 1e12
 #: What has that much less room than it needs still has it: floating point.
 _ROUNDED = 1.0 - TINY
 
@@ -135,7 +133,7 @@ class Sheet:
         empty = Book(net, lines, book.ends_min)
         self._slack: list[list[float]] = empty.slack_min(np.arange(net.printers))[:-1].T.tolist()
         self._room: list[list[float]] = empty.room_min[:-1].T.tolist()
-        self._spool_g: list[float] = np.minimum(net.spool_g[0], _ENDLESS_G).tolist()
+        self._spool_g: list[float] = np.minimum(net.spool_g[0], ENDLESS_G).tolist()
         self._lines_before: dict[int, tuple[dict[int, int], dict[int, float], float]] = {}
         self._printers_before: dict[int, tuple[list[float], list[float], float]] = {}
         rows, had = book.rows, self.state()

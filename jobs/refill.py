@@ -21,19 +21,19 @@ from jobs.network import TINY, Floats
 #: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
 _EACH, _ALWAYS, _WORK = 80, 10, 700_000
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
-_ENOUGH = 0.0002
+ENOUGH = 0.0002
 #: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
 _WORSE = 0.015
 #: Fewer orders are taken out beside the first.
 _OUT = 4
 #: How often they are due together, took more than they need, or are worth alike for their size.
-_NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
+NEAR, WASTED, ALIKE = 0.3, 0.5, 0.5
 #: How much sooner one is taken out that costs as much more than at best as all do on average.
-_WASTE = 5.0
+WASTE = 5.0
 #: How often orders are put in again for being dear, not for lacking kits.
-_DEAR = 0.5
+DEAR = 0.5
 #: How often the last copy of a lot has to be worth something, and up to how much more than others.
-_SPARING, _CUT = 0.7, 1.5
+SPARING, CUT = 0.7, 1.5
 #: How often lines are put in which way or in one before it, and by how much costs are shaken: so two can
 #: change places, which they would not where a printer becomes dearer for both.
 _WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
@@ -56,7 +56,7 @@ def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
     sheet, rounds = search.sheet, _EACH * (_ALWAYS + book.lines.count)
     work = sheet.looked + _WORK
     worse = _WORSE / len(book.lines.weight)
-    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
+    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - ENOUGH))
     top, top_sheet = search.in_time, sheet.state()
     for n in range(rounds):
         left = min(1.0 - n / rounds, (work - sheet.looked) / _WORK)
@@ -138,12 +138,12 @@ class _Search:
     def _change(self) -> None:
         """Put an order that lacks some or is dear in again, with a few that make room, and others."""
         draw = self._draw
-        odds = self._dears if draw() < _DEAR and self._dears[-1] > 0.0 else self._lacks
+        odds = self._dears if draw() < DEAR and self._dears[-1] > 0.0 else self._lacks
         one = min(bisect(odds, draw() * odds[-1]), len(odds) - 1)
         out = self._some(one)
         for order in out:
             self._orders.take_out(order)
-        cut = _CUT * draw() * float(self._orders.density[one]) * (draw() < _SPARING)
+        cut = CUT * draw() * float(self._orders.density[one]) * (draw() < SPARING)
         far = _SHAKEN * draw()
 
         def shaken(_: int) -> float:
@@ -169,15 +169,15 @@ class _Search:
         """Draw a few orders beside one."""
         draw = self._draw
         by = [draw() for _ in self._weight]
-        if draw() < _NEAR:
+        if draw() < NEAR:
             due = self._due_min[one]
             away = [abs(other - due) for other in self._due_min]
             last = max(*away, TINY)
             by = [n + far / last for n, far in zip(by, away, strict=True)]
-        if draw() < _WASTED:
-            waste = _WASTE * len(by) / max(self._dears[-1], 1e-99)
+        if draw() < WASTED:
+            waste = WASTE * len(by) / max(self._dears[-1], 1e-99)
             by = [n / (1.0 + waste * dear) for n, dear in zip(by, self._dear, strict=True)]
-        if draw() < _ALIKE:
+        if draw() < ALIKE:
             log = self._log[one]
             by = [n * (1.0 + (other - log) ** 2) for n, other in zip(by, self._log, strict=True)]
         by[one] = -1.0

@@ -17,7 +17,7 @@ from jobs.filling import Book
 from jobs.halves import Orders
 from jobs.network import TINY, Floats, Ints, Network
 from jobs.prices import Prices
-from jobs.refill import refilled
+from jobs.refill import ALIKE, CUT, DEAR, ENOUGH, NEAR, SPARING, WASTE, WASTED, refilled
 
 #: So many times at most, and so many lines times printers looked at in all.
 _ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
@@ -25,18 +25,8 @@ _ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
 _STALE, _STALE_EACH = 50, 2
 #: So few printers are better looked at one by one.
 _FEW = 30
-#: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
-_ENOUGH = 0.0002
 #: Fewer orders are taken out at once.
 _OUT = 7
-#: How often they are due together, took more than they need, or are worth alike for their size.
-_NEAR, _WASTED, _ALIKE = 0.3, 0.5, 0.5
-#: How much sooner one is taken out that costs as much more than at best as all do on average.
-_WASTE = 5.0
-#: How often orders are put in again for being dear, not for lacking kits.
-_DEAR = 0.5
-#: How often the last copy of a lot has to be worth something, and up to how much more than others.
-_SPARING, _CUT = 0.7, 1.5
 #: How often lines are put in which way, and by how much costs of each on each printer are shaken: so
 #: two can change places, which they would not where a printer becomes dearer for both.
 _WAYS, _SHAKEN = (0.75, 0.15, 0.1), 0.15
@@ -62,7 +52,7 @@ def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
     rounds = min(_ROUNDS, _WORK // (book.net.printers * (_ALWAYS + lines.count) + 1))
     enough_of = _STALE + _STALE_EACH * len(lines.weight)
     best, stale = search.in_time(), 0
-    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
+    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - ENOUGH))
     for _ in range(rounds):
         if stale >= enough_of or best >= enough:
             break
@@ -132,13 +122,13 @@ class _Search:
         """Put an order that lacks some or is dear in again, with a few that make room, and others."""
         lines, draw = self._lines, self._draw
         wanted = (1.0 - self.sheet.shares()) * lines.weight
-        if draw.random() < _DEAR and (dear := self._dear()).any():
+        if draw.random() < DEAR and (dear := self._dear()).any():
             wanted = dear
         one = int(draw.choice(len(wanted), p=wanted / wanted.sum()))
         out = np.unique(np.append(self._some(one), one))
         for order in out.tolist():
             self._orders.take_out(order)
-        cut = _CUT * draw.random() * self._density[one] * (draw.random() < _SPARING)
+        cut = CUT * draw.random() * self._density[one] * (draw.random() < SPARING)
         shake = 1.0 + _SHAKEN * draw.random() * draw.random((lines.count, len(self._worth)))
         first = lines.due_min[out]
         if draw.integers(2):  # what is worth most for its size, about
@@ -155,13 +145,13 @@ class _Search:
         """Draw a few orders."""
         draw = self._draw
         by = draw.random(len(self._density))
-        if draw.random() < _NEAR:
+        if draw.random() < NEAR:
             away = np.abs(self._lines.due_min - self._lines.due_min[one])
             by = by + away / max(float(away.max()), TINY)
-        if draw.random() < _WASTED:
+        if draw.random() < WASTED:
             dear = self._dear()
-            by = by / (1.0 + _WASTE * dear / max(float(dear.mean()), 1e-99))
-        if draw.random() < _ALIKE:
+            by = by / (1.0 + WASTE * dear / max(float(dear.mean()), 1e-99))
+        if draw.random() < ALIKE:
             by = by * (1.0 + np.log(self._density / self._density[one]) ** 2)
         return np.argsort(by, kind="stable")[: int(draw.integers(1, _OUT))]
 

@@ -169,7 +169,7 @@ def queues(
             found.append(
                 Queue(
                     node=row.node, printer=row.printer, plates=row.plates_left, pieces=row.pieces,
-                    done_at=row.done_at, good=good, scrap=scrap,
+                    plate_s=max(1.0, row.plate_s), done_at=row.done_at, good=good, scrap=scrap,
                 )
             )  # fmt: skip
     return tuple(found)

@@ -24,6 +24,7 @@ class PlanRow:
     pieces: int
     plates: int
     plates_left: int  # of them, those whose parts nobody has counted
+    plate_s: float  # one of those prints for so long on average, as its slicer or an estimate says
     late: int  # pieces that the last plan expected after the day
     grams: float
     km: float | None
@@ -34,9 +35,10 @@ class PlanRow:
 
 _PLAN = f"""
 select p.*, coalesce(j.made, 0) as made, coalesce(j.jobs, 0) as jobs, coalesce(j.made_g, 0) as made_g,
- coalesce(j.jobs_left, 0) as jobs_left
+ coalesce(j.jobs_left, 0) as jobs_left, coalesce(j.left_s, 0) as left_s
 from plan_row p left join (select order_id, part_id, node, printer, sum(pieces) as made,
-   count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left
+   count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left,
+   sum(seconds) filter (where state = '{JobState.OPEN}') as left_s
    from job where state != '{JobState.DISSOLVED}' group by order_id, part_id, node, printer
  ) j using (order_id, part_id, node, printer)
 where order_id = ? order by part_id, node, printer
@@ -53,6 +55,7 @@ def plan_rows(db: sqlite3.Connection, order_id: str) -> tuple[PlanRow, ...]:
             pieces=r["made"],
             plates=r["jobs"],
             plates_left=r["jobs_left"],
+            plate_s=r["left_s"] / max(1, r["jobs_left"]),
             late=r["late"],
             grams=r["made_g"],
             km=r["km"],

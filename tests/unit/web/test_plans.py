@@ -22,7 +22,7 @@ FIGURES = (
 
 def a_row(node, pieces=0, reason=None, printer="p1", part="frame", hours=3.0, **facts):
     told = {
-        "part_id": part, "plates": pieces // 2, "plates_left": pieces // 2,
+        "part_id": part, "plates": pieces // 2, "plates_left": pieces // 2, "plate_s": 3600.0,
         "late": 0, "at": NOW, "grams": 16.0 * pieces, "km": None,
         "done_at": NOW + timedelta(hours=hours) if pieces else None,
         "reasons": () if reason is None else (Reason(code=reason, node=node, printer=printer),),
@@ -164,7 +164,10 @@ def test_a_picture_of_what_is_over_and_of_many_days_stays_inside():
 
 
 def test_no_part_is_surely_later_than_its_order():
-    rows = [a_row("lab-a", 2, hours=30), a_row("lab-b", 40, part="strap", hours=20)]
+    rows = [
+        a_row("lab-a", 2, hours=30, plate_s=30 * 3600.0),
+        a_row("lab-b", 40, part="strap", hours=20),
+    ]
     view = a_view(*rows, jobs=42)
     strap = replace(view.lines[0], part_id="strap")
     view = replace(view, lines=(view.lines[0], strap))

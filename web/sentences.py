@@ -48,6 +48,8 @@ FIELDS: Mapping[str, Lazy] = MappingProxyType(
         "to": lazy_gettext("end"),
         "goods": lazy_gettext("goods"),
         "ready": lazy_gettext("day"),
+        "arrives": lazy_gettext("day"),
+        "due": lazy_gettext("day"),
         "value": lazy_gettext("for what"),
     }
 )
@@ -70,6 +72,15 @@ _STATES: Mapping[str, Mapping[str, Lazy]] = MappingProxyType(
         "at_least": REVIEW_STATES,
     }
 )
+#: What was asked for and is not there.
+_KINDS: Mapping[str, Lazy] = MappingProxyType(
+    {
+        "order": lazy_gettext("order"),
+        "lab": lazy_gettext("workshop"),
+        "node": lazy_gettext("workshop"),
+        "sending": lazy_gettext("sending"),
+    }
+)
 _UNITS = ("_mm", "_g", "_h", "_c", "_s", "_cm3")
 _NUMBER = r"-?[0-9][0-9.,e+]*"
 #: How a figure is known by its name; others may be any words.
@@ -79,6 +90,7 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         # A name with an ending, or one in quotation marks: else many a maker's words would be one.
         "file": r".+\.[0-9A-Za-z]{1,5}|'.*'",
         "what": r".*",
+        "day": r"[^:]+",
         "url": r"\S+",
         "host": r"[\w.:\[\]-]+",
         **{name: "|".join(map(re.escape, table)) for name, table in _STATES.items()},
@@ -155,6 +167,8 @@ def say(text: str, speech: Speech) -> str:
 def _figure(name: str, text: str, speech: Speech) -> str:
     if name in _STATES:
         return speech.gettext(_STATES[name][text].source)
+    if name == "kind" and text in _KINDS:
+        return speech.gettext(_KINDS[text].source)
     if name in _WORDS:
         field = FIELDS.get(text) if name == "head" else None
         return say(text, speech) if field is None else speech.gettext(field.source)

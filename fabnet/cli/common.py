@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ import click
 
 from designs.errors import DesignError
 from fabnet import clock
-from fabnet.cli.language import gettext
+from fabnet.cli.language import gettext, language
 from fabnet.config import (
     CoordinatorConfig,
     NodeConfig,
@@ -230,6 +230,23 @@ def open_ledger(path: Path) -> Ledger:
     from fabnet import reports
 
     return reports.open_ledger(Path(coordinator(path).data_dir))
+
+
+@contextmanager
+def ledger_of(path: Path) -> Iterator[Ledger]:
+    """Open the ledger of a coordinator's file; what it refuses is said in the language of the terminal.
+
+    Raises:
+        FabnetError: it was refused, in words of the pages.
+    """
+    from web.language import speaking
+    from web.sentences import said_here
+
+    with closing(open_ledger(path)) as ledger, speaking(language()):
+        try:
+            yield ledger
+        except JobError as error:
+            raise FabnetError(said_here(str(error))) from error
 
 
 def chosen_printer(config: NodeConfig, path: Path, name: str | None) -> PrinterConfig:

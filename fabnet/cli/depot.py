@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from fabnet.cli.common import COORDINATOR_FILE, Day, open_ledger
+from fabnet.cli.common import COORDINATOR_FILE, Day, ledger_of
+from fabnet.cli.language import gettext
 
 
 @click.group()
@@ -32,9 +32,13 @@ def depot_count(material: str, grams: int, lot: str, by: str, config: Path) -> N
     from fabnet import clock
     from jobs.coordinator import depot as deeds
 
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         deeds.count(ledger, material.upper(), grams, by, clock.now(), lot)
-    click.echo(f"{grams} g of {material.upper()} lie in the depot")
+    click.echo(
+        gettext(
+            "%(grams)s g of %(material)s lie in the depot", grams=grams, material=material.upper()
+        )
+    )
 
 
 @depot.command("send")
@@ -60,17 +64,20 @@ def depot_send(
     from jobs.ledger.rows import new_id
 
     if sending and not re.fullmatch(r"[0-9a-z]{10}", sending):
-        raise click.UsageError("A number of --id has ten small letters and digits.")
+        raise click.UsageError(gettext("A number of --id has ten small letters and digits."))
     number = sending or new_id()
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         new = deeds.send(
             ledger, number, lab, material.upper(), grams, arrives.date(), by, clock.now()
         )
     click.echo(
-        f"{number}: {grams} g of {material.upper()} are on their way to {lab}"
+        gettext(
+            "%(sending)s: %(grams)s g of %(material)s are on their way to %(lab)s",
+            sending=number, grams=grams, material=material.upper(), lab=lab,
+        )
         if new
-        else f"{number} was sent before; nothing was changed"
-    )
+        else gettext("%(sending)s was sent before; nothing was changed", sending=number)
+    )  # fmt: skip
 
 
 @depot.command("end")
@@ -87,6 +94,10 @@ def depot_end(sending: str, came: bool, by: str, config: Path) -> None:
     from fabnet import clock
     from jobs.coordinator import depot as deeds
 
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         deeds.end(ledger, sending, by, clock.now(), came=came)
-    click.echo(f"{sending} has come" if came else f"{sending} is back in the depot")
+    click.echo(
+        gettext("%(sending)s has come", sending=sending)
+        if came
+        else gettext("%(sending)s is back in the depot", sending=sending)
+    )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, open_ledger
-from fabnet.cli.language import language
+from fabnet.cli.common import COORDINATOR_FILE, Day, coordinator, ledger_of
+from fabnet.cli.language import gettext, language
 from fabnet.errors import FabnetError
 from jobs.errors import NotFoundError
 from jobs.model import Priority
@@ -71,14 +70,14 @@ def plan(
     from fabnet.reports import plan_report
     from web.language import speaking
 
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         _known(ledger, order)
     if without or plus or due or not_before or priority:
         day, first = (None if each is None else each.date() for each in (due, not_before))
         other = None if priority is None else Priority(priority)
         report, lines = _what_if(config, order, without, plus, day, other, first)
     else:
-        with closing(open_ledger(config)) as ledger, speaking("en" if as_json else language()):
+        with ledger_of(config) as ledger, speaking("en" if as_json else language()):
             report = plan_report(ledger, order)
         lines = list(plan_lines(report, explain=explain))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else "\n".join(lines))
@@ -100,8 +99,11 @@ def _known(ledger: Ledger, order: str) -> None:
     if near:
         raise NotFoundError("order", order, near)
     raise FabnetError(
-        f"There is no order {order!r} here. Its number is the end of its page's address:"
-        " /orders/NUMBER."
+        gettext(
+            "There is no order '%(order)s' here. Its number is the end of its page's address:"
+            " /orders/NUMBER.",
+            order=order,
+        )
     )
 
 
@@ -120,7 +122,7 @@ def _what_if(
     from jobs.coordinator.whatif import difference
     from jobs.ledger import labs
 
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         settings = coordinator(config)
         files = Path(settings.data_dir) / "files"
         found = difference(
@@ -162,16 +164,16 @@ def begin(
     from jobs.coordinator import claims, orders
 
     if at_once == (not_before is not None):
-        raise click.UsageError("Name either a day with --not-before, or --at-once.")
+        raise click.UsageError(gettext("Name either a day with --not-before, or --at-once."))
     day = None if not_before is None else not_before.date()
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         _known(ledger, order)
         if orders.set_release(ledger, order, day, by, clock.now(), reason):
             claims.plan_anew(ledger, clock.now(), order)
     click.echo(
-        f"order {order} waits for no day"
+        gettext("order %(order)s waits for no day", order=order)
         if day is None
-        else f"order {order} is not begun before {day}"
+        else gettext("order %(order)s is not begun before %(day)s", order=order, day=day)
     )
 
 
@@ -193,7 +195,7 @@ def stock(depot: tuple[str, ...], as_json: bool, config: Path) -> None:
     from fabnet.what_if import depot_of, stock_report
 
     in_store = depot_of(depot)
-    with closing(open_ledger(config)) as ledger:
+    with ledger_of(config) as ledger:
         report = stock_report(ledger, in_store)
     click.echo(
         json.dumps(report, ensure_ascii=False) if as_json else "\n".join(stock_lines(report))

@@ -75,6 +75,8 @@ SENTENCES = (
     _("another program holds it (OctoPrint, a slicer?); close that first"),
     _("nothing runs at this address; is it started, and is the address right?"),
     _("it does not answer; is it switched on, and is the network there?"),
+    # what would be
+    _("--depot %(told)s cannot be read; write PETG=12000, in grams, with one of %(known)s"),
     # a backup
     _("The backup %(file)s cannot be written: %(why)s"),
     _("the disk of %(folder)s is full: make room there, and run the command again"),

@@ -2,9 +2,11 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
+from fabnet import clock
 from tests.doubles import commands
 
 A, B = "lab-a", "lab-b"
@@ -18,7 +20,7 @@ def french(world, tmp_path):
     def run(*words, status=0):
         done = commands.fabnet(*words, "--config", config, LANGUAGE="fr")
         assert done.returncode == status, done.stderr
-        return done.stdout
+        return done.stderr if status else done.stdout
 
     return run
 
@@ -71,6 +73,45 @@ def test_filament(french, world, order_id):
     assert re.search(r"\n  \d{4}-\d\d-\d\d Lab lab-a, p1\xa0: il manque \d+ g de PETG\n", told)
     assert re.search(r"\nDu dépôt\xa0:\n  d’ici le \S+ à Lab lab-a\xa0: \d+ g de PETG\n", told)
     assert re.search(r" g de PETG, il en reste \d+ g\n", told)
+
+
+def test_the_day_before_which_an_order_waits(french, order_id):
+    day, late = (clock.now().date() + timedelta(days=n) for n in (0, 300))
+    told = french("begin", order_id, "--not-before", str(day), "--by", "ada")
+    assert told == f"la commande {order_id} n’est pas commencée avant le {day}\n"
+    assert "n’attend plus aucun jour" in french("begin", order_id, "--at-once", "--by", "ada")
+    refused = french("begin", order_id, "--not-before", str(late), "--by", "ada", status=1)
+    assert refused.startswith(f"fabnet\xa0: jour\xa0: {late} est après le ")
+    passed = french("begin", order_id, "--not-before", "2020-03-01", "--by", "ada", status=1)
+    assert passed == "fabnet\xa0: jour\xa0: le 2020-03-01 est passé\n"
+    assert "Donnez soit un jour avec --not-before" in french(
+        "begin", order_id, "--by", "ada", status=2
+    )
+    gone = french("begin", "nope", "--at-once", "--by", "ada", status=1)
+    assert gone.startswith("fabnet\xa0: Il n’y a pas de commande 'nope' ici.")
+
+
+def test_the_depot(french, order_id):
+    by = ("--by", "ada")
+    day = ("--arrives", str(clock.now().date() + timedelta(days=2)))
+    told = french("depot", "count", "PETG", "500", *by)
+    assert told == "500 g de PETG sont au dépôt\n"
+    send = ("depot", "send", A, "PETG", "90", *day, *by, "--id", "aaaaaaaaaa")
+    assert french(*send) == f"aaaaaaaaaa\xa0: 90 g de PETG sont en route vers {A}\n"
+    assert french(*send) == "aaaaaaaaaa était déjà parti\u202f; rien n’a été changé\n"
+    assert french("depot", "end", "aaaaaaaaaa", "--back", *by) == (
+        "aaaaaaaaaa est de retour au dépôt\n"
+    )
+    again = french("depot", "end", "aaaaaaaaaa", "--came", *by, status=1)
+    assert again == "fabnet\xa0: C’était déjà réglé.\n"
+    more = french("depot", "send", A, "PETG", "9000", *day, *by, status=1)
+    assert more == "fabnet\xa0: grammes\xa0: 500 g de PETG sont au dépôt\n"
+    nobody = french("depot", "send", "nope", "PETG", "90", *day, *by, status=1)
+    assert nobody == "fabnet\xa0: Il n’y a ici rien de tel\xa0: atelier 'nope'.\n"
+    past = french("depot", "send", A, "PETG", "9", "--arrives", "2020-03-01", *by, status=1)
+    assert past == "fabnet\xa0: jour\xa0: ce jour est passé\n"
+    unread = french("stock", "--depot", "FOO", status=1)
+    assert unread.startswith("fabnet\xa0: --depot 'FOO' ne se lit pas")
 
 
 def test_what_the_doctor_finds(tmp_path):

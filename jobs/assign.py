@@ -27,6 +27,8 @@ class OpenJob:
     #: The share of its part of the order that nobody has begun or made, 0..1.
     left: float = 1.0
     set_back: bool = False  # its plan has it after what is worth more
+    #: Its printer may print for so long before the day comes on which it may be started; 0: it may now.
+    waits_s: float = 0.0
 
     @property
     def tail(self) -> bool:
@@ -121,14 +123,21 @@ def next_offers(
     A printer gets at least one attempt and then more while the look-ahead is not full; first what
     no plan has set behind others; by due date, then the part that is further behind, then age and id.
     Of the tail of an order it gets one plate, when it has no other: who is done first takes the next.
+    What waits for its day is not chosen, and nothing that comes after it unless that is done by then.
     """
     known = tuple(loads)
     ahead = {(load.node, load.printer): load.live_s for load in known}
     week_s = {load.node: load.week_left_s for load in known}
+    room_s: dict[tuple[str, str], float] = {}  # before the day of what waits
     chosen = []
     for job in sorted(jobs, key=lambda j: (j.set_back, j.due, -j.left, j.created_at, j.job)):
         key = (job.node, job.printer)
         if key not in ahead:
+            continue
+        if job.waits_s > 0:
+            room_s[key] = min(job.waits_s, room_s.get(key, math.inf))
+            continue
+        if ahead[key] + job.seconds > room_s.get(key, math.inf):
             continue
         if ahead[key] > 0 and ahead[key] + job.seconds > look_ahead_s:
             continue

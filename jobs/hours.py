@@ -191,6 +191,14 @@ def is_open(week: Week, local: datetime) -> bool:
     return week.always or any(start <= minute < end for start, end in week.three_weeks)
 
 
+def open_s(week: Week, local: datetime, until: datetime) -> float:
+    """Return for how many seconds somebody is there between two local times, a week apart at most."""
+    start = minute_of(local)
+    end = start + min(WEEK_MIN, (until - local).total_seconds() / 60)
+    open_min = (max(0.0, min(end, b) - max(start, a)) for a, b in week.three_weeks)
+    return 60.0 * sum(open_min)
+
+
 def minute_of(local: datetime) -> float:
     """Return how many minutes of its week have passed, 0..10080."""
     seconds = ((local.weekday() * 24 + local.hour) * 60 + local.minute) * 60 + local.second

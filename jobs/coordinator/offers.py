@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from jobs import hours
 from jobs.assign import (
     LOOK_AHEAD_S,
     HeldJob,
@@ -22,6 +23,7 @@ from jobs.assign import (
 )
 from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, dissolve, move
+from jobs.fleet import begins_at
 from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
@@ -59,9 +61,11 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
 
 
 _OPEN = f"""
-select j.*, o.due, {WAITS} as waits,
+select j.*, o.due, o.release, {WAITS} as waits, n.attended, n.utc_offset_min,
+ coalesce(json_extract(p.facts, '$.unattended'), 0) as unattended,
  (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
 from job j join orders o on o.id = j.order_id join node n on n.id = j.node
+left join printer p on p.node = j.node and p.id = j.printer
 where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")}) and {NOT_STOPPED}
 """
 
@@ -72,7 +76,7 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     `look_ahead_s` is how much work one printer may have ahead of it.
     None while a ledger that was put back waits for nodes: they may have made any of them.
     What an order does not need any more is not offered either: such jobs end here. Nor is what has to
-    wait for its day where its printer stands.
+    wait for its day where its printer stands, nor what would make it wait for longer.
     """
     if restoring.unheard(db):
         return 0
@@ -89,9 +93,9 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
             created_at=cells.moment(row["created_at"]),
             left=left[row["order_id"], row["part_id"]],
             set_back=bool(row["set_back"]),
+            waits_s=_waits_s(row, now) if row["waits"] else 0.0,
         )
         for row in rows.values()
-        if not row["waits"]
     ]
     fence = restoring.fence(db)
     by_node: dict[str, list[OfferedAttempt]] = {}
@@ -116,6 +120,15 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+def _waits_s(row: sqlite3.Row, now: datetime) -> float:
+    """Return for how long the printer of a job may print before the day on which that may be started."""
+    day = begins_at(cells.day(row["release"]), row["utc_offset_min"])
+    shift = timedelta(minutes=row["utc_offset_min"])
+    week = hours.ALWAYS if row["unattended"] else hours.parse(row["attended"])
+    # Not nothing where all of it is outside its hours: it waits all the same.
+    return max(1.0, hours.open_s(week, now + shift, day + shift))
 
 
 def _offered(row: sqlite3.Row, ref: AttemptRef, job: OpenJob) -> OfferedAttempt:

@@ -173,6 +173,22 @@ def test_others_are_planned_and_offered_before_what_waits(world):
     assert len(open_jobs(world, waits)) == plates
 
 
+def test_the_evening_before_nothing_is_offered_that_would_make_it_wait(world):
+    world.add_lab(A, grams=5000, attended="08:00-20:00")
+    waits = world.order(2)
+    hold(world, waits, 1)
+    world.pass_time(hours=7.5)  # the lab closes in half an hour
+    later = world.order(4, due=world.now.date() + timedelta(days=9))
+    turn(world)
+    assert len(open_jobs(world, later)) == 2
+    assert world.attempts() == []
+    world.pass_time(hours=4.6)
+    turn(world)
+    offered = [each.order for told in world.told(A) for each in told.attempts]
+    assert offered[0] == waits
+    assert later in offered
+
+
 def test_nothing_that_was_offered_is_taken_back_and_the_rest_is_planned_anew(world):
     world.add_lab(A, grams=20_000)
     order_id = world.order(40)

@@ -61,6 +61,19 @@ def test_what_a_plan_has_set_back_is_offered_after_what_is_worth_more_though_tha
     assert chosen([back, urgent], [a_load()]) == ["urgent", "back"]
 
 
+def test_what_waits_for_its_day_is_made_on_it_and_only_what_is_done_by_then_goes_before():
+    waits = replace(a_job("waits"), waits_s=2 * 3600.0)
+    long, short = (
+        a_job(n, h * 3600.0, due=date(2026, 12, 9)) for n, h in (("long", 3), ("short", 2))
+    )
+    assert chosen([waits, long, short], [a_load()]) == ["short"]
+    assert chosen([waits, short], [a_load(live_s=60.0)]) == []
+    # What comes before it by its own day asks nobody, nor does another printer.
+    assert chosen([waits, a_job("sooner", 9e4, due=date(2026, 11, 30))], [a_load()]) == ["sooner"]
+    other = replace(long, printer="q")
+    assert chosen([waits, other], [a_load(), a_load(printer="q")]) == ["long"]
+
+
 def test_nothing_is_offered_to_a_printer_that_is_not_there():
     assert chosen([a_job("j", node="gone")], [a_load()]) == []
 

@@ -20,6 +20,7 @@ from jobs.hours import (
     fits,
     in_week_s,
     is_open,
+    open_s,
     parse,
     plates_from,
     write,
@@ -248,6 +249,22 @@ def test_a_queue_ends_as_its_plates_do_one_by_one(hours, minute, lengths_s):
         free = (free if start is None else start) + timedelta(seconds=seconds)
         ends.append((free - monday) / timedelta(minutes=1))
     assert ends_of(week, minute, lengths_s) == pytest.approx(ends)
+
+
+@pytest.mark.parametrize(
+    ("hours", "from_h", "until_h", "open_h"),
+    [
+        ("08:00-20:00", 18, 24, 2),
+        ("08:00-20:00", 21, 24, 0),
+        ("22:00-06:00", 12, 24, 2),
+        ("Mon-Fri 08:00-12:00", 6 * 24 + 12, 7 * 24 + 10, 2),  # over the end of the week
+        ("00:00-24:00", 18, 24, 6),
+        ("00:00-24:00", 18, 9999, 168),
+    ],
+)
+def test_how_long_somebody_is_there_until_a_time(hours, from_h, until_h, open_h):
+    start, end = (MONDAY + timedelta(hours=h) for h in (from_h, until_h))
+    assert open_s(parse(hours), start, end) == 3600.0 * open_h
 
 
 def test_no_plate_starts_where_nobody_is():

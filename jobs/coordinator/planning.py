@@ -34,7 +34,7 @@ from jobs.stock import Coming, Forecast, RunsOut, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
-_RESERVING = (
+RESERVING = (
     AttemptState.OFFERED,
     AttemptState.TAKEN,
     AttemptState.PREPARING,
@@ -52,7 +52,7 @@ select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
  coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id,
  null as release
 from attempt a join job j on j.id = a.job_id
-where a.state in ({cells.quoted(_RESERVING)})
+where a.state in ({cells.quoted(RESERVING)})
 union all
 select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id, o.release
 from job j join orders o on o.id = j.order_id
@@ -253,7 +253,7 @@ def held(db: sqlite3.Connection) -> list[sqlite3.Row]:
         "select j.id, j.order_id, j.part_id, j.pieces, o.due, a.node, a.printer,"
         " coalesce(a.seconds, j.seconds) as seconds, coalesce(a.grams, j.grams) as grams"
         " from attempt a join job j on j.id = a.job_id join orders o on o.id = j.order_id"
-        f" where a.state in ({cells.quoted(_RESERVING)}) order by a.created_at, j.id"
+        f" where a.state in ({cells.quoted(RESERVING)}) order by a.created_at, j.id"
     ).fetchall()
 
 

@@ -1,8 +1,9 @@
-"""What would be if a lab left, printers came, a day or a priority moved: two plans of all orders, side by side.
+"""What would be if a lab left, printers came, a day or a priority moved: the plan as it is, and as it would be.
 
-Both are made from everything that is in no lab's hands yet; what labs hold is printed where it is,
-but for labs that are gone: theirs is made again. Works on a copy of the ledger, which is thrown away:
-plates that are planned and not offered become pieces to be planned.
+The one is that of the order's page. The other is made as the coordinator would make it after that change:
+what a lab that is gone has is made again elsewhere, an order whose first day moves is planned anew, and all
+that nobody was offered where an order is worth more than others, or something would be late. What labs
+hold is printed where it is. Works on a copy of the ledger, which is thrown away.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import difflib
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,17 +21,18 @@ from tempfile import TemporaryDirectory
 from designs.library import Library
 from firmware_profiles.loader import load_machine
 from firmware_profiles.profile import ROUND
-from jobs.coordinator import planning
+from jobs.coordinator import claims, nodes, planning
 from jobs.coordinator.fitting import Snapshot
 from jobs.coordinator.moves import dissolve
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.fleet import FleetPrinter, print_by
-from jobs.ledger import labs, views
-from jobs.ledger.rows import live_attempt
+from jobs.fleet import print_by
+from jobs.ledger import cells, labs, views
 from jobs.ledger.store import Ledger
-from jobs.model import JobState, OrderState, Priority, Reason, ReasonCode
+from jobs.lifecycle import LIVE
+from jobs.messages import Capabilities, PrinterChange
+from jobs.model import JobState, Priority, Reason, ReasonCode
 from jobs.planned import Plan
-from printers.model import PrinterFacts, Spool
+from printers.model import PrinterFacts, PrinterState, Spool
 
 #: What a printer has loaded that does not exist yet.
 _SPOOL_G = 1000.0
@@ -116,6 +118,9 @@ def difference(
     order = views.order(ledger.reading, order_id)
     if due is not None and due < now.date():
         raise InvalidFieldError("due", f"{due} is over; name a day from {now.date()} on")
+    needed = due or order.request.due
+    if release is not None and release > needed:
+        raise InvalidFieldError("release", f"{release} is after {needed}, when the order is due")
     gone = tuple(_node(ledger, words) for words in without)
     with TemporaryDirectory(prefix="fabnet-what-if-") as folder:
         path = Path(folder) / "ledger.db"
@@ -177,139 +182,174 @@ def compare(
     Raises:
         RefusedError: nothing of the order is left to be printed.
     """
-    _take_all_back(copy)
+    as_is = _standing(copy, hub, now)
+    now_rows = _rows(copy, as_is)
     facts = planning.snapshot(copy, library, now, hub)
-    held = _held(copy, planning.printers_of(copy.reading, hub, now), now)
-    if order_id not in {n.order_id for n in facts.needs} | {h.order_id for h in held}:
+    if order_id not in {n.order_id for n in facts.needs} | {
+        row.order_id for row in now_rows.values()
+    }:
         raise RefusedError(
             f"Nothing of order {order_id} is left to be printed, or it is not confirmed yet: no plan"
             " can change it."
         )
-    before = _outcome(planning.make(facts, library, now).plan, facts, held, order_id)
-    _lose(copy, change.without)
-    other = _changed(planning.snapshot(copy, library, now, hub), order_id, change)
-    kept = [each for each in held if each.node not in change.without]
-    if change.due is not None:
-        kept = [
-            replace(h, print_by=print_by(change.due)) if h.order_id == order_id else h for h in kept
-        ]
-    after = _outcome(planning.make(other, library, now).plan, other, kept, order_id)
+    before = _outcome(now_rows.values(), _plan(facts, library, now), facts, order_id)
+    _make(copy, order_id, change, now)
+    then_rows = _rows(copy, as_is, now_rows, order_id if change.due else "")
+    facts = planning.snapshot(copy, library, now, hub)
+    after = _outcome(then_rows.values(), _plan(facts, library, now), facts, order_id)
     return Difference(now=before, then=after)
 
 
+def _plan(facts: Snapshot, library: Library, now: datetime) -> Plan | None:
+    return planning.make(facts, library, now).plan if facts.needs else None
+
+
+def _make(copy: Ledger, order_id: str, change: Change, now: datetime) -> None:
+    """Let the change happen on the copy, and take back what the coordinator would take back then."""
+    _lose(copy, change.without)
+    for number, about in enumerate(change.plus, 1):
+        node = f"plus-{number}"
+        nodes.enrol(copy, node, node, "", now)
+        with copy.transaction() as db:
+            nodes.presence(db, node, "boot", "conn", now, online=True)
+            nodes.capabilities(db, node, Capabilities(lab=node, printers=(about,)), now)
+            idle = PrinterChange(printer=about.id, state=PrinterState.IDLE, clear=True)
+            nodes.printer_change(db, node, idle, now)
+    other = {"due": change.due, "release": change.release, "priority": change.priority}
+    with copy.transaction() as db:
+        for name, value in other.items():
+            if value is not None:
+                db.execute(f"update orders set {name} = ? where id = ?", (str(value), order_id))
+    if change.due or change.priority or change.plus:
+        claims.resplit(copy, now, order_id)
+    if change.due or change.release or change.plus:
+        claims.plan_anew(copy, now, order_id)
+
+
+def _lose(copy: Ledger, gone: Collection[str]) -> None:
+    """These labs take nothing any more; what they have to print is to be made again."""
+    why = Reason(code=ReasonCode.NOT_PLANNED)
+    with copy.transaction() as db:
+        for row in db.execute(_TO_PRINT).fetchall():
+            if row["node"] in gone:
+                dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
+        for node in gone:
+            db.execute("update node set paused = 1 where id = ?", (node,))
+
+
+#: What is in jobs and not printed yet: `held` where a lab has it in its hands.
+_TO_PRINT = f"""
+select j.*, o.due, a.state is not null as held, p.done_at, p.late, p.km from job j
+join orders o on o.id = j.order_id
+left join attempt a on a.job_id = j.id and a.state in ({cells.quoted(LIVE)})
+left join plan_row p on p.order_id = j.order_id and p.part_id = j.part_id and p.node = j.node
+ and p.printer = j.printer
+where j.state = '{JobState.OPEN}'
+ and (a.state is null or a.state in ({cells.quoted(planning.RESERVING)}))
+"""
+
+_Key = tuple[str, str, str, str]  # order, part, node, printer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """A plate in a lab's hands, not printed yet."""
+class _Row:
+    """What one printer has to print of an order's part."""
 
     order_id: str
     node: str
-    pieces: int
+    held: int  # pieces
+    planned: int  # pieces that nobody was offered
     grams: float
     km: float
+    late: int
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """A plate in a lab's hands, by the clock of its printer."""
+
+    pieces: int
     done_at: datetime
-    print_by: datetime
 
 
-def _held(copy: Ledger, fleet: Iterable[FleetPrinter], now: datetime) -> list[_Held]:
-    """Return what labs hold to print; on the copy nothing else is bound to a printer."""
+def _standing(
+    copy: Ledger, hub: tuple[float, float] | None, now: datetime
+) -> dict[_Key, list[_Standing]]:
+    """Return when the plates that labs hold are printed; what nobody was offered comes after them."""
     plates: dict[tuple[str, str], list[sqlite3.Row]] = {}
     for row in planning.held(copy.reading):
         plates.setdefault((row["node"], row["printer"]), []).append(row)
-    found = []
-    for printer in fleet:
+    found: dict[_Key, list[_Standing]] = {}
+    for printer in planning.printers_of(copy.reading, hub, now):
         mine = plates.get((printer.node, printer.printer), [])
         ends = printer.ends_min(now, [float(row["seconds"]) for row in mine])
         for row, end_min in zip(mine, ends, strict=True):
-            found.append(
-                _Held(
-                    order_id=row["order_id"], node=printer.node, pieces=row["pieces"],
-                    grams=float(row["grams"]), km=printer.km or 0.0,
-                    done_at=now + timedelta(minutes=end_min),
-                    print_by=print_by(date.fromisoformat(row["due"])),
-                )
-            )  # fmt: skip
+            key = (row["order_id"], row["part_id"], row["node"], row["printer"])
+            done_at = now + timedelta(minutes=end_min)
+            found.setdefault(key, []).append(_Standing(pieces=row["pieces"], done_at=done_at))
     return found
 
 
-def _lose(copy: Ledger, nodes: Collection[str]) -> None:
-    """What these labs hold to print is to be made again."""
-    why = Reason(code=ReasonCode.NOT_PLANNED)
-    with copy.transaction() as db:
-        for row in planning.held(db):
-            if row["node"] in nodes:
-                dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
+def _rows(
+    copy: Ledger,
+    standing: Mapping[_Key, Sequence[_Standing]],
+    before: Mapping[_Key, _Row] | None = None,
+    moved: str = "",
+) -> dict[_Key, _Row]:
+    """Return what printers have to print, as the last plan told it.
 
-
-def _take_all_back(copy: Ledger) -> None:
-    why = Reason(code=ReasonCode.NOT_PLANNED)
-    with copy.transaction() as db:
-        rows = db.execute(
-            "select j.id, j.order_id, j.part_id, j.pieces from job j join orders o"
-            " on o.id = j.order_id where j.state = ? and o.state = ?"
-            f" and not exists ({live_attempt('j.id')})",
-            (JobState.OPEN, OrderState.CONFIRMED),
-        ).fetchall()
-        for row in rows:
-            dissolve(db, row["id"], row["order_id"], row["part_id"], row["pieces"], why)
-
-
-def _changed(facts: Snapshot, order_id: str, change: Change) -> Snapshot:
-    fleet = [printer for printer in facts.fleet if printer.node not in change.without]
-    printers = dict(facts.printers)
-    for number, about in enumerate(change.plus, 1):
-        node = f"plus-{number}"
-        spool = about.spool
-        printers[node, about.id] = about
-        fleet.append(
-            FleetPrinter(
-                node=node, printer=about.id, online=True, paused=False,
-                material=about.works_in,
-                process=about.process,
-                grams=0.0 if spool is None else spool.grams,
-            )
+    `before` are the rows before a change: where it took something away, and of the order `moved`, what is
+    left goes by the clock.
+    """
+    plates: dict[_Key, list[sqlite3.Row]] = {}
+    for row in copy.reading.execute(f"{_TO_PRINT} order by j.id"):
+        key = (row["order_id"], row["part_id"], row["node"], row["printer"])
+        plates.setdefault(key, []).append(row)
+    found = {}
+    for key, mine in plates.items():
+        told, planned = mine[0], sum(row["pieces"] for row in mine if not row["held"])
+        whole = before is None or (key in before and before[key].planned == planned)
+        late, done_at = told["late"] or 0, cells.when(told["done_at"])
+        if not whole or key[0] == moved or done_at is None:
+            mine_held, by = standing.get(key, ()), print_by(cells.day(told["due"]))
+            late = sum(each.pieces for each in mine_held if each.done_at > by)
+            done_at = max((each.done_at for each in mine_held), default=None)
+        pieces = sum(row["pieces"] for row in mine)
+        found[key] = _Row(
+            order_id=key[0], node=key[2], held=pieces - planned, planned=planned,
+            grams=sum(row["grams"] for row in mine), km=told["km"] or 0.0, late=min(late, pieces),
+            done_at=done_at,
         )  # fmt: skip
-    needs = tuple(
-        need
-        if need.order_id != order_id
-        else replace(
-            need,
-            due=change.due or need.due,
-            priority=change.priority or need.priority,
-            release=change.release or need.release,
-        )
-        for need in facts.needs
-    )
-    return replace(facts, needs=needs, fleet=tuple(fleet), printers=printers)
+    return found
 
 
-def _outcome(plan: Plan, facts: Snapshot, held: Iterable[_Held], order_id: str) -> Outcome:
-    mine = [run for run in plan.runs if run.order_id == order_id]
-    holding = [each for each in held if each.order_id == order_id]
+def _outcome(rows: Iterable[_Row], plan: Plan | None, facts: Snapshot, order_id: str) -> Outcome:
+    """Put together what is in jobs, and what a plan makes of the rest."""
+    rows, runs = tuple(rows), () if plan is None else plan.runs
+    mine = [row for row in rows if row.order_id == order_id]
+    new = [run for run in runs if run.order_id == order_id]
     km = {printer.node: printer.km or 0.0 for printer in facts.fleet}
     by_lab: dict[str, int] = {}
-    for run in mine:
-        by_lab[run.node] = by_lab.get(run.node, 0) + run.pieces
-    placed, all_km = sum(by_lab.values()), sum(km[lab] * n for lab, n in by_lab.items())
-    for each in holding:
-        by_lab[each.node] = by_lab.get(each.node, 0) + each.pieces
-    short, other_short = _short(plan, [order_id])
-    rows = [row for each in plan.explained for row in each.made if row.late]
+    for node, pieces in (
+        *((row.node, row.held + row.planned) for row in mine),
+        *((run.node, run.pieces) for run in new),
+    ):
+        by_lab[node] = by_lab.get(node, 0) + pieces
+    ends = [row.done_at for row in mine if row.done_at is not None]
+    late = [(row.order_id, row.late) for row in rows]
+    late += [(r.order_id, r.late) for each in (plan.explained if plan else ()) for r in each.made]
+    short = [(one.order_id, one.pieces) for one in (plan.shortfalls if plan else ())]
     return Outcome(
-        placed=placed,
-        held=sum(each.pieces for each in holding),
-        without_place=short,
-        late=sum(row.late for row in rows if row.order_id == order_id)
-        + sum(each.pieces for each in holding if each.done_at > each.print_by),
-        done_at=max([*(run.last_at for run in mine), *(h.done_at for h in holding)], default=None),
-        km=all_km + sum(each.km * each.pieces for each in holding),
-        grams=sum(run.grams * run.count for run in mine) + sum(each.grams for each in holding),
+        placed=sum(row.planned for row in mine) + sum(run.pieces for run in new),
+        held=sum(row.held for row in mine),
+        without_place=sum(n for order, n in short if order == order_id),
+        late=sum(n for order, n in late if order == order_id),
+        done_at=max([*ends, *(run.last_at for run in new)], default=None),
+        km=sum(row.km * (row.held + row.planned) for row in mine)
+        + sum(km[run.node] * run.pieces for run in new),
+        grams=sum(row.grams for row in mine) + sum(run.grams * run.count for run in new),
         pieces_of=tuple(sorted(by_lab.items())),
-        others_late=sum(row.late for row in rows if row.order_id != order_id),
-        others_without_place=other_short,
+        others_late=sum(n for order, n in late if order != order_id),
+        others_without_place=sum(n for order, n in short if order != order_id),
     )
-
-
-def _short(plan: Plan, mine: Sequence[str]) -> tuple[int, int]:
-    """Return how many pieces of these orders have no place, and of all others."""
-    ours = sum(one.pieces for one in plan.shortfalls if one.order_id in mine)
-    return ours, sum(one.pieces for one in plan.shortfalls) - ours

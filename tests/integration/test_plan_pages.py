@@ -196,6 +196,9 @@ def test_what_cannot_be_supposed_is_said_beside_its_field(site):
     ):
         answer = steward.get(path + query)
         assert (answer.status_code, words in answer.text) == (422, True), query
+    late = answered(steward, f"{path}&release=2027-03-01")
+    assert (late.status_code, 'id="release-error"' in late.text) == (422, True)
+    assert "when the order is due" in late.text
     assert "Say first what would be otherwise." in steward.get(f"{path}&many=").text
     gone = answered(steward, f"{path}&without=lab-x").text
     assert "There is no workshop lab-x here any more." in gone

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from firmware_profiles.loader import all_machines
 from jobs.coordinator.whatif import Difference, difference
-from jobs.errors import NotFoundError, RefusedError
+from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import labs, views
 from jobs.model import OrderState, Priority
 from web.context import Context, here
@@ -147,8 +147,16 @@ def _answer(
     if not wait((answer,), _WAIT_S).done:
         raise TimeoutError
     _desk.shown(answer)
+    return _told(answer, form)
+
+
+def _told(answer: Future[Difference], form: Form) -> tuple[Difference | None, str]:
+    """Return the two plans, else why there are none; what was wrong with a day stands beside its field."""
     try:
         return answer.result(), ""
+    except InvalidFieldError as error:
+        form.refused(error)
+        return None, ""
     except NotFoundError as error:
         if error.kind != "lab":
             raise

@@ -20,7 +20,7 @@ from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
 from jobs.model import Reason, ReasonCode
 from web.plans import Shares, how_sure, lines, shares
-from web.words import order_state
+from web.words import PLAIN_REASONS, order_state
 from web.words import reason as reason_words
 
 
@@ -125,6 +125,7 @@ def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any
         "printer": titles.get((reason.node, reason.printer), ""),
         "needed": reason.needed,
         "available": reason.available,
+        "rule": str(PLAIN_REASONS[reason.code]),
         "words": reason_words(reason),
     }
 

@@ -127,7 +127,7 @@ class ReasonCode(enum.StrEnum):
     REVOKED = "revoked"
     RECALLED = "recalled"
     CLAIMED = "claimed"
-    RESPLIT = "resplit"  # some would have come late: given out anew
+    RESPLIT = "resplit"  # given out anew: some would have come late, or another order is worth more
     WITHDRAWN = "withdrawn"
 
 

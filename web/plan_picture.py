@@ -29,7 +29,6 @@ class Picture:
     marks: tuple[tuple[float, datetime], ...]  # lines with the time that they stand for
     by_hours: bool  # lines stand for hours, not days
     due: float | None  # where the time stands by which all is to be printed; None: it is over
-    due_at: datetime
 
 
 def picture(
@@ -62,5 +61,4 @@ def picture(
         marks=tuple(marks),
         by_hours=step_h < _DAY_H,
         due=place(due) if due > now else None,
-        due_at=due,
     )

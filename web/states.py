@@ -276,7 +276,9 @@ EVENTS: Words = MappingProxyType(
         "delivered": lazy_gettext("Everything that was ordered has been received"),
         "bed-cleared": lazy_gettext("Bed cleared"),
         "taken-back": lazy_gettext("Taken back, to be planned again"),
-        "split-again": lazy_gettext("Given out anew, since some would have come late"),
+        "split-again": lazy_gettext(
+            "Given out anew, since some would have come late or another order is worth more"
+        ),
         "plate-claimed": lazy_gettext("Taken back for a printer that had nothing to do"),
         "offer-taken": lazy_gettext("Offer taken by its maker"),
         "offer-declined": lazy_gettext("Offer declined by its maker"),

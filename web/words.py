@@ -96,7 +96,9 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.RECALLED: lazy_gettext("called back; made again"),
         ReasonCode.WITHDRAWN: lazy_gettext("its design was withdrawn"),
         ReasonCode.REVOKED: lazy_gettext("the workshop has left the network; made elsewhere"),
-        ReasonCode.RESPLIT: lazy_gettext("given out anew: some would have come late"),
+        ReasonCode.RESPLIT: lazy_gettext(
+            "given out anew: some would have come late, or another order is worth more"
+        ),
         ReasonCode.CLAIMED: lazy_gettext("another printer had nothing to do"),
     }
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -93,6 +94,11 @@ def _line_lines(line: Mapping[str, Any], *, alone: bool) -> Iterable[str]:
         yield "  " + ngettext(
             "%(num)s piece expected too late", "%(num)s pieces expected too late", line["late"]
         )
+    if line["without_place"]:
+        yield "  " + gettext(
+            "%(many)s without a place, because: %(why)s",
+            many=line["without_place"], why=_rules(line) or gettext("the next plan says why"),
+        )  # fmt: skip
     for reason in line["reasons"]:
         if reason["code"] == ReasonCode.UNSOUND:
             yield "  " + gettext(
@@ -109,6 +115,21 @@ def _line_lines(line: Mapping[str, Any], *, alone: bool) -> Iterable[str]:
         )  # fmt: skip
 
 
+def _rules(line: Mapping[str, Any]) -> str:
+    """The rules that keep pieces without a place, of most printers first; a fault of ours is told by itself."""
+    of_printers = {
+        (each["rule"], each["printer"])
+        for each in line["reasons"]
+        if each["code"] != ReasonCode.UNSOUND
+    }
+    many = Counter(rule for rule, _ in of_printers)
+    told = (
+        rule if count == 1 else gettext("%(rule)s (%(many)s printers)", rule=rule, many=count)
+        for rule, count in sorted(many.items(), key=lambda item: (-item[1], item[0]))
+    )
+    return gettext("; ").join(told)
+
+
 def _nothing_lines(rows: Iterable[Mapping[str, Any]], line: Mapping[str, Any]) -> Iterable[str]:
     """Say why printers got nothing: once for all of whom the same is to be said, most of them first."""
     same: dict[tuple[str, float], list[Mapping[str, Any]]] = {}
@@ -122,7 +143,7 @@ def _nothing_lines(rows: Iterable[Mapping[str, Any]], line: Mapping[str, Any]) -
             )
         else:
             yield "  " + gettext("%(many)s printers: nothing: %(why)s", many=len(group), why=why)
-            titles = "; ".join(row["title"] for row in group)
+            titles = gettext("; ").join(row["title"] for row in group)
             yield textwrap.fill(
                 titles, _WIDTH, initial_indent="    ", subsequent_indent="    ",
                 break_long_words=False,
@@ -158,7 +179,7 @@ def _share_line(row: Mapping[str, Any]) -> str:
 
 def _why(row: Mapping[str, Any], line: Mapping[str, Any]) -> str:
     """Why a printer got nothing or no more of a part."""
-    told = "; ".join(reason["words"] for reason in row["reasons"])
+    told = gettext("; ").join(reason["words"] for reason in row["reasons"])
     if told:
         return told
     if row["pieces"] and not line["without_place"]:
@@ -197,9 +218,14 @@ def difference_lines(found: Difference, names: Mapping[str, str]) -> Iterable[st
     for lab in found.touched:
         yield "  " + gettext(
             "%(lab)s: %(then)s instead of %(now)s",
-            lab=names.get(lab, lab), then=after.get(lab, 0), now=before.get(lab, 0),
+            lab=names.get(lab) or _new(lab), then=after.get(lab, 0), now=before.get(lab, 0),
         )  # fmt: skip
     yield gettext("Nothing was changed.")
+
+
+def _new(lab: str) -> str:
+    """The name of a printer that does not exist yet."""
+    return gettext("new printer %(number)s", number=lab.removeprefix("plus-"))
 
 
 def _time(outcome: Outcome) -> str:

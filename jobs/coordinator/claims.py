@@ -113,7 +113,10 @@ def resplit(ledger: Ledger, now: datetime, order_id: str = "") -> int:
 
 
 def plan_anew(ledger: Ledger, now: datetime, order_id: str = "") -> int:
-    """Let the next plan give out anew what nobody was offered, of one order or all; return how many plates."""
+    """Let the next plan give out anew what nobody was offered, of one order or all; return how many plates.
+
+    Of one order whoever asks has written down why.
+    """
     of = {"order_id": order_id, "dissolved": JobState.DISSOLVED}
     with ledger.transaction() as writing:
         if restoring.unheard(writing):
@@ -128,12 +131,11 @@ def plan_anew(ledger: Ledger, now: datetime, order_id: str = "") -> int:
             " and :order_id in ('', o.id))",
             of,
         )
+        why = Reason(code=ReasonCode.NOT_PLANNED if order_id else ReasonCode.RESPLIT)
         for each, part_id, _, pieces in found:
-            why = Reason(code=ReasonCode.RESPLIT)
             add_deficit(writing, each, part_id, pieces, why)
-            event(
-                writing, each, "split-again", "fabnet", part_id, now, pieces=pieces,
-            )  # fmt: skip
+            if not order_id:
+                event(writing, each, "split-again", "fabnet", part_id, now, pieces=pieces)
     return sum(row[2] for row in found)
 
 

@@ -175,7 +175,7 @@ def test_a_steward_asks_what_if_and_changes_nothing(site):
     assert re.search(r"workshops 2 3 ", text)
     mine = re.search(r"Lab lab-a: 0 instead of (\d+)", text)
     assert int(mine[1]) > 0
-    assert re.search(r"plus-1: [1-9]\d* instead of 0", text)
+    assert re.search(r"new printer 1: [1-9]\d* instead of 0", text)
     assert re.search(r"pieces too late 0 [1-9]\d* ", text)
     assert "Nothing was changed." in text
     assert f'value="{A}" checked' in page

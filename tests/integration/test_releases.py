@@ -197,6 +197,13 @@ def test_nothing_that_was_offered_is_taken_back_and_the_rest_is_planned_anew(wor
     assert before
     hold(world, order_id, 3)
     assert world.books(order_id).deficit == 40 - 2 * len(before)
+    view = views.order_view(world.ledger.reading, order_id)
+    # Nothing would have come late: its history says that the day was moved.
+    assert [reason.code for line in view.lines for reason in line.reasons] == [
+        ReasonCode.NOT_PLANNED
+    ]
+    kinds = {event.kind for event in view.events}
+    assert ("not-before" in kinds, "split-again" in kinds) == (True, False)
     turn(world)
     assert {(str(a.ref), a.state) for a in world.attempts()} == before
     (row,) = [row for row in views.order_view(world.ledger.reading, order_id).plan if row.pieces]

@@ -91,6 +91,10 @@ def test_the_same_reason_is_said_once_for_all_printers(fabnet, world):
     # Three have no place, and some spools do not hold them.
     assert (line["ordered"], line["without_place"]) == (4, 3)
     assert 3 * 15 < line["missing_g"] < 3 * 18
+    assert (
+        "\n  3 without a place, because: another material is loaded (3 printers); too little filament"
+        " (2 printers)\n"
+    ) in fabnet(*words).stdout
     short = re.search(r"  PETG: (\d+) g short by (\S+)", told)
     assert int(short[1]) == math.ceil(line["missing_g"])
     assert short[2] == line["missing_by"] == str((world.now + timedelta(days=6)).date())

@@ -170,5 +170,13 @@ def _touched(found: Difference | None, names: dict[str, str]) -> list[tuple[str,
     if found is None:
         return []
     before, after = dict(found.now.pieces_of), dict(found.then.pieces_of)
-    rows = [(names.get(lab, lab), before.get(lab, 0), after.get(lab, 0)) for lab in found.touched]
+    rows = [
+        (names.get(lab) or _new(lab), before.get(lab, 0), after.get(lab, 0))
+        for lab in found.touched
+    ]
     return sorted(rows, key=lambda row: (-abs(row[2] - row[1]), row[0]))
+
+
+def _new(lab: str) -> str:
+    """The name of a printer that does not exist yet."""
+    return _("new printer %(number)s", number=lab.removeprefix("plus-"))

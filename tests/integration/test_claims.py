@@ -186,6 +186,20 @@ def test_what_a_lab_was_offered_is_moved_only_where_it_would_not_begin_it_soon(w
     assert not set(moved) & {ref.job for ref in kept}
 
 
+@pytest.mark.parametrize("stays", ["asked", "away", ""])
+def test_what_a_person_was_asked_or_a_lab_that_is_away_was_offered_is_not_moved(world, stays):
+    world.look_ahead_s = 90 * 3600.0
+    world.add_lab("lab-b", asks=stays == "asked")
+    world.order(40)
+    world.plan()
+    world.tick()
+    offered = {a.ref for a in world.attempts()}
+    assert len(offered) == 20
+    world.is_there("lab-b", online=stays != "away")
+    world.add_lab(NODE)
+    assert claims.spread(world.ledger, world.now) == (0 if stays else 1)
+
+
 def test_what_was_granted_after_it_was_chosen_stays(world):
     world.add_lab("lab-b")
     world.order(2)

@@ -58,7 +58,7 @@ class LineShare:
     short: int  # have none
     late: int
     last_at: datetime | None  # when the last one is expected; None where nothing is to come
-    #: What those without a place weigh, where filament is a reason for it; else None.
+    #: What those without a place weigh, where they lack filament rather than time; else None.
     missing_g: float | None
 
 
@@ -120,6 +120,8 @@ def lines(view: OrderView) -> tuple[LineShare, ...]:
         books = line.books
         rows = [r for r in view.plan if r.part_id == line.part_id and r.pieces and r.plates_left]
         each_g = [r.needed for r in line.reasons if r.code is ReasonCode.STOCK and r.needed]
+        # Where more printers have no time left, filament would give these pieces no place.
+        no_time = sum(r.code in (ReasonCode.CEILING, ReasonCode.FULL) for r in line.reasons)
         found.append(
             LineShare(
                 part_id=line.part_id,
@@ -130,7 +132,9 @@ def lines(view: OrderView) -> tuple[LineShare, ...]:
                 last_at=max((row.done_at for row in rows if row.done_at), default=None)
                 if to_come
                 else None,
-                missing_g=books.deficit * max(each_g) if each_g and books.deficit else None,
+                missing_g=books.deficit * max(each_g)
+                if books.deficit and len(each_g) > no_time
+                else None,
             )
         )
     return tuple(found)

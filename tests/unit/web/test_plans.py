@@ -136,6 +136,16 @@ def test_a_line_says_what_its_missing_pieces_weigh_where_filament_is_short():
         a_view(why=[Reason(code=ReasonCode.BED, needed=191.0, available=180.0)], deficit=6)
     )
     assert small.missing_g is None
+    full = [
+        Reason(code=ReasonCode.CEILING, node=f"lab-{n}", needed=1.0, available=9.0)
+        for n in range(2)
+    ]
+    (busy,) = lines(a_view(why=[stock, *full], deficit=6))
+    assert busy.missing_g is None  # nobody would have time for it
+    (both,) = lines(
+        a_view(why=[*[replace(stock, node=f"lab-{n}") for n in range(3)], *full], deficit=6)
+    )
+    assert both.missing_g == 96.0
     (whole,) = lines(a_view(a_row("lab-a", 10), why=[stock], jobs=10))
     assert whole.missing_g is None
 

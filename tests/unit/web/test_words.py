@@ -109,12 +109,13 @@ def test_reasons_carry_their_figures():
         ),
         (
             Reason(code=ReasonCode.LATER, needed=13.04, available=9.2),
-            "would be done in 13 h; the printers that were chosen are done with the whole order in 9.2 h",
+            "with all else that it makes it would be done in 13 h; the printers that were chosen are done"
+            " with all of this part in 9.2 h",
         ),
         (
             Reason(code=ReasonCode.LATER, needed=3.0, available=9.2),
             "would be done in 3 h, but the printers that were chosen lie nearer or send a parcel anyway,"
-            " and are done with the whole order in 9.2 h",
+            " and are done with all of this part in 9.2 h",
         ),
         (Reason(code=ReasonCode.FAULT, text="offline"), "out of order (not connected)"),
         (Reason(code=ReasonCode.FAULT, text="MINTEMP"), "out of order (MINTEMP)"),

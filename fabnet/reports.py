@@ -37,7 +37,7 @@ def open_ledger(folder: Path) -> Ledger:
     return Ledger(path)
 
 
-def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
+def plan_report(ledger: Ledger, library: Library, order_id: str) -> dict[str, Any]:
     """Return who makes what of an order, and why, as JSON can tell it.
 
     Raises:
@@ -46,6 +46,10 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
     view = views.order_view(ledger.reading, order_id)
     titles, pace = _titles(ledger), paces.known(ledger.reading, clock.now())
     sure, sure_of = how_sure(view, labs.yields(ledger.reading), clock.now())
+    revision = next(
+        (r for r in library.revisions() if r.id == view.order.request.revision_id), None
+    )
+    asked = {part.id: part.materials for part in revision.made} if revision else {}
     shares_of, print_by = {each.part_id: each for each in lines(view)}, _print_by(view)
     return {
         "order": order_id,
@@ -61,6 +65,7 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
         "lines": [
             {
                 "part": line.part_id,
+                "materials": list(asked.get(line.part_id, ())),
                 "ordered": line.books.ordered,
                 "without_place": line.books.deficit,
                 "planned": line.books.jobs,
@@ -71,12 +76,15 @@ def plan_report(ledger: Ledger, order_id: str) -> dict[str, Any]:
                 "missing_g": shares_of[line.part_id].missing_g,
                 "missing_by": print_by,
                 **_chances(sure_of[line.part_id] if shares_of[line.part_id].last_at else None),
-                "reasons": [_reason(reason, titles) for reason in line.reasons],
+                "reasons": [
+                    _reason(reason, titles, asked.get(line.part_id, ())) for reason in line.reasons
+                ],
             }
             for line in view.lines
         ],
         "printers": [
-            _row(row, titles, pace.get((row.node, row.printer), 1.0)) for row in view.plan
+            _row(row, titles, pace.get((row.node, row.printer), 1.0), asked.get(row.part_id, ()))
+            for row in view.plan
         ],
     }
 
@@ -118,7 +126,9 @@ def _at(moment: datetime | None, to: str = "seconds") -> str | None:
     return None if moment is None else moment.astimezone().isoformat(timespec=to)
 
 
-def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any]:
+def _reason(
+    reason: Reason, titles: dict[tuple[str, str], str], asked: tuple[str, ...]
+) -> dict[str, Any]:
     return {
         "code": reason.code,
         "material": reason.text if reason.code is ReasonCode.STOCK else "",
@@ -126,11 +136,13 @@ def _reason(reason: Reason, titles: dict[tuple[str, str], str]) -> dict[str, Any
         "needed": reason.needed,
         "available": reason.available,
         "rule": str(PLAIN_REASONS[reason.code]),
-        "words": reason_words(reason),
+        "words": reason_words(reason, asked),
     }
 
 
-def _row(row: PlanRow, titles: dict[tuple[str, str], str], pace: float) -> dict[str, Any]:
+def _row(
+    row: PlanRow, titles: dict[tuple[str, str], str], pace: float, asked: tuple[str, ...]
+) -> dict[str, Any]:
     return {
         "part": row.part_id,
         "node": row.node,
@@ -144,7 +156,7 @@ def _row(row: PlanRow, titles: dict[tuple[str, str], str], pace: float) -> dict[
         "km": None if row.km is None else round(row.km, 1),
         "pace": pace,
         "done_at": _at(row.done_at, "minutes"),
-        "reasons": [_reason(reason, titles) for reason in row.reasons],
+        "reasons": [_reason(reason, titles, asked) for reason in row.reasons],
     }
 
 

@@ -107,10 +107,9 @@ def _line_lines(line: Mapping[str, Any], *, alone: bool) -> Iterable[str]:
                 why=reason["words"],
             )
     if line["missing_g"] is not None:
-        known = {r["material"] for r in line["reasons"] if r["code"] == ReasonCode.STOCK}
         yield "  " + gettext(
             "%(material)s: %(grams)s g short by %(day)s",
-            material=gettext(" or ").join(sorted(known - {""})) or gettext("filament"),
+            material=gettext(" or ").join(line["materials"]) or gettext("filament"),
             grams=math.ceil(line["missing_g"]), day=line["missing_by"],
         )  # fmt: skip
 

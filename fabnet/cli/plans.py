@@ -66,6 +66,7 @@ def plan(
     Example: fabnet plan 4k2m9x1vnt --explain
     Example: fabnet plan 4k2m9x1vnt --without "Fablab Rezé" --plus 3xprusa-mini
     """
+    from designs.library import Library
     from fabnet.cli.ahead import plan_lines
     from fabnet.reports import plan_report
     from web.language import speaking
@@ -78,7 +79,8 @@ def plan(
         report, lines = _what_if(config, order, without, plus, day, other, first)
     else:
         with ledger_of(config) as ledger, speaking("en" if as_json else language()):
-            report = plan_report(ledger, order)
+            library = Library(ledger.database, Path(coordinator(config).data_dir) / "files")
+            report = plan_report(ledger, library, order)
         lines = list(plan_lines(report, explain=explain))
     click.echo(json.dumps(report, ensure_ascii=False) if as_json else "\n".join(lines))
 

@@ -42,8 +42,8 @@ def test_a_plan(french, order_id):
     )
     assert re.search(r"Lab lab-a, Printer\xa0: 3 pièces en 2 tirages \(\d+ g, fini le ", told)
     assert "    pas plus, car\xa0: " in told
-    assert "Lab lab-b, Printer\xa0: rien\xa0: une autre matière est chargée (ABS)" in told
-    assert re.search(r"  PETG\xa0: il manque \d+ g d’ici le ", told)
+    assert "Lab lab-b, Printer\xa0: rien\xa0: ABS est chargé\u202f; il faut du PETG ou PLA" in told
+    assert re.search(r"  PETG ou PLA\xa0: il manque \d+ g d’ici le ", told)
     for english in ("Order", "piece", "plate", "nothing", "because", "likely", "done", " by "):
         assert english not in told
 
@@ -51,7 +51,7 @@ def test_a_plan(french, order_id):
 def test_scripts_read_english_everywhere(french, order_id):
     report = json.loads(french("plan", order_id, "--json"))
     words = [reason["words"] for row in report["printers"] for reason in row["reasons"]]
-    assert "another material is loaded (ABS)" in words
+    assert "ABS is loaded; PETG or PLA is asked for" in words
     assert json.loads(french("stock", "--json"))["materials"]
 
 

@@ -145,7 +145,7 @@ def test_a_late_plate_is_split_again_once_the_printer_is_known_to_be_slow(world)
 
 
 def test_explain_says_it_in_plain_words(world, slow):
-    report = plan_report(world.ledger, slow)
+    report = plan_report(world.ledger, world.library, slow)
     (row,) = [row for row in report["printers"] if row["node"] == NODE]
     assert row["pace"] == pace(world)
     words = "\n".join(plan_lines(report, explain=True))

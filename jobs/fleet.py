@@ -16,6 +16,9 @@ from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, p
 from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import slack
 
+#: Where a day begins, and ends, last.
+LAST_OFFSET_MIN = -12 * 60
+
 Span = tuple[datetime, datetime]  # from, until
 
 _EARTH_KM = 6371.0
@@ -40,6 +43,11 @@ def print_by(due: date) -> datetime:
 def begins_at(day: date, utc_offset_min: int) -> datetime:
     """Return when a day begins by the clock on a lab's wall."""
     return datetime.combine(day, time(), UTC) - timedelta(minutes=utc_offset_min)
+
+
+def is_over(day: date, now: datetime) -> bool:
+    """Return whether a day has passed by every clock on Earth: of one lab it may still be evening."""
+    return begins_at(day + timedelta(days=1), LAST_OFFSET_MIN) <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Final
 
 from designs.materials import materials
 from jobs.errors import InvalidFieldError, RefusedError
+from jobs.fleet import is_over
 from jobs.hub import MOST_SUPPLIER_LOT
 from jobs.joining import Standing
 from jobs.ledger import depot, members
@@ -68,7 +69,7 @@ def send(
         lab = members.member(db, node)
         if lab.standing is not Standing.CONFIRMED:
             raise RefusedError(f"{node} does not belong to the network any more.")
-        if arrives < now.date():
+        if is_over(arrives, now):
             raise InvalidFieldError("arrives", "this day has passed")
         there = int(depot.in_store(db).get(material, 0))
         if grams > there:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from designs.model import Revision
 from jobs.coordinator import telling
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
+from jobs.fleet import is_over
 from jobs.ledger import reviews, views
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
@@ -240,7 +241,7 @@ def set_release(
             return False
         if order.state not in (OrderState.ASKED, OrderState.CONFIRMED):
             raise RefusedError(f"Order {order_id} is {order.state}; nothing was changed.")
-        if release is not None and release < now.date():
+        if release is not None and is_over(release, now):
             raise InvalidFieldError("release", f"{release} has passed")
         if release is not None and release > order.request.due:
             raise InvalidFieldError(

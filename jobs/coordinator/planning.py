@@ -19,7 +19,7 @@ from jobs import hours
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
 from jobs.coordinator.fitting import Snapshot, earlier_patterns, fits_of
-from jobs.fleet import FleetPrinter, Need, begins_at, km_between
+from jobs.fleet import LAST_OFFSET_MIN, FleetPrinter, Need, begins_at, km_between
 from jobs.ledger import cells, depot, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
@@ -42,9 +42,6 @@ RESERVING = (
     AttemptState.GRANTED,
     AttemptState.PRINTING,
 )
-
-#: Where a day begins last.
-_LAST_OFFSET_MIN = -12 * 60
 
 #: The plates that printers are bound to; what was offered waits for no day.
 _BOUND = f"""
@@ -126,7 +123,7 @@ def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart 
 def _ahead(release: str | None, now: datetime) -> date | None:
     """Return the day before which an order waits; None once it has begun everywhere on Earth."""
     day = None if release is None else cells.day(release)
-    return day if day is not None and begins_at(day, _LAST_OFFSET_MIN) > now else None
+    return day if day is not None and begins_at(day, LAST_OFFSET_MIN) > now else None
 
 
 def _declined(db: sqlite3.Connection, now: datetime) -> dict[tuple[str, str], dict[str, str]]:

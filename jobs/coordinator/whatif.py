@@ -25,7 +25,7 @@ from jobs.coordinator import claims, nodes, planning
 from jobs.coordinator.fitting import Snapshot
 from jobs.coordinator.moves import dissolve
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
-from jobs.fleet import print_by
+from jobs.fleet import is_over, print_by
 from jobs.ledger import cells, labs, views
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE
@@ -116,7 +116,7 @@ def difference(
         InvalidFieldError: there is no sense in a number, or the day is over.
     """
     order = views.order(ledger.reading, order_id)
-    if due is not None and due < now.date():
+    if due is not None and is_over(due, now):
         raise InvalidFieldError("due", f"{due} is over; name a day from {now.date()} on")
     needed = due or order.request.due
     if release is not None and release > needed:

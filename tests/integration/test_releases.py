@@ -126,6 +126,16 @@ def test_a_day_after_the_due_day_and_one_that_has_passed_are_refused(world, days
     assert hold(world, order_id, 7)
 
 
+def test_a_day_has_passed_when_it_has_where_it_ends_last(world):
+    order_id = world.order(2)
+    world.pass_time(hours=23)  # 11:00 of the next day in Greenwich, evening still in the west
+    assert hold(world, order_id, -1)
+    assert hold(world, order_id, None)
+    world.pass_time(hours=1)
+    with pytest.raises(InvalidFieldError, match="2026-11-24 has passed"):
+        hold(world, order_id, -1)
+
+
 def test_nothing_is_offered_before_the_day_and_all_on_it(world):
     world.add_lab(A)
     order_id = world.order(2)

@@ -330,6 +330,13 @@ class Book:
         room = self._room(line, bucket, made.printer)
         return self._plates(made, np.arange(len(room)), room)
 
+    def room_for(self, line: int, some: Bools) -> float:
+        """Return how many good pieces of a line some printers [P] could print in full plates."""
+        made = self.makers(line)
+        who = some[made.printer].nonzero()[0]
+        room = self._room(line, self.bucket(line), made.printer[who])
+        return float(self._plates(made, who, room) @ made.pieces[who])
+
     def insert_plates(self, line: int, bucket: int, plates: Ints, last: Ints | int = 0) -> float:
         """Put in full plates on each maker, and one of `last` copies; return the pieces of full ones."""
         made, rest = self.makers(line), np.zeros_like(plates) + last

@@ -52,7 +52,7 @@ def insert(
 
 
 def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
-    """Put what small lots (of one lab) have of each line on labs that make more of it.
+    """Put what small lots (of one lab) have of each line on labs that make more of it, where they have room.
 
     A lot of fewer than `least` pieces is small. Nothing may be late yet.
     """
@@ -60,14 +60,19 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
         return
     lines, lab, pieces = book.lots()
     small, node = pieces < least, book.net.node
-    for line in np.intersect1d(lines[small], lines[~small]).tolist():
-        score, bucket = book.score(line, regret[book.lines.part[line]], weights), book.bucket(line)
-        few = np.zeros(len(book.knows(line)), np.bool_)
-        few[lab[small & (lines == line)]] = True
-        moved = book.take_out(line, few[node])
-        left = book.insert(line, moved, bucket, score + ~book.knows(line)[node])
-        if left > TINY:
-            book.insert(line, left, bucket, score)
+    count = book.lines.count
+    has_small, has_more = (np.bincount(lines[some], minlength=count) for some in (small, ~small))
+    for line in np.flatnonzero(has_small * has_more).tolist():
+        more, few = np.zeros((2, len(book.knows(line))), np.bool_)
+        more[lab[(lines == line) & ~small]] = True
+        lots = np.flatnonzero((lines == line) & small)
+        lots = lots[np.argsort(pieces[lots], kind="stable")]
+        room = book.room_for(line, more[node])
+        few[lab[lots[pieces[lots].cumsum() <= room]]] = True
+        if few.any():
+            moved = book.take_out(line, few[node])
+            score = book.score(line, regret[book.lines.part[line]], weights)
+            book.insert(line, moved, book.bucket(line), score + ~more[node])
 
 
 def share_in_time(lines: Lines, left: Floats) -> float:

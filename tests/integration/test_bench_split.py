@@ -50,7 +50,8 @@ def test_little_is_lost_where_splitting_is_hard(case, lost):
     pytest.importorskip("highspy", reason="the bounds of a solver need fabnet[bounds]")
     found = bench_hard.judged(case, 400, 40, 1)
     assert found["lost_vs_bound"] <= lost
-    assert found["parcels_vs_ect"] <= 0.5
+    # Half is asked where all can be in time.
+    assert found["parcels_vs_ect"] <= (0.5 if case == "feasible" else 0.6)
     assert found["jain"] >= 0.9
     assert found["findings"] == 0
 

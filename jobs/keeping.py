@@ -6,6 +6,7 @@ printer may print in another order: what is worth less after what is worth more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -46,7 +47,8 @@ class Kept:
         # later waits for it.
         several = book.bounded and len(book.net.spool_g) > 1
         self._movable = bool(self._last) and not several and not lines.release_min.any()
-        self._late = np.flatnonzero(~in_time)  # rows of which some may be late
+        self._late = ~in_time  # rows of which some may be late
+        self._by_line: list[Ints] | None = None  # those of each line, once somebody asks
 
     def put(self) -> Rows:
         """Put all of it in the book; return what is late."""
@@ -63,7 +65,7 @@ class Kept:
     def hasten(self, line: int) -> None:
         """Print what is late of a line by its due date, where there is room."""
         rows = self._rows
-        mine = self._late[rows.line[self._late] == line]
+        mine = self._late_of(line)
         late = (self._plates[mine] < rows.plates[mine]) | (self._rest[mine] < rows.last[mine])
         mine = mine[late] if self._movable else mine[:0]
         while len(mine):
@@ -82,6 +84,14 @@ class Kept:
             self._rest[some] = last
             self._move(some, minutes, later=False)
 
+    def _late_of(self, line: int) -> Ints:
+        if self._by_line is None:
+            late = np.flatnonzero(self._late)
+            late = late[np.argsort(self._rows.line[late], kind="stable")]
+            count = np.bincount(self._rows.line[late], minlength=self._book.lines.count)
+            self._by_line = np.split(late, count.cumsum()[:-1])
+        return self._by_line[line]
+
     def make_room(self, line: int, pieces: float) -> None:
         """Print later what is worth less, on printers that can make so many good pieces of a line."""
         if not self._movable:
@@ -97,29 +107,32 @@ class Kept:
         of_printer[made.printer] = np.where(
             most < made.copy_min - TINY, 0.0, made.pieces / made.minutes
         )
-        if not of_printer.any():
-            return
         # A piece that gets room costs at least so much.
-        with np.errstate(divide="ignore"):
-            least = self._worth / of_printer[rows.printer]
-        least[(self._plates <= 0) & (self._rest <= 0)] = np.inf
-        some = int(np.count_nonzero(least < gain))
-        for count in (_FEW, some):
-            most_cost = np.partition(least, count)[count] if count < some else gain
-            few = np.flatnonzero((least <= most_cost) & (least < gain))
+        some = np.flatnonzero(self._worth < gain * of_printer[rows.printer])
+        some = some[(self._plates[some] > 0) | (self._rest[some] > 0)]
+        if not len(some):
+            return
+        for few in self._cheapest_first(some, of_printer):
             minutes, plates, rest = self._needed(few, bucket)
             gives = minutes * of_printer[rows.printer[few]]
             cost = self._worth[few] * self._minutes(few, plates, rest) / np.maximum(gives, TINY)
             by = np.flatnonzero((gives > TINY) & (cost < gain))
-            if float(gives[by].sum()) > pieces or count >= some:
+            if float(gives[by].sum()) > pieces:
                 break
         by = by[np.argsort(cost[by], kind="stable")]
         by = by[: int(np.searchsorted(np.cumsum(gives[by]), pieces)) + 1]
         few, plates, rest = few[by], plates[by], rest[by]
         self._plates[few] -= plates
         self._rest[few] -= rest
-        self._late = np.union1d(self._late, few)
+        self._late[few], self._by_line = True, None
         self._move(few, self._minutes(few, plates, rest), later=True)
+
+    def _cheapest_first(self, some: Ints, of_printer: Floats) -> Iterator[Ints]:
+        """Yield a few rows that give so many pieces a minute [P] for the least, of many; then all."""
+        if len(some) > _FEW:
+            least = self._worth[some] / of_printer[self._rows.printer[some]]
+            yield some[least <= np.partition(least, _FEW)[_FEW]]
+        yield some
 
     def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:
         """Return how many minutes rows can give to what is due then, and by which of their plates."""

@@ -361,7 +361,14 @@ def is_to_itself(connection: socket.socket) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that nobody holds now."""
-    with socket.socket() as probe:
-        probe.bind((_LOCALHOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of loopback that is nobody's but this process's to give, as long as it lives.
+
+    It stays bound and is not listened on: so the system gives it to no other by chance, and a server that
+    is told its number may have it, as often as it begins, if it sets SO_REUSEADDR.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((_LOCALHOST, 0))
+    port = int(holder.getsockname()[1])
+    holder.detach()  # closed by the end of the process alone
+    return port

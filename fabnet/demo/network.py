@@ -20,7 +20,7 @@ import requests
 from designs.library import Library
 from designs.model import Revision
 from fabnet import clock
-from fabnet.broker import find_mosquitto
+from fabnet.broker import find_mosquitto, free_port
 from fabnet.config import CoordinatorConfig, load_coordinator
 from fabnet.demo.cable import Cable
 from fabnet.demo.labs import HUB_PLACE, DemoLab, DemoPrinter
@@ -71,7 +71,7 @@ class Network:
         self.labs = labs
         self.broker = "mosquitto" if find_mosquitto() else "iotcore"
         self.slicer = find_slicer().name
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.silent_after_s = silent_after_s
         self.look_ahead_s = look_ahead_s
@@ -99,7 +99,7 @@ class Network:
         config_file = self.folder / "coordinator.toml"
         config_file.write_text(
             f'data_dir = "coordinator"\nnetwork = "fabnet (demo)"\nport = {self.port}\n'
-            f'broker = "{self.broker}"\nbroker_port = {_free_port()}\n'
+            f'broker = "{self.broker}"\nbroker_port = {free_port()}\n'
             f"hub_place = [{HUB_PLACE[0]}, {HUB_PLACE[1]}]\n"
             'hub_address = "Tiers-lieu de la démo, 1 place du Port, 44000 Nantes"\n'
             'hub_contact = "la coordination, 02 00 00 00 00"\n'
@@ -285,12 +285,6 @@ def _kits(view: views.OrderView, kits: int) -> int:
     return min(
         (line.books.delivered * kits // line.books.ordered for line in view.lines), default=0
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _refuse_taken(port: int) -> None:

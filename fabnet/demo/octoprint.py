@@ -15,7 +15,6 @@ import re
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 from collections import deque
@@ -26,7 +25,7 @@ from typing import Any
 
 import requests
 
-from fabnet.broker import die_with_parent
+from fabnet.broker import die_with_parent, free_port
 from fabnet.errors import FabnetError
 from printers.sim.record import RecordEvent
 
@@ -90,7 +89,7 @@ class OctoPrint:
         if program is None:
             raise OctoPrintMissingError
         self.folder = folder
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key_file = folder / "api.key"
         # Isolated (-I): nothing of our environment leads its Python to our packages.
@@ -316,9 +315,3 @@ def _config(*, at_once: bool, room_c: float) -> dict[str, Any]:
 def _write_private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

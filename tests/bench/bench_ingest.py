@@ -27,7 +27,6 @@ import json
 import logging
 import multiprocessing
 import shutil
-import socket
 import statistics
 import tempfile
 import threading
@@ -38,7 +37,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fabnet import clock, wire
-from fabnet.broker import COORDINATOR_USER, Broker, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from fabnet.inbox import Acks, Inbox, gather
 from fabnet.inlet import Connected, Incoming
 from fabnet.link import Link
@@ -270,12 +269,6 @@ def one_round(broker, said, fresh, args, profile):
     return found
 
 
-def a_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=1000)
@@ -294,7 +287,7 @@ def main(argv=None):
         fresh = Path(work) / "fresh"
         fresh.mkdir()
         said = build(fresh, args.nodes, args.plates)
-        broker = Broker(Path(work) / "broker", "127.0.0.1", a_port(), kind="mosquitto")
+        broker = Broker(Path(work) / "broker", "127.0.0.1", free_port(), kind="mosquitto")
         broker.set_users(
             {user: password_line(user, PASSWORD) for user in (COORDINATOR_USER, *said)}
         )

@@ -11,7 +11,6 @@ import ctypes
 import os
 import secrets
 import shutil
-import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -21,7 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from designs.library import Library
 from fabnet import clock
-from fabnet.broker import COORDINATOR_USER, access_list, find_mosquitto, password_line
+from fabnet.broker import (
+    COORDINATOR_USER,
+    access_list,
+    find_mosquitto,
+    free_port,
+    password_line,
+)
 from jobs.coordinator import nodes
 from jobs.coordinator.people import add_person
 from jobs.ledger.store import Ledger
@@ -42,13 +47,6 @@ _FAKETIME = (
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 )
 _LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def own_mounts() -> bool:

@@ -20,13 +20,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from fabnet.broker import free_port
 from jobs.lifecycle import MAY_HAVE_STARTED
 from tests.chaos import judge
 from tests.chaos.deeds import Deeds
 from tests.chaos.judge import AttemptFact, LedgerFacts
 from tests.chaos.naive import NaiveNetwork
 from tests.chaos.nemesis import PERIOD_S, schedule
-from tests.chaos.network import Network, faketime, free_port, own_mounts
+from tests.chaos.network import Network, faketime, own_mounts
 from tests.chaos.people import People
 from tests.chaos.saboteur import Saboteur
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from designs.library import Library
+from fabnet.broker import free_port
 from jobs.coordinator import deliveries, enrolment, harvests, lots, nodes
 from jobs.coordinator.people import add_person
 from jobs.joining import Enrol
@@ -64,10 +64,7 @@ class Site:
         self.live = Live()
         hashed = hash_password(PASSWORD)
         add_person(world.ledger, "camille", "Camille", Role.STEWARD, hashed, "", world.now)
-        # A port that is named may be taken again at once.
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.start()
 
     def start(self):

@@ -97,10 +97,9 @@ def test_no_listener_in_the_clear_or_for_every_address_is_open_by_mistake(broker
 
 
 def test_a_connection_to_itself_is_no_broker(broker):
-    port = free_port()
     with socket.socket() as alone:
-        alone.bind(("127.0.0.1", port))
-        alone.connect(("127.0.0.1", port))  # nobody listens there
+        alone.bind(("127.0.0.1", 0))
+        alone.connect(alone.getsockname())  # nobody listens there
         assert is_to_itself(alone)
     with socket.create_connection(("127.0.0.1", broker.port), 10) as far:
         assert not is_to_itself(far)

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from fabnet import clock
-from fabnet.broker import find_mosquitto, password_line
+from fabnet.broker import find_mosquitto, free_port, password_line
 from fabnet.demo.process import Process
 from jobs.coordinator import nodes
 from jobs.ledger import streams, views
@@ -32,18 +32,11 @@ PASSWORD = "of-the-test"
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 
-def two_ports():
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
-            probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 class Coordinator:
     """`fabnet serve` in a process of its own, with nodes that are enrolled in its ledger."""
 
     def __init__(self, folder, names):
-        self.port, self.broker_port = two_ports()
+        self.port, self.broker_port = free_port(), free_port()
         self.address = ("127.0.0.1", self.broker_port)
         config = folder / "coordinator.toml"
         config.write_text(

@@ -124,11 +124,10 @@ def test_a_key_is_shown_where_one_is_asked_for(server):
 
 
 def test_an_address_where_nobody_listens():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(SpoolmanError, match="does not answer"):
-        Spoolman(f"http://127.0.0.1:{port}").spool(12)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(SpoolmanError, match="does not answer"):
+            Spoolman(f"http://127.0.0.1:{held.getsockname()[1]}").spool(12)
 
 
 @pytest.mark.parametrize("url", ["octopi.local:7912", "ftp://octopi.local", "http://"])

@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+#: Which profile of tests/conftest.py says how many examples of a property are drawn.
+DRAWS = few
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' $(MAKEFILE_LIST)
@@ -31,7 +33,7 @@ demo: $(VENV)/demo.stamp  ## a whole network on this machine; ARGS="--once --kit
 check: $(VENV)/dev.stamp  ## lint, types, import contracts, unit tests: under a minute
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory -j2 check-static check-unit
+	@$(MAKE) --no-print-directory -j2 check-static check-unit DRAWS=$(DRAWS)
 
 check-static:
 	$(BIN)/mypy
@@ -40,11 +42,12 @@ check-static:
 
 check-unit:
 	@# With compiled modules kept, a worker has what it imports in two thirds of the time.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 2 tests/unit
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 2 --hypothesis-profile=$(DRAWS) tests/unit
 
 octoprint:  ## an OctoPrint in a virtual environment of its own, for tests and the demo
 	@PYTHON=$(PYTHON) scripts/octoprint
 
+test: DRAWS = fabnet
 test: setup check  ## every test
 	@PYTHON=$(PYTHON) scripts/octoprint || [ -z "$$CI" ]
 	@# With compiled modules kept, each of the thousand processes that tests start is there a sixth sooner.

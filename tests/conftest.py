@@ -4,6 +4,7 @@ Hypothesis measures no time, since a busy machine is no fault. A test leaves the
 the others of its worker, in whatever order, run in the same one.
 """
 
+import gc
 import logging
 import os
 import random
@@ -21,6 +22,11 @@ os.environ["LANGUAGE"] = "en"
 
 settings.register_profile("fabnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fabnet")
+#: Of `make check` alone: other examples each time, so what is drawn less often is drawn on another day.
+settings.register_profile("few", settings.get_profile("fabnet"), max_examples=40)
+
+# What is imported and collected stays for good: the collector needs not go through it again and again.
+gc.disable()
 
 
 #: Changes with each test; and is put back below, since a command puts its process into its network's zone.
@@ -57,6 +63,12 @@ _FIRST = (
 #: Here many processes run at the machine's own pace: what fails is tried once more, and listed at the end.
 #: Never where the laws are put to the test (chaos, sim), nor where nothing waits (docs/decisions/0044).
 _PACED = ("e2e", "integration", "scenario")
+
+
+def pytest_collection_finish():
+    """Collect garbage from now on, among what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -269,11 +269,14 @@ def _even(table: Table) -> Table:
 
 def _sheet(sheet: Any) -> tuple[list[list[Cell]], set[int]]:
     """Return the rows, and the numbers of those in which a cell is struck through."""
+    from openpyxl.cell.read_only import EMPTY_CELL  # noqa: PLC0415
+
     found: list[list[Cell]] = []
     struck: set[int] = set()
     many = 0
     for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS + 1), 1):
-        filled = [cell for cell in row if cell.value is not None]
+        # Most cells of a long sheet are this one.
+        filled = [cell for cell in row if cell is not EMPTY_CELL and cell.value is not None]
         many += bool(filled)
         if many > _MOST_FILLED or (filled and number > _MOST_ROWS):
             raise UnreadableSheetError("too-long")
@@ -283,7 +286,7 @@ def _sheet(sheet: Any) -> tuple[list[list[Cell]], set[int]]:
             continue
         if any(cell.font.strike for cell in filled):
             struck.add(number)
-        cells = [plain_cell(cell) for cell in row]
+        cells = [plain_cell(cell) for cell in row] if filled else []
         while cells and cells[-1] is None:
             cells.pop()
         found.append(cells)

@@ -3,6 +3,9 @@
 import json
 import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -328,3 +331,14 @@ def test_a_nodes_file_that_lies_elsewhere_is_named(tmp_path):
     one_sentence(
         fabnet("node", "run", "node.toml", cwd=tmp_path), f"yours is fabnet-node/{node.file.name}"
     )
+
+
+def test_a_disk_that_is_full_is_no_traceback():
+    buffered = {name: told for name, told in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fabnet", "doctor"], stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=60, check=False, env=buffered,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "fabnet: the disk is full: make room, and run the command again\n"

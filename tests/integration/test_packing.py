@@ -100,3 +100,8 @@ def test_the_margins_of_our_presets_cost_no_copy(meshes, exact, name, preset, co
 def test_what_a_margin_costs_on_220_by_220(meshes, exact, name, margin_mm, copies):
     bed = Bed(x_mm=220.0, y_mm=220.0, margin_mm=margin_mm)
     assert nest(meshes, exact, name, bed) == copies
+
+
+@pytest.mark.parametrize(("x_mm", "y_mm"), [(250.0, 210.0), (220.0, 220.0)])
+def test_two_visors_lie_within_a_margin(meshes, exact, x_mm, y_mm):
+    assert nest(meshes, exact, FRAME, Bed(x_mm=x_mm, y_mm=y_mm, margin_mm=2.0)) == 2

@@ -23,7 +23,7 @@ from fabnet.service import Service
 from jobs.errors import LedgerError
 from jobs.ledger.store import Ledger
 from tests.doubles.world import NOON, World
-from tests.unit.jobs.test_log_file import die
+from tests.integration.test_log_file import die
 
 
 @pytest.fixture

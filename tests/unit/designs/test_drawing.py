@@ -205,8 +205,8 @@ def launched(writer):
     ],
 )
 def test_a_pdf_that_does_or_holds_something_is_refused(tmp_path, change, says):
-    with pytest.raises(PatternRefusedError, match=says):
-        check_pattern(printed(tmp_path, change))
+    with pytest.raises(_RefusedError, match=says):
+        _look_at_pdf(printed(tmp_path, change))
 
 
 def test_a_name_that_is_written_otherwise_is_the_same_name(tmp_path):
@@ -226,8 +226,8 @@ def test_what_hides_in_a_stream_of_objects_is_found(tmp_path):
     path.write_bytes(packed(writer))
     assert b"/Launch" in written
     assert b"/Launch" not in path.read_bytes()
-    with pytest.raises(PatternRefusedError, match="a program to start"):
-        check_pattern(path)
+    with pytest.raises(_RefusedError, match="a program to start"):
+        _look_at_pdf(path)
 
 
 def packed(writer):

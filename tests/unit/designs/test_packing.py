@@ -40,9 +40,7 @@ def visor():
     return footprint(visor_frame.build())
 
 
-@pytest.mark.parametrize(
-    ("size", "copies"), [((250, 210), 2), ((220, 220), 2), ((180, 180), 1), ((160, 160), 0)]
-)
+@pytest.mark.parametrize(("size", "copies"), [((180, 180), 1), ((160, 160), 0)])
 def test_visors_on_common_beds(visor, size, copies):
     layout = pack(visor, Bed(x_mm=float(size[0]), y_mm=float(size[1]), margin_mm=2.0))
     assert len(layout.placements) == copies

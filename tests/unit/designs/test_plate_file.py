@@ -31,23 +31,29 @@ def model_of(path):
         return ET.fromstring(archive.read("3D/3dmodel.model"))  # noqa: S314  # our own file
 
 
-def test_one_object_and_an_item_for_each_copy(tmp_path):
-    write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")
-    model = model_of(tmp_path / "plate.3mf")
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory):
+    """Return the path of a plate, and the hash that its writing gave."""
+    path = tmp_path_factory.mktemp("plate") / "plate.3mf"
+    return path, write_plate(FRAME, LAYOUT, path)
+
+
+def test_one_object_and_an_item_for_each_copy(plate):
+    model = model_of(plate[0])
     assert model.get("unit") == "millimeter"
     assert len(model.findall(f".//{CORE}object")) == 1
     assert len(model.findall(f".//{CORE}item")) == 2
     assert len(model.findall(f".//{CORE}triangle")) == len(read_canonical(FRAME))
 
 
-def test_the_same_plate_gives_the_same_bytes(tmp_path):
-    hashes = {write_plate(FRAME, LAYOUT, tmp_path / name) for name in ("a", "b")}
-    assert hashes == {hashlib.sha256((tmp_path / "a").read_bytes()).hexdigest()}
+def test_the_same_plate_gives_the_same_bytes(plate, tmp_path):
+    again = write_plate(FRAME, LAYOUT, tmp_path / "again")
+    assert plate[1] == again == hashlib.sha256((tmp_path / "again").read_bytes()).hexdigest()
+    assert plate[0].read_bytes() == (tmp_path / "again").read_bytes()
 
 
-def test_another_reader_finds_the_copies_where_the_layout_puts_them(tmp_path):
-    write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")
-    scene = trimesh.load_scene(tmp_path / "plate.3mf")
+def test_another_reader_finds_the_copies_where_the_layout_puts_them(plate):
+    scene = trimesh.load_scene(plate[0])
     shadow = footprint(read_canonical(FRAME))
     found = []
     for node in scene.graph.nodes_geometry:
@@ -85,11 +91,10 @@ def test_a_kit_has_each_mesh_once_and_its_parts_where_they_lie(tmp_path):
     assert triangles == [len(read_canonical(clip)), len(read_canonical(FRAME))]
 
 
-def test_one_part_as_a_kit_is_the_plate_of_that_part(tmp_path):
+def test_one_part_as_a_kit_is_the_plate_of_that_part(plate, tmp_path):
     kits = KitLayout(
         bed=LAYOUT.bed,
         kits=2,
         placements=tuple(KitPlacement(part="x", placement=each) for each in LAYOUT.placements),
     )
-    written = write_kits({"x": FRAME}, kits, tmp_path / "kit.3mf")
-    assert written == write_plate(FRAME, LAYOUT, tmp_path / "plate.3mf")
+    assert write_kits({"x": FRAME}, kits, tmp_path / "kit.3mf") == plate[1]

@@ -3,9 +3,6 @@
 import errno
 import os
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,17 +19,6 @@ from fabnet.cli.common import book_words, file_words
 )
 def test_a_file_that_cannot_be_used(number, words):
     assert words in file_words(OSError(number, os.strerror(number), "x"))
-
-
-def test_a_disk_that_is_full_is_no_traceback():
-    buffered = {name: told for name, told in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "fabnet", "doctor"], stdout=full, stderr=subprocess.PIPE,
-            text=True, timeout=60, check=False, env=buffered,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr == "fabnet: the disk is full: make room, and run the command again\n"
 
 
 def test_a_database_that_cannot_be_written(tmp_path):

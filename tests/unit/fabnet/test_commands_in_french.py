@@ -114,35 +114,60 @@ def test_a_terminal_that_speaks_no_french_gets_english(french, monkeypatch):
         assert gettext("printed") == "printed"
 
 
-#: Prints the help of every command, as a terminal that is wide enough shows it.
+#: What is wrong with what was typed, as it is said in French.
+WRONG = {
+    "nod": "Il n’y a pas de commande 'nod'. Vouliez-vous dire 'node'\u202f?",
+    "node ready --nope": "Il n’y a pas d’option '--nope'.",
+    "person add": "Il manque l’argument 'IDENTIFIANT'.",
+    "person add x": "Il manque l’option '--role'.",
+    "person add x --role": "L’option '--role' demande une valeur.",
+    "node harvest x --good x": "'x' n’est pas du type\xa0: entier.",
+}
+
+#: Says what is wrong with what is typed; then the help of every command, as a wide terminal shows it.
 EVERY_HELP = """
+import os
+import sys
 import click
+from fabnet.__main__ import main
 from fabnet.cli import fabnet, speak, speak_help
 def show(command, above=None):
     context = click.Context(command, above, command.name, terminal_width=10_000)
     print(command.get_help(context))
     for each in getattr(command, "commands", {}).values():
         show(each, context)
+for typed in sys.argv[1:]:
+    if not (child := os.fork()):
+        sys.argv = ["fabnet", *typed.split()]
+        main()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(code, end="\\0", file=sys.stderr, flush=True)
 speak()
 speak_help(fabnet)
 show(fabnet)
 """
 
 
-def every_help(language):
+def every_help(language, *typed):
+    """Return the help, and for each line that is typed what is said of it with the exit code behind."""
     asked = subprocess.run(
-        [sys.executable, "-c", EVERY_HELP],
+        [sys.executable, "-c", EVERY_HELP, *typed],
         env=os.environ | {"LANGUAGE": language, "PYTHONIOENCODING": "utf-8"},
         check=True,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    return asked.stdout
+    return asked.stdout, asked.stderr.split("\0")[:-1]
 
 
-def test_help_of_every_command_is_french_whole(catalogue, helps):
-    told = every_help("fr")
+@pytest.fixture(scope="module")
+def in_french():
+    return every_help("fr", *WRONG)
+
+
+def test_help_of_every_command_is_french_whole(catalogue, helps, in_french):
+    told, _ = in_french
     sentences = [each for each in helps if each.endswith((".", "?"))]
     assert len(sentences) > 150
     assert [each for each in sentences if each in told] == []
@@ -162,7 +187,7 @@ def test_help_of_every_command_is_french_whole(catalogue, helps):
 
 
 def test_help_in_english_is_as_it_is_written(helps):
-    told = every_help("en")
+    told, _ = every_help("en")
     assert [each for each in helps if each.endswith((".", "?")) and each not in told] == []
     # A list shows the sentence whole, where click would cut it.
     assert re.search("\n  revoke +Shut a node out for good: .* taken from it any more\n", told)
@@ -182,28 +207,10 @@ def test_what_is_to_be_copied_stands_below_one_another_in_french(french):
     assert command.help.endswith('\b\nExemple\xa0: fabnet one --reason "a"\n          fabnet two')
 
 
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        ("nod", "Il n’y a pas de commande 'nod'. Vouliez-vous dire 'node'\u202f?"),
-        ("node ready --nope", "Il n’y a pas d’option '--nope'."),
-        ("person add", "Il manque l’argument 'IDENTIFIANT'."),
-        ("person add x", "Il manque l’option '--role'."),
-        ("person add x --role", "L’option '--role' demande une valeur."),
-        ("node harvest x --good x", "'x' n’est pas du type\xa0: entier."),
-    ],
-)
-def test_what_is_wrong_with_what_was_typed_is_said_in_french(typed, told):
-    asked = subprocess.run(
-        [sys.executable, "-m", "fabnet", *typed.split()],
-        env=os.environ | {"LANGUAGE": "fr", "PYTHONIOENCODING": "utf-8"},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert asked.returncode == 2
-    assert told in asked.stderr
+def test_what_is_wrong_with_what_was_typed_is_said_in_french(in_french):
+    for (typed, told), said in zip(WRONG.items(), in_french[1], strict=True):
+        assert told in said, typed
+        assert said.endswith("\n2"), typed
 
 
 def sentences_of(*folders):

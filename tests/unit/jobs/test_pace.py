@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import plan_audit
@@ -155,24 +155,6 @@ def test_a_plate_that_hours_would_hold_at_the_slicers_figure_only_is_not_planned
     (why,) = plan.shortfalls[0].reasons
     assert why.code is ReasonCode.HOURS
     assert why.needed == pytest.approx(3000 * 2.5 * 1.05 / 3600)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.floats(LEAST, MOST), min_size=1, max_size=5), st.integers(1, 200),
-    st.sampled_from(["00:00-24:00", "08:00-20:00", "Mon-Fri 18:00-23:00, Sat 09:00-19:00"]),
-    st.sampled_from([0, 10_000]), st.lists(st.floats(900, 20_000), max_size=3).map(tuple),
-)  # fmt: skip
-def test_every_plan_keeps_its_rules_at_whatever_paces(paces, pieces, hours, few_plates, queue_s):
-    fleet = [
-        a_printer(f"lab-{n}", pace=at, attended=parse(hours), queue_s=queue_s if n else ())
-        for n, at in enumerate(paces)
-    ]
-    plan = planned(pieces, *fleet, few_plates=few_plates)
-    placed = sum(run.pieces for run in plan.runs)
-    assert placed + sum(short.pieces for short in plan.shortfalls) == pieces
-    if plan.bounds and placed == pieces:
-        assert plan.bounds[0].not_before <= max(run.last_at for run in plan.runs)
 
 
 # --- what waits for a printer ---------------------------------------------------------------------

@@ -103,12 +103,16 @@ def as_an_attempt(text):
     return text.replace("confirmed", "printing")
 
 
+def name_of(called):
+    """Return the last name of what is called."""
+    return getattr(called, "attr", "") or getattr(called, "id", "")
+
+
 def raised(tree):
     """Yield the texts of errors: each argument that is a text, as the error's class says it."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith("Error"):
-            continue
-        yield ast.unparse(node.func), [text_of(each) for each in node.args]
+        if isinstance(node, ast.Call) and name_of(node.func).endswith("Error"):
+            yield name_of(node.func), [text_of(each) for each in node.args]
 
 
 def error_classes():
@@ -204,7 +208,7 @@ def told(path):
     """Yield what a module tells of a printer: texts of certain calls, names and answers."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and TELLS.search(ast.unparse(node.func)):
+        if isinstance(node, ast.Call) and TELLS.search(name_of(node.func)):
             values = [*node.args, *(k.value for k in node.keywords if k.arg in NAMES)]
         elif isinstance(node, ast.Return) or (
             isinstance(node, ast.Assign)

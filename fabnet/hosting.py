@@ -67,7 +67,7 @@ class Hosting:
         self._machine = machine
         self._how = how
         self._nodes: dict[str, _Running] = {}
-        self._not_before_s = 0.0
+        self._again_at_s = 0.0
 
     def look(self) -> None:
         """Start what is new or changed, stop what is gone. Cheap; called all the time."""
@@ -96,13 +96,13 @@ class Hosting:
 
     def _make(self) -> None:
         """Make the folder of whoever joined on her phone."""
-        if clock.boottime_s() < self._not_before_s:
+        if clock.boottime_s() < self._again_at_s:
             return
         for found in members.hosted(self._ledger.reading, keyless=True):
             try:
                 make_hosted(self._ledger, found, self._how(), self._folder)
             except (OSError, FabnetError, FirmwareProfileError) as error:
-                self._not_before_s = clock.boottime_s() + _AGAIN_S
+                self._again_at_s = clock.boottime_s() + _AGAIN_S
                 _log.error("the folder of hosted node %s cannot be made: %s", found.id, error)
 
     def _start(self, name: str, path: Path, changed_at_s: float) -> _Running:

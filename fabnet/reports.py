@@ -91,11 +91,11 @@ def plan_report(ledger: Ledger, library: Library, order_id: str) -> dict[str, An
 
 def _proof(told: Shares) -> dict[str, Any]:
     """When the last piece is expected, before when no plan could have it, and the hours between."""
-    last, least = told.last_at, told.not_before
+    last, least = told.last_at, told.earliest_at
     gap_h = None if last is None or least is None else (last - least).total_seconds() / 3600
     return {
         "done_at": _at(last, "minutes"),
-        "not_before": _at(least, "minutes"),
+        "earliest_at": _at(least, "minutes"),
         "gap_h": None if gap_h is None else round(gap_h, 2),
     }
 

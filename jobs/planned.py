@@ -165,7 +165,7 @@ class Bound:
     """Before when no plan could have all of what was asked of an order printed."""
 
     order_id: str
-    not_before: datetime
+    earliest_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

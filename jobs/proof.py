@@ -38,7 +38,7 @@ def bounds(given: Arrays) -> tuple[Bound, ...]:
             release = given.needs[mine[0]].release
             if release is not None:
                 at = max(at, begins_at(release, max(p.utc_offset_min for p in given.printers)))
-            found.append(Bound(order_id=given.needs[mine[0]].order_id, not_before=at))
+            found.append(Bound(order_id=given.needs[mine[0]].order_id, earliest_at=at))
     return tuple(found)
 
 

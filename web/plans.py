@@ -75,7 +75,7 @@ class Shares:
     late: int  # of those that are still to come
     last_at: datetime | None  # when the last one is expected; None where nothing is to come
     #: No plan could have had the last one before; None where pieces have no place, or it is not known.
-    not_before: datetime | None
+    earliest_at: datetime | None
     labs: tuple[LabShare, ...]  # who makes most comes first
     nothing: tuple[Nothing, ...]  # the commonest reason comes first
     #: Printers of which no reason is kept: in a large network those that others are sooner than.
@@ -103,7 +103,7 @@ def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Share
         broken_rules=tuple(sorted({r.text for r in reasons if r.code is ReasonCode.UNSOUND})),
         late=sum(late(row) for row in making) if to_come else 0,
         last_at=max(ends, default=None) if to_come else None,
-        not_before=view.not_before if to_come and ends and not short else None,
+        earliest_at=view.earliest_at if to_come and ends and not short else None,
         labs=labs,
         nothing=nothing,
         unlisted=len(set(printers) - {(row.node, row.printer) for row in view.plan})

@@ -30,10 +30,10 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
         day=report["due"],
     )  # fmt: skip
     yield from _turn_lines(report)
-    if report["not_before"] is not None:
+    if report["earliest_at"] is not None:
         yield gettext(
             "No plan could be done before %(least)s; this one is done %(done)s",
-            least=local(report["not_before"]), done=local(report["done_at"]),
+            least=local(report["earliest_at"]), done=local(report["done_at"]),
         )  # fmt: skip
     if report["p50_at"] is not None:
         yield gettext(

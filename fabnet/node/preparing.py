@@ -67,7 +67,7 @@ class Preparer:
             each.mkdir(parents=True, exist_ok=True)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
         self._preparing: tuple[AttemptRef, Future[Slice | None]] | None = None
-        self._not_before: dict[AttemptRef, float] = {}
+        self._again_at_s: dict[AttemptRef, float] = {}
         self._for_owner: set[AttemptRef] = set()  # fetched; she slices them
 
     def stop(self) -> None:
@@ -106,7 +106,7 @@ class Preparer:
             return
         now_s = clock.boottime_s()
         for entry in self._journal.entries(_WAITING):
-            waits = entry.ref in self._for_owner or now_s < self._not_before.get(entry.ref, 0.0)
+            waits = entry.ref in self._for_owner or now_s < self._again_at_s.get(entry.ref, 0.0)
             if entry.gcode or waits:
                 continue
             if entry.state is AttemptState.TAKEN:
@@ -186,7 +186,7 @@ class Preparer:
             self._keep(ref, made, ready=True)
 
     def _rest(self, ref: AttemptRef) -> None:
-        self._not_before[ref] = clock.boottime_s() + _AGAIN_S
+        self._again_at_s[ref] = clock.boottime_s() + _AGAIN_S
 
     def _keep(self, ref: AttemptRef, made: Slice, *, ready: bool) -> None:
         with self._journal.transaction() as db:

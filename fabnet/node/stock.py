@@ -53,7 +53,7 @@ class Stock:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spoolman")
         self._asked: _Asked | None = None
         self._read_at_s: dict[int, float] = {}
-        self._not_before_s: dict[int, float] = {}
+        self._again_at_s: dict[int, float] = {}
         self._faults: dict[int, str] = {}
         self._begun = False
 
@@ -94,7 +94,7 @@ class Stock:
             due_s = self._read_at_s.get(number, 0.0)
             if number in waiting:
                 due_s = min(due_s, now_s)
-            if now_s >= max(due_s, self._not_before_s.get(number, 0.0)):
+            if now_s >= max(due_s, self._again_at_s.get(number, 0.0)):
                 future = self._pool.submit(spoolman.spool, number)
                 self._asked = _Asked(number=number, future=future, telling=None)
                 return
@@ -104,11 +104,11 @@ class Stock:
         try:
             found = asked.future.result()
         except SpoolmanError as error:
-            self._not_before_s[number] = now_s + _AGAIN_S
+            self._again_at_s[number] = now_s + _AGAIN_S
             self._say_fault(number, str(error))
             return
         if asked.telling is not None and not asked.telling.arrived(found):
-            self._not_before_s[number] = now_s + _AGAIN_S
+            self._again_at_s[number] = now_s + _AGAIN_S
             self._say_fault(number, f"Spoolman has not kept what it was told of spool {number}")
             return
         self._read_at_s[number] = now_s + _READ_S

@@ -43,10 +43,10 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: 
                 (pack_reasons(short.reasons), short.order_id, short.part_id),
             )
         _keep_rows(db, _told(facts, plan), now)
-        not_before = {bound.order_id: bound.not_before.isoformat() for bound in plan.bounds}
+        earliest_at = {bound.order_id: bound.earliest_at.isoformat() for bound in plan.bounds}
         db.executemany(
             "update orders set not_before = ? where id = ?",
-            [(not_before.get(order), order) for order in planned],
+            [(earliest_at.get(order), order) for order in planned],
         )
         pieces, short_of = Counter[str](), Counter[str]()
         for run in plan.runs:

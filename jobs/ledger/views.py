@@ -136,7 +136,7 @@ class OrderView:
     batches: tuple[BatchView, ...]
     events: tuple[EventView, ...]
     #: Nobody could have printed all that the last plan placed before then; None where it is not known.
-    not_before: datetime | None = None
+    earliest_at: datetime | None = None
 
 
 def order_of(row: sqlite3.Row) -> Order:
@@ -360,7 +360,7 @@ def order_view(db: sqlite3.Connection, order_id: str) -> OrderView:
         lots=tuple(_lot(db, r) for r in lots.fetchall()),
         batches=tuple(batch(db, r[0]) for r in batches.fetchall()),
         events=events_of(db, order_id),
-        not_before=when(
+        earliest_at=when(
             db.execute("select not_before from orders where id = ?", (order_id,)).fetchone()[0]
         ),
     )

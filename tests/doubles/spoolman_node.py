@@ -28,7 +28,7 @@ def until(node, done, seconds=100):
     end_s = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end_s, "it does not come about"
-        node.agent._stock._not_before_s.clear()
+        node.agent._stock._again_at_s.clear()
         node.agent._stock.work()
         time.sleep(0.002)
 

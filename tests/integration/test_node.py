@@ -171,7 +171,7 @@ def test_a_plate_that_cannot_be_fetched_is_tried_again_and_not_declined(node):
     node.agent._preparer.take_done()
     assert ref == REF
     assert node.state() is AttemptState.PREPARING
-    assert node.agent._preparer._not_before[REF] > clock.boottime_s()
+    assert node.agent._preparer._again_at_s[REF] > clock.boottime_s()
 
 
 def test_a_plate_that_fails_as_nobody_foresaw_rests_before_it_is_tried_again(node):

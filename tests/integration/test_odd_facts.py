@@ -130,7 +130,7 @@ def test_no_rule_is_broken(first, few_plates):
         for bound in plan.bounds:
             if bound.order_id not in short:
                 last = max(run.last_at for run in plan.runs if run.order_id == bound.order_id)
-                assert bound.not_before <= last, seed
+                assert bound.earliest_at <= last, seed
         seen.update(made=bool(plan.runs), short=bool(short), bound=len(plan.bounds))
     assert min(seen.values()) > 3, seen  # it is about something
 
@@ -150,8 +150,8 @@ def test_more_printers_never_move_what_nobody_can_beat_later():
     moved = 0
     for seed in range(400, 416):
         needs, fleet, fits, now = some_facts(seed)
-        few = {b.order_id: b.not_before for b in split(needs, fleet[::2], fits, now).bounds}
-        more = {b.order_id: b.not_before for b in split(needs, fleet, fits, now).bounds}
+        few = {b.order_id: b.earliest_at for b in split(needs, fleet[::2], fits, now).bounds}
+        more = {b.order_id: b.earliest_at for b in split(needs, fleet, fits, now).bounds}
         # Prices are not the best ones to the last minute.
         assert all(more[order] <= at + timedelta(minutes=1) for order, at in few.items()), seed
         moved += sum(more[order] < at for order, at in few.items())

@@ -40,4 +40,4 @@ def test_every_plan_keeps_its_rules_at_whatever_paces(paces, pieces, hours, few_
     placed = sum(run.pieces for run in plan.runs)
     assert placed + sum(short.pieces for short in plan.shortfalls) == pieces
     if plan.bounds and placed == pieces:
-        assert plan.bounds[0].not_before <= max(run.last_at for run in plan.runs)
+        assert plan.bounds[0].earliest_at <= max(run.last_at for run in plan.runs)

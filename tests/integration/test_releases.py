@@ -78,7 +78,7 @@ def test_nothing_is_planned_before_its_day(first, few_plates):
         for bound in plan.bounds:
             if bound.order_id not in short:
                 last = max(run.last_at for run in plan.runs if run.order_id == bound.order_id)
-                assert bound.not_before <= last, seed
+                assert bound.earliest_at <= last, seed
         other = [r.sample(each, len(each)) for each in (needs, fleet)]
         assert split(*other, fits, now, few_plates) == plan, seed
     assert min(waited, used) > 5  # it is about something

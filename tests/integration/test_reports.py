@@ -62,7 +62,7 @@ def test_a_plan_says_who_makes_what_and_why_not(fabnet, planned):
     assert re.search(r"done \d{4}-\d\d-\d\d \d\d:\d\d JST", short)
     assert "Lab lab-a, Printer: 4 pieces on 2 plates" in short
     assert "lab-b" not in short
-    assert report["not_before"] <= report["done_at"]
+    assert report["earliest_at"] <= report["done_at"]
     assert 0 <= report["gap_h"] < 1
     assert report["p50_at"] <= report["p90_at"]
     assert re.search(r"as likely as not by .* JST, nine times of ten by .* JST", short)

@@ -61,11 +61,11 @@ def test_a_lab_whose_own_disk_is_full_tries_again(site, failing, tmp_path, monke
     node = site.a_node(tmp_path / "node", slicer="local")
     end = time.monotonic() + 60
     with contextlib.closing(node.journal):
-        while not node.agent._preparer._not_before and time.monotonic() < end:
+        while not node.agent._preparer._again_at_s and time.monotonic() < end:
             node.agent._preparer.take_done()
             node.agent._preparer.start_next()
             time.sleep(0.05)
-        assert node.agent._preparer._not_before
+        assert node.agent._preparer._again_at_s
         assert node.state(site.attempt.ref) is AttemptState.PREPARING
 
 

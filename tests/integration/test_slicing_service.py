@@ -332,8 +332,8 @@ def test_a_node_without_a_slicer_brings_its_attempt_to_ready(site, tmp_path):
         assert node.state(site.attempt.ref) in (AttemptState.TAKEN, AttemptState.PREPARING)
         assert time.monotonic() < end
         node.agent._preparer.take_done()
-        waited |= bool(node.agent._preparer._not_before)
-        node.agent._preparer._not_before.clear()  # not to wait five seconds in a test
+        waited |= bool(node.agent._preparer._again_at_s)
+        node.agent._preparer._again_at_s.clear()  # not to wait five seconds in a test
         node.agent._preparer.start_next()
         time.sleep(0.05)
     assert waited

@@ -98,7 +98,7 @@ def test_no_plan_is_done_before_its_bound(few_plates, needs, fleet, data):
     for bound in plan.bounds:
         if bound.order_id not in short:
             last = max(p.done_at for p in plan.plates if p.order_id == bound.order_id)
-            assert bound.not_before <= last
+            assert bound.earliest_at <= last
 
 
 @BOTH

@@ -379,7 +379,7 @@ def test_whatever_is_lost_on_the_way_each_gram_counts_once(tmp_path_factory, ste
                 moment = what.removeprefix("cut ")
                 setattr(spoolman, moment, cut_patch)
                 for _ in range(30):
-                    node.agent._stock._not_before_s.clear()
+                    node.agent._stock._again_at_s.clear()
                     node.agent._stock.work()
                     time.sleep(0.001)
                 setattr(spoolman, moment, lambda *_: None)

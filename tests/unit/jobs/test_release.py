@@ -31,7 +31,7 @@ def test_nothing_starts_before_the_day_has_begun_where_the_printer_stands(few_pl
     plan = plan_of(needs, fleet, fits_for(fleet, a_fit()), few_plates)
     begins = begins_at(FRIDAY, offset_min)
     assert starts(plan, "o1") == [begins, begins + PLATE, begins + 2 * PLATE]
-    assert plan.bounds[0].not_before >= begins
+    assert plan.bounds[0].earliest_at >= begins
 
 
 @BOTH

@@ -10,19 +10,19 @@ def test_a_bound_counts_plates_and_those_of_several_parts_together():
     fleet = [a_printer(), a_printer("lab-b")]
     (bound,) = plan_of([a_need(pieces=6)], fleet, fits_for(fleet, a_fit())).bounds
     # Three plates of two on two printers: one of them makes two, or a full one and a single piece.
-    assert NOW + timedelta(seconds=8600) <= bound.not_before <= NOW + timedelta(seconds=11_600)
+    assert NOW + timedelta(seconds=8600) <= bound.earliest_at <= NOW + timedelta(seconds=11_600)
     needs = [a_need(pieces=8), a_need(pieces=8, part="clip")]
     one = [a_printer()]
     plan = plan_of(needs, one, fits_for(one, a_fit(), MESHES))
     last = max(plate.done_at for plate in plan.plates)
     assert last == NOW + timedelta(seconds=8 * 5800)
-    assert last - timedelta(minutes=6) <= plan.bounds[0].not_before <= last
+    assert last - timedelta(minutes=6) <= plan.bounds[0].earliest_at <= last
 
 
 def test_a_bound_knows_the_hours():
     fleet = [a_printer(attended=parse("18:00-20:30"))]
     (bound,) = plan_of([a_need(pieces=3)], fleet, fits_for(fleet, a_fit())).bounds
-    assert bound.not_before > datetime(2026, 11, 24, 20, tzinfo=UTC)
+    assert bound.earliest_at > datetime(2026, 11, 24, 20, tzinfo=UTC)
 
 
 def test_a_bound_counts_who_is_just_quick_enough_for_its_hours():
@@ -33,7 +33,7 @@ def test_a_bound_counts_who_is_just_quick_enough_for_its_hours():
     plan = plan_of([a_need(pieces=1)], fleet, fits_for(fleet, a_fit(most=1, seconds_first=5200.0)))
     (run,) = plan.runs
     assert run.node == "lab-a"
-    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at
+    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].earliest_at <= run.done_at
 
 
 def test_a_bound_knows_that_what_weighs_nothing_needs_no_filament():
@@ -41,4 +41,4 @@ def test_a_bound_knows_that_what_weighs_nothing_needs_no_filament():
     plan = plan_of([a_need(pieces=2)], fleet, fits_for(fleet, a_fit(grams_each=0.0)))
     (run,) = plan.runs
     assert run.node == "lab-a"
-    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].not_before <= run.done_at
+    assert run.done_at - timedelta(minutes=2) <= plan.bounds[0].earliest_at <= run.done_at

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from markupsafe import Markup
@@ -122,18 +122,13 @@ def _own_letters(sentence: str) -> int:
     return len(_FIGURE.sub("", sentence))
 
 
-#: The one with most letters of its own first: it says more than one that lets anything stand there.
-_PATTERNS = tuple(
-    (_pattern(sentence), sentence)
-    for sentence in sorted(
-        {
-            each.source
-            for module in (said_by_ledger, said_by_gate, said_by_machines)
-            for each in module.SENTENCES
-        },
-        key=lambda sentence: (-_own_letters(sentence), sentence),
-    )
-)
+@cache  # with the first text: it takes a tenth of a second, and many a process is asked for none
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return all, the one with most letters of its own first: it says more than one that is mostly figures."""
+    modules = (said_by_ledger, said_by_gate, said_by_machines)
+    sentences = {each.source for module in modules for each in module.SENTENCES}
+    ordered = sorted(sentences, key=lambda sentence: (-_own_letters(sentence), sentence))
+    return tuple((_pattern(sentence), sentence) for sentence in ordered)
 
 
 @lru_cache(maxsize=2048)
@@ -141,7 +136,7 @@ def find(text: str) -> tuple[str, Mapping[str, str]] | None:
     """Return which sentence a text is, as it stands in the code, with its figures; None: none of ours."""
     if not text or len(text) > _LONGEST:
         return None
-    for pattern, sentence in _PATTERNS:
+    for pattern, sentence in _patterns():
         found = pattern.fullmatch(text)
         if found is not None:
             return sentence, found.groupdict()

@@ -21,9 +21,9 @@ PRESET = load_machine("generic-250x210")
 class Visors:
     """Makes requests for a number of visors; plate files have no ending, as files by hash have none."""
 
-    def __init__(self, folder):
-        self._folder, self._shadow = folder, footprint(read_canonical(FRAME))
-        self.mesh_sha256 = hashlib.sha256(FRAME.read_bytes()).hexdigest()
+    def __init__(self, folder, mesh=FRAME):
+        self._folder, self._mesh, self._shadow = folder, mesh, footprint(read_canonical(mesh))
+        self.mesh_sha256 = hashlib.sha256(mesh.read_bytes()).hexdigest()
         self._plate_of = functools.cache(self._write)
 
     def __call__(self, copies=2, preset=PRESET, material="PETG"):
@@ -36,7 +36,7 @@ class Visors:
 
     def _write(self, name, bed, copies):
         layout = centred(self._shadow, pack(self._shadow, bed, limit=copies), copies)
-        return self._folder / name, write_plate(FRAME, layout, self._folder / name)
+        return self._folder / name, write_plate(self._mesh, layout, self._folder / name)
 
 
 def facts_of(gcode, preset=PRESET, nozzle_limit_c=260, bed_limit_c=100):

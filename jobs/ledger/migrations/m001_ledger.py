@@ -6,14 +6,8 @@ from sqlite_utils import Database
 
 from jobs.ledger.migrations.script import run_script
 
-
-def apply(db: Database) -> None:
-    """Apply this migration."""
-    run_script(
-        db,
-        """
+_ORDERS = """
         create table meta (key text primary key, value text not null) strict;
-
         create table orders (
             id text primary key, request_key text not null unique, link_hash text not null unique,
             state text not null, created_at text not null, revision_id text not null,
@@ -34,7 +28,8 @@ def apply(db: Database) -> None:
             reasons text not null, at text not null,
             primary key (order_id, part_id, node, printer)
         ) strict;
-
+"""
+_JOBS = """
         create table job (
             id text primary key, order_id text not null, part_id text not null,
             pieces integer not null check (pieces > 0), material text not null,
@@ -66,7 +61,8 @@ def apply(db: Database) -> None:
             reason text not null, by_person text not null, at text not null,
             primary key (job_id, number), foreign key (job_id, number) references attempt(job_id, number)
         ) strict;
-
+"""
+_PARCELS = """
         create table batch (
             id text primary key, order_id text not null references orders(id), state text not null,
             packed_at text not null, dispatched_at text, received_at text,
@@ -89,7 +85,8 @@ def apply(db: Database) -> None:
             received integer not null default 0, refused integer not null default 0,
             lost integer not null default 0, primary key (batch_id, lot_code)
         ) strict;
-
+"""
+_LABS = """
         create table node (
             id text primary key, lab text not null, public_key text not null, created_at text not null,
             paused integer not null default 0, online integer not null default 0,
@@ -100,7 +97,8 @@ def apply(db: Database) -> None:
             state text not null default 'offline', clear integer not null default 0,
             fault text not null default '', primary key (node, id)
         ) strict;
-
+"""
+_PEOPLE = """
         create table person (
             login text primary key, name text not null, role text not null,
             password_hash text not null, node text not null default '', created_at text not null
@@ -110,5 +108,10 @@ def apply(db: Database) -> None:
             actor text not null, subject text not null, data text not null
         ) strict;
         create index event_by_order on event(order_id, id);
-        """,
-    )
+"""
+
+
+def apply(db: Database) -> None:
+    """Apply this migration."""
+    for script in (_ORDERS, _JOBS, _PARCELS, _LABS, _PEOPLE):
+        run_script(db, script)

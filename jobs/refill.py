@@ -21,7 +21,7 @@ from jobs.network import TINY, Floats
 #: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
 _EACH, _ALWAYS, _WORK = 80, 10, 700_000
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
-ENOUGH = 0.0002
+_ENOUGH = 0.0002
 #: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
 _WORSE = 0.015
 #: Fewer orders are taken out beside the first.
@@ -56,7 +56,7 @@ def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
     sheet, rounds = search.sheet, _EACH * (_ALWAYS + book.lines.count)
     work = sheet.looked + _WORK
     worse = _WORSE / len(book.lines.weight)
-    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - ENOUGH))
+    enough = near(most)
     top, top_sheet = search.in_time, sheet.state()
     for n in range(rounds):
         left = min(1.0 - n / rounds, (work - sheet.looked) / _WORK)
@@ -68,6 +68,11 @@ def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
     sheet.restore(top_sheet)
     lacks = np.maximum(book.lines.pieces - np.array(sheet.good), 0.0)
     return sheet.book(book), lacks
+
+
+def near(most: float) -> float:
+    """Return from which share in time on no more is searched for, where no plan has more than `most`."""
+    return min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - _ENOUGH))
 
 
 def _draws() -> Iterator[float]:

@@ -17,7 +17,7 @@ from jobs.filling import Book
 from jobs.halves import Orders
 from jobs.network import TINY, Floats, Ints, Network
 from jobs.prices import Prices
-from jobs.refill import ALIKE, CUT, DEAR, ENOUGH, NEAR, SPARING, WASTE, WASTED, refilled
+from jobs.refill import ALIKE, CUT, DEAR, NEAR, SPARING, WASTE, WASTED, near, refilled
 
 #: So many times at most, and so many lines times printers looked at in all.
 _ROUNDS, _WORK, _ALWAYS = 1500, 3_000_000, 10
@@ -51,8 +51,7 @@ def more_kits(book: Book, found: Prices, most: float) -> tuple[Book, Floats]:
     search, lines = _Search(book, found), book.lines
     rounds = min(_ROUNDS, _WORK // (book.net.printers * (_ALWAYS + lines.count) + 1))
     enough_of = _STALE + _STALE_EACH * len(lines.weight)
-    best, stale = search.in_time(), 0
-    enough = min(1.0 - TINY, most if most >= 1.0 - TINY else most * (1.0 - ENOUGH))
+    best, stale, enough = search.in_time(), 0, near(most)
     for _ in range(rounds):
         if stale >= enough_of or best >= enough:
             break

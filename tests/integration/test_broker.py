@@ -117,3 +117,14 @@ def test_the_embedded_broker_carries_messages(tmp_path, links):
         link.stop()
     links.clear()
     broker.stop()
+
+
+def test_a_free_port_goes_to_who_is_told_its_number_and_to_nobody_by_chance():
+    port = free_port()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 10)
+    for _ in range(2):  # as often as it begins
+        with socket.create_server(("127.0.0.1", port)):
+            socket.create_connection(("127.0.0.1", port), 10).close()

@@ -14,8 +14,8 @@ import numpy as np
 from jobs.filling import Book
 from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, sums_of
 
-#: Of more rows that could make room the cheapest are looked at first.
-_FEW = 1024
+#: Of more rows that could make room about so many of the cheapest are looked at first, as a sample has it.
+_FEW, _ONE_IN = (256, 2048), 16
 
 
 def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
@@ -129,9 +129,11 @@ class Kept:
 
     def _cheapest_first(self, some: Ints, of_printer: Floats) -> Iterator[Ints]:
         """Yield a few rows that give so many pieces a minute [P] for the least, of many; then all."""
-        if len(some) > _FEW:
+        if len(some) > _FEW[-1]:
             least = self._worth[some] / of_printer[self._rows.printer[some]]
-            yield some[least <= np.partition(least, _FEW)[_FEW]]
+            sample = np.sort(least[::_ONE_IN])
+            for count in _FEW:
+                yield some[least <= sample[count // _ONE_IN]]
         yield some
 
     def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:

@@ -355,7 +355,7 @@ class Book:
         order = int(self.lines.order[line])
         found: Singles = weights.km * self._km[int(self.lines.site[order])]
         found += loss
-        found += weights.load * self._load
+        found += (weights.load * self._load).astype(np.float32)  # four times as quick as to add doubles
         # Where nobody knows it, it is new to all.
         if weights.new and (know := self._knows.get(line)) is not None:
             found -= (know * np.float32(weights.new))[self.net.node]

@@ -33,8 +33,8 @@ _BY_LOSS, _NEARER = 0.25, 3.0
 _LEVEL = 1.1
 #: How unfair load may be at last, and after each time; 1.1 is where Jain's index is 0.9.
 _FAIR, _FAIRLY = 1.1, 1.05
-#: The index of Jain at which prices aim, since whole plates leave less of it; and where the first plan is not
-#: fair, as where many labs have nothing that they could make.
+#: The index of Jain at which prices aim, since whole plates leave less of it; and at which they aim too where
+#: the first plan is not fair, as where many labs have nothing that they could make.
 _AIM, _LOWER_AIM = 0.94, 0.902
 #: More than any piece costs: it cannot be made there, or not in time.
 _DEAREST = 6.0
@@ -99,17 +99,20 @@ class _Search:
     def other(self) -> tuple[Book, Floats] | None:
         """Weigh kilometres and minutes; return a plan by that if it costs less than the first."""
         first, lines = self.book, self.book.lines
-        aim = _LOWER_AIM if unfair(first.lab_load()) > _FAIR else _AIM
-        worth, shares = worth_km(first.net, lines, first.ends_min, aim)
-        least = worth.min(axis=1, keepdims=True)
-        worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
-        self._near = np.minimum(worth, _DEAREST).astype(np.float32)
-        best, least_cost = None, self._costs(first)[0]
-        for given in (shares, None):
-            book, left = self._by_worth(given)
-            cost = self._costs(book)[0]
-            if share_in_time(lines, left) >= self._share and cost < least_cost:
-                best, least_cost = (book, left), cost
+        best, least_cost, near = None, self._costs(first)[0], self._near
+        for aim in (_LOWER_AIM, _AIM) if unfair(first.lab_load()) > _FAIR else (_AIM,):
+            worth, shares = worth_km(first.net, lines, first.ends_min, aim)
+            least = worth.min(axis=1, keepdims=True)
+            worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
+            self._near = np.minimum(worth, _DEAREST).astype(np.float32)
+            if best is None:
+                near = self._near
+            for given in (shares, None):
+                book, left = self._by_worth(given)
+                cost = self._costs(book)[0]
+                if share_in_time(lines, left) >= self._share and cost < least_cost:
+                    best, least_cost, near = (book, left), cost, self._near
+        self._near = near
         return best
 
     def _by_worth(self, shares: Floats | None) -> tuple[Book, Floats]:

@@ -52,6 +52,7 @@ def shares_in_time(
     asked: Floats,
     *,
     loss: float = 0.0,
+    ends_min: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Return how much of what is asked of each order has room before its due date, and where.
 
@@ -65,8 +66,10 @@ def shares_in_time(
         free: [E, C], minutes of good work that each class has until each due date.
         asked: [L], good pieces.
         loss: 0..1, is left unused of all time: whole plates do not fill it to the last minute.
+        ends_min: [E], sorted, those of `free`; due dates and others. None: due dates.
     """
-    table = _Table(net, lines, found, free * (1.0 - loss), asked)
+    ends = np.unique(lines.due_min) if ends_min is None else ends_min
+    table = _Table(net, lines, found, free * (1.0 - loss), asked, ends)
     shares = np.ones(len(lines.weight))
     mine: list[list[int]] = [[] for _ in lines.weight]
     for line in np.flatnonzero(asked > TINY).tolist():
@@ -96,10 +99,9 @@ class _Table:
     """Free minutes of good work, by due date from the last to the first and by class."""
 
     def __init__(
-        self, net: Network, lines: Lines, found: Prices, free: Floats, asked: Floats
+        self, net: Network, lines: Lines, found: Prices, free: Floats, asked: Floats, ends: Floats
     ) -> None:
         self._lines, self._asked = lines, asked
-        ends = np.unique(lines.due_min)
         between = np.diff(free, axis=0, prepend=np.zeros((1, free.shape[1])))
         self._free = between[::-1].ravel().copy()
         self._row = len(ends) - 1 - np.searchsorted(ends, lines.due_min)

@@ -22,6 +22,7 @@ from jobs.kits import gather, in_kits, insert, rounds_for, share_in_time
 from jobs.nearer import nearer
 from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
+from jobs.releases import by_release
 from jobs.tight import all_by, best_of, more_kits
 from jobs.together import few_enough, together
 
@@ -100,6 +101,7 @@ def plan(
         if best is None or filled[0] > best[0] + TINY:
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
+    best = by_release(*best, found, bound, weights) if kept is None else best
     if kept is None and (search or best[0] >= 1.0 - TINY):
         best = _mended(best, found, bound, weights, least)
     in_time, book, left = best

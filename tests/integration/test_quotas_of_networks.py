@@ -161,6 +161,19 @@ def test_where_the_first_plan_is_unfair_a_fair_one_that_drives_as_little_is_foun
     assert measured.jain >= 0.92
 
 
+@pytest.mark.parametrize(
+    ("printers", "orders", "days", "least"), [(100, 10, 6.7, 0.98), (30, 10, 12.7, 0.95)]
+)
+def test_printers_that_wait_for_a_release_make_something_else(printers, orders, days, least):
+    # By due date alone it was 0.93 and 0.77.
+    net, lines = an_instance(printers, orders, 1301, target_days=days * 0.8)
+    waits = np.random.default_rng(1301).uniform(0, 0.6, orders)
+    lines = replace(lines, release_min=lines.due_min * waits)
+    found = plan(net, lines, least=10.0)
+    assert audit_quotas(net, lines, found) == []
+    assert found.in_time >= least
+
+
 def test_a_small_network_drives_half_as_far_as_by_earliest_completion():
     net, lines = bench_hard.an_instance_of("feasible", 300, 10, 302)
     found = plan(net, lines, least=10.0)

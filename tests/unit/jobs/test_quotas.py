@@ -92,6 +92,19 @@ def test_what_can_never_be_ready_together_has_prices_all_the_same():
         assert plan(net, asking(1e9, 1.0)).in_time < 1.0
 
 
+def test_a_printer_that_waits_makes_what_is_due_later():
+    # 18 of 24 plates are due first, and may start when the 6 others are made; after them there is no time.
+    net = by_hand(1)
+    lines = Lines(
+        order=np.array([0, 1]), part=np.array([0, 0]), pieces=np.array([36.0, 12.0]),
+        due_min=np.array([1440.0, 1500.0]), release_min=np.array([360.0, 0.0]),
+        weight=np.ones(2), site=np.zeros(2, np.int64),
+    )  # fmt: skip
+    found = plan(net, lines)
+    assert found.in_time == 1.0
+    assert audit_quotas(net, lines, found) == []
+
+
 def test_nothing_begins_before_its_release():
     net, lines = by_hand(1), asking(20, due_h=24, release_min=np.array([1080.0]))
     found = plan(net, lines)

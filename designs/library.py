@@ -285,17 +285,20 @@ class Library:
             return kept
         layout = pack(self.footprint(mesh_sha256), bed)
         self._db.execute(
-            "insert or ignore into nest (mesh_sha256, bed, layout) values (?, ?, ?)",
+            "insert or replace into nest (mesh_sha256, bed, layout) values (?, ?, ?)",
             (mesh_sha256, _key(bed), msgspec.json.encode(layout).decode()),
         )
         return self.nested(mesh_sha256, bed) or layout
 
     def nested(self, mesh_sha256: str, bed: Bed) -> Layout | None:
-        """Return the layout that `max_layout` has kept; None where it has not been asked yet."""
+        """Return the layout that `max_layout` has kept; None where it has not, or it cannot be read."""
         row = self._db.execute(
             "select layout from nest where mesh_sha256 = ? and bed = ?", (mesh_sha256, _key(bed))
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Layout)
+        try:
+            return None if row is None else msgspec.json.decode(row[0], type=Layout)
+        except msgspec.DecodeError:
+            return None
 
     def footprint(self, mesh_sha256: str) -> Shadow:
         """Return a part's shadow on the bed; made once, then kept.
@@ -305,15 +308,15 @@ class Library:
         """
         query = "select wkb from footprint where mesh_sha256 = ?"
         row = self._db.execute(query, (mesh_sha256,)).fetchone()
-        if row is None:
-            shadow = footprint(read_canonical(self._files.need(mesh_sha256)))
-            self._db.execute(
-                "insert or ignore into footprint (mesh_sha256, wkb) values (?, ?)",
-                (mesh_sha256, shapely.to_wkb(shadow)),
-            )
-            return shadow
-        kept: Shadow = shapely.from_wkb(row[0])
-        return kept
+        kept: Shadow | None = None if row is None else shapely.from_wkb(row[0], on_invalid="ignore")
+        if kept is not None:
+            return kept
+        shadow = footprint(read_canonical(self._files.need(mesh_sha256)))
+        self._db.execute(
+            "insert or replace into footprint (mesh_sha256, wkb) values (?, ?)",
+            (mesh_sha256, shapely.to_wkb(shadow)),
+        )
+        return shadow
 
     def picture(self, mesh_sha256: str) -> Path:
         """Return where the PNG picture of a part lies; drawn once, then kept beside the mesh.

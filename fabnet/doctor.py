@@ -40,7 +40,7 @@ from fabnet.wire import is_node_id
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import load_firmware, load_machine
 from jobs.joining import is_loopback
-from jobs.ledger import unplanned
+from jobs.ledger import labs, unplanned
 from jobs.ledger.notices import unsent
 from printers.errors import PrinterError
 from printers.slicing import find_slicer
@@ -261,12 +261,16 @@ def _mail(config: CoordinatorConfig) -> Finding:
 
 
 def _plans(config: CoordinatorConfig) -> Iterator[Finding]:
-    """Say which orders have no plan by a fault of fabnet; nothing where there are none."""
+    """Say which orders have no plan, and which printers get none; nothing where there are none."""
     if orders := _asked(config, unplanned.orders):
         words = (
             f"fabnet could make no plan of order {', '.join(orders)} that keeps its own rules: it waits, and"
             " all others go on. The coordinator's log names what broke: please report it with this"
         )
+        yield Finding(check="plans", ok=False, words=words)
+    if odd := _asked(config, labs.odd_printers):
+        named = ", ".join(f"{'/'.join(key)} ({why})" for key, why in odd.items())
+        words = f"what the ledger has of printer {named} cannot be used: it gets nothing. Start its node again"
         yield Finding(check="plans", ok=False, words=words)
 
 
@@ -302,12 +306,9 @@ def _port(check: str, host: str, port: int) -> Finding:
         try:
             probe.bind((host, port))
         except OSError as error:
-            return Finding(
-                check=check,
-                ok=False,
-                words=f"{host}:{port}: {error.strerror}; stop the program that holds it, or choose"
-                " another port in the configuration",
-            )
+            words = f"{host}:{port}: {error.strerror}; stop the program that holds it, or choose"
+            words += " another port in the configuration"
+            return Finding(check=check, ok=False, words=words)
     return Finding(check=check, ok=True, words=f"{host}:{port} is free")
 
 
@@ -350,9 +351,8 @@ def _reach_coordinator(url: str, ca_file: str) -> Finding:
             f"{url.rstrip('/')}/healthz", timeout=_TIMEOUT_S, verify=ca_file or True
         )
     except requests.RequestException as error:
-        words = (
-            f"{url} cannot be reached ({type(error).__name__}): does it run, is the address right?"
-        )
+        why = type(error).__name__
+        words = f"{url} cannot be reached ({why}): does it run, is the address right?"
         return Finding(check="coordinator", ok=False, words=words)
     words = url if answer.ok else f"{url} answered {answer.status_code}"
     return Finding(check="coordinator", ok=answer.ok, words=words)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from designs.library import Library
@@ -28,7 +28,7 @@ _SPREAD_S = 15.0
 #: What nobody was offered is given out anew after so long, if some would be late; and what has no
 #: place is planned again, also where nothing has changed but the clock.
 _RESPLIT_S = 12 * 3600.0
-#: Orders that no sound plan has are tried again after so long, or with new facts.
+#: Orders that no sound plan has, and what cannot be read, are tried again after so long, or with new facts.
 _LEFT_OUT_S = 15 * 60.0
 
 
@@ -54,6 +54,7 @@ class Planner:
         self._done_s = self._spread_s = self._resplit_s = now_s
         self._rest_s = _RESPLIT_S
         self._left_out: tuple[str, ...] = ()
+        self._odd: frozenset[tuple[str, str]] = frozenset()
 
     def turn(self, library: Library, now_s: float) -> None:
         """Plan what has no place, where that or the network is not as it was at the last plan."""
@@ -64,16 +65,37 @@ class Planner:
             self._resplit_s = now_s
             claims.resplit(self._ledger, self._now())
         facts = planning.snapshot(self._ledger, library, self._now(), self._hub_place)
-        for lost in facts.lost:
-            if self._told.allows(lost, now_s):
-                _log.error("revision %s, or a file of it, is lost: nothing is made of it", lost)
-        if not facts.needs or (facts == self._done and now_s - self._done_s < self._rest_s):
+        if not (facts.needs or facts.unread):
             return
-        sound = planning.make(facts, library, self._now(), self._left_out)
-        applying.apply(self._ledger, library, facts, sound, self._now())
-        self._done, self._done_s, self._left_out = facts, now_s, sound.left_out
-        self._rest_s = _LEFT_OUT_S if sound.left_out else _RESPLIT_S
+        if facts == self._done and now_s - self._done_s < self._rest_s:
+            return
+        sound = planning.make(facts, library, self._now(), self._left_out, self._odd)
         self._tell_unsound(sound, now_s)
+        sound, lost = applying.with_plates(library, facts, sound)
+        self._tell_odd({**facts.unread, **lost}, sound, now_s)
+        applying.apply(self._ledger, library, facts, sound, self._now())
+        self._done, self._done_s = facts, now_s
+        self._left_out, self._odd = sound.left_out, frozenset(sound.odd)
+        some = sound.left_out or facts.unread or sound.odd
+        self._rest_s = _LEFT_OUT_S if some else _RESPLIT_S
+
+    def _tell_odd(self, orders: Mapping[str, str], sound: Sound, now_s: float) -> None:
+        """Say once of each order, and of each printer, that something of it is lost or cannot be."""
+        for order, why in orders.items():
+            if self._told.allows(f"left out {order}", now_s):
+                _log.error(
+                    "order %s is not planned: something of it in the ledger or the library is lost, or cannot"
+                    " be read (%s). Put it back from a backup, or end the order. All other orders go on; this"
+                    " one is tried again every quarter of an hour",
+                    order, why,
+                )  # fmt: skip
+        for (node, printer), why in sound.odd.items():
+            if self._told.allows(f"left out {node}/{printer}", now_s):
+                _log.error(
+                    "printer %s of %s gets nothing: what the ledger has of it cannot be (%s). Its node says it"
+                    " anew when it starts again. All other printers go on",
+                    printer, node, why,
+                )  # fmt: skip
 
     def _tell_unsound(self, sound: Sound, now_s: float) -> None:
         """Say once of each order that it was left out; and where none was, that plans were thrown away.

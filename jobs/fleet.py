@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
-from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, plates_from
+from jobs.hours import ALWAYS, WEEK_H, Week, earliest_start, ends_of, fits, minute_of, plates_from
 from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import slack
 
@@ -97,6 +97,8 @@ class FleetPrinter:
     process: str = PRINTED
     good: float = 1.0  # the share of its pieces that come out good, > 0: what is bad is made again
     pace: float = 1.0  # > 0: how many times its slicer's figure a plate takes, see jobs.pace
+    #: What cannot be in what is known of it; it gets nothing, and its other figures say nothing.
+    odd: str = ""
 
     @property
     def week(self) -> Week:
@@ -218,6 +220,38 @@ def km_between(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
 
 
+#: No plate takes longer, and no spool holds more.
+_MOST_S, _MOST_G = 366 * 24 * 3600.0, 1e9
+_MOST_OFFSET_MIN = 24 * 60
+
+
+def odd_figure(printer: FleetPrinter) -> str:
+    """Return which figure of a printer no plan can reckon with, and what it is; "" where there is none."""
+    queue_s = (*printer.queue_s, *(seconds for _, seconds in printer.later))
+    figures = (
+        ("grams", printer.grams, 0.0, _MOST_G),
+        ("utc_offset_min", printer.utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN),
+        ("km", printer.km or 0.0, 0.0, _EARTH_KM * 4),
+        ("weekly_h", printer.weekly_h, 0.0, WEEK_H),
+        ("week_left_s", printer.week_left_s, 0.0, math.inf),
+        ("good", printer.good, 1e-6, 1.0),
+        ("pace", printer.pace, 1e-3, 1e3),
+        *(("seconds", each, 0.0, _MOST_S) for each in queue_s),
+    )
+    # Not a number is neither below nor above anything.
+    return next(
+        (f"{name}: {value:g}" for name, value, low, high in figures if not low <= value <= high), ""
+    )
+
+
+def left_out(printer: FleetPrinter, odd: str) -> FleetPrinter:
+    """Return a printer of which nothing counts but that it is odd, and why."""
+    return FleetPrinter(
+        node=printer.node, printer=printer.printer, online=True, paused=False, material=None,
+        grams=0.0, process=printer.process, odd=odd,
+    )  # fmt: skip
+
+
 def copies_for(need: Need, printer: FleetPrinter, fit: Fit, left: int) -> int:
     """Return how many copies the next plate on this printer has: bed, filament, hours and the week allow it."""
     copies = min(fit.most, left)
@@ -245,6 +279,8 @@ def _rule(
     need: Need, printer: FleetPrinter, fit: Fit
 ) -> tuple[ReasonCode | None, float | None, float | None, str]:
     """What never changes comes first: it is what helps most to know."""
+    if printer.odd:
+        return ReasonCode.ODD, None, None, printer.odd
     if printer.process != need.process:
         return ReasonCode.PROCESS, None, None, printer.process
     if fit.most < 1:

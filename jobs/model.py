@@ -117,6 +117,7 @@ class ReasonCode(enum.StrEnum):
     LATER = "later"
     RELEASE = "release"  # its order is not to be made before a day
     KIT = "kit"
+    ODD = "odd"  # what the ledger has of a printer cannot be: no plan can reckon with it
     UNSOUND = "unsound"  # every plan of it broke a rule of fabnet's own, or could not be finished
     DECLINED = "declined"
     SCRAP = "scrap"
@@ -133,6 +134,8 @@ class ReasonCode(enum.StrEnum):
 
 #: What stands for the broken rule where planning an order met what it could not reckon with.
 UNFINISHED = "unfinished"
+#: And where the ledger's or the library's own words on it are lost, or cannot be read.
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

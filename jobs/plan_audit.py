@@ -7,15 +7,16 @@ would hide itself here. Slow and plain on purpose. Only what `check` has passed 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from jobs.errors import UnsoundPlanError
 from jobs.fleet import Fit, FleetPrinter, Need
 from jobs.hours import DAY_MIN, SLACK, WEEK_MIN
-from jobs.model import ReasonCode
-from jobs.planned import Plan, Run
+from jobs.model import Reason, ReasonCode
+from jobs.planned import Plan, Run, Shortfall
 
 _Key = tuple[str, str]
 _CLOSE = 1e-6
@@ -47,6 +48,7 @@ class Sound:
     plan: Plan
     thrown: tuple[str, ...] = ()  # rules that other plans broke, which were thrown away before
     raised: Exception | None = None  # what stopped one of them first, for the log
+    odd: Mapping[_Key, str] = field(default_factory=dict)  # printers that were left out, and why
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -56,6 +58,33 @@ class Sound:
             s.order_id for s in short if any(w.code is ReasonCode.UNSOUND for w in s.reasons)
         }
         return tuple(sorted(unsound))
+
+    def without(self, orders: Collection[str], rule: str) -> Sound:
+        """Return the plan without some orders: all their pieces have no place, for that rule.
+
+        What is left breaks none: printers have less to do, and every other order has what it had.
+        """
+        gone = Counter[_Key]()
+        for run in self.plan.runs:
+            gone[run.order_id, run.part_id] += run.pieces
+        for short in self.plan.shortfalls:
+            gone[short.order_id, short.part_id] += short.pieces
+        why = (Reason(code=ReasonCode.UNSOUND, text=rule),)
+        left_out = tuple(
+            Shortfall(order_id=order, part_id=part, pieces=pieces, reasons=why)
+            for (order, part), pieces in gone.items()
+            if order in orders
+        )
+        plan = replace(
+            self.plan,
+            runs=tuple(run for run in self.plan.runs if run.order_id not in orders),
+            shortfalls=(
+                *(s for s in self.plan.shortfalls if s.order_id not in orders), *left_out,
+            ),
+            explained=tuple(e for e in self.plan.explained if e.order_id not in orders),
+            bounds=tuple(b for b in self.plan.bounds if b.order_id not in orders),
+        )  # fmt: skip
+        return replace(self, plan=plan)
 
 
 def check(
@@ -177,7 +206,7 @@ def _queue(
         orders = _orders(runs)
         found.append(Finding(rule=rule, where=where, found=value, bound=bound, orders=orders))
 
-    idle = printer.paused or printer.out_of_service or printer.material is None
+    idle = printer.paused or printer.out_of_service or printer.odd or printer.material is None
     if not printer.online or printer.fault or idle:
         say("cannot", sum(run.count for run in queue), 0, *queue)
     grams = 0.0

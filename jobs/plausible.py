@@ -114,22 +114,38 @@ def _tele(tele: PrinterTele) -> None:
 def _capabilities(told: Capabilities) -> None:
     _text("lab", told.lab, _NAME)
     _text("attended", told.attended, _WORDS)
-    hours.parse(told.attended)
     _day("paused_until", told.paused_until)
     _text("pause_word", told.pause_word, _NAME)
-    _number("weekly_h", told.weekly_h, 0.0, hours.WEEK_H)
-    _number("utc_offset_min", told.utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN)
-    if told.place is not None:
-        _number("place", told.place[0], -90.0, 90.0)
-        _number("place", told.place[1], -180.0, 180.0)
+    check_lab(told.attended, told.utc_offset_min, told.weekly_h, told.place)
     _count("printers", len(told.printers), MOST_PRINTERS)
     if len({printer.id for printer in told.printers}) < len(told.printers):
         raise InvalidFieldError("printers", "two have the same id")
     for printer in told.printers:
-        _facts(printer)
+        check_printer(printer)
 
 
-def _facts(printer: PrinterFacts) -> None:
+def check_lab(
+    attended: str, utc_offset_min: float, weekly_h: float, place: tuple[float, float] | None
+) -> None:
+    """Look at what is said of a lab's hours, its clock, its weekly ceiling and its place.
+
+    Raises:
+        InvalidFieldError: naming the field that cannot be.
+    """
+    hours.parse(attended)
+    _number("weekly_h", weekly_h, 0.0, hours.WEEK_H)
+    _number("utc_offset_min", utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN)
+    if place is not None:
+        _number("place", place[0], -90.0, 90.0)
+        _number("place", place[1], -180.0, 180.0)
+
+
+def check_printer(printer: PrinterFacts) -> None:
+    """Look at what is said of one printer.
+
+    Raises:
+        InvalidFieldError: naming the field that cannot be.
+    """
     for name in ("id", "title", "preset", "link"):
         _text(name, getattr(printer, name), _NAME)
     if not printer.id:

@@ -11,6 +11,7 @@ SENTENCES = (
     # the ledger's
     _("There is no %(kind)s %(key)s here."),
     _("There is no %(kind)s %(key)s here; there is: %(known)s."),
+    _("what the ledger has of it cannot be used: %(what)s"),
     _("%(ref)s belongs to %(owner)s; %(node)s cannot speak for it."),
     _("%(node)s asks and does not read the answers."),
     _("All of its lots are held: their design was withdrawn."),

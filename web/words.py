@@ -85,6 +85,7 @@ PLAIN_REASONS: Words = MappingProxyType(
         ReasonCode.UNSOUND: lazy_gettext(
             "fabnet could make no plan of it that keeps its own rules: a fault of fabnet"
         ),
+        ReasonCode.ODD: lazy_gettext("what the ledger has of it cannot be used"),
         ReasonCode.RELEASE: lazy_gettext("its order is not to be begun yet"),
         ReasonCode.LATER: lazy_gettext("other printers are done sooner, or lie nearer"),
         ReasonCode.DECLINED: lazy_gettext("its maker said no"),

@@ -129,6 +129,9 @@ SENTENCES = (
         "fabnet could make no plan of order %(orders)s that keeps its own rules: it waits, and all"
         " others go on. The coordinator's log names what broke: please report it with this"
     ),
+    _(
+        "what the ledger has of printer %(named)s cannot be used: it gets nothing. Start its node again"
+    ),
     _("%(folder)s may not be written by this user"),
     _("%(folder)s, %(free)s MiB free"),
     _("%(what)s: make room"),

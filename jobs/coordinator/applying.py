@@ -6,6 +6,7 @@ Takes only what the audit has passed (`jobs.plan_audit.Sound`).
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
@@ -13,30 +14,57 @@ from datetime import datetime
 
 from designs.library import Library
 from designs.model import Bed, OtherPart
-from jobs.coordinator.fitting import Snapshot
+from jobs.coordinator.fitting import UNUSABLE, Snapshot
 from jobs.ledger import unplanned
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
-from jobs.model import JobState, OrderState, ReasonCode
+from jobs.model import UNREADABLE, JobState, OrderState, Reason, ReasonCode
 from jobs.plan_audit import Sound
 from jobs.planned import Plan, PrinterRow, Run
 
 #: Up to so many rows, the reason of every printer and need is kept.
 ROWS_TOLD = 100_000
+#: What ends every writing, whatever it is of.
+_WHOLE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+def with_plates(library: Library, facts: Snapshot, sound: Sound) -> tuple[Sound, dict[str, str]]:
+    """Make the plate files of a plan; return it without the orders of which one cannot be made, and why.
+
+    Raises:
+        OSError: the disk is full, or nothing at all can be written on it.
+    """
+    known, failed = dict[tuple[str, Bed, int], str](), dict[str, str]()
+    for run in sound.plan.runs:
+        if run.order_id in failed:
+            continue
+        try:
+            _plate_sha(library, facts, run, known)
+        except UNUSABLE as error:
+            if isinstance(error, OSError) and error.errno in _WHOLE_DISK:
+                raise
+            failed[run.order_id] = f"{type(error).__name__}: {error}"
+    return sound.without(failed, UNREADABLE) if failed else sound, failed
 
 
 def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: datetime) -> int:
     """Turn a plan into jobs; return how many. Pieces that were placed meanwhile are left alone.
 
-    Of an order that was left out nothing changes but the reason why it has no place.
+    Of an order that was left out nothing changes but the reason why it has no place. Plate files that
+    `with_plates` has not made are made first.
     """
     plan, known = sound.plan, dict[tuple[str, Bed, int], str]()
     planned = {need.order_id for need in facts.needs}.difference(sound.left_out)
     shas = [_plate_sha(library, facts, run, known) for run in plan.runs]
     with ledger.transaction() as db:
         made = _add_jobs(db, facts, zip(plan.runs, shas, strict=True), now)
-        _tell_left_out(db, sound, now)
+        _tell_left_out(db, (*sound.left_out, *facts.unread), now)
+        why = pack_reasons((Reason(code=ReasonCode.UNSOUND, text=UNREADABLE),))
+        db.executemany(
+            "update line set reasons = ? where order_id = ? and deficit > 0",
+            [(why, order_id) for order_id in facts.unread],
+        )
         for short in plan.shortfalls:
             db.execute(
                 "update line set reasons = ? where order_id = ? and part_id = ?",
@@ -61,10 +89,10 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: 
     return made
 
 
-def _tell_left_out(db: sqlite3.Connection, sound: Sound, now: datetime) -> None:
+def _tell_left_out(db: sqlite3.Connection, orders: Iterable[str], now: datetime) -> None:
     """Write into an order's history that it is left out: once, however often that is tried anew."""
     before = unplanned.orders(db)
-    for order_id in sound.left_out:
+    for order_id in orders:
         if order_id not in before:
             event(db, order_id, "left-out", "fabnet", order_id, now)
 

@@ -85,7 +85,8 @@ def spread(ledger: Ledger, now: datetime, hub: tuple[float, float] | None = None
         return 0
     fleet = {(each.node, each.printer): each for each in planning.printers_of(db, hub, now)}
     printers = [fleet[row["node"], row["id"]] for row in idle]
-    beds = [_bed(db, each, now) for each in printers if _is_open(each, now)][:AT_ONCE]
+    open_now = [each for each in printers if not each.odd and _is_open(each, now)]
+    beds = [_bed(db, each, now) for each in open_now[:AT_ONCE]]
     if not beds:
         return 0
     waiting = _waiting(db, fleet, now)
@@ -159,14 +160,17 @@ def _waiting(
     queues: dict[tuple[str, str], list[WaitingJob]] = {}
     stays = set()
     for row in db.execute(_QUEUES, {"now": now.isoformat()}):
-        job = _job(row)
+        try:
+            job = _job(row)
+        except cells.UNREADABLE:
+            continue  # the plan names its order
         queues.setdefault((job.node, job.printer), []).append(job)
         if row["stays"]:
             stays.add(job.job)
     return [
         replace(job, km=fleet[key].km or 0.0)
         for key, queue in queues.items()
-        if key in fleet
+        if key in fleet and not fleet[key].odd
         for job in last_ones(queue, fleet[key], now)
         if job.job not in stays
     ]
@@ -226,8 +230,8 @@ _IDLE = f"""
 select p.node, p.id from printer p join node n on n.id = p.node
 where n.online and not n.paused and not n.asks and n.standing = '{Standing.CONFIRMED}'
  and p.clear and p.state = '{PrinterState.IDLE}'
- and coalesce(json_extract(p.facts, '$.spool'), '') != ''
- and not coalesce(json_extract(p.facts, '$.out_of_service'), 0) and not {CALLED_BACK}
+ and coalesce(json_extract({cells.FACTS}, '$.spool'), '') != ''
+ and not coalesce(json_extract({cells.FACTS}, '$.out_of_service'), 0) and not {CALLED_BACK}
  and not exists (select 1 from job j join orders o on o.id = j.order_id
   where j.node = p.node and j.printer = p.id and j.state = '{JobState.OPEN}' and not {WAITS})
  and not exists (select 1 from attempt a where a.node = p.node and a.printer = p.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.coordinator.nodes import public_key
-from jobs.ledger.cells import quoted
+from jobs.ledger.cells import FACTS, quoted
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE
 
@@ -38,7 +38,7 @@ def plate_to_slice(
         "select j.mesh_sha256, j.pieces from attempt a join job j on j.id = a.job_id"
         " join printer p on p.node = a.node and p.id = a.printer"
         " where a.node = ? and j.plate_sha256 = ? and j.material = ?"
-        f" and json_extract(p.facts, '$.preset') = ? and a.state in ({_LIVE})",
+        f" and json_extract({FACTS}, '$.preset') = ? and a.state in ({_LIVE})",
         (node, plate_sha256, material, preset),
     ).fetchone()
     return None if row is None else PlateToSlice(mesh_sha256=row[0], copies=row[1])

@@ -6,16 +6,20 @@ Slow where a part meets a bed for the first time: the library makes a nest and k
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from designs.errors import DesignError
 from designs.library import Library
 from designs.materials import material as material_of
 from designs.model import OtherPart, Part, PartFacts, Revision
 from jobs.estimate import GENERIC_030, Coefficients, estimate
 from jobs.fleet import Fit, FleetPrinter, Need
+from jobs.ledger.cells import UNREADABLE
 from jobs.ledger.figures import PlateFigures, PlateKind
-from jobs.sound_plan import FAULTS
 from printers.model import PrinterFacts
+
+#: What tells that the ledger's or the library's word on one thing is lost or cannot be used.
+UNUSABLE = (*UNREADABLE, DesignError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,14 @@ class Snapshot:
     figures: Mapping[PlateKind, PlateFigures]  # what slicers said of plates
     coefficients: Mapping[str, Coefficients]  # of presets whose estimate was fitted to that
     earlier: Mapping[str, tuple[str, ...]]  # of patterns, see `earlier_patterns`
-    lost: frozenset[str] = frozenset()  # revisions that are asked for and of which nothing is left
+    #: Orders that are left out, and why: of what was asked, something is lost or cannot be read.
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+#: Of a part that a printer cannot make at all.
+_NOTHING = Fit(
+    most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
+)
 
 
 def earlier_patterns(revisions: Iterable[Revision]) -> dict[str, tuple[str, ...]]:
@@ -54,36 +65,54 @@ def fits_of(
 ) -> tuple[dict[tuple[str, str, str], Fit], dict[str, Exception]]:
     """Return how every part lies on every printer, by (mesh_sha256, node, printer).
 
-    Printers of one make with the same material share one value. By order is returned besides what a
-    part of it raised that nobody can reckon with: no such order can be planned, and all others can.
+    Printers of one make with the same material share one value. A part that cannot be measured on some
+    printers is made by the others. By order is returned besides what was raised where one of its parts
+    can be measured on none: no such order can be planned, and all others can.
     """
     found: dict[tuple[str, str, str], Fit] = {}
     failed: dict[str, Exception] = {}
-    parts = {n.mesh_sha256: facts.parts[n.order_id, n.part_id] for n in reversed(facts.needs)}
-    for mesh, part in parts.items():
-        try:
-            found |= _on_printers(mesh, part, facts, library)
-        except FAULTS as error:
-            failed |= {need.order_id: error for need in facts.needs if need.mesh_sha256 == mesh}
+    # Two revisions with one mesh are told apart: what is wrong in one says nothing of the other.
+    said: dict[object, list[tuple[Need, Part | OtherPart]]] = {}
+    for need in facts.needs:
+        part = facts.parts[need.order_id, need.part_id]
+        about = part.facts if isinstance(part, Part) else part.process
+        said.setdefault((need.mesh_sha256, about, part.materials), []).append((need, part))
+    for alike in said.values():
+        need, part = alike[0]
+        on_printers, error = _on_printers(need.mesh_sha256, part, facts, library)
+        if error is None:
+            for key, fit in on_printers.items():
+                found.setdefault(key, fit)
+        else:
+            failed |= {need.order_id: error for need, _ in alike}
     return found, failed
 
 
 def _on_printers(
     mesh: str, part: Part | OtherPart, facts: Snapshot, library: Library
-) -> dict[tuple[str, str, str], Fit]:
+) -> tuple[dict[tuple[str, str, str], Fit], Exception | None]:
+    """Return how a part lies on printers; and what was raised, where that is so on all that are not odd."""
     found: dict[tuple[str, str, str], Fit] = {}
-    known: dict[tuple[object, ...], Fit] = {}
+    known: dict[tuple[object, ...], Fit | None] = {}
+    raised: Exception | None = None
     for printer in facts.fleet:
         key = (printer.node, printer.printer)
+        if printer.odd:
+            found[mesh, *key] = _NOTHING
+            continue
         about = facts.printers[key]
         kind = (
             about.preset, about.bed, about.height_mm, printer.material, about.rate_per_h,
             about.rates,
         )  # fmt: skip
         if kind not in known:
-            known[kind] = _fit_of(part, printer.material, about, library, facts)
-        found[mesh, *key] = known[kind]
-    return found
+            try:
+                known[kind] = _fit_of(part, printer.material, about, library, facts)
+            except UNUSABLE as error:
+                known[kind], raised = None, raised or error
+        if (fit := known[kind]) is not None:
+            found[mesh, *key] = fit
+    return found, raised if all(fit is None for fit in known.values()) else None
 
 
 def _fit_of(
@@ -102,9 +131,7 @@ def _fit_of(
 def _by_hand(part: Part | OtherPart, facts: PrinterFacts, earlier: tuple[str, ...]) -> Fit:
     """Return what a person makes in one go: up to an hour's pieces, at her rate; none by another process."""
     if part.process != facts.process:
-        return Fit(
-            most=0, needed_mm=0.0, bed_mm=0.0, seconds_first=0.0, seconds_more=0.0, grams_each=0.0
-        )
+        return _NOTHING
     per_h = facts.rate_of(part.source_sha256, *earlier)
     each_s = 3600.0 / per_h
     return Fit(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import recalls, views
+from jobs.ledger.cells import FACTS
 from jobs.ledger.rows import absorb, add_deficit, close_job, event, ran_s, tell
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import AttemptView
@@ -120,7 +121,7 @@ def _by_hand(db: sqlite3.Connection, found: AttemptView) -> bool:
     She prints it from an SD card, or its lab has taken the printer off its list: nothing else tells of it.
     """
     row = db.execute(
-        "select json_extract(facts, '$.link') from printer where node = ? and id = ?",
+        f"select json_extract({FACTS}, '$.link') from printer p where node = ? and id = ?",
         (found.node, found.printer),
     ).fetchone()
     return found.state is AttemptState.PRINTING and (row is None or row[0] == MANUAL)

@@ -14,7 +14,7 @@ from jobs.coordinator import telling
 from jobs.coordinator.moves import move
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import Standing
-from jobs.ledger import notices, streams, views
+from jobs.ledger import labs, notices, streams, views
 from jobs.ledger.cells import quoted
 from jobs.ledger.members import is_confirmed, member
 from jobs.ledger.rows import event, tell
@@ -142,7 +142,7 @@ def _offered(db: sqlite3.Connection, node: str) -> _Offered:
         "select paused, attended, asks, weekly_h from node where id = ?", (node,)
     ).fetchone()
     printers = db.execute("select id, facts from printer where node = ?", (node,))
-    facts = {r["id"]: msgspec.json.decode(r["facts"], type=PrinterFacts) for r in printers}
+    facts = {r["id"]: labs.read_facts(r["id"], r["facts"])[0] for r in printers}
     said = (bool(row["paused"]), str(row["attended"]), bool(row["asks"]), float(row["weekly_h"]))
     return said, facts
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-
-import msgspec
 
 from jobs import hours
 from jobs.assign import (
@@ -32,7 +31,7 @@ from jobs.ledger.rows import WAITS, event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason, ReasonCode
-from printers.model import PrinterFacts, PrinterState
+from printers.model import PrinterState
 
 
 def forget_the_future(db: sqlite3.Connection, now: datetime) -> None:
@@ -62,7 +61,7 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
 
 _OPEN = f"""
 select j.*, o.due, o.release, {WAITS} as waits, n.attended, n.utc_offset_min,
- coalesce(json_extract(p.facts, '$.unattended'), 0) as unattended,
+ coalesce(json_extract({cells.FACTS}, '$.unattended'), 0) as unattended,
  (select coalesce(max(a.number), 0) from attempt a where a.job_id = j.id) as last_number
 from job j join orders o on o.id = j.order_id join node n on n.id = j.node
 left join printer p on p.node = j.node and p.id = j.printer
@@ -83,20 +82,11 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     _end_spare(db, now)
     rows = {row["id"]: row for row in db.execute(_OPEN, {"now": now.isoformat()}).fetchall()}
     left = _left(db, rows.values())
-    jobs = [
-        OpenJob(
-            job=row["id"],
-            node=row["node"],
-            printer=row["printer"],
-            seconds=row["seconds"],
-            due=cells.day(row["due"]),
-            created_at=cells.moment(row["created_at"]),
-            left=left[row["order_id"], row["part_id"]],
-            set_back=bool(row["set_back"]),
-            waits_s=_waits_s(row, now) if row["waits"] else 0.0,
-        )
-        for row in rows.values()
-    ]
+    jobs = []
+    for row in rows.values():
+        # What cannot be read is not offered; the plan names its order.
+        with suppress(*cells.UNREADABLE):
+            jobs.append(_open(row, left[row["order_id"], row["part_id"]], now))
     fence = restoring.fence(db)
     by_node: dict[str, list[OfferedAttempt]] = {}
     for job in next_offers(jobs, _loads(db, now), look_ahead_s):
@@ -120,6 +110,14 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+def _open(row: sqlite3.Row, left: float, now: datetime) -> OpenJob:
+    return OpenJob(
+        job=row["id"], node=row["node"], printer=row["printer"], seconds=row["seconds"],
+        due=cells.day(row["due"]), created_at=cells.moment(row["created_at"]), left=left,
+        set_back=bool(row["set_back"]), waits_s=_waits_s(row, now) if row["waits"] else 0.0,
+    )  # fmt: skip
 
 
 def _waits_s(row: sqlite3.Row, now: datetime) -> float:
@@ -198,7 +196,7 @@ def _loads(db: sqlite3.Connection, now: datetime) -> list[PrinterLoad]:
            from attempt a join job j on j.id = a.job_id
            where a.node = p.node and a.printer = p.id and a.state in ({live})) as live_s
         from printer p join node n on n.id = p.node where n.online and not n.paused and n.standing = ?
-          and not coalesce(json_extract(p.facts, '$.out_of_service'), 0) and not {CALLED_BACK}
+          and not coalesce(json_extract({cells.FACTS}, '$.out_of_service'), 0) and not {CALLED_BACK}
         """,
         (Standing.CONFIRMED,),
     )
@@ -237,7 +235,11 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
         return 0
     rows = {row["id"]: row for row in db.execute(_HELD).fetchall()}
     given = labs.given_s(db, now)
-    held = [_held(row, given.get(row["node"], 0.0)) for row in rows.values()]
+    held = []
+    for row in rows.values():
+        # A lab whose times cannot be read keeps what it has.
+        with suppress(*cells.UNREADABLE):
+            held.append(_held(row, given.get(row["node"], 0.0)))
     found = to_take_back(held, silence, now)
     for job, why in found:
         row = rows[job.job]
@@ -254,7 +256,7 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
 
 
 def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
-    facts = None if row["facts"] is None else msgspec.json.decode(row["facts"], type=PrinterFacts)
+    facts = None if row["facts"] is None else labs.read_facts(row["printer"], row["facts"])[0]
     broken = row["printer_state"] in (PrinterState.OFFLINE, PrinterState.FAULT)
     gone = row["state_at"] if row["online"] and broken else None
     return HeldJob(

@@ -5,21 +5,31 @@ Leaves writing it down to `jobs.coordinator.applying`.
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from operator import itemgetter
 
-from designs.errors import UnknownRevisionError
+from designs.errors import MissingFileError, UnknownRevisionError
 from designs.library import Library
 from designs.materials import materials
 from designs.model import OtherPart, Part
 from jobs import hours
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
-from jobs.coordinator.fitting import Snapshot, earlier_patterns, fits_of
-from jobs.fleet import LAST_OFFSET_MIN, FleetPrinter, Need, begins_at, km_between
+from jobs.coordinator.fitting import UNUSABLE, Snapshot, earlier_patterns, fits_of
+from jobs.errors import InvalidFieldError
+from jobs.fleet import (
+    LAST_OFFSET_MIN,
+    FleetPrinter,
+    Need,
+    begins_at,
+    km_between,
+    left_out,
+    odd_figure,
+)
 from jobs.ledger import cells, depot, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
@@ -43,6 +53,8 @@ RESERVING = (
     AttemptState.PRINTING,
 )
 
+#: Nobody is asked for more pieces of a part, and no day is before or after.
+_MOST_PIECES, _YEARS = 100_000_000, (2000, 2200)
 #: The plates that printers are bound to; what was offered waits for no day.
 _BOUND = f"""
 select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
@@ -62,7 +74,8 @@ def snapshot(
 ) -> Snapshot:
     """Read what is still to be made and who could make it.
 
-    What the library has lost is left out, so that it does not keep all else from being planned.
+    An order of which something is lost or cannot be read is left out (`unread`), and a printer is
+    there and odd, so that neither keeps all else from being planned.
     `hub` is where lots are gathered (latitude, longitude); None leaves distances out.
     """
     db = ledger.reading
@@ -73,28 +86,17 @@ def snapshot(
         (OrderState.CONFIRMED,),
     ).fetchall()
     declined = _declined(db, now) if rows else {}
-    needs, parts, lost = [], {}, set()
+    needs: list[Need] = []
+    parts: dict[tuple[str, str], Part | OtherPart] = {}
+    unread: dict[str, str] = {}
     for row in rows:
-        part = _part(library, row["revision_id"], row["part_id"])
-        if part is None:
-            lost.add(str(row["revision_id"]))
-            continue
-        parts[row["order_id"], row["part_id"]] = part
-        needs.append(
-            Need(
-                order_id=row["order_id"],
-                part_id=row["part_id"],
-                pieces=row["deficit"],
-                per_kit=part.per_kit,
-                due=cells.day(row["due"]),
-                declined=tuple(sorted(declined.get((row["order_id"], row["part_id"]), {}).items())),
-                materials=part.materials,
-                mesh_sha256=part.source_sha256,
-                process=part.process,
-                priority=Priority(row["priority"]),
-                release=_ahead(row["release"], now),
-            )
-        )
+        line = (row["order_id"], row["part_id"])
+        try:
+            parts[line] = _part(library, row["revision_id"], row["part_id"])
+            needs.append(_need(row, parts[line], declined.get(line, {}), now))
+        except UNUSABLE as error:
+            unread[row["order_id"]] = f"{type(error).__name__}: {error}"
+    needs = [need for need in needs if need.order_id not in unread]
     # Who could make it is asked only where there is something to make.
     fleet, printers = _fleet(db, hub, now) if needs else ((), {})
     stated = any(facts.rates for facts in printers.values())
@@ -106,18 +108,56 @@ def snapshot(
         figures=known(db) if needs else {},
         coefficients=fitted(db) if needs else {},
         earlier=earlier_patterns(library.revisions()) if stated else {},
-        lost=frozenset(lost),
+        unread=unread,
     )
 
 
-def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart | None:
-    """Return a part that can be made; None where the library does not know it, or has lost its file."""
-    try:
-        made = library.revision(revision_id).made
-    except UnknownRevisionError:
-        return None
+def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart:
+    """Return a part that can be made.
+
+    Raises:
+        UnknownRevisionError: the library does not know it.
+        MissingFileError: its file is lost.
+    """
+    made = library.revision(revision_id).made
     part = next((each for each in made if each.id == part_id), None)
-    return None if part is None or library.file(part.source_sha256) is None else part
+    if part is None:
+        raise UnknownRevisionError(revision_id)
+    if library.file(part.source_sha256) is None:
+        raise MissingFileError(part.source_sha256)
+    return part
+
+
+def _need(
+    row: sqlite3.Row, part: Part | OtherPart, declined: Mapping[str, str], now: datetime
+) -> Need:
+    """Read what is still to be made of a part of an order.
+
+    Raises:
+        InvalidFieldError: a figure of it cannot be; ValueError: nor can what else stands there.
+    """
+    due, pieces, release = cells.day(row["due"]), row["deficit"], _ahead(row["release"], now)
+    for name, value, low, high in (
+        ("deficit", pieces, 1, _MOST_PIECES),
+        ("per_kit", part.per_kit, 1, _MOST_PIECES),
+        ("due", due.year, *_YEARS),
+        ("release", _YEARS[0] if release is None else release.year, *_YEARS),
+    ):
+        if not low <= value <= high:
+            raise InvalidFieldError(name, f"{value} is not between {low} and {high}")
+    return Need(
+        order_id=row["order_id"],
+        part_id=row["part_id"],
+        pieces=pieces,
+        per_kit=part.per_kit,
+        due=due,
+        declined=tuple(sorted(declined.items())),
+        materials=part.materials,
+        mesh_sha256=part.source_sha256,
+        process=part.process,
+        priority=Priority(row["priority"]),
+        release=release,
+    )
 
 
 def _ahead(release: str | None, now: datetime) -> date | None:
@@ -163,30 +203,31 @@ def _fleet(
             plates, grams = load.get(key, ((), 0.0))
             queue_s, later = _by_day(plates, node.utc_offset_min, now)
             broken = printer.state in (PrinterState.FAULT, PrinterState.OFFLINE)
-            fleet.append(
-                FleetPrinter(
-                    node=node.id,
-                    printer=printer.facts.id,
-                    online=node.online,
-                    paused=node.paused,
-                    fault=(printer.fault or printer.state) if node.online and broken else "",
-                    out_of_service=printer.facts.out_of_service or key in suspects,
-                    out_until=printer.facts.out_until,
-                    material=printer.facts.works_in,
-                    grams=0.0 if spool is None else max(0.0, spool.grams - grams),
-                    queue_s=queue_s,
-                    later=later,
-                    attended=hours.parse(node.attended),
-                    unattended=printer.facts.unattended,
-                    utc_offset_min=node.utc_offset_min,
-                    km=km_between(node.place, hub) if node.place and hub else None,
-                    weekly_h=node.weekly_h,
-                    week_left_s=labs.week_left_s(node.weekly_h, bound),
-                    process=printer.facts.process,
-                    good=round(good_share(*counted.get(key, (0, 0)), mean), 3),
-                    pace=pace.get(key, 1.0),
-                )
+            found = FleetPrinter(
+                node=node.id,
+                printer=printer.facts.id,
+                online=node.online,
+                paused=node.paused,
+                fault=(printer.fault or printer.state) if node.online and broken else "",
+                out_of_service=printer.facts.out_of_service or key in suspects,
+                out_until=printer.facts.out_until,
+                material=printer.facts.works_in,
+                # What is no number stays so.
+                grams=0.0 if spool is None else max(spool.grams - grams, 0.0),
+                queue_s=queue_s,
+                later=later,
+                attended=hours.parse(node.attended),
+                unattended=printer.facts.unattended,
+                utc_offset_min=node.utc_offset_min,
+                km=km_between(node.place, hub) if node.place and hub else None,
+                weekly_h=node.weekly_h,
+                week_left_s=labs.week_left_s(node.weekly_h, bound),
+                process=printer.facts.process,
+                good=round(good_share(*counted.get(key, (0, 0)), mean), 3),
+                pace=pace.get(key, 1.0),
             )
+            odd = printer.odd or odd_figure(found)
+            fleet.append(left_out(found, odd) if odd else found)
     return tuple(fleet), facts
 
 
@@ -225,18 +266,23 @@ def _by_day(
 
 
 def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[_Plates, float]]:
-    """Return the plates and the grams that each printer is already bound to."""
+    """Return the plates and the grams that each printer is already bound to; no number where they cannot be."""
     found: dict[tuple[str, str], tuple[_Plates, float]] = {}
     for row in _bound(db):
         key = (row["node"], row["printer"])
         plates, used_g = found.get(key, ((), 0.0))
         plate = (float(row["seconds"]), _day(row))
-        found[key] = ((*plates, plate), used_g + float(row["grams"]))
+        grams = row["grams"] if 0 <= row["grams"] < math.inf else math.nan
+        found[key] = ((*plates, plate), used_g + grams)
     return found
 
 
 def _day(row: sqlite3.Row) -> date | None:
-    return None if row["release"] is None else cells.day(row["release"])
+    """Return the day before which a plate waits; none where it cannot be read: then its time is taken now."""
+    try:
+        return None if row["release"] is None else cells.day(row["release"])
+    except ValueError:
+        return None
 
 
 def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
@@ -324,10 +370,16 @@ def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
     return {row[0]: (float(row[1]), float(row[2])) for row in rows if row[0] in materials()}
 
 
-def make(facts: Snapshot, library: Library, now: datetime, suspects: Collection[str] = ()) -> Sound:
+def make(
+    facts: Snapshot,
+    library: Library,
+    now: datetime,
+    suspects: Collection[str] = (),
+    doubted: Collection[tuple[str, str]] = (),
+) -> Sound:
     """Make a plan from a snapshot; slow where a part meets a bed for the first time.
 
-    `suspects` are orders that the last plan left out.
+    `suspects` are orders that the last plan left out, `doubted` printers.
     """
     fits, failed = fits_of(facts, library)
-    return sound_plan(facts.needs, facts.fleet, fits, now, suspects, failed)
+    return sound_plan(facts.needs, facts.fleet, fits, now, suspects, failed, doubted)

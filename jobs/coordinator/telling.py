@@ -14,6 +14,7 @@ from jobs.addresses import is_address, mail_in
 from jobs.coordinator.people import person
 from jobs.errors import InvalidFieldError
 from jobs.ledger import complaints, labs, notices, unplanned
+from jobs.ledger.cells import FACTS
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
 from jobs.ledger.waiting import waiting
@@ -96,7 +97,7 @@ def trouble(
         return
     lab = db.execute("select lab from node where id = ?", (node,)).fetchone()
     title = db.execute(
-        "select json_extract(facts, '$.title') from printer where node = ? and id = ?",
+        f"select json_extract({FACTS}, '$.title') from printer p where node = ? and id = ?",
         (node, printer),
     ).fetchone()
     found = Trouble(

@@ -122,7 +122,8 @@ def difference(
     if release is not None and release > needed:
         raise InvalidFieldError("release", f"{release} is after {needed}, when the order is due")
     gone = tuple(_node(ledger, words) for words in without)
-    with TemporaryDirectory(prefix="fabnet-what-if-") as folder:
+    # A process that ends in the midst of it removes the copy, in which this may still write.
+    with TemporaryDirectory(prefix="fabnet-what-if-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "ledger.db"
         with closing(sqlite3.connect(path)) as new:
             ledger.reading.backup(new)

@@ -7,7 +7,20 @@ from datetime import date, datetime
 
 import msgspec
 
+from jobs.errors import InvalidFieldError
 from jobs.model import Reason
+
+#: What reading a cell raises in which stands what cannot be.
+UNREADABLE = (
+    ArithmeticError,
+    InvalidFieldError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+#: SQL for what was said of printer `p`: nothing where that is no JSON, which would end the whole query.
+FACTS = "case when json_valid(p.facts) then p.facts else '{}' end"
 
 
 def when(text: str | None) -> datetime | None:
@@ -26,8 +39,11 @@ def day(text: str) -> date:
 
 
 def reasons_of(text: str) -> tuple[Reason, ...]:
-    """Read a column of reasons."""
-    return msgspec.json.decode(text, type=tuple[Reason, ...])
+    """Read a column of reasons; none where they cannot be read: the next plan says them anew."""
+    try:
+        return msgspec.json.decode(text, type=tuple[Reason, ...])
+    except msgspec.DecodeError:
+        return ()
 
 
 def quoted(states: Iterable[str]) -> str:

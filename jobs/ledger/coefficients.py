@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,12 @@ def keep_fit(db: sqlite3.Connection, preset: str, fit: Refit, now: datetime) -> 
 
 
 def fitted(db: sqlite3.Connection) -> Mapping[str, Coefficients]:
-    """Return the coefficients of every preset that has some of its own."""
-    rows = db.execute("select preset, body from coefficients")
-    return {preset: msgspec.json.decode(body, type=Coefficients) for preset, body in rows}
+    """Return the coefficients of every preset that has some of its own.
+
+    Those that cannot be read are as if there were none: the next fit replaces them.
+    """
+    found = {}
+    for preset, body in db.execute("select preset, body from coefficients"):
+        with suppress(msgspec.DecodeError):
+            found[preset] = msgspec.json.decode(body, type=Coefficients)
+    return found

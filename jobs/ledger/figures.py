@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.ledger.cells import FACTS
 from jobs.lifecycle import AttemptState
 from jobs.model import AttemptRef
 from jobs.reality import Printed
@@ -61,7 +62,7 @@ def keep(
     db.execute(
         "insert or replace into figure"
         " (mesh_sha256, copies, preset, material, seconds, grams, slicer, at)"
-        " select j.mesh_sha256, j.pieces, json_extract(p.facts, '$.preset'), j.material,"
+        f" select j.mesh_sha256, j.pieces, coalesce(json_extract({FACTS}, '$.preset'), ''), j.material,"
         " ?, ?, ?, ? from attempt a join job j on j.id = a.job_id"
         " join printer p on p.node = a.node and p.id = a.printer"
         " where a.job_id = ? and a.number = ?",
@@ -90,12 +91,12 @@ def printed(db: sqlite3.Connection, most: int) -> tuple[Printed, ...]:
     when somebody counts.
     """
     rows = db.execute(
-        "select json_extract(p.facts, '$.preset'), a.seconds,"
+        f"select json_extract({FACTS}, '$.preset'), a.seconds,"
         " coalesce(a.took_s, 86400.0 * (julianday(a.ended_at) - julianday(a.started_at)))"
         " from attempt a join printer p on p.node = a.node and p.id = a.printer"
         " where a.state in (?, ?) and a.slicer <> '' and a.seconds > 0 and a.started_at is not null"
-        " and json_extract(p.facts, '$.preset') <> ''"
-        " and coalesce(json_extract(p.facts, '$.link'), '') <> ? order by a.ended_at desc limit ?",
+        f" and json_extract({FACTS}, '$.preset') <> ''"
+        f" and coalesce(json_extract({FACTS}, '$.link'), '') <> ? order by a.ended_at desc limit ?",
         (AttemptState.PRINTED, AttemptState.HARVESTED, MANUAL, most),
     )
     return tuple(

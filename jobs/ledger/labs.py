@@ -15,13 +15,16 @@ from jobs.errors import NotFoundError
 from jobs.fleet import SILENT_AFTER, is_silent
 from jobs.hours import in_week_s
 from jobs.joining import Standing
-from jobs.ledger.cells import quoted, when
+from jobs.ledger.cells import UNREADABLE, quoted, when
 from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
 from jobs.messages import Config
 from jobs.model import AttemptRef
+from jobs.plausible import check_lab, check_printer
 from printers.model import MANUAL, PrinterFacts, PrinterState
 
+#: The fault of a printer that is left out, in which `{}` is what is odd.
+ODD = "what the ledger has of it cannot be used: {}"
 #: SQL: whether a person has answered the offer of attempt `a` on a page; by the index event_answer.
 ANSWERED = (
     "exists (select 1 from event e where e.kind in ('offer-taken', 'offer-declined')"
@@ -39,6 +42,9 @@ class PrinterView:
     clear: bool  # a person has marked the bed ready since the last print
     fault: str
     attempt: AttemptView | None  # what it works on or what lies on its bed
+    odd: str = (
+        ""  # what the ledger has of it or of its lab cannot be used: nothing is planned for it
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,30 +85,19 @@ def fleet(db: sqlite3.Connection, only: Iterable[str] | None = None) -> tuple[No
     given = {"names": names}
     of_node = f" and a.node {among}" if among else ""
     working = {
-        (a.node, a.printer): a
-        for a in map(
-            attempt_of,
-            # The last one counts: what lies on the bed, else the oldest.
-            db.execute(
-                f"{ATTEMPTS} where a.state in ({live}){of_node}"
-                f" order by a.state in ({started}), a.created_at desc",
-                given,
-            ),
+        (row["node"], row["printer"]): row
+        # The last one counts: what lies on the bed, else the oldest.
+        for row in db.execute(
+            f"{ATTEMPTS} where a.state in ({live}){of_node}"
+            f" order by a.state in ({started}), a.created_at desc",
+            given,
         )
     }
     printers: dict[str, list[PrinterView]] = {}
     of_node = f"where node {among}" if among else ""
     for row in db.execute(f"select * from printer {of_node} order by node, id", given):
-        printers.setdefault(row["node"], []).append(
-            PrinterView(
-                node=row["node"],
-                facts=msgspec.json.decode(row["facts"], type=PrinterFacts),
-                state=PrinterState(row["state"]),
-                clear=bool(row["clear"]),
-                fault=row["fault"],
-                attempt=working.get((row["node"], row["id"])),
-            )
-        )
+        mine = working.get((row["node"], row["id"]))
+        printers.setdefault(row["node"], []).append(_printer_of(row, mine))
     of_node = f"and id {among}" if among else ""
     rows = db.execute(
         "select *, id in (select node from hosted) as hosted from node"
@@ -112,23 +107,82 @@ def fleet(db: sqlite3.Connection, only: Iterable[str] | None = None) -> tuple[No
     return tuple(_node_of(row, printers.get(row["id"], [])) for row in rows)
 
 
+def read_facts(printer: str, text: str) -> tuple[PrinterFacts, str]:
+    """Read what a node said of a printer; and what is odd in it, "" where all can be.
+
+    Of one in which anything is odd only its id is known. One node's word, or one bad block of a disk,
+    must keep no other printer from being seen and planned.
+    """
+    odd = ""
+    try:
+        facts = msgspec.json.decode(text, type=PrinterFacts)
+        check_printer(facts)
+        if facts.id == printer:
+            return facts, ""
+        odd = f"id: {facts.id[:40]!r}"
+    except UNREADABLE as error:
+        odd = str(error)
+    facts = PrinterFacts(
+        id=printer, title=printer, preset="", bed_x_mm=0.0, bed_y_mm=0.0, height_mm=0.0,
+        margin_mm=0.0, nozzle_mm=0.0, spool=None,
+    )  # fmt: skip
+    return facts, odd
+
+
+def _printer_of(row: sqlite3.Row, working: sqlite3.Row | None) -> PrinterView:
+    facts, odd = read_facts(row["id"], row["facts"])
+    state, attempt = PrinterState.FAULT, None
+    try:
+        state = PrinterState(row["state"])
+        attempt = None if working is None else attempt_of(working)
+    except UNREADABLE as error:
+        odd = odd or str(error)
+    found = PrinterView(
+        node=row["node"], facts=facts, state=state, clear=bool(row["clear"]), fault=row["fault"],
+        attempt=attempt,
+    )  # fmt: skip
+    return _out(found, odd) if odd else found
+
+
+def _out(printer: PrinterView, odd: str) -> PrinterView:
+    """Return a printer that is out of order for what the ledger has of it or of its lab."""
+    return replace(printer, state=PrinterState.FAULT, fault=ODD.format(odd), odd=odd)
+
+
 def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
+    place, seen_at, listed_at, odd = None, None, None, ""
+    try:
+        place = msgspec.json.decode(row["place"], type=tuple[float, float] | None)
+        check_lab(row["attended"], row["utc_offset_min"], row["weekly_h"], place)
+        seen_at, listed_at = when(row["seen_at"]), when(row["listed_at"])
+    except UNREADABLE as error:
+        odd, place = str(error), None
     return NodeView(
         id=row["id"],
         lab=row["lab"],
         online=bool(row["online"]),
         paused=bool(row["paused"]),
-        seen_at=when(row["seen_at"]),
-        place=msgspec.json.decode(row["place"], type=tuple[float, float] | None),
-        attended=row["attended"],
-        utc_offset_min=row["utc_offset_min"],
+        seen_at=seen_at,
+        place=place,
+        attended="00:00-24:00" if odd else row["attended"],
+        utc_offset_min=0 if odd else row["utc_offset_min"],
         asks=bool(row["asks"]),
-        printers=tuple(printers),
+        printers=tuple(_out(each, odd) for each in printers) if odd else tuple(printers),
         paused_until=row["paused_until"],
-        weekly_h=row["weekly_h"],
+        weekly_h=0.0 if odd else row["weekly_h"],
         hosted=bool(row["hosted"]),
-        listed_at=when(row["listed_at"]),
+        listed_at=listed_at,
     )
+
+
+def odd_printers(db: sqlite3.Connection) -> Mapping[tuple[str, str], str]:
+    """Return what is odd in the ledger's words on printers, by node and printer: they get nothing."""
+    return {
+        (node.id, each.facts.id): each.odd
+        for node in fleet(db)
+        for each in node.printers
+        if each.odd
+    }
 
 
 def listed(db: sqlite3.Connection) -> tuple[NodeView, ...]:
@@ -178,15 +232,13 @@ def node(db: sqlite3.Connection, node_id: str) -> NodeView:
 def printers(db: sqlite3.Connection) -> Mapping[tuple[str, str], PrinterFacts]:
     """Return the facts of all printers, by node and printer."""
     rows = db.execute("select node, id, facts from printer")
-    return MappingProxyType(
-        {(r[0], r[1]): msgspec.json.decode(r[2], type=PrinterFacts) for r in rows}
-    )
+    return MappingProxyType({(r[0], r[1]): read_facts(r[1], r[2])[0] for r in rows})
 
 
 def yields(db: sqlite3.Connection) -> Mapping[tuple[str, str], tuple[int, int]]:
     """Return the good pieces and the scrap that were counted of each printer, by node and printer."""
     rows = db.execute(
-        "select a.node, a.printer, sum(h.good), sum(h.scrap) from harvest h join attempt a"
+        "select a.node, a.printer, total(h.good), total(h.scrap) from harvest h join attempt a"
         " on a.job_id = h.job_id and a.number = h.number group by a.node, a.printer"
     )
     return MappingProxyType({(r[0], r[1]): (int(r[2]), int(r[3])) for r in rows})
@@ -273,7 +325,8 @@ def given_s(db: sqlite3.Connection, now: datetime) -> Mapping[str, float]:
     """Return the printing of this calendar week that each lab with a weekly ceiling is bound to.
 
     By node, in seconds: what lies in its week of the plates that were started, and all of those that
-    it has and did not start. As its node reckons (`fabnet.node.policy`).
+    it has and did not start. As its node reckons (`fabnet.node.policy`). Not a number where a time or a
+    clock of its own cannot be read.
     """
     live = quoted(LIVE)
     rows = db.execute(
@@ -284,10 +337,14 @@ def given_s(db: sqlite3.Connection, now: datetime) -> Mapping[str, float]:
     )
     found: dict[str, float] = {}
     for row in rows:
-        shift = timedelta(minutes=row["utc_offset_min"])
-        seconds, started = float(row["seconds"]), when(row["started_at"])
-        if started is not None:
-            seconds = in_week_s(started + shift, seconds, now + shift)
+        seconds = float(row["seconds"])
+        try:
+            shift = timedelta(minutes=row["utc_offset_min"])
+            started = when(row["started_at"])
+            if started is not None:
+                seconds = in_week_s(started + shift, seconds, now + shift)
+        except UNREADABLE:
+            seconds = math.nan
         found[row["id"]] = found.get(row["id"], 0.0) + seconds
     return found
 

@@ -5,12 +5,13 @@ The functions run inside the caller's transaction.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from jobs.ledger.cells import moment
+from jobs.ledger.cells import UNREADABLE, moment
 from jobs.model import AttemptRef
 from jobs.pace import NEWEST, Finished, pace
 
@@ -26,7 +27,7 @@ def keep(db: sqlite3.Connection, ref: AttemptRef, took_s: float | None) -> None:
 def known(db: sqlite3.Connection, now: datetime, node: str = "") -> Mapping[tuple[str, str], float]:
     """Return the pace of every printer that finished plates tell of, by node and printer.
 
-    `node` is the only one to look at, "" for all.
+    Not a number where the time of one cannot be read. `node` is the only one to look at, "" for all.
     """
     rows = db.execute(
         "select p.node, p.id, a.ended_at, a.seconds, a.took_s from printer p join attempt a"
@@ -35,10 +36,18 @@ def known(db: sqlite3.Connection, now: datetime, node: str = "") -> Mapping[tupl
         (NEWEST, node),
     )
     finished = defaultdict[tuple[str, str], list[Finished]](list)
+    odd: dict[tuple[str, str], float] = {}
     for row in rows:
-        if row["seconds"] is not None:
+        if row["seconds"] is None:
+            continue
+        key = (row["node"], row["id"])
+        try:
             told = Finished(
                 at=moment(row["ended_at"]), sliced_s=row["seconds"], took_s=row["took_s"]
             )
-            finished[row["node"], row["id"]].append(told)
-    return {key: pace(plates, now) for key, plates in finished.items()}
+            pace((told,), now)
+        except UNREADABLE:
+            odd[key] = math.nan
+        else:
+            finished[key].append(told)
+    return {key: pace(plates, now) for key, plates in finished.items()} | odd

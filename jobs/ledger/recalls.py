@@ -13,7 +13,7 @@ from datetime import datetime
 from jobs.errors import NotFoundError
 from jobs.ledger import bought, parcels
 from jobs.ledger.books import books
-from jobs.ledger.cells import bare, moment, when
+from jobs.ledger.cells import FACTS, bare, moment, when
 from jobs.ledger.rows import absorb, add_deficit, event
 from jobs.ledger.views import BatchView
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
@@ -72,17 +72,15 @@ left join batch_lot b on b.lot_code = l.code left join batch ba on ba.id = b.bat
 """
 
 
-_LOADED = (
-    "json_extract(p.facts, '$.spool.material') || '/' || json_extract(p.facts, '$.spool.maker_lot')"
-)
+_LOADED = f"json_extract({FACTS}, '$.spool.material') || '/' || json_extract({FACTS}, '$.spool.maker_lot')"
 # The number is typed when somebody finds it: what was made of the same spool before is of that lot too.
 _OF_MATERIAL = f"""
 a.maker_lot != '' and {bare("j.material || '/' || a.maker_lot")} = {bare("?1")}
 or a.maker_lot = '' and a.spool != '' and (
  exists (select 1 from attempt s join job sj on sj.id = s.job_id where s.node = a.node and s.spool = a.spool
   and s.maker_lot != '' and {bare("sj.material || '/' || s.maker_lot")} = {bare("?1")})
- or exists (select 1 from printer p where p.node = a.node and json_extract(p.facts, '$.spool.id') = a.spool
-  and json_extract(p.facts, '$.spool.maker_lot') != '' and {bare(_LOADED)} = {bare("?1")}))
+ or exists (select 1 from printer p where p.node = a.node and json_extract({FACTS}, '$.spool.id') = a.spool
+  and json_extract({FACTS}, '$.spool.maker_lot') != '' and {bare(_LOADED)} = {bare("?1")}))
 """
 # Of a parcel: it took some along. A bag that it left in and came back with stays held, and is named still.
 _OF_BOUGHT = f"""
@@ -113,7 +111,7 @@ _NARROW = (
 CALLED_BACK = (
     "exists (select 1 from recall c where c.ended_at is null"
     " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
-    " and c.value = p.node || '/' || json_extract(p.facts, '$.spool.id') or c.kind = 'material'"
+    f" and c.value = p.node || '/' || json_extract({FACTS}, '$.spool.id') or c.kind = 'material'"
     f" and {bare('c.value')} = {bare(_LOADED)}))"
 )
 

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from jobs.ledger import streams
-from jobs.ledger.cells import quoted
+from jobs.ledger.cells import FACTS, quoted
 from jobs.ledger.members import is_confirmed
 from jobs.lifecycle import LIVE, AttemptState
 from jobs.messages import Down, encode
@@ -77,8 +77,8 @@ def keep_spool(db: sqlite3.Connection, ref: AttemptRef, spool: str) -> None:
     """An attempt is printed from this spool; of which lot of its maker it is stays known when it is gone."""
     db.execute(
         "update attempt set spool = ?1, maker_lot = coalesce((select"
-        " json_extract(p.facts, '$.spool.maker_lot') from printer p where p.node = attempt.node"
-        " and p.id = attempt.printer and json_extract(p.facts, '$.spool.id') = ?1), maker_lot)"
+        f" json_extract({FACTS}, '$.spool.maker_lot') from printer p where p.node = attempt.node"
+        f" and p.id = attempt.printer and json_extract({FACTS}, '$.spool.id') = ?1), maker_lot)"
         " where job_id = ?2 and number = ?3",
         (spool, ref.job, ref.number),
     )

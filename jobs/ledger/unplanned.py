@@ -13,7 +13,8 @@ from jobs.model import OrderState, ReasonCode
 _LINES = f"""
 select o.id, o.place, (select max(e.at) from event e where e.order_id = o.id and e.kind = 'left-out')
 from orders o where o.state = '{OrderState.CONFIRMED}' and exists (
- select 1 from line l, json_each(l.reasons) why where l.order_id = o.id and l.deficit > 0
+ select 1 from line l, json_each(case when json_valid(l.reasons) then l.reasons else '[]' end) why
+ where l.order_id = o.id and l.deficit > 0
  and json_extract(why.value, '$.code') = '{ReasonCode.UNSOUND}')
 order by o.id
 """

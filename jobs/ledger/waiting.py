@@ -148,7 +148,8 @@ def _with_people(db: sqlite3.Connection, node: str | None) -> list[Waiting]:
     ).fetchall()
     by_hand = db.execute(
         f"{views.ATTEMPTS} left join printer p on p.node = a.node and p.id = a.printer where a.state = ?1"
-        " and (p.id is null or json_extract(p.facts, '$.link') = ?2) and (?3 is null or a.node = ?3)",
+        f" and (p.id is null or json_extract({cells.FACTS}, '$.link') = ?2)"
+        " and (?3 is null or a.node = ?3)",
         (AttemptState.PRINTING, MANUAL, node),
     ).fetchall()
     return [

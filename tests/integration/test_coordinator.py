@@ -102,7 +102,7 @@ def test_a_design_that_is_lost_keeps_no_other_from_being_made(world, lost):
     else:
         world.ledger.database.execute("delete from revision where id = ?", (ears.id,))
     facts = planning.snapshot(world.ledger, world.library, world.now)
-    assert facts.lost == {ears.id}
+    assert facts.unread.keys() == {placed.order_id}
     world.plan()
     assert world.books(order_id).jobs == 2
     assert world.books(placed.order_id).deficit == 2

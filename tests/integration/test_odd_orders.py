@@ -10,6 +10,7 @@ from fabnet.config import load_coordinator
 from jobs import sound_plan as made
 from jobs.ledger import views
 from jobs.model import UNFINISHED, OrderState, ReasonCode
+from jobs.plan_audit import audit
 from jobs.sound_plan import sound_plan
 from jobs.split import split
 from tests.doubles import commands
@@ -209,3 +210,76 @@ def test_what_no_figure_can_raise_is_not_taken_for_an_order_s_fault(monkeypatch)
     Raising(monkeypatch, "o061", error=OSError)
     with pytest.raises(OSError, match="an odd figure"):
         sound_plan(NEEDS, FLEET, FITS, NOW)
+
+
+# --- the search, on many printers
+
+WIDE = [a_printer(f"lab-{number:02}", grams=1e6) for number in range(60)]
+WIDE_FITS = fits_for(WIDE, a_fit())
+
+
+class RaisingOn:
+    """Plans as `jobs.split.split`, but where one of some labs is planned on; counts on how many printers."""
+
+    def __init__(self, monkeypatch, *labs):
+        self.labs, self.sizes = set(labs), []
+        monkeypatch.setattr(made, "split", self)
+
+    def __call__(self, needs, fleet, *facts, **options):
+        self.sizes.append(len(needs) * len(fleet))
+        if self.labs & {printer.node for printer in fleet if not printer.odd}:
+            raise ZeroDivisionError("an odd printer")
+        return split(needs, fleet, *facts, **options)
+
+
+def test_a_printer_with_which_no_order_has_a_plan_is_left_out_and_no_order(monkeypatch):
+    odd = RaisingOn(monkeypatch, "lab-17", "lab-40")
+    sound = sound_plan(NEEDS, WIDE, WIDE_FITS, NOW)
+    assert sound.odd == {("lab-17", "p1"): UNFINISHED, ("lab-40", "p1"): UNFINISHED}
+    assert sound.left_out == ()
+    assert sum(run.pieces for run in sound.plan.runs) == 2 * len(NEEDS)
+    why = {row.node: row.reasons for row in sound.plan.rows if row.node in odd.labs}
+    assert {each.code for reasons in why.values() for each in reasons} == {ReasonCode.ODD}
+    assert sum(odd.sizes) < 5 * len(NEEDS) * len(WIDE)
+    # What was left out is doubted next time, and tried by itself.
+    odd.sizes.clear()
+    doubted = tuple(sound.odd)
+    assert sound_plan(NEEDS, WIDE, WIDE_FITS, NOW, doubted=doubted).odd == sound.odd
+    assert odd.sizes[-1] == len(NEEDS) * len(WIDE)
+    assert sum(odd.sizes[:-1]) < 10
+    odd.labs.clear()
+    assert sound_plan(NEEDS, WIDE, WIDE_FITS, NOW, doubted=doubted).odd == {}
+
+
+@pytest.mark.parametrize("needs", [NEEDS[:1], NEEDS])
+def test_where_orders_are_at_fault_no_printer_is_blamed(monkeypatch, needs):
+    Raising(monkeypatch, *(need.order_id for need in needs))
+    sound = sound_plan(needs, WIDE, WIDE_FITS, NOW)
+    assert (sound.odd, len(sound.left_out)) == ({}, len(needs))
+
+
+def test_on_many_printers_an_odd_order_is_looked_for_on_a_few(monkeypatch):
+    odd = Raising(monkeypatch, "o061")
+    sizes = []
+
+    def counted(needs, fleet, *facts, **options):
+        sizes.append(len(needs) * len(fleet))
+        return odd(needs, fleet, *facts, **options)
+
+    monkeypatch.setattr(made, "split", counted)
+    sound = sound_plan(NEEDS, WIDE, WIDE_FITS, NOW)
+    assert sound.left_out == ("o061",)
+    assert sum(run.pieces for run in sound.plan.runs) == 2 * 99
+    # All by each way, and all others once; the search is less than one plan more.
+    assert sum(sizes) < 5 * len(NEEDS) * len(WIDE)
+
+
+def test_what_is_left_of_a_sound_plan_without_an_order_is_sound():
+    sound = sound_plan(NEEDS, FLEET, FITS, NOW)
+    some = sound.without(["o003", "o061"], UNFINISHED)
+    assert audit(some.plan, NEEDS, FLEET, FITS, NOW) == []
+    assert some.left_out == ("o003", "o061")
+    assert {run.order_id for run in some.plan.runs} == {n.order_id for n in NEEDS} - {
+        "o003",
+        "o061",
+    }

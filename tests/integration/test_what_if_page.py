@@ -1,6 +1,9 @@
 """A question that takes long is answered on a thread of its own: its page says so and looks again by itself."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +82,38 @@ def test_an_answer_that_nobody_fetched_is_not_given_for_long(site, path, held, m
     monkeypatch.setattr(what_if, "_STALE_S", 0.0)
     steward.get(f"{path}&priority=vital")
     until(lambda: len(held.begun) == 2, what="the same question, reckoned anew")
+
+
+#: Asks a question whose copy of the ledger is made and which is then never done, and ends.
+_ENDS = """
+import sys, threading
+from jobs.coordinator import whatif
+from jobs.ledger.store import Ledger
+from web.pages import what_if
+there = threading.Event()
+def held(copy, *facts):
+    print(copy.path, flush=True)
+    there.set()
+    threading.Event().wait()
+whatif.compare = held
+from pathlib import Path
+ledger, order = Ledger(Path(sys.argv[1])), sys.argv[2]
+from datetime import UTC, datetime
+what_if._desk.ask("?", lambda: whatif.difference(
+    ledger, Path(sys.argv[3]), order, [], ["1xprusa-mini"], None, datetime(2026, 11, 24, tzinfo=UTC), None
+))
+assert there.wait(60)
+"""
+
+
+def test_a_process_that_is_told_to_stop_waits_for_no_answer_and_leaves_no_copy(site, path):
+    world = site.world
+    order = path.split("/")[2]
+    before = world.books(order)
+    words = [sys.executable, "-c", _ENDS, world.ledger.path, order, world.library.folder]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    copy = Path(ended.stdout.strip())
+    assert copy.name == "ledger.db"
+    assert not copy.parent.exists()
+    assert world.books(order) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from datetime import date
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -34,11 +34,13 @@ _STALE_S = 120.0
 
 
 class _Desk:
-    """Where one question is answered at a time, on a thread of its own: no page waits long for it."""
+    """Where one question is answered at a time, on a thread of its own: no page waits long for it.
+
+    Nor does the server when it is told to stop: no answer is kept, so the thread ends with the process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, "what-if")
         self._question: object = None  # in hand, or answered and not yet shown
         self._answer = Future[Difference]()
         self._begun_s = 0.0
@@ -50,8 +52,10 @@ class _Desk:
             if question != self._question or stale:
                 if self._question is not None and not self._answer.done():
                     return None
-                self._question, self._answer = question, self._worker.submit(reckon)
+                self._question, self._answer = question, Future[Difference]()
                 self._begun_s = time.monotonic()
+                work = (self._answer, reckon)
+                threading.Thread(target=_answer_it, args=work, name="what-if", daemon=True).start()
             return self._answer
 
     def shown(self, answer: Future[Difference]) -> None:
@@ -64,6 +68,14 @@ class _Desk:
     def since_s(self) -> int:
         """For how long the question in hand has been reckoned."""
         return int(time.monotonic() - self._begun_s)
+
+
+def _answer_it(answer: Future[Difference], reckon: Callable[[], Difference]) -> None:
+    try:
+        answer.set_result(reckon())
+    except Exception as error:  # noqa: BLE001
+        # It is raised again where the page is made, and is answered there as any other.
+        answer.set_exception(error)
 
 
 #: Two plans of everything take seconds, and of a large network many.

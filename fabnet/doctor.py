@@ -279,8 +279,6 @@ def _asked(
 ) -> _Answer | None:
     """Ask the ledger, which is only read; None where there is none of this version."""
     ledger = Path(config.data_dir) / "ledger.db"
-    if not ledger.exists():
-        return None
     try:
         with closing(sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
@@ -306,8 +304,10 @@ def _port(check: str, host: str, port: int) -> Finding:
         try:
             probe.bind((host, port))
         except OSError as error:
-            words = f"{host}:{port}: {error.strerror}; stop the program that holds it, or choose"
-            words += " another port in the configuration"
+            words = (
+                f"{host}:{port}: {error.strerror}; stop the program that holds it, or choose"
+                " another port in the configuration"
+            )
             return Finding(check=check, ok=False, words=words)
     return Finding(check=check, ok=True, words=f"{host}:{port} is free")
 

@@ -40,7 +40,7 @@ class Clocks:
         for key, printer in self._printers.items():
             if printer.later:
                 self._gaps[key], self.free[key] = printer.openings(now)
-        self._week_left_s = {p.node: p.week_left_s for p in self._printers.values()}
+        self._week_left_s = {p.node: p.week_left_s for p in self._printers.values() if not p.odd}
         self.of_lab: dict[str, list[Key]] = {}
         for key in self.keys:
             self.of_lab.setdefault(key[0], []).append(key)

@@ -37,7 +37,7 @@ from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import live_attempt
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import AttemptState
-from jobs.model import JobState, OrderState, Priority
+from jobs.model import MOST_KITS, JobState, OrderState, Priority
 from jobs.plan_audit import Sound
 from jobs.sound_plan import sound_plan
 from jobs.stock import Coming, Forecast, RunsOut, Weight, forecast
@@ -53,8 +53,9 @@ RESERVING = (
     AttemptState.PRINTING,
 )
 
-#: Nobody is asked for more pieces of a part, and no day is before or after.
-_MOST_PIECES, _YEARS = 100_000_000, (2000, 2200)
+#: No kit has more of one part, and no day is before or after.
+_MOST_PER_KIT, _YEARS = 10_000, (2000, 2200)
+
 #: The plates that printers are bound to; what was offered waits for no day.
 _BOUND = f"""
 select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
@@ -138,8 +139,8 @@ def _need(
     """
     due, pieces, release = cells.day(row["due"]), row["deficit"], _ahead(row["release"], now)
     for name, value, low, high in (
-        ("deficit", pieces, 1, _MOST_PIECES),
-        ("per_kit", part.per_kit, 1, _MOST_PIECES),
+        ("per_kit", part.per_kit, 1, _MOST_PER_KIT),
+        ("deficit", pieces, 1, MOST_KITS * part.per_kit),
         ("due", due.year, *_YEARS),
         ("release", _YEARS[0] if release is None else release.year, *_YEARS),
     ):

@@ -259,9 +259,7 @@ def test_pages_commands_and_the_doctor_name_what_is_left_out(site, turns, tmp_pa
     assert "What was wrong: something of it in the ledger or the library is lost" in text
     fleet = sections(person.get("/fleet?lang=en").text)
     assert "what the ledger has of it cannot be used" in fleet
-    assert "ce que le registre en sait est inutilisable" in sections(
-        person.get("/fleet?lang=fr").text
-    )
+    assert "en sait est inutilisable" in sections(person.get("/fleet?lang=fr").text)
     plan = sections(person.get(f"/orders/{good}?lang=en").text)
     assert "what the ledger has of it cannot be used" in plan
     config = tmp_path / "coordinator.toml"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from designs.model import PRINTED
-from jobs.hours import ALWAYS, WEEK_H, Week, earliest_start, ends_of, fits, minute_of, plates_from
+from jobs.hours import ALWAYS, Week, earliest_start, ends_of, fits, minute_of, plates_from
 from jobs.model import Priority, Reason, ReasonCode
 from jobs.pace import slack
 
@@ -232,7 +232,7 @@ def odd_figure(printer: FleetPrinter) -> str:
         ("grams", printer.grams, 0.0, _MOST_G),
         ("utc_offset_min", printer.utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN),
         ("km", printer.km or 0.0, 0.0, _EARTH_KM * 4),
-        ("weekly_h", printer.weekly_h, 0.0, WEEK_H),
+        ("weekly_h", printer.weekly_h, 0.0, 1e6),
         ("week_left_s", printer.week_left_s, 0.0, math.inf),
         ("good", printer.good, 1e-6, 1.0),
         ("pace", printer.pace, 1e-3, 1e3),

@@ -116,6 +116,7 @@ def _capabilities(told: Capabilities) -> None:
     _text("attended", told.attended, _WORDS)
     _day("paused_until", told.paused_until)
     _text("pause_word", told.pause_word, _NAME)
+    _number("weekly_h", told.weekly_h, 0.0, hours.WEEK_H)
     check_lab(told.attended, told.utc_offset_min, told.weekly_h, told.place)
     _count("printers", len(told.printers), MOST_PRINTERS)
     if len({printer.id for printer in told.printers}) < len(told.printers):
@@ -133,7 +134,7 @@ def check_lab(
         InvalidFieldError: naming the field that cannot be.
     """
     hours.parse(attended)
-    _number("weekly_h", weekly_h, 0.0, hours.WEEK_H)
+    _number("weekly_h", weekly_h, 0.0, hours.WEEK_H * MOST_PRINTERS)
     _number("utc_offset_min", utc_offset_min, -_MOST_OFFSET_MIN, _MOST_OFFSET_MIN)
     if place is not None:
         _number("place", place[0], -90.0, 90.0)

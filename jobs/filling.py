@@ -324,18 +324,11 @@ class Book:
         made = self.makers(line)
         return bool((self._room(line, bucket, made.printer) >= made.copy_min - TINY).any())
 
-    def possible(self, line: int, bucket: int) -> Ints:
-        """Return how many full plates of a line each of its makers could print by a due date."""
+    def possible(self, line: int, bucket: int, who: Ints | None = None) -> Ints:
+        """Return how many full plates of a line each of its makers, or some, could print by a due date."""
         made = self.makers(line)
-        room = self._room(line, bucket, made.printer)
-        return self._plates(made, np.arange(len(room)), room)
-
-    def room_for(self, line: int, some: Bools) -> float:
-        """Return how many good pieces of a line some printers [P] could print in full plates."""
-        made = self.makers(line)
-        who = some[made.printer].nonzero()[0]
-        room = self._room(line, self.bucket(line), made.printer[who])
-        return float(self._plates(made, who, room) @ made.pieces[who])
+        who = np.arange(len(made.printer)) if who is None else who
+        return self._plates(made, who, self._room(line, bucket, made.printer[who]))
 
     def insert_plates(self, line: int, bucket: int, plates: Ints, last: Ints | int = 0) -> float:
         """Put in full plates on each maker, and one of `last` copies; return the pieces of full ones."""
@@ -355,7 +348,9 @@ class Book:
         order = int(self.lines.order[line])
         found: Singles = weights.km * self._km[int(self.lines.site[order])]
         found += loss
-        found += (weights.load * self._load).astype(np.float32)  # four times as quick as to add doubles
+        found += (weights.load * self._load).astype(
+            np.float32
+        )  # four times as quick as to add doubles
         # Where nobody knows it, it is new to all.
         if weights.new and (know := self._knows.get(line)) is not None:
             found -= (know * np.float32(weights.new))[self.net.node]

@@ -67,12 +67,14 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
         more[lab[(lines == line) & ~small]] = True
         lots = np.flatnonzero((lines == line) & small)
         lots = lots[np.argsort(pieces[lots], kind="stable")]
-        room = book.room_for(line, more[node])
+        made, bucket = book.makers(line), book.bucket(line)
+        who = np.flatnonzero(more[node[made.printer]])
+        room = float(book.possible(line, bucket, who) @ made.pieces[who])
         few[lab[lots[pieces[lots].cumsum() <= room]]] = True
         if few.any():
             moved = book.take_out(line, few[node])
             score = book.score(line, regret[book.lines.part[line]], weights)
-            book.insert(line, moved, book.bucket(line), score + ~more[node])
+            book.insert(line, moved, bucket, score + ~more[node])
 
 
 def share_in_time(lines: Lines, left: Floats) -> float:

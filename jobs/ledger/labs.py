@@ -42,9 +42,7 @@ class PrinterView:
     clear: bool  # a person has marked the bed ready since the last print
     fault: str
     attempt: AttemptView | None  # what it works on or what lies on its bed
-    odd: str = (
-        ""  # what the ledger has of it or of its lab cannot be used: nothing is planned for it
-    )
+    odd: str = ""  # what of it or of its lab cannot be used: nothing is planned for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from designs.library import Library
 from fabnet import clock
 from fabnet.pacing import Throttle
-from jobs.coordinator import applying, claims, fitting, planning
+from jobs.coordinator import applying, claims, fitting, planning, spools
 from jobs.ledger.store import Ledger
 from jobs.plan_audit import Sound
 
@@ -28,7 +28,8 @@ _SPREAD_S = 15.0
 #: What nobody was offered is given out anew after so long, if some would be late; and what has no
 #: place is planned again, also where nothing has changed but the clock.
 _RESPLIT_S = 12 * 3600.0
-#: Orders that no sound plan has, and what cannot be read, are tried again after so long, or with new facts.
+#: Orders that no sound plan has, and what cannot be read, are tried again after so long, or with new facts; and
+#: so is what no spool holds and nobody else could make.
 _LEFT_OUT_S = 15 * 60.0
 
 
@@ -51,7 +52,8 @@ class Planner:
         self._ledger, self._hub_place, self._now = ledger, hub_place, now
         self._told = Throttle(1 / _RESPLIT_S, 1.0)
         self._done: fitting.Snapshot | None = None
-        self._done_s = self._spread_s = self._resplit_s = now_s
+        self._done_s = self._spread_s = self._resplit_s = self._unheld_s = now_s
+        self._unheld: frozenset[str] = frozenset()
         self._rest_s = _RESPLIT_S
         self._left_out: tuple[str, ...] = ()
         self._odd: frozenset[tuple[str, str]] = frozenset()
@@ -61,6 +63,7 @@ class Planner:
         if now_s - self._spread_s >= _SPREAD_S:
             self._spread_s = now_s
             claims.spread(self._ledger, self._now(), self._hub_place)
+            self._give_back(library, now_s)
         if now_s - self._resplit_s >= _RESPLIT_S:
             self._resplit_s = now_s
             claims.resplit(self._ledger, self._now())
@@ -96,6 +99,14 @@ class Planner:
                     " anew when it starts again. All other printers go on",
                     printer, node, why,
                 )  # fmt: skip
+
+    def _give_back(self, library: Library, now_s: float) -> None:
+        """What no spool holds goes to others; where they cannot, that is seen again after a while."""
+        if now_s - self._unheld_s >= _LEFT_OUT_S:
+            self._unheld, self._unheld_s = frozenset(), now_s
+        self._unheld = spools.give_back(
+            self._ledger, library, self._now(), self._hub_place, self._unheld
+        )
 
     def _tell_unsound(self, sound: Sound, now_s: float) -> None:
         """Say once of each order that it was left out; and where none was, that plans were thrown away.

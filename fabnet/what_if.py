@@ -10,7 +10,7 @@ from typing import Any
 from designs.materials import materials
 from fabnet import clock
 from fabnet.errors import FabnetError
-from jobs.coordinator import planning
+from jobs.coordinator import filament
 from jobs.coordinator.whatif import Difference, Outcome
 from jobs.ledger import depot, labs
 from jobs.ledger.store import Ledger
@@ -59,7 +59,7 @@ def stock_report(ledger: Ledger, in_store: Mapping[str, float]) -> dict[str, Any
     `in_store` is what it would have, in grams by material; none: what was counted there.
     """
     db = ledger.reading
-    found, bound = planning.stock(ledger, clock.now()), planning.bound_g(db)
+    found, bound = filament.stock(ledger, clock.now()), filament.bound_g(db)
     names = {node.id: node.lab for node in labs.fleet(db)}
     stored = dict(in_store or depot.in_store(db))
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from jobs.fleet import FleetPrinter, begins_at
 
@@ -23,6 +24,7 @@ class Weight:
     seconds: float
     grams: float
     release: date | None = None  # it may not start before this day, by the lab's clock
+    job: str = ""  # which one it is, for `Forecast.waits`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class Forecast:
 
     days: tuple[DayUse, ...]
     shortages: tuple[RunsOut, ...]
+    #: By job that no spool holds: when it is printed of what is on its way; None if that does not do.
+    waits: Mapping[str, datetime | None]
 
     @property
     def materials(self) -> tuple[tuple[str, float, float], ...]:
@@ -138,12 +142,12 @@ def forecast(
     came = {where: tuple(parcels) for where, parcels in pool.items()}
     used: dict[tuple[date, str, str], float] = {}
     left: dict[tuple[str, str], float] = {}
-    shortages: list[RunsOut] = []
+    short = _Short(shortages=[], waits={})
     for printer, plates in sorted(printers, key=lambda each: (each[0].node, each[0].printer)):
         if printer.material is not None:
             where = (printer.node, printer.material)
             left[where] = left.get(where, 0.0) + printer.grams
-        for (day, material), grams in _print(printer, plates, now, pool, shortages).items():
+        for (day, material), grams in _print(printer, plates, now, pool, short).items():
             key = (day, printer.node, material)
             used[key] = used.get(key, 0.0) + grams
     days = []
@@ -156,8 +160,19 @@ def forecast(
                 left_g=max(0.0, left[node, material] + there),
             )
         )  # fmt: skip
-    shortages.sort(key=lambda each: (each.day, each.node, each.printer, each.material))
-    return Forecast(days=tuple(days), shortages=tuple(shortages))
+    shortages = sorted(
+        short.shortages, key=lambda each: (each.day, each.node, each.printer, each.material)
+    )
+    waits = MappingProxyType({job: at for job, at in short.waits.items() if job})
+    return Forecast(days=tuple(days), shortages=tuple(shortages), waits=waits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Short:
+    """What spools do not hold, while it is put together; as of `Forecast`."""
+
+    shortages: list[RunsOut]
+    waits: dict[str, datetime | None]
 
 
 def _taken(pool: _Pool, where: tuple[str, str], grams: float) -> date | None:
@@ -187,9 +202,9 @@ def _print(
     plates: Sequence[Weight],
     now: datetime,
     pool: _Pool,
-    shortages: list[RunsOut],
+    short: _Short,
 ) -> dict[tuple[date, str], float]:
-    """Print one printer's plates; return the grams by day and material, and add what is missing.
+    """Print one printer's plates; return the grams by day and material, and add what it is short of.
 
     What they take of the pool is taken out of it.
     """
@@ -205,12 +220,13 @@ def _print(
         if plate.material != printer.material or plate.grams > spool_g + _CLOSE_G:
             # What is left on the spool holds none of this plate: it waits for what is on its way.
             arrives = _taken(pool, (printer.node, plate.material), plate.grams)
+            short.waits[plate.job] = None
             if arrives is None:
                 first, grams = missing.get(plate.material, (day, 0.0))
                 missing[plate.material] = (first, grams + plate.grams)
                 continue
             free = max(free, begins_at(arrives, printer.utc_offset_min))
-            done = printer.finish(free, plate.seconds)
+            short.waits[plate.job] = done = printer.finish(free, plate.seconds)
             day = ((done or free) + shift).date()
         else:
             spool_g -= plate.grams
@@ -223,7 +239,7 @@ def _print(
         spare += sum(rest for _, rest in pool.pop((printer.node, material), ()))
         if grams - spare <= _CLOSE_G:
             continue
-        shortages.append(
+        short.shortages.append(
             RunsOut(
                 day=day, node=printer.node, printer=printer.printer, material=material,
                 missing_g=grams - spare,

@@ -64,7 +64,7 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
             pace=paces.known(db, now, node).get((node, printer), 1.0),
         )
         waiting = db.execute(_WAITING, {"now": now.isoformat()}).fetchall()
-        job = to_free(map(_job, waiting), bed)
+        job = to_free(map(job_of, waiting), bed)
         if job is None:
             return False
         _dissolve_for(db, bed, job, by, now)
@@ -161,7 +161,7 @@ def _waiting(
     stays = set()
     for row in db.execute(_QUEUES, {"now": now.isoformat()}):
         try:
-            job = _job(row)
+            job = job_of(row)
         except cells.UNREADABLE:
             continue  # the plan names its order
         queues.setdefault((job.node, job.printer), []).append(job)
@@ -273,7 +273,8 @@ where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}'
 """
 
 
-def _job(row: sqlite3.Row) -> WaitingJob:
+def job_of(row: sqlite3.Row) -> WaitingJob:
+    """Return a job as it waits, of a row of its facts with its order's day and its live attempt's state."""
     return WaitingJob(
         job=row["id"],
         order_id=row["order_id"],

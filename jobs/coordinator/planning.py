@@ -5,20 +5,21 @@ Leaves writing it down to `jobs.coordinator.applying`.
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from operator import itemgetter
 
 from designs.errors import MissingFileError, UnknownRevisionError
 from designs.library import Library
-from designs.materials import materials
 from designs.model import OtherPart, Part
 from jobs import hours
 from jobs.assign import DECLINE_REST
 from jobs.chances import good_share, mean_good
+from jobs.claims import WaitingJob
 from jobs.coordinator.fitting import UNUSABLE, Snapshot, earlier_patterns, fits_of
 from jobs.errors import InvalidFieldError
 from jobs.fleet import (
@@ -30,7 +31,7 @@ from jobs.fleet import (
     left_out,
     odd_figure,
 )
-from jobs.ledger import cells, depot, labs, paces, recalls
+from jobs.ledger import cells, labs, paces, recalls
 from jobs.ledger.coefficients import fitted
 from jobs.ledger.figures import known
 from jobs.ledger.reviews import NOT_STOPPED
@@ -40,7 +41,6 @@ from jobs.lifecycle import AttemptState
 from jobs.model import MOST_KITS, JobState, OrderState, Priority
 from jobs.plan_audit import Sound
 from jobs.sound_plan import sound_plan
-from jobs.stock import Coming, Forecast, RunsOut, Weight, forecast
 from printers.model import PrinterFacts, PrinterState
 
 #: Attempts whose filament is not in the grams that a node reports.
@@ -57,34 +57,44 @@ RESERVING = (
 _MOST_PER_KIT, _YEARS = 10_000, (2000, 2200)
 
 #: The plates that printers are bound to; what was offered waits for no day.
-_BOUND = f"""
+BOUND = f"""
 select a.node, a.printer, coalesce(a.seconds, j.seconds) as seconds,
  coalesce(a.grams, j.grams) as grams, j.material, 0 as rank, a.created_at as at, j.id,
- null as release
+ null as release, 0 as set_back, '' as due
 from attempt a join job j on j.id = a.job_id
 where a.state in ({cells.quoted(RESERVING)})
 union all
-select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id, o.release
+select j.node, j.printer, j.seconds, j.grams, j.material, 1, j.created_at, j.id, o.release,
+ j.set_back, o.due
 from job j join orders o on o.id = j.order_id
 where j.state = '{JobState.OPEN}' and not exists ({live_attempt("j.id")})
 """
 
 
 def snapshot(
-    ledger: Ledger, library: Library, now: datetime, hub: tuple[float, float] | None = None
+    ledger: Ledger,
+    library: Library,
+    now: datetime,
+    hub: tuple[float, float] | None = None,
+    back: Sequence[WaitingJob] = (),
 ) -> Snapshot:
     """Read what is still to be made and who could make it.
 
     An order of which something is lost or cannot be read is left out (`unread`), and a printer is
     there and odd, so that neither keeps all else from being planned.
-    `hub` is where lots are gathered (latitude, longitude); None leaves distances out.
+    `hub` is where lots are gathered (latitude, longitude); None leaves distances out. `back` are jobs
+    that nobody was offered, to be planned as if they had been given back.
     """
     db = ledger.reading
+    again = Counter[tuple[str, str]]()
+    for job in back:
+        again[job.order_id, job.part_id] += job.pieces
     rows = db.execute(
         "select l.*, o.due, o.revision_id, o.priority, o.release from line l"
-        " join orders o on o.id = l.order_id where o.state = ? and l.deficit > 0"
+        " join orders o on o.id = l.order_id where o.state = ?"
+        " and (l.deficit > 0 or l.order_id in (select value from json_each(?)))"
         f" and {NOT_STOPPED} order by l.order_id, l.part_id",
-        (OrderState.CONFIRMED,),
+        (OrderState.CONFIRMED, json.dumps([order_id for order_id, _ in again])),
     ).fetchall()
     declined = _declined(db, now) if rows else {}
     needs: list[Need] = []
@@ -93,13 +103,17 @@ def snapshot(
     for row in rows:
         line = (row["order_id"], row["part_id"])
         try:
+            # As `rows.add_deficit` would have it.
+            pieces = row["deficit"] + max(0, again[line] - row["surplus"])
+            if pieces == 0:
+                continue
             parts[line] = _part(library, row["revision_id"], row["part_id"])
-            needs.append(_need(row, parts[line], declined.get(line, {}), now))
+            needs.append(_need(row, pieces, parts[line], declined.get(line, {}), now))
         except UNUSABLE as error:
             unread[row["order_id"]] = f"{type(error).__name__}: {error}"
     needs = [need for need in needs if need.order_id not in unread]
     # Who could make it is asked only where there is something to make.
-    fleet, printers = _fleet(db, hub, now) if needs else ((), {})
+    fleet, printers = fleet_of(db, hub, now, back) if needs else ((), {})
     stated = any(facts.rates for facts in printers.values())
     return Snapshot(
         needs=tuple(needs),
@@ -130,14 +144,18 @@ def _part(library: Library, revision_id: str, part_id: str) -> Part | OtherPart:
 
 
 def _need(
-    row: sqlite3.Row, part: Part | OtherPart, declined: Mapping[str, str], now: datetime
+    row: sqlite3.Row,
+    pieces: int,
+    part: Part | OtherPart,
+    declined: Mapping[str, str],
+    now: datetime,
 ) -> Need:
-    """Read what is still to be made of a part of an order.
+    """Read what is to be made of a part of an order, so many pieces.
 
     Raises:
         InvalidFieldError: a figure of it cannot be; ValueError: nor can what else stands there.
     """
-    due, pieces, release = cells.day(row["due"]), row["deficit"], _ahead(row["release"], now)
+    due, release = cells.day(row["due"]), _ahead(row["release"], now)
     for name, value, low, high in (
         ("per_kit", part.per_kit, 1, _MOST_PER_KIT),
         ("deficit", pieces, 1, MOST_KITS * part.per_kit),
@@ -186,17 +204,25 @@ def _declined(db: sqlite3.Connection, now: datetime) -> dict[tuple[str, str], di
     return found
 
 
-def _fleet(
-    db: sqlite3.Connection, hub: tuple[float, float] | None, now: datetime
+def fleet_of(
+    db: sqlite3.Connection,
+    hub: tuple[float, float] | None,
+    now: datetime,
+    back: Sequence[WaitingJob] = (),
 ) -> tuple[tuple[FleetPrinter, ...], dict[tuple[str, str], PrinterFacts]]:
+    """Return all printers with what they have to do, and what nodes say of them; arguments of `snapshot`."""
     fleet, facts = [], {}
-    load = _load(db)
+    load = _load(db, {job.job for job in back})
+    back_s: dict[str, float] = {}
+    for job in back:
+        back_s[job.node] = back_s.get(job.node, 0.0) + job.seconds
     given, suspects = labs.given_s(db, now), recalls.suspects(db)
     counted = labs.yields(db)
     mean = mean_good(counted.values())
     pace = paces.known(db, now)
     for node in labs.fleet(db):
         bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
+        bound -= back_s.get(node.id, 0.0) if node.weekly_h else 0.0
         for printer in node.printers:
             key = (node.id, printer.facts.id)
             facts[key] = printer.facts
@@ -236,7 +262,7 @@ def printers_of(
     db: sqlite3.Connection, hub: tuple[float, float] | None, now: datetime
 ) -> tuple[FleetPrinter, ...]:
     """Return every printer as a plan sees it now; `hub` as of `snapshot`."""
-    return _fleet(db, hub, now)[0]
+    return fleet_of(db, hub, now)[0]
 
 
 def _open_s(db: sqlite3.Connection, node: str) -> float:
@@ -266,19 +292,26 @@ def _by_day(
     return tuple(queue_s), tuple(sorted(later, key=itemgetter(0)))
 
 
-def _load(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[_Plates, float]]:
-    """Return the plates and the grams that each printer is already bound to; no number where they cannot be."""
+def _load(
+    db: sqlite3.Connection, back: Collection[str]
+) -> dict[tuple[str, str], tuple[_Plates, float]]:
+    """Return the plates and the grams that each printer is already bound to, but for some jobs.
+
+    No number where they cannot be.
+    """
     found: dict[tuple[str, str], tuple[_Plates, float]] = {}
     for row in _bound(db):
+        if row["id"] in back:
+            continue
         key = (row["node"], row["printer"])
         plates, used_g = found.get(key, ((), 0.0))
-        plate = (float(row["seconds"]), _day(row))
+        plate = (float(row["seconds"]), release_of(row))
         grams = row["grams"] if 0 <= row["grams"] < math.inf else math.nan
         found[key] = ((*plates, plate), used_g + grams)
     return found
 
 
-def _day(row: sqlite3.Row) -> date | None:
+def release_of(row: sqlite3.Row) -> date | None:
     """Return the day before which a plate waits; none where it cannot be read: then its time is taken now."""
     try:
         return None if row["release"] is None else cells.day(row["release"])
@@ -288,7 +321,7 @@ def _day(row: sqlite3.Row) -> date | None:
 
 def _bound(db: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the plates that printers are bound to: what they hold, then what is planned for them."""
-    return db.execute(f"{_BOUND} order by rank, at, 8").fetchall()
+    return db.execute(f"{BOUND} order by rank, at, 8").fetchall()
 
 
 def held(db: sqlite3.Connection) -> list[sqlite3.Row]:
@@ -299,76 +332,6 @@ def held(db: sqlite3.Connection) -> list[sqlite3.Row]:
         " from attempt a join job j on j.id = a.job_id join orders o on o.id = j.order_id"
         f" where a.state in ({cells.quoted(RESERVING)}) order by a.created_at, j.id"
     ).fetchall()
-
-
-def shortages(ledger: Ledger, now: datetime) -> tuple[RunsOut, ...]:
-    """Return where spools do not hold what is planned, the first to run out first.
-
-    Cheap where there is none: only printers that lack filament are put on the clock.
-    """
-    db = ledger.reading
-    spools = {key: about.spool for key, about in labs.printers(db).items()}
-    lacking = {
-        (row["node"], row["printer"])
-        for row in db.execute(
-            "select node, printer, sum(grams) as grams, min(material) as one, max(material) as other"
-            f" from ({_BOUND}) group by node, printer"
-        )
-        if (spool := spools.get((row["node"], row["printer"]))) is not None
-        and (row["grams"] > spool.grams or {row["one"], row["other"]} != {spool.material})
-    }
-    return stock(ledger, now, lacking).shortages if lacking else ()
-
-
-def stock(
-    ledger: Ledger, now: datetime, only: Collection[tuple[str, str]] | None = None
-) -> Forecast:
-    """Return what all that is planned will use of the spools, and where they do not reach.
-
-    `only` are printers, by node and printer; None: all.
-    """
-    db = ledger.reading
-    plates: dict[tuple[str, str], list[Weight]] = {}
-    for row in _bound(db):
-        if only is not None and (row["node"], row["printer"]) not in only:
-            continue
-        if row["material"] not in materials():  # what people cut and sew takes none
-            continue
-        weight = Weight(
-            material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"]),
-            release=_day(row),
-        )  # fmt: skip
-        plates.setdefault((row["node"], row["printer"]), []).append(weight)
-    fleet, facts = _fleet(db, None, now)
-    spools = {
-        key: 0.0 if about.spool is None else about.spool.grams for key, about in facts.items()
-    }
-    whole = [
-        replace(printer, grams=spools[printer.node, printer.printer], queue_s=(), later=())
-        for printer in fleet
-        if only is None or (printer.node, printer.printer) in only
-    ]
-    coming = [
-        Coming(node=each.node, material=each.material, day=each.arrives, grams=each.grams)
-        for each in depot.on_way(db)
-    ]
-    return forecast(
-        [(printer, plates.get((printer.node, printer.printer), ())) for printer in whole],
-        now,
-        coming,
-    )
-
-
-def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
-    """Return the grams of all plates that printers are bound to, and of those in labs' hands, by filament.
-
-    What a lab was offered, was granted or prints reserves its filament.
-    """
-    rows = db.execute(
-        "select material, sum(grams), coalesce(sum(grams) filter (where rank = 0), 0)"
-        f" from ({_BOUND}) group by material order by material"
-    )
-    return {row[0]: (float(row[1]), float(row[2])) for row in rows if row[0] in materials()}
 
 
 def make(

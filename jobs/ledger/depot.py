@@ -84,6 +84,16 @@ def on_way(db: sqlite3.Connection, node: str = "") -> tuple[Sending, ...]:
     return tuple(_sending(db, row) for row in rows)
 
 
+def came_since(db: sqlite3.Connection, since: datetime) -> tuple[Sending, ...]:
+    """Return what came after a moment, the first to arrive first."""
+    rows = db.execute(
+        "select s.*, n.lab from sending s join node n on n.id = s.node where s.came and s.ended_at > ?"
+        " order by s.arrives, s.id",
+        (since.isoformat(),),
+    ).fetchall()
+    return tuple(_sending(db, row) for row in rows)
+
+
 def sending(db: sqlite3.Connection, sending_id: str) -> tuple[Sending, bool | None]:
     """Return a sending, and whether it came; None while it is on its way.
 

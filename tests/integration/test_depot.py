@@ -9,7 +9,7 @@ import pytest
 
 from fabnet import clock
 from jobs.coordinator import depot as deeds
-from jobs.coordinator import planning, recalls
+from jobs.coordinator import filament, planning, recalls
 from jobs.errors import InvalidFieldError, LawBrokenError, NotFoundError, RefusedError
 from jobs.ledger import depot
 from jobs.ledger.store import Ledger
@@ -65,7 +65,7 @@ def short(world):
 
 
 def stock(world):
-    return planning.stock(world.ledger, world.now)
+    return filament.stock(world.ledger, world.now)
 
 
 # --- the book
@@ -215,7 +215,7 @@ def test_plates_in_labs_hands_reserve_what_they_weigh(short):
     ).fetchone()
     (jobs,) = db.execute("select sum(grams) from job where state = 'open'").fetchone()
     assert 0 < held < jobs
-    assert planning.bound_g(db) == {"PETG": (pytest.approx(jobs), pytest.approx(held))}
+    assert filament.bound_g(db) == {"PETG": (pytest.approx(jobs), pytest.approx(held))}
 
 
 # --- the pages, and the command line

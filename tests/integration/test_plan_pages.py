@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
-from jobs.coordinator import orders, planning
+from jobs.coordinator import filament, orders
 from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
@@ -241,15 +241,15 @@ def test_what_filament_will_be_short_is_on_the_fleet_page_with_its_day(site):
     world.can(A, grams=20.0)
     text = sections(steward.get("/fleet?lang=en").text)
     grams = re.search(r"PETG: (\d+) g short by Tuesday 24 November – Lab lab-a, Printer", text)[1]
-    (short,) = planning.shortages(world.ledger, world.now)
+    (short,) = filament.shortages(world.ledger, world.now)
     assert (short, int(grams)) == (
-        planning.stock(world.ledger, world.now).shortages[0], math.ceil(short.missing_g),
+        filament.stock(world.ledger, world.now).shortages[0], math.ceil(short.missing_g),
     )  # fmt: skip
     maker = sections(site.person("maker").get("/fleet?lang=fr").text)
     assert f"PETG : il manquera {grams} g mardi 24 novembre" in maker
     assert "short by" not in site.person("inspector").get("/fleet?lang=en").text
     world.can(A, grams=900.0)
-    assert planning.shortages(world.ledger, world.now) == ()
+    assert filament.shortages(world.ledger, world.now) == ()
 
 
 def test_the_plan_says_when_printers_are_not_listed(site):

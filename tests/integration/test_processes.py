@@ -10,7 +10,7 @@ from designs.errors import PatternRefusedError
 from designs.library import Library
 from fabnet import clock
 from jobs import plan_audit
-from jobs.coordinator import deliveries, fitting, harvests, lots, orders, planning
+from jobs.coordinator import deliveries, filament, fitting, harvests, lots, orders, planning
 from jobs.errors import InvalidFieldError
 from jobs.ledger import labs, members, views
 from jobs.ledger.books import audit
@@ -67,8 +67,8 @@ def test_each_part_goes_to_who_makes_it_and_all_is_delivered(world):
     assert [(why["hook", SEWS].code, why["hook", SEWS].text)] == [("process", "SEW")]
     assert [(why["pouch", PRINTS].code, why["pouch", PRINTS].text)] == [("process", "3DP")]
     # What is sewn takes no filament.
-    assert [use[0] for use in planning.stock(world.ledger, world.now).materials] == ["PETG"]
-    assert list(planning.bound_g(world.ledger.reading)) == ["PETG"]
+    assert [use[0] for use in filament.stock(world.ledger, world.now).materials] == ["PETG"]
+    assert list(filament.bound_g(world.ledger.reading)) == ["PETG"]
     world.tick()
     offers = [told for told in world.told(SEWS) if isinstance(told, Offer)]
     revision = world.library.revision(view.order.request.revision_id)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from designs.materials import materials
 from jobs.coordinator import depot as deeds
-from jobs.coordinator import planning
+from jobs.coordinator import filament
 from jobs.coordinator.depot import MOST_SENT_G, MOST_STORED_G
 from jobs.errors import InvalidFieldError
 from jobs.hub import MOST_SUPPLIER_LOT
@@ -48,8 +48,8 @@ def _materials(on_way: Iterable[Sending]) -> tuple[list[Material], list[Transfer
     """Return all materials that lie in the depot, are on their way or are to be printed; and what to send."""
     context = here()
     db = context.ledger.reading
-    found, stored = planning.stock(context.ledger, context.now()), depot.in_store(db)
-    boxes, bound = depot.boxes(db), planning.bound_g(db)
+    found, stored = filament.stock(context.ledger, context.now()), depot.in_store(db)
+    boxes, bound = depot.boxes(db), filament.bound_g(db)
     missing = {code: grams for code, _, grams in found.materials}
     coming: dict[str, int] = {}
     for each in on_way:

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from jobs import okw
-from jobs.coordinator import nodes, planning
+from jobs.coordinator import filament, nodes
 from jobs.fleet import km_between
 from jobs.ledger import labs, paces
 from jobs.ledger.labs import NodeView, PrinterView
@@ -180,7 +180,7 @@ def _short(page: int) -> list[tuple[NodeView, PrinterView, RunsOut]]:
         return []
     found = [
         each
-        for each in planning.shortages(context.ledger, context.now())
+        for each in filament.shortages(context.ledger, context.now())
         if own in (ALL, each.node)
     ][:_SHORTAGES]
     nodes_of = {n.id: n for n in labs.fleet(context.ledger.reading, {e.node for e in found})}

@@ -1,6 +1,7 @@
 """Filament by day and lab: what the clock says of plates, and where a spool does not reach."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -87,6 +88,28 @@ def test_a_plate_waits_for_what_is_on_its_way():
     assert [(d.day, d.grams, d.left_g) for d in found.days] == [
         (TUESDAY, 40.0, 10.0), (friday, 80.0, 10.0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parcels", "waits"),
+    [
+        ([], {"j2": None, "j3": None}),
+        ([coming(39.0, TUESDAY)], {"j2": None, "j3": None}),
+        ([coming(40.0, TUESDAY)], {"j2": NOW + timedelta(hours=12), "j3": None}),
+        ([coming(80.0, date(2026, 11, 27))], {
+            "j2": datetime(2026, 11, 27, 6, tzinfo=UTC), "j3": datetime(2026, 11, 27, 12, tzinfo=UTC),
+        }),
+    ],
+)  # fmt: skip
+def test_jobs_that_no_spool_holds_are_told_with_when_they_are_printed(parcels, waits):
+    plates = [replace(a_plate(), job=job) for job in ("j1", "j2", "j3")]
+    assert forecast([(a_printer(grams=50.0), plates)], NOW, parcels).waits == waits
+
+
+def test_a_job_that_fits_into_no_hours_is_never_printed_of_what_comes():
+    printer = a_printer(grams=0.0, attended=parse("08:00-09:00"))
+    found = forecast([(printer, [replace(a_plate(), job="j1")])], NOW, [coming(40.0, TUESDAY)])
+    assert found.waits == {"j1": None}
 
 
 def test_what_is_due_is_there_and_plates_take_the_first_to_arrive():

@@ -180,6 +180,10 @@ def an_event(kind, **data):
             "Taken back, to be planned again (2 pieces, not connected)",
         ),
         (
+            an_event("taken-back", node="n", printer="p", pieces=34, reason="stock"),
+            "Taken back, to be planned again (34 pieces, too little filament)",
+        ),
+        (
             an_event("attempt-withdrawn", reason="taken back: paused"),
             "Plate x-a1: withdrawn (taken back: has paused)",
         ),

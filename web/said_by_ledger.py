@@ -124,7 +124,9 @@ SENTENCES = (
     _("is no day"),
     _("this day has passed"),
     _("%(day)s has passed"),
-    _("%(left_g)s g of %(material)s lie in the depot"),
+    _(
+        "only %(left_g)s g of %(material)s lie in the depot: send no more, or count what has come since"
+    ),
     _("%(day)s is after %(until)s, when the order is due"),
     _("is no address of mail"),
     _("write it as https://ntfy.example/topic"),
@@ -226,4 +228,5 @@ SENTENCES = (
     ),
     _("%(day)s is over; name a day from %(until)s on"),
     _("%(what)s cannot be read; write 3xprusa-mini"),
+    _("%(what)s is no machine that fabnet knows; there are %(names)s"),
 )

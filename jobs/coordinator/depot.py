@@ -73,7 +73,11 @@ def send(
             raise InvalidFieldError("arrives", "this day has passed")
         there = int(depot.in_store(db).get(material, 0))
         if grams > there:
-            raise InvalidFieldError("grams", f"{there} g of {material} lie in the depot")
+            why = (
+                f"only {there} g of {material} lie in the depot:"
+                " send no more, or count what has come since"
+            )
+            raise InvalidFieldError("grams", why)
         found = Sending(
             id=sending_id, node=node, lab=lab.lab, material=material, grams=grams, lots=(),
             arrives=arrives, sent_at=now,

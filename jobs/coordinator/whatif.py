@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from designs.library import Library
-from firmware_profiles.loader import load_machine
+from firmware_profiles.loader import load_machine, machine_names
 from firmware_profiles.profile import ROUND
 from jobs.coordinator import claims, nodes, planning
 from jobs.coordinator.fitting import Snapshot
@@ -112,8 +112,7 @@ def difference(
     Raises:
         NotFoundError: there is no such order or lab.
         RefusedError: nothing of the order is left to be printed.
-        FirmwareProfileError: there is no such preset.
-        InvalidFieldError: there is no sense in a number, or the day is over.
+        InvalidFieldError: there is no sense in a number, no such preset, or the day is over.
     """
     order = views.order(ledger.reading, order_id)
     if due is not None and is_over(due, now):
@@ -159,6 +158,11 @@ def _printers(plus: Sequence[str], material: str) -> Iterable[PrinterFacts]:
         match = re.fullmatch(r"(?:(\d+)\s*x\s*)?(\S+)", text)
         if match is None or not 1 <= int(match[1] or 1) <= _MOST:
             raise InvalidFieldError("plus", f"{text!r} cannot be read; write 3xprusa-mini")
+        if match[2] not in machine_names():
+            there_are = ", ".join(machine_names())
+            raise InvalidFieldError(
+                "plus", f"{match[2]!r} is no machine that fabnet knows; there are {there_are}"
+            )
         preset = load_machine(match[2])
         for number in range(int(match[1] or 1)):
             yield PrinterFacts(

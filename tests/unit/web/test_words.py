@@ -202,6 +202,12 @@ def test_history_in_words(event, said):
         assert words.event(event) == said
 
 
+def test_that_a_spool_did_not_hold_plates_is_told_in_french_too():
+    with in_language("fr"):
+        told = words.event(an_event("taken-back", node="n", printer="p", pieces=34, reason="stock"))
+    assert told == "Repris, à replanifier (34 pièces, trop peu de filament)"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0, "1 min"), (90, "2 min"), (3540, "59 min"), (3600, "1 h 00 min"), (25620, "7 h 07 min")],

@@ -58,13 +58,13 @@ def give_back(
         return frozenset()
     waits = filament.stock(ledger, now, short, _counted_on(db, now)).waits
     rows = {row["id"]: row for row in _unoffered(db, waits)}
-    jobs = unheld(_read(rows.values()), waits)
+    jobs = unheld(_read(rows.values()), waits, now)
     left = frozenset(job.job for job in jobs)
     if left <= frozenset(known):
         return left
     facts = planning.snapshot(ledger, library, now, hub, jobs)
     runs = planning.make(facts, library, now).plan.runs
-    chosen = to_give_back(jobs, runs)
+    chosen = to_give_back(jobs, runs, now)
     if chosen:
         _dissolve(ledger, chosen, {job: row["spool"] for job, row in rows.items()}, now)
     return left.difference(job.job for job in chosen)

@@ -213,13 +213,15 @@ def test_the_hours_that_a_lab_gives_a_week_are_free_for_its_other_printer(world,
     assert len(told(world, order)) == 1
 
 
-def test_where_it_would_be_late_elsewhere_too_it_stays(world, turns, planned):
+def test_what_is_overdue_goes_to_who_makes_it_late(world, turns, planned):
     had = jobs(world, A)
     world.pass_time(days=7)
     world.is_there(B)
     world.can(A, grams=40.0)
     turns.after(LOOK_S)
-    assert (jobs(world, A), jobs(world, B)) == (had, {})
+    turns.after(LOOK_S)
+    assert len(jobs(world, A)) == 1
+    assert len(jobs(world, B)) == len(had) - 1
 
 
 def test_a_planner_that_ends_between_its_steps_begins_again_and_moves_nothing_twice(

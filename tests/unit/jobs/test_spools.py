@@ -37,18 +37,18 @@ def ids(jobs):
 
 
 def test_what_the_spool_holds_stays():
-    assert unheld([a_job("j1"), a_job("j2")], {"j2": None}) == (a_job("j2"),)
+    assert unheld([a_job("j1"), a_job("j2")], {"j2": None}, NOW) == (a_job("j2"),)
 
 
 @pytest.mark.parametrize(("after", "found"), [(0, []), (1, ["j1"])])
 def test_what_comes_in_time_is_as_good_as_what_is_there(after, found):
     at = BY + timedelta(seconds=after)
-    assert ids(unheld([a_job("j1")], {"j1": at})) == found
+    assert ids(unheld([a_job("j1")], {"j1": at}, NOW)) == found
 
 
 @pytest.mark.parametrize("state", list(AttemptState))
 def test_what_anybody_was_offered_stays(state):
-    assert unheld([a_job("j1", attempt=state)], {"j1": None}) == ()
+    assert unheld([a_job("j1", attempt=state)], {"j1": None}, NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_what_anybody_was_offered_stays(state):
 )
 def test_as_many_go_as_have_room_in_time(pieces, found):
     runs = [a_run(pieces)] if pieces else []
-    assert ids(to_give_back([a_job("j2"), a_job("j1")], runs)) == found
+    assert ids(to_give_back([a_job("j2"), a_job("j1")], runs, NOW)) == found
 
 
 def test_what_would_be_late_elsewhere_too_is_no_room():
     runs = [a_run(3, BY)]  # the first is in time, and no other
-    assert to_give_back([a_job("j1")], runs) == ()
-    assert ids(to_give_back([a_job("j1", pieces=1)], runs)) == ["j1"]
+    assert to_give_back([a_job("j1")], runs, NOW) == ()
+    assert ids(to_give_back([a_job("j1", pieces=1)], runs, NOW)) == ["j1"]
 
 
 @pytest.mark.parametrize("other", [{"order_id": "o2"}, {"part_id": "strap"}])
 def test_room_of_another_part_is_none(other):
-    assert to_give_back([a_job("j1")], [a_run(9, **other)]) == ()
+    assert to_give_back([a_job("j1")], [a_run(9, **other)], NOW) == ()
 
 
 def test_first_goes_what_nothing_comes_for_then_what_would_be_last():
@@ -75,10 +75,19 @@ def test_first_goes_what_nothing_comes_for_then_what_would_be_last():
         a_job("j1", done_at=BY + timedelta(hours=1)), a_job("j2", done_at=BY + timedelta(hours=9)),
         a_job("j3"),
     ]  # fmt: skip
-    assert ids(to_give_back(jobs, [a_run(6)])) == ["j3", "j2", "j1"]
-    assert ids(to_give_back(jobs[::-1], [a_run(2)])) == ["j3"]
+    assert ids(to_give_back(jobs, [a_run(6)], NOW)) == ["j3", "j2", "j1"]
+    assert ids(to_give_back(jobs[::-1], [a_run(2)], NOW)) == ["j3"]
 
 
 def test_what_is_too_big_for_the_room_lets_a_smaller_one_go():
     jobs = [a_job("j1", pieces=4), a_job("j2")]
-    assert ids(to_give_back(jobs, [a_run(3)])) == ["j2"]
+    assert ids(to_give_back(jobs, [a_run(3)], NOW)) == ["j2"]
+
+
+def test_what_is_overdue_goes_to_who_makes_it_late_if_nothing_comes_for_it():
+    now = BY + timedelta(hours=1)
+    coming = {"j1": None, "j2": now + timedelta(days=1)}
+    (job,) = unheld([a_job("j1"), a_job("j2")], coming, now)
+    assert job.job == "j1"
+    assert to_give_back([job], [a_run(2, now + timedelta(days=2))], now) == (job,)
+    assert to_give_back([job], [], now) == ()

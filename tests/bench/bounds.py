@@ -6,7 +6,7 @@ the solver's absolute tolerances end a per cent short of the optimum.
 
 import numpy as np
 
-from jobs.network import SLOT_MIN
+from jobs.network import SLOT_MIN, TINY
 
 _SCALE = 1e3
 #: So many cuts at most of what is unfair, and how far a load may stay from fair.
@@ -142,7 +142,7 @@ def least(net, lines):
     """
     if lines.count * net.printers > _PAIRS:
         return None, None
-    return least_km(net, lines, jain=FAIR), least_parcels(net, lines)
+    return least_km(net, lines, jain=FAIR), least_parcels(net, lines, jain=FAIR)
 
 
 def least_km(net, lines, *, jain=0.0):
@@ -154,13 +154,14 @@ def least_km(net, lines, *, jain=0.0):
     return _Sparing(net, lines).km(jain)
 
 
-def least_parcels(net, lines):
+def least_parcels(net, lines, *, jain=0.0):
     """How many parcels, each of one lab for one order, are needed at least; None as of `least_km`.
 
     A lab gives an order no more of a parcel than of its scarcest line, and of that no more than its
-    printers could make if they made nothing else.
+    printers could make if they made nothing else. A load is no fairer than the share of labs that give
+    something, so for an index of `jain` that share of them sends a parcel at least.
     """
-    return _Sparing(net, lines).parcels()
+    return _Sparing(net, lines).parcels(jain)
 
 
 class _Sparing:
@@ -181,7 +182,8 @@ class _Sparing:
         self._free, self._bucket = free, due[self._line]
         order = lines.order[self._line]
         self._km = net.km[lines.site[order], self._printer]
-        self._parcel = order * (int(net.node.max()) + 1) + net.node[self._printer]
+        self._labs = int(net.node.max()) + 1
+        self._parcel = order * self._labs + net.node[self._printer]
 
     def _rows(self):
         """Return the rows of time and of what is asked, and their bounds."""
@@ -203,7 +205,7 @@ class _Sparing:
     def km(self, jain):
         """Return the least mean kilometres."""
         net, lines, count = self._net, self._lines, len(self._line)
-        labs = int(net.node.max()) + 1
+        labs = self._labs
         rows, low, upper = self._rows()
         offered = np.bincount(net.node, net.opened(float(lines.due_min.max())), labs)
         node = net.node[self._printer]
@@ -229,32 +231,43 @@ class _Sparing:
             solver.run()
         return solver.getObjectiveValue() if _optimal(solver) else None
 
-    def parcels(self):
+    def parcels(self, jain):
         """Return the least number of parcels."""
-        count = len(self._line)
+        count, labs, orders = len(self._line), self._labs, len(self._lines.weight)
         rows, low, upper = self._rows()
         parcels, which = np.unique(self._parcel, return_inverse=True)
         lots, lot = np.unique(
             np.vstack([which.ravel(), self._line]), axis=1, return_inverse=True
         )  # fmt: skip
         can = np.bincount(lot.ravel(), self._free[self._bucket, self._printer] / self._min)
-        here = np.arange(lots.shape[1])
+        here, sent = np.arange(lots.shape[1]), np.arange(len(parcels))
+        gives, each = len(sent) + np.arange(labs), len(low) + len(here)
+        lab = each + orders
         rows += [
             (len(low) + lot.ravel(), np.arange(count), np.ones(count)),
             (len(low) + here, count + lots[0], -np.minimum(can, 1.0)),
+            (each + parcels // labs, count + sent, np.ones(len(sent))),
+            # A lab gives something if it sends some parcel.
+            (lab + parcels % labs, count + sent, np.ones(len(sent))),
+            (lab + np.arange(labs), count + gives, np.full(labs, -1.0)),
+            (np.full(labs, lab + labs), count + gives, np.ones(labs)),
         ]
-        low = np.concatenate([low, np.full(len(here), -np.inf)])
-        upper = np.concatenate([upper, np.zeros(len(here))])
-        cost = np.concatenate([np.zeros(count), np.ones(len(parcels))])
-        solver = solved(cost, low, np.full(len(cost), np.inf), rows, upper)
-        if not _optimal(solver):
-            return None
-        alone = np.ones(len(self._lines.weight), np.int64)
-        for line in range(self._lines.count):
-            by = np.sort(can[lots[1] == line])[::-1].cumsum()
-            order = self._lines.order[line]
-            alone[order] = max(alone[order], int(np.searchsorted(by, 1 - 1e-9)) + 1)
-        return max(int(np.ceil(solver.getObjectiveValue() - 1e-6)), int(alone.sum()))
+        fair = np.ceil(jain * labs - TINY)
+        least = np.concatenate([self._alone(lots[1], can), np.zeros(labs), [fair]])
+        low = np.concatenate([low, np.full(len(here), -np.inf), least])
+        upper = np.concatenate([upper, np.zeros(len(here)), np.full(len(least), np.inf)])
+        cost, high = np.zeros(count + len(sent) + labs), np.full(count + len(sent) + labs, np.inf)
+        cost[count + sent], high[count + gives] = 1.0, 1.0
+        solver = solved(cost, low, high, rows, upper)
+        return int(np.ceil(solver.getObjectiveValue() - TINY)) if _optimal(solver) else None
+
+    def _alone(self, line, can):
+        """Return how many parcels each order needs at least if labs, with lots of lines, made nothing else."""
+        alone = np.ones(len(self._lines.weight))
+        for each, order in enumerate(self._lines.order):
+            by = np.sort(can[line == each])[::-1].cumsum()
+            alone[order] = max(alone[order], np.searchsorted(by, 1 - 1e-9) + 1)
+        return alone
 
 
 def _optimal(solver):

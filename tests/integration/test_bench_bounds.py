@@ -1,10 +1,13 @@
 """What a solver proves of kilometres and parcels: as counted by hand, and no plan in time has less."""
 
+import numpy as np
 import pytest
 
+from jobs.network import Lines
 from jobs.quotas import plan
 from tests.bench import bench_hard, peers
 from tests.unit.jobs.test_nearer import two_towns
+from tests.unit.jobs.test_quotas import by_hand
 
 pytest.importorskip("highspy", reason="the bounds of a solver need fabnet[bounds]")
 from tests.bench import bounds, sweep
@@ -29,6 +32,25 @@ def test_a_fair_load_takes_more_kilometres(jain, far):
 def test_an_order_needs_as_many_parcels_as_labs(pieces, parcels):
     net, lines = two_towns(*pieces)
     assert bounds.least_parcels(net, lines) == parcels
+
+
+def test_a_fair_load_takes_a_parcel_of_most_labs():
+    net, lines = three_labs(able=3)
+    assert bounds.least_parcels(net, lines) == 1
+    assert bounds.least_parcels(net, lines, jain=0.6) == 2  # two of three have 0.67
+    assert bounds.least_parcels(net, lines, jain=bounds.FAIR) == 3
+    # Where one of three can make nothing no load is as fair.
+    assert bounds.least_parcels(*three_labs(able=2), jain=bounds.FAIR) is None
+
+
+def three_labs(able):
+    """Three labs of a printer; one order that each of them could make alone; so many can make it."""
+    lines = Lines(
+        order=np.zeros(1, np.int64), part=np.zeros(1, np.int64), pieces=np.full(1, 6.0),
+        due_min=np.full(1, 720.0), release_min=np.zeros(1), weight=np.ones(1),
+        site=np.zeros(1, np.int64), barred={0: np.arange(3) >= able},
+    )  # fmt: skip
+    return by_hand(3), lines
 
 
 def test_what_cannot_all_be_in_time_has_no_least():

@@ -125,6 +125,10 @@ class Sheet:
             sorted((_lot(maker, asked) for maker in makers), key=lambda lot: lot.cost)
             for makers, asked in zip(self.makers, self.pieces, strict=True)
         ]
+        self._by_printer = [{maker.printer: maker for maker in who} for who in self.makers]
+        self._first = [min((m.first_min for m in who), default=inf) for who in self.makers]
+        self._next = [min((m.next_min for m in who), default=inf) for who in self.makers]
+        self._tops: list[float] = []  # the most room by each due date; empty if not known
         #: Of each line, by printer.
         self.copies: list[dict[int, int]] = [{} for _ in self.makers]
         self.minutes: list[dict[int, float]] = [{} for _ in self.makers]
@@ -170,6 +174,7 @@ class Sheet:
         for printer, (slack, room, grams) in self._printers_before.items():
             self._slack[printer], self._room[printer] = slack, room
             self._spool_g[printer] = grams
+        self._tops = []
         self.mark()
 
     def changed(self) -> list[int]:
@@ -186,6 +191,19 @@ class Sheet:
             found.insert_plates(line, bucket, plates, last)
         return found
 
+    def has_room(self, line: int) -> bool:
+        """Return whether somebody has time for one copy more of a line."""
+        if not self._tops:
+            self._tops = [max(room) for room in zip(*self._room, strict=True)]
+        mine, bucket = self.copies[line], self._bucket[line]
+        top = self._tops[bucket]
+        if top < self._next[line]:
+            return False
+        if top >= self._first[line]:  # of a printer that makes none of it yet
+            return bool(self.with_room(line))
+        by, rooms = self._by_printer[line], self._room
+        return any(rooms[printer][bucket] >= by[printer].next_min for printer in mine)
+
     def with_room(self, line: int) -> list[Maker]:
         """Return who has time for one copy more of a line."""
         bucket, mine, rooms = self._bucket[line], self.copies[line], self._room
@@ -198,11 +216,8 @@ class Sheet:
 
     def take_out(self, line: int) -> None:
         """Make nothing of a line."""
-        if self.copies[line]:
-            self._remember(line)
-            for maker in self.makers[line]:
-                if maker.printer in self.copies[line]:
-                    self._make(line, maker, 0)
+        for printer in list(self.copies[line]):
+            self._make(line, self._by_printer[line][printer], 0)
         self.good[line] = 0.0
 
     def put_in(
@@ -228,33 +243,32 @@ class Sheet:
             while who and (need := goal - self.good[line]) > TINY:
                 who = self._some(line, who, need, shake, least, before)
 
-    def _remember(self, line: int) -> None:
-        if line not in self._lines_before:
-            copies, minutes = self.copies[line].copy(), self.minutes[line].copy()
-            self._lines_before[line] = copies, minutes, self.good[line]
-
     def _make(self, line: int, maker: Maker, copies: int) -> None:
         """Let a maker make so many copies of a line."""
-        self._remember(line)
-        self.looked += 1
         printer, mine, spent = maker.printer, self.copies[line], self.minutes[line]
+        if line not in self._lines_before:
+            self._lines_before[line] = mine.copy(), spent.copy(), self.good[line]
+        self.looked += 1
+        self._tops = []
         slack, room = self._slack[printer], self._room[printer]
         if printer not in self._printers_before:
             self._printers_before[printer] = slack.copy(), room.copy(), self._spool_g[printer]
-        had, minutes = mine.get(printer, 0), maker.minutes.of(copies)
-        more, bucket, least = minutes - spent.get(printer, 0.0), self._bucket[line], inf
-        for end in range(len(slack) - 1, -1, -1):
-            if end >= bucket:
-                slack[end] -= more
+        had, minutes = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
+        takes = maker.minutes.of(copies)
+        more, bucket, least = takes - minutes, self._bucket[line], inf
+        for end in range(len(slack) - 1, bucket - 1, -1):
+            slack[end] = left = slack[end] - more
+            room[end] = least = left if left < least else least
+        for end in range(bucket - 1, -1, -1):
             least = slack[end] if slack[end] < least else least
-            if end < bucket and room[end] == least:
+            if room[end] == least:
                 break  # nor does it change for what is due before
             room[end] = least
         if self._bounded:
             self._spool_g[printer] += maker.grams.of(had) - maker.grams.of(copies)
         self.good[line] += (copies - had) * maker.good
         if copies:
-            mine[printer], spent[printer] = copies, minutes
+            mine[printer], spent[printer] = copies, takes
         else:
             del mine[printer], spent[printer]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, chain, islice, repeat
 
 import numpy as np
 
@@ -76,10 +76,9 @@ def near(most: float) -> float:
 
 
 def _draws() -> Iterator[float]:
-    """Yield numbers in 0..1, the same ones for the same facts."""
+    """Return numbers in 0..1, the same ones for the same facts."""
     draw = np.random.default_rng(0)
-    while True:
-        yield from draw.random(1000).tolist()
+    return chain.from_iterable(draw.random(1000).tolist() for _ in repeat(None))
 
 
 class _Search:
@@ -88,7 +87,8 @@ class _Search:
     def __init__(self, book: Book, best: Floats) -> None:
         net, lines = book.net, book.lines
         self.sheet, count = Sheet(book, best), len(lines.weight)
-        self._draw = _draws().__next__
+        self._draws = _draws()
+        self._draw = self._draws.__next__
         self._worth: list[float] = (net.speed * net.good * best[net.cls]).tolist()  # of a minute
         self._order: list[int] = lines.order.tolist()
         #: What a good piece costs where all of its line on one printer costs least.
@@ -157,9 +157,9 @@ class _Search:
         def shake(_: int) -> _Shake:
             return shaken
 
-        by = self._due_min
+        by = {order: self._due_min[order] for order in out}
         if draw() < _BY_WORTH:
-            by = [-log + _TURNED * draw() if o in out else 0.0 for o, log in enumerate(self._log)]
+            by = {order: _TURNED * draw() - self._log[order] for order in sorted(out)}
         turn = sorted(out, key=by.__getitem__)
         way = bisect(_WAYS, draw())
         for order in turn:
@@ -173,7 +173,7 @@ class _Search:
     def _some(self, one: int) -> list[int]:
         """Draw a few orders beside one."""
         draw = self._draw
-        by = [draw() for _ in self._weight]
+        by = list(islice(self._draws, len(self._weight)))
         if draw() < NEAR:
             due = self._due_min[one]
             away = [abs(other - due) for other in self._due_min]
@@ -192,10 +192,14 @@ class _Search:
         self, orders: list[int], least: float, shake: Callable[[int], _Shake], cut: float
     ) -> None:
         """Put in more of those of some orders that lack more than so many pieces."""
-        sheet = self.sheet
+        sheet, lines = self.sheet, self._orders.lines
+        pieces, good, has_room = sheet.pieces, sheet.good, sheet.has_room
         for order in orders:
-            lacks = [
-                n for n in self._orders.lines[order] if sheet.pieces[n] - sheet.good[n] > least
-            ]
-            if lacks and all(map(sheet.with_room, lacks)):
+            some = False
+            for line in lines[order]:
+                if pieces[line] - good[line] > least:
+                    some = has_room(line)
+                    if not some:
+                        break
+            if some:
                 self._orders.put_in(order, shake, cut, WHOLE)

@@ -33,8 +33,8 @@ class _Sheet(Protocol[_Shake_contra]):
 class Orders(Generic[_Shake_contra]):
     """The orders of a book, and the sheet they are put into.
 
-    `lines` are those of each order, what few can make first; `density` [O] is what each is worth for what
-    it costs at best.
+    `lines` are those of each order, what few can make first; `size` [O] is what each costs at best, `density`
+    [O] what it is worth for that.
     """
 
     def __init__(self, book: Book, sheet: _Sheet[_Shake_contra], least: Sequence[float]) -> None:
@@ -51,7 +51,8 @@ class Orders(Generic[_Shake_contra]):
         for line in np.argsort(book.able[asked.part], kind="stable").tolist():
             self.lines[asked.order[line]].append(line)
         size = np.bincount(asked.order, asked.pieces * np.array(least), len(asked.weight))
-        self.density: Floats = asked.weight / np.maximum(size, 1e-99)
+        self.size: Floats = np.maximum(size, 1e-99)
+        self.density: Floats = asked.weight / self.size
         self._worth: list[float] = self.density.tolist()
         self._most = [max((self._pieces[n] for n in mine), default=0.0) for mine in self.lines]
 

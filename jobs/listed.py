@@ -32,8 +32,8 @@ class Plates:
 
     def of(self, copies: int) -> float:
         """Return what so many copies take."""
-        if 0 < copies < self.most:
-            return self.fixed + copies * self.each
+        if copies < self.most:
+            return self.fixed + copies * self.each if copies else 0.0
         plates, rest = divmod(copies, self.most)
         return plates * self.full + (self.fixed + rest * self.each if rest else 0.0)
 
@@ -190,6 +190,10 @@ class Sheet:
             plates, last = np.divmod(copies, made.copies)
             found.insert_plates(line, bucket, plates, last)
         return found
+
+    def left_min(self) -> list[float]:
+        """Return how many minutes each printer has left by the last due date."""
+        return [room[-1] for room in self._room]
 
     def has_room(self, line: int) -> bool:
         """Return whether somebody has time for one copy more of a line."""

@@ -19,7 +19,7 @@ from jobs.listed import Sheet
 from jobs.network import TINY, Floats
 
 #: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
-_EACH, _ALWAYS, _WORK = 80, 10, 700_000
+_EACH, _ALWAYS, _WORK = 110, 10, 960_000
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
 _ENOUGH = 0.0002
 #: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
@@ -40,6 +40,11 @@ _WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
 #: How often orders come by what they are worth for their size, not by due date, and how far its logarithm
 #: is shaken.
 _BY_WORTH, _TURNED = 0.5, 1.7
+#: How often orders are taken out that are on one printer, where the first would cost little, and how much
+#: sooner than others.
+_ON_ONE, _SOONER = 0.4, 4.0
+#: How much of what is free makes more kits, at most, where it is worth a try.
+_FILLED = 0.4
 #: How often dearer a printer is than it is.
 _Shake = Callable[[int], float]
 
@@ -95,6 +100,7 @@ class _Search:
         self._least = [lots[0].cost if lots else 1e99 for lots in self.sheet.lots]
         self._orders = Orders(book, self.sheet, self._least)
         density = self._orders.density
+        self._size: list[float] = self._orders.size.tolist()
         self._log: list[float] = np.log(density).tolist()
         self._rank: list[int] = np.argsort(np.argsort(-density, kind="stable")).tolist()
         weight = lines.weight * np.array([len(mine) > 0 for mine in self._orders.lines])
@@ -127,11 +133,17 @@ class _Search:
     def again(self, least: float) -> None:
         """Put some orders in again; undo it if that makes fewer kits than so many, weighed."""
         self.sheet.mark()
-        self._change()
-        told = {
-            order: self._told(order) for order in {self._order[n] for n in self.sheet.changed()}
-        }
-        more = sum((new[0] - self._share[o]) * self._weight[o] for o, new in told.items())
+        out, shake, cut = self._change()
+        # A piece that lacks because of scrap is worth no plate of its own.
+        rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
+        told, more = self._changed()
+        if self.in_time + more + _FILLED * self._most(rest, told) < least:
+            self.sheet.undo()
+            return
+        self._rest(rest, 1.0, shake, cut)
+        if cut:
+            self._rest(rest, TINY, shake, 0.0)
+        told, more = self._changed()
         if self.in_time + more < least:
             self.sheet.undo()
             return
@@ -140,8 +152,29 @@ class _Search:
         self.in_time += more
         self._sum_up()
 
-    def _change(self) -> None:
-        """Put an order that lacks some or is dear in again, with a few that make room, and others."""
+    def _changed(self) -> tuple[dict[int, tuple[float, float]], float]:
+        """Return what holds for each order that has changed, as of `_told`, and how much more is in time."""
+        changed = {self._order[line] for line in self.sheet.changed()}
+        told = {order: self._told(order) for order in changed}
+        return told, sum((new[0] - self._share[o]) * self._weight[o] for o, new in told.items())
+
+    def _most(self, orders: list[int], told: dict[int, tuple[float, float]]) -> float:
+        """Return how much more would be in time if all that is free made these orders, at their best."""
+        free, more = sum(map(float.__mul__, self.sheet.left_min(), self._worth)), 0.0
+        for order in orders:
+            share = told[order][0] if order in told else self._share[order]
+            needs = (1.0 - share) * self._size[order]
+            if needs >= free:
+                return more + free / self._size[order] * self._weight[order]
+            free -= needs
+            more += (1.0 - share) * self._weight[order]
+        return more
+
+    def _change(self) -> tuple[list[int], Callable[[int], _Shake], float]:
+        """Put an order that lacks some or is dear in again, with a few that make room.
+
+        Return these, how costs were shaken, and what a last copy had to be worth.
+        """
         draw = self._draw
         odds = self._dears if draw() < DEAR and self._dears[-1] > 0.0 else self._lacks
         one = min(bisect(odds, draw() * odds[-1]), len(odds) - 1)
@@ -164,11 +197,7 @@ class _Search:
         way = bisect(_WAYS, draw())
         for order in turn:
             self._orders.put_in(order, shake, cut, way)
-        # A piece that lacks because of scrap is worth no plate of its own.
-        rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
-        self._rest(rest, 1.0, shake, cut)
-        if cut:
-            self._rest(rest, TINY, shake, 0.0)
+        return out, shake, cut
 
     def _some(self, one: int) -> list[int]:
         """Draw a few orders beside one."""
@@ -185,8 +214,20 @@ class _Search:
         if draw() < ALIKE:
             log = self._log[one]
             by = [n * (1.0 + (other - log) ** 2) for n, other in zip(by, self._log, strict=True)]
+        if draw() < _ON_ONE:
+            there = self._on_one(one)
+            by = [n if order in there else n * _SOONER for order, n in enumerate(by)]
         by[one] = -1.0
         return sorted(range(len(by)), key=by.__getitem__)[: 2 + int(draw() * (_OUT - 1))]
+
+    def _on_one(self, one: int) -> set[int]:
+        """Draw a printer where an order costs little, the cheapest most often; return which are on it."""
+        lots = [lot for line in self._orders.lines[one][:1] for lot in self.sheet.lots[line]]
+        if not lots:
+            return set()
+        printer = lots[int(self._draw() ** 2 * len(lots))].maker.printer
+        made = self.sheet.copies
+        return {order for line, order in enumerate(self._order) if printer in made[line]}
 
     def _rest(
         self, orders: list[int], least: float, shake: Callable[[int], _Shake], cut: float

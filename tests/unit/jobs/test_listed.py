@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jobs.copies import PLAIN
 from jobs.filling import Book
 from jobs.listed import Sheet
 from tests.bench.bench_hard import an_instance_of
@@ -75,3 +76,24 @@ def test_nobody_gets_more_than_there_is_time_and_filament_for(seed):
         had[line, list(copies)] = list(copies.values())
     assert (made == had).all()
     assert had.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whether_anybody_has_room_is_told_as_by_looking_at_each(seed):
+    net, lines = an_instance_of("overloaded", 9, 40, seed)
+    book = Book(net, lines, np.unique(lines.due_min))
+    sheet = Sheet(book, np.ones(len(net.calendar)))
+    rng, seen = np.random.default_rng(seed), set()
+    for line, pieces in enumerate(sheet.pieces):
+        sheet.put_in(line, pieces, lambda _: 1.0, 0.0, PLAIN)
+    for _ in range(40):
+        sheet.mark()
+        some_changes(sheet, rng, 3)
+        for line in range(len(sheet.pieces)):
+            assert sheet.has_room(line) == bool(sheet.with_room(line))
+            seen.add(sheet.has_room(line))
+        if rng.random() < 0.3:
+            sheet.undo()
+            for line in range(len(sheet.pieces)):
+                assert sheet.has_room(line) == bool(sheet.with_room(line))
+    assert seen == {False, True}

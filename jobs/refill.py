@@ -101,7 +101,8 @@ class _Search:
         self._orders = Orders(book, self.sheet, self._least)
         density = self._orders.density
         self._size: list[float] = self._orders.size.tolist()
-        self._log: list[float] = np.log(density).tolist()
+        self._logs, self._due = np.log(density), lines.due_min
+        self._log: list[float] = self._logs.tolist()
         self._rank: list[int] = np.argsort(np.argsort(-density, kind="stable")).tolist()
         weight = lines.weight * np.array([len(mine) > 0 for mine in self._orders.lines])
         self._weight: list[float] = (weight / weight.sum()).tolist()
@@ -202,32 +203,29 @@ class _Search:
     def _some(self, one: int) -> list[int]:
         """Draw a few orders beside one."""
         draw = self._draw
-        by = list(islice(self._draws, len(self._weight)))
+        count = len(self._weight)
+        by = np.fromiter(islice(self._draws, count), np.float64, count)
         if draw() < NEAR:
-            due = self._due_min[one]
-            away = [abs(other - due) for other in self._due_min]
-            last = max(*away, TINY)
-            by = [n + far / last for n, far in zip(by, away, strict=True)]
+            away = np.abs(self._due - self._due_min[one])
+            by += away / max(float(away.max()), TINY)
         if draw() < WASTED:
-            waste = WASTE * len(by) / max(self._dears[-1], 1e-99)
-            by = [n / (1.0 + waste * dear) for n, dear in zip(by, self._dear, strict=True)]
+            by /= 1.0 + WASTE * count / max(self._dears[-1], 1e-99) * np.array(self._dear)
         if draw() < ALIKE:
-            log = self._log[one]
-            by = [n * (1.0 + (other - log) ** 2) for n, other in zip(by, self._log, strict=True)]
+            by *= 1.0 + (self._logs - self._log[one]) ** 2
         if draw() < _ON_ONE:
-            there = self._on_one(one)
-            by = [n if order in there else n * _SOONER for order, n in enumerate(by)]
+            by[self._on_one(one)] /= _SOONER
         by[one] = -1.0
-        return sorted(range(len(by)), key=by.__getitem__)[: 2 + int(draw() * (_OUT - 1))]
+        some: list[int] = by.argsort(kind="stable")[: 2 + int(draw() * (_OUT - 1))].tolist()
+        return some
 
-    def _on_one(self, one: int) -> set[int]:
+    def _on_one(self, one: int) -> list[int]:
         """Draw a printer where an order costs little, the cheapest most often; return which are on it."""
         lots = [lot for line in self._orders.lines[one][:1] for lot in self.sheet.lots[line]]
         if not lots:
-            return set()
+            return []
         printer = lots[int(self._draw() ** 2 * len(lots))].maker.printer
-        made = self.sheet.copies
-        return {order for line, order in enumerate(self._order) if printer in made[line]}
+        made = zip(self._order, self.sheet.copies, strict=True)
+        return [order for order, copies in made if printer in copies]
 
     def _rest(
         self, orders: list[int], least: float, shake: Callable[[int], _Shake], cut: float

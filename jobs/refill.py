@@ -40,9 +40,6 @@ _WAYS, _SHAKEN = (0.75, 0.9, 1.0), 0.15
 #: How often orders come by what they are worth for their size, not by due date, and how far its logarithm
 #: is shaken.
 _BY_WORTH, _TURNED = 0.5, 1.7
-#: How often orders are taken out that are on one printer, where the first would cost little, and how much
-#: sooner than others.
-_ON_ONE, _SOONER = 0.4, 4.0
 #: How much of what is free makes more kits, at most, where it is worth a try.
 _FILLED = 0.4
 #: How often dearer a printer is than it is.
@@ -212,20 +209,9 @@ class _Search:
             by /= 1.0 + WASTE * count / max(self._dears[-1], 1e-99) * np.array(self._dear)
         if draw() < ALIKE:
             by *= 1.0 + (self._logs - self._log[one]) ** 2
-        if draw() < _ON_ONE:
-            by[self._on_one(one)] /= _SOONER
         by[one] = -1.0
         some: list[int] = by.argsort(kind="stable")[: 2 + int(draw() * (_OUT - 1))].tolist()
         return some
-
-    def _on_one(self, one: int) -> list[int]:
-        """Draw a printer where an order costs little, the cheapest most often; return which are on it."""
-        lots = [lot for line in self._orders.lines[one][:1] for lot in self.sheet.lots[line]]
-        if not lots:
-            return []
-        printer = lots[int(self._draw() ** 2 * len(lots))].maker.printer
-        made = zip(self._order, self.sheet.copies, strict=True)
-        return [order for order, copies in made if printer in copies]
 
     def _rest(
         self, orders: list[int], least: float, shake: Callable[[int], _Shake], cut: float

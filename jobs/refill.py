@@ -19,7 +19,7 @@ from jobs.listed import Sheet
 from jobs.network import TINY, Floats
 
 #: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
-_EACH, _ALWAYS, _WORK = 110, 10, 960_000
+_EACH, _ALWAYS, _WORK = 125, 10, 1_090_000
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
 _ENOUGH = 0.0002
 #: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.

@@ -233,7 +233,10 @@ def quickest_as_plan(quickest, net):
 def test_a_small_network_with_too_much_work_loses_little_to_whole_plates():
     bounds = pytest.importorskip("tests.bench.bounds")
     pytest.importorskip("highspy")
-    net, lines = bench_hard.an_instance_of("overloaded", 10, 100, 301)
-    found = plan(net, lines, least=10.0)
-    assert audit_quotas(net, lines, found) == []
-    assert 1.0 - found.in_time / bounds.most_in_time(net, lines) <= 0.0105
+    lost = []
+    for seed in (301, 303):  # of one alone it is luck
+        net, lines = bench_hard.an_instance_of("overloaded", 10, 100, seed)
+        found = plan(net, lines, least=10.0)
+        assert audit_quotas(net, lines, found) == []
+        lost.append(1.0 - found.in_time / bounds.most_in_time(net, lines))
+    assert sum(lost) / len(lost) <= 0.0085

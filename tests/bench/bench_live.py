@@ -37,7 +37,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fabnet import wire
-from fabnet.broker import COORDINATOR_USER, Broker, login_of, password_line
+from fabnet.broker import COORDINATOR_USER, Broker, free_port, login_of, password_line
 from fabnet.wire import Channel
 from jobs.coordinator import nodes
 from jobs.coordinator.people import add_person
@@ -45,7 +45,6 @@ from jobs.lifecycle import AttemptState
 from jobs.messages import Capabilities, PrinterChange, PrinterTele, ReportState, Telemetry
 from jobs.model import Role
 from printers.model import PrinterState
-from tests.bench.bench_ingest import a_port
 from tests.bench.readers import Readers
 from tests.doubles.crowd import Crowd
 from tests.doubles.world import World, some_facts
@@ -229,8 +228,8 @@ def phase(readers, read, pid, seconds):
 
 
 def measure(folder, args):
-    http, broker = a_port(), a_port()
-    second = Broker(folder / "second", "127.0.0.1", a_port(), kind="mosquitto")
+    http, broker = free_port(), free_port()
+    second = Broker(folder / "second", "127.0.0.1", free_port(), kind="mosquitto")
     users = (COORDINATOR_USER, *names_of(args.labs))
     second.set_users({user: password_line(user, PASSWORD) for user in users})
     url = f"http://127.0.0.1:{http}"

@@ -6,6 +6,7 @@ Leaves the connection to `fabnet.link`.
 from __future__ import annotations
 
 import queue
+import threading
 from dataclasses import dataclass
 
 _QUEUE = 100_000
@@ -53,6 +54,8 @@ class Inlet(queue.SimpleQueue[LinkEvent]):
         # Each end counts for itself, so that neither needs a lock.
         self._put_bytes = 0
         self._got_bytes = 0
+        self._waits = False
+        self._came = threading.Event()
 
     def offer(self, event: LinkEvent) -> bool:
         """Put an event if there is room; return whether there was."""
@@ -65,9 +68,29 @@ class Inlet(queue.SimpleQueue[LinkEvent]):
         self.put(event)
         return True
 
+    def put(self, event: LinkEvent, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
+        """Put an event, whether there is room or not; see `queue.SimpleQueue.put`."""
+        super().put(event, block, timeout)
+        if self._waits:
+            self._came.set()
+
     def get(self, block: bool = True, timeout: float | None = None) -> LinkEvent:  # noqa: FBT001, FBT002
-        """Return the oldest event; see `queue.SimpleQueue.get`."""
-        event = super().get(block, timeout)
+        """Return the oldest event, after a wait of up to `timeout` seconds.
+
+        `SimpleQueue` would wait for ever where a signal comes at the end of that time: what is left of
+        it is then below nothing, which its lock takes for no end (`_queue.c` of CPython 3.11). A
+        coordinator that nobody talks to would not stop any more.
+
+        Raises:
+            queue.Empty: nothing came.
+        """
+        if block and self.empty():
+            self._came.clear()
+            self._waits = True  # before it looks again: what comes later is told
+            if self.empty():
+                self._came.wait(timeout)
+            self._waits = False
+        event = super().get(block=False)
         if isinstance(event, Incoming):
             self._got_bytes += len(event.payload)
         return event

@@ -268,7 +268,10 @@ def measure(folder, args):
     finally:
         second.stop()
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
         if crowd.pid:
             crowd.join(10)
     result = {

@@ -135,7 +135,7 @@ class ReasonCode(enum.StrEnum):
 #: What stands for the broken rule where planning an order met what it could not reckon with.
 UNFINISHED = "unfinished"
 #: And where the ledger's or the library's own words on it are lost, or cannot be read.
-UNREADABLE = "unreadable"
+UNREAD = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

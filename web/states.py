@@ -11,7 +11,7 @@ from jobs.ledger.views import AttemptView
 from jobs.lifecycle import AttemptState
 from jobs.model import (
     UNFINISHED,
-    UNREADABLE,
+    UNREAD,
     BatchState,
     LotState,
     OrderState,
@@ -52,7 +52,7 @@ RULES: Words = MappingProxyType(
         "time": lazy_gettext("a wrong printing time of a plate"),
         "ceiling": lazy_gettext("more hours than a workshop gives in a week"),
         UNFINISHED: lazy_gettext("a figure that it cannot reckon with"),
-        UNREADABLE: lazy_gettext(
+        UNREAD: lazy_gettext(
             "something of it in the ledger or the library is lost, or cannot be read"
         ),
     }

@@ -19,7 +19,7 @@ from jobs.ledger import unplanned
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import event, new_id, pack_reasons
 from jobs.ledger.store import Ledger
-from jobs.model import UNREADABLE, JobState, OrderState, Reason, ReasonCode
+from jobs.model import UNREAD, JobState, OrderState, Reason, ReasonCode
 from jobs.plan_audit import Sound
 from jobs.planned import Plan, PrinterRow, Run
 
@@ -45,7 +45,7 @@ def with_plates(library: Library, facts: Snapshot, sound: Sound) -> tuple[Sound,
             if isinstance(error, OSError) and error.errno in _WHOLE_DISK:
                 raise
             failed[run.order_id] = f"{type(error).__name__}: {error}"
-    return sound.without(failed, UNREADABLE) if failed else sound, failed
+    return sound.without(failed, UNREAD) if failed else sound, failed
 
 
 def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: datetime) -> int:
@@ -60,7 +60,7 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: 
     with ledger.transaction() as db:
         made = _add_jobs(db, facts, zip(plan.runs, shas, strict=True), now)
         _tell_left_out(db, (*sound.left_out, *facts.unread), now)
-        why = pack_reasons((Reason(code=ReasonCode.UNSOUND, text=UNREADABLE),))
+        why = pack_reasons((Reason(code=ReasonCode.UNSOUND, text=UNREAD),))
         db.executemany(
             "update line set reasons = ? where order_id = ? and deficit > 0",
             [(why, order_id) for order_id in facts.unread],

@@ -17,7 +17,7 @@ from jobs.ledger.history import EventView
 from jobs.lifecycle import AttemptState
 from jobs.model import (
     UNFINISHED,
-    UNREADABLE,
+    UNREAD,
     BatchState,
     LotState,
     OrderState,
@@ -65,7 +65,7 @@ def test_every_rule_of_a_plan_has_words():
     of = {"say": lambda c: c.args[0], "Finding": lambda c: c.keywords[0].value}
     told = [of[c.func.id](c) for c in calls if getattr(c.func, "id", "") in of]
     rules = {each.value for each in told if isinstance(each, ast.Constant)}
-    assert {*rules, UNFINISHED, UNREADABLE} == set(states.RULES)
+    assert {*rules, UNFINISHED, UNREAD} == set(states.RULES)
     with in_language("fr"):
         said = words.reason(Reason(code=ReasonCode.UNSOUND, text="overlap"))
     assert said.endswith("(deux plateaux en même temps sur une imprimante)")

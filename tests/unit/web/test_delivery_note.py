@@ -16,6 +16,9 @@ from web.language import Speech
 RULE = profiles()["fr-anti-projection-2020-05"]
 FRAME = Words(fr="Cadre de visière", en="Visor frame")
 URL = "https://fabnet.example/d/k3v9xq2m/Zk3f9QxT1m0aVb7cYp2LrWsD"
+needs_dejavu = pytest.mark.skipif(
+    not paper._PLAIN.is_file(), reason="needs the font DejaVu: apt-get install fonts-dejavu-core"
+)
 
 
 def line(number, **changes):
@@ -111,6 +114,7 @@ def test_forty_lots_go_on_and_the_signature_stays_with_the_words():
     assert "Aucune capacité" not in found[0]
 
 
+@needs_dejavu
 def test_long_names_wrap_and_other_scripts_are_there():
     place = "Centre hospitalier universitaire, " * 6 + "porte 412"
     (text,) = pages(draw(note(place=place, requester="Łukasz Żółć, Ελένη, Щербакова")))
@@ -118,6 +122,7 @@ def test_long_names_wrap_and_other_scripts_are_there():
     assert "Łukasz Żółć, Ελένη, Щербакова" in text
 
 
+@needs_dejavu
 def test_a_long_name_of_a_network_ends_before_the_number_of_the_page():
     name = "Association des makers solidaires et des tiers-lieux de Loire-Atlantique et de Vendée réunis"
     (text,) = pages(draw(note(network=name)))
@@ -130,6 +135,7 @@ def test_a_lot_stands_on_one_line_beside_all_other_columns(full):
     assert "ZE0B524BWE-11C" in full
 
 
+@needs_dejavu
 def test_a_letter_that_no_font_has_shows_as_a_box():
     (text,) = pages(draw(note(requester="\U00016d40 Ada\x00\u202e")))
     assert "□ Ada" in text

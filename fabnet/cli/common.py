@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import getpass
 import logging
@@ -194,11 +195,15 @@ def book_words(error: sqlite3.OperationalError) -> str | None:
     return next((words for begin, words in _BOOKS.items() if name.startswith(begin)), None)
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+def stop_on_signals(*more: signal.Signals) -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set, and `more` signals.
+
+    Not the handler sets it: that runs amid whatever the main thread does, which may hold the event's own
+    lock as it begins or ends a wait, and would wait for itself.
+    """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, *more):
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
     return stop
 
 

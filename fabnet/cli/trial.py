@@ -233,8 +233,7 @@ def _awake(ask: Ask, printer: str) -> BedView:
 
 def _look_on(ask: Ask, wish: Try) -> TrialView:
     """Begin, and show how it goes until it is over; whatever ends this command stops the print."""
-    stop = stop_on_signals()
-    signal.signal(signal.SIGHUP, lambda *_: stop.set())  # the terminal was closed
+    stop = stop_on_signals(signal.SIGHUP)  # the terminal was closed
     told = _trial(ask(wish), wish.printer)
     try:
         say(gettext("It heats. Ctrl-C stops it and switches the heaters off"))

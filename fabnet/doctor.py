@@ -192,7 +192,7 @@ def attack_broker(url: str, logins: Path, ca_file: str) -> Iterator[Finding]:
 def _coordinator(config: CoordinatorConfig) -> Iterator[Finding]:
     yield _folder(Path(config.data_dir))
     yield _mail(config)
-    yield from _plans(config)
+    yield from plans(config)
     scheme = "http" if is_loopback(config.host) or config.behind_proxy else "https"
     own = Path(config.data_dir) / "tls" / "ca.crt"
     trust = ""
@@ -260,7 +260,7 @@ def _mail(config: CoordinatorConfig) -> Finding:
     return Finding(check="mail", ok=True, words=f"{where} lets us in; try fabnet mail-test ADDRESS")
 
 
-def _plans(config: CoordinatorConfig) -> Iterator[Finding]:
+def plans(config: CoordinatorConfig) -> Iterator[Finding]:
     """Say which orders have no plan, and which printers get none; nothing where there are none."""
     if orders := _asked(config, unplanned.orders):
         words = (

@@ -6,7 +6,8 @@ them in the language of `web.language.speaking`, else in English. Leaves lines f
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import math
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from jobs.ledger import bought, labs, lot_photos, paces, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
-from jobs.model import Reason, ReasonCode
+from jobs.model import UNKNOWN, Reason, ReasonCode
 from web.plans import Shares, how_sure, lines, shares
 from web.words import PLAIN_REASONS, order_state
 from web.words import reason as reason_words
@@ -56,7 +57,7 @@ def plan_report(ledger: Ledger, library: Library, order_id: str) -> dict[str, An
         "state": view.order.state,
         "state_words": order_state(view.order.state, (line.books for line in view.lines)),
         "kits": view.order.request.kits,
-        "due": view.order.request.due.isoformat(),
+        "due": _day(view.order.request.due),
         "priority": view.order.priority,
         "release": None if (day := view.order.release) is None else day.isoformat(),
         "pieces_set_back": views.pieces_set_back(ledger.reading, order_id),
@@ -100,9 +101,15 @@ def _proof(told: Shares) -> dict[str, Any]:
     }
 
 
-def _print_by(view: OrderView) -> str:
+def _day(day: date) -> str | None:
+    """A day for scripts; None where nobody knows it."""
+    return None if day == UNKNOWN.date() else day.isoformat()
+
+
+def _print_by(view: OrderView) -> str | None:
     """The last day on which a piece should be printed."""
-    return (view.order.request.due - timedelta(days=1)).isoformat()
+    due = view.order.request.due
+    return None if _day(due) is None else (due - timedelta(days=1)).isoformat()
 
 
 def _chances(found: Likely | None) -> dict[str, Any]:
@@ -122,8 +129,10 @@ def _titles(ledger: Ledger) -> dict[tuple[str, str], str]:
 
 
 def _at(moment: datetime | None, to: str = "seconds") -> str | None:
-    """A time for scripts: ISO 8601 with the offset of the network's zone."""
-    return None if moment is None else moment.astimezone().isoformat(timespec=to)
+    """A time for scripts: ISO 8601 with the offset of the network's zone; None where nobody knows it."""
+    if moment is None or moment == UNKNOWN:
+        return None
+    return moment.astimezone().isoformat(timespec=to)
 
 
 def _reason(
@@ -152,8 +161,8 @@ def _row(
         "plates": row.plates,
         "plates_left": row.plates_left,
         "late": row.late,
-        "grams": round(row.grams, 1),
-        "km": None if row.km is None else round(row.km, 1),
+        "grams": round(row.grams, 1) if math.isfinite(row.grams) else None,
+        "km": None if row.km is None or not math.isfinite(row.km) else round(row.km, 1),
         "pace": pace,
         "done_at": _at(row.done_at, "minutes"),
         "reasons": [_reason(reason, titles, asked) for reason in row.reasons],

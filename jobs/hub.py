@@ -15,6 +15,7 @@ from typing import Final
 
 from designs.model import Revision
 from jobs.errors import InvalidFieldError
+from jobs.model import UNKNOWN
 
 MOST_HOLD_H: Final = 30 * 24
 #: What an inspector can say in one touch of pieces that are not good.
@@ -50,7 +51,9 @@ class Gate:
     """What one lot has to pass, and how far it is."""
 
     hold: timedelta
-    held_until: datetime | None  # None where it has no hold, or is not at the hub yet
+    held_until: (
+        datetime | None
+    )  # None where it has no hold, is not at the hub yet, or nobody knows since when
     second: bool
     inspected_by: str
     signed_by: str  # "" while nobody has released it
@@ -106,7 +109,9 @@ def gate(
     hold = timedelta(hours=hold_h)
     return Gate(
         hold=hold,
-        held_until=arrived_at + hold if hold and arrived_at is not None else None,
+        held_until=arrived_at + hold
+        if hold and arrived_at is not None and arrived_at != UNKNOWN
+        else None,
         second=second or signed_release,
         inspected_by=inspected_by,
         signed_by=signed_by,

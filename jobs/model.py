@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 
@@ -136,6 +136,9 @@ class ReasonCode(enum.StrEnum):
 UNFINISHED = "unfinished"
 #: And where the ledger's or the library's own words on it are lost, or cannot be read.
 UNREAD = "unreadable"
+#: In place of a time that was written down and cannot be read; pages say "unknown". All that may end has
+#: ended by then, and nothing that is reckoned from it leaves the calendar.
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

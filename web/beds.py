@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,7 @@ from designs.picture import bed_path
 from jobs.ledger.views import AttemptView
 from jobs.lifecycle import AttemptState
 from jobs.messages import PrinterTele
+from jobs.model import UNKNOWN
 from printers.model import PrinterFacts, PrinterState
 
 #: A printer at work, as telemetry says it.
@@ -53,6 +55,8 @@ def ends_at(attempt: AttemptView, pace: float, now: datetime) -> datetime | None
         now: aware.
     """
     if attempt.state is not AttemptState.PRINTING or attempt.started_at is None:
+        return None
+    if attempt.started_at == UNKNOWN or not math.isfinite(attempt.seconds):
         return None
     end = attempt.started_at + timedelta(seconds=attempt.seconds * pace)
     return end if end > now else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 
@@ -11,8 +12,9 @@ from jobs import hours as hours_of_week
 from jobs.addresses import mail_in, number_in
 from jobs.errors import InvalidFieldError
 from jobs.ledger.views import BatchView
+from jobs.model import UNKNOWN
 from web.language import gettext as _
-from web.language import local_days, ngettext
+from web.language import local_days, ngettext, number
 
 #: From so many hours on an age is told in days.
 _DAYS_FROM_H = 48
@@ -70,6 +72,8 @@ def received(good: int, bad: int, lost: int, damaged: int = 0) -> str:
 
 def age(since: datetime, now: datetime) -> str:
     """Return how long something has waited, to the hour, from two days on to the day."""
+    if since == UNKNOWN:
+        return _("unknown")
     hours = int((now - since).total_seconds() // 3600)
     if hours < 1:
         return _("less than an hour")
@@ -80,11 +84,18 @@ def age(since: datetime, now: datetime) -> str:
 
 def duration(seconds: float) -> str:
     """Return how long something takes, to the minute."""
+    if not math.isfinite(seconds):
+        return _("unknown")
     minutes = max(1, round(seconds / 60))
     if minutes < 60:  # noqa: PLR2004 - minutes of an hour
         return _("%(minutes)s min", minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{minutes:02}")
+
+
+def whole(value: float) -> str:
+    """Return a number of grams, rounded up; "unknown" where it cannot be read."""
+    return number(math.ceil(value)) if math.isfinite(value) else _("unknown")
 
 
 def reach(contact: str) -> Markup:

@@ -27,6 +27,9 @@ from flask_babel import gettext as _gettext
 from flask_babel import lazy_gettext as _lazy_gettext
 from flask_babel import ngettext as _ngettext
 
+from jobs.ledger import cells
+from jobs.model import UNKNOWN
+
 #: The first is spoken when nobody asks for another.
 LANGUAGES = ("fr", "en")
 
@@ -79,7 +82,10 @@ class Speech:
 
     def day(self, text: str) -> str:
         """As `day_words`."""
-        words = str(dates.format_date(date.fromisoformat(text), "EEEE d MMMM", self.language))
+        day = cells.day(text)
+        if day == UNKNOWN.date():
+            return self.gettext("unknown date")
+        words = str(dates.format_date(day, "EEEE d MMMM", self.language))
         return _first_of_month(words, self.language)
 
 
@@ -90,11 +96,15 @@ def _first_of_month(words: str, code: str) -> str:
 
 def date_words(day: date | datetime, form: str) -> str:
     """Return a day in words; `form` is a pattern of Unicode's CLDR."""
+    if (day.date() if isinstance(day, datetime) else day) == UNKNOWN.date():
+        return gettext("unknown date")
     return _first_of_month(str(format_date(day, form)), language())
 
 
 def datetime_words(at: datetime, form: str) -> str:
     """Return a moment in words, by the clock of the pages; `form` is a pattern of Unicode's CLDR."""
+    if at == UNKNOWN:
+        return gettext("unknown date")
     return _first_of_month(str(format_datetime(at, form)), language())
 
 
@@ -105,12 +115,12 @@ def number(value: float) -> str:
 
 def day_words(text: str) -> str:
     """Return a day, written as 2026-12-07, in words."""
-    return date_words(date.fromisoformat(text), "EEEE d MMMM")
+    return date_words(cells.day(text), "EEEE d MMMM")
 
 
 def month_words(text: str, form: str = "MMMM y") -> str:
     """Return a month, written as 2026-12, in words; `form` is a pattern of Unicode's CLDR."""
-    return str(format_date(date.fromisoformat(f"{text}-01"), form))
+    return date_words(cells.day(f"{text}-01"), form)
 
 
 def moment_words(at: datetime) -> str:

@@ -14,7 +14,17 @@ from jobs.law import Books
 from jobs.ledger.history import EventView
 from jobs.lifecycle import STOPPABLE
 from jobs.model import OrderState, Reason, ReasonCode
-from web.figures import age, counted, duration, hours, inspected, reach, received, received_of
+from web.figures import (
+    age,
+    counted,
+    duration,
+    hours,
+    inspected,
+    reach,
+    received,
+    received_of,
+    whole,
+)
 from web.language import (
     Lazy,
     day_words,
@@ -316,4 +326,5 @@ def register(app: Flask) -> None:
         reason_words=reason,
         said=said,
         told_words=told,
+        whole=whole,
     )

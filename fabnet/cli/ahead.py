@@ -27,10 +27,10 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
     yield gettext(
         "Order %(order)s (%(state)s): %(kits)s by %(day)s",
         order=report["order"], state=report["state_words"], kits=_kits(report["kits"]),
-        day=report["due"],
+        day=report["due"] or gettext("an unknown day"),
     )  # fmt: skip
     yield from _turn_lines(report)
-    if report["earliest_at"] is not None:
+    if report["earliest_at"] is not None and report["done_at"] is not None:
         yield gettext(
             "No plan could be done before %(least)s; this one is done %(done)s",
             least=local(report["earliest_at"]), done=local(report["done_at"]),
@@ -158,7 +158,9 @@ def _pace_lines(row: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _share_line(row: Mapping[str, Any]) -> str:
-    told = [gettext("%(grams)s g", grams=f"{row['grams']:.0f}")]
+    told = []
+    if row["grams"] is not None:
+        told.append(gettext("%(grams)s g", grams=f"{row['grams']:.0f}"))
     if row["km"] is not None:
         told.append(gettext("%(km)s km", km=f"{row['km']:.0f}"))
     if not row["plates_left"]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -64,7 +65,7 @@ def claim(ledger: Ledger, node: str, printer: str, by: str, now: datetime) -> bo
             pace=paces.known(db, now, node).get((node, printer), 1.0),
         )
         waiting = db.execute(_WAITING, {"now": now.isoformat()}).fetchall()
-        job = to_free(map(job_of, waiting), bed)
+        job = to_free(_readable(waiting), bed)
         if job is None:
             return False
         _dissolve_for(db, bed, job, by, now)
@@ -143,14 +144,15 @@ def plan_anew(ledger: Ledger, now: datetime, order_id: str = "") -> int:
 def _worth_more(db: sqlite3.Connection, order_id: str) -> bool:
     """Return whether an order that has no place yet is worth more than one that nobody was offered."""
     mine = db.execute(
-        "select o.priority from orders o join line l on l.order_id = o.id"
+        "select distinct o.priority from orders o join line l on l.order_id = o.id"
         " where o.id = ? and o.state = ? and l.deficit > 0",
         (order_id, OrderState.CONFIRMED),
-    ).fetchone()
-    if mine is None:
-        return False
+    ).fetchall()
     theirs = db.execute(f"select distinct o.priority from job j {_UNOFFERED}").fetchall()
-    return any(Priority(mine[0]).weight > Priority(each[0]).weight for each in theirs)
+    # Of an order whose priority cannot be read nothing is known.
+    known = {each.value: each.weight for each in Priority}
+    least = min((known[each[0]] for each in theirs if each[0] in known), default=math.inf)
+    return any(known.get(each[0], 0.0) > least for each in mine)
 
 
 def _waiting(
@@ -158,15 +160,10 @@ def _waiting(
 ) -> list[WaitingJob]:
     """Return the last of all alike jobs that printers have, with its clock; none that has to stay."""
     queues: dict[tuple[str, str], list[WaitingJob]] = {}
-    stays = set()
-    for row in db.execute(_QUEUES, {"now": now.isoformat()}):
-        try:
-            job = job_of(row)
-        except cells.UNREADABLE:
-            continue  # the plan names its order
+    rows = db.execute(_QUEUES, {"now": now.isoformat()}).fetchall()
+    stays = {row["id"] for row in rows if row["stays"]}
+    for job in _readable(rows):
         queues.setdefault((job.node, job.printer), []).append(job)
-        if row["stays"]:
-            stays.add(job.job)
     return [
         replace(job, km=fleet[key].km or 0.0)
         for key, queue in queues.items()
@@ -273,8 +270,24 @@ where j.state = '{JobState.OPEN}' and o.state = '{OrderState.CONFIRMED}'
 """
 
 
+def _readable(rows: Iterable[sqlite3.Row]) -> Iterator[WaitingJob]:
+    """Yield the jobs of rows; one that cannot be read is left out: the plan names its order."""
+    for row in rows:
+        try:
+            job = job_of(row)
+        except cells.UNREADABLE:
+            continue
+        yield job
+
+
 def job_of(row: sqlite3.Row) -> WaitingJob:
-    """Return a job as it waits, of a row of its facts with its order's day and its live attempt's state."""
+    """Return a job as it waits, of a row of its facts with its order's day and its live attempt's state.
+
+    Raises:
+        ValueError: something of it cannot be read, as all of `cells.UNREADABLE`.
+    """
+    if math.isnan(cells.figure(row["seconds"]) + cells.figure(row["grams"])):
+        raise ValueError(f"job {row['id']} takes {row['seconds']} s and {row['grams']} g")
     return WaitingJob(
         job=row["id"],
         order_id=row["order_id"],
@@ -284,11 +297,11 @@ def job_of(row: sqlite3.Row) -> WaitingJob:
         material=row["material"],
         seconds=row["seconds"],
         grams=row["grams"],
-        due=cells.day(row["due"]),
-        created_at=cells.moment(row["created_at"]),
+        due=cells.read_day(row["due"]),
+        created_at=cells.read_moment(row["created_at"]),
         pieces=row["pieces"],
         set_back=bool(row["set_back"]),
-        release=None if row["release"] is None else cells.day(row["release"]),
+        release=None if row["release"] is None else cells.read_day(row["release"]),
         attempt=None if row["attempt"] is None else AttemptState(row["attempt"]),
     )
 

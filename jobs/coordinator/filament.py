@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -58,11 +59,13 @@ def stock(
             continue
         try:
             weight = Weight(
-                material=row["material"], seconds=float(row["seconds"]), grams=float(row["grams"]),
-                release=planning.release_of(row), job=row["id"],
+                material=row["material"], seconds=cells.figure(row["seconds"]),
+                grams=cells.figure(row["grams"]), release=planning.release_of(row), job=row["id"],
             )  # fmt: skip
         except cells.UNREADABLE:
             continue  # the plan names its order
+        if math.isnan(weight.seconds + weight.grams):
+            continue  # and its printer
         plates.setdefault((row["node"], row["printer"]), []).append(weight)
     fleet, facts = planning.fleet_of(db, None, now)
     spools = {
@@ -92,10 +95,10 @@ def coming_of(sending: depot.Sending) -> Coming:
 def bound_g(db: sqlite3.Connection) -> dict[str, tuple[float, float]]:
     """Return the grams of all plates that printers are bound to, and of those in labs' hands, by filament.
 
-    What a lab was offered, was granted or prints reserves its filament.
+    What a lab was offered, was granted or prints reserves its filament. A weight that cannot be read is none.
     """
     rows = db.execute(
         "select material, sum(grams), coalesce(sum(grams) filter (where rank = 0), 0)"
-        f" from ({planning.BOUND}) group by material order by material"
+        f" from ({planning.BOUND}) where grams >= 0 and grams < 9e999 group by material order by material"
     )
     return {row[0]: (float(row[1]), float(row[2])) for row in rows if row[0] in materials()}

@@ -22,12 +22,14 @@ from jobs.assign import (
 )
 from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, dissolve, move
+from jobs.errors import NotFoundError
 from jobs.fleet import begins_at
 from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
 from jobs.ledger.rows import WAITS, event, live_attempt, newest_attempt, tell
+from jobs.ledger.views import AttemptView
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason, ReasonCode
@@ -52,11 +54,19 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
         f"select job_id, number from attempt where lease_until < ? and state in ({states})",
         (now.isoformat(),),
     ).fetchall()
-    for job, number in rows:
-        found = views.attempt(db, AttemptRef(job=job, number=number))
+    lapsed = [each for row in rows if (each := _readable(db, *row)) is not None]
+    for found in lapsed:
         move(db, found, AttemptEvent.LAPSE, now, "no word from the node for two hours")
         tell(db, found.node, Withdraw(attempt=found.ref, reason="lapsed"), now)
-    return len(rows)
+    return len(lapsed)
+
+
+def _readable(db: sqlite3.Connection, job: str, number: int) -> AttemptView | None:
+    """Return an attempt; None where it, or its job, cannot be read: it stays as it is, and all others go on."""
+    try:
+        return views.attempt(db, AttemptRef(job=job, number=number))
+    except (*cells.UNREADABLE, NotFoundError):
+        return None
 
 
 _OPEN = f"""
@@ -115,14 +125,14 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
 def _open(row: sqlite3.Row, left: float, now: datetime) -> OpenJob:
     return OpenJob(
         job=row["id"], node=row["node"], printer=row["printer"], seconds=row["seconds"],
-        due=cells.day(row["due"]), created_at=cells.moment(row["created_at"]), left=left,
+        due=cells.read_day(row["due"]), created_at=cells.read_moment(row["created_at"]), left=left,
         set_back=bool(row["set_back"]), waits_s=_waits_s(row, now) if row["waits"] else 0.0,
     )  # fmt: skip
 
 
 def _waits_s(row: sqlite3.Row, now: datetime) -> float:
     """Return for how long the printer of a job may print before the day on which that may be started."""
-    day = begins_at(cells.day(row["release"]), row["utc_offset_min"])
+    day = begins_at(cells.read_day(row["release"]), row["utc_offset_min"])
     shift = timedelta(minutes=row["utc_offset_min"])
     week = hours.ALWAYS if row["unattended"] else hours.parse(row["attended"])
     # Not nothing where all of it is outside its hours: it waits all the same.
@@ -168,7 +178,8 @@ def _end_spare(db: sqlite3.Connection, now: datetime) -> None:
         if not spare or (number is not None and pieces > spare):
             continue
         if number is not None:
-            found = views.attempt(db, AttemptRef(job=job, number=number))
+            if (found := _readable(db, job, number)) is None:
+                continue
             move(db, found, AttemptEvent.WITHDRAW, now, "fewer are needed")
             tell(db, found.node, Withdraw(attempt=found.ref, reason="fewer are needed"), now)
         dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
@@ -184,7 +195,7 @@ def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str
         ordered, deficit = db.execute(
             "select pieces, deficit from line where order_id = ? and part_id = ?", line
         ).fetchone()
-        found[line] = (pieces + deficit) / ordered
+        found[line] = (pieces + deficit) / max(1, ordered)
     return found
 
 
@@ -244,9 +255,10 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
     for job, why in found:
         row = rows[job.job]
         if job.attempt in UNGRANTED:
-            ref = AttemptRef(job=job.job, number=row["number"])
-            move(db, views.attempt(db, ref), AttemptEvent.WITHDRAW, now, f"taken back: {why.code}")
-            tell(db, job.node, Withdraw(attempt=ref, reason=str(why.code)), now)
+            if (attempt := _readable(db, job.job, row["number"])) is None:
+                continue
+            move(db, attempt, AttemptEvent.WITHDRAW, now, f"taken back: {why.code}")
+            tell(db, job.node, Withdraw(attempt=attempt.ref, reason=str(why.code)), now)
         dissolve(db, job.job, row["order_id"], row["part_id"], row["pieces"], why)
         event(
             db, row["order_id"], "taken-back", "fabnet", job.job, now,
@@ -258,7 +270,8 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
 def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
     facts = None if row["facts"] is None else labs.read_facts(row["printer"], row["facts"])[0]
     broken = row["printer_state"] in (PrinterState.OFFLINE, PrinterState.FAULT)
-    gone = row["state_at"] if row["online"] and broken else None
+    gone = row["state_at"] if broken else None
+    since = gone if row["online"] else row["seen_at"]
     return HeldJob(
         job=row["id"],
         node=row["node"],
@@ -267,7 +280,7 @@ def _held(row: sqlite3.Row, given_s: float) -> HeldJob:
         attempt=None if row["attempt_state"] is None else AttemptState(row["attempt_state"]),
         words=row["reason"] or "",
         online=bool(row["online"]),
-        gone_since=cells.when(gone if row["online"] else row["seen_at"]),
+        gone_since=None if since is None else cells.read_moment(since),
         fault=row["fault"] or "",
         paused=bool(row["paused"]),
         loaded=None if facts is None else facts.works_in,

@@ -155,7 +155,7 @@ def _need(
     Raises:
         InvalidFieldError: a figure of it cannot be; ValueError: nor can what else stands there.
     """
-    due, release = cells.day(row["due"]), _ahead(row["release"], now)
+    due, release = cells.read_day(row["due"]), _ahead(row["release"], now)
     for name, value, low, high in (
         ("per_kit", part.per_kit, 1, _MOST_PER_KIT),
         ("deficit", pieces, 1, MOST_KITS * part.per_kit),
@@ -181,7 +181,7 @@ def _need(
 
 def _ahead(release: str | None, now: datetime) -> date | None:
     """Return the day before which an order waits; None once it has begun everywhere on Earth."""
-    day = None if release is None else cells.day(release)
+    day = None if release is None else cells.read_day(release)
     return day if day is not None and begins_at(day, LAST_OFFSET_MIN) > now else None
 
 
@@ -223,6 +223,8 @@ def fleet_of(
     for node in labs.fleet(db):
         bound = given.get(node.id, 0.0) + _open_s(db, node.id) if node.weekly_h else 0.0
         bound -= back_s.get(node.id, 0.0) if node.weekly_h else 0.0
+        # What is no number stays so, here as below.
+        left_s = math.nan if math.isnan(bound) else labs.week_left_s(node.weekly_h, bound)
         for printer in node.printers:
             key = (node.id, printer.facts.id)
             facts[key] = printer.facts
@@ -239,7 +241,6 @@ def fleet_of(
                 out_of_service=printer.facts.out_of_service or key in suspects,
                 out_until=printer.facts.out_until,
                 material=printer.facts.works_in,
-                # What is no number stays so.
                 grams=0.0 if spool is None else max(spool.grams - grams, 0.0),
                 queue_s=queue_s,
                 later=later,
@@ -248,7 +249,7 @@ def fleet_of(
                 utc_offset_min=node.utc_offset_min,
                 km=km_between(node.place, hub) if node.place and hub else None,
                 weekly_h=node.weekly_h,
-                week_left_s=labs.week_left_s(node.weekly_h, bound),
+                week_left_s=left_s,
                 process=printer.facts.process,
                 good=round(good_share(*counted.get(key, (0, 0)), mean), 3),
                 pace=pace.get(key, 1.0),
@@ -314,7 +315,7 @@ def _load(
 def release_of(row: sqlite3.Row) -> date | None:
     """Return the day before which a plate waits; none where it cannot be read: then its time is taken now."""
     try:
-        return None if row["release"] is None else cells.day(row["release"])
+        return None if row["release"] is None else cells.read_day(row["release"])
     except ValueError:
         return None
 

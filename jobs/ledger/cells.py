@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import msgspec
 
 from jobs.errors import InvalidFieldError
-from jobs.model import Reason
+from jobs.model import UNKNOWN, Reason
 
 #: What reading a cell raises in which stands what cannot be.
 UNREADABLE = (
@@ -19,23 +20,78 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
+#: Of times in which the network may have lived: what is reckoned from them stays in the calendar.
+_YEARS = range(2000, 2201)
 #: SQL for what was said of printer `p`: nothing where that is no JSON, which would end the whole query.
 FACTS = "case when json_valid(p.facts) then p.facts else '{}' end"
 
 
-def when(text: str | None) -> datetime | None:
-    """Read a time of the ledger."""
-    return None if text is None else datetime.fromisoformat(text)
+def read_moment(text: str) -> datetime:
+    """Read a time of the ledger, for what decides by it.
+
+    Raises:
+        ValueError: it is none, or none that can be reckoned with.
+        TypeError: it is no text.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None or found.year not in _YEARS:
+        raise ValueError(f"no time of ours: {text!r}")
+    return found
+
+
+def read_day(text: str) -> date:
+    """Read a date of the ledger, for what decides by it.
+
+    Raises:
+        ValueError: it is none, or none that can be reckoned with.
+        TypeError: it is no text.
+    """
+    found = date.fromisoformat(text)
+    if found.year not in _YEARS:
+        raise ValueError(f"no day of ours: {text!r}")
+    return found
 
 
 def moment(text: str) -> datetime:
-    """Read a time of the ledger that is never missing."""
-    return datetime.fromisoformat(text)
+    """Read a time of the ledger that is never missing; `UNKNOWN` where it cannot be read.
+
+    >>> moment("2020-04-02T12:00:00+00:00").hour, moment("?") == moment("2020-04-02") == UNKNOWN
+    (12, True)
+    """
+    try:
+        return read_moment(text)
+    except UNREADABLE:
+        return UNKNOWN
+
+
+def when(text: str | None) -> datetime | None:
+    """Read a time of the ledger that may be missing, else as `moment`."""
+    return None if text is None else moment(text)
 
 
 def day(text: str) -> date:
-    """Read a date of the ledger."""
-    return date.fromisoformat(text)
+    """Read a date of the ledger; that of `UNKNOWN` where it cannot be read."""
+    try:
+        return read_day(text)
+    except UNREADABLE:
+        return UNKNOWN.date()
+
+
+def clock(text: str) -> time:
+    """Read a time of day; midnight where it cannot be read: all of its day."""
+    try:
+        return time.fromisoformat(text)
+    except UNREADABLE:
+        return time()
+
+
+def figure(value: float) -> float:
+    """Return seconds or grams of the ledger; not a number where they cannot be.
+
+    >>> figure(6400.0), figure(float("inf")), figure(-1.0)
+    (6400.0, nan, nan)
+    """
+    return value if 0 <= value < math.inf else math.nan
 
 
 def reasons_of(text: str) -> tuple[Reason, ...]:

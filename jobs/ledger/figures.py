@@ -100,5 +100,7 @@ def printed(db: sqlite3.Connection, most: int) -> tuple[Printed, ...]:
         (AttemptState.PRINTED, AttemptState.HARVESTED, MANUAL, most),
     )
     return tuple(
-        Printed(preset=preset, sliced_s=sliced, printed_s=took) for preset, sliced, took in rows
+        Printed(preset=preset, sliced_s=sliced, printed_s=took)
+        for preset, sliced, took in rows
+        if took is not None  # a time of it cannot be read
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.ledger.cells import moment
+from jobs.ledger.cells import figure, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,10 @@ def months(db: sqlite3.Connection, node: str) -> tuple[Month, ...]:
         " where a.node = ? and not o.sandbox group by 1, 2, 3, 4 order by 1 desc, 2, 3, 4",
         (node,),
     )
-    return tuple(Month(**dict(row)) for row in rows)
+    return tuple(
+        Month(**{**row, "seconds": figure(row["seconds"]), "grams": figure(row["grams"])})
+        for row in map(dict, rows)
+    )
 
 
 _THANKS = (

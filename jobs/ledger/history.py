@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from jobs.ledger.cells import moment, when
 from jobs.model import AttemptRef
 
 
@@ -29,7 +30,7 @@ def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
     return tuple(
         EventView(
             id=r["id"],
-            at=datetime.fromisoformat(r["at"]),
+            at=moment(r["at"]),
             kind=r["kind"],
             actor=r["actor"],
             subject=r["subject"],
@@ -45,7 +46,7 @@ def stop_asked(db: sqlite3.Connection, order_id: str, ref: AttemptRef) -> dateti
         "select max(at) from event where order_id = ? and kind = 'cancel-asked' and subject = ?",
         (order_id, str(ref)),
     ).fetchone()
-    return None if row[0] is None else datetime.fromisoformat(row[0])
+    return when(row[0])
 
 
 def last_event(db: sqlite3.Connection, order_id: str | None = None) -> int:

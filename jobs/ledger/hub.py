@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from designs.regulation import profiles
-from jobs.hub import Gate, Rule, Scope, gate
+from jobs.hub import MOST_HOLD_H, Gate, Rule, Scope, gate
 from jobs.ledger.cells import moment, when
 from jobs.model import BatchState
 
@@ -20,7 +20,7 @@ def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
         Rule(
             scope=Scope(r["scope"]),
             value=r["value"],
-            hold_h=r["hold_h"],
+            hold_h=None if r["hold_h"] is None else min(r["hold_h"], MOST_HOLD_H),
             second=None if r["second"] is None else bool(r["second"]),
         )
         for r in rows

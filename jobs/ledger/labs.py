@@ -15,7 +15,7 @@ from jobs.errors import NotFoundError
 from jobs.fleet import SILENT_AFTER, is_silent
 from jobs.hours import in_week_s
 from jobs.joining import Standing
-from jobs.ledger.cells import UNREADABLE, quoted, when
+from jobs.ledger.cells import UNREADABLE, moment, quoted, read_moment, when
 from jobs.ledger.views import ATTEMPTS, AttemptView, attempt_of
 from jobs.lifecycle import LIVE, MAY_HAVE_STARTED, AttemptState
 from jobs.messages import Config
@@ -152,7 +152,8 @@ def _node_of(row: sqlite3.Row, printers: Iterable[PrinterView]) -> NodeView:
     try:
         place = msgspec.json.decode(row["place"], type=tuple[float, float] | None)
         check_lab(row["attended"], row["utc_offset_min"], row["weekly_h"], place)
-        seen_at, listed_at = when(row["seen_at"]), when(row["listed_at"])
+        seen_at = None if row["seen_at"] is None else read_moment(row["seen_at"])
+        listed_at = when(row["listed_at"])
     except UNREADABLE as error:
         odd, place = str(error), None
     return NodeView(
@@ -302,9 +303,7 @@ def alone_words(db: sqlite3.Connection, node_id: str) -> Mapping[str, AloneWord]
         (node_id,),
     )
     return {
-        r["printer"]: AloneWord(
-            allowed=bool(r["allowed"]), by=r["name"], at=datetime.fromisoformat(r["at"])
-        )
+        r["printer"]: AloneWord(allowed=bool(r["allowed"]), by=r["name"], at=moment(r["at"]))
         for r in rows
     }
 
@@ -338,8 +337,8 @@ def given_s(db: sqlite3.Connection, now: datetime) -> Mapping[str, float]:
         seconds = float(row["seconds"])
         try:
             shift = timedelta(minutes=row["utc_offset_min"])
-            started = when(row["started_at"])
-            if started is not None:
+            if row["started_at"] is not None:
+                started = read_moment(row["started_at"])
                 seconds = in_week_s(started + shift, seconds, now + shift)
         except UNREADABLE:
             seconds = math.nan

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from jobs.ledger.cells import UNREADABLE, moment
+from jobs.ledger.cells import UNREADABLE, read_moment
 from jobs.model import AttemptRef
 from jobs.pace import NEWEST, Finished, pace
 
@@ -43,7 +43,7 @@ def known(db: sqlite3.Connection, now: datetime, node: str = "") -> Mapping[tupl
         key = (row["node"], row["id"])
         try:
             told = Finished(
-                at=moment(row["ended_at"]), sliced_s=row["seconds"], took_s=row["took_s"]
+                at=read_moment(row["ended_at"]), sliced_s=row["seconds"], took_s=row["took_s"]
             )
             pace((told,), now)
         except UNREADABLE:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.ledger.cells import moment, reasons_of, when
+from jobs.ledger.cells import figure, moment, reasons_of, when
 from jobs.model import JobState, Reason
 
 
@@ -55,9 +55,9 @@ def plan_rows(db: sqlite3.Connection, order_id: str) -> tuple[PlanRow, ...]:
             pieces=r["made"],
             plates=r["jobs"],
             plates_left=r["jobs_left"],
-            plate_s=r["left_s"] / max(1, r["jobs_left"]),
+            plate_s=figure(r["left_s"] / max(1, r["jobs_left"])),
             late=r["late"],
-            grams=r["made_g"],
+            grams=figure(r["made_g"]),
             km=r["km"],
             done_at=when(r["done_at"]),
             reasons=reasons_of(r["reasons"]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from jobs.errors import NotFoundError
-from jobs.ledger.cells import day, moment, when
+from jobs.ledger.cells import clock, day, moment, when
 from jobs.model import BatchState, StopOutcome
 
 
@@ -92,8 +92,8 @@ def run(db: sqlite3.Connection, run_id: str) -> Run:
         id=row["id"],
         driver=row["driver"],
         day=day(row["day"]),
-        start=time.fromisoformat(row["from_clock"]),
-        end=time.fromisoformat(row["to_clock"]),
+        start=clock(row["from_clock"]),
+        end=clock(row["to_clock"]),
         by=row["by_person"],
         at=moment(row["at"]),
         over_at=moment(row["over_at"]),

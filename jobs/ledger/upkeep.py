@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobs.ledger.cells import moment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -30,7 +32,7 @@ def notes(db: sqlite3.Connection, node: str, printer: str = "") -> tuple[Note, .
     return tuple(
         Note(
             printer=r["printer"],
-            at=datetime.fromisoformat(r["at"]),
+            at=moment(r["at"]),
             by=r["name"],
             text=r["text"],
             out=None if r["out"] is None else bool(r["out"]),

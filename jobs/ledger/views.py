@@ -12,7 +12,7 @@ from datetime import datetime
 from jobs.errors import NotFoundError
 from jobs.law import Books
 from jobs.ledger.books import books
-from jobs.ledger.cells import day, moment, reasons_of, when
+from jobs.ledger.cells import day, figure, moment, reasons_of, when
 from jobs.ledger.history import EventView, events_of
 from jobs.ledger.plan_rows import PlanRow, plan_rows
 from jobs.ledger.rows import live_attempt
@@ -214,8 +214,8 @@ def attempt_of(row: sqlite3.Row) -> AttemptView:
         printer=row["printer"],
         state=AttemptState(row["state"]),
         reason=row["reason"],
-        seconds=row["job_seconds"] if row["seconds"] is None else row["seconds"],
-        grams=row["job_grams"] if row["grams"] is None else row["grams"],
+        seconds=figure(row["job_seconds"] if row["seconds"] is None else row["seconds"]),
+        grams=figure(row["job_grams"] if row["grams"] is None else row["grams"]),
         slicer=row["slicer"],
         spool=row["spool"],
         mesh_sha256=row["mesh_sha256"],

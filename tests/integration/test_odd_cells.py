@@ -8,12 +8,14 @@ import pytest
 
 from fabnet import doctor
 from fabnet.config import load_coordinator
+from jobs.coordinator import claims, offers, orders
 from jobs.ledger import labs, views
-from jobs.model import OrderState, ReasonCode
+from jobs.lifecycle import AttemptState
+from jobs.model import OrderState, Priority, ReasonCode
 from tests.doubles import commands
 from tests.doubles.pages import sections
 from tests.doubles.planner_turns import Turns
-from tests.doubles.world import CATALOGUE, NODE
+from tests.doubles.world import CATALOGUE, NODE, PRINTER
 
 OTHER = "lab-b"
 QUARTER_S = 15 * 60.0
@@ -270,3 +272,49 @@ def test_pages_commands_and_the_doctor_name_what_is_left_out(site, turns, tmp_pa
     assert [each.ok for each in found] == [False, False]
     assert f"order {bad}" in found[0].words
     assert f"{OTHER}/p1" in found[1].words
+
+
+def test_a_lease_of_which_something_cannot_be_read_holds_up_no_other(world):
+    for node in (NODE, OTHER):
+        world.add_lab(node)
+    world.order(8)
+    world.plan()
+    world.tick()
+    lost, odd, *rest = [each.ref for each in world.attempts()]
+    assert rest
+    db = world.ledger.reading
+    db.execute("update attempt set granted_at = '?' where job_id = ?", (odd.job,))
+    db.execute("pragma foreign_keys = off")
+    db.execute("update attempt set job_id = 'gone' where job_id = ?", (lost.job,))
+    world.pass_time(hours=3)
+    with world.ledger.transaction() as writing:
+        assert offers.lapse(writing, world.now) == len(rest) + 1
+    assert {world.state(ref) for ref in (odd, *rest)} == {AttemptState.LAPSED}
+
+
+@pytest.mark.parametrize("cell", ["created_at = '?'", "seconds = 9e999", "grams = -1"])
+def test_a_maker_gets_another_plate_than_the_one_that_cannot_be_read(world, cell):
+    world.add_lab(OTHER)
+    world.order(40)
+    world.plan()
+    world.tick()
+    world.add_lab(NODE, link="manual")
+    free = (
+        "select rowid from job where not exists (select 1 from attempt a where a.job_id = job.id)"
+    )
+    db = world.ledger.reading
+    first = db.execute(f"{free} order by rowid").fetchone()[0]
+    db.execute(f"update job set {cell} where rowid = ?", (first,))
+    assert claims.claim(world.ledger, NODE, PRINTER, "awa", world.now)
+    assert db.execute("select state from job where rowid = ?", (first,)).fetchone()[0] == "open"
+
+
+def test_an_urgent_order_comes_before_the_others_though_one_has_no_priority_that_can_be_read(world):
+    world.add_lab(NODE)
+    ours, odd = world.order(40), world.order(4)
+    world.plan()
+    urgent = world.order(4)
+    orders.set_priority(world.ledger, urgent, Priority.URGENT, "steward", world.now)
+    world.ledger.reading.execute("update orders set priority = '?' where id = ?", (odd,))
+    assert claims.resplit(world.ledger, world.now, urgent)
+    assert world.books(ours).deficit

@@ -15,6 +15,7 @@ from jobs.hub import Gate
 from jobs.ledger import bought, hub, links, parcels, reviews, views
 from jobs.ledger.books import books
 from jobs.ledger.parcels import LotFacts, Parcel
+from jobs.model import UNKNOWN
 from jobs.order_facts import facts_in
 from web.context import Context
 from web.documents.address_label import Address
@@ -195,8 +196,8 @@ def _both(title: str) -> Words:
 
 def _day(at: datetime, zone: ZoneInfo) -> str:
     """Return a day as both languages of the sheet read it."""
-    return f"{at.astimezone(zone):%d/%m/%Y}"
+    return "?" if at == UNKNOWN else f"{at.astimezone(zone):%d/%m/%Y}"
 
 
 def _moment(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%d/%m/%Y %H:%M}"
+    return "?" if at == UNKNOWN else f"{at.astimezone(zone):%d/%m/%Y %H:%M}"

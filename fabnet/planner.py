@@ -15,6 +15,7 @@ from designs.library import Library
 from fabnet import clock
 from fabnet.pacing import Throttle
 from jobs.coordinator import applying, claims, fitting, planning, spools
+from jobs.ledger.disk import DiskTrouble, trouble_of
 from jobs.ledger.store import Ledger
 from jobs.plan_audit import Sound
 
@@ -31,6 +32,14 @@ _RESPLIT_S = 12 * 3600.0
 #: Orders that no sound plan has, and what cannot be read, are tried again after so long, or with new facts; and
 #: so is what no spool holds and nobody else could make.
 _LEFT_OUT_S = 15 * 60.0
+#: After a turn that failed.
+_AFTER_FAULT_S = 5.0
+#: What the log says of the disk, when it begins.
+_DISK = {
+    DiskTrouble.FULL: "The disk is full: nothing is planned any more. Make room; it goes on by itself then.",
+    DiskTrouble.FAILS: "The disk cannot be written: nothing is planned any more. Look at the machine's log,"
+    " mend or replace the disk, then start the coordinator again.",
+}
 
 
 class Planner:
@@ -138,11 +147,20 @@ def plan_for_ever(
     stop: threading.Event,
 ) -> None:
     """Plan what is asked until told to stop; `open_library` is called on this thread."""
-    planner = Planner(ledger, hub_place, clock.boottime_s())
+    planner, told = Planner(ledger, hub_place, clock.boottime_s()), DiskTrouble.NONE
     while not stop.wait(_TICK_S):
         try:
             planner.turn(open_library(), clock.boottime_s())
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
             # A plan that fails must not end planning for all other orders to come.
-            _log.exception("planning failed; trying again")
-            stop.wait(5.0)
+            trouble = trouble_of(error, ledger.path.parent)
+            if not trouble:
+                _log.exception("planning failed; trying again")
+            elif trouble is not told:
+                _log.error("%s What was planned before stays as it is (%s)", _DISK[trouble], error)
+            told = trouble or told
+            stop.wait(_AFTER_FAULT_S)
+        else:
+            if told:
+                _log.info("the disk can be written again, and what waits is planned")
+            told = DiskTrouble.NONE

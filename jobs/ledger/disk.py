@@ -1,8 +1,9 @@
-"""What an error of SQLite tells of the disk: that it is full, or cannot be written."""
+"""What an error tells of the disk: that it is full, or cannot be written."""
 
 from __future__ import annotations
 
 import enum
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -19,8 +20,18 @@ class DiskTrouble(enum.StrEnum):
     FAILS = "fails"  # it is read-only, or broken
 
 
+_OF_FILES = {
+    errno.ENOSPC: DiskTrouble.FULL,
+    errno.EDQUOT: DiskTrouble.FULL,
+    errno.EROFS: DiskTrouble.FAILS,
+    errno.EIO: DiskTrouble.FAILS,
+}
+
+
 def trouble_of(error: Exception, folder: Path) -> DiskTrouble:
-    """Return what an error of SQLite tells of the disk on which a folder lies."""
+    """Return what an error, of SQLite or of a file, tells of the disk on which a folder lies."""
+    if isinstance(error, OSError):
+        return _OF_FILES.get(error.errno or 0, DiskTrouble.NONE)
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if primary == sqlite3.SQLITE_FULL:
         return DiskTrouble.FULL

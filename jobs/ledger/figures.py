@@ -55,9 +55,7 @@ def keep(
     Those that no slicer can have given are left out, and those of G-code that its maker has brought:
     nobody else prints it.
     """
-    if not (_LEAST_S <= seconds < math.inf and _LEAST_G <= grams < math.inf) or slicer.startswith(
-        OWN_SLICE
-    ):
+    if not _can_be(seconds, grams) or slicer.startswith(OWN_SLICE):
         return
     db.execute(
         "insert or replace into figure"
@@ -71,7 +69,11 @@ def keep(
 
 
 def known(db: sqlite3.Connection) -> Mapping[PlateKind, PlateFigures]:
-    """Return the newest figures of every kind of plate that a node has sliced."""
+    """Return the newest figures of every kind of plate that a node has sliced.
+
+    Without those that cannot be, as a broken disk leaves them: an estimate takes their place until a node
+    slices such a plate again, and all other figures of the design count on.
+    """
     rows = db.execute(
         "select mesh_sha256, copies, preset, material, seconds, grams, slicer from figure"
     )
@@ -80,7 +82,12 @@ def known(db: sqlite3.Connection) -> Mapping[PlateKind, PlateFigures]:
             seconds=seconds, grams=grams, slicer=slicer
         )
         for mesh, copies, preset, material, seconds, grams, slicer in rows
+        if _can_be(seconds, grams)
     }
+
+
+def _can_be(seconds: float, grams: float) -> bool:
+    return _LEAST_S <= seconds < math.inf and _LEAST_G <= grams < math.inf
 
 
 def printed(db: sqlite3.Connection, most: int) -> tuple[Printed, ...]:

@@ -71,6 +71,9 @@ OF_NOBODY = {
     "fit": "insert into coefficients values ('generic-250x210', '{', 1, 1, 1, '?')",
     "nest": "update nest set layout = '{'",
     "shadow": "update footprint set wkb = x'00'; delete from nest",
+    "figure": "update figure set seconds = 9e999",
+    "figure-grams": "update figure set grams = 9e999",
+    "figure-least": "update figure set seconds = 5e-324",
     "why": "update line set reasons = '{'",
     "rows": "update plan_row set reasons = '{'",
 }
@@ -184,6 +187,7 @@ def test_what_can_be_reckoned_again_keeps_nobody(world, turns, broken, caplog):
     world.order(4)
     turns.after()
     world.tick()
+    world.print(world.first(AttemptState.OFFERED))  # its slicer's figures are kept
     break_cells(world, broken)
     order = world.order(4)
     turns.after(20.0)

@@ -234,7 +234,7 @@ def _show(found: Iterable[Finding], as_json: bool) -> bool:
         findings.append(finding)
         if not as_json:
             how = "ok " if finding.ok else gettext("NO ")
-            click.echo(f"{how} {finding.check}: {in_language(finding.words)}")
+            click.echo(f"{how} {in_language(finding.check)}: {in_language(finding.words)}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     return all(finding.ok for finding in findings)

@@ -82,7 +82,24 @@ SENTENCES = (
     _("the disk of %(folder)s is full: make room there, and run the command again"),
     _("there is no folder %(folder)s"),
     _("%(folder)s cannot be written: %(why)s"),
-    # what the doctor finds
+    # what the doctor looks at, and finds
+    _("packages"),
+    _("slicer"),
+    _("broker"),
+    _("broker trial"),
+    _("authority"),
+    _("data"),
+    _("mail"),
+    _("plans"),
+    _("coordinator"),
+    _("page port"),
+    _("broker port"),
+    _("password"),
+    _("key"),
+    _("printers"),
+    _("preset"),
+    _("port"),
+    _("firmware profile %(name)s"),
     _("%(version)s: 3.11 is needed"),
     _(
         "%(name)s is not fabnet's own but %(found)s: install fabnet in an environment of its own"

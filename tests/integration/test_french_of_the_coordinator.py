@@ -127,12 +127,13 @@ def test_what_the_doctor_finds(tmp_path):
     looked = commands.fabnet("doctor", config, cwd=tmp_path, LANGUAGE="fr")
     assert looked.returncode == 1
     assert re.search(
-        r"\nNON mail\xa0?: Le serveur de courriel 127\.0\.0\.1:9 ne peut pas servir\xa0: ",
+        r"\nNON courriel: Le serveur de courriel 127\.0\.0\.1:9 ne peut pas servir\xa0: ",
         looked.stdout,
     )
-    assert re.search(r"\nok  data: .+, \d+ Mio libres\n", looked.stdout)
-    assert re.search(r"\nok  page port: .+ est libre\n", looked.stdout)
+    assert re.search(r"\nok  données: .+, \d+ Mio libres\n", looked.stdout)
+    assert re.search(r"\nok  port des pages: .+ est libre\n", looked.stdout)
     plain = json.loads(
         commands.fabnet("doctor", config, "--json", cwd=tmp_path, LANGUAGE="fr").stdout
     )
     assert any("MiB free" in each["words"] for each in plain)
+    assert {"mail", "data", "page port"} <= {each["check"] for each in plain}

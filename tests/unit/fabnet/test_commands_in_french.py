@@ -287,3 +287,12 @@ def test_whatever_the_doctor_finds_is_known():
     sentences = {each for each in said - notes if len(re.findall(r"[a-z]{2,}", each)) > 2}
     assert len(sentences) > 20
     assert sorted(sentences - known) == []
+
+
+def test_whatever_the_doctor_looks_at_has_its_french():
+    table = Path("docs/running.md").read_text(encoding="utf-8").partition("## When the doctor says NO")[2]
+    checks = set(re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE)) - {"check"}
+    assert checks >= {"data", "plans", "page port"}
+    # The names of programs are the same in every language.
+    assert checks - {"python", "sqlite"} <= {*SENTENCES}
+    assert in_language("p1: port") == "p1: port"

@@ -20,6 +20,8 @@ from jobs.model import Priority, ReasonCode
 from jobs.pace import is_told
 
 _WIDTH = 100
+#: Of a list for a person: a thousand labs would be a thousand lines a day.
+_MOST_LINES = 20
 
 
 def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
@@ -234,18 +236,52 @@ def _time(outcome: Outcome) -> str:
 
 
 def stock_lines(report: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the report of filament."""
+    """Yield the report of filament: what is missing first, and of each list what comes first of it."""
     if not report["materials"]:
         yield gettext("Nothing is planned that takes filament.")
     yield from _material_lines(report)
+    yield from _first(_shortage_lines(report))
+    yield from _first(
+        "  "
+        + gettext(
+            "%(sending)s to %(lab)s: %(grams)s g of %(material)s, expected %(day)s",
+            **{name: each[name] for name in ("sending", "lab", "grams", "material", "day")},
+        )
+        for each in report["on_way"]
+    )
+    if report["transfers"]:
+        yield gettext("From the depot:")
+    yield from _first(_transfer_lines(report))
+    yield from _first(
+        gettext(
+            "%(day)s %(lab)s: %(grams)s g of %(material)s, %(left)s g left",
+            day=each["day"], lab=each["lab"], grams=f"{each['grams']:.0f}",
+            material=each["material"], left=f"{each['left_g']:.0f}",
+        )
+        for each in report["days"]
+    )  # fmt: skip
+
+
+def _first(lines: Iterable[str]) -> Iterable[str]:
+    """Yield the first of some lines, and how many more there are."""
+    known = list(lines)
+    # One more is no longer than the word that there is one more.
+    most = len(known) if len(known) <= _MOST_LINES + 1 else _MOST_LINES
+    yield from known[:most]
+    if known[most:]:
+        yield "  " + gettext("and %(many)s more: --json has all", many=len(known) - most)
+
+
+def _shortage_lines(report: Mapping[str, Any]) -> Iterable[str]:
     for each in report["shortages"]:
         yield "  " + gettext(
             "%(day)s %(lab)s, %(printer)s: %(missing)s g of %(material)s missing",
             **{name: each[name] for name in ("day", "lab", "printer", "material")},
             missing=f"{each['missing_g']:.0f}",
         )
-    if report["transfers"]:
-        yield gettext("From the depot:")
+
+
+def _transfer_lines(report: Mapping[str, Any]) -> Iterable[str]:
     for each in report["transfers"]:
         told = gettext(
             "by %(day)s to %(lab)s: %(grams)s g of %(material)s",
@@ -257,16 +293,10 @@ def stock_lines(report: Mapping[str, Any]) -> Iterable[str]:
                 told=told, missing=f"{each['missing_g']:.0f}",
             )  # fmt: skip
         yield f"  {told}"
-    for each in report["days"]:
-        yield gettext(
-            "%(day)s %(lab)s: %(grams)s g of %(material)s, %(left)s g left",
-            day=each["day"], lab=each["lab"], grams=f"{each['grams']:.0f}",
-            material=each["material"], left=f"{each['left_g']:.0f}",
-        )  # fmt: skip
 
 
 def _material_lines(report: Mapping[str, Any]) -> Iterable[str]:
-    """Say what is to be printed of each material, and what of it lies in the depot or is on its way."""
+    """Say what is to be printed of each material, and what of it lies in the depot."""
     for each in report["materials"]:
         told = [
             gettext(
@@ -287,9 +317,4 @@ def _material_lines(report: Mapping[str, Any]) -> Iterable[str]:
     for material, grams in report["depot"].items():
         yield gettext(
             "%(material)s: %(grams)s g in the depot", material=material, grams=f"{grams:.0f}"
-        )
-    for each in report["on_way"]:
-        yield "  " + gettext(
-            "%(sending)s to %(lab)s: %(grams)s g of %(material)s, expected %(day)s",
-            **{name: each[name] for name in ("sending", "lab", "grams", "material", "day")},
         )

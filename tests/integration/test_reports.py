@@ -320,3 +320,26 @@ def test_stock_says_what_plans_take_and_where_it_is_missing(fabnet, world, waiti
     assert re.search(rf"From the depot:\n  by \S+ to Lab lab-a: {missing} g of PETG\n", told)
     for wrong in ("PETG", "PETG=-5", "gold=3"):
         assert "write PETG=12000" in fabnet(*words, "--depot", wrong, status=1).stderr
+
+
+def test_of_many_labs_stock_says_first_what_is_missing_and_of_each_list_the_first(fabnet, world):
+    labs = [f"lab-{number:02}" for number in range(30)]
+    for each in labs:
+        world.add_lab(each)
+    world.order(600)
+    world.plan()
+    for each in labs:
+        world.can(each, grams=100.0)
+    words = ["stock", "--config", fabnet.config]
+    report = json.loads(fabnet(*words, "--json").stdout)
+    many = {name: len(report[name]) for name in ("shortages", "days")}
+    assert min(many.values()) > 21
+    head, *told = fabnet(*words).stdout.splitlines()
+    assert head.startswith("PETG: ")
+    assert told[:20] == [line for line in told if line.endswith("g of PETG missing")]
+    assert [each["lab"] for each in report["shortages"][:20]] == [
+        re.search(r"(Lab \S+),", line)[1] for line in told[:20]
+    ]
+    more = [line for line in told if "more" in line]
+    assert more == [f"  and {count - 20} more: --json has all" for count in many.values()]
+    assert len(told) == 42

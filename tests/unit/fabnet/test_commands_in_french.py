@@ -290,7 +290,11 @@ def test_whatever_the_doctor_finds_is_known():
 
 
 def test_whatever_the_doctor_looks_at_has_its_french():
-    table = Path("docs/running.md").read_text(encoding="utf-8").partition("## When the doctor says NO")[2]
+    table = (
+        Path("docs/running.md")
+        .read_text(encoding="utf-8")
+        .partition("## When the doctor says NO")[2]
+    )
     checks = set(re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE)) - {"check"}
     assert checks >= {"data", "plans", "page port"}
     # The names of programs are the same in every language.

@@ -223,6 +223,10 @@ def difference_lines(found: Difference, names: Mapping[str, str]) -> Iterable[st
             "%(lab)s: %(then)s instead of %(now)s",
             lab=names.get(lab) or _new(lab), then=after.get(lab, 0), now=before.get(lab, 0),
         )  # fmt: skip
+    yield gettext(
+        "This is how the next plan would have it. What no lab was offered is given out anew every 12 hours"
+        " where some of it would be late: what that changes is not shown."
+    )
     yield gettext("Nothing was changed.")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from jobs.ledger.cells import moment
+from jobs.ledger.cells import when
 from jobs.model import OrderState, ReasonCode
 
 _LINES = f"""
@@ -22,4 +22,4 @@ order by o.id
 
 def orders(db: sqlite3.Connection) -> Mapping[str, tuple[str, datetime | None]]:
     """Return them by order, each with its place and since when."""
-    return MappingProxyType({row[0]: (row[1], moment(row[2])) for row in db.execute(_LINES)})
+    return MappingProxyType({row[0]: (row[1], when(row[2])) for row in db.execute(_LINES)})

@@ -288,6 +288,7 @@ def test_what_a_lost_lab_holds_is_made_again(fabnet, world, planned):
     assert "  Lab lab-a: 0 instead of 4\n  Lab lab-b: 4 instead of 0\n" in told
     assert re.search(r"pieces in labs' hands +4 +0", told)
     assert world.attempts() == held
+    assert "This is how the next plan would have it." in told
 
 
 def test_nothing_is_asked_of_an_order_that_is_printed(fabnet, world, planned):

@@ -67,7 +67,7 @@ TOLD_BY: Mapping[str, Kind] = MappingProxyType(
         "dispatch": Kind.HUB, "complaint": Kind.HUB, "pickup": Kind.HUB,
         "advice": Kind.ADVICE,
         "admit": Kind.TEAM, "unheard": Kind.TEAM, "confirm": Kind.TEAM,
-        "need": Kind.TEAM, "left-out": Kind.TEAM,
+        "need": Kind.TEAM, "left-out": Kind.TEAM, "odd": Kind.TEAM,
     }
 )  # fmt: skip
 

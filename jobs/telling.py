@@ -170,6 +170,8 @@ def _coalesced(
     if not fresh or not any(_has_waited(keys[key], pace, now) for key in fresh):
         return ()
     facts: dict[str, str | int] = {"count": len(things), "name": things[0].name}
+    if odd := [each.name for each in things if each.kind == "odd"]:
+        facts["printers"] = ", ".join(odd)
     # With the day, since what still waits after days is told once more.
     which = _short("\n".join(sorted([*keys, str(now.date())])))
     return _letters(kind, listener, tuple(sorted(keys)), facts, now, which)

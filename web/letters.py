@@ -243,6 +243,11 @@ def _words(
                 "Somebody asks for help, a workshop wants to join, or an order has no plan by a fault"
                 " of fabnet. See which here:"
             )
+            if "printers" in facts:
+                text = _(
+                    "What the ledger has of these printers cannot be used, and they get nothing until their nodes"
+                    " are started again: %(printers)s.", printers=facts["printers"],
+                ) + f"\n\n{text}"  # fmt: skip
         case Kind.DIGEST:
             return _digest(speech, facts)
         case _:

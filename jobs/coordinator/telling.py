@@ -197,7 +197,8 @@ def _silences(db: sqlite3.Connection, now: datetime) -> tuple[Notice, ...]:
 
 def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
     """Return what waits for anybody: a steward's list holds everybody's."""
-    titles = {where: facts.title for where, facts in labs.printers(db).items()}
+    printers = [(node, each) for node in labs.fleet(db) for each in node.printers]
+    titles = {(node.id, each.facts.id): each.facts.title for node, each in printers}
     found = [
         Thing(
             kind=each.kind,
@@ -213,6 +214,14 @@ def _things(db: sqlite3.Connection, now: datetime) -> list[Thing]:
         Thing(kind="left-out", key=f"left-out:{order}@{since}", name=place, since=since)
         for order, (place, since) in unplanned.orders(db).items()
     ]
+    found += [
+        Thing(
+            kind="odd", key=f"odd:{node.id}/{each.facts.id}", node=node.id,
+            name=f"{each.facts.title} ({node.lab})",
+        )
+        for node, each in printers
+        if each.odd
+    ]  # fmt: skip
     # Advice waits for nobody: it is told once, to whose lab it is, while it is new.
     return found + [
         Thing(kind="advice", key=f"advice:{each.id}", node=node, name=node, since=each.read_at)

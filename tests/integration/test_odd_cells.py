@@ -4,18 +4,23 @@ Cells are broken by a connection of their own, as a bad block of a disk or a han
 and no message lets such a thing in.
 """
 
+import json
+
 import pytest
 
 from fabnet import doctor
 from fabnet.config import load_coordinator
-from jobs.coordinator import claims, offers, orders
+from jobs.coordinator import claims, offers, orders, telling
 from jobs.ledger import labs, views
 from jobs.lifecycle import AttemptState
 from jobs.model import OrderState, Priority, ReasonCode
+from jobs.notice_kinds import Kind
 from tests.doubles import commands
 from tests.doubles.pages import sections
 from tests.doubles.planner_turns import Turns
+from tests.doubles.telling import CAMILLE, HEAD, PARIS
 from tests.doubles.world import CATALOGUE, NODE, PRINTER
+from web.letters import Reader, letter
 
 OTHER = "lab-b"
 QUARTER_S = 15 * 60.0
@@ -322,3 +327,20 @@ def test_an_urgent_order_comes_before_the_others_though_one_has_no_priority_that
     world.ledger.reading.execute("update orders set priority = '?' where id = ?", (odd,))
     assert claims.resplit(world.ledger, world.now, urgent)
     assert world.books(ours).deficit
+
+
+def test_stewards_read_of_which_printer_nothing_can_be_used_and_of_which_lab(world, people):
+    world.add_lab(NODE)
+    world.add_lab(OTHER)
+    letters = "select facts from notice where kind = 'team' and login = 'camille'"
+    telling.tell(world.ledger, world.now, PARIS)
+    assert world.ledger.reading.execute(letters).fetchall() == []
+    break_cells(world, OF_PRINTER["spool-huge"], node=OTHER)
+    for _ in range(2):
+        telling.tell(world.ledger, world.now, PARIS)
+    ((facts,),) = world.ledger.reading.execute(letters).fetchall()
+    told = letter(Kind.TEAM, json.loads(facts), "en", Reader(to=CAMILLE), HEAD).text
+    assert "until their nodes are started again: Printer (Lab lab-b)." in told.replace(
+        PRINTER, "Printer"
+    )
+    assert "redémarré" in letter(Kind.TEAM, json.loads(facts), "fr", Reader(to=CAMILLE), HEAD).text

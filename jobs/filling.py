@@ -50,6 +50,7 @@ class Book:
         `room_min` [E + 1, P] is what each printer can still take without making anything late.
         """
         self.net, self.lines, self.ends_min = net, lines, ends_min
+        self._bucket: list[int] = ends_min.searchsorted(lines.due_min[lines.order]).tolist()
         at = [*ends_min.tolist(), net.horizon_min]
         self._free = np.array([net.opened(end) for end in at]).reshape(len(at), -1) - net.busy_min
         self._taken = np.zeros(self._free.shape)  # by what is due then
@@ -161,22 +162,22 @@ class Book:
         # Where it would cost a due date, a printer gets fewer than the least.
         for enough in sorted({max(min(least, pieces), TINY), TINY}, reverse=True):
             for who in in_sets(best):
-                pieces = self._some(line, pieces, bucket, made, who, best[who], enough)
+                pieces = self.insert_on(line, pieces, bucket, who, best[who], enough)
                 if pieces <= TINY:
                     return 0.0
         return self._corners(line, pieces, bucket, score)
 
-    def _some(
+    def insert_on(
         self,
         line: int,
         pieces: float,
         bucket: int,
-        made: Makers,
         who: Ints,
         score: Singles,
-        enough: float,
+        enough: float = TINY,
     ) -> float:
         """Put pieces on these makers by their score, on each if it holds enough; return what is left."""
+        made = self.makers(line)
         plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
         capacity = plates * made.pieces[who]
         some = (capacity >= enough).nonzero()[0]
@@ -207,9 +208,13 @@ class Book:
         rows = self.rows
         good = rows.copies(self.net, self.lines) * self.net.good[rows.printer]
         where = rows.line * self._nodes + self.net.node[rows.printer]
-        lots, which = np.unique(where, return_inverse=True)
-        pieces = np.bincount(which, good, len(lots)).astype(np.float64)
-        return lots // self._nodes, lots % self._nodes, pieces
+        # To sort numbers that say where each stood is quicker than to find their order.
+        bits = len(where).bit_length()
+        keys = np.sort((where << bits) + np.arange(len(where)))
+        where, good = keys >> bits, good[keys & ((1 << bits) - 1)]
+        first = np.flatnonzero(np.diff(where, prepend=-1))
+        lots = where[first]
+        return lots // self._nodes, lots % self._nodes, np.add.reduceat(good, first)
 
     def take_out(self, line: int, who: Bools | None = None) -> float:
         """Take back what was put in of a line; return its good pieces.
@@ -236,7 +241,7 @@ class Book:
 
     def bucket(self, line: int) -> int:
         """Return the bucket of a line."""
-        return int(np.searchsorted(self.ends_min, self.lines.due_min[self.lines.order[line]]))
+        return self._bucket[line]
 
     def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
         """Return the minutes that can be put on these printers."""

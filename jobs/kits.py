@@ -62,10 +62,12 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
     small, node = pieces < least, book.net.node
     count = book.lines.count
     has_small, has_more = (np.bincount(lines[some], minlength=count) for some in (small, ~small))
+    first = lines.searchsorted(np.arange(count + 1))
     for line in np.flatnonzero(has_small * has_more).tolist():
         more, few = np.zeros((2, len(book.knows(line))), np.bool_)
-        more[lab[(lines == line) & ~small]] = True
-        lots = np.flatnonzero((lines == line) & small)
+        lots = np.arange(first[line], first[line + 1])
+        more[lab[lots[~small[lots]]]] = True
+        lots = lots[small[lots]]
         lots = lots[np.argsort(pieces[lots], kind="stable")]
         made, bucket = book.makers(line), book.bucket(line)
         who = np.flatnonzero(more[node[made.printer]])
@@ -74,7 +76,7 @@ def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:
         if few.any():
             moved = book.take_out(line, few[node])
             score = book.score(line, regret[book.lines.part[line]], weights)
-            book.insert(line, moved, bucket, score + ~more[node])
+            book.insert_on(line, moved, bucket, who, score[made.printer[who]])
 
 
 def share_in_time(lines: Lines, left: Floats) -> float:

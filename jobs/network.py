@@ -65,19 +65,20 @@ class Network:
 
     def makers(self, part: int, barred: Bools | None = None) -> Makers:
         """Return who can make a part, without those who are barred [P]."""
-        most = self.most[part][self.cls]
-        printer = np.flatnonzero(most > 0 if barred is None else (most > 0) & ~barred)
-        cls, copies = self.cls[printer], most[printer]
-        fixed, each = self.plate_min[part, cls], self.piece_min[part, cls]
+        most, fixed, each = self.most[part], self.plate_min[part], self.piece_min[part]
+        can = (most > 0)[self.cls]
+        printer = np.flatnonzero(can if barred is None else can & ~barred)
+        cls, speed = self.cls[printer], self.speed[printer]
+        copies = most[cls]
         return Makers(
             printer=printer,
-            minutes=(fixed + each * copies) / self.speed[printer],
-            plate_min=fixed / self.speed[printer],
-            piece_min=each / self.speed[printer],
-            copy_min=(fixed + each) / self.speed[printer],
+            minutes=(fixed + each * most)[cls] / speed,
+            plate_min=fixed[cls] / speed,
+            piece_min=each[cls] / speed,
+            copy_min=(fixed + each)[cls] / speed,
             pieces=copies * self.good[printer],
             copies=copies,
-            grams=self.plate_g[part, cls] + self.piece_g[part, cls] * copies,
+            grams=(self.plate_g[part] + self.piece_g[part] * most)[cls],
         )
 
     def slot(self, at_min: float | Floats) -> Ints:

@@ -186,7 +186,8 @@ class _Search:
         by_loss = bool(draw.random() < _BY_LOSS)
         even = self._worse > 1.0 and bool(draw.integers(2))
         for level in (most, np.inf) if even else (np.inf,):
-            book.level = level
+            if level != book.level:
+                book.limit(level)
             for line in out.tolist():
                 self._insert(book, self.left, line, by_loss=by_loss)
 

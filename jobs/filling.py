@@ -58,7 +58,7 @@ class Book:
         # Against what is due last, or the horizon: late work has no other measure.
         self._offered = np.maximum(self._free[max(0, len(ends_min) - 1)], TINY)
         self._load = np.zeros(net.printers)  # the share of it that each printer prints
-        self.level = np.inf  # the share of its time that a printer gets at most
+        self.level = np.inf  # see `limit`
         self.bounded = bool(np.isfinite(net.spool_g).any())
         self._spool_g = net.spool_g.copy()
         self._km = net.km.astype(np.float32)
@@ -121,6 +121,13 @@ class Book:
         if self.bounded:
             for turn in rows.turns():
                 turn.draw(self.net, self.lines, self._spool_g)
+
+    def limit(self, level: float) -> None:
+        """Let each printer get at most such a share of its time from now on; infinite: all of it."""
+        self.level = level
+        self.room_min = self._until(self.slack_min(slice(None)))
+        if level < np.inf:
+            np.minimum(self.room_min, (level - self._load) * self._offered, out=self.room_min)
 
     def spend(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Take minutes of printers, each named once, from what is left by a due date."""
@@ -246,9 +253,6 @@ class Book:
     def _room(self, line: int, bucket: int, printer: Ints) -> Floats:
         """Return the minutes that can be put on these printers."""
         room: Floats = self.room_min[bucket][printer]
-        if self.level < np.inf:
-            level = (self.level - self._load[printer]) * self._offered[printer]
-            room = np.minimum(room, level)
         if (release := self._release(line)) > 0:
             room = room - self._gap(bucket, printer, release)
         return room

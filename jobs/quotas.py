@@ -188,9 +188,9 @@ def _fill(
         asked[line] -= some
     if way not in (TOGETHER, IN_CLASSES):
         before = left.copy()
-        book.level = level
+        book.limit(level)
         _by_due(book, left, asked, regret, weights, least)
-        book.level = np.inf
+        book.limit(np.inf)
         asked -= before - left
     _by_due(book, left, asked, regret, weights, least)
     in_kits(book, left, turn, regret, weights, least)

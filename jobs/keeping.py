@@ -16,12 +16,23 @@ from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, sums_of
 
 #: Of more rows that could make room about so many of the cheapest are looked at first, as a sample has it.
 _FEW, _ONE_IN = (256, 2048), 16
+#: Costs more than any.
+_NEVER = 1e99
 
 
 def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
     """Return [L]: the good pieces that rows have of each line."""
     good = rows.copies(net, lines) * net.good[rows.printer]
     return np.bincount(rows.line, good, lines.count).astype(np.float64)
+
+
+def _lowest(least: Floats, below: float) -> Iterator[Ints]:
+    """Yield where a few of many are that are least; at last all that are less than so much."""
+    sample = np.sort(least[::_ONE_IN])
+    for count in _FEW:
+        if count < len(least) and sample[count // _ONE_IN] < below:
+            yield np.flatnonzero(least <= sample[count // _ONE_IN])
+    yield np.flatnonzero(least < below)
 
 
 class Kept:
@@ -42,6 +53,7 @@ class Kept:
         good = rows.copies(book.net, lines) * book.net.good[rows.printer]
         worth = lines.weight[lines.order[rows.line]] / lines.pieces[rows.line]
         self._worth = worth * good / np.maximum(self._all_min, TINY)  # of a minute
+        self._cost = np.where(in_time, self._worth, _NEVER)  # where there is one to take
         book.keep(replace(rows, bucket=np.where(in_time, rows.bucket, self._last)), self._all_min)
         # Several spools are counted in the order in which they are used up, and what is released
         # later waits for it.
@@ -103,18 +115,16 @@ class Kept:
         gain = lines.weight[lines.order[line]] / lines.pieces[line] * (1.0 - TINY)
         # Who has no time for a copy even without all that it has can be given none.
         most = (net.opened(float(book.ends_min[bucket])) - net.busy_min)[made.printer]
-        of_printer = np.zeros(net.printers)  # good pieces a minute
-        of_printer[made.printer] = np.where(
-            most < made.copy_min - TINY, 0.0, made.pieces / made.minutes
+        each = np.full(net.printers, _NEVER)  # minutes of a good piece
+        each[made.printer] = np.where(
+            most < made.copy_min - TINY, _NEVER, made.minutes / made.pieces
         )
-        # A piece that gets room costs at least so much.
-        some = np.flatnonzero(self._worth < gain * of_printer[rows.printer])
-        some = some[(self._plates[some] > 0) | (self._rest[some] > 0)]
-        if not len(some):
-            return
-        for few in self._cheapest_first(some, of_printer):
+        least = self._cost * each[rows.printer]  # what a piece that gets room costs at least
+        for few in _lowest(least, gain):
+            if not len(few):
+                return
             minutes, plates, rest = self._needed(few, bucket)
-            gives = minutes * of_printer[rows.printer[few]]
+            gives = minutes / each[rows.printer[few]]
             cost = self._worth[few] * self._minutes(few, plates, rest) / np.maximum(gives, TINY)
             by = np.flatnonzero((gives > TINY) & (cost < gain))
             if float(gives[by].sum()) > pieces:
@@ -127,14 +137,6 @@ class Kept:
         self._late[few], self._by_line = True, None
         self._move(few, self._minutes(few, plates, rest), later=True)
 
-    def _cheapest_first(self, some: Ints, of_printer: Floats) -> Iterator[Ints]:
-        """Yield a few rows that give so many pieces a minute [P] for the least, of many; then all."""
-        if len(some) > _FEW[-1]:
-            least = self._worth[some] / of_printer[self._rows.printer[some]]
-            sample = np.sort(least[::_ONE_IN])
-            for count in _FEW:
-                yield some[least <= sample[count // _ONE_IN]]
-        yield some
 
     def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:
         """Return how many minutes rows can give to what is due then, and by which of their plates."""
@@ -159,6 +161,8 @@ class Kept:
 
     def _move(self, some: Ints, minutes: Floats, *, later: bool) -> None:
         """Move minutes of rows from after all due dates to before their own, or back."""
+        holds = (self._plates[some] > 0) | (self._rest[some] > 0)
+        self._cost[some] = np.where(holds, self._worth[some], _NEVER)
         for bucket in np.unique(self._rows.bucket[some]).tolist():
             here = self._rows.bucket[some] == bucket
             printer, sums = sums_of(self._rows.printer[some[here]], minutes[here])

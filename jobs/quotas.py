@@ -20,7 +20,7 @@ from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, rounds_for, share_in_time
 from jobs.nearer import nearer
-from jobs.network import SLOT_MIN, TINY, Floats, Ints, Lines, Network, Rows, Singles
+from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
 from jobs.releases import by_release
 from jobs.tight import all_by, best_of, more_kits
@@ -105,9 +105,8 @@ def plan(
     if kept is None and (search or best[0] >= 1.0 - TINY):
         best = _mended(best, found, bound, weights, least)
     in_time, book, left = best
-    for order in by_value(lines, found):
-        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
-            left[line] = book.earliest(int(line), float(left[line]))
+    for line in _in_turn(lines, by_value(lines, found), left > TINY):
+        left[line] = book.earliest(line, float(left[line]))
     return Quotas(
         rows=_renumbered(book.rows, by),
         ends_min=ends,
@@ -246,19 +245,16 @@ def _refill(
         asked[here] = 0.0
         in_kits(book, left, mine, regret, weights, least)
     _by_due(book, left, asked, regret, weights, least)
-    for order in turn:
-        for line in np.flatnonzero(lines.order == order):
-            stay.hasten(int(line))
-            if left[line] > TINY:
-                left[line] = insert(book, int(line), float(left[line]), regret, weights, least)
+    for line in _in_turn(lines, turn):
+        stay.hasten(line)
+        left[line] = insert(book, line, float(left[line]), regret, weights, least)
     # Twice: to make room for one may leave less for another.
-    for order in [*turn, *turn]:
-        for line in np.flatnonzero((lines.order == order) & (left > TINY)):
-            stay.make_room(int(line), float(left[line]))
-            left[line] = insert(book, int(line), float(left[line]), regret, weights, least)
-    for order in turn:
-        for line in np.flatnonzero(lines.order == order):
-            stay.hasten(int(line))
+    for _ in range(2):
+        for line in _in_turn(lines, turn, left > TINY):
+            stay.make_room(line, float(left[line]))
+            left[line] = insert(book, line, float(left[line]), regret, weights, least)
+    for line in _in_turn(lines, turn):
+        stay.hasten(line)
     late = stay.put()
     return share_in_time(lines, left + good_of(net, lines, late)), book, left
 
@@ -273,6 +269,13 @@ def _by_due(
     for line in _due_first(book):
         some = float(asked[line])
         left[line] -= some - insert(book, line, some, regret, weights, least)
+
+
+def _in_turn(lines: Lines, turn: Ints, some: Bools | None = None) -> list[int]:
+    """Return the lines, or some [L], in the turn of their orders."""
+    found = np.argsort(np.argsort(turn)[lines.order], kind="stable")
+    listed: list[int] = (found if some is None else found[some[found]]).tolist()
+    return listed
 
 
 def _due_first(book: Book) -> list[int]:

@@ -26,6 +26,7 @@ from jobs.network import (
     Rows,
     Singles,
     joined,
+    running,
     sums_of,
 )
 
@@ -124,10 +125,10 @@ class Book:
 
     def limit(self, level: float) -> None:
         """Let each printer get at most such a share of its time from now on; infinite: all of it."""
+        if level > self.level:
+            self.room_min = self._until(self.slack_min(slice(None)))
+        np.minimum(self.room_min, (level - self._load) * self._offered, out=self.room_min)
         self.level = level
-        self.room_min = self._until(self.slack_min(slice(None)))
-        if level < np.inf:
-            np.minimum(self.room_min, (level - self._load) * self._offered, out=self.room_min)
 
     def spend(self, bucket: int, printer: Ints, minutes: Floats) -> None:
         """Take minutes of printers, each named once, from what is left by a due date."""
@@ -145,15 +146,22 @@ class Book:
     @staticmethod
     def _until(slack_min: Floats) -> Floats:
         """Return the least slack from each due date on, row after row: faster to take printers of."""
-        return np.ascontiguousarray(np.minimum.accumulate(slack_min[::-1])[::-1])
+        return np.ascontiguousarray(running(np.minimum, slack_min[::-1])[::-1])
 
     def slack_min(self, printer: Ints | slice) -> Floats:
         """Return [E + 1, P]: what some printers have left by each due date."""
-        found: Floats = self._free[:, printer] - self._taken[:, printer].cumsum(axis=0)
+        found: Floats = self._free[:, printer] - running(np.add, self._taken[:, printer])
         return found
 
     def insert(
-        self, line: int, pieces: float, bucket: int, score: Singles, *, least: float = 0.0
+        self,
+        line: int,
+        pieces: float,
+        bucket: int,
+        score: Singles,
+        *,
+        least: float = 0.0,
+        who: Ints | None = None,
     ) -> float:
         """Put good pieces of a line in before a due date; return how many have no room.
 
@@ -163,13 +171,15 @@ class Book:
             bucket: the due date before which they are printed.
             score: [P]; the lowest first, then the first by name.
             least: a printer gets at least so many pieces, or all that are left.
+            who: makers that could; None: all.
         """
-        made = self.makers(line)
-        best = score[made.printer]
+        printer = self.makers(line).printer
+        best = score[printer if who is None else printer[who]]
         # Where it would cost a due date, a printer gets fewer than the least.
         for enough in sorted({max(min(least, pieces), TINY), TINY}, reverse=True):
-            for who in in_sets(best):
-                pieces = self.insert_on(line, pieces, bucket, who, best[who], enough)
+            for some in in_sets(best):
+                on = some if who is None else who[some]
+                pieces = self.insert_on(line, pieces, bucket, on, best[some], enough)
                 if pieces <= TINY:
                     return 0.0
         return self._corners(line, pieces, bucket, score)
@@ -280,12 +290,11 @@ class Book:
 
     def _corners(self, line: int, pieces: float, bucket: int, score: Singles) -> float:
         """Put part plates where a full one has no room any more; return what has none either."""
-        net, made = self.net, self.makers(line)
-        room = self._room(line, bucket, made.printer)
-        who = (room >= made.copy_min - TINY).nonzero()[0]
+        net, made, who = self.net, self.makers(line), self.with_room(line, bucket)
         printer = made.printer[who]
         each = np.maximum(made.piece_min[who], TINY)
-        copies = np.floor((room[who] - made.plate_min[who]) / each + TINY)
+        room = self._room(line, bucket, printer) - made.plate_min[who]
+        copies = np.floor(room / each + TINY)
         if self.bounded:
             part, cls = int(self.lines.part[line]), net.cls[printer]
             spare = self._spool_g[:, printer].max(axis=0) - net.plate_g[part, cls]
@@ -328,10 +337,10 @@ class Book:
         self._where.setdefault((line, bucket), []).append(len(self.put))
         self.put.append(rows)
 
-    def has_room(self, line: int, bucket: int) -> bool:
-        """Return whether any maker of a line has time for a copy by a due date."""
+    def with_room(self, line: int, bucket: int) -> Ints:
+        """Return which makers of a line have time for a copy by a due date."""
         made = self.makers(line)
-        return bool((self._room(line, bucket, made.printer) >= made.copy_min - TINY).any())
+        return (self._room(line, bucket, made.printer) >= made.copy_min - TINY).nonzero()[0]
 
     def possible(self, line: int, bucket: int, who: Ints | None = None) -> Ints:
         """Return how many full plates of a line each of its makers, or some, could print by a due date."""
@@ -374,27 +383,29 @@ class Book:
         how many have no room before the horizon.
         """
         made, late, release = self.makers(line), len(self.ends_min), self._release(line)
-        printer, every = made.printer, np.arange(len(made.printer))
+        printer, who = made.printer, np.arange(len(made.printer))
         used = self.net.busy_min + self._load * self._offered
         start = np.maximum(used, self._after(release))[printer]
         by = self.net.calendar[self.net.cls[printer]]
 
         def until(slot: int) -> Ints:
-            return self._plates(made, every, self.net.open_min[slot][by] - start)
+            return self._plates(made, who, self.net.open_min[slot][by[who]] - start[who])
 
         low, high = 0, self.net.open_min.shape[0] - 1
-        if float(until(high) @ made.pieces) >= pieces:
+        most = until(high)
+        if float(most @ made.pieces) >= pieces:
             while high - low > 1:
                 middle = (low + high) // 2
-                if float(until(middle) @ made.pieces) < pieces:
+                can = until(middle)
+                if float(can @ made.pieces[who]) < pieces:
                     low = middle
-                else:
-                    high = middle
-        plates = until(low) if high - low == 1 else until(high)
+                else:  # who can make nothing by then need not be asked again
+                    high, who, most = middle, who[can > 0], can[can > 0]
+        plates, last = np.zeros((2, len(printer)), np.int64)
+        plates[who] = until(low) if high - low == 1 else most
         pieces -= float(plates @ made.pieces)
-        more = np.flatnonzero(until(high) > plates)
+        more = who[most > plates[who]]
         more = more[np.argsort((start + (plates + 1) * made.minutes)[more], kind="stable")]
-        last = np.zeros(len(every), np.int64)
         for maker in more.tolist():
             if pieces <= TINY:
                 break

@@ -45,10 +45,11 @@ def insert(
         return 0.0
     bucket = book.bucket(line)
     # Where printers get no more than a share of their time there is room, mostly.
-    if book.level == np.inf and not book.has_room(line, bucket):
+    who = book.with_room(line, bucket) if book.level == np.inf else None
+    if who is not None and not len(who):
         return pieces
     score = book.score(line, regret[book.lines.part[line]], weights)
-    return book.insert(line, pieces, bucket, score, least=least)
+    return book.insert(line, pieces, bucket, score, least=least, who=who)
 
 
 def gather(book: Book, least: float, regret: Singles, weights: Weights) -> None:

@@ -131,7 +131,7 @@ class _Table:
             self._free = before.copy()
             return all(self._line(line, share) >= share - TINY for line in mine)
 
-        at_once = most(1.0)
+        at_once = min(self._line(line, 1.0) for line in mine)
         if at_once >= 1.0 - TINY:
             return at_once
         # With all of one part there is the less room for the others: more of both may fit.

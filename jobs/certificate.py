@@ -70,16 +70,16 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
     # A due date inside a slot: the slot may be open up to it.
     until = np.where(ends % SLOT_MIN > 0, ends + SLOT_MIN, ends)
     best = _best(net, found)
-    left = np.array([float(best @ net.class_min(end)) for end in until.tolist()])
+    left = [float(best @ net.class_min(end)) for end in until.tolist()]
+    by, sizes, weights = np.searchsorted(ends, lines.due_min).tolist(), size.tolist(), lines.weight.tolist()
     value = 0.0
-    for order in np.argsort(-lines.weight / np.maximum(size, 1e-300), kind="stable"):
-        if never[order] or not asked[order]:
-            continue
-        bucket = int(np.searchsorted(ends, lines.due_min[order]))
-        room = max(0.0, float(left[bucket:].min()))
-        share = 1.0 if size[order] <= room else room / float(size[order])
-        left[bucket:] -= share * size[order]
-        value += share * float(lines.weight[order])
+    turn = np.argsort(-lines.weight / np.maximum(size, 1e-300), kind="stable")
+    for order in turn[(asked & ~never)[turn]].tolist():
+        bucket, needs = by[order], sizes[order]
+        room = max(0.0, min(left[bucket:]))
+        share = 1.0 if needs <= room else room / needs
+        left[bucket:] = [minutes - share * needs for minutes in left[bucket:]]
+        value += share * weights[order]
     return float(value / lines.weight[asked].sum())
 
 

@@ -405,7 +405,8 @@ class Book:
         plates[who] = until(low) if high - low == 1 else most
         pieces -= float(plates @ made.pieces)
         more = who[most > plates[who]]
-        more = more[np.argsort((start + (plates + 1) * made.minutes)[more], kind="stable")]
+        done = start[more] + (plates[more] + 1) * made.minutes[more]
+        more = more[np.argsort(done, kind="stable")]
         for maker in more.tolist():
             if pieces <= TINY:
                 break

@@ -91,7 +91,7 @@ class Network:
 
     def opened(self, at_min: float) -> Floats:
         """Return [P]: open minutes of each printer from now until then."""
-        found: Floats = self.open_min[int(self.slot(at_min))][self.calendar[self.cls]]
+        found: Floats = self.open_min[int(self.slot(at_min))][self.calendar][self.cls]
         return found
 
     def class_min(self, at_min: float) -> Floats:

@@ -101,6 +101,8 @@ def plan(
         if best is None or filled[0] > best[0] + TINY:
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
+    if kept is None and least > 0:
+        gather(best[1], least, _of_printers(net, found), weights)
     best = by_release(*best, found, bound, weights) if kept is None else best
     if kept is None and (search or best[0] >= 1.0 - TINY):
         best = _mended(best, found, bound, weights, least)
@@ -193,8 +195,6 @@ def _fill(
         asked -= before - left
     _by_due(book, left, asked, regret, weights, least)
     in_kits(book, left, turn, regret, weights, least)
-    if least > 0:
-        gather(book, least, regret, weights)
     return share_in_time(lines, left), book, left
 
 

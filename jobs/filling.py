@@ -319,14 +319,13 @@ class Book:
         self, line: int, bucket: int, made: Makers, who: Ints, plates: Ints, last: Ints
     ) -> None:
         printer = made.printer[who]
-        rows = Rows(
-            line=np.full(len(who), line), bucket=np.full(len(who), bucket), printer=printer,
-            plates=plates, last=last,
-        )  # fmt: skip
+        of_line, by = np.empty((2, len(who)), np.int64)
+        of_line[:], by[:] = line, bucket
+        rows = Rows(line=of_line, bucket=by, printer=printer, plates=plates, last=last)
         minutes = plates * made.minutes[who]
-        some = last.nonzero()[0]
-        minutes[some] += last[some] * made.piece_min[who[some]]
-        minutes[some] += made.plate_min[who[some]]
+        if len(some := last.nonzero()[0]):
+            minutes[some] += last[some] * made.piece_min[who[some]]
+            minutes[some] += made.plate_min[who[some]]
         if (release := self._release(line)) > 0:
             minutes += self._gap(bucket, printer, release)
         self.spend(bucket, printer, minutes)

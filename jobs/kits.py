@@ -37,6 +37,29 @@ def in_kits(
                 kits = min(kits, 1.0 - float(left[line] / lines.pieces[line]))
 
 
+def once_more(
+    book: Book, left: Floats, turn: Ints, regret: Singles, weights: Weights, least: float
+) -> None:
+    """Put orders that lack kits in again in this turn, with the last of all that makes room for them.
+
+    Whole plates of what is due sooner may have left no room for what is worth more. Undone where it
+    is of no use; only where the book is `movable`.
+    """
+    lines, share = book.lines, share_in_time(book.lines, left)
+    if share >= 1.0 - TINY or not book.movable:
+        return
+    before, had = book.state(), left.copy()
+    out = _lack(lines, left) > 0
+    out[turn[np.isin(turn, lines.order)][-1]] = True
+    for line in np.flatnonzero(out[lines.order]).tolist():
+        book.take_out(line)
+        left[line] = lines.pieces[line]
+    in_kits(book, left, turn, regret, weights, least)
+    if share_in_time(lines, left) <= share:
+        book.restore(before)
+        left[:] = had
+
+
 def insert(
     book: Book, line: int, pieces: float, regret: Singles, weights: Weights, least: float
 ) -> float:

@@ -21,6 +21,8 @@ _COOLING = 2.5
 _ROUNDS = 400
 #: A step of Newton that is longer leads astray; parts that share no class have none, but for so much.
 _FURTHEST, _APART = 3.0, 1e-3
+#: A part that is more late than that, in logarithms, is far from its price.
+_FAR = 0.5
 _CLOSE, _ROUGH = 0.002, 0.05
 #: Logarithm of the largest price: what cannot be ready with the rest by far gets no dearer, to stay finite.
 _DEAREST = 100.0
@@ -94,11 +96,14 @@ def _dearer(each: Floats, made: Floats, split: Floats, late: Floats) -> Floats:
 
     `each` [Q, C] is made of each part by each class, `made` [Q] by all. What is made of a part grows by its own
     price, and falls by the price of another as far as classes that make it turn to that other one. Where that
-    leads too far, what is late gets dearer by how late it is.
+    leads too far, it is shortened; far from the prices, what is late gets dearer by how late it is.
     """
     answer = -(each / made[:, None]) @ split.T
     answer[np.diag_indices(len(made))] += 1.0 + _APART
     # No prices change what all classes give in all, so that is left out of what they are to change.
     step = np.linalg.solve(answer, late - float(made @ late) / float(made.sum())).astype(np.float64)
     step -= step.sum() / len(step)
-    return step if float(np.abs(step).max()) < _FURTHEST else late
+    longest = float(np.abs(step).max())
+    if longest < _FURTHEST:
+        return step
+    return late if float(np.abs(late).max()) > _FAR else step * (_FURTHEST / longest)

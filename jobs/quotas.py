@@ -18,7 +18,7 @@ from jobs.certificate import earliest_min, fullest_min, most_in_time
 from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
-from jobs.kits import gather, in_kits, insert, rounds_for, share_in_time
+from jobs.kits import gather, in_kits, insert, once_more, rounds_for, share_in_time
 from jobs.nearer import nearer
 from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
@@ -195,6 +195,7 @@ def _fill(
         asked -= before - left
     _by_due(book, left, asked, regret, weights, least)
     in_kits(book, left, turn, regret, weights, least)
+    once_more(book, left, turn, regret, weights, least)
     return share_in_time(lines, left), book, left
 
 

@@ -71,7 +71,11 @@ def most_in_time(net: Network, lines: Lines, found: Prices) -> float:
     until = np.where(ends % SLOT_MIN > 0, ends + SLOT_MIN, ends)
     best = _best(net, found)
     left = [float(best @ net.class_min(end)) for end in until.tolist()]
-    by, sizes, weights = np.searchsorted(ends, lines.due_min).tolist(), size.tolist(), lines.weight.tolist()
+    by, sizes, weights = (
+        np.searchsorted(ends, lines.due_min).tolist(),
+        size.tolist(),
+        lines.weight.tolist(),
+    )
     value = 0.0
     turn = np.argsort(-lines.weight / np.maximum(size, 1e-300), kind="stable")
     for order in turn[(asked & ~never)[turn]].tolist():

@@ -185,19 +185,13 @@ class Book:
         return self._corners(line, pieces, bucket, score)
 
     def insert_on(
-        self,
-        line: int,
-        pieces: float,
-        bucket: int,
-        who: Ints,
-        score: Singles,
-        enough: float = TINY,
+        self, line: int, pieces: float, bucket: int, who: Ints, score: Singles, least: float = TINY
     ) -> float:
-        """Put pieces on these makers by their score, on each if it holds enough; return what is left."""
+        """Put pieces on these makers by their score, on each if it holds the least; return what is left."""
         made = self.makers(line)
         plates = self._plates(made, who, self._room(line, bucket, made.printer[who]))
         capacity = plates * made.pieces[who]
-        some = (capacity >= enough).nonzero()[0]
+        some = (capacity >= least).nonzero()[0]
         if not len(some):
             return pieces
         some = some[lowest_first(score[some])]
@@ -219,19 +213,6 @@ class Book:
         full = int(pieces / made.pieces[maker] + TINY)
         copies = int(np.ceil((pieces - full * made.pieces[maker]) / good - TINY))
         return (full + 1, 0) if copies >= made.copies[maker] else (full, max(0, copies))
-
-    def lots(self) -> tuple[Ints, Ints, Floats]:
-        """Return line and lab of each lot, and its good pieces."""
-        rows = self.rows
-        good = rows.copies(self.net, self.lines) * self.net.good[rows.printer]
-        where = rows.line * self._nodes + self.net.node[rows.printer]
-        # To sort numbers that say where each stood is quicker than to find their order.
-        bits = len(where).bit_length()
-        keys = np.sort((where << bits) + np.arange(len(where)))
-        where, good = keys >> bits, good[keys & ((1 << bits) - 1)]
-        first = np.flatnonzero(np.diff(where, prepend=-1))
-        lots = where[first]
-        return lots // self._nodes, lots % self._nodes, np.add.reduceat(good, first)
 
     def take_out(self, line: int, who: Bools | None = None) -> float:
         """Take back what was put in of a line; return its good pieces.

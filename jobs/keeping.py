@@ -137,7 +137,6 @@ class Kept:
         self._late[few], self._by_line = True, None
         self._move(few, self._minutes(few, plates, rest), later=True)
 
-
     def _needed(self, some: Ints, bucket: int) -> tuple[Floats, Ints, Ints]:
         """Return how many minutes rows can give to what is due then, and by which of their plates."""
         rows, book = self._rows, self._book

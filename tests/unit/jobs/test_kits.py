@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jobs.filling import Book, Weights
-from jobs.kits import gather, insert
+from jobs.kits import gather, insert, lots_of
 from jobs.network import TINY
 from jobs.prices import prices
 from tests.bench.instances import an_instance
@@ -20,12 +20,12 @@ def test_lots_put_together_are_fewer_and_make_as_much(seed):
     regret = found.regret(net).astype(np.float32)[:, net.cls]
     for line in np.argsort(lines.due_min[lines.order], kind="stable").tolist():
         insert(book, line, float(lines.pieces[line]), regret, Weights(), _LEAST)
-    of_line, _, before = book.lots()
+    of_line, _, before = lots_of(book)
     made = np.bincount(of_line, before, lines.count)
 
     gather(book, _LEAST, regret, Weights())
 
-    of_line, _, after = book.lots()
+    of_line, _, after = lots_of(book)
     assert (
         np.bincount(of_line, after, lines.count) >= made - 1.0
     ).all()  # what is asked, in whole pieces

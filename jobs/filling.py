@@ -48,16 +48,17 @@ class Book:
     def __init__(self, net: Network, lines: Lines, ends_min: Floats) -> None:
         """Open an empty book; `ends_min` are the due dates, sorted; one bucket more has none.
 
-        `room_min` [E + 1, P] is what each printer can still take without making anything late.
+        `free_min` [E + 1, P] is the time of each printer until then, and `room_min` what it can still take
+        without making anything late.
         """
         self.net, self.lines, self.ends_min = net, lines, ends_min
         self._bucket: list[int] = ends_min.searchsorted(lines.due_min[lines.order]).tolist()
         at = [*ends_min.tolist(), net.horizon_min]
-        self._free = np.array([net.opened(end) for end in at]).reshape(len(at), -1) - net.busy_min
-        self._taken = np.zeros(self._free.shape)  # by what is due then
-        self.room_min = self._until(self._free)
+        self.free_min = np.array([net.opened(end) - net.busy_min for end in at])
+        self._taken = np.zeros(self.free_min.shape)  # by what is due then
+        self.room_min = self._until(self.free_min)
         # Against what is due last, or the horizon: late work has no other measure.
-        self._offered = np.maximum(self._free[max(0, len(ends_min) - 1)], TINY)
+        self._offered = np.maximum(self.free_min[max(0, len(ends_min) - 1)], TINY)
         self._load = np.zeros(net.printers, np.float32)  # about the share of it that each prints
         self.level = np.inf  # see `limit`
         self.bounded = bool(np.isfinite(net.spool_g).any())
@@ -150,7 +151,7 @@ class Book:
 
     def slack_min(self, printer: Ints | slice) -> Floats:
         """Return [E + 1, P]: what some printers have left by each due date."""
-        found: Floats = self._free[:, printer] - running(np.add, self._taken[:, printer])
+        found: Floats = self.free_min[:, printer] - running(np.add, self._taken[:, printer])
         return found
 
     def insert(

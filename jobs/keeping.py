@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.filling import Book
-from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, sums_of
+from jobs.network import TINY, Floats, Ints, Lines, Network, Rows, Singles, sums_of
 
 #: Of more rows that could make room about so many of the cheapest are looked at first, as a sample has it.
 _FEW, _ONE_IN = (256, 2048), 16
 #: Costs more than any.
-_NEVER = 1e99
+_NEVER = 1e18
 
 
 def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
@@ -26,7 +26,7 @@ def good_of(net: Network, lines: Lines, rows: Rows) -> Floats:
     return np.bincount(rows.line, good, lines.count).astype(np.float64)
 
 
-def _lowest(least: Floats, below: float) -> Iterator[Ints]:
+def _lowest(least: Singles, below: float) -> Iterator[Ints]:
     """Yield where a few of many are that are least; at last all that are less than so much."""
     sample = np.sort(least[::_ONE_IN])
     for count in _FEW:
@@ -53,7 +53,8 @@ class Kept:
         good = rows.copies(book.net, lines) * book.net.good[rows.printer]
         worth = lines.weight[lines.order[rows.line]] / lines.pieces[rows.line]
         self._worth = worth * good / np.maximum(self._all_min, TINY)  # of a minute
-        self._cost = np.where(in_time, self._worth, _NEVER)  # where there is one to take
+        # Where there is one to take; as singles, since all are looked at for each line.
+        self._cost = np.where(in_time, self._worth, _NEVER).astype(np.float32)
         book.keep(replace(rows, bucket=np.where(in_time, rows.bucket, self._last)), self._all_min)
         # Several spools are counted in the order in which they are used up, and what is released
         # later waits for it.
@@ -114,12 +115,13 @@ class Kept:
         # What is worth as much already makes no room.
         gain = lines.weight[lines.order[line]] / lines.pieces[line] * (1.0 - TINY)
         # Who has no time for a copy even without all that it has can be given none.
-        most = (net.opened(float(book.ends_min[bucket])) - net.busy_min)[made.printer]
+        most = book.free_min[bucket][made.printer]
         each = np.full(net.printers, _NEVER)  # minutes of a good piece
         each[made.printer] = np.where(
             most < made.copy_min - TINY, _NEVER, made.minutes / made.pieces
         )
-        least = self._cost * each[rows.printer]  # what a piece that gets room costs at least
+        # What a piece that gets room costs at least.
+        least = self._cost * each.astype(np.float32)[rows.printer]
         for few in _lowest(least, gain):
             if not len(few):
                 return

@@ -245,8 +245,8 @@ def _words(
             )
             if "printers" in facts:
                 text = _(
-                    "What the ledger has of these printers cannot be used, and they get nothing until"
-                    " their nodes are started again: %(printers)s.", printers=facts["printers"],
+                    "What the ledger has of these printers cannot be used, and they get nothing until their"
+                    " nodes are started again: %(printers)s.", printers=facts["printers"],
                 ) + f"\n\n{text}"  # fmt: skip
         case Kind.DIGEST:
             return _digest(speech, facts)

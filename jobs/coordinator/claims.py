@@ -16,7 +16,7 @@ from jobs.coordinator.moves import dissolve, move
 from jobs.errors import NotFoundError
 from jobs.fleet import FleetPrinter
 from jobs.joining import Standing
-from jobs.ledger import cells, labs, paces, views
+from jobs.ledger import cells, labs, paces, plan_rows, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
@@ -128,6 +128,9 @@ def plan_anew(ledger: Ledger, now: datetime, order_id: str = "") -> int:
             " and :order_id in ('', o.id) group by j.order_id, j.part_id",
             of,
         ).fetchall()
+        plan_rows.gone(
+            writing, f"select j.id from job j {_UNOFFERED} and :order_id in ('', o.id)", of
+        )
         writing.execute(
             f"update job set state = :dissolved where id in (select j.id from job j {_UNOFFERED}"
             " and :order_id in ('', o.id))",

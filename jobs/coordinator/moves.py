@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from jobs.ledger import views
+from jobs.ledger import plan_rows, views
 from jobs.ledger.cells import quoted
 from jobs.ledger.rows import add_deficit, close_job, event, live_attempt
 from jobs.ledger.views import AttemptView
@@ -67,4 +67,5 @@ def dissolve(
 ) -> None:
     """A job that nobody may have started is not needed as it is: its pieces are planned again."""
     close_job(db, job_id, JobState.DISSOLVED)
+    plan_rows.gone(db, ":job", {"job": job_id})
     add_deficit(db, order_id, part_id, pieces, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,4 +65,20 @@ def plan_rows(db: sqlite3.Connection, order_id: str) -> tuple[PlanRow, ...]:
             at=moment(r["at"]),
         )
         for r in db.execute(_PLAN, (order_id,))
+    )
+
+
+def gone(db: sqlite3.Connection, jobs: str, given: Mapping[str, object]) -> None:
+    """Say of printers that some of the plates that they were to print last are not theirs any more.
+
+    As many pieces fewer are late, and what is left is done about as much sooner: a later plan that gives
+    them nothing does not say that anew. `jobs` is SQL that selects their ids, with what is `given`.
+    """
+    db.execute(
+        "update plan_row set late = max(0, late - g.pieces),"
+        " done_at = strftime('%Y-%m-%dT%H:%M:%S+00:00', done_at, '-' || g.seconds || ' seconds')"
+        " from (select order_id, part_id, node, printer, sum(pieces) as pieces, sum(seconds) as seconds"
+        f" from job where id in ({jobs}) group by 1, 2, 3, 4) g where plan_row.order_id = g.order_id"
+        " and plan_row.part_id = g.part_id and plan_row.node = g.node and plan_row.printer = g.printer",
+        given,
     )

@@ -6,14 +6,16 @@ import pytest
 
 from jobs.coordinator import claims, harvests, planning
 from jobs.errors import NotFoundError
+from jobs.fleet import print_by
 from jobs.ledger import views
 from jobs.ledger.books import books
 from jobs.lifecycle import AttemptState
-from jobs.messages import Answer, PrinterChange, Withdraw
+from jobs.messages import Answer, PrinterChange, ReportState, Withdraw
 from jobs.model import OrderState
 from printers.model import PrinterState
 from tests.doubles.pages import Site
 from tests.doubles.world import NODE, PRINTER
+from web.plans import late
 
 
 @pytest.fixture
@@ -265,3 +267,41 @@ def test_what_would_be_late_is_given_out_anew_but_not_what_was_offered(world):
     assert world.books(order).deficit == 0
     kinds = [event.kind for event in views.order_view(world.ledger.reading, order).events]
     assert "split-again" in kinds
+
+
+def test_what_is_left_with_a_lab_is_not_late_since_what_it_lost_was(world):
+    """What it prints is done today; what came late was taken back, and is planned for another lab."""
+    world.add_lab("lab-b", grams=20_000)
+    order = world.order(120, due=world.now.date() + timedelta(days=3))
+    world.plan()
+    world.tick()
+
+    def of(node):
+        rows = views.order_view(world.ledger.reading, order).plan
+        return next(row for row in rows if row.node == node)
+
+    assert late(of("lab-b"))
+    ref = world.first(AttemptState.OFFERED)
+    world.take(ref)
+    world.ready(ref)
+    world.report(ref, ReportState.PRINTING)
+    world.add_lab(NODE, grams=20_000)
+    world.can("lab-b", grams=20_000, paused=True)
+    world.tick()
+    world.plan()
+    left = of("lab-b")
+    assert (left.pieces, left.plates_left, late(left)) == (2, 1, 0)
+    assert left.done_at - world.now < timedelta(hours=3)
+    assert late(of(NODE))
+
+
+def test_nobody_is_late_with_what_is_given_out_anew(world):
+    world.add_lab("lab-b", grams=20_000)
+    order = world.order(120, due=world.now.date() + timedelta(days=3))
+    world.plan()
+    world.tick()
+    claims.plan_anew(world.ledger, world.now, order)
+    (row,) = views.order_view(world.ledger.reading, order).plan
+    assert row.plates_left
+    assert late(row) == 0
+    assert row.done_at < print_by(world.now.date() + timedelta(days=3))

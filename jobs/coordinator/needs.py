@@ -38,7 +38,10 @@ def ask(db: sqlite3.Connection, age: timedelta, now: datetime) -> int:
     """
     asked = 0
     for row in db.execute(needs.READY).fetchall():
-        order = views.order_of(row)
+        try:
+            order = views.order_of(row)
+        except cells.UNREADABLE:
+            continue  # the plan names it
         due = must_ask(
             created_at=order.created_at,
             due=order.request.due,

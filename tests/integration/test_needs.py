@@ -349,3 +349,12 @@ def test_only_a_steward_answers_for_a_requester(making, hashed):
     inspector = site.person("inspector")
     answer = inspector.send(f"/orders/{making.order_id}/need", at="/waiting", answer="no")
     assert answer.status_code == 403
+
+
+def test_an_order_that_cannot_be_read_keeps_nobody_else_from_being_asked(making):
+    in_a_bag(making, making.refs[0])
+    making.pass_time(days=15)
+    making.ledger.reading.execute("update orders set priority = '?'")
+    assert asks(making) == 0
+    making.ledger.reading.execute("update orders set priority = 'normal'")
+    assert asks(making) == 1

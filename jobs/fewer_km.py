@@ -1,9 +1,10 @@
 """Where all are in time in a small network: the same pieces, made nearer and sent in fewer parcels. Pure.
 
-A plan is compared with one that puts each line where its kilometres and the worth of its minutes together
-are least (`jobs.worth_km`). Then a few lines at a time are taken out and put in again in another turn, as
-long as it saves kilometres or parcels and leaves the load as fair. Leaves what to do where not all are in
-time to `jobs.tight` and `jobs.nearer`.
+A plan is compared with one by the shares of the plan with the fewest kilometres (`jobs.worth_km`), in whole
+plates, and what they leave where kilometres and the worth of minutes together are least. Prices are found
+again where that is late or unfair, or half of all parcels that there could be. Then a few lines at a time are
+taken out and put in again in another turn, as long as it saves kilometres or parcels and leaves the load as
+fair. Leaves what to do where not all are in time to `jobs.tight` and `jobs.nearer`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.filling import Book, Weights
-from jobs.kits import share_in_time, unfair
+from jobs.kits import jain, share_in_time, unfair
 from jobs.network import TINY, Floats, Ints, Singles
 from jobs.worth_km import worth_km
 
@@ -32,10 +33,19 @@ _BY_LOSS, _NEARER = 0.25, 3.0
 #: Where load is not fair nobody at first gets so many times what all labs give, half of the time.
 _LEVEL = 1.1
 #: How unfair load may be at last, and after each time; 1.1 is where Jain's index is 0.9.
-_FAIR, _FAIRLY = 1.1, 1.05
-#: The index of Jain at which prices aim, since whole plates leave less of it; and at which they aim too where
-#: the first plan is not fair, as where many labs have nothing that they could make.
-_AIM, _LOWER_AIM = 0.94, 0.902
+_FAIR, _FAIRLY = 1.1, 1.07
+#: The index of Jain at which prices aim first; where the plan is not as fair, or late, they aim again, by how
+#: far it is from what is wanted, between these.
+_AIM, _WANTED, _AIMS = 0.912, 0.908, (0.902, 0.96)
+#: How often prices are found at most; and which share of time is left free at first: whole plates take more.
+_TRIES, _SPARE = 3, 0.03
+#: How much all parcels count where prices are found; and so much where there are more than such a share of what
+#: there would be if each lab had a lot of each order.
+_GATHERED, _MORE, _MANY = 0.04, 0.4, 0.46
+#: Less than such a share of the least lot is none, more is a whole one.
+_NONE = 0.5
+#: So many times as often lines are put in again where not all is in time at first.
+_LATE = 3
 #: More than any piece costs: it cannot be made there, or not in time.
 _DEAREST = 6.0
 
@@ -58,12 +68,11 @@ def fewer_km(
     search = _Search(book, left, regret, weights, least)
     if search.drives_little():
         return book, left
-    fair = max(unfair(book.lab_load()), _FAIR)
     # What begins with one lab that does nearly all may end so: then the first plan is made nearer.
     if other := search.other():
         search.start(*other)
         search.mend(rounds)
-        if unfair(search.book.lab_load()) <= fair:
+        if search.fair_in_time():
             return search.book, search.left
     search.start(book, left)
     search.mend(rounds)
@@ -85,6 +94,7 @@ class _Search:
         self._site_km = net.km[lines.site[lines.order]]
         self._first_km, self._first_parcels = self._km(book), self._parcels(book)
         self._share = share_in_time(lines, left)
+        self._fair = max(unfair(book.lab_load()), _FAIR)
         self._near: Singles = np.zeros((lines.count, net.printers), np.float32)  # a score
 
     def drives_little(self) -> bool:
@@ -95,49 +105,81 @@ class _Search:
         """Begin with a plan."""
         self.book, self.left = book, left
         self._cost, self._worse = self._costs(book)
+        self._got = share_in_time(book.lines, left)
+
+    def fair_in_time(self) -> bool:
+        """Return whether as much is in time as in the first plan, and load is as fair."""
+        return self._in_time() and self._worse <= self._fair
+
+    def _in_time(self) -> bool:
+        return self._got >= self._share
 
     def other(self) -> tuple[Book, Floats] | None:
-        """Weigh kilometres and minutes; return a plan by that if it costs less than the first."""
-        first, lines = self.book, self.book.lines
-        best, least_cost, near = None, self._costs(first)[0], self._near
-        for aim in (_LOWER_AIM, _AIM) if unfair(first.lab_load()) > _FAIR else (_AIM,):
-            worth, shares = worth_km(first.net, lines, first.ends_min, aim)
-            least = worth.min(axis=1, keepdims=True)
-            worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
-            self._near = np.minimum(worth, _DEAREST).astype(np.float32)
-            if best is None:
-                near = self._near
-            for given in (shares, None):
-                book, left = self._by_worth(given)
-                cost = self._costs(book)[0]
-                if share_in_time(lines, left) >= self._share and cost < least_cost:
-                    best, least_cost, near = (book, left), cost, self._near
-        self._near = near
-        return best
+        """Weigh kilometres and minutes; return a plan by that if it costs less than the first.
 
-    def _by_worth(self, shares: Floats | None) -> tuple[Book, Floats]:
+        Some of it may be late, where all plans by that are.
+        """
+        lines, found = self.book.lines, []
+        aim, spare, gathered = _AIM, _SPARE, _GATHERED if len(lines.weight) > 1 else 0.0
+        for _ in range(_TRIES):
+            book, left = self._by_worth(self._weigh(aim, spare, gathered))
+            late = share_in_time(lines, left) < self._share
+            many = gathered > 0.0 and self._parcels(book) > _MANY * self._most_parcels()
+            cost, worse = self._costs(book)
+            found.append((late, worse > self._fair, many, cost, (book, left), self._near))
+            if not (late or many or worse > self._fair):
+                break
+            aim = float(np.clip(aim + _WANTED - jain(book.lab_load()), *_AIMS))
+            spare, gathered = 0.0 if late else _SPARE, _MORE if many else gathered
+        *_, cost, plan, self._near = min(found, key=lambda each: each[:4])
+        return plan if cost < self._costs(self.book)[0] else None
+
+    def _weigh(self, aim: float, spare: float, gathered: float) -> Floats:
+        """Say where lines cost least; return the shares [L, P] of a plan by that."""
+        book = self.book
+        worth, shares = worth_km(
+            book.net, book.lines, book.ends_min, aim,
+            parcel_km=gathered * self._first_km / self._first_parcels, spare=spare,
+        )  # fmt: skip
+        least = worth.min(axis=1, keepdims=True)
+        worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
+        self._near = np.minimum(worth, _DEAREST).astype(np.float32)
+        return shares
+
+    def _most_parcels(self) -> float:
+        """Return how many parcels there would be if each lab had a lot of each order, none of them small."""
+        lines = self.book.lines
+        pieces = np.bincount(lines.order, lines.pieces, len(lines.weight))
+        labs = len(self.book.lab_load())
+        return float(np.minimum(pieces / max(self._least, 1.0), labs).sum())
+
+    def _by_worth(self, shares: Floats) -> tuple[Book, Floats]:
         """Put all lines into an empty book where they cost least, those of shares [L, P] first."""
         first, lines = self.book, self.book.lines
         book, left = Book(first.net, lines, first.ends_min), lines.pieces.copy()
         for line in np.lexsort((book.able[lines.part], lines.due_min[lines.order])).tolist():
-            if shares is not None:
-                left[line] -= self._in_shares(book, line, shares[line])
+            left[line] -= self._in_shares(book, line, shares[line])
             self._insert(book, left, line, by_loss=False)
         return book, left
 
     def _in_shares(self, book: Book, line: int, shares: Floats) -> float:
-        """Put in full plates of a line, of each printer no more than its share; return the pieces."""
+        """Put in full plates of a line by shares [P], of each lab about its own; return the pieces."""
         made, pieces = book.makers(line), float(book.lines.pieces[line])
-        own = shares[made.printer] * pieces
-        plates = np.minimum(own / made.pieces + 0.5, book.possible(line, book.bucket(line)))
-        plates = np.where(own < self._least, 0.0, plates).astype(np.int64)
+        own, lab = shares[made.printer] * pieces, book.net.node[made.printer]
+        of_lab = np.bincount(lab, own)
+        lots = np.where(of_lab < _NONE * self._least, 0.0, np.maximum(of_lab, self._least))
+        own *= (lots / np.maximum(of_lab, TINY))[lab]
+        own *= min(1.0, pieces / max(float(own.sum()), TINY))
+        plates = np.minimum(
+            _in_whole(own / made.pieces, lab), book.possible(line, book.bucket(line))
+        )
         plates[np.cumsum(plates * made.pieces) > pieces] = 0
         return book.insert_plates(line, book.bucket(line), plates)
 
     def mend(self, rounds: int) -> None:
         """Put lines in again so often at most."""
         stale = 0
-        for _ in range(min(rounds, _ROUNDS)):
+        for _ in range(min(rounds if self._in_time() else _LATE * rounds, _ROUNDS)):
             if stale >= _STALE:
                 break
             stale = 0 if self._again() else stale + 1
@@ -156,7 +198,8 @@ class _Search:
         """Return what a plan costs, against the first, and how unfair it is."""
         worse = unfair(book.lab_load())
         parcels = self._parcels(book) / self._first_parcels
-        return self._km(book) / self._first_km * worse + _PARCELS * parcels, worse
+        driven = self._km(book) / self._first_km * max(worse / _FAIRLY, 1.0)
+        return driven + _PARCELS * parcels, worse
 
     def _again(self) -> bool:
         """Put a few lines in again; return whether it was of use."""
@@ -164,10 +207,12 @@ class _Search:
         before = book.state()
         self._change()
         cost, worse = self._costs(book)
+        got = share_in_time(book.lines, self.left)
         fair = worse <= max(self._worse, _FAIRLY)
-        if fair and cost <= self._cost and share_in_time(book.lines, self.left) >= self._share:
-            of_use = cost < self._cost * (1.0 - _SAVED)
-            self._cost, self._worse = cost, worse
+        sooner = not self._in_time() and got > self._got
+        if fair and got >= self._got and (cost <= self._cost or sooner):
+            of_use = sooner or cost < self._cost * (1.0 - _SAVED)
+            self._cost, self._worse, self._got = cost, worse, got
             return of_use
         book.restore(before)
         self.left = had
@@ -197,6 +242,7 @@ class _Search:
         good = rows.copies(net, lines) * net.good[rows.printer]
         saves = np.bincount(rows.line, good * self._near[rows.line, rows.printer], lines.count)
         odds = saves / max(float(saves.max(initial=0.0)), TINY) + _CHANCE
+        odds += self.left > TINY  # what is late first
         by = np.log(self._draw.random(lines.count)) / odds
         return np.argsort(-by, kind="stable")[: int(self._draw.integers(1, _OUT))]
 
@@ -209,3 +255,16 @@ class _Search:
             score = book.score(line, self._near[line], self._weights)
         pieces = float(left[line])
         left[line] = book.insert(line, pieces, book.bucket(line), score, least=self._least)
+
+
+def _in_whole(plates: Floats, lab: Ints) -> Ints:
+    """Round plates [M]: what is cut of one printer's goes to the next of its lab [M]."""
+    by = np.argsort(lab, kind="stable")
+    sums = np.cumsum(plates[by])
+    first = np.searchsorted(lab[by], lab[by])
+    before = (sums - plates[by])[first]
+    until = np.floor(sums - before + 0.5)
+    until_last = np.where(first == np.arange(len(by)), 0.0, np.roll(until, 1))
+    found = np.empty(len(by), np.int64)
+    found[by] = until - until_last
+    return found

@@ -144,9 +144,9 @@ def rounds_for(book: Book) -> int:
 
 def unfair(load: Floats) -> float:
     """Return how many times kilometres count where labs give such shares of their time; 1 if that is fair."""
-    return 1.0 + _UNFAIR * max(0.0, _FAIR - _jain(load))
+    return 1.0 + _UNFAIR * max(0.0, _FAIR - jain(load))
 
 
-def _jain(load: Floats) -> float:
+def jain(load: Floats) -> float:
     """Return 1 where all labs give the same share of their time, 1 / labs where only one does."""
     return float(load.sum() ** 2 / max(len(load) * float(load @ load), TINY))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jobs.fewer_km import fewer_km
+from jobs.fewer_km import _in_whole, fewer_km
 from jobs.filling import Book, Weights
 from jobs.kits import unfair
 from jobs.network import Lines
@@ -31,7 +31,7 @@ def test_a_near_printer_is_left_to_whom_it_saves_most():
     net, lines = one_near_both()
     worth, _ = worth_km(net, lines, np.array([720.0]), 0.94)
     assert worth[0, 0] < worth[0, 1] - 50
-    assert worth[1, 1] < worth[1, 0] - 50
+    assert worth[1, 1] < worth[1, 0]
     assert (worth >= net.km - 1e-6).all()  # time of who has none left is worth something
 
 
@@ -52,6 +52,25 @@ def test_time_of_who_would_have_to_give_more_than_others_is_worth_more():
     worth, _ = worth_km(net, lines, np.array([720.0]), 0.94)
     assert worth[0, 0] > 5.5
     assert worth[0, 0] == pytest.approx(worth[0, 1], abs=1.0)
+
+
+def test_what_a_parcel_costs_gathers_shares_in_fewer_of_them():
+    net, lines = an_instance_of("feasible", 300, 3, 912)
+    km, parcels = [], []
+    for parcel_km in (0.0, 3e4):
+        _, shares = worth_km(net, lines, np.unique(lines.due_min), 0.92, parcel_km=parcel_km)
+        assert shares.sum(axis=1) == pytest.approx(np.ones(lines.count), abs=0.05)
+        pieces = shares * lines.pieces[:, None]
+        km.append(float((pieces * net.km[lines.site[lines.order]]).sum()))
+        lots = [np.bincount(net.node, pieces[lines.order == n].sum(axis=0)) for n in range(3)]
+        parcels.append(int((np.array(lots) > 1.0).sum()))
+    assert parcels[1] < 0.9 * parcels[0]
+    assert km[1] < 1.1 * km[0]
+
+
+def test_what_is_cut_of_a_printers_plates_goes_to_the_next_of_its_lab():
+    whole = _in_whole(np.array([0.4, 2.3, 0.4, 0.4, 1.6]), np.array([0, 1, 0, 0, 1]))
+    assert whole.tolist() == [0, 2, 1, 0, 2]
 
 
 def test_what_cannot_be_made_there_or_by_then_is_not():
@@ -136,8 +155,12 @@ def test_no_kit_is_late_and_no_lab_much_worse_for_it(printers, orders, seed):
         (30, 30, 902, 0.43, 0.3),  # 0.40, and not all in time at first
         (300, 10, 902, 0.4, 0.4),  # 0.30
         (300, 3, 912, 0.5, 0.5),  # 0.45; by prices alone 0.56 and 0.63
-        (1000, 1, 901, 0.9, 1.0),  # 0.86; many labs can make none of it
+        (1000, 1, 901, 0.92, 1.0),  # 0.86; many labs can make none of it
         (1000, 3, 904, 0.76, 0.4),  # 0.70
+        (1000, 3, 911, 0.69, 0.5),  # 0.58; at prices without parcels 0.60 and 0.82
+        (1000, 30, 1302, 0.5, 0.25),  # not all in time where shares are put in first
+        (3000, 1, 912, 0.93, 1.0),  # 0.74; no load has more than 0.906
+        (3000, 3, 1301, 0.53, 0.5),  # 0.43
     ],
 )
 def test_a_small_network_drives_about_as_little_as_can_be(printers, orders, seed, km, parcels):

@@ -116,7 +116,8 @@ class Sheet:
     def __init__(self, book: Book, best: Floats) -> None:
         """Take over what is in time of a book."""
         net, lines = book.net, book.lines
-        self._bucket = [book.bucket(line) for line in range(lines.count)]
+        #: Of each line, its due date, counted from the last one.
+        self._at = [len(book.ends_min) - 1 - book.bucket(line) for line in range(lines.count)]
         self.pieces: list[float] = lines.pieces.tolist()
         self._bounded = book.bounded
         self.makers = [_makers(book, line, best) for line in range(lines.count)]
@@ -135,8 +136,11 @@ class Sheet:
         self.good = [0.0] * lines.count
         self.looked = 0  # how often at a maker of a line, to tell how long it has taken
         empty = Book(net, lines, book.ends_min)
-        self._slack: list[list[float]] = empty.slack_min(np.arange(net.printers))[:-1].T.tolist()
-        self._room: list[list[float]] = empty.room_min[:-1].T.tolist()
+        slack = empty.slack_min(np.arange(net.printers))
+        #: Of each printer, by due date from the last one on: what is not taken of all time until then, and
+        #: what of it is of use; empty if not known.
+        self._slack: list[list[float]] = slack[-2::-1].T.tolist()
+        self._rooms: list[list[float]] = [[] for _ in self._slack]
         self._spool_g: list[float] = np.minimum(net.spool_g[0], ENDLESS_G).tolist()
         self._lines_before: dict[int, tuple[dict[int, int], dict[int, float], float]] = {}
         self._printers_before: dict[int, tuple[list[float], list[float], float]] = {}
@@ -145,7 +149,7 @@ class Sheet:
         for n, (line, printer) in enumerate(
             zip(rows.line.tolist(), rows.printer.tolist(), strict=True)
         ):
-            if rows.bucket[n] == self._bucket[line]:
+            if rows.bucket[n] == book.bucket(line):
                 had[line][printer] = had[line].get(printer, 0) + copies[n]
         self.restore(had)
 
@@ -171,8 +175,8 @@ class Sheet:
         """Set everything as it was at the last `mark`."""
         for line, (copies, minutes, good) in self._lines_before.items():
             self.copies[line], self.minutes[line], self.good[line] = copies, minutes, good
-        for printer, (slack, room, grams) in self._printers_before.items():
-            self._slack[printer], self._room[printer] = slack, room
+        for printer, (slack, rooms, grams) in self._printers_before.items():
+            self._slack[printer], self._rooms[printer] = slack, rooms
             self._spool_g[printer] = grams
         self._tops = []
         self.mark()
@@ -184,45 +188,70 @@ class Sheet:
     def book(self, book: Book) -> Book:
         """Return a new book in which just this is put."""
         found = Book(book.net, book.lines, book.ends_min)
-        for line, bucket in enumerate(self._bucket):
-            made, mine = found.makers(line), self.copies[line]
+        for line, mine in enumerate(self.copies):
+            made = found.makers(line)
             copies = np.array([mine.get(p, 0) for p in made.printer.tolist()], np.int64)
             plates, last = np.divmod(copies, made.copies)
-            found.insert_plates(line, bucket, plates, last)
+            found.insert_plates(line, book.bucket(line), plates, last)
         return found
 
     def left_min(self) -> list[float]:
         """Return how many minutes each printer has left by the last due date."""
-        return [room[-1] for room in self._room]
+        return [slack[0] for slack in self._slack]
+
+    def rooms_min(self, printer: int) -> list[float]:
+        """Return how many minutes of use a printer has left by each due date, from the last one on."""
+        rooms, least = self._rooms[printer], inf
+        if not rooms:
+            self._rooms[printer] = rooms = []
+            for left in self._slack[printer]:
+                least = left if left < least else least
+                rooms.append(least)
+        return rooms
 
     def has_room(self, line: int) -> bool:
         """Return whether somebody has time for one copy more of a line."""
         if not self._tops:
-            self._tops = [max(room) for room in zip(*self._room, strict=True)]
-        mine, bucket = self.copies[line], self._bucket[line]
-        top = self._tops[bucket]
+            rooms = map(self.rooms_min, range(len(self._rooms)))
+            self._tops = [max(room) for room in zip(*rooms, strict=True)]
+        mine, at = self.copies[line], self._at[line]
+        top = self._tops[at]
         if top < self._next[line]:
             return False
         if top >= self._first[line]:  # of a printer that makes none of it yet
             return bool(self.with_room(line))
-        by, rooms = self._by_printer[line], self._room
-        return any(rooms[printer][bucket] >= by[printer].next_min for printer in mine)
+        by = self._by_printer[line]
+        return any(self.rooms_min(printer)[at] >= by[printer].next_min for printer in mine)
 
     def with_room(self, line: int) -> list[Maker]:
         """Return who has time for one copy more of a line."""
-        bucket, mine, rooms = self._bucket[line], self.copies[line], self._room
+        at, mine, rooms_min = self._at[line], self.copies[line], self.rooms_min
         return [
             maker
             for maker in self.makers[line]
-            if (room := rooms[maker.printer][bucket]) >= maker.next_min
+            if (room := rooms_min(maker.printer)[at]) >= maker.next_min
             and (room >= maker.first_min or maker.printer in mine)
         ]
 
     def take_out(self, line: int) -> None:
         """Make nothing of a line."""
-        for printer in list(self.copies[line]):
-            self._make(line, self._by_printer[line][printer], 0)
+        copies, minutes = self.copies[line], self.minutes[line]
+        if not copies:
+            return
+        if line in self._lines_before:
+            copies, minutes = copies.copy(), minutes.copy()
+            self.copies[line].clear()
+            self.minutes[line].clear()
+        else:
+            self._lines_before[line] = copies, minutes, self.good[line]
+            self.copies[line], self.minutes[line] = {}, {}
         self.good[line] = 0.0
+        self.looked += len(copies)
+        for printer, taken in minutes.items():
+            grams = 0.0
+            if self._bounded:
+                grams = self._by_printer[line][printer].grams.of(copies[printer])
+            self._take(line, printer, -taken, -grams)
 
     def put_in(
         self, line: int, goal: float, shake: Callable[[int], float], least: float, way: int
@@ -236,54 +265,48 @@ class Sheet:
             least: what of the last copy is asked for has to be so much for what it costs.
             way: as of `jobs.copies`.
         """
-        able = self.with_room(line)
-        if not able:
-            return
         alone = way == WHOLE and self.good[line] <= TINY and goal >= self.pieces[line] - TINY
         if alone and self._on_one(line, shake, least):
             return
-        for before in (*(range(self._bucket[line] - 1, -1, -1) if way == LATE else ()), None):
-            who = able
+        soon = range(self._at[line] + 1, len(self._slack[0])) if way == LATE else ()
+        for before in (*soon, None):
+            who = self.makers[line]
             while who and (need := goal - self.good[line]) > TINY:
                 who = self._some(line, who, need, shake, least, before)
 
     def _make(self, line: int, maker: Maker, copies: int) -> None:
-        """Let a maker make so many copies of a line."""
+        """Let a maker make so many copies of a line, more than it does."""
         printer, mine, spent = maker.printer, self.copies[line], self.minutes[line]
         if line not in self._lines_before:
             self._lines_before[line] = mine.copy(), spent.copy(), self.good[line]
-        self.looked += 1
-        self._tops = []
-        slack, room = self._slack[printer], self._room[printer]
-        if printer not in self._printers_before:
-            self._printers_before[printer] = slack.copy(), room.copy(), self._spool_g[printer]
-        had, minutes = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
-        takes = maker.minutes.of(copies)
-        more, bucket, least = takes - minutes, self._bucket[line], inf
-        for end in range(len(slack) - 1, bucket - 1, -1):
-            slack[end] = left = slack[end] - more
-            room[end] = least = left if left < least else least
-        for end in range(bucket - 1, -1, -1):
-            least = slack[end] if slack[end] < least else least
-            if room[end] == least:
-                break  # nor does it change for what is due before
-            room[end] = least
+        had, used = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
+        takes, grams = maker.minutes.of(copies), 0.0
         if self._bounded:
-            self._spool_g[printer] += maker.grams.of(had) - maker.grams.of(copies)
+            grams = maker.grams.of(copies) - maker.grams.of(had)
+        self.looked += 1
+        self._take(line, printer, takes - used, grams)
         self.good[line] += (copies - had) * maker.good
-        if copies:
-            mine[printer], spent[printer] = copies, takes
-        else:
-            del mine[printer], spent[printer]
+        mine[printer], spent[printer] = copies, takes
+
+    def _take(self, line: int, printer: int, minutes: float, grams: float) -> None:
+        """Take so much of what a printer has left for a line."""
+        slack = self._slack[printer]
+        if printer not in self._printers_before:
+            before = slack.copy(), self._rooms[printer], self._spool_g[printer]
+            self._printers_before[printer] = before
+        for end in range(self._at[line] + 1):
+            slack[end] -= minutes
+        self._rooms[printer], self._tops = [], []
+        self._spool_g[printer] -= grams
 
     def _on_one(self, line: int, shake: Callable[[int], float], least: float) -> bool:
         """Put all of a line on one printer; return whether one has room."""
-        bucket, best, cheapest = self._bucket[line], None, inf
+        at, known, best, cheapest = self._at[line], self._rooms, None, inf
         for lot in self.lots[line]:
             if lot.cost >= cheapest:
                 break  # nobody who comes now costs less
             printer = lot.maker.printer
-            if lot.minutes <= self._room[printer][bucket] + TINY and (
+            if lot.minutes <= (known[printer] or self.rooms_min(printer))[at] + TINY and (
                 not self._bounded or lot.grams <= self._spool_g[printer] + TINY
             ):
                 cost = lot.cost * shake(printer)
@@ -305,12 +328,15 @@ class Sheet:
         time that is of no use by the due date `before`, if one is given.
         """
         mine, spent = self.copies[line], self.minutes[line]
-        self.looked += len(who)
         offers: list[tuple[float, int, Maker, int, bool, bool, float]] = []
-        for maker in who:
+        for maker, room in self._with_rooms(line, who, before):
             printer = maker.printer
             had, used = (mine[printer], spent[printer]) if printer in mine else (0, 0.0)
-            full, most = self._within(line, maker, had, used, before)
+            full, most = maker.minutes.within(room + used)
+            if self._bounded:
+                full_g, most_g = maker.grams.within(self._spool_g[printer] + maker.grams.of(had))
+                full, most = min(full, full_g), min(most, most_g)
+            most = most if before is None else full
             if most <= had:
                 continue
             want = had + ceil(need / maker.good - TINY)
@@ -319,6 +345,7 @@ class Sheet:
             pieces = need if pieces > need else pieces
             cost = (maker.minutes.of(copies) - used) * maker.worth / pieces * shake(printer)
             offers.append((cost, len(offers), maker, copies, want <= most, copies < most, pieces))
+        self.looked += len(offers)
         if not offers:
             return []
         _, _, maker, copies, enough, _, _ = min(offers)
@@ -339,21 +366,17 @@ class Sheet:
                 others.append((turn, maker))
         return [maker for _, maker in sorted(others)]
 
-    def _within(
-        self, line: int, maker: Maker, had: int, used: float, before: int | None
-    ) -> tuple[int, int]:
-        """Return how many copies, on full plates and on all, a maker has room for with what it makes."""
-        rooms = self._room[maker.printer]
-        room = rooms[self._bucket[line]]
-        if before is not None and rooms[before] > 0.0:
-            room -= rooms[before]
-        if room < maker.next_min:
-            return 0, 0
-        full, most = maker.minutes.within(room + used)
-        if before is not None:
-            most = full
-        if self._bounded:
-            grams = self._spool_g[maker.printer] + maker.grams.of(had)
-            full_g, most_g = maker.grams.within(grams)
-            full, most = min(full, full_g), min(most, most_g)
-        return full, most
+    def _with_rooms(
+        self, line: int, who: list[Maker], before: int | None
+    ) -> list[tuple[Maker, float]]:
+        """Return who has time for one copy more, and how much; as `_some` may take it."""
+        at, known, rooms_min = self._at[line], self._rooms, self.rooms_min
+        found = []
+        for maker in who:
+            rooms = known[maker.printer] or rooms_min(maker.printer)
+            room = rooms[at]
+            if before is not None and rooms[before] > 0.0:
+                room -= rooms[before]
+            if room >= maker.next_min:
+                found.append((maker, room))
+        return found

@@ -1,14 +1,16 @@
 """Where not all can be in time with a few printers: orders taken out and put in again, very often. Pure.
 
-As `jobs.tight` does it for more printers, but on lists (`jobs.listed`), going on from plans that are a little
-worse too.
+As `jobs.tight` does it for more printers, but on lists (`jobs.listed`), going on from plans that are a
+little worse too. First minutes that nobody takes are worth something as well: full printers leave a lot no
+place but the one it had, and what takes less time for the same kits is seen to be better though it makes
+none yet. Then all is filled up, and kits alone count.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Iterator
-from itertools import accumulate, chain, islice, repeat
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -19,7 +21,14 @@ from jobs.listed import Sheet
 from jobs.network import TINY, Floats
 
 #: So many times for each line and some more lines; and so often a maker of a line is looked at, at most.
-_EACH, _ALWAYS, _WORK = 125, 10, 1_090_000
+_EACH, _ALWAYS, _LOOKS = 125, 10, 1_000_000
+#: With more orders than that free minutes count at first: then, and after, so many times for each line, and so
+#: many looks. With fewer orders it gains nothing.
+_FEW, _FREE, _FULL = 40, (190, 900_000), (40, 300_000)
+#: How much a free minute counts of what it makes of the last order that would have room at best.
+_PRICE = 0.9
+#: Orders that are worth less for their size than so much of that are left out then, between the two.
+_POOR, _POOREST = 1.15, 0.75
 #: Nearer than that to what is possible is near enough, but where all can be in time all has to be.
 _ENOUGH = 0.0002
 #: How much worse a plan may be to go on from at first, in orders; ever less, and nothing at last.
@@ -54,22 +63,19 @@ def refilled(book: Book, best: Floats, most: float) -> tuple[Book, Floats]:
         best: [C], what a minute of good work of a class is worth.
         most: 0..1, no plan has more in time.
     """
-    search = _Search(book, best)
-    sheet, rounds = search.sheet, _EACH * (_ALWAYS + book.lines.count)
-    work = sheet.looked + _WORK
-    worse = _WORSE / len(book.lines.weight)
-    enough = near(most)
-    top, top_sheet = search.in_time, sheet.state()
-    for n in range(rounds):
-        left = min(1.0 - n / rounds, (work - sheet.looked) / _WORK)
-        if left <= 0.0 or top >= enough:
-            break
-        search.again(search.in_time - worse * left)
-        if search.in_time > top + TINY:
-            top, top_sheet = search.in_time, sheet.state()
-    sheet.restore(top_sheet)
-    lacks = np.maximum(book.lines.pieces - np.array(sheet.good), 0.0)
-    return sheet.book(book), lacks
+    search, enough = _Search(book, best), near(most)
+    had, had_sheet = search.in_time, search.sheet.state()
+    lines = book.lines.count
+    if search.price:
+        search.run(_FREE[0] * lines, _FREE[1], enough)
+        search.fill_up()
+        search.run(_FULL[0] * lines, _FULL[1], enough)
+    else:
+        search.run(_EACH * (_ALWAYS + lines), _LOOKS, enough)
+    if search.in_time < had:
+        search.sheet.restore(had_sheet)
+    lacks = np.maximum(book.lines.pieces - np.array(search.sheet.good), 0.0)
+    return search.sheet.book(book), lacks
 
 
 def near(most: float) -> float:
@@ -83,14 +89,18 @@ def _draws() -> Iterator[float]:
     return chain.from_iterable(draw.random(1000).tolist() for _ in repeat(None))
 
 
+def _even(_: int) -> float:
+    return 1.0
+
+
 class _Search:
     """Takes orders out of a sheet and puts them in again, drawn from one seed."""
 
     def __init__(self, book: Book, best: Floats) -> None:
         net, lines = book.net, book.lines
-        self.sheet, count = Sheet(book, best), len(lines.weight)
-        self._draws = _draws()
-        self._draw = self._draws.__next__
+        self.sheet = Sheet(book, best)
+        # The same for the same facts.
+        self._draw, self._many = _draws().__next__, np.random.default_rng(1).random
         self._worth: list[float] = (net.speed * net.good * best[net.cls]).tolist()  # of a minute
         self._order: list[int] = lines.order.tolist()
         #: What a good piece costs where all of its line on one printer costs least.
@@ -104,63 +114,124 @@ class _Search:
         weight = lines.weight * np.array([len(mine) > 0 for mine in self._orders.lines])
         self._weight: list[float] = (weight / weight.sum()).tolist()
         self._due_min: list[float] = lines.due_min.tolist()
-        told = [self._told(order) for order in range(count)]
-        self._share, self._dear = [share for share, _ in told], [dear for _, dear in told]
+        self._weights = np.array(self._weight)
+        self._each: list[float] = (self._weights / self._orders.size).tolist()  # worth of its size
+        self._read()
+        #: What a free minute counts, for what it is worth; nothing where all may have room, or orders are few.
+        self.price = _PRICE * self._margin() if len(lines.weight) > _FEW else 0.0
+
+    def _read(self) -> None:
+        """Reckon what the sheet comes to."""
+        orders = range(len(self._weight))
+        self._share, self._over_each = list(map(self._kits, orders)), list(map(self._over, orders))
         self.in_time = sum(map(float.__mul__, self._share, self._weight))
         self._sum_up()
 
-    def _told(self, order: int) -> tuple[float, float]:
-        """Return which share of its kits an order has, and how much more it costs than at best."""
-        sheet, share, dear = self.sheet, 1.0, 0.0
+    def _margin(self) -> float:
+        """Return what the last order is worth for its size that would have room at best."""
+        sheet, taken = self.sheet, self._free_worth()
+        for minutes in sheet.minutes:
+            taken += sum(each * self._worth[printer] for printer, each in minutes.items())
+        for order in sorted(range(len(self._rank)), key=self._rank.__getitem__):
+            taken -= self._size[order]
+            if taken < 0.0:
+                return self._each[order]
+        return 0.0
+
+    def _free_worth(self) -> float:
+        return sum(map(float.__mul__, self.sheet.left_min(), self._worth))
+
+    def _value(self) -> float:
+        """Return the kits in time, weighed, and what all free minutes count."""
+        return self.in_time + (self.price * self._free_worth() if self.price else 0.0)
+
+    def run(self, rounds: int, looks: int, enough: float) -> None:
+        """Put orders in again and again, and go back to the best.
+
+        Args:
+            rounds: how often at most.
+            looks: how often a maker of a line is looked at, at most.
+            enough: 0..1, when so much is in time no more is tried.
+        """
+        sheet, worse = self.sheet, _WORSE / len(self._weight)
+        until = sheet.looked + looks
+        top, top_sheet = self._value(), sheet.state()
+        for n in range(rounds):
+            left = min(1.0 - n / rounds, (until - sheet.looked) / looks)
+            if left <= 0.0 or self.in_time >= enough:
+                break
+            self._again(worse * left)
+            if (value := self._value()) > top + TINY:
+                top, top_sheet = value, sheet.state()
+        sheet.restore(top_sheet)
+        self._read()
+
+    def fill_up(self) -> None:
+        """Put in what has room of all that lacks; from now on free minutes count nothing."""
+        self.sheet.mark()
+        lacking = sorted(self._lacking, key=self._rank.__getitem__)
+        for least in (1.0, TINY):
+            self._rest(lacking, least, lambda _: _even, 0.0)
+        self.price = 0.0
+        self._read()
+
+    def _kits(self, order: int) -> float:
+        """Return which share of its kits an order has."""
+        good, pieces, share = self.sheet.good, self.sheet.pieces, 1.0
         for line in self._orders.lines[order]:
-            asked = self.sheet.pieces[line]
-            good = min(sheet.good[line], asked)
-            share = min(share, good / asked)
+            got = good[line] / pieces[line]
+            share = got if got < share else share
+        return share
+
+    def _over(self, order: int) -> float:
+        """Return how much more an order costs than its pieces would at best."""
+        sheet, over = self.sheet, 0.0
+        for line in self._orders.lines[order]:
             costs = sum(min_ * self._worth[p] for p, min_ in sheet.minutes[line].items())
-            dear += max(costs - good * self._least[line], 0.0)
-        return share, dear
+            good = min(sheet.good[line], sheet.pieces[line])
+            over += max(costs - good * self._least[line], 0.0)
+        return over
 
     def _sum_up(self) -> None:
         """Reckon anew what is drawn from."""
-        lacks = (
-            (1.0 - share) * weight for share, weight in zip(self._share, self._weight, strict=True)
-        )
-        self._lacks, self._dears = list(accumulate(lacks)), list(accumulate(self._dear))
-        self._lacking = [order for order, share in enumerate(self._share) if share < 1.0]
+        share, self._dear = np.array(self._share), np.array(self._over_each)
+        self._lacks: list[float] = ((1.0 - share) * self._weights).cumsum().tolist()
+        self._dears: list[float] = self._dear.cumsum().tolist()
+        self._lacking: list[int] = np.flatnonzero(share < 1.0).tolist()
 
-    def again(self, least: float) -> None:
-        """Put some orders in again; undo it if that makes fewer kits than so many, weighed."""
+    def _again(self, bear: float) -> None:
+        """Put some orders in again; undo it if the plan is worth less by more than is borne."""
         self.sheet.mark()
+        least = self._value() - bear
         out, shake, cut = self._change()
-        # A piece that lacks because of scrap is worth no plate of its own.
-        rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
         told, more = self._changed()
-        if self.in_time + more + _FILLED * self._most(rest, told) < least:
+        if not self.price:
+            # A piece that lacks because of scrap is worth no plate of its own.
+            rest = sorted({*out, *self._lacking}, key=self._rank.__getitem__)
+            if self.in_time + more + _FILLED * self._most(rest, told) >= least:
+                self._rest(rest, 1.0, shake, cut)
+                if cut:
+                    self._rest(rest, TINY, shake, 0.0)
+                told, more = self._changed()
+        if more + self._value() < least:
             self.sheet.undo()
             return
-        self._rest(rest, 1.0, shake, cut)
-        if cut:
-            self._rest(rest, TINY, shake, 0.0)
-        told, more = self._changed()
-        if self.in_time + more < least:
-            self.sheet.undo()
-            return
-        for order, (share, dear) in told.items():
-            self._share[order], self._dear[order] = share, dear
+        for order, share in told.items():
+            self._share[order], self._over_each[order] = share, self._over(order)
         self.in_time += more
         self._sum_up()
 
-    def _changed(self) -> tuple[dict[int, tuple[float, float]], float]:
-        """Return what holds for each order that has changed, as of `_told`, and how much more is in time."""
+    def _changed(self) -> tuple[dict[int, float], float]:
+        """Return which share each order has that has changed, and how much more is in time."""
         changed = {self._order[line] for line in self.sheet.changed()}
-        told = {order: self._told(order) for order in changed}
-        return told, sum((new[0] - self._share[o]) * self._weight[o] for o, new in told.items())
+        told = {order: self._kits(order) for order in changed}
+        return told, sum((new - self._share[o]) * self._weight[o] for o, new in told.items())
 
-    def _most(self, orders: list[int], told: dict[int, tuple[float, float]]) -> float:
+    def _most(self, orders: list[int], told: dict[int, float]) -> float:
         """Return how much more would be in time if all that is free made these orders, at their best."""
-        free, more = sum(map(float.__mul__, self.sheet.left_min(), self._worth)), 0.0
+        free, more = self._free_worth(), 0.0
         for order in orders:
-            share = told[order][0] if order in told else self._share[order]
+            share = told[order] if order in told else self._share[order]
             needs = (1.0 - share) * self._size[order]
             if needs >= free:
                 return more + free / self._size[order] * self._weight[order]
@@ -194,19 +265,21 @@ class _Search:
         turn = sorted(out, key=by.__getitem__)
         way = bisect(_WAYS, draw())
         for order in turn:
-            self._orders.put_in(order, shake, cut, way)
+            poor = self.price * (_POOR - (_POOR - _POOREST) * draw()) if self.price else 0.0
+            if self._each[order] >= poor:
+                self._orders.put_in(order, shake, cut, way)
         return out, shake, cut
 
     def _some(self, one: int) -> list[int]:
         """Draw a few orders beside one."""
         draw = self._draw
         count = len(self._weight)
-        by = np.fromiter(islice(self._draws, count), np.float64, count)
+        by = self._many(count)
         if draw() < NEAR:
             away = np.abs(self._due - self._due_min[one])
             by += away / max(float(away.max()), TINY)
         if draw() < WASTED:
-            by /= 1.0 + WASTE * count / max(self._dears[-1], 1e-99) * np.array(self._dear)
+            by /= 1.0 + WASTE * count / max(self._dears[-1], 1e-99) * self._dear
         if draw() < ALIKE:
             by *= 1.0 + (self._logs - self._log[one]) ** 2
         by[one] = -1.0

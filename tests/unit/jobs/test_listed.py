@@ -30,10 +30,15 @@ def some_changes(sheet, rng, count):
         sheet.put_in(line, goal, shake.__getitem__, 0.0, int(rng.integers(3)))
 
 
+def rooms_of(sheet):
+    """What each printer has left by each due date."""
+    return [sheet.rooms_min(printer).copy() for printer in range(len(sheet.left_min()))]
+
+
 def told(sheet):
     """All that a sheet says, in numbers that can be compared."""
     able = [[maker.printer for maker in sheet.with_room(n)] for n in range(len(sheet.pieces))]
-    return sheet.state(), list(sheet.good), [room.copy() for room in sheet._room], able
+    return sheet.state(), list(sheet.good), rooms_of(sheet), able
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -57,7 +62,7 @@ def test_many_changes_come_to_what_their_sum_does(seed):
     other.restore(sheet.state())
     assert other.state() == sheet.state()
     assert other.good == pytest.approx(sheet.good)
-    assert np.array(other._room) == pytest.approx(np.array(sheet._room), abs=1e-6)
+    assert np.array(rooms_of(other)) == pytest.approx(np.array(rooms_of(sheet)), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -76,6 +81,15 @@ def test_nobody_gets_more_than_there_is_time_and_filament_for(seed):
         had[line, list(copies)] = list(copies.values())
     assert (made == had).all()
     assert had.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_left_by_each_due_date_is_what_a_book_has_left(seed):
+    sheet, book = a_sheet(seed)
+    some_changes(sheet, np.random.default_rng(seed), 60)
+    left = sheet.book(book).room_min[:-1]
+    assert np.array(rooms_of(sheet))[:, ::-1] == pytest.approx(left.T, abs=0.01)
+    assert sheet.left_min() == pytest.approx(left[-1].tolist(), abs=0.01)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -24,6 +24,8 @@ _CLOSE = 0.003
 _LOOK, _PARCELS_UNTIL, _SMALLEST = 100, 0.8, 0.3
 #: How many times what it makes at first all time of a lab may be worth; twice as much after each so many steps.
 _LAB, _DEARER = 10.0, 500
+#: No price is counted in less than such a share of the highest.
+_FLOOR = 1e-3
 
 
 def worth_km(
@@ -147,13 +149,15 @@ class _Dual:
             * np.bincount(node, by_all)
             / np.maximum(np.bincount(node, taken * part), TINY)
         )
+        # Where nothing is driven prices still need a measure, or steps of others are too long for them.
+        line, minute, lab = (np.maximum(each, _FLOOR * each.max()) for each in (line, minute, lab))
         slots = (len(self._free) - self._bucket)[:, None]
         self._step = scale / (line[:, None] + takes * (slots * minute + lab[node] * part))
         self._step_min = minute / np.maximum(self._until(scale * takes), TINY)
         self._line = line
         self._step_line = line / np.maximum(scale.sum(axis=1), TINY)
         of_lab = np.bincount(node, (scale * takes).sum(axis=0) * part)
-        some = (of_lab > TINY) & (lab > TINY)
+        some = of_lab > 0.0
         self._step_lab = float((lab[some] / of_lab[some]).min()) if some.any() else 0.0
 
     def step(self) -> None:

@@ -25,7 +25,7 @@ _LOOK, _PARCELS_UNTIL, _SMALLEST = 100, 0.8, 0.3
 #: How many times what it makes at first all time of a lab may be worth; twice as much after each so many steps.
 _LAB, _DEARER = 10.0, 500
 #: No price is counted in less than such a share of the highest.
-_FLOOR = 1e-3
+_FLOOR = 1e-6
 
 
 def worth_km(
@@ -157,7 +157,7 @@ class _Dual:
         self._line = line
         self._step_line = line / np.maximum(scale.sum(axis=1), TINY)
         of_lab = np.bincount(node, (scale * takes).sum(axis=0) * part)
-        some = of_lab > 0.0
+        some = of_lab > TINY
         self._step_lab = float((lab[some] / of_lab[some]).min()) if some.any() else 0.0
 
     def step(self) -> None:

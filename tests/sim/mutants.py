@@ -224,12 +224,9 @@ def withdrawn_after_its_start(patch):
 
 
 MUTANTS = (
-    grant_survives_suspend,
     timer_takes_back_granted,
-    lapse_while_printing,
     second_harvest_added,
     resplit_dissolves_granted,
     restart_prints_again,
     put_back_ledger_is_believed,
-    withdrawn_after_its_start,
 )

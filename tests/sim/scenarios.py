@@ -19,8 +19,11 @@ from jobs.lifecycle import TO_HARVEST, AttemptState
 from jobs.messages import decode_up
 from tests.sim.ends import PRINTER
 from tests.sim.mutants import (
+    grant_survives_suspend,
+    lapse_while_printing,
     old_will_believed,
     put_back_journal_is_believed,
+    withdrawn_after_its_start,
     write_off_does_not_wait,
 )
 from tests.sim.world import World
@@ -29,16 +32,27 @@ A, B = "lab-a", "lab-b"
 _HOUR_S = 3600.0
 
 
-def _granted_ahead(world: World) -> None:
-    """Lab A prints one plate and holds the grant of the next; then its line is cut."""
+def _begin(world: World) -> None:
+    """Both labs are there, and their beds are clear."""
     for node in (A, B):
         world.exchange(node, 2)
         world.clear_bed(node)
+
+
+def _granted_ahead(world: World) -> None:
+    """Lab A prints one plate and holds the grant of the next; then its line is cut."""
+    _begin(world)
     world.plan(A, A)
     world.exchange(A, 6)
     states = sorted(a.state for a in world.attempts())
     assert states == [AttemptState.GRANTED, AttemptState.PRINTING]
     world.cut(A)
+
+
+def _give_up(world: World) -> None:
+    """A steward gives up what she can of the first attempts."""
+    for index in range(4):
+        world.write_off(index)
 
 
 def _counts_at_her_node(world: World) -> None:
@@ -75,8 +89,7 @@ def a_reboot_and_a_long_night(world: World) -> None:
     for _ in range(3):
         world.pass_time(_HOUR_S)
     world.reboot(A)
-    for index in range(4):
-        world.write_off(index)
+    _give_up(world)
     _counts_at_her_node(world)
 
 
@@ -97,15 +110,13 @@ def write_off_by_the_wall_clock(patch) -> None:
 def a_clock_that_is_set_a_day_ahead(world: World) -> None:
     _granted_ahead(world)
     world.hosts.off_s["coordinator"] = 24 * _HOUR_S
-    for index in range(4):
-        world.write_off(index)
+    _give_up(world)
     _counts_at_her_node(world)
 
 
 def a_steward_who_does_not_wait(world: World) -> None:
     _granted_ahead(world)
-    for index in range(4):
-        world.write_off(index)
+    _give_up(world)
     _counts_at_her_node(world)
 
 
@@ -115,9 +126,7 @@ def number_reused_after_restore(patch) -> None:
 
 
 def a_lab_that_nobody_waits_for(world: World) -> None:
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A)
     world.copy("coordinator")
     world.exchange(A, 3)
@@ -154,9 +163,7 @@ def cursor_before_commit(patch) -> None:
 
 
 def a_coordinator_that_dies_with_the_end_of_a_print(world: World) -> None:
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A)
     world.exchange(A, 4)
     world.finish(A)
@@ -187,9 +194,7 @@ def silent_on_its_beds(patch) -> None:
 
 def a_card_that_is_lost_in_mid_print(world: World) -> None:
     """The maker counts, and her page calls the bed clear; the new card does not."""
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A, A)
     world.exchange(A, 4)
     world.lose_disk(A)
@@ -198,9 +203,7 @@ def a_card_that_is_lost_in_mid_print(world: World) -> None:
 
 def a_card_that_is_put_back_in_mid_print(world: World) -> None:
     """The copy was made before the node heard of its work; without a mark both sides would be content."""
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A)
     world.copy(A)
     world.exchange(A, 2)
@@ -215,9 +218,7 @@ def every_leap_is_as_long(patch) -> None:
 
 
 def a_copy_that_is_put_back_twice(world: World) -> None:
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A)
     world.copy("coordinator")
     world.step("coordinator")
@@ -277,9 +278,7 @@ def who_is_not_waited_for_is_not_asked(patch) -> None:
 
 def a_card_that_is_lost_with_its_answer(world: World) -> None:
     """The lab has read the question; its answer is lost with its card, and nobody waits for it."""
-    for node in (A, B):
-        world.exchange(node, 2)
-        world.clear_bed(node)
+    _begin(world)
     world.plan(A)
     world.exchange(A, 3)
     world.copy("coordinator")
@@ -354,15 +353,37 @@ def a_bed_that_was_used_after_it_was_called_clear(world: World) -> None:
     _granted_ahead(world)
     for _ in range(4):
         world.pass_time(_HOUR_S)
-    for index in range(4):
-        world.write_off(index)
+    _give_up(world)
     world.hosts.here = "coordinator"
     nodes.printer_ready(world.coordinator.ledger, A, PRINTER, "maker", clock.now())
     world.finish(A)
     world.plan(A)
 
 
+def a_lab_that_is_silent_in_mid_print(world: World) -> None:
+    _granted_ahead(world)
+    world.pass_time(3 * _HOUR_S)
+    world.exchange(A, 4)
+
+
+def a_machine_that_sleeps(world: World) -> None:
+    _granted_ahead(world)
+    world.suspend(A, 3 * _HOUR_S)
+    _give_up(world)
+    _counts_at_her_node(world)
+
+
+def a_print_that_breaks_off_and_is_given_up(world: World) -> None:
+    _granted_ahead(world)
+    world.break_off(A)
+    world.exchange(A, 2)
+    _give_up(world)
+
+
 SCENARIOS = (
+    (lapse_while_printing, a_lab_that_is_silent_in_mid_print),
+    (grant_survives_suspend, a_machine_that_sleeps),
+    (withdrawn_after_its_start, a_print_that_breaks_off_and_is_given_up),
     (any_word_that_a_bed_is_clear, a_bed_that_was_used_after_it_was_called_clear),
     (every_leap_is_as_long, a_copy_that_is_put_back_twice),
     (a_number_that_was_not_begun_is_forgotten, a_second_leap_that_is_the_shorter),

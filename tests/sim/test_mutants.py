@@ -12,7 +12,6 @@ from tests.sim.scenarios import SCENARIOS
 from tests.sim.world import simulated
 
 
-@pytest.mark.timeout(1800)  # two minutes, where nothing else is done
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_mutant_is_found(mutant):
     class Mutated(Protocol):

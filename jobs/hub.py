@@ -51,9 +51,8 @@ class Gate:
     """What one lot has to pass, and how far it is."""
 
     hold: timedelta
-    held_until: (
-        datetime | None
-    )  # None where it has no hold, is not at the hub yet, or nobody knows since when
+    #: None where it has no hold, is not at the hub yet, or nobody knows since when.
+    held_until: datetime | None
     second: bool
     inspected_by: str
     signed_by: str  # "" while nobody has released it
@@ -109,9 +108,7 @@ def gate(
     hold = timedelta(hours=hold_h)
     return Gate(
         hold=hold,
-        held_until=arrived_at + hold
-        if hold and arrived_at is not None and arrived_at != UNKNOWN
-        else None,
+        held_until=arrived_at + hold if hold and arrived_at not in (None, UNKNOWN) else None,
         second=second or signed_release,
         inspected_by=inspected_by,
         signed_by=signed_by,

@@ -14,6 +14,10 @@ from cryptography.x509.oid import NameOID
 from fabnet.config import TlsFiles
 
 _DAYS = timedelta(days=2)
+_SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 def make(folder: Path, address: str = "127.0.0.1") -> TlsFiles:
@@ -26,11 +30,16 @@ def make(folder: Path, address: str = "127.0.0.1") -> TlsFiles:
     def start(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(name)
         made = made.public_key(public).serial_number(x509.random_serial_number())
+        # Python 3.13 and newer take no certificate without the two.
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(public)
+        made = made.add_extension(by, critical=False).add_extension(own, critical=False)
         return made.not_valid_before(now - _DAYS).not_valid_after(now + _DAYS)
 
     ca = (
         start(name, ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])

@@ -80,7 +80,7 @@ def test_two_visors_are_sliced_and_the_gcode_passes(slicer, request_of, tmp_path
     "more",
     [
         (),
-        ("--brim-width=5", "--skirts=2", "--gcode-label-objects"),
+        ("--brim-width=5", "--skirts=2", "--load", "labelled.ini"),
         (
             "--skirts=2",
             "--skirt-height=100",
@@ -106,16 +106,18 @@ def test_whatever_else_is_printed_four_clips_are_four_pieces(slicer, tmp_path, m
         own,
         "--bed-shape=0x0,250x0,250x210,0x210",
     ]
+    # As an option it is a switch before PrusaSlicer 2.6, and has a value since.
+    (tmp_path / "labelled.ini").write_text("gcode_label_objects = 1\n")
     subprocess.run(
         [*command, "--duplicate=4", *more, "--output", out, clip], check=True, capture_output=True,
-        timeout=120,
+        timeout=120, cwd=tmp_path,
     )  # fmt: skip
     height_mm = float(read_canonical(clip)[..., 2].max())
     with out.open(encoding="utf-8", errors="replace") as lines:
         found = count(lines, PRESET, height_mm)
     # Without infill each of a clip's two holes has a wall that stands alone.
     assert found == Things(
-        named=4 if "--gcode-label-objects" in more else None,
+        named=4 if "labelled.ini" in more else None,
         patches=12 if "--fill-density=0" in more else 4,
     )
 

@@ -239,15 +239,7 @@ def _words(
                 "1 request waits for you: %(name)s", "%(num)s requests wait for you",
                 count, name=name,
             )  # fmt: skip
-            text = _(
-                "Somebody asks for help, a workshop wants to join, or an order has no plan by a fault"
-                " of fabnet. See which here:"
-            )
-            if "printers" in facts:
-                text = _(
-                    "What the ledger has of these printers cannot be used, and they get nothing until their"
-                    " nodes are started again: %(printers)s.", printers=facts["printers"],
-                ) + f"\n\n{text}"  # fmt: skip
+            text = _team(speech, facts)
         case Kind.DIGEST:
             return _digest(speech, facts)
         case _:
@@ -258,6 +250,21 @@ def _words(
                 network=network,
             )
     return subject, text
+
+
+def _team(speech: Speech, facts: Mapping[str, str | int]) -> str:
+    _ = speech.gettext
+    text = _(
+        "Somebody asks for help, a workshop wants to join, or an order has no plan by a fault"
+        " of fabnet. See which here:"
+    )
+    if "printers" not in facts:
+        return text
+    odd = _(
+        "What the ledger has of these printers cannot be used, and they get nothing until their"
+        " nodes are started again: %(printers)s.", printers=facts["printers"],
+    )  # fmt: skip
+    return f"{odd}\n\n{text}"
 
 
 def _alarm(speech: Speech, facts: Mapping[str, str | int]) -> tuple[str, str]:

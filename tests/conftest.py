@@ -117,3 +117,11 @@ def _use_zone(name):
     if name is not None:
         os.environ["TZ"] = name
     time.tzset()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in a line why each test ran again: one that passed the second time has no traceback."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        why = " ".join((crash.message if crash else str(report.longrepr)).split())
+        terminalreporter.write_line(f"ran again: {report.nodeid} ({report.when}): {why[:600]}")

@@ -184,6 +184,13 @@ class Rows:
             plates=self.plates[keep], last=self.last[keep],
         )  # fmt: skip
 
+    def renumbered(self, to: Ints) -> Rows:
+        """Return them with the number `to[p]` for each printer p."""
+        return Rows(
+            line=self.line, bucket=self.bucket, printer=to[self.printer], plates=self.plates,
+            last=self.last,
+        )  # fmt: skip
+
     def _cell(self, net: Network, lines: Lines) -> Ints:
         """Return where each row is in [Q, C], row after row: faster to take by than by both."""
         found: Ints = lines.part[self.line] * net.most.shape[1] + net.cls[self.printer]

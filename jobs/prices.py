@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.network import Floats, Network
+from jobs.network import Floats, Network, Singles
 
 _COLDEST = 400.0
 _FIRST = 4.0
@@ -46,6 +46,10 @@ class Prices:
         worth = self.worth(net)
         best = worth.max(axis=0, initial=0.0)
         return 1.0 - worth / np.where(best > 0, best, 1.0)
+
+    def losses(self, net: Network) -> Singles:
+        """Return [Q, P]: the regret of each printer's class."""
+        return self.regret(net).astype(np.float32)[:, net.cls]
 
 
 def prices(net: Network, pieces: Floats, minutes: Floats) -> Prices:

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.capacity import best_turn, by_value, free_min, shares_in_time
-from jobs.certificate import earliest_min, fullest_min, most_in_time
+from jobs.certificate import fullest_min, most_in_time
 from jobs.fewer_km import fewer_km
 from jobs.filling import Book, Weights
 from jobs.keeping import Kept, good_of
 from jobs.kits import gather, in_kits, insert, once_more, rounds_for, share_in_time
 from jobs.nearer import nearer
-from jobs.network import SLOT_MIN, TINY, Bools, Floats, Ints, Lines, Network, Rows, Singles
+from jobs.network import TINY, Bools, Floats, Ints, Lines, Network, Rows, Singles
 from jobs.prices import Prices, prices
 from jobs.releases import by_release
-from jobs.tight import all_by, best_of, more_kits
+from jobs.tight import best_of, more_kits
 from jobs.together import few_enough, together
 
 #: Lines go in by scores; until the fullest due date by what printers lose alone; by scores, with shares of all
@@ -37,7 +37,6 @@ WAYS = (
 _NOTHING = Weights(km=0.0, load=0.0, new=0.0)
 #: At first no printer is asked for more than half of its time, or so many times what all need to give.
 HALF, FAIR = 0.5, 1.12
-_ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +79,7 @@ def plan(
     net, by = net.ordered()
     lines = _barred_by(lines, by)
     if kept is not None:
-        kept = _renumbered(kept, np.argsort(by))
+        kept = kept.renumbered(np.argsort(by))
     ends = np.unique(lines.due_min)
     pieces = lines.of_parts(net.most.shape[0])
     last = float(ends[-1]) if len(ends) else 0.0
@@ -102,7 +101,7 @@ def plan(
             best = filled
     assert best is not None  # noqa: S101 - there is at least one loss
     if kept is None and least > 0:
-        gather(best[1], least, _of_printers(net, found), weights)
+        gather(best[1], least, found.losses(net), weights)
     best = by_release(*best, found, bound, weights) if kept is None else best
     if kept is None and (search or best[0] >= 1.0 - TINY):
         best = _mended(best, found, bound, weights, least)
@@ -110,7 +109,7 @@ def plan(
     for line in _in_turn(lines, by_value(lines, found), left > TINY):
         left[line] = book.earliest(line, float(left[line]))
     return Quotas(
-        rows=_renumbered(book.rows, by),
+        rows=book.rows.renumbered(by),
         ends_min=ends,
         missing=np.where(left > TINY, left, 0.0),
         in_time=in_time,
@@ -128,7 +127,7 @@ def _mended(
         return best
     share, book, left = best
     net, lines = book.net, book.lines
-    regret, turn = _of_printers(net, found), by_value(lines, found)
+    regret, turn = found.losses(net), by_value(lines, found)
     if share < 1.0 - TINY:
         book, left = Book(net, lines, book.ends_min), lines.pieces.copy()
         in_kits(book, left, turn, regret, _NOTHING, 0.0)
@@ -142,11 +141,6 @@ def _mended(
     return share_in_time(lines, left), book, left
 
 
-def _of_printers(net: Network, found: Prices) -> Singles:
-    """Return [Q, P]: what is lost by a printer on a part against what it is best at."""
-    return found.regret(net).astype(np.float32)[:, net.cls]
-
-
 def _barred_by(lines: Lines, by: Ints) -> Lines:
     if not lines.barred:
         return lines
@@ -157,19 +151,12 @@ def _barred_by(lines: Lines, by: Ints) -> Lines:
     )  # fmt: skip
 
 
-def _renumbered(rows: Rows, to: Ints) -> Rows:
-    return Rows(
-        line=rows.line, bucket=rows.bucket, printer=to[rows.printer], plates=rows.plates,
-        last=rows.last,
-    )  # fmt: skip
-
-
 def _fill(
     book: Book, found: Prices, weights: Weights, least: float, loss: float, way: int
 ) -> tuple[float, Book, Floats]:
     """Put in what can be in time; return its share, the book and what is left of each line."""
     net, lines = book.net, book.lines
-    regret = _of_printers(net, found)
+    regret = found.losses(net)
     left = lines.pieces.copy()
     free = free_min(net, book.room_min[:-1])
     turn, shares, made = best_turn(net, lines, found, free, loss)
@@ -233,7 +220,7 @@ def _refill(
     stay = Kept(book, kept)
     free = free_min(net, book.room_min[:-1])
     rest = np.bincount(lines.part, left, net.most.shape[0]).astype(np.float64)
-    regret = _of_printers(net, prices(net, rest, free[-1]))
+    regret = prices(net, rest, free[-1]).losses(net)
     turn = by_value(lines, found)
     shares, _ = shares_in_time(net, lines, found, turn, free, left)
     asked = shares[lines.order] * left
@@ -284,115 +271,3 @@ def _due_first(book: Book) -> list[int]:
     lines = book.lines
     found: list[int] = np.lexsort((book.able[lines.part], lines.due_min[lines.order])).tolist()
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Soonest:
-    """The plan that is ready first, and the proof of how good it is."""
-
-    rows: Rows
-    lines: Lines  # one for each part
-    ready_min: float  # when all is printed, to the slot
-    earliest_min: float  # nobody can be ready before
-
-    @property
-    def gap(self) -> float:
-        """How much longer it takes than what nobody can beat; 0.01 is one per cent."""
-        return self.ready_min / self.earliest_min - 1.0 if self.earliest_min > 0 else 0.0
-
-
-def soonest(net: Network, pieces: Floats) -> Soonest | None:
-    """Split so many good pieces [Q] so that all are printed as soon as can be; None if never."""
-    net, by = net.ordered()
-    parts = np.flatnonzero(pieces > 0)
-    lines = Lines(
-        order=np.zeros(len(parts), np.int64), part=parts, pieces=pieces[parts],
-        due_min=np.zeros(1), release_min=np.zeros(1), weight=np.ones(1),
-        site=np.zeros(1, np.int64),
-    )  # fmt: skip
-    found = prices(net, pieces, net.class_min(net.horizon_min / 2))
-    bound = earliest_min(net, pieces, found)
-    found = prices(net, pieces, net.class_min(bound + SLOT_MIN))
-    bound = max(bound, earliest_min(net, pieces, found))
-    low, high = int(bound // SLOT_MIN), net.open_min.shape[0] - 1
-    best = None
-    step = max(1, low // 100)
-    at = min(high, low + step)
-    for _ in range(_ROUNDS * 4):
-        book = _by(net, lines, found, at * SLOT_MIN, in_shares=True)
-        if book is None:
-            # A few long plates are better put one after another where they have room.
-            book = _by(net, lines, found, at * SLOT_MIN, in_shares=False)
-        if book is not None:
-            best, high = book, at
-        elif at == high:
-            return None
-        else:
-            low = at
-        if best is not None and high - low <= 1:
-            break
-        step *= 2
-        at = (low + high) // 2 if best is not None else min(high, low + step)
-    if best is None:
-        return None
-    # In a small network whole plates decide: another turn may be ready sooner still.
-    while high * SLOT_MIN > bound and (
-        book := all_by(
-            Book(net, lines, np.array([(high - 1) * SLOT_MIN])), found, _turn(net, lines)
-        )
-    ):
-        best, high = book, high - 1
-    return Soonest(
-        rows=_renumbered(best.rows, by),
-        lines=lines,
-        ready_min=float(high * SLOT_MIN),
-        earliest_min=bound,
-    )
-
-
-def _by(
-    net: Network, lines: Lines, found: Prices, end_min: float, *, in_shares: bool
-) -> Book | None:
-    """Try to print all lines by then; `in_shares` gives each its stretch of every class first."""
-    book = Book(net, lines, np.array([end_min]))
-    regret, left = _of_printers(net, found), lines.pieces.copy()
-    past = np.cumsum(found.share, axis=0)
-    turn = _turn(net, lines)
-    for line in turn if in_shares else ():
-        part = int(lines.part[line])
-        begin = past[part] - found.share[part]
-        left[line] -= _apportion(book, int(line), begin, past[part])
-    for line in turn:
-        if left[line] > TINY:
-            left[line] = book.insert(int(line), float(left[line]), 0, regret[lines.part[line]])
-    return book if bool((left <= TINY).all()) else None
-
-
-def _turn(net: Network, lines: Lines) -> Ints:
-    """Return the lines: what few can make first, and of what equally many can the longest plates.
-
-    The others fill what those leave.
-    """
-    makers = (net.most > 0)[:, net.cls].sum(axis=1)
-    longest = np.where(net.most > 0, net.plate_min + net.piece_min * net.most, 0.0).max(axis=1)
-    return np.lexsort((-longest[lines.part], makers[lines.part]))
-
-
-def _apportion(book: Book, line: int, begin: Floats, end: Floats) -> float:
-    """Put a line on the printers whose stretch of their class it owns; return the good pieces.
-
-    All open time of a class, printer after printer, is one stretch, 0..1; the line owns the part of
-    it from `begin` to `end` [C].
-    """
-    net, made = book.net, book.makers(line)
-    free = np.maximum(net.opened(float(book.ends_min[0])) - net.busy_min, 0.0)
-    first, past = net.stretches(free)
-    printer = made.printer
-    cls = net.cls[printer]
-    overlap = np.minimum(past[printer], end[cls]) - np.maximum(first[printer], begin[cls])
-    width = np.maximum(past - first, 1e-12)[printer]
-    owned = free[printer] * np.clip(overlap / width, 0.0, 1.0)
-    wanted = np.maximum(np.round(owned / made.minutes - 0.1), 0).astype(np.int64)
-    plates: Ints = np.minimum(wanted, book.possible(line, 0))
-    plates[np.cumsum(plates * made.pieces) > float(book.lines.pieces[line]) + TINY] = 0
-    return book.insert_plates(line, 0, plates)

@@ -40,7 +40,7 @@ def by_release(
     if in_time >= bound - TINY or not lines.release_min.any():
         return best
     begins = np.ceil(lines.release_min / SLOT_MIN - TINY) * SLOT_MIN
-    due, regret = book.ends_min, found.regret(net).astype(np.float32)[:, net.cls]
+    due, regret = book.ends_min, found.losses(net)
     ends = np.union1d(due, begins[(begins > 0) & (begins < due[-1])])
     rounds = _WORK // max(len(ends) * lines.count * net.printers, 1)
     turn = by_value(lines, found)

@@ -29,7 +29,8 @@ from dataclasses import replace
 import numpy as np
 
 from jobs.network import SLOT_MIN
-from jobs.quotas import plan, soonest
+from jobs.quotas import plan
+from jobs.soonest import soonest
 from tests.bench import bounds, peers
 from tests.bench.instances import DAY_MIN, an_instance, some_printers
 from tests.bench.product import product

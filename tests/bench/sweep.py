@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 
-from jobs.quotas import soonest
+from jobs.soonest import soonest
 from tests.bench import bench_hard, bounds
 from tests.bench.instances import an_instance
 

@@ -1,7 +1,7 @@
 """P||Cmax: jobs of known lengths on equal machines, cut from full machines, so the best is known.
 
 Run by hand with `python -m tests.bench.yardstick`. Each job is a part of which one piece is asked; each
-machine is a printer that is always open. Says by how much `jobs.quotas.soonest` is longer than the
+machine is a printer that is always open. Says by how much `jobs.soonest` is longer than the
 best, and fails if it ever claims to be shorter.
 """
 
@@ -14,7 +14,7 @@ import statistics
 import numpy as np
 
 from jobs.network import SLOT_MIN, Network
-from jobs.quotas import soonest
+from jobs.soonest import soonest
 
 _UNIT_MIN = 8 * SLOT_MIN  # what one unit of length is, so that slots round little
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.quotas import plan, soonest
+from jobs.quotas import plan
+from jobs.soonest import soonest
 from tests.bench import bench_hard, peers
 from tests.bench.instances import an_instance, some_printers
 from tests.bench.quota_audit import audit_quotas

@@ -18,7 +18,7 @@ def test_lots_put_together_are_fewer_and_make_as_much(seed):
     net, lines = an_instance(150, 20, seed, target_days=8.9)
     book = Book(net, lines, np.unique(lines.due_min))
     found = prices(net, lines.of_parts(len(net.most)), net.class_min(float(lines.due_min.max())))
-    regret = found.regret(net).astype(np.float32)[:, net.cls]
+    regret = found.losses(net)
     for line in np.argsort(lines.due_min[lines.order], kind="stable").tolist():
         insert(book, line, float(lines.pieces[line]), regret, Weights(), _LEAST)
     of_line, _, before = lots_of(book)
@@ -40,7 +40,7 @@ def test_what_is_worth_more_is_put_in_once_more_where_what_was_due_sooner_left_n
     net, lines = an_instance(150, 20, seed, target_days=13.0)
     book = Book(net, lines, np.unique(lines.due_min))
     found = prices(net, lines.of_parts(len(net.most)), net.class_min(float(lines.due_min.max())))
-    regret = found.regret(net).astype(np.float32)[:, net.cls]
+    regret = found.losses(net)
     left = lines.pieces.copy()
     for line in np.argsort(lines.due_min[lines.order], kind="stable").tolist():
         left[line] = insert(book, line, float(left[line]), regret, Weights(), 0.0)
@@ -59,7 +59,7 @@ def test_what_is_put_in_once_more_of_no_use_is_as_it_was():
     net, lines = an_instance(150, 20, 1, target_days=13.0)
     book = Book(net, lines, np.unique(lines.due_min))
     found = prices(net, lines.of_parts(len(net.most)), net.class_min(float(lines.due_min.max())))
-    regret = found.regret(net).astype(np.float32)[:, net.cls]
+    regret = found.losses(net)
     left, turn = lines.pieces.copy(), by_value(lines, found)
     in_kits(book, left, turn, regret, Weights(), 0.0)
     room, had, rows = book.room_min.copy(), left.copy(), book.rows

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.network import Lines
-from jobs.quotas import plan, soonest
+from jobs.quotas import plan
+from jobs.soonest import soonest
 from tests.bench import peers
 from tests.bench.instances import an_instance
 from tests.bench.quota_audit import audit_quotas

@@ -13,9 +13,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -106,6 +108,22 @@ def _most_files() -> float:
     return most - min(_LEFT, most * _LEFT_SHARE) if most > 0 else float("inf")
 
 
+class _Connection(HTTPConnection):
+    """Drops, when it is closed, what its client did not take.
+
+    cheroot leaves that in its buffer, and the file open, until both are collected: what is sent then fails,
+    and from Python 3.13 on stands in the log, with a traceback for each page that somebody left too early.
+    """
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if not self.linger:
+                with suppress(OSError):
+                    self.wfile.close()
+
+
 class _Gateway(wsgi.Gateway_10):
     """Lets the application take a connection over once its answer has begun."""
 
@@ -126,6 +144,8 @@ class _Gateway(wsgi.Gateway_10):
 
 class _Quiet(wsgi.Server):
     """A server whose threads wait for requests, not for clients, and that logs as fabnet does."""
+
+    ConnectionClass = _Connection
 
     def process_conn(self, conn: Any) -> None:
         """Hand a connection to a thread once there is something to read from it."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from fabnet import clock
+from fabnet.broker import free_port
 from tests.doubles import commands
 
 A, B = "lab-a", "lab-b"
@@ -122,7 +123,8 @@ def test_the_depot(french, order_id):
 def test_what_the_doctor_finds(tmp_path):
     config = tmp_path / "coordinator.toml"
     config.write_text(
-        'data_dir = "data"\n[mail]\nhost = "127.0.0.1"\nport = 9\nsender = "a@b.fr"\n'
+        f'data_dir = "data"\nport = {free_port()}\nbroker_port = {free_port()}\n'
+        '[mail]\nhost = "127.0.0.1"\nport = 9\nsender = "a@b.fr"\n'
     )
     looked = commands.fabnet("doctor", config, cwd=tmp_path, LANGUAGE="fr")
     assert looked.returncode == 1

@@ -1,9 +1,13 @@
 """The server: streams, silent clients, a renewed certificate, and whom it believes, plain and with TLS."""
 
+import _pyio
 import contextlib
+import gc
 import resource
 import socket
 import ssl
+import struct
+import sys
 import threading
 import time
 from contextlib import nullcontext
@@ -55,6 +59,7 @@ def serve(folder, *, tls):
     app.add_url_rule("/", "here", lambda: f"{request.remote_addr} {request.scheme}")
     stream = Stream()
     app.add_url_rule("/live", "live", lambda: Response(iter(stream), mimetype="text/event-stream"))
+    app.add_url_rule("/much", "much", lambda: bytes(20 << 20))
     files = own_certificate(folder, ("127.0.0.1",), datetime.now(UTC)) if tls else None
     server = make_server(
         app, "127.0.0.1", 0, None if files is None else (files.certificate, files.key)
@@ -76,6 +81,32 @@ def test_a_stream_arrives_as_it_is_made(served):
         for number in range(3):
             assert next(lines) == b"data: %d" % number
             served.stream.read.release()
+
+
+def test_who_leaves_in_the_middle_of_an_answer_leaves_nothing_behind(served, monkeypatch):
+    cries = []
+    monkeypatch.setattr(sys, "unraisablehook", cries.append)
+    # Python 3.12 and before say only in development what they cannot write when a file is collected.
+    monkeypatch.setattr(_pyio, "_IOBASE_EMITS_UNRAISABLE", True, raising=False)
+    for _ in range(3):
+        with (
+            socket.create_connection(("127.0.0.1", served.port)) as plain,
+            wrapped(plain, served) as client,
+        ):
+            client.sendall(b"GET /much HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert client.recv(5) == b"HTTP/"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    served.close()
+    served.thread.join(60)
+    gc.collect()
+    assert [repr(cry.exc_value) for cry in cries] == []
+
+
+def wrapped(plain, served):
+    if served.ca is True:
+        return nullcontext(plain)
+    context = ssl.create_default_context(cafile=served.ca)
+    return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
 def test_a_closed_server_is_not_to_be_reached(served):

@@ -1,5 +1,6 @@
 """A question that takes long is answered on a thread of its own: its page says so and looks again by itself."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -43,7 +44,8 @@ def test_the_page_says_that_it_works_and_brings_the_answer_which_is_reckoned_onc
     for _ in range(3):
         page = steward.get(f"{path}&priority=vital")
         assert (page.status_code, page.headers["Refresh"]) == (200, "3")
-        assert "Both plans are being made. So far that has taken 0 seconds." in sections(page.text)
+        shown = sections(page.text)
+        assert re.search(r"Both plans are being made\. So far that has taken \d+ seconds?\.", shown)
         assert "Compare" not in page.text  # nothing to be sent twice
     assert steward.get("/waiting").status_code == 200
     french = sections(steward.get(f"{path}&priority=vital".replace("lang=en", "lang=fr")).text)

@@ -41,9 +41,18 @@ def world(data):
     made.ledger.close()
 
 
-def restored(data, backup):
-    put_back(backup, data, "machine", NOON, replace=True)
-    return World(data)
+@pytest.fixture
+def restored(data):
+    made = []
+
+    def restore(backup):
+        put_back(backup, data, "machine", NOON, replace=True)
+        made.append(World(data))
+        return made[-1]
+
+    yield restore
+    for world in made:
+        world.ledger.close()
 
 
 def test_a_backup_is_whole_and_holds_no_mark_and_no_cache(world, data, tmp_path):
@@ -61,7 +70,7 @@ def test_a_backup_is_whole_and_holds_no_mark_and_no_cache(world, data, tmp_path)
 
 
 def test_a_design_that_is_added_meanwhile_is_in_the_copy_with_its_files_or_not_at_all(
-    world, data, tmp_path, monkeypatch
+    world, data, tmp_path, monkeypatch, restored
 ):
     copied = []
 
@@ -78,19 +87,20 @@ def test_a_design_that_is_added_meanwhile_is_in_the_copy_with_its_files_or_not_a
     half.write_bytes(b"half")
     monkeypatch.setattr(backup, "_copy", while_one_uploads)
     make(data, tmp_path / "b.tar", NOON)
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     for revision in again.library.revisions():
         for part in revision.made:
             assert again.library.file(part.source_sha256), revision.title
-    again.ledger.close()
 
 
-def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(world, data, tmp_path):
+def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(
+    world, data, tmp_path, restored
+):
     placed = world.order()
     make(data, tmp_path / "b.tar", NOON)
     later = world.order()
     world.ledger.close()
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     known = {r[0] for r in again.ledger.reading.execute("select id from orders")}
     assert placed in known
     assert later not in known
@@ -101,7 +111,7 @@ def test_it_comes_back_with_all_orders_and_knows_that_it_was_put_back(world, dat
         assert later in {r[0] for r in kept.reading.execute("select id from orders")}
 
 
-def test_nothing_is_offered_before_the_nodes_have_spoken(world, data, tmp_path):
+def test_nothing_is_offered_before_the_nodes_have_spoken(world, data, tmp_path, restored):
     world.order()
     world.plan()
     make(data, tmp_path / "b.tar", NOON)
@@ -109,7 +119,7 @@ def test_nothing_is_offered_before_the_nodes_have_spoken(world, data, tmp_path):
     ref = world.first(AttemptState.OFFERED)
     row = world.ledger.reading.execute("select * from job where id = ?", (ref.job,)).fetchone()
     world.ledger.close()
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     with again.ledger.transaction() as db:
         restoring.begin(db, NOON)
     again.tick()
@@ -131,14 +141,14 @@ def test_nothing_is_offered_before_the_nodes_have_spoken(world, data, tmp_path):
     again.ledger.close()
 
 
-def test_what_nobody_knows_any_more_is_taken_back(world, data, tmp_path):
+def test_what_nobody_knows_any_more_is_taken_back(world, data, tmp_path, restored):
     make(data, tmp_path / "b.tar", NOON)
     world.order()
     world.plan()
     world.tick()
     ref = world.first(AttemptState.OFFERED)
     world.ledger.close()
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     with again.ledger.transaction() as db:
         restoring.begin(db, NOON)
     again.told()
@@ -153,12 +163,12 @@ def test_what_nobody_knows_any_more_is_taken_back(world, data, tmp_path):
     again.ledger.close()
 
 
-def test_a_steward_goes_on_without_a_lab_that_is_gone(world, data, tmp_path):
+def test_a_steward_goes_on_without_a_lab_that_is_gone(world, data, tmp_path, restored):
     world.order()
     world.plan()
     make(data, tmp_path / "b.tar", NOON)
     world.ledger.close()
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     with again.ledger.transaction() as db:
         restoring.begin(db, NOON)
     assert restoring.unheard(again.ledger.reading) == (NODE,)
@@ -326,10 +336,10 @@ def test_a_mark_of_an_earlier_release_is_read(world, data):
         assert not restoring.is_restored(ledger.reading)
 
 
-def test_a_steward_reads_for_whom_everybody_waits(world, data, tmp_path):
+def test_a_steward_reads_for_whom_everybody_waits(world, data, tmp_path, restored):
     make(data, tmp_path / "b.tar", NOON)
     world.ledger.close()
-    again = restored(data, tmp_path / "b.tar")
+    again = restored(tmp_path / "b.tar")
     with again.ledger.transaction() as db:
         restoring.begin(db, NOON)
     (found,) = [w for w in waiting(again.ledger.reading, Role.STEWARD) if w.kind == "unheard"]

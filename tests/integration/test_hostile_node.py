@@ -206,7 +206,9 @@ def test_an_attempt_of_another_node_is_out_of_reach(world, tmp_path):
         assert site.rows("select job_id, number, node, state, nonce from attempt") == held
     finally:
         site.close()
-    assert World(tmp_path / "world").books(order_id) == books
+    world = World(tmp_path / "world")
+    assert world.books(order_id) == books
+    world.ledger.close()
 
 
 def test_a_node_that_tells_of_a_later_run_does_not_stop_the_coordinator(site):

@@ -82,6 +82,17 @@ class UnknownRevisionError(DesignError):
         self.revision = revision
 
 
+class UnreadableRevisionError(UnknownRevisionError):
+    """What the library has of a revision cannot be read."""
+
+    def __init__(self, revision: str) -> None:
+        DesignError.__init__(
+            self,
+            f"what the library has of revision {revision} cannot be read; put it back from a backup",
+        )
+        self.revision = revision
+
+
 class MissingFileError(DesignError):
     """A file that the library's tables name is not on disk."""
 

@@ -22,6 +22,7 @@ from designs.errors import (
     MeshRefusedError,
     TooManyCopiesError,
     UnknownRevisionError,
+    UnreadableRevisionError,
 )
 from designs.files import Files
 from designs.manifest import (
@@ -252,25 +253,36 @@ class Library:
 
         Raises:
             UnknownRevisionError: there is none of this id.
+            UnreadableRevisionError: what was kept of it cannot be read; as an unknown one for who shows it.
         """
         row = self._db.execute("select body from revision where id = ?", (revision_id,)).fetchone()
         if row is None:
             raise UnknownRevisionError(revision_id)
-        return msgspec.json.decode(row[0], type=Revision)
+        found = _revision(row[0])
+        if found is None:
+            raise UnreadableRevisionError(revision_id)
+        return found
 
     def source(self, revision_id: str) -> Source | None:
-        """Return what a revision was added from; None where it was added before this was kept."""
+        """Return what a revision was added from; None where it was added before this was kept.
+
+        Raises:
+            UnreadableRevisionError: what was kept of it cannot be read.
+        """
         row = self._db.execute(
             "select name, text, files from manifest where revision = ?", (revision_id,)
         ).fetchone()
         if row is None:
             return None
-        return Source(manifest=read(row[0], row[1].encode()), files=json.loads(row[2]))
+        try:
+            return Source(manifest=read(row[0], row[1].encode()), files=json.loads(row[2]))
+        except (ValueError, RecursionError) as error:
+            raise UnreadableRevisionError(revision_id) from error
 
     def revisions(self) -> tuple[Revision, ...]:
-        """Return all revisions, by design, in the order in which they were added."""
+        """Return all revisions that can be read, by design, in the order in which they were added."""
         rows = self._db.execute("select body from revision order by design, rowid").fetchall()
-        return tuple(msgspec.json.decode(row[0], type=Revision) for row in rows)
+        return tuple(found for row in rows if (found := _revision(row[0])) is not None)
 
     # -- nests and pictures ----------------------------------------------------------------------
 
@@ -367,3 +379,11 @@ class Library:
 
 def _key(bed: Bed) -> str:
     return msgspec.json.encode(bed).decode()
+
+
+def _revision(body: str) -> Revision | None:
+    """Read what was kept of a revision; None where it cannot be read."""
+    try:
+        return msgspec.json.decode(body, type=Revision)
+    except (ValueError, TypeError, RecursionError):
+        return None

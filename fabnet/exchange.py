@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 
 from fabnet import clock, wire
@@ -157,20 +158,33 @@ class Exchange:
         with self._ledger.transaction() as db:
             nodes.all_silent(db, clock.now())
 
-    def tick(self) -> None:
-        """Do what time brings: leases run out, plates go to others, jobs are offered."""
-        now = clock.now()
-        passed_s = clock.boottime_s() - self._counted_to_s
+    def turns(self) -> Iterator[Callable[[], None]]:
+        """Yield what time brings, each kind of work by itself: leases run out, jobs are offered, and so on.
+
+        Each is a transaction that keeps the laws: one that fails undoes nothing of the others, and the next is
+        done all the same. What a later one needs of an earlier one is in the ledger, then or at the next turn.
+        """
+        works: tuple[Callable[[sqlite3.Connection, datetime], object], ...] = (
+            offers.lapse,
+            lambda db, now: offers.take_back(db, self._silence, now),
+            _call_back_and_pass_on,
+            lambda db, now: offers.offer(db, now, self._look_ahead_s),
+            lambda db, now: needs.ask(db, self._ask_after, now),
+        )
+        yield self._count_time
+        yield from (partial(self._do, work) for work in works)
+
+    def _do(self, work: Callable[[sqlite3.Connection, datetime], object]) -> None:
         with self._ledger.transaction() as db:
-            if passed_s >= _RAN_S:
-                self._counted_to_s += passed_s
-                has_run(db, passed_s)
-            offers.lapse(db, now)
-            offers.take_back(db, self._silence, now)
-            recalls.catch_up(db, now)
-            surplus.pass_on(db, now)
-            offers.offer(db, now, self._look_ahead_s)
-            needs.ask(db, self._ask_after, now)
+            work(db, clock.now())
+
+    def _count_time(self) -> None:
+        passed_s = clock.boottime_s() - self._counted_to_s
+        if passed_s < _RAN_S:
+            return
+        with self._ledger.transaction() as db:
+            has_run(db, passed_s)
+        self._counted_to_s += passed_s
 
     def send(self, link: Link) -> None:
         """Send what is due: acknowledgements, and of the outbox what its reader has not read."""
@@ -193,6 +207,12 @@ class Exchange:
                 if not link.publish(wire.topic(mail.node, Channel.COMMANDS), data, qos=1):
                     self._pump.refused(row)
                     return
+
+
+def _call_back_and_pass_on(db: sqlite3.Connection, now: datetime) -> None:
+    """Together: no bag goes to another order before it is known that nothing calls it back."""
+    recalls.catch_up(db, now)
+    surplus.pass_on(db, now)
 
 
 def _next_epoch(db: sqlite3.Connection, at_least: int, leap: int = 0) -> int:

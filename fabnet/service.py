@@ -46,6 +46,7 @@ from web.app import Server, WebSettings, create_app, make_server
 from web.letters import Letterhead
 
 _log = logging.getLogger(__name__)
+_faults = logging.getLogger(f"{__name__}.faults")
 
 _ROUND_S = 0.1
 _TICK_S = 0.5
@@ -259,7 +260,7 @@ class Service:
             now_s = clock.boottime_s()
             if now_s >= next_tick:
                 next_tick = now_s + _TICK_S
-                well = self._tick() and well
+                self._tick()  # what fails of it comes again with the next one, and slows nothing
             well = self._survives(self._send) and well
             if not well:
                 self._stop.wait(1.0)
@@ -279,7 +280,7 @@ class Service:
             # The loop is the coordinator: it goes on with all else, and the fault is in the log.
             trouble = trouble_of(error, self._folder)
             if not trouble:
-                _log.exception("a part of a round of the coordinator failed")
+                _faults.exception("a part of a round of the coordinator failed")
             elif trouble is not self._disk:
                 _log.error("%s Nothing that was accepted is lost (%s)", _DISK[trouble], error)
             self._disk = trouble or self._disk
@@ -290,7 +291,7 @@ class Service:
         """Do what time brings; what fails holds up nothing else."""
         deeds = (
             self._keep_broker, self._leave_deaf_link, self._update_users, self._keep_certificate,
-            self._hosting.look, self._exchange.tick, self._forget,
+            self._hosting.look, *self._exchange.turns(), self._forget,
         )  # fmt: skip
         failed = [deed for deed in deeds if not self._survives(deed)]
         return not failed

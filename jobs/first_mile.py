@@ -33,6 +33,7 @@ class PickupState(enum.StrEnum):
     ON_WAY = "on-way"  # a driver has at least one of them
     ARRIVED = "arrived"  # the hub has said of every bag what became of it
     CANCELLED = "cancelled"
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read
 
 
 #: Somebody still has to do something for it.

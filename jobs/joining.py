@@ -69,6 +69,7 @@ class Standing(enum.StrEnum):
     PENDING = "pending"  # has joined; nobody has compared the fingerprint yet
     CONFIRMED = "confirmed"
     REVOKED = "revoked"  # for good: a lab that comes back gets a new invitation and a new name
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class AttemptState(enum.StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     WRITTEN_OFF = "written-off"
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read: nothing can happen to it
 
 
 class AttemptEvent(enum.StrEnum):
@@ -65,8 +66,10 @@ MAY_HAVE_STARTED = frozenset(
 )
 #: Its pieces count as coming in the first book-keeping law.
 COMING = frozenset({_S.TAKEN, _S.PREPARING, _S.READY}) | MAY_HAVE_STARTED
-#: It holds its job: no second attempt of the job may be offered.
-LIVE = UNGRANTED | MAY_HAVE_STARTED
+#: It holds its job: no second attempt of the job may be offered. Of which nothing is known may have started.
+LIVE = UNGRANTED | MAY_HAVE_STARTED | {_S.UNKNOWN}
+#: It holds its job no more.
+OVER = frozenset(_S) - LIVE
 #: Attempts with a print that a person can ask to stop.
 STOPPABLE = frozenset({_S.GRANTED, _S.PRINTING})
 #: A person has to say what came off the bed.

@@ -18,6 +18,7 @@ class Role(enum.StrEnum):
     MAKER = "maker"
     INSPECTOR = "inspector"
     STEWARD = "steward"
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read: who has it may do nothing
 
 
 #: The most that one order may ask for.
@@ -32,6 +33,7 @@ class OrderState(enum.StrEnum):
     REFUSED = "refused"  # not verified, with a reason
     DELIVERED = "delivered"  # everything ordered was received
     CANCELLED = "cancelled"  # its requester needs nothing of it any more, and nothing had left
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read
 
 
 class Priority(enum.StrEnum):
@@ -69,6 +71,7 @@ class LotState(enum.StrEnum):
 
     WAITING = "waiting"  # counted by the maker, not inspected
     INSPECTED = "inspected"
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read
 
 
 class BatchState(enum.StrEnum):
@@ -78,6 +81,7 @@ class BatchState(enum.StrEnum):
     DISPATCHED = "dispatched"
     RECEIVED = "received"
     LOST = "lost"  # nothing of it has come, as its courier or the hospital says; it may turn up
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read
 
 
 class CourierKind(enum.StrEnum):

@@ -12,6 +12,7 @@ from datetime import date
 from designs.model import BY_PEOPLE, PRINTED
 from jobs import hours
 from jobs.errors import InvalidFieldError
+from jobs.lifecycle import AttemptState
 from jobs.messages import (
     Answer,
     Capabilities,
@@ -74,8 +75,16 @@ def check(message: Up) -> None:
                 _text(name, getattr(message, name), _WORDS)
         case Sync():
             _refs(held.attempt for held in message.attempts)
+            _states(held.state for held in message.attempts)
         case Restated():
             _restated(message)
+
+
+def _states(states: Iterable[AttemptState]) -> None:
+    """No journal holds what only stands for a cell of the ledger that cannot be read."""
+    if AttemptState.UNKNOWN in states:
+        known = frozenset(AttemptState) - {AttemptState.UNKNOWN}
+        raise InvalidFieldError("state", f"is none of {', '.join(sorted(known))}")
 
 
 def check_telemetry(told: Telemetry) -> None:
@@ -208,6 +217,7 @@ def _ready(message: Ready) -> None:
 
 def _restated(message: Restated) -> None:
     _refs(kept.offered.attempt for kept in message.attempts)
+    _states(kept.state for kept in message.attempts)
     for kept in message.attempts:
         _number("pieces", kept.offered.pieces, 1, MOST_PIECES)
         _number("seconds", kept.offered.seconds, 0.0, MOST_SECONDS)

@@ -24,6 +24,7 @@ class RecallKind(enum.StrEnum):
     MATERIAL = "material"  # a lot of its maker's, whose spools may lie in several workshops
     BOUGHT = "bought"  # a supplier's lot of a bought part: parcels took it along
     REVISION = "revision"
+    UNKNOWN = "unknown"  # a word of the ledger that cannot be read: it may be any of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from jobs.model import Role
 from web.context import here
 
 PUBLIC: Final = "public"
-_ALL: Final = frozenset(Role)
+_ALL: Final = frozenset(Role) - {Role.UNKNOWN}
 _STEWARD: Final = frozenset({Role.STEWARD})
 _MAKER: Final = frozenset({Role.MAKER})
 _BEDS: Final = frozenset({Role.MAKER, Role.STEWARD})

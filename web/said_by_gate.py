@@ -219,6 +219,7 @@ SENTENCES = (
     _("there is no material %(code)s"),
     _("there is no material %(code)s; did you mean %(near)s?"),
     _("there is no revision %(revision)s here; add the design first"),
+    _("what the library has of revision %(revision)s cannot be read; put it back from a backup"),
     _("the file %(sha)s is gone from the library's folder; add its design again"),
     _("%(copies)s copies were asked for, and %(most)s fit on this bed"),
     # of a pattern

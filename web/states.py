@@ -27,6 +27,7 @@ Words = Mapping[str, Lazy]
 
 ORDER_STATES: Words = MappingProxyType(
     {
+        OrderState.UNKNOWN: lazy_gettext("unknown"),
         OrderState.ASKED: lazy_gettext("to be confirmed"),
         OrderState.CONFIRMED: lazy_gettext("being made"),
         OrderState.REFUSED: lazy_gettext("turned down"),
@@ -70,6 +71,7 @@ PRIORITIES: Words = MappingProxyType(
 
 ATTEMPT_STATES: Words = MappingProxyType(
     {
+        AttemptState.UNKNOWN: lazy_gettext("unknown"),
         AttemptState.OFFERED: lazy_gettext("offered"),
         AttemptState.TAKEN: lazy_gettext("taken"),
         AttemptState.PREPARING: lazy_gettext("being prepared"),
@@ -106,6 +108,7 @@ def attempt_words(attempt: AttemptView) -> str:
 
 LOT_STATES: Words = MappingProxyType(
     {
+        LotState.UNKNOWN: lazy_gettext("unknown"),
         LotState.WAITING: lazy_gettext("waits for inspection"),
         LotState.INSPECTED: lazy_gettext("inspected"),
     }
@@ -126,6 +129,7 @@ HUB_STEPS: Words = MappingProxyType(
 
 PICKUP_STATES: Words = MappingProxyType(
     {
+        PickupState.UNKNOWN: lazy_gettext("unknown"),
         PickupState.ANNOUNCED: lazy_gettext("to be fetched"),
         PickupState.ON_WAY: lazy_gettext("on its way to the hub"),
         PickupState.ARRIVED: lazy_gettext("has arrived"),
@@ -135,6 +139,7 @@ PICKUP_STATES: Words = MappingProxyType(
 
 BATCH_STATES: Words = MappingProxyType(
     {
+        BatchState.UNKNOWN: lazy_gettext("unknown"),
         BatchState.PACKED: lazy_gettext("packed"),
         BatchState.DISPATCHED: lazy_gettext("on its way"),
         BatchState.RECEIVED: lazy_gettext("has arrived"),
@@ -181,6 +186,7 @@ REVIEW_STATES: Words = MappingProxyType(
 
 ROLES: Words = MappingProxyType(
     {
+        Role.UNKNOWN: lazy_gettext("unknown"),
         Role.MAKER: lazy_gettext("maker"),
         Role.INSPECTOR: lazy_gettext("inspection"),
         Role.STEWARD: lazy_gettext("coordination"),

@@ -6,6 +6,7 @@ Leaves figures to `web.figures`, and whole sentences of a page to its template.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from flask import Flask
@@ -272,12 +273,20 @@ def event(found: EventView) -> str:
     """Return a line of an order's history in words."""
     state = found.kind.removeprefix("attempt-")
     if state != found.kind:
-        words = _("Plate %(ref)s: %(state)s", ref=found.subject, state=ATTEMPT_STATES[state])
+        words = _(
+            "Plate %(ref)s: %(state)s",
+            ref=found.subject,
+            state=ATTEMPT_STATES.get(state, ATTEMPT_STATES["unknown"]),
+        )
     else:
         words = str(EVENTS.get(found.kind, found.kind))
     why = str(found.data.get("reason", ""))
     why = str(PLAIN_REASONS.get(why, why)) if found.kind == "taken-back" else told(why)
-    details = ", ".join(part for part in (_event_figures(found), why) if part)
+    figures = ""
+    # Of a line whose figures cannot be read, or are not all there, its kind is told.
+    with suppress(LookupError, ValueError):
+        figures = _event_figures(found)
+    details = ", ".join(part for part in (figures, why) if part)
     return f"{words} ({details})" if details else words
 
 

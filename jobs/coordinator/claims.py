@@ -20,7 +20,7 @@ from jobs.ledger import cells, labs, paces, plan_rows, views
 from jobs.ledger.labs import NodeView, PrinterView
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import WAITS, add_deficit, event, live_attempt, tell
+from jobs.ledger.rows import HOLDS, WAITS, add_deficit, event, live_attempt, tell
 from jobs.ledger.store import Ledger
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Withdraw
@@ -180,10 +180,10 @@ def _free_for(db: sqlite3.Connection, bed: FreeBed, job: WaitingJob, now: dateti
     """Free a job for a bed if it still waits as it did when that was decided; return whether."""
     row = db.execute(
         "select j.state, a.number, a.state as attempt from job j left join attempt a on a.job_id = j.id"
-        f" and a.state in ({_LIVE}) where j.id = ?",
+        f" and a.state {HOLDS} where j.id = ?",
         (job.job,),
     ).fetchone()
-    state = None if row["attempt"] is None else AttemptState(row["attempt"])
+    state = None if row["attempt"] is None else cells.word(AttemptState, row["attempt"])
     if row["state"] != JobState.OPEN or (state is None) != (job.attempt is None):
         return False
     if state is not None and state not in UNGRANTED:
@@ -251,7 +251,7 @@ select j.*, o.due, a.state as attempt,
  o.state != '{OrderState.CONFIRMED}' or not ({NOT_STOPPED})
  or (a.state is not null and (n.asks or not n.online)) as stays
 from job j join orders o on o.id = j.order_id join node n on n.id = j.node
-left join attempt a on a.job_id = j.id and a.state in ({_LIVE})
+left join attempt a on a.job_id = j.id and a.state {HOLDS}
 where j.state = '{JobState.OPEN}'
 order by a.state is null, j.set_back and a.state is null, o.due, j.created_at, j.id
 """

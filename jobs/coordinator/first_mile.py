@@ -240,11 +240,12 @@ def count_in(ledger: Ledger, code: str, pieces: int, reason: str, by: str, now: 
 
     Raises:
         NotFoundError: there is no such lot.
-        RefusedError: it was inspected, or nobody has taken it from its workshop.
+        RefusedError: it was inspected, its state cannot be read, or nobody has taken it from its workshop.
         InvalidFieldError: more than its maker counted, or a loss without a reason.
     """
     with ledger.transaction() as db:
         lot = views.lot(db, code)
+        views.need_readable(lot)
         if lot.state is not LotState.WAITING:
             raise RefusedError(f"Lot {lot.code} was inspected already: it is not counted again.")
         if not 0 <= pieces <= lot.good:

@@ -25,7 +25,7 @@ def inspect(
     Raises:
         NotFoundError: there is no such lot.
         RefusedError: it was inspected before, is called back, or pieces are accepted of a lot
-            that is held.
+            that is held; or its state cannot be read.
         InvalidFieldError: the counts do not add up to the lot, or a rejection has no reason.
     """
     with ledger.transaction() as db:
@@ -34,6 +34,7 @@ def inspect(
             raise RefusedError(
                 f"Lot {lot.code} is called back: keep it apart, it is not inspected."
             )
+        views.need_readable(lot)
         if lot.state is not LotState.WAITING:
             raise RefusedError(
                 f"Lot {lot.code} was inspected already: {lot.accepted} accepted,"

@@ -16,10 +16,9 @@ from jobs.errors import InvalidFieldError, RefusedError
 from jobs.law import Books
 from jobs.ledger import cells, needs, parcels, views
 from jobs.ledger.books import books
-from jobs.ledger.cells import quoted
-from jobs.ledger.rows import absorb, event, tell
+from jobs.ledger.rows import HOLDS, absorb, apart, event, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent
+from jobs.lifecycle import UNGRANTED, AttemptEvent
 from jobs.messages import Withdraw
 from jobs.model import AttemptRef, BatchState, JobState, Order, OrderState
 from jobs.needs import kits_for, must_ask
@@ -52,11 +51,14 @@ def ask(db: sqlite3.Connection, age: timedelta, now: datetime) -> int:
         )
         if not due:
             continue
-        db.execute("update orders set need_asked_at = ? where id = ?", (now.isoformat(), order.id))
-        event(db, order.id, "need-asked", "fabnet", order.id, now)
-        which = f"{order.id}:{now.isoformat()}"
-        telling.on_order(db, order.id, Kind.ORDER_NEED, which, now)
-        asked += 1
+        with apart(db, f"order {order.id}"):
+            db.execute(
+                "update orders set need_asked_at = ? where id = ?", (now.isoformat(), order.id)
+            )
+            event(db, order.id, "need-asked", "fabnet", order.id, now)
+            which = f"{order.id}:{now.isoformat()}"
+            telling.on_order(db, order.id, Kind.ORDER_NEED, which, now)
+            asked += 1
     return asked
 
 
@@ -157,7 +159,7 @@ def _free(db: sqlite3.Connection, part: Books, pieces: int, now: datetime) -> No
 # Plates without an attempt first, then the newest.
 _OPEN = f"""
 select j.id, j.pieces, (select a.number from attempt a where a.job_id = j.id
- and a.state in ({quoted(LIVE)})) as number
+ and a.state {HOLDS}) as number
 from job j where j.order_id = ? and j.part_id = ? and j.state = ?
 order by number is not null, j.created_at desc, j.id
 """

@@ -22,14 +22,12 @@ from jobs.assign import (
 )
 from jobs.coordinator import restoring
 from jobs.coordinator.moves import LEASE, dissolve, move
-from jobs.errors import NotFoundError
 from jobs.fleet import begins_at
 from jobs.joining import Standing
 from jobs.ledger import cells, labs, views
 from jobs.ledger.recalls import CALLED_BACK
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import WAITS, event, live_attempt, newest_attempt, tell
-from jobs.ledger.views import AttemptView
+from jobs.ledger.rows import HOLDS, WAITS, apart, event, live_attempt, newest_attempt, tell
 from jobs.lifecycle import LIVE, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Offer, OfferedAttempt, Withdraw
 from jobs.model import AttemptRef, JobState, Reason, ReasonCode
@@ -54,19 +52,15 @@ def lapse(db: sqlite3.Connection, now: datetime) -> int:
         f"select job_id, number from attempt where lease_until < ? and state in ({states})",
         (now.isoformat(),),
     ).fetchall()
-    lapsed = [each for row in rows if (each := _readable(db, *row)) is not None]
-    for found in lapsed:
-        move(db, found, AttemptEvent.LAPSE, now, "no word from the node for two hours")
-        tell(db, found.node, Withdraw(attempt=found.ref, reason="lapsed"), now)
-    return len(lapsed)
-
-
-def _readable(db: sqlite3.Connection, job: str, number: int) -> AttemptView | None:
-    """Return an attempt; None where it, or its job, cannot be read: it stays as it is, and all others go on."""
-    try:
-        return views.attempt(db, AttemptRef(job=job, number=number))
-    except (*cells.UNREADABLE, NotFoundError):
-        return None
+    lapsed = 0
+    for job, number in rows:
+        ref = AttemptRef(job=job, number=number)
+        with apart(db, str(ref)):
+            found = views.attempt(db, ref)
+            move(db, found, AttemptEvent.LAPSE, now, "no word from the node for two hours")
+            tell(db, found.node, Withdraw(attempt=ref, reason="lapsed"), now)
+            lapsed += 1
+    return lapsed
 
 
 _OPEN = f"""
@@ -102,24 +96,30 @@ def offer(db: sqlite3.Connection, now: datetime, look_ahead_s: float = LOOK_AHEA
     for job in next_offers(jobs, _loads(db, now), look_ahead_s):
         row = rows[job.job]
         ref = AttemptRef(job=job.job, number=max(row["last_number"], fence) + 1)
-        db.execute(
-            "insert into attempt (job_id, number, node, printer, state, lease_until, created_at)"
-            " values (?, ?, ?, ?, ?, ?, ?)",
-            (
-                ref.job,
-                ref.number,
-                job.node,
-                job.printer,
-                AttemptState.OFFERED,
-                (now + LEASE).isoformat(),
-                now.isoformat(),
-            ),
-        )
-        by_node.setdefault(job.node, []).append(_offered(row, ref, job))
-        event(db, row["order_id"], "attempt-offered", "fabnet", str(ref), now, node=job.node)
+        with apart(db, str(ref)):
+            offered = _offered(row, ref, job)
+            _write_attempt(db, ref, job, now)
+            event(db, row["order_id"], "attempt-offered", "fabnet", str(ref), now, node=job.node)
+            by_node.setdefault(job.node, []).append(offered)
     for node, attempts in by_node.items():
         tell(db, node, Offer(attempts=tuple(attempts)), now)
     return sum(map(len, by_node.values()))
+
+
+def _write_attempt(db: sqlite3.Connection, ref: AttemptRef, job: OpenJob, now: datetime) -> None:
+    db.execute(
+        "insert into attempt (job_id, number, node, printer, state, lease_until, created_at)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            ref.job,
+            ref.number,
+            job.node,
+            job.printer,
+            AttemptState.OFFERED,
+            (now + LEASE).isoformat(),
+            now.isoformat(),
+        ),
+    )
 
 
 def _open(row: sqlite3.Row, left: float, now: datetime) -> OpenJob:
@@ -158,7 +158,7 @@ def _offered(row: sqlite3.Row, ref: AttemptRef, job: OpenJob) -> OfferedAttempt:
 _SPARE = f"""
 select j.id, j.order_id, j.part_id, j.pieces, a.number from job j
 join line l on l.order_id = j.order_id and l.part_id = j.part_id
-left join attempt a on a.job_id = j.id and a.state in ({cells.quoted(LIVE)})
+left join attempt a on a.job_id = j.id and a.state {HOLDS}
 where l.surplus > 0 and j.state = '{JobState.OPEN}'
  and (a.state is null or a.state in ({cells.quoted(UNGRANTED)}))
 order by a.number is not null, j.created_at desc, j.id
@@ -177,12 +177,12 @@ def _end_spare(db: sqlite3.Connection, now: datetime) -> None:
         ).fetchone()[0]
         if not spare or (number is not None and pieces > spare):
             continue
-        if number is not None:
-            if (found := _readable(db, job, number)) is None:
-                continue
-            move(db, found, AttemptEvent.WITHDRAW, now, "fewer are needed")
-            tell(db, found.node, Withdraw(attempt=found.ref, reason="fewer are needed"), now)
-        dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
+        with apart(db, f"job {job}"):
+            if number is not None:
+                found = views.attempt(db, AttemptRef(job=job, number=number))
+                move(db, found, AttemptEvent.WITHDRAW, now, "fewer are needed")
+                tell(db, found.node, Withdraw(attempt=found.ref, reason="fewer are needed"), now)
+            dissolve(db, job, order_id, part_id, pieces, Reason(code=ReasonCode.NOT_PLANNED))
 
 
 def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str, str], float]:
@@ -192,10 +192,12 @@ def _left(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> dict[tuple[str
         left[row["order_id"], row["part_id"]] += row["pieces"]
     found = {}
     for line, pieces in left.items():
-        ordered, deficit = db.execute(
+        row = db.execute(
             "select pieces, deficit from line where order_id = ? and part_id = ?", line
         ).fetchone()
-        found[line] = (pieces + deficit) / max(1, ordered)
+        # What belongs to no line of an order is not offered.
+        if row is not None:
+            found[line] = (pieces + row["deficit"]) / max(1, row["pieces"])
     return found
 
 
@@ -251,20 +253,21 @@ def take_back(db: sqlite3.Connection, silence: timedelta, now: datetime) -> int:
         # A lab whose times cannot be read keeps what it has.
         with suppress(*cells.UNREADABLE):
             held.append(_held(row, given.get(row["node"], 0.0)))
-    found = to_take_back(held, silence, now)
-    for job, why in found:
+    taken = 0
+    for job, why in to_take_back(held, silence, now):
         row = rows[job.job]
-        if job.attempt in UNGRANTED:
-            if (attempt := _readable(db, job.job, row["number"])) is None:
-                continue
-            move(db, attempt, AttemptEvent.WITHDRAW, now, f"taken back: {why.code}")
-            tell(db, job.node, Withdraw(attempt=attempt.ref, reason=str(why.code)), now)
-        dissolve(db, job.job, row["order_id"], row["part_id"], row["pieces"], why)
-        event(
-            db, row["order_id"], "taken-back", "fabnet", job.job, now,
-            node=job.node, printer=job.printer, pieces=row["pieces"], reason=str(why.code),
-        )  # fmt: skip
-    return len(found)
+        with apart(db, f"job {job.job}"):
+            if job.attempt in UNGRANTED:
+                attempt = views.attempt(db, AttemptRef(job=job.job, number=row["number"]))
+                move(db, attempt, AttemptEvent.WITHDRAW, now, f"taken back: {why.code}")
+                tell(db, job.node, Withdraw(attempt=attempt.ref, reason=str(why.code)), now)
+            dissolve(db, job.job, row["order_id"], row["part_id"], row["pieces"], why)
+            event(
+                db, row["order_id"], "taken-back", "fabnet", job.job, now,
+                node=job.node, printer=job.printer, pieces=row["pieces"], reason=str(why.code),
+            )  # fmt: skip
+            taken += 1
+    return taken
 
 
 def _held(row: sqlite3.Row, given_s: float) -> HeldJob:

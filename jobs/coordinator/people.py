@@ -7,6 +7,7 @@ from datetime import datetime
 
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.joining import NOT_LET_IN
+from jobs.ledger import cells
 from jobs.ledger.members import is_confirmed
 from jobs.ledger.rows import event
 from jobs.ledger.store import Ledger
@@ -104,7 +105,7 @@ def person(ledger: Ledger, login: str) -> Person:
     return Person(
         login=row["login"],
         name=row["name"],
-        role=Role(row["role"]),
+        role=cells.word(Role, row["role"]),
         password_hash=row["password_hash"],
         node=row["node"],
     )

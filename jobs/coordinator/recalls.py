@@ -12,7 +12,7 @@ from jobs.coordinator.reviews import stop
 from jobs.errors import InvalidFieldError, NotFoundError, RefusedError
 from jobs.ledger import bought, depot, parcels, recalls
 from jobs.ledger.recalls import CalledLot
-from jobs.ledger.rows import event, new_id
+from jobs.ledger.rows import apart, event, new_id
 from jobs.ledger.store import Ledger
 from jobs.model import BatchState, Reason, ReasonCode
 from jobs.notice_kinds import Kind
@@ -94,14 +94,16 @@ def catch_up(db: sqlite3.Connection, now: datetime) -> int:
     for found in recalls.recalls(db):
         if not found.is_open or found.cause.kind is not RecallKind.MATERIAL:
             continue
-        lots = recalls.untold(db, found)
-        known = {each.order_id for each in recalls.notices(db, found.id)}
-        _tell(db, found.id, [lot for lot in lots if lot.order_id not in known], found.reason, now)
-        for order_id in sorted({lot.order_id for lot in lots}):
-            event(db, order_id, "recalled", found.by, found.id, now, reason=found.reason)
-        for lot in lots:
-            recalls.hold(db, lot.code, found.id, now)
-        late += len(lots)
+        with apart(db, f"recall {found.id}"):
+            lots = recalls.untold(db, found)
+            known = {each.order_id for each in recalls.notices(db, found.id)}
+            missed = [lot for lot in lots if lot.order_id not in known]
+            _tell(db, found.id, missed, found.reason, now)
+            for order_id in sorted({lot.order_id for lot in lots}):
+                event(db, order_id, "recalled", found.by, found.id, now, reason=found.reason)
+            for lot in lots:
+                recalls.hold(db, lot.code, found.id, now)
+            late += len(lots)
     return late
 
 
@@ -192,6 +194,6 @@ def cause_of(text: str) -> Cause:
         NotFoundError: it names no kind.
     """
     kind, _, value = text.partition(":")
-    if kind not in set(RecallKind) or not value:
+    if kind not in set(RecallKind) - {RecallKind.UNKNOWN} or not value:
         raise NotFoundError("cause of a recall", text)
     return Cause(kind=RecallKind(kind), value=value)

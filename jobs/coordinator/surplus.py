@@ -8,7 +8,7 @@ from datetime import datetime
 
 from jobs.coordinator import restoring
 from jobs.ledger.reviews import NOT_STOPPED
-from jobs.ledger.rows import absorb, event, live_attempt
+from jobs.ledger.rows import absorb, apart, event, live_attempt
 from jobs.model import JobState, LotState, OrderState
 
 # Whole bags only, that lie where they can be taken and that nothing holds. Of a plate that was made twice,
@@ -57,8 +57,9 @@ def pass_on(db: sqlite3.Connection, now: datetime) -> int:
         facts = {name: bag[name] for name in ("revision_id", "part_id", "order_id", "sandbox")}
         missing = {row["id"]: row["missing"] for row in db.execute(_NEXT, facts).fetchall()}
         if (order_id := taker(missing, bag["pieces"])) is not None:
-            _move(db, bag, order_id, now)
-            moved += 1
+            with apart(db, f"lot {bag['code']}"):
+                _move(db, bag, order_id, now)
+                moved += 1
     return moved
 
 

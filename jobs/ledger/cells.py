@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime, time
+from typing import TypeVar
 
 import msgspec
 
 from jobs.errors import InvalidFieldError
 from jobs.model import UNKNOWN, Reason
+
+_Word = TypeVar("_Word", bound=enum.StrEnum)
+_Value = TypeVar("_Value")
 
 #: What reading a cell raises in which stands what cannot be.
 UNREADABLE = (
@@ -92,6 +99,30 @@ def figure(value: float) -> float:
     (6400.0, nan, nan)
     """
     return value if 0 <= value < math.inf else math.nan
+
+
+def word(kind: type[_Word], text: str) -> _Word:
+    """Read a word of the ledger, for what shows it; the `UNKNOWN` of its kind where it is none of them.
+
+    >>> from jobs.model import LotState
+    >>> word(LotState, "inspected"), word(LotState, "?")
+    (<LotState.INSPECTED: 'inspected'>, <LotState.UNKNOWN: 'unknown'>)
+    """
+    try:
+        return kind(text)
+    except ValueError:
+        return kind("unknown")
+
+
+def readable(
+    read: Callable[[sqlite3.Row], _Value], rows: Iterable[sqlite3.Row]
+) -> tuple[_Value, ...]:
+    """Read rows; those that cannot be read are left out, and `fabnet doctor` names them."""
+    found = []
+    for row in rows:
+        with suppress(*UNREADABLE):
+            found.append(read(row))
+    return tuple(found)
 
 
 def reasons_of(text: str) -> tuple[Reason, ...]:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from jobs.errors import NotFoundError
 from jobs.first_mile import OPEN, Goods, PickupState, way
-from jobs.ledger.cells import moment, quoted, when
+from jobs.ledger.cells import moment, quoted, when, word
 from jobs.ledger.rows import event
 from jobs.model import LotState
 
@@ -158,7 +158,7 @@ def _pickups(
             id=r["id"],
             node=r["node"],
             lab=r["lab"],
-            state=PickupState(r["state"]),
+            state=word(PickupState, r["state"]),
             ready_at=moment(r["ready_at"]),
             driver=r["driver"],
             announced_at=moment(r["announced_at"]),

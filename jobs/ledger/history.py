@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import UNREADABLE, moment, when
 from jobs.model import AttemptRef
 
 
@@ -24,6 +24,14 @@ class EventView:
     data: dict[str, str | int | float]
 
 
+def _data(text: str) -> dict[str, str | int | float]:
+    """Read what a line says; nothing where it cannot be read."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, str | int | float])
+    except UNREADABLE:
+        return {}
+
+
 def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
     """Return the history of an order, oldest first."""
     rows = db.execute("select * from event where order_id = ? order by id", (order_id,))
@@ -34,7 +42,7 @@ def events_of(db: sqlite3.Connection, order_id: str) -> tuple[EventView, ...]:
             kind=r["kind"],
             actor=r["actor"],
             subject=r["subject"],
-            data=msgspec.json.decode(r["data"], type=dict[str, str | int | float]),
+            data=_data(r["data"]),
         )
         for r in rows
     )

@@ -9,17 +9,23 @@ from datetime import datetime
 
 from designs.regulation import profiles
 from jobs.hub import MOST_HOLD_H, Gate, Rule, Scope, gate
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import moment, quoted, when
 from jobs.model import BatchState
 
 
 def rules(db: sqlite3.Connection) -> tuple[Rule, ...]:
-    """Return what stewards ask of lots."""
-    rows = db.execute("select scope, value, hold_h, second from hub_rule order by scope, value")
+    """Return what stewards ask of lots; of one that cannot be read it is asked of all.
+
+    So nothing leaves that it may be about.
+    """
+    rows = db.execute(
+        "select scope, value, hold_h, second from hub_rule"
+        f" order by scope not in ({quoted(Scope)}), scope, value"
+    )
     return tuple(
         Rule(
-            scope=Scope(r["scope"]),
-            value=r["value"],
+            scope=Scope(r["scope"]) if r["scope"] in set(Scope) else Scope.ALL,
+            value=r["value"] if r["scope"] in set(Scope) else "",
             hold_h=None if r["hold_h"] is None else min(r["hold_h"], MOST_HOLD_H),
             second=None if r["second"] is None else bool(r["second"]),
         )

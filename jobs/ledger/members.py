@@ -12,7 +12,7 @@ import msgspec
 
 from jobs.errors import NotFoundError
 from jobs.joining import Hosted, Standing, fingerprint
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import moment, readable, when, word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def _member(row: sqlite3.Row) -> Member:
         id=row["id"],
         lab=row["lab"],
         public_key=row["public_key"],
-        standing=Standing(row["standing"]),
+        standing=word(Standing, row["standing"]),
         joined_at=moment(row["created_at"]),
         standing_at=when(row["standing_at"]),
         standing_by=row["standing_by"],
@@ -101,14 +101,15 @@ def hosted(db: sqlite3.Connection, *, keyless: bool = False) -> tuple[HostedNode
         " where n.public_key = '' or not ? order by h.node",
         (keyless,),
     )
-    return tuple(
-        HostedNode(
-            id=row["node"],
-            lab=row["lab"],
-            joined_at=moment(row["created_at"]),
-            facts=msgspec.json.decode(row["facts"], type=Hosted),
-        )
-        for row in rows
+    return readable(_hosted, rows)
+
+
+def _hosted(row: sqlite3.Row) -> HostedNode:
+    return HostedNode(
+        id=row["node"],
+        lab=row["lab"],
+        joined_at=moment(row["created_at"]),
+        facts=msgspec.json.decode(row["facts"], type=Hosted),
     )
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from jobs.ledger.cells import moment, when
+from jobs.ledger.cells import moment, readable, when
 from jobs.model import Role
 from jobs.notice_kinds import Channel, Kind
 from jobs.telling import Listener, Notice, Told, next_try
@@ -79,7 +79,7 @@ _LISTENERS = "select p.role, p.node, t.* from telling t join person p on p.login
 def listeners(db: sqlite3.Connection) -> tuple[Listener, ...]:
     """Return everybody who has said what she wants to be told."""
     rows = db.execute(f"{_LISTENERS} where t.address != '' or t.webhook != '' order by t.login")
-    return tuple(map(_listener, rows.fetchall()))
+    return readable(_listener, rows.fetchall())
 
 
 def listeners_at(db: sqlite3.Connection, node: str) -> tuple[Listener, ...]:
@@ -88,13 +88,13 @@ def listeners_at(db: sqlite3.Connection, node: str) -> tuple[Listener, ...]:
         f"{_LISTENERS} where p.role = ? or (p.role = ? and p.node = ?) order by t.login",
         (Role.STEWARD, Role.MAKER, node),
     )
-    return tuple(map(_listener, rows.fetchall()))
+    return readable(_listener, rows.fetchall())
 
 
 def listener(db: sqlite3.Connection, login: str) -> Listener | None:
     """Return what a person has said, None where she never has."""
     row = db.execute(f"{_LISTENERS} where t.login = ?", (login,)).fetchone()
-    return None if row is None else _listener(row)
+    return None if row is None else next(iter(readable(_listener, [row])), None)
 
 
 def keep_listener(db: sqlite3.Connection, told: Listener, now: datetime) -> None:
@@ -167,14 +167,15 @@ def alarms_since(db: sqlite3.Connection, node: str, since: datetime) -> tuple[To
 
 
 def _told(rows: Iterable[sqlite3.Row]) -> tuple[Told, ...]:
-    return tuple(
-        Told(
-            login=r["login"],
-            kind=Kind(r["kind"]),
-            at=moment(r["created_at"]),
-            keys=msgspec.json.decode(r["keys"], type=frozenset[str]),
-        )
-        for r in rows
+    return readable(_told_of, rows)
+
+
+def _told_of(row: sqlite3.Row) -> Told:
+    return Told(
+        login=row["login"],
+        kind=Kind(row["kind"]),
+        at=moment(row["created_at"]),
+        keys=msgspec.json.decode(row["keys"], type=frozenset[str]),
     )
 
 
@@ -210,7 +211,7 @@ def to_send(
         " and (next_at <= ? or next_at > ?) order by urgent desc, id limit ?",
         (channel, now.isoformat(), (now + _LONGEST_REST).isoformat(), most),
     )
-    return tuple(map(_view, rows.fetchall()))
+    return readable(_view, rows.fetchall())
 
 
 def still_waits(db: sqlite3.Connection, notice_id: int) -> bool:
@@ -315,7 +316,7 @@ def last_to(db: sqlite3.Connection, login: str, most: int = 5) -> tuple[NoticeVi
     rows = db.execute(
         "select * from notice where login = ? order by id desc limit ?", (login, most)
     )
-    return tuple(map(_view, rows.fetchall()))
+    return readable(_view, rows.fetchall())
 
 
 def about(db: sqlite3.Connection, refs: Iterable[str]) -> tuple[NoticeView, ...]:
@@ -325,7 +326,7 @@ def about(db: sqlite3.Connection, refs: Iterable[str]) -> tuple[NoticeView, ...]
     rows = db.execute(
         f"select * from notice where login = '' and ref in ({marks}) order by id", known
     )
-    return tuple(map(_view, rows))
+    return readable(_view, rows)
 
 
 def unsent(db: sqlite3.Connection, since: datetime, most: int = 20) -> tuple[NoticeView, ...]:
@@ -335,4 +336,4 @@ def unsent(db: sqlite3.Connection, since: datetime, most: int = 20) -> tuple[Not
         " or (state = 'waiting' and tries > 0) order by id desc limit ?",
         (NoticeState.REFUSED, NoticeState.LATE, since.isoformat(), most),
     )
-    return tuple(map(_view, rows.fetchall()))
+    return readable(_view, rows.fetchall())

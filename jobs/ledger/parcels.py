@@ -70,7 +70,7 @@ def parcel(db: sqlite3.Connection, batch_id: str) -> Parcel:
         batch=views.batch(db, batch_id),
         profile=row["profile"],
         refuse_reason=row["refuse_reason"],
-        courier=CourierKind(row["courier"]) if row["courier"] else None,
+        courier=CourierKind(row["courier"]) if row["courier"] in set(CourierKind) else None,
         carrier=row["carrier"],
         tracking=row["tracking"],
         run=run(db, row["run"]) if row["run"] else None,

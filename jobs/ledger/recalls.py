@@ -13,7 +13,7 @@ from datetime import datetime
 from jobs.errors import NotFoundError
 from jobs.ledger import bought, parcels
 from jobs.ledger.books import books
-from jobs.ledger.cells import FACTS, bare, moment, when
+from jobs.ledger.cells import FACTS, bare, moment, quoted, when, word
 from jobs.ledger.rows import absorb, add_deficit, event
 from jobs.ledger.views import BatchView
 from jobs.model import BatchState, LotState, OrderState, Reason, ReasonCode
@@ -97,6 +97,8 @@ _SAME = {
     RecallKind.BOUGHT: _OF_BOUGHT,
     RecallKind.REVISION: "o.revision_id = ?1",
 }
+# All that its value may name: rather a bag too many is held than that a bad one leaves.
+_SAME[RecallKind.UNKNOWN] = " or ".join(f"({each})" for each in _SAME.values())
 
 
 _NARROW = (
@@ -106,13 +108,21 @@ _NARROW = (
     RecallKind.BOUGHT,
     RecallKind.PRINTER,
     RecallKind.REVISION,
+    RecallKind.UNKNOWN,
 )
+
+
+def _may_be(kind: RecallKind) -> str:
+    """Return SQL: a recall `c` is of this kind, or its kind cannot be read."""
+    return f"c.kind not in ({quoted(frozenset(RecallKind) - {kind, RecallKind.UNKNOWN})})"
+
+
 #: Of a query over printers `p`: it is called back, or the spool in it is. It makes nothing meanwhile.
 CALLED_BACK = (
     "exists (select 1 from recall c where c.ended_at is null"
-    " and (c.kind = 'printer' and c.value = p.node || '/' || p.id or c.kind = 'spool'"
-    f" and c.value = p.node || '/' || json_extract({FACTS}, '$.spool.id') or c.kind = 'material'"
-    f" and {bare('c.value')} = {bare(_LOADED)}))"
+    f" and ({_may_be(RecallKind.PRINTER)} and c.value = p.node || '/' || p.id"
+    f" or {_may_be(RecallKind.SPOOL)} and c.value = p.node || '/' || json_extract({FACTS}, '$.spool.id')"
+    f" or {_may_be(RecallKind.MATERIAL)} and {bare('c.value')} = {bare(_LOADED)}))"
 )
 
 
@@ -141,7 +151,7 @@ def lots_of(db: sqlite3.Connection, cause: Cause) -> tuple[CalledLot, ...]:
             pieces=r["good"] - r["mislaid"] - r["rejected"] - r["gone"],
             place=r["place"],
             batch=r["batch_id"] or "",
-            batch_state=None if r["batch_state"] is None else BatchState(r["batch_state"]),
+            batch_state=None if r["batch_state"] is None else word(BatchState, r["batch_state"]),
             sent=r["sent"] or 0,
             order_id=r["order_id"],
             recipient=r["recipient"],
@@ -153,7 +163,7 @@ def lots_of(db: sqlite3.Connection, cause: Cause) -> tuple[CalledLot, ...]:
 def _recall(row: sqlite3.Row) -> Recall:
     return Recall(
         id=row["id"],
-        cause=Cause(kind=RecallKind(row["kind"]), value=row["value"]),
+        cause=Cause(kind=word(RecallKind, row["kind"]), value=row["value"]),
         reason=row["reason"],
         by=row["by_person"],
         at=moment(row["at"]),

@@ -6,19 +6,24 @@ another here and nowhere else, so that each move can be read beside the law it k
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
 
+from jobs.errors import IllegalTransitionError, NotFoundError
 from jobs.ledger import streams
-from jobs.ledger.cells import FACTS, quoted
+from jobs.ledger.cells import FACTS, UNREADABLE, quoted
 from jobs.ledger.members import is_confirmed
-from jobs.lifecycle import LIVE, AttemptState
+from jobs.lifecycle import OVER, AttemptState
 from jobs.messages import Down, encode
 from jobs.model import AttemptRef, JobState, Reason
+
+_log = logging.getLogger(__name__)
 
 #: No i, l, o, u: codes are read aloud and written on bags.
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -73,6 +78,24 @@ def event(
     )
 
 
+@contextmanager
+def apart(db: sqlite3.Connection, what: str) -> Iterator[None]:
+    """Do what is about one thing; where something of that cannot be, it alone is undone, and the log names it.
+
+    So one odd row ends no work on all others. What ends every writing, as a full disk, is raised.
+    """
+    db.execute("savepoint apart")
+    try:
+        yield
+    except (*UNREADABLE, NotFoundError, IllegalTransitionError, sqlite3.IntegrityError) as error:
+        db.execute("rollback to apart")
+        _log.error(
+            "%s is left as it is: something of it in the ledger cannot be used (%s: %s). All else goes on",
+            what, type(error).__name__, error,
+        )  # fmt: skip
+    db.execute("release apart")
+
+
 def keep_spool(db: sqlite3.Connection, ref: AttemptRef, spool: str) -> None:
     """An attempt is printed from this spool; of which lot of its maker it is stays known when it is gone."""
     db.execute(
@@ -108,10 +131,13 @@ def add_deficit(
         )
 
 
+#: SQL behind the state of an attempt that holds its job; so does one that cannot be read: it may have started.
+HOLDS = f"not in ({quoted(OVER)})"
+
+
 def live_attempt(job: str) -> str:
     """Return SQL that selects the live attempt of the job that the expression `job` names."""
-    states = quoted(LIVE)
-    return f"select 1 from attempt a where a.job_id = {job} and a.state in ({states})"
+    return f"select 1 from attempt a where a.job_id = {job} and a.state {HOLDS}"
 
 
 #: SQL of an order `o` of which the lab of a node `n` may start nothing yet; `:now` as ISO 8601 of UTC.
@@ -123,10 +149,9 @@ def newest_attempt(job: str) -> str:
 
     A node may name a number above the live one's: it hides nothing that is going on.
     """
-    states = quoted(LIVE)
     return (
         f"(select n.number from attempt n where n.job_id = {job}"
-        f" order by n.state in ({states}) desc, n.number desc limit 1)"
+        f" order by n.state {HOLDS} desc, n.number desc limit 1)"
     )
 
 

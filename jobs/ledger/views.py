@@ -9,10 +9,10 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.errors import NotFoundError
+from jobs.errors import NotFoundError, RefusedError
 from jobs.law import Books
 from jobs.ledger.books import books
-from jobs.ledger.cells import day, figure, moment, reasons_of, when
+from jobs.ledger.cells import day, figure, moment, reasons_of, when, word
 from jobs.ledger.history import EventView, events_of
 from jobs.ledger.plan_rows import PlanRow, plan_rows
 from jobs.ledger.rows import live_attempt
@@ -139,14 +139,19 @@ class OrderView:
     earliest_at: datetime | None = None
 
 
+def _priority(text: str) -> Priority:
+    """Read a priority; where it cannot be read the plan names the order, and a steward says it again."""
+    return Priority(text) if text in set(Priority) else Priority.NORMAL
+
+
 def order_of(row: sqlite3.Row) -> Order:
     """Read a row of `orders`."""
     return Order(
         id=row["id"],
-        state=OrderState(row["state"]),
+        state=word(OrderState, row["state"]),
         created_at=moment(row["created_at"]),
         closed_reason=row["closed_reason"],
-        priority=Priority(row["priority"]),
+        priority=_priority(row["priority"]),
         release=None if row["release"] is None else day(row["release"]),
         request=Request(
             request_key=row["request_key"],
@@ -212,7 +217,7 @@ def attempt_of(row: sqlite3.Row) -> AttemptView:
         node=row["node"],
         lab=row["lab"],
         printer=row["printer"],
-        state=AttemptState(row["state"]),
+        state=word(AttemptState, row["state"]),
         reason=row["reason"],
         seconds=figure(row["job_seconds"] if row["seconds"] is None else row["seconds"]),
         grams=figure(row["job_grams"] if row["grams"] is None else row["grams"]),
@@ -268,7 +273,7 @@ def _lot(db: sqlite3.Connection, row: sqlite3.Row) -> LotView:
     )
     return LotView(
         code=row["code"],
-        state=LotState(row["state"]),
+        state=word(LotState, row["state"]),
         place=row["place"],
         good=row["good"],
         mislaid=row["mislaid"],
@@ -300,6 +305,19 @@ def lot(db: sqlite3.Connection, code: str) -> LotView:
     return _lot(db, row)
 
 
+def need_readable(lot: LotView) -> None:
+    """Do nothing if it can be read how far a lot is.
+
+    Raises:
+        RefusedError: it cannot: who counted it twice would lose pieces, or make them twice.
+    """
+    if lot.state is LotState.UNKNOWN:
+        raise RefusedError(
+            f"What the ledger says of lot {lot.code} cannot be read: lay the bag aside, and tell who runs the"
+            " coordinator."
+        )
+
+
 def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
     """Return one batch with its lots.
 
@@ -317,7 +335,7 @@ def batch(db: sqlite3.Connection, batch_id: str) -> BatchView:
     return BatchView(
         id=row["id"],
         order_id=row["order_id"],
-        state=BatchState(row["state"]),
+        state=word(BatchState, row["state"]),
         packed_at=moment(row["packed_at"]),
         dispatched_at=when(row["dispatched_at"]),
         received_at=when(row["received_at"]),

@@ -18,6 +18,7 @@ from fabnet.broker import COORDINATOR_USER, Broker, free_port, password_line
 from jobs.coordinator.people import add_person
 from jobs.model import Role
 from printers.slicing import PrusaSlicer, find_slicer
+from tests.doubles import spoilt
 from tests.doubles.idle_node import Node
 from tests.doubles.mail_server import MailServer
 from tests.doubles.pages import PASSWORD, Site
@@ -92,6 +93,15 @@ def world(fresh_world, tmp_path):
 def hashed():
     """What is kept of everybody's password."""
     return auth.hash_password(PASSWORD)
+
+
+@pytest.fixture
+def network(fresh_world, tmp_path, hashed):
+    """A network in the midst of its work, of which cells are to be spoilt."""
+    shutil.copytree(fresh_world, tmp_path / "world")
+    found = spoilt.network_in(tmp_path / "world", hashed)
+    yield found
+    found.ledger.close()
 
 
 @pytest.fixture(scope="session")

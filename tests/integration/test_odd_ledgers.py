@@ -7,26 +7,40 @@ import math
 import random
 import shutil
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
 from designs.library import Library
 from fabnet.planner import Planner
-from jobs.coordinator import offers
+from jobs.coordinator import needs, offers, recalls, surplus
 from jobs.coordinator.harvests import harvest
 from jobs.ledger.store import Ledger
 from tests.doubles.world import CATALOGUE, NOON, SILENCE, World, some_facts
 
+#: What time brings, as the coordinator does it.
+WORKS = (
+    lambda db: offers.lapse(db, NOON),
+    lambda db: offers.take_back(db, SILENCE, NOON),
+    lambda db: recalls.catch_up(db, NOON),
+    lambda db: surplus.pass_on(db, NOON),
+    lambda db: offers.offer(db, NOON),
+    lambda db: needs.ask(db, timedelta(days=14), NOON),
+)
 LABS = ("lab-a", "lab-b", "lab-c")
 #: What the planner's turn reads, and whose each row is.
 CELLS = {
-    "orders": ("due", "priority", "release", "kits", "created_at", "revision_id", "sandbox"),
+    "orders": (
+        "state", "language", "need_asked_at", "due", "priority", "release", "kits", "created_at",
+        "revision_id", "sandbox",
+    ),
     "line": ("reasons", "deficit"),
     "job": ("seconds", "grams", "created_at", "material", "node", "printer", "state", "mesh_sha256"),
     "attempt": (
         "seconds", "grams", "created_at", "started_at", "ended_at", "took_s", "reason", "node",
-        "printer", "lease_until", "granted_at",
+        "printer", "lease_until", "granted_at", "state",
     ),
+    "lot": ("state", "place", "good", "accepted", "mislaid", "created_at", "inspected_by"),
     "node": ("place", "attended", "utc_offset_min", "weekly_h", "seen_at", "changed_at", "listed_at"),
     "printer": ("facts", "state", "state_at", "fault"),
     "revision": ("body", "design"),
@@ -120,15 +134,19 @@ def turn(folder, seed):
     db.execute("pragma foreign_keys = off")
     lines = "select order_id, part_id, pieces, deficit, surplus from line order by 1, 2"
     jobs = "select order_id, part_id, sum(pieces) from job where state = 'open' group by 1, 2"
+    tries = (
+        "select rowid, (select count(*) from attempt t where t.job_id = a.job_id) from attempt a"
+    )
     what = broken(db, random.Random(seed))
     before = [tuple(row) for row in db.execute(lines)]
+    tried = dict(map(tuple, db.execute(tries)))
     had = {row[:2]: row[2] for row in map(tuple, db.execute(jobs))}
     planner = Planner(ledger, (48.0, 2.0), 0.0, lambda: NOON)
     try:
         for now_s in (0.5, 16.0, 2000.0):
-            with ledger.transaction() as writing:
-                offers.take_back(writing, SILENCE, NOON)
-                offers.offer(writing, NOON)
+            for work in WORKS:
+                with ledger.transaction() as writing:
+                    work(writing)
             planner.turn(Library(ledger.database, folder / "files"), now_s)
         after = [tuple(row) for row in db.execute(lines)]
         has = {row[:2]: row[2] for row in map(tuple, db.execute(jobs))}
@@ -140,6 +158,9 @@ def turn(folder, seed):
             assert (pieces, over) == (now_pieces, now_over), (seed, what)
             if what[0] not in ("job",):
                 assert left + had.get(line, 0) == now_left + has.get(line, 0), (seed, what)
+        if what[:2] == ("attempt", "state"):
+            # It may have been started: nobody is offered another attempt of its job.
+            assert dict(map(tuple, db.execute(tries)))[what[2]] == tried[what[2]], (seed, what)
         return what, [row[0] for row in after if row[3]]
     finally:
         ledger.close()

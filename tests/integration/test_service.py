@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -62,12 +63,22 @@ def test_a_new_link_that_comes_while_the_disk_is_full_is_taken_when_there_is_roo
 
 
 def test_what_fails_of_a_tick_holds_up_nothing_else(service, caplog):
+    later = (clock.now() + timedelta(days=1)).isoformat()
+    nodes.enrol(service.ledger, NODE, "Lab", "", clock.now())
+    db = service.ledger.reading
+    db.execute("update node set seen_at = ?", (later,))
+    db.execute("alter table lot rename column mislaid to lost_column")
+    assert not service._tick()
+    assert caplog.text.count("a part of a round") == 1
+    assert db.execute("select seen_at from node").fetchone()[0] < later  # done before what failed
+    assert service._forget_at_s > 0  # the last of all
+
+
+def test_a_lab_whose_words_cannot_be_read_keeps_no_other_from_joining(service):
     nodes.enrol(service.ledger, NODE, "Lab", "", clock.now())
     with service.ledger.transaction() as db:
         db.execute("insert into hosted (node, facts) values (?, 'no JSON')", (NODE,))
-    assert not service._tick()
-    assert "a part of a round" in caplog.text
-    assert service._forget_at_s > 0  # the last of all
+    assert service._tick()
 
 
 def test_a_disk_that_cannot_be_written_is_said_once_and_again_when_it_can(service, caplog):

@@ -271,7 +271,8 @@ class Day(ChoiceRules):
 
     def recall(self) -> None:
         self._first("harvest")
-        kinds = [kind for kind in RecallKind if kind is not RecallKind.REVISION] * 5
+        seldom = (RecallKind.REVISION, RecallKind.UNKNOWN)
+        kinds = [kind for kind in RecallKind if kind not in seldom] * 5
         kinds += [RecallKind.BOUGHT] * 5  # few parcels have some
         kind = self._with(self._dice.choice([*kinds, RecallKind.REVISION]))
         self._bag(lambda code: self.desk.recall(code, kind))

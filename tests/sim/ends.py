@@ -195,7 +195,8 @@ class CoordinatorEnd:
             self.exchange.take([(topic, payload)], self.link)
 
     def round(self) -> None:
-        self.exchange.tick()
+        for turn in self.exchange.turns():
+            turn()
         self.exchange.send(self.link)
 
 

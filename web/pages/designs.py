@@ -13,7 +13,7 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as AnyResponse
 
 from designs import bundle
-from designs.errors import DesignError, MissingFileError
+from designs.errors import DesignError, MissingFileError, UnreadableRevisionError
 from designs.library import Library
 from designs.manifest import UNKNOWN_LICENCE
 from designs.mesh import KINDS, MOST_BYTES, STEP_KINDS, check, read_canonical
@@ -196,7 +196,10 @@ def _page(revision: Revision, form: Form) -> str:
 
 def _doubtful(revision: Revision) -> dict[str, tuple[str, ...]]:
     """Return the words of its description that each profile forbids, by profile."""
-    source = here().library.source(revision.id)
+    try:
+        source = here().library.source(revision.id)
+    except UnreadableRevisionError:
+        source = None
     if source is None:
         return {}
     text = " ".join(str(source.manifest.data.get(key, "")) for key in _DESCRIBE)

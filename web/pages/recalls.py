@@ -73,6 +73,8 @@ def _names(cause: Cause, called: tuple[CalledLot, ...]) -> tuple[str, str]:
     if cause.kind is RecallKind.BOUGHT:
         box = next(iter(bought.boxes_of(here().ledger.reading, cause.value)))
         return "", f"{own_title(box.item)}, {_('lot %(lot)s', lot=box.lot)}"
+    if cause.kind is RecallKind.UNKNOWN:
+        return "", cause.value
     lab = called[0].lab if called else ""
     if cause.kind is RecallKind.LOT:
         return lab, cause.value

@@ -10,6 +10,7 @@ from jobs.lifecycle import (
     ENDED_UNSTARTED,
     LIVE,
     MAY_HAVE_STARTED,
+    OVER,
     STOPPABLE,
     TO_HARVEST,
     TRANSITIONS,
@@ -57,6 +58,7 @@ EXPECTED = {
         E.CANCEL: S.WRITTEN_OFF, E.RETURN: S.WRITTEN_OFF, E.DECLINE: S.WRITTEN_OFF,
     },
     S.HARVESTED: {},
+    S.UNKNOWN: {},
     **{
         state: dict.fromkeys((E.TAKE, E.DECLINE, E.PREPARE, E.READY, E.RETURN), state)
         for state in (S.DECLINED, S.LAPSED, S.WITHDRAWN, S.RETURNED)
@@ -83,7 +85,8 @@ def test_every_state_can_be_reached():
             if state is here and after not in reached:
                 reached.add(after)
                 todo.append(after)
-    assert reached == set(S)
+    # What nobody can read is no state that anything leads to.
+    assert reached == set(S) - {S.UNKNOWN}
 
 
 def test_no_timer_and_no_take_back_touches_what_was_granted():
@@ -112,7 +115,9 @@ def test_the_sets_cover_the_states():
     assert LIVE | ENDED_UNSTARTED | over == set(S)
     assert not LIVE & (ENDED_UNSTARTED | over)
     assert not UNGRANTED & MAY_HAVE_STARTED
-    assert LIVE - {S.OFFERED} == COMING
+    assert LIVE - {S.OFFERED, S.UNKNOWN} == COMING
+    assert set(S) == LIVE | OVER
+    assert not LIVE & OVER
     assert {s for (s, e) in TRANSITIONS if e is E.HARVEST} == TO_HARVEST | {S.WRITTEN_OFF}
 
 

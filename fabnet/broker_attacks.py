@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from fabnet import broker_acts as acts
 from fabnet import wire
-from fabnet.broker_probe import Outcome, Scene, Target
+from fabnet.broker_probe import Login, Outcome, Scene, Target
+from fabnet.errors import BrokerError
+from fabnet.wire import is_node_id
 
 _ACL = (
     "give nodes `pattern write fabnet/v1/+/%u/up/#` and `pattern read fabnet/v1/+/%u/dn/#` and nothing"
@@ -53,6 +56,28 @@ def probe(target: Target) -> Iterator[Outcome]:
             scene.renew()
     finally:
         scene.close()
+
+
+def read_target(url: str, logins: Path, ca_file: str, coordinator: str) -> Target:
+    """Return a broker with the three logins of a file, the first of user `coordinator`.
+
+    Raises:
+        BrokerError: the file cannot be read, or does not hold three.
+    """
+    try:
+        lines = [line for line in logins.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise BrokerError(f"{logins} cannot be read: {error.strerror}") from error
+    found = [Login(user=user, password=word) for user, _, word in (x.partition(":") for x in lines)]
+    names = [login.user for login in found]
+    if len(set(names)) != 3 or names[0] != coordinator or not all(map(is_node_id, names)):  # noqa: PLR2004
+        raise BrokerError(
+            f"{logins} needs three lines of user:password: first {coordinator}, then two nodes"
+            " that the broker knows for this test only"
+        )
+    return Target(
+        url=url, coordinator=found[0], victim=found[1], attacker=found[2], ca_file=ca_file
+    )
 
 
 ATTACKS = (

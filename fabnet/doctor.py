@@ -31,16 +31,15 @@ from fabnet.broker import (
     mosquitto_version,
     password_line,
 )
-from fabnet.broker_attacks import probe
+from fabnet.broker_attacks import probe, read_target
 from fabnet.broker_probe import Login, Scene, Target, speaks_mqtt
 from fabnet.config import OWN_PROFILES, CoordinatorConfig, NodeConfig
 from fabnet.errors import BrokerError, MailError
 from fabnet.mail import Post
-from fabnet.wire import is_node_id
 from firmware_profiles.errors import FirmwareProfileError
 from firmware_profiles.loader import load_firmware, load_machine
 from jobs.joining import is_loopback
-from jobs.ledger import labs, unplanned
+from jobs.ledger import labs, unplanned, unread
 from jobs.ledger.notices import unsent
 from printers.errors import PrinterError
 from printers.slicing import find_slicer
@@ -171,21 +170,7 @@ def attack_broker(url: str, logins: Path, ca_file: str) -> Iterator[Finding]:
     Raises:
         BrokerError: it cannot be reached, refuses a login, or the file does not hold three.
     """
-    try:
-        lines = [line for line in logins.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise BrokerError(f"{logins} cannot be read: {error.strerror}") from error
-    found = [Login(user=user, password=word) for user, _, word in (x.partition(":") for x in lines)]
-    names = [login.user for login in found]
-    if len(set(names)) != 3 or names[0] != COORDINATOR_USER or not all(map(is_node_id, names)):  # noqa: PLR2004
-        raise BrokerError(
-            f"{logins} needs three lines of user:password: first {COORDINATOR_USER}, then two nodes"
-            " that the broker knows for this test only"
-        )
-    target = Target(
-        url=url, coordinator=found[0], victim=found[1], attacker=found[2], ca_file=ca_file
-    )
-    for outcome in probe(target):
+    for outcome in probe(read_target(url, logins, ca_file, COORDINATOR_USER)):
         yield Finding(check=f"broker: {outcome.attack}", ok=outcome.held, words=outcome.words)
 
 
@@ -261,7 +246,7 @@ def _mail(config: CoordinatorConfig) -> Finding:
 
 
 def plans(config: CoordinatorConfig) -> Iterator[Finding]:
-    """Say which orders have no plan, and which printers get none; nothing where there are none."""
+    """Say which orders have no plan, which printers get none, and what cannot be read, where there is any."""
     if orders := _asked(config, unplanned.orders):
         words = (
             f"fabnet could make no plan of order {', '.join(orders)} that keeps its own rules: it waits, and"
@@ -272,6 +257,12 @@ def plans(config: CoordinatorConfig) -> Iterator[Finding]:
         named = ", ".join(f"{'/'.join(key)} ({why})" for key, why in odd.items())
         words = f"what the ledger has of printer {named} cannot be used: it gets nothing. Start its node again"
         yield Finding(check="plans", ok=False, words=words)
+    if lost := _asked(config, unread.rows):
+        words = (
+            f"what the ledger says of {', '.join(lost)} cannot be read: it is left as it is, and all else goes"
+            " on. Put it back from a backup, or ask whoever knows what stood there"
+        )
+        yield Finding(check="ledger", ok=False, words=words)
 
 
 def _asked(

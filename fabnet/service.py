@@ -37,7 +37,7 @@ from fabnet.telling_service import TellingService
 from fabnet.wire import Channel
 from jobs.coordinator import retention
 from jobs.coordinator.files import needed_slices
-from jobs.ledger import log_file, members
+from jobs.ledger import log_file, members, unread
 from jobs.ledger.disk import DiskTrouble, trouble_of
 from jobs.ledger.store import Ledger
 from jobs.live import Live
@@ -306,11 +306,15 @@ class Service:
             self._link.reconnect()
 
     def _forget(self) -> None:
-        """Erase what is known of people once it is old."""
+        """Erase what is known of people once it is old; say what cannot be read."""
         now, now_s = clock.now(), clock.boottime_s()
         if now_s < self._forget_at_s:
             return
         self._forget_at_s = now_s + _FORGET_S
+        for row in unread.rows(self.ledger.reading):
+            _log.error(
+                "what the ledger says of %s cannot be read: all else goes on; put it back", row
+            )
         by = retention.follow(self.ledger, clock.built(), now, now_s, clock.boot_id())
         retention.sweep(self.ledger, limits(by, self._config.keep_contacts_days), now)
 

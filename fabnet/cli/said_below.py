@@ -91,6 +91,7 @@ SENTENCES = (
     _("data"),
     _("mail"),
     _("plans"),
+    _("ledger"),
     _("coordinator"),
     _("page port"),
     _("broker port"),
@@ -149,6 +150,10 @@ SENTENCES = (
     _(
         "what the ledger has of printer %(named)s cannot be used: it gets nothing. Start its node again"
     ),
+    _(
+        "what the ledger says of %(named)s cannot be read: it is left as it is, and all else goes"
+        " on. Put it back from a backup, or ask whoever knows what stood there"
+    ),
     _("%(folder)s may not be written by this user"),
     _("%(folder)s, %(free)s MiB free"),
     _("%(what)s: make room"),
@@ -168,6 +173,51 @@ SENTENCES = (
     _("%(url)s: what listens there is no MQTT broker"),
     _("%(port)s is not there: is the printer plugged in and switched on?"),
     _("%(port)s may not be used by this user: sudo usermod -aG dialout $USER, then sign in again"),
+    # how it attacks a broker, and what is to be mended
+    _("messages go both ways"),
+    _("%(url)s is no broker address; write it as mqtt://host:1883"),
+    _("The broker refuses the login %(user)s: give it one that it knows"),
+    _("%(logins)s cannot be read: %(why)s"),
+    _(
+        "%(logins)s needs three lines of user:password: first %(user)s, then two nodes that the"
+        " broker knows for this test only"
+    ),
+    _(
+        "give nodes `pattern write fabnet/v1/+/%u/up/#` and `pattern read fabnet/v1/+/%u/dn/#` and"
+        " nothing more (docs/security.md has mosquitto's whole configuration)"
+    ),
+    _("connect without a login"),
+    _("set `allow_anonymous false`"),
+    _("log in with wrong passwords and odd names"),
+    _("give the broker a password file, and let no user's name hold + or #"),
+    _("guess a password %(times)s times while honest nodes work"),
+    _(
+        "the broker stands still meanwhile: choose a cheaper password hash, or limit logins a second"
+    ),
+    _("log in as oneself with another node's client id"),
+    _("set `use_username_as_clientid true`, so that the login is the client id"),
+    _("connect with another node's client id and no or a wrong password"),
+    _("the broker cuts or deafens a node before it asks for the password: use mosquitto"),
+    _("publish as another node"),
+    _("publish commands to a node, and to oneself"),
+    _("publish as the coordinator"),
+    _("leave a will on another's topic"),
+    _("the broker does not hold wills to the access list: use mosquitto; %(list)s"),
+    _("leave retained messages where others look first"),
+    _("publish on topics with wildcards, empty levels, NUL, broken Unicode, wrong shards"),
+    _("the broker takes topics that MQTT forbids, or its access list matches too much; %(list)s"),
+    _("subscribe to others, to everything, and by $share"),
+    _("read $SYS and speak on $CONTROL"),
+    _("leave nodes no topic that begins with $; %(list)s"),
+    _("let a persistent session gather another node's messages"),
+    _("send %(many)s kinds of broken packets"),
+    _("the broker falls over broken packets: use a newer one"),
+    _("send messages, and promise packets, that are far too large"),
+    _("set `max_packet_size` and `message_size_limit` to %(bytes)s"),
+    _("hold %(many)s connections open in the middle of a packet"),
+    _("a connection that stands still holds up the others: use mosquitto"),
+    _("publish %(many)s messages at once while honest nodes work"),
+    _("one node starves the others: give the broker more processor, or limit its clients"),
 )
 
 
@@ -191,5 +241,5 @@ def in_language(text: str) -> str:
     for colon in re.finditer(": ", text):
         head, words = text[: colon.start()], text[colon.end() :]
         if any(_pattern(sentence).fullmatch(words) for sentence in SENTENCES):
-            return gettext("%(what)s: %(why)s", what=head, why=in_language(words))
+            return gettext("%(what)s: %(why)s", what=in_language(head), why=in_language(words))
     return text

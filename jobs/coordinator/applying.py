@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+
+import msgspec
 
 from designs.library import Library
 from designs.model import Bed, OtherPart
@@ -58,6 +60,7 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: 
     planned = {need.order_id for need in facts.needs}.difference(sound.left_out)
     shas = [_plate_sha(library, facts, run, known) for run in plan.runs]
     with ledger.transaction() as db:
+        late = _still_late(db, planned)
         made = _add_jobs(db, facts, zip(plan.runs, shas, strict=True), now)
         _tell_left_out(db, (*sound.left_out, *facts.unread), now)
         why = pack_reasons((Reason(code=ReasonCode.UNSOUND, text=UNREAD),))
@@ -70,7 +73,7 @@ def apply(ledger: Ledger, library: Library, facts: Snapshot, sound: Sound, now: 
                 "update line set reasons = ? where order_id = ? and part_id = ?",
                 (pack_reasons(short.reasons), short.order_id, short.part_id),
             )
-        _keep_rows(db, _told(facts, plan), now)
+        _keep_rows(db, _told(facts, plan), late, now)
         earliest_at = {bound.order_id: bound.earliest_at.isoformat() for bound in plan.bounds}
         db.executemany(
             "update orders set not_before = ? where id = ?",
@@ -109,8 +112,34 @@ def _told(facts: Snapshot, plan: Plan) -> Iterable[PrinterRow]:
         yield from each.rows(other_than=ReasonCode.LATER)
 
 
-def _keep_rows(db: sqlite3.Connection, rows: Iterable[PrinterRow], now: datetime) -> None:
-    """A plan for a rest says nothing of when the plates from before are done: that stays."""
+def _still_late(
+    db: sqlite3.Connection, orders: Iterable[str]
+) -> dict[tuple[str, str, str, str], int]:
+    """Return the pieces that earlier plans expect after the day, of plates that are not made yet.
+
+    By order, part, node and printer.
+    """
+    rows = db.execute(
+        "select p.order_id, p.part_id, p.node, p.printer, min(p.late, j.pieces) from ("
+        " select order_id, part_id, node, printer, sum(pieces) as pieces from job where state = ?"
+        "  and order_id in (select order_id from plan_row where late > 0"
+        "   and order_id in (select value from json_each(?))) group by 1, 2, 3, 4"
+        ") j join plan_row p using (order_id, part_id, node, printer) where p.late > 0",
+        (JobState.OPEN, msgspec.json.encode(sorted(orders)).decode()),
+    )
+    return {tuple(row)[:4]: row[4] for row in rows}
+
+
+def _keep_rows(
+    db: sqlite3.Connection,
+    rows: Iterable[PrinterRow],
+    late: Mapping[tuple[str, str, str, str], int],
+    now: datetime,
+) -> None:
+    """A plan for a rest says nothing of when the plates from before are done: that stays.
+
+    `late` are pieces of those that are expected after the day: they are so besides its own.
+    """
     db.executemany(
         "insert into plan_row (order_id, part_id, node, printer, pieces, plates, late, grams, km,"
         " done_at, reasons, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -121,7 +150,8 @@ def _keep_rows(db: sqlite3.Connection, rows: Iterable[PrinterRow], now: datetime
         " reasons = excluded.reasons, at = excluded.at",
         (
             (
-                row.order_id, row.part_id, row.node, row.printer, row.pieces, row.plates, row.late,
+                row.order_id, row.part_id, row.node, row.printer, row.pieces, row.plates,
+                row.late + late.get((row.order_id, row.part_id, row.node, row.printer), 0),
                 row.grams, row.km, None if row.done_at is None else row.done_at.isoformat(),
                 pack_reasons(row.reasons), now.isoformat(),
             )

@@ -26,7 +26,7 @@ class PlanRow:
     plates: int
     plates_left: int  # of them, those whose parts nobody has counted
     plate_s: float  # one of those prints for so long on average, as its slicer or an estimate says
-    late: int  # pieces that the last plan expected after the day
+    late: int  # pieces that plans expect after the day
     grams: float
     km: float | None
     done_at: datetime | None  # when its last plate was expected

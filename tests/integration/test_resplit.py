@@ -254,3 +254,17 @@ def test_what_one_lab_has_sliced_is_what_the_next_plan_reckons_with(world):
     world.plan()
     (job,) = world.ledger.reading.execute("select * from job where node = ?", (B,)).fetchall()
     assert (job["seconds"], job["grams"]) == (6400.0, 33.0)
+
+
+def test_what_an_earlier_plan_expects_too_late_stays_late(world):
+    world.add_lab()
+    order = world.order(12, due=world.now.date())
+    world.plan()
+    world.tick()
+    assert [row.late for row in views.order_view(world.ledger.reading, order).plan] == [12]
+    plate = world.attempts()[0]
+    world.print(plate.ref)
+    harvests.harvest(world.ledger, plate.ref, plate.pieces - 1, 1, "strings", "maker", world.now)
+    world.plan()
+    (row,) = views.order_view(world.ledger.reading, order).plan
+    assert row.late == 12 - plate.pieces + 1

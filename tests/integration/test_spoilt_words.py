@@ -5,22 +5,28 @@ Of whole columns whatever reads them is asked; of one row, what is done to anoth
 
 import enum
 import sqlite3
+from datetime import UTC
 from functools import partial
 
 import pytest
 
+from fabnet import doctor
+from fabnet.config import CoordinatorConfig
 from fabnet.exchange import Exchange
 from jobs.coordinator import (
     deliveries,
     first_mile,
     harvests,
     recalls,
+    retention,
+    telling,
 )
 from jobs.errors import JobError
 from jobs.ledger import views
 from jobs.ledger.recalls import suspects
 from jobs.live import Live
 from jobs.recall import Cause, RecallKind
+from jobs.retention import limits
 from tests.doubles.spoilt import Page, commands, pages, reads, spoilt
 from tests.doubles.world import NODE, PRINTER, SILENCE
 
@@ -134,6 +140,8 @@ def deeds(network):
     yield "end recall", done, ("recall", f"id = '{network.recall}'"), post(
         f"/recalls/{network.recall}/end", reason="tested", verdict="good"
     )  # fmt: skip
+    yield "forget", "", None, lambda: retention.sweep(ledger, limits(now), now)
+    yield "letters", "", None, lambda: telling.tell(ledger, now, UTC)
     for name, turn in zip(
         TURNS, Exchange(ledger, Live(), SILENCE, 8 * 3600.0).turns(), strict=True
     ):
@@ -185,7 +193,7 @@ def test_a_deed_is_done_while_a_row_of_another_order_is_spoilt(network, again):
             )
             done += 1
             try:
-                if (got := deed()) != expected and name != "harvest":
+                if (got := deed()) != expected and name not in ("harvest", "letters"):
                     wrong.append((f"{table}.{column}", name, got))
             except Exception as error:  # noqa: BLE001 - each is told
                 wrong.append((f"{table}.{column}", name, repr(error)))
@@ -250,3 +258,17 @@ def test_a_recall_of_which_it_is_not_known_what_it_names_holds_all_that_it_may_n
     assert network.site.person("steward").get(f"/recalls/{recall}").status_code == 200
     recalls.end(ledger, recall, "measured: good", "steward", now, good=True)
     assert views.lot(ledger.reading, code).recall == ""
+
+
+def test_the_doctor_names_what_cannot_be_read(network):
+    config = CoordinatorConfig(data_dir=str(network.ledger.path.parent))
+    assert "ledger" not in [each.check for each in doctor.plans(config)]
+    db = network.ledger.reading
+    db.execute("update lot set state = '?' where code = ?", (network.aside,))
+    db.execute("update recall set kind = 'unknown'")
+    db.execute("update revision set body = '{' where id = ?", (network.revision.id,))
+    (told,) = [each for each in doctor.plans(config) if each.check == "ledger"]
+    assert not told.ok
+    named = (f"lot {network.aside} (state)", f"recall {network.recall} (kind)")
+    for each in (*named, f"design {network.revision.id} (body)"):
+        assert each in told.words

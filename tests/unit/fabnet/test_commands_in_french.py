@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
 import fabnet
+from fabnet.broker_attacks import ATTACKS
 from fabnet.cli import fabnet as command_line
 from fabnet.cli.help_words import speak_help, words
 from fabnet.cli.language import days, decimal, gettext, speak, sure
@@ -243,6 +245,16 @@ def test_a_fault_from_below_is_french_with_its_figures(french, monkeypatch):
     assert in_language("its own words: none of ours") == "its own words: none of ours"
     monkeypatch.setenv("LANGUAGE", "en")
     assert in_language(fault) == fault
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.name)
+def test_what_an_attack_tries_and_what_to_mend_is_french(french, attack):
+    held, lost = (replace(attack, act=lambda _, now=now: now).run(None) for now in (True, False))
+    assert in_language(held.words) != held.words
+    told = in_language(lost.words)
+    assert told.startswith(f"{in_language(held.words)}\xa0: ")
+    for english in (held.words, lost.words.removeprefix(f"{held.words}: "), " and nothing more"):
+        assert english not in told
 
 
 def test_figures_and_days(french):

@@ -7,6 +7,8 @@ import time
 
 #: So often the same line is written of what fails at every turn.
 _AGAIN_S = 15 * 60.0
+#: So many lines are remembered.
+_MOST = 1000
 _AGAIN = ("fabnet.service.faults", "jobs.ledger.rows")
 
 
@@ -35,5 +37,7 @@ class Seldom(logging.Filter):
         line = f"{record.getMessage()} {error!r}"
         if 0 <= record.created - self._said_s.get(line, float("-inf")) < _AGAIN_S:
             return False
+        if len(self._said_s) >= _MOST:
+            self._said_s.clear()
         self._said_s[line] = record.created
         return True

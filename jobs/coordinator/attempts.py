@@ -19,7 +19,7 @@ from jobs.ledger import figures, labs, paces, streams, views
 from jobs.ledger.cells import quoted
 from jobs.ledger.rows import event, keep_spool, ran_s, tell
 from jobs.ledger.views import AttemptView
-from jobs.lifecycle import ENDED_UNSTARTED, LIVE, AttemptEvent, AttemptState, advance
+from jobs.lifecycle import ENDED_UNSTARTED, OVER, AttemptEvent, AttemptState, advance
 from jobs.messages import (
     Answer,
     Capabilities,
@@ -192,9 +192,10 @@ def _sync(db: sqlite3.Connection, node: str, message: Sync, now: datetime) -> No
     """Answer that the link carries, and name what the node holds and the ledger does not."""
     if streams.is_lost_on(db, node, message.in_stream):
         restoring.speak_anew(db, node, now)
-    states = quoted(LIVE | {AttemptState.WRITTEN_OFF})
+    # One whose state cannot be read is known: its node must not take it for nobody's.
+    over = quoted(OVER - {AttemptState.WRITTEN_OFF})
     rows = db.execute(
-        f"select job_id, number from attempt where node = ? and state in ({states})", (node,)
+        f"select job_id, number from attempt where node = ? and state not in ({over})", (node,)
     )
     live = {AttemptRef(job=row[0], number=row[1]) for row in rows}
     unknown = tuple(held.attempt for held in message.attempts if held.attempt not in live)

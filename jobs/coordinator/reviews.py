@@ -10,10 +10,10 @@ from designs.regulation import Profile, profiles
 from jobs.coordinator.moves import dissolve, move
 from jobs.errors import InvalidFieldError, RefusedError
 from jobs.ledger import reviews, views
-from jobs.ledger.cells import quoted
+from jobs.ledger.cells import quoted, word
 from jobs.ledger.rows import event, live_attempt, newest_attempt, pack_reasons, tell
 from jobs.ledger.store import Ledger
-from jobs.lifecycle import UNGRANTED, AttemptEvent, AttemptState
+from jobs.lifecycle import OVER, TO_HARVEST, UNGRANTED, AttemptEvent, AttemptState
 from jobs.messages import Cancel, Withdraw
 from jobs.model import AttemptRef, JobState, OrderState, Reason, ReasonCode
 
@@ -129,8 +129,7 @@ select j.id, j.order_id, j.part_id, j.pieces, a.number, a.state from job j
 join orders o on o.id = j.order_id left join attempt a on a.job_id = j.id
  and a.number = {newest_attempt("j.id")}
 where o.revision_id = ? and j.state = '{JobState.OPEN}'
- and (a.state in ('{AttemptState.GRANTED}', '{AttemptState.PRINTING}',
-  {quoted(UNGRANTED)}) or not exists ({live_attempt("j.id")}))
+ and (a.state not in ({quoted(OVER | TO_HARVEST)}) or not exists ({live_attempt("j.id")}))
 """
 
 
@@ -138,8 +137,8 @@ def stop(db: sqlite3.Connection, revision_id: str, why: Reason, now: datetime) -
     """Stop all plates of a revision that can be stopped; return how many attempts were told."""
     told = 0
     for row in db.execute(_LIVE, (revision_id,)).fetchall():
-        state = None if row["state"] is None else AttemptState(row["state"])
-        if state in (AttemptState.GRANTED, AttemptState.PRINTING):
+        state = None if row["state"] is None else word(AttemptState, row["state"])
+        if state in (AttemptState.GRANTED, AttemptState.PRINTING, AttemptState.UNKNOWN):
             # Only its node knows whether it has begun: it answers returned, or cancelled and counted.
             found = views.attempt(db, AttemptRef(job=row["id"], number=row["number"]))
             tell(db, found.node, Cancel(attempt=found.ref, reason=_STOPPED), now)

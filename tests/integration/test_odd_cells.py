@@ -283,7 +283,7 @@ def test_pages_commands_and_the_doctor_name_what_is_left_out(site, turns, tmp_pa
     assert f"{OTHER}/p1" in found[1].words
 
 
-def test_a_lease_of_which_something_cannot_be_read_holds_up_no_other(world):
+def test_a_lease_of_which_something_cannot_be_read_holds_up_no_other(world, caplog):
     for node in (NODE, OTHER):
         world.add_lab(node)
     world.order(8)
@@ -299,6 +299,8 @@ def test_a_lease_of_which_something_cannot_be_read_holds_up_no_other(world):
     with world.ledger.transaction() as writing:
         assert offers.lapse(writing, world.now) == len(rest) + 1
     assert {world.state(ref) for ref in (odd, *rest)} == {AttemptState.LAPSED}
+    (told,) = [each.getMessage() for each in caplog.records if each.name == "jobs.ledger.rows"]
+    assert told.startswith(f"gone-a{lost.number} is left as it is")
 
 
 @pytest.mark.parametrize("cell", ["created_at = '?'", "seconds = 9e999", "grams = -1"])

@@ -19,12 +19,15 @@ from jobs.coordinator import (
     harvests,
     recalls,
     retention,
+    reviews,
     telling,
 )
 from jobs.errors import JobError
 from jobs.ledger import views
 from jobs.ledger.recalls import suspects
+from jobs.lifecycle import AttemptState
 from jobs.live import Live
+from jobs.messages import Cancel, HeldAttempt, Sync, Synced
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
 from tests.doubles.spoilt import Page, commands, pages, reads, spoilt
@@ -272,3 +275,14 @@ def test_the_doctor_names_what_cannot_be_read(network):
     named = (f"lot {network.aside} (state)", f"recall {network.recall} (kind)")
     for each in (*named, f"design {network.revision.id} (body)"):
         assert each in told.words
+
+
+def test_a_node_is_not_told_that_nobody_knows_what_it_prints_and_a_withdrawal_stops_it(network):
+    network.told()
+    ref = network.refs[1]
+    network.ledger.reading.execute("update attempt set state = '?' where job_id = ?", (ref.job,))
+    held = HeldAttempt(attempt=ref, state=AttemptState.PRINTING)
+    network.says(Sync(attempts=(held,), in_stream="", in_cursor=0))
+    assert [each.unknown for each in network.told() if isinstance(each, Synced)] == [()]
+    reviews.withdraw(network.ledger, network.revision.id, "sharp edges", "Camille", network.now)
+    assert ref in [each.attempt for each in network.told() if isinstance(each, Cancel)]

@@ -37,10 +37,7 @@ def ask(db: sqlite3.Connection, age: timedelta, now: datetime) -> int:
     """
     asked = 0
     for row in db.execute(needs.READY).fetchall():
-        try:
-            order = views.order_of(row)
-        except cells.UNREADABLE:
-            continue  # the plan names it
+        order = views.order_of(row)
         due = must_ask(
             created_at=order.created_at,
             due=order.request.due,

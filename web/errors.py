@@ -111,7 +111,10 @@ def _by_status(status: int) -> Trouble:
             _("This address does something else"),
             _("Go back and use the buttons of the page."),
         ),
-        413: (_("That is too much at once"), _("Please shorten your text and send it again.")),
+        413: (
+            _("That is too much at once"),
+            _("Please shorten your text, or choose a smaller file, and send it again."),
+        ),
         416: (_("The file is not that long"), _("Ask for the file from its beginning.")),
     }
     if status == 404:  # noqa: PLR2004 - HTTP

@@ -204,14 +204,14 @@ def _with_figures(found: Reason, needed: float, available: float) -> str:
             return _("weekly ceiling of %(available)s h is reached until Monday", **figures)
         case ReasonCode.LATER if needed > available:
             return _(
-                "with all else that it makes it would be done in %(needed)s h; the printers that were"
-                " chosen are done with all of this part in %(available)s h",
+                "with all else that it makes it would be done in %(needed)s h; what had no place is done"
+                " elsewhere in %(available)s h",
                 **figures,
             )
         case ReasonCode.LATER:
             return _(
-                "would be done in %(needed)s h, but the printers that were chosen lie nearer or send a"
-                " parcel anyway, and are done with all of this part in %(available)s h",
+                "would be done in %(needed)s h; what had no place is done in %(available)s h on printers"
+                " that lie nearer or send a parcel anyway",
                 **figures,
             )
     return ""

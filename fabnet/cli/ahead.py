@@ -39,8 +39,8 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
         )  # fmt: skip
     if report["p50_at"] is not None:
         yield gettext(
-            "With what fails and how far estimates are off: as likely as not by %(half)s, nine times of"
-            " ten by %(nine)s",
+            "With what fails and how far estimates are off: as likely as not by %(half)s, nine times out"
+            " of ten by %(nine)s",
             half=local(report["p50_at"]), nine=local(report["p90_at"]),
         )  # fmt: skip
     for line in report["lines"]:
@@ -57,9 +57,10 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
                 yield _share_line(row)
                 if explain:
                     yield from _pace_lines(row)
-                    yield "    " + gettext("no more, because: %(why)s", why=_why(row, line))
+                    if row["reasons"] or line["without_place"]:
+                        yield "    " + gettext("no more, because: %(why)s", why=_why(row))
         if explain:
-            yield from _nothing_lines([row for row in rows if not row["pieces"]], line)
+            yield from _nothing_lines([row for row in rows if not row["pieces"]])
 
 
 def _turn_lines(report: Mapping[str, Any]) -> Iterable[str]:
@@ -89,7 +90,7 @@ def _line_lines(line: Mapping[str, Any], *, alone: bool) -> Iterable[str]:
     """What is to be said of one part: how sure, and what is missing."""
     if not alone and line["p90_at"] is not None:
         yield "  " + gettext(
-            "all printed as likely as not by %(half)s, nine times of ten by %(nine)s",
+            "all printed as likely as not by %(half)s, nine times out of ten by %(nine)s",
             half=local(line["p50_at"]), nine=local(line["p90_at"]),
         )  # fmt: skip
     if line["late"]:
@@ -131,12 +132,12 @@ def _rules(line: Mapping[str, Any]) -> str:
     return gettext("; ").join(told)
 
 
-def _nothing_lines(rows: Iterable[Mapping[str, Any]], line: Mapping[str, Any]) -> Iterable[str]:
+def _nothing_lines(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     """Say why printers got nothing: once for all of whom the same is to be said, most of them first."""
     same: dict[tuple[str, float], list[Mapping[str, Any]]] = {}
     for row in rows:
         slow = row["pace"] if is_told(row["pace"]) else 1.0
-        same.setdefault((_why(row, line), slow), []).append(row)
+        same.setdefault((_why(row), slow), []).append(row)
     for (why, _pace), group in sorted(same.items(), key=lambda item: (-len(item[1]), item[0])):
         if len(group) == 1:
             yield "  " + gettext(
@@ -180,13 +181,11 @@ def _share_line(row: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _why(row: Mapping[str, Any], line: Mapping[str, Any]) -> str:
+def _why(row: Mapping[str, Any]) -> str:
     """Why a printer got nothing or no more of a part."""
     told = gettext("; ").join(reason["words"] for reason in row["reasons"])
     if told:
         return told
-    if row["pieces"] and not line["without_place"]:
-        return gettext("every piece has a place")
     return gettext("the next plan says why") if row["pieces"] else gettext("not measured yet")
 
 
@@ -204,7 +203,11 @@ def difference_lines(found: Difference, names: Mapping[str, str]) -> Iterable[st
         (gettext("pieces planned"), now.placed, then.placed),
         (gettext("pieces late"), now.late, then.late),
         (gettext("pieces without a place"), now.without_place, then.without_place),
-        (gettext("km, all pieces"), round(now.km), round(then.km)),
+        *(
+            [(gettext("km, all pieces"), round(now.km), round(then.km))]
+            if now.km or then.km
+            else []
+        ),
         (gettext("grams"), round(now.grams), round(then.grams)),
         (gettext("labs"), len(now.pieces_of), len(then.pieces_of)),
         (gettext("other orders, late"), now.others_late, then.others_late),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--plus",
     multiple=True,
     metavar="[N x]PRESET",
-    help="What if there were printers more? 3xprusa-mini",
+    help="What if there were more printers? 3xprusa-mini",
 )
 @click.option(
     "--due", type=Day(), metavar="YYYY-MM-DD", help="What if it were needed by another day?"

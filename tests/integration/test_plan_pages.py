@@ -43,7 +43,8 @@ def test_the_steward_reads_why_each_lab_got_what_it_got(site):
     assert re.search(
         r"\d\. No plan could have had it before Tuesday 24 November, [\d:]+\. With", text
     )
-    assert "nine times of ten by Tuesday 24 November" in text
+    assert "nine times out of ten by Tuesday 24 November" in text
+    assert "The books, in pieces ordered 2 planned 2 The plan" in text  # what is zero is not shown
     makes = re.search(
         r"Lab lab-a 2 pieces until Tue 24 Nov [\d:]+ Printer 2 × Frame · 1 plate", text
     )
@@ -107,7 +108,7 @@ def test_a_plan_of_many_labs_is_short_and_finds_each_by_its_name(site):
     assert len(page) < 200_000  # it grows no more from some hundred labs that work on it
     text = sections(page)
     assert re.search(
-        r"Strap clip 200 of 200 have a place last one expected .* · nine times of", text
+        r"Strap clip 200 of 200 have a place last one expected .* · nine times out of", text
     )
     assert re.search(r"\d+ more workshops · \d+ pieces", text)
     bars = re.findall(r'class="rail-work[^"]*" width="([\d.]+)%"', page)
@@ -148,9 +149,19 @@ def test_the_requester_reads_how_many_labs_and_when(site):
     link = "/o/" + orders.link_of(world.ledger, order_id)
     page = site.person().get(f"{link}?lang=en").text
     assert "2 workshops are working for you." in page
-    assert "printed by " in page
+    text = sections(page)
+    assert re.search(
+        r"printed by Wednesday 25 November .* Inspection and the way come after\.", text
+    )
+    assert "As likely as not" not in text  # it is the day that is promised
+    assert "Where each piece is ordered 40 promised 40 to be started 40 2 workshops" in text
     assert "Lab lab-" not in page
     assert "lab-b" not in page
+    link = "/o/" + orders.link_of(world.ledger, world.order(60))
+    world.plan()
+    text = sections(site.person().get(f"{link}?lang=en").text)
+    likely = r"As likely as not the last piece is printed on \w+ (\d+) November\. Inspection"
+    assert int(re.search(r"printed by \w+ (\d+)", text)[1]) > int(re.search(likely, text)[1])
 
 
 # --- what if
@@ -174,7 +185,9 @@ def test_a_steward_asks_what_if_and_changes_nothing(site):
     query = f"lang=en&without={A}&many=2&preset=prusa-mini&due=2026-11-24"
     page = answered(steward, f"{path}?{query}").text
     text = sections(page)
+    assert "· 40 × Visor frame · by " in text
     assert re.search(r"workshops 2 3 ", text)
+    assert "km, all" not in text  # no workshop has told its place
     mine = re.search(r"Lab lab-a: 0 instead of (\d+)", text)
     assert int(mine[1]) > 0
     assert re.search(r"new printer 1: [1-9]\d* instead of 0", text)
@@ -201,7 +214,7 @@ def test_what_cannot_be_supposed_is_said_beside_its_field(site):
     late = answered(steward, f"{path}&release=2027-03-01")
     assert (late.status_code, 'id="release-error"' in late.text) == (422, True)
     assert "when the order is due" in late.text
-    assert "Say first what would be otherwise." in steward.get(f"{path}&many=").text
+    assert "Say first what would be different." in steward.get(f"{path}&many=").text
     gone = answered(steward, f"{path}&without=lab-x").text
     assert "There is no workshop lab-x here any more." in gone
     assert steward.get("/orders/nothing/what-if").status_code == 404

@@ -20,6 +20,7 @@ from web.forms import Form
 from web.language import gettext as _
 from web.plans import shares
 from web.states import PRIORITIES
+from web.titles import own_title
 
 pages = Blueprint("what_if", __name__)
 
@@ -100,6 +101,7 @@ def ask(order_id: str) -> Response:
     page = render_template(
         "what_if.html",
         order=view.order,
+        title=_title(context, view.order.request.revision_id),
         can_ask=view.order.state is OrderState.CONFIRMED,
         form=form,
         priorities=[
@@ -143,7 +145,7 @@ def _answer(
         return None, ""
     priority = Priority(other) if other else None
     if not (without or plus or due or priority or release):
-        return None, _("Say first what would be otherwise.")
+        return None, _("Say first what would be different.")
     ledger, files, now = context.ledger, context.library.folder, context.now()
 
     def reckon() -> Difference:
@@ -187,6 +189,12 @@ def _touched(found: Difference | None, names: dict[str, str]) -> list[tuple[str,
         for lab in found.touched
     ]
     return sorted(rows, key=lambda row: (-abs(row[2] - row[1]), row[0]))
+
+
+def _title(context: Context, revision_id: str) -> str:
+    """What is ordered; the beginning of its number where the library has lost it."""
+    revision = context.revision(revision_id)
+    return revision_id[:12] if revision is None else own_title(revision.title)
 
 
 def _new(lab: str) -> str:

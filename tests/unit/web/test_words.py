@@ -110,13 +110,13 @@ def test_reasons_carry_their_figures():
         ),
         (
             Reason(code=ReasonCode.LATER, needed=13.04, available=9.2),
-            "with all else that it makes it would be done in 13 h; the printers that were chosen are done"
-            " with all of this part in 9.2 h",
+            "with all else that it makes it would be done in 13 h; what had no place is done elsewhere in"
+            " 9.2 h",
         ),
         (
             Reason(code=ReasonCode.LATER, needed=3.0, available=9.2),
-            "would be done in 3 h, but the printers that were chosen lie nearer or send a parcel anyway,"
-            " and are done with all of this part in 9.2 h",
+            "would be done in 3 h; what had no place is done in 9.2 h on printers that lie nearer or send a"
+            " parcel anyway",
         ),
         (Reason(code=ReasonCode.FAULT, text="offline"), "out of order (not connected)"),
         (Reason(code=ReasonCode.FAULT, text="MINTEMP"), "out of order (MINTEMP)"),

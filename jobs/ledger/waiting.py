@@ -54,8 +54,9 @@ def waiting(
 ) -> tuple[Waiting, ...]:
     """Return what waits for a person of this role, the most urgent first.
 
-    A maker sees her own node's things only. Lots that are held by then are left out; without a time
-    they are not. `can_do` leaves out what this very person may not do.
+    A maker sees her own node's things only; a steward, those of all nodes after what is the team's. Lots that
+    are held by then are left out; without a time they are not. `can_do` leaves out what this
+    very person may not do.
     """
     found: list[Waiting] = []
     if role is Role.STEWARD:
@@ -93,9 +94,16 @@ def waiting(
         found += _on_beds(db, mine)
     if role in (Role.INSPECTOR, Role.STEWARD):
         found += _at_hub(db, now)
-    return tuple(
-        sorted(found, key=lambda w: (URGENCY.index(w.kind), w.since is not None, w.since, w.key))
-    )
+    return tuple(sorted(found, key=lambda w: (_others(role, w), *_urgent(w))))
+
+
+def _others(role: Role, each: Waiting) -> bool:
+    """Whether it waits for a maker, and a steward may only answer in her stead."""
+    return role is Role.STEWARD and each.node != ""
+
+
+def _urgent(each: Waiting) -> tuple[object, ...]:
+    return URGENCY.index(each.kind), each.since is not None, each.since, each.key
 
 
 def can_do(db: sqlite3.Connection, found: Iterable[Waiting], login: str) -> tuple[Waiting, ...]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 
 from jobs.coordinator import filament, orders
-from jobs.ledger.waiting import waiting
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     PrinterChange,
@@ -14,10 +13,9 @@ from jobs.messages import (
     ReportState,
     Telemetry,
 )
-from jobs.model import Role
 from printers.model import PrinterState
 from tests.doubles.many_labs import add_many_labs, add_orders
-from tests.doubles.pages import Site, answered, offered, sections
+from tests.doubles.pages import Site, answered, sections
 from tests.doubles.world import NODE, PRINTER, a_request, some_facts
 from web.beds import outlines
 
@@ -355,50 +353,3 @@ def test_a_maker_touches_her_own_lab_only_on_the_fleet_page(site):
     assert f"/labs/{A}" in page
     assert f"/fleet/{B}/p1/ready" not in page
     assert f"/labs/{B}" not in page
-
-
-# --- what waits
-
-
-def test_two_labs_may_call_their_printers_the_same(site):
-    world = site.world
-    world.add_lab(A)
-    world.add_lab(B)
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    other = B if world.node_of(ref) == A else A
-    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), other)
-    found = [(w.kind, w.node) for w in waiting(world.ledger.reading, Role.STEWARD)]
-    assert ("harvest", world.node_of(ref)) in found
-    assert ("clear", other) in found
-
-
-def test_the_most_urgent_comes_first(site):
-    world = site.world
-    ref = offered(site)
-    world.add_lab(B)
-    world.says(PrinterChange(printer=PRINTER, state=PrinterState.IDLE, clear=False), B)
-    orders.place(world.ledger, a_request(world.revision), world.revision, world.now)
-    kinds = [w.kind for w in waiting(world.ledger.reading, Role.STEWARD)]
-    assert kinds == ["confirm", "offer", "clear"]
-    (offer,) = [w for w in waiting(world.ledger.reading, Role.MAKER, A) if w.kind == "offer"]
-    assert (offer.key, offer.since) == (str(ref), world.now)
-
-
-def test_the_next_thing_to_do_is_said_on_top_in_words(site):
-    world = site.world
-    world.add_lab(A)
-    world.order(2)
-    world.plan()
-    world.tick()
-    ref = world.first(AttemptState.OFFERED)
-    world.print(ref)
-    maker = site.person("maker")
-    page = maker.get("/waiting?lang=en").text
-    first = sections(re.search(r'<li class="card task next">(.*?)</li>', page, re.S)[1])
-    assert "Do this first Clear the bed of Printer and count 2 parts" in first
-    assert page.count("task next") == 1
-    assert "Vider le plateau de Printer et compter 2 pièces" in maker.get("/waiting?lang=fr").text

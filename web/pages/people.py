@@ -32,6 +32,9 @@ from web.streaming import parts, stream
 
 pages = Blueprint("people", __name__)
 
+#: So many things that wait for makers a steward sees at once.
+_FEW = 3
+
 
 @pages.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> str | AnyResponse | tuple[str, int]:
@@ -171,6 +174,7 @@ def waiting() -> str | AnyResponse:
         bags=seen.bags,
         prints=prints if seen.prints else "",
         printing=seen.prints,
+        few=_FEW,
     )
 
 

@@ -115,6 +115,25 @@ PLAIN_REASONS: Words = MappingProxyType(
     }
 )
 
+#: What only those read who know the printers.
+_OF_PRINTERS = frozenset(
+    {
+        ReasonCode.OFFLINE, ReasonCode.PAUSED, ReasonCode.NO_SPOOL, ReasonCode.MATERIAL,
+        ReasonCode.PROCESS, ReasonCode.BED, ReasonCode.HOURS, ReasonCode.CEILING, ReasonCode.FULL,
+        ReasonCode.FAULT, ReasonCode.SERVICE, ReasonCode.KIT, ReasonCode.ODD, ReasonCode.LATER,
+        ReasonCode.DECLINED,
+    }
+)  # fmt: skip
+
+
+def requesters_reasons(codes: Iterable[ReasonCode]) -> tuple[str, ...]:
+    """Return what a requester reads of pieces without a place: nothing of single printers, nothing twice."""
+    words = (
+        _("no printer can take them yet") if code in _OF_PRINTERS else str(PLAIN_REASONS[code])
+        for code in codes
+    )
+    return tuple(dict.fromkeys(words))
+
 
 def order_state(state: OrderState, books: Iterable[Books]) -> str:
     """Return what an order's state is called; one without a place is not being made."""
@@ -333,6 +352,7 @@ def register(app: Flask) -> None:
         part_words=part_words,
         reach=reach,
         reason_words=reason,
+        requesters_reasons=requesters_reasons,
         said=said,
         told_words=told,
         whole=whole,

@@ -7,7 +7,7 @@ from jobs.ledger import views
 from jobs.lifecycle import AttemptState
 from jobs.model import BatchState, OrderState
 from tests.doubles.pages import Site, link_of, request_fields
-from tests.doubles.world import CATALOGUE, a_request
+from tests.doubles.world import CATALOGUE, NODE, a_request
 
 
 def test_asking_leads_to_the_secret_link(site):
@@ -181,7 +181,13 @@ def test_the_hospital_counts_its_parcel_in(site, order):
     again = person.send(f"{link}/received/{batch}", at="/ask", refused="0", lost="0")
     assert again.status_code == 303
     assert site.world.books(order).refused == 1
-    assert ", 1 refusée<" in re.sub(r"\s*<br>", "<", person.get(link).text)
+    page = person.get(link).text
+    assert ", 1 refusée<" in re.sub(r"\s*<br>", "<", page)
+    assert re.search(rf'href="/d/{batch}/[^"]+#wrong">Un défaut sur des pièces', page)
+    site.world.can(NODE, paused=True)
+    site.world.plan()
+    page = person.get(f"{link}?lang=en").text
+    assert "1 piece has no place yet: no printer can take them yet</li>" in page
 
 
 def test_more_than_was_sent_cannot_be_lost(site, order):

@@ -311,3 +311,14 @@ def test_every_event_of_an_order_has_words():
 )
 def test_a_contact_is_called_by_one_touch(contact, shown):
     assert str(figures.reach(contact)) == shown
+
+
+def test_a_requester_reads_nothing_of_single_printers_and_nothing_twice():
+    codes = (ReasonCode.OFFLINE, ReasonCode.STOCK, ReasonCode.PAUSED, ReasonCode.NOT_PLANNED)
+    with in_language("en"):
+        assert words.requesters_reasons(codes) == (
+            "no printer can take them yet", "too little filament", "not planned yet",
+        )  # fmt: skip
+    with in_language("fr"):
+        said = ("aucune imprimante ne peut encore les prendre",)
+        assert words.requesters_reasons((ReasonCode.FAULT, ReasonCode.BED)) == said

@@ -148,15 +148,20 @@ def plan_for_ever(
 ) -> None:
     """Plan what is asked until told to stop; `open_library` is called on this thread."""
     planner, told = Planner(ledger, hub_place, clock.boottime_s()), DiskTrouble.NONE
+    faults = Throttle(1 / _LEFT_OUT_S, 1.0)
     while not stop.wait(_TICK_S):
         try:
             planner.turn(open_library(), clock.boottime_s())
         except Exception as error:  # noqa: BLE001
             # A plan that fails must not end planning for all other orders to come.
             trouble = trouble_of(error, ledger.path.parent)
-            if not trouble:
-                _log.exception("planning failed; trying again")
-            elif trouble is not told:
+            if not trouble and faults.allows(type(error).__name__, clock.boottime_s()):
+                _log.exception(
+                    "planning failed. What was planned before stays as it is, and it is tried again every few"
+                    " seconds. This is a fault of fabnet: please report it with these lines and the output of"
+                    " `fabnet doctor`"
+                )
+            elif trouble and trouble is not told:
                 _log.error("%s What was planned before stays as it is (%s)", _DISK[trouble], error)
             told = trouble or told
             stop.wait(_AFTER_FAULT_S)

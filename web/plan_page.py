@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from designs.model import Revision
@@ -17,6 +17,7 @@ from jobs.ledger import labs
 from jobs.ledger.labs import NodeView
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.views import OrderView
+from jobs.model import ReasonCode
 from web.context import Context
 from web.plan_picture import picture
 from web.plans import Because, Nothing, because, how_sure, late, lines, shares
@@ -28,6 +29,9 @@ AT_ONCE, MOST_LABS = 10, 100
 #: So many kinds of words a reason has, and so many printers are named for each.
 MOST_KINDS, MOST_NAMED = 12, 25
 MOST_NAME = 80
+#: A plan takes seconds, in the largest networks a minute: what has none so long after the last that was done
+#: to its order waits for one in vain.
+_LONG = timedelta(minutes=5)
 
 
 def plan_facts(
@@ -67,12 +71,25 @@ def plan_facts(
         "most_kinds": MOST_KINDS,
         "most_named": MOST_NAMED,
         "print_by": order.request.due - timedelta(days=1),
+        "unplanned_since": _unplanned_since(view, now),
         "sure": sure,
         "sure_of": sure_of,
         "late": late,
         "labs": names,
         "printers": printers,
     }
+
+
+def _unplanned_since(view: OrderView, now: datetime) -> datetime | None:
+    """Return since when an order waits for a plan, where that is long; None where it does not."""
+    waits = any(
+        reason.code is ReasonCode.NOT_PLANNED
+        for line in view.lines
+        if line.books.deficit
+        for reason in line.reasons
+    )
+    last = max((event.at for event in view.events), default=now)
+    return last if waits and now - last > _LONG else None
 
 
 def _of_labs(plan: Iterable[PlanRow], names: Mapping[str, str], asked: str) -> tuple[PlanRow, ...]:

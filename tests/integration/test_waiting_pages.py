@@ -1,6 +1,7 @@
 """What waits for whom: the most urgent first, and for a steward what waits for makers last."""
 
 import re
+from datetime import timedelta
 
 from jobs.coordinator import harvests, orders
 from jobs.ledger.waiting import waiting
@@ -87,3 +88,20 @@ def test_what_waits_for_makers_stands_after_what_waits_for_the_team(site):
     maker = sections(site.person("maker").get("/waiting?lang=en").text)
     assert "Do this first Is the bed of Printer clear?" in maker
     assert "waits for a maker" not in maker
+
+
+def test_what_may_be_hot_stands_above_what_only_waits(site):
+    world = site.world
+    world.add_lab(A)
+    world.printing()
+    world.is_there(A, online=False)
+    for _ in range(3):
+        world.order(2)
+    world.now += timedelta(minutes=20)
+    text = sections(site.person("steward").get("/waiting?lang=en").text)
+    hot, placeless = (
+        "prints on out of sight, and may be hot",
+        "3 orders have pieces without a place",
+    )
+    assert 0 < text.index(hot) < text.index(placeless)
+    assert text.count(hot) == 1

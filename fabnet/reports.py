@@ -15,7 +15,7 @@ from designs.library import Library
 from fabnet import clock
 from jobs.chances import Likely
 from jobs.errors import NotFoundError
-from jobs.ledger import bought, labs, lot_photos, paces, views
+from jobs.ledger import bought, labs, lot_photos, paces, recalls, views
 from jobs.ledger.plan_rows import PlanRow
 from jobs.ledger.store import Ledger
 from jobs.ledger.views import OrderView
@@ -189,6 +189,7 @@ def lot_trace(ledger: Ledger, library: Library, code: str) -> dict[str, Any]:
     return {
         "lot": lot.code,
         "state": lot.state,
+        "called_back": recalls.recall(ledger.reading, lot.recall).reason if lot.recall else None,
         "place": lot.place,
         "good": lot.good,
         "accepted": lot.accepted,

@@ -13,8 +13,9 @@ import requests
 
 from fabnet import clock
 from fabnet.broker import free_port
-from jobs.coordinator import deliveries, harvests, hub, lots
+from jobs.coordinator import deliveries, harvests, hub, lots, recalls
 from jobs.hub import Kit
+from jobs.recall import Cause, RecallKind
 from tests.doubles import commands
 
 A, B = "lab-a", "lab-b"
@@ -140,6 +141,10 @@ def test_a_lot_traces_to_revision_printer_and_recipient(fabnet, world, planned):
     # The world's noon in UTC, where the network is.
     assert "harvested at: 2026-11-24 21:00 JST" in told
     assert "None" not in told
+    assert "called back: -\n" in told
+    cause = Cause(kind=RecallKind.LOT, value=code)
+    recalls.begin(world.ledger, cause, "cracked", "inspector", world.now)
+    assert "state: inspected\ncalled back: cracked\n" in fabnet(*words).stdout
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,11 @@ def _welcome(network: Network, link: str) -> None:
     _tell(f"An order for visors is on its way: {link}")
     names = ", ".join(lab.lab for lab in network.labs)
     _tell(f"{names} work on it; steward, makers and inspector do their part. Ctrl-C ends the demo.")
-    people = ", ".join(f"{login} / {password}" for login, password in network.accounts.values())
-    _tell(f"{network.url}  sign in as {people}")
+    labs = {lab.login: lab.lab for lab in network.labs}
+    _tell(f"Sign in at {network.url}/sign-in, with a name and its password:")
+    for login, password in network.accounts.values():
+        whose = f"  (maker, {labs[login]})" if login in labs else ""
+        sys.stderr.write(f"  {login} / {password}{whose}\n")
 
 
 def _tell(text: str) -> None:

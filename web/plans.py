@@ -92,7 +92,7 @@ def shares(view: OrderView, printers: Collection[tuple[str, str]] = ()) -> Share
     short = sum(b.deficit for b in books)
     reasons = {r for line in view.lines if line.books.deficit for r in line.reasons}
     why = Counter(code for code, _, _ in {(r.code, r.node, r.printer) for r in reasons})
-    making = [row for row in view.plan if row.pieces]
+    making = [row for row in view.plan if row.plates]
     ends = [row.done_at for row in making if row.plates_left and row.done_at is not None]
     labs, nothing = _labs(view.plan), _nothing(view.plan)
     return Shares(
@@ -118,7 +118,7 @@ def lines(view: OrderView) -> tuple[LineShare, ...]:
     found = []
     for line in view.lines:
         books = line.books
-        rows = [r for r in view.plan if r.part_id == line.part_id and r.pieces and r.plates_left]
+        rows = [r for r in view.plan if r.part_id == line.part_id and r.plates_left]
         each_g = [r.needed for r in line.reasons if r.code is ReasonCode.STOCK and r.needed]
         # Where more printers have no time left, filament would give these pieces no place.
         no_time = sum(r.code in (ReasonCode.CEILING, ReasonCode.FULL) for r in line.reasons)
@@ -169,7 +169,7 @@ def queues(
         if part and row.part_id != part:
             continue
         good, scrap = yields.get((row.node, row.printer), (0, 0))
-        if row.pieces and row.plates_left and row.done_at is not None:
+        if row.plates_left and row.done_at is not None:
             found.append(
                 Queue(
                     node=row.node, printer=row.printer, plates=row.plates_left, pieces=row.pieces,
@@ -210,9 +210,13 @@ def _pieces(rows: Iterable[PlanRow]) -> int:
     return sum(row.pieces for row in rows)
 
 
+def _plates(rows: Iterable[PlanRow]) -> int:
+    return sum(row.plates for row in rows)
+
+
 def _labs(plan: tuple[PlanRow, ...]) -> tuple[LabShare, ...]:
     found = []
-    making = [rows for rows in _by_printer(plan) if _pieces(rows)]
+    making = [rows for rows in _by_printer(plan) if _plates(rows)]
     for node, printers in groupby(making, key=lambda rows: rows[0].node):
         each = tuple(tuple(sorted(rows, key=lambda r: (-r.pieces, r.part_id))) for rows in printers)
         share = LabShare(
@@ -233,7 +237,7 @@ def _labs(plan: tuple[PlanRow, ...]) -> tuple[LabShare, ...]:
 def _nothing(plan: tuple[PlanRow, ...]) -> tuple[Nothing, ...]:
     groups: dict[ReasonCode | None, list[PlanRow]] = {}
     for rows in _by_printer(plan):
-        if _pieces(rows):
+        if _plates(rows):
             continue
         for row in rows:
             groups.setdefault(row.reasons[0].code if row.reasons else None, []).append(row)

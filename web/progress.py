@@ -179,7 +179,7 @@ def steps(
 
 def lab_count(view: OrderView) -> int:
     """Return how many labs have worked, work or will work on an order."""
-    planned = {row.node for row in view.plan if row.pieces}
+    planned = {row.node for row in view.plan if row.plates}
     return len(planned | {a.node for a in view.attempts if a.started_at or a.granted_at})
 
 

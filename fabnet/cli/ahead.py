@@ -53,14 +53,14 @@ def plan_lines(report: Mapping[str, Any], *, explain: bool) -> Iterable[str]:
         yield from _line_lines(line, alone=len(report["lines"]) == 1)
         rows = [row for row in report["printers"] if row["part"] == line["part"]]
         for row in rows:
-            if row["pieces"]:
+            if row["plates"]:
                 yield _share_line(row)
                 if explain:
                     yield from _pace_lines(row)
                     if row["reasons"] or line["without_place"]:
                         yield "    " + gettext("no more, because: %(why)s", why=_why(row))
         if explain:
-            yield from _nothing_lines([row for row in rows if not row["pieces"]])
+            yield from _nothing_lines([row for row in rows if not row["plates"]])
 
 
 def _turn_lines(report: Mapping[str, Any]) -> Iterable[str]:
@@ -186,7 +186,7 @@ def _why(row: Mapping[str, Any]) -> str:
     told = gettext("; ").join(reason["words"] for reason in row["reasons"])
     if told:
         return told
-    return gettext("the next plan says why") if row["pieces"] else gettext("not measured yet")
+    return gettext("the next plan says why") if row["plates"] else gettext("not measured yet")
 
 
 def _kits(number: int) -> str:

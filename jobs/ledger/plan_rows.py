@@ -15,8 +15,8 @@ from jobs.model import JobState, Reason
 class PlanRow:
     """What one printer has of an order's part, and why it has nothing or no more.
 
-    Pieces and plates are those of all its jobs that were not taken back; the rest is what the last
-    plan said.
+    Pieces and plates are those of all its jobs that were not taken back: of a plate that was counted the
+    good ones, none of one that was written off. The rest is what the last plan said.
     """
 
     part_id: str
@@ -37,7 +37,9 @@ class PlanRow:
 _PLAN = f"""
 select p.*, coalesce(j.made, 0) as made, coalesce(j.jobs, 0) as jobs, coalesce(j.made_g, 0) as made_g,
  coalesce(j.jobs_left, 0) as jobs_left, coalesce(j.left_s, 0) as left_s
-from plan_row p left join (select order_id, part_id, node, printer, sum(pieces) as made,
+from plan_row p left join (select order_id, part_id, node, printer,
+   sum(case state when '{JobState.OPEN}' then pieces
+    else (select coalesce(sum(h.good), 0) from harvest h where h.job_id = job.id) end) as made,
    count(*) as jobs, sum(grams) as made_g, sum(state = '{JobState.OPEN}') as jobs_left,
    sum(seconds) filter (where state = '{JobState.OPEN}') as left_s
    from job where state != '{JobState.DISSOLVED}' group by order_id, part_id, node, printer

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
-from jobs.coordinator import filament, orders
+from jobs.coordinator import filament, harvests, orders
 from jobs.lifecycle import AttemptState
 from jobs.messages import (
     PrinterChange,
@@ -136,6 +136,34 @@ def test_a_plate_that_was_taken_back_is_in_the_history(site):
     text = sections(site.person("steward").get(f"/orders/{order_id}?lang=en").text)
     assert "Taken back, to be planned again (2 pieces, has paused)" in text
     assert "withdrawn (taken back: has paused)" in text
+
+
+def test_of_a_counted_plate_the_good_pieces_are_told(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(4)
+    world.plan()
+    world.tick()
+    first, second = (each.ref for each in world.attempts())
+    steward, path = site.person("steward"), f"/orders/{order_id}?lang=en"
+    for ref, good, told in (
+        (first, 1, "3 pieces until"),
+        (second, 0, "1 piece all of it is counted"),
+    ):
+        world.print(ref)
+        harvests.harvest(world.ledger, ref, good, 2 - good, "warped", "maker", world.now)
+        text = sections(steward.get(path).text)
+        assert f"Lab lab-a {told}" in text
+    assert "Printer 1 × Frame · 2 plates" in text
+    lost = world.order(2)
+    world.plan()
+    world.tick()
+    ref = next(each.ref for each in world.attempts() if each.order_id == lost)
+    world.print(ref)
+    harvests.harvest(world.ledger, ref, 0, 2, "warped", "maker", world.now)
+    text = sections(steward.get(f"/orders/{lost}?lang=en").text)
+    assert "Lab lab-a 0 pieces all of it is counted" in text
+    assert "Got nothing" not in text
 
 
 def test_the_requester_reads_how_many_labs_and_when(site):

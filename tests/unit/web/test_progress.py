@@ -139,7 +139,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def a_row(node="lab-a", pieces=2, hours=3.0, **facts):
     told = {
-        "part_id": "frame", "printer": "p1", "plates": 1, "plates_left": int(pieces > 0),
+        "part_id": "frame", "printer": "p1", "plates": int(pieces > 0),
+        "plates_left": int(pieces > 0),
         "plate_s": 3600.0, "late": 0, "grams": 33.0, "km": None,
         "reasons": (), "done_at": NOW + timedelta(hours=hours), "at": NOW,
     }  # fmt: skip

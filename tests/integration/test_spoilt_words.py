@@ -6,7 +6,7 @@ Of whole columns whatever reads them is asked; of one row, what is done to anoth
 import enum
 import shutil
 import sqlite3
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import partial
 
 import pytest
@@ -25,6 +25,7 @@ from jobs.coordinator import (
 )
 from jobs.errors import JobError
 from jobs.ledger import views
+from jobs.ledger.hub import gates
 from jobs.ledger.recalls import suspects
 from jobs.lifecycle import AttemptState
 from jobs.live import Live
@@ -306,3 +307,14 @@ def test_a_node_is_not_told_that_nobody_knows_what_it_prints_and_a_withdrawal_st
     assert [each.unknown for each in network.told() if isinstance(each, Synced)] == [()]
     reviews.withdraw(network.ledger, network.revision.id, "sharp edges", "Camille", network.now)
     assert ref in [each.attempt for each in network.told() if isinstance(each, Cancel)]
+
+
+def test_a_rule_of_which_it_is_not_known_for_what_holds_all_bags(network):
+    db = network.ledger.reading
+    before = gates(db)
+    assert before[network.aside].hold == timedelta(hours=72)
+    db.execute("update job set material = 'PLA'")
+    assert gates(db)[network.aside].hold == timedelta()
+    db.execute("update hub_rule set scope = '?' where scope = 'material'")
+    assert {each.hold for each in gates(db).values()} == {timedelta(hours=72)}
+    assert network.site.person("steward").get("/hub/rules").status_code == 200

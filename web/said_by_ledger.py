@@ -183,10 +183,6 @@ SENTENCES = (
     _("say why pieces are refused"),
     _("Lot %(lot)s cannot be announced here: it is elsewhere, or announced already."),
     _("Lot %(lot)s is not of this run: leave it where it is."),
-    _(
-        "What the ledger says of lot %(lot)s cannot be read: lay the bag aside, and tell who runs the"
-        " coordinator."
-    ),
     _("Lot %(lot)s was inspected already: it is not counted again."),
     _("Nobody has taken lot %(lot)s from its workshop yet."),
     _("This pick-up has begun, or is over."),

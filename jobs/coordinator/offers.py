@@ -5,6 +5,7 @@ The functions run inside the caller's transaction. What may have been started is
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
@@ -123,6 +124,9 @@ def _write_attempt(db: sqlite3.Connection, ref: AttemptRef, job: OpenJob, now: d
 
 
 def _open(row: sqlite3.Row, left: float, now: datetime) -> OpenJob:
+    if math.isnan(cells.figure(row["seconds"]) + cells.figure(row["grams"])):
+        # Its node could read nothing of an offer in which it stands among others.
+        raise ValueError(f"job {row['id']} takes {row['seconds']} s and {row['grams']} g")
     return OpenJob(
         job=row["id"], node=row["node"], printer=row["printer"], seconds=row["seconds"],
         due=cells.read_day(row["due"]), created_at=cells.read_moment(row["created_at"]), left=left,

@@ -91,7 +91,7 @@ def apart(db: sqlite3.Connection, what: str) -> Iterator[None]:
         db.execute("rollback to apart")
         _log.error(
             "%s is left as it is: something of it in the ledger cannot be used (%s: %s). All else goes on",
-            what, type(error).__name__, error,
+            what, type(error).__name__, error, exc_info=error,
         )  # fmt: skip
     db.execute("release apart")
 

@@ -2,9 +2,10 @@
 
 A plan is compared with one by the shares of the plan with the fewest kilometres (`jobs.worth_km`), in whole
 plates, and what they leave where kilometres and the worth of minutes together are least. Prices are found
-again where that is late or unfair, or half of all parcels that there could be. Then a few lines at a time are
-taken out and put in again in another turn, as long as it saves kilometres or parcels and leaves the load as
-fair. Leaves what to do where not all are in time to `jobs.tight` and `jobs.nearer`.
+again where that is late or unfair, or sends more than half of the parcels that earliest completion would:
+kilometres and parcels beyond half of its count more than others. Then a few lines at a time are taken out and
+put in again in another turn, as long as it saves kilometres or parcels and leaves the load as fair. Leaves
+what to do where not all are in time to `jobs.tight` and `jobs.nearer`.
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ _SAVED = 0.0005
 _OUT, _CHANCE = 9, 0.1
 #: How much all parcels count against all kilometres.
 _PARCELS = 0.2
+#: And how much what is beyond about half of what earliest completion takes.
+_OVER, _HALF = 1.0, 0.495
 #: What load is worth, where kilometres count together with the worth of minutes.
 _LOAD = 0.05
 #: How often lines go where printers lose least by them, and how much more kilometres count then.
 _BY_LOSS, _NEARER = 0.25, 3.0
 #: Where load is not fair nobody at first gets so many times what all labs give, half of the time.
 _LEVEL = 1.1
-#: How unfair load may be at last, and after each time; 1.1 is where Jain's index is 0.9.
-_FAIR, _FAIRLY = 1.1, 1.07
+#: How unfair load may be at last, and after each time: where Jain's index is 0.9, and 0.904.
+_FAIR, _FAIRLY = 1.1, 1.08
 #: The index of Jain at which prices aim first; where the plan is not as fair, or late, they aim again, by how
 #: far it is from what is wanted, between these.
-_AIM, _WANTED, _AIMS = 0.912, 0.908, (0.902, 0.96)
-#: How often prices are found at most; and which share of time is left free at first: whole plates take more.
-_TRIES, _SPARE = 3, 0.03
-#: How much all parcels count where prices are found; and so much where there are more than such a share of what
-#: there would be if each lab had a lot of each order.
-_GATHERED, _MORE, _MANY = 0.04, 0.4, 0.46
+_AIM, _WANTED, _AIMS = 0.905, 0.904, (0.902, 0.96)
+#: How often prices are found at most.
+_TRIES = 3
+#: How much all parcels count where prices are found; and where a plan by those sends too many.
+_GATHERED, _MORE = 0.04, 0.4
 #: Less than such a share of the least lot is none, more is a whole one.
 _NONE = 0.5
 #: So many times as often lines are put in again where not all is in time at first.
@@ -93,6 +95,9 @@ class _Search:
         self._weights = Weights(km=0.0, load=_LOAD, new=weights.new)
         self._site_km = net.km[lines.site[lines.order]]
         self._first_km, self._first_parcels = self._km(book), self._parcels(book)
+        soonest = _soonest(book)
+        self._half_km = max(_HALF * self._km(soonest), TINY)
+        self._half_parcels = max(_HALF * self._parcels(soonest), TINY)
         self._share = share_in_time(lines, left)
         self._fair = max(unfair(book.lab_load()), _FAIR)
         self._near: Singles = np.zeros((lines.count, net.printers), np.float32)  # a score
@@ -120,38 +125,31 @@ class _Search:
         Some of it may be late, where all plans by that are.
         """
         lines, found = self.book.lines, []
-        aim, spare, gathered = _AIM, _SPARE, _GATHERED if len(lines.weight) > 1 else 0.0
+        aim, whole, gathered = _AIM, True, _GATHERED if len(lines.weight) > 1 else 0.0
         for _ in range(_TRIES):
-            book, left = self._by_worth(self._weigh(aim, spare, gathered))
+            book, left = self._by_worth(self._weigh(aim, gathered, whole=whole))
             late = share_in_time(lines, left) < self._share
-            many = gathered > 0.0 and self._parcels(book) > _MANY * self._most_parcels()
             cost, worse = self._costs(book)
-            found.append((late, worse > self._fair, many, cost, (book, left), self._near))
-            if not (late or many or worse > self._fair):
+            found.append((late, worse > _FAIR, cost, (book, left), self._near))
+            many = gathered == _GATHERED and self._parcels(book) > self._half_parcels
+            if not (late or many or worse > _FAIR):
                 break
             aim = float(np.clip(aim + _WANTED - jain(book.lab_load()), *_AIMS))
-            spare, gathered = 0.0 if late else _SPARE, _MORE if many else gathered
-        *_, cost, plan, self._near = min(found, key=lambda each: each[:4])
+            whole, gathered = not late, _MORE if many else gathered
+        *_, cost, plan, self._near = min(found, key=lambda each: each[:3])
         return plan if cost < self._costs(self.book)[0] else None
 
-    def _weigh(self, aim: float, spare: float, gathered: float) -> Floats:
+    def _weigh(self, aim: float, gathered: float, *, whole: bool) -> Floats:
         """Say where lines cost least; return the shares [L, P] of a plan by that."""
         book = self.book
         worth, shares = worth_km(
             book.net, book.lines, book.ends_min, aim,
-            parcel_km=gathered * self._first_km / self._first_parcels, spare=spare,
+            parcel_km=gathered * self._first_km / self._first_parcels, whole=whole,
         )  # fmt: skip
         least = worth.min(axis=1, keepdims=True)
         worth = self._per_km * (worth - np.where(np.isfinite(least), least, 0.0))
         self._near = np.minimum(worth, _DEAREST).astype(np.float32)
         return shares
-
-    def _most_parcels(self) -> float:
-        """Return how many parcels there would be if each lab had a lot of each order, none of them small."""
-        lines = self.book.lines
-        pieces = np.bincount(lines.order, lines.pieces, len(lines.weight))
-        labs = len(self.book.lab_load())
-        return float(np.minimum(pieces / max(self._least, 1.0), labs).sum())
 
     def _by_worth(self, shares: Floats) -> tuple[Book, Floats]:
         """Put all lines into an empty book where they cost least, those of shares [L, P] first."""
@@ -197,9 +195,10 @@ class _Search:
     def _costs(self, book: Book) -> tuple[float, float]:
         """Return what a plan costs, against the first, and how unfair it is."""
         worse = unfair(book.lab_load())
-        parcels = self._parcels(book) / self._first_parcels
-        driven = self._km(book) / self._first_km * max(worse / _FAIRLY, 1.0)
-        return driven + _PARCELS * parcels, worse
+        parcels, driven = self._parcels(book), self._km(book) * max(worse / _FAIRLY, 1.0)
+        over = max(driven / self._half_km, 1.0) + max(parcels / self._half_parcels, 1.0)
+        cost = driven / self._first_km + _PARCELS * parcels / self._first_parcels
+        return cost + _OVER * over, worse
 
     def _again(self) -> bool:
         """Put a few lines in again; return whether it was of use."""
@@ -255,6 +254,14 @@ class _Search:
             score = book.score(line, self._near[line], self._weights)
         pieces = float(left[line])
         left[line] = book.insert(line, pieces, book.bucket(line), score, least=self._least)
+
+
+def _soonest(book: Book) -> Book:
+    """Return a book by earliest completion: each line ready as soon as it can be after those before."""
+    found = Book(book.net, book.lines, np.zeros(0))
+    for line, pieces in enumerate(book.lines.pieces.tolist()):
+        found.earliest(line, pieces)
+    return found
 
 
 def _in_whole(plates: Floats, lab: Ints) -> Ints:

@@ -24,6 +24,9 @@ _CLOSE = 0.003
 _LOOK, _PARCELS_UNTIL, _SMALLEST = 100, 0.8, 0.3
 #: How many times what it makes at first all time of a lab may be worth; twice as much after each so many steps.
 _LAB, _DEARER = 10.0, 500
+#: The share of time that is left free where there are as many lines as printers: whole plates take more where
+#: each makes several.
+_SPARE = 0.03
 #: No price is counted in less than such a share of the highest.
 _FLOOR = 1e-6
 
@@ -35,7 +38,7 @@ def worth_km(
     fair: float,
     *,
     parcel_km: float = 0.0,
-    spare: float = 0.0,
+    whole: bool = False,
 ) -> tuple[Floats, Floats]:
     """Return [L, P] twice: kilometres of a good piece with those that its minutes would save elsewhere; shares.
 
@@ -48,16 +51,21 @@ def worth_km(
         ends_min: due dates, sorted.
         fair: the index of Jain of the labs' load at which prices aim.
         parcel_km: as many kilometres of a piece one parcel is worth.
-        spare: the share of time that is left free, for what whole plates take more.
+        whole: whether time counts that is left over where a printer makes whole plates of a line alone.
     """
     by = np.argsort(lines.due_min[lines.order], kind="stable")
     bucket = np.searchsorted(ends_min, lines.due_min[lines.order[by]])
     free = np.maximum(np.array([net.opened(end) for end in ends_min.tolist()]) - net.busy_min, 0.0)
-    free *= 1.0 - spare
     work = net.work_min()[lines.part[by]][:, net.cls] / (net.speed * net.good)
     can = np.isfinite(work) & (free[bucket] > TINY)
     for line, barred in lines.barred.items():
         can[by == line] &= ~barred
+    if whole:
+        free *= 1.0 - _SPARE * min(1.0, lines.count / max(net.printers, 1))
+        work = np.where(can, work, 1.0)
+        most = np.maximum(net.most[lines.part[by]][:, net.cls], 1)
+        plates = free[bucket] / (work * net.good * most)
+        work *= np.where(plates >= 1.0, plates / np.floor(np.maximum(plates, 1.0) + TINY), 1.0)
     pieces, offered = lines.pieces[by, None], np.maximum(free[-1], TINY)
     takes = np.where(can, work * pieces / offered, 0.0)
     km = net.km[lines.site[lines.order[by]]]

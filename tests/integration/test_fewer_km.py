@@ -73,6 +73,15 @@ def test_what_is_cut_of_a_printers_plates_goes_to_the_next_of_its_lab():
     assert whole.tolist() == [0, 2, 1, 0, 2]
 
 
+@pytest.mark.parametrize(("whole", "most"), [(False, 23 / 24), (True, 22 / 24)])
+def test_time_for_half_a_plate_is_none(whole, most):
+    net, lines = two_towns(24, 12)
+    net = replace(net, busy_min=np.array([30.0, 0.0]))  # of 12 h, in which plates of two take one
+    net.km[:] = [[5.0, 40.0], [40.0, 5.0]]
+    _, shares = worth_km(net, lines, np.array([720.0]), 0.8, whole=whole)
+    assert shares[0] == pytest.approx([most, 1 - most], abs=0.01)
+
+
 def test_what_cannot_be_made_there_or_by_then_is_not():
     net, lines = one_near_both()
     lines = replace(lines, barred={0: np.array([True, False])}, due_min=np.array([720.0, 1440.0]))
@@ -152,7 +161,7 @@ def test_no_kit_is_late_and_no_lab_much_worse_for_it(printers, orders, seed):
     [
         (10, 30, 903, 0.5, 0.42),  # 0.43 is the least
         (30, 10, 901, 0.5, 0.25),  # 0.47
-        (30, 30, 902, 0.43, 0.3),  # 0.40, and not all in time at first
+        (30, 30, 902, 0.44, 0.3),  # 0.40, and not all in time at first
         (300, 10, 902, 0.4, 0.4),  # 0.30
         (300, 3, 912, 0.5, 0.5),  # 0.45; by prices alone 0.56 and 0.63
         (1000, 1, 901, 0.92, 1.0),  # 0.86; many labs can make none of it
@@ -160,7 +169,8 @@ def test_no_kit_is_late_and_no_lab_much_worse_for_it(printers, orders, seed):
         (1000, 3, 911, 0.69, 0.5),  # 0.58; at prices without parcels 0.60 and 0.82
         (1000, 30, 1302, 0.5, 0.25),  # not all in time where shares are put in first
         (3000, 1, 912, 0.93, 1.0),  # 0.74; no load has more than 0.906
-        (3000, 3, 1301, 0.53, 0.5),  # 0.43
+        (1000, 3, 2001, 0.5, 0.5),  # 0.49
+        (3000, 3, 1301, 0.5, 0.5),  # no more than both
     ],
 )
 def test_a_small_network_drives_about_as_little_as_can_be(printers, orders, seed, km, parcels):

@@ -335,6 +335,8 @@ def _visit(page: Page, login: str, language: str, mine: dict[str, str]) -> None:
         page.set_viewport_size({"width": width, "height": 800})
         for name, path in mine.items():
             page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
+            if name.endswith(":what-if"):  # it looks again by itself until it is reckoned
+                page.wait_for_selector("#answer", timeout=60_000)
             file = f"{name.replace(':', '-')}-{width}-{language}.png"
             page.screenshot(path=OUT / file, full_page=True)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -38,12 +38,19 @@ def in_kits(
 
 
 def once_more(
-    book: Book, left: Floats, turn: Ints, regret: Singles, weights: Weights, least: float
+    book: Book,
+    left: Floats,
+    asked: Floats,
+    turn: Ints,
+    regret: Singles,
+    weights: Weights,
+    least: float,
 ) -> None:
     """Put orders that lack kits in again in this turn, with the last of all that makes room for them.
 
-    Whole plates of what is due sooner may have left no room for what is worth more. Undone where it
-    is of no use; only where the book is `movable`.
+    Whole plates of what is due sooner may have left no room for what is worth more. No more is put in
+    of a line [L] than was asked of this book. Undone where it is of no use; only where the book is
+    `movable`.
     """
     lines, share = book.lines, share_in_time(book.lines, left)
     if share >= 1.0 - TINY or not book.movable:
@@ -52,8 +59,7 @@ def once_more(
     out = _lack(lines, left) > 0
     out[turn[np.isin(turn, lines.order)][-1]] = True
     for line in np.flatnonzero(out[lines.order]).tolist():
-        book.take_out(line)
-        left[line] = lines.pieces[line]
+        left[line] = min(left[line] + book.take_out(line), asked[line])
     in_kits(book, left, turn, regret, weights, least)
     if share_in_time(lines, left) <= share:
         book.restore(before)

@@ -182,7 +182,7 @@ def _fill(
         asked -= before - left
     _by_due(book, left, asked, regret, weights, least)
     in_kits(book, left, turn, regret, weights, least)
-    once_more(book, left, turn, regret, weights, least)
+    once_more(book, left, lines.pieces, turn, regret, weights, least)
     return share_in_time(lines, left), book, left
 
 
@@ -217,6 +217,7 @@ def _refill(
     """
     net, lines = book.net, book.lines
     left = np.maximum(0.0, lines.pieces - good_of(net, lines, kept))
+    missing = left.copy()
     stay = Kept(book, kept)
     free = free_min(net, book.room_min[:-1])
     rest = np.bincount(lines.part, left, net.most.shape[0]).astype(np.float64)
@@ -233,6 +234,7 @@ def _refill(
         asked[here] = 0.0
         in_kits(book, left, mine, regret, weights, least)
     _by_due(book, left, asked, regret, weights, least)
+    once_more(book, left, missing, turn, regret, weights, least)
     for line in _in_turn(lines, turn):
         stay.hasten(line)
         left[line] = insert(book, line, float(left[line]), regret, weights, least)
@@ -241,6 +243,7 @@ def _refill(
         for line in _in_turn(lines, turn, left > TINY):
             stay.make_room(line, float(left[line]))
             left[line] = insert(book, line, float(left[line]), regret, weights, least)
+    once_more(book, left, missing, turn, regret, weights, least)
     for line in _in_turn(lines, turn):
         stay.hasten(line)
     late = stay.put()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jobs.quotas import plan
 from tests.bench import bench_hard, bench_split, fate, peers, simulate, yardstick
 from tests.bench.instances import an_instance
 
@@ -54,6 +55,14 @@ def test_little_is_lost_where_splitting_is_hard(case, lost):
     assert found["parcels_vs_ect"] <= (0.5 if case == "feasible" else 0.6)
     assert found["jain"] >= 0.9
     assert found["findings"] == 0
+
+
+@pytest.mark.parametrize(("seed", "behind"), [(1, 0.003), (3, 0.0005)])
+def test_a_resplit_is_hardly_behind_a_plan_from_scratch_and_moves_nothing(seed, behind):
+    net, lines = an_instance(3000, 100, seed)
+    after, findings = bench_split.resplit(net, lines, plan(net, lines), seed, 1)
+    assert (findings, after["survivors_moved"]) == (0, 0.0)
+    assert after["resplit_lost_vs_scratch"] <= behind
 
 
 def test_a_simulated_network_makes_what_is_asked_and_plans_again():

@@ -46,7 +46,7 @@ def test_what_is_worth_more_is_put_in_once_more_where_what_was_due_sooner_left_n
         left[line] = insert(book, line, float(left[line]), regret, Weights(), 0.0)
     before, turn = share_in_time(lines, left), by_value(lines, found)
 
-    once_more(book, left, turn, regret, Weights(), 0.0)
+    once_more(book, left, lines.pieces, turn, regret, Weights(), 0.0)
 
     assert share_in_time(lines, left) > before
     rows = book.rows
@@ -64,7 +64,7 @@ def test_what_is_put_in_once_more_of_no_use_is_as_it_was():
     in_kits(book, left, turn, regret, Weights(), 0.0)
     room, had, rows = book.room_min.copy(), left.copy(), book.rows
 
-    once_more(book, left, turn[::-1], regret, Weights(), 0.0)  # what is worth least first
+    once_more(book, left, lines.pieces, turn[::-1], regret, Weights(), 0.0)  # what is worth least first
 
     assert (left == had).all()
     assert (book.room_min == room).all()

@@ -64,7 +64,8 @@ def test_what_is_put_in_once_more_of_no_use_is_as_it_was():
     in_kits(book, left, turn, regret, Weights(), 0.0)
     room, had, rows = book.room_min.copy(), left.copy(), book.rows
 
-    once_more(book, left, lines.pieces, turn[::-1], regret, Weights(), 0.0)  # what is worth least first
+    least_first = turn[::-1]
+    once_more(book, left, lines.pieces, least_first, regret, Weights(), 0.0)
 
     assert (left == had).all()
     assert (book.room_min == room).all()

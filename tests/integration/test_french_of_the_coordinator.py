@@ -62,7 +62,7 @@ def test_what_would_be(french, order_id):
     assert re.search(r"\npièces sans place +\d +0\n", told)
     assert told.endswith("Rien n’a été changé.\n")
     # Both figures stand below their heads, however long the words are.
-    assert len({len(line) for line in told.splitlines()[:11]}) == 1
+    assert len({len(line) for line in told.splitlines()[:10]}) == 1
     unknown = french("plan", order_id, "--plus", "3xnope", status=1)
     assert "'nope' n’est pas une machine que fabnet connaît\u202f; il y a anet-a8, " in unknown
     assert "prusa-mini, " in unknown

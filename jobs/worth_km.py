@@ -51,7 +51,8 @@ def worth_km(
         ends_min: due dates, sorted.
         fair: the index of Jain of the labs' load at which prices aim.
         parcel_km: as many kilometres of a piece one parcel is worth.
-        whole: whether time counts that is left over where a printer makes whole plates of a line alone.
+        whole: whether time is counted in whole plates: what a printer that makes one line alone has left
+            over is of no use then.
     """
     by = np.argsort(lines.due_min[lines.order], kind="stable")
     bucket = np.searchsorted(ends_min, lines.due_min[lines.order[by]])

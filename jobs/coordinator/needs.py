@@ -37,18 +37,18 @@ def ask(db: sqlite3.Connection, age: timedelta, now: datetime) -> int:
     """
     asked = 0
     for row in db.execute(needs.READY).fetchall():
-        order = views.order_of(row)
-        due = must_ask(
-            created_at=order.created_at,
-            due=order.request.due,
-            asked_at=cells.when(row["need_asked_at"]),
-            answered_at=cells.when(row["need_answered_at"]),
-            now=now,
-            age=age,
-        )
-        if not due:
-            continue
-        with apart(db, f"order {order.id}"):
+        with apart(db, f"order {row['id']}"):
+            order = views.order_of(row)
+            due = must_ask(
+                created_at=order.created_at,
+                due=order.request.due,
+                asked_at=cells.when(row["need_asked_at"]),
+                answered_at=cells.when(row["need_answered_at"]),
+                now=now,
+                age=age,
+            )
+            if not due:
+                continue
             db.execute(
                 "update orders set need_asked_at = ? where id = ?", (now.isoformat(), order.id)
             )

@@ -134,6 +134,16 @@ def page(person, path):
         return Page(answer.status_code, bool(answer.get_data()))
 
 
+def answers(network):
+    """Return what is read for each page and command that answers, its answer, and how it is asked; by name."""
+    found = {}
+    for name, ask in (*pages(network), *commands(network)):
+        known, answer = reads(network.ledger.reading, ask)
+        if not isinstance(answer, Page) or answer.status == 200:
+            found[name] = (known, answer, ask)
+    return found
+
+
 def pages(network):
     """Yield how every page is asked for by somebody who may, by its address."""
     people = {who: network.site.person(who) for who in ("steward", "maker")}

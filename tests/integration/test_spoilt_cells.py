@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 import pytest
 
-from tests.doubles.spoilt import Page, commands, pages, reads, some, spoilt
+from tests.doubles.spoilt import Page, answers, some, spoilt
 
 #: What a cell holds in place of what belongs there, by what it is.
 SPOILT = {"time": "?", "real": 9e999, "integer": 1 << 55}
@@ -46,11 +46,7 @@ def moment_or_clock(text):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_every_page_and_command_says_the_rest(network):
     db = network.ledger.reading
-    sound = {}
-    for name, ask in (*pages(network), *commands(network)):
-        known, answer = reads(db, ask)
-        if not isinstance(answer, Page) or answer.status == 200:
-            sound[name] = (known, answer, ask)
+    sound = answers(network)
     network.site.app.config["PROPAGATE_EXCEPTIONS"] = True
     wrong, asked = [], 0
     for number, (table, column, value) in enumerate(columns(db)):

@@ -32,7 +32,7 @@ from jobs.live import Live
 from jobs.messages import Cancel, HeldAttempt, Sync, Synced
 from jobs.recall import Cause, RecallKind
 from jobs.retention import limits
-from tests.doubles.spoilt import Page, commands, network_in, pages, reads, some, spoilt
+from tests.doubles.spoilt import Page, answers, network_in, some, spoilt
 from tests.doubles.world import NODE, PRINTER, SILENCE
 
 
@@ -99,11 +99,7 @@ ELSE = {
 
 def test_every_page_and_command_says_the_rest_of_words(network):
     db = network.ledger.reading
-    sound = {}
-    for name, ask in (*pages(network), *commands(network)):
-        known, answer = reads(db, ask)
-        if not isinstance(answer, Page) or answer.status == 200:
-            sound[name] = (known, answer, ask)
+    sound = answers(network)
     network.site.app.config["PROPAGATE_EXCEPTIONS"] = True
     wrong, asked, found = [], 0, [*words(db)]
     assert {("orders", "state", "?"), ("recall", "kind", "?"), ("revision", "body", "{")} <= {
